@@ -1,0 +1,41 @@
+# The two commands of the README are `make demo` and `make test`; both install what they need.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+NETWORK ?= proeftuin.sandbox
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+
+$(VENV)/.werkplaats: requirements/werkplaats.lock pyproject.toml
+	@sh scripts/make-venv $(VENV) werkplaats
+
+$(VENV)/.test: requirements/test.lock pyproject.toml
+	@sh scripts/make-venv $(VENV) test
+	@touch $(VENV)/.werkplaats
+
+demo: $(VENV)/.werkplaats ## stand up and verify a network of four organisations on this machine
+	@$(BIN)/werkplaats doctor --yes
+	@$(BIN)/werkplaats up $(NETWORK) --yes --all-steps
+
+test: $(VENV)/.test ## every check and test of the project
+	@$(BIN)/werkplaats doctor --yes
+	@sh scripts/run-tests
+
+lint: $(VENV)/.test ## formatting, types, layers, Ansible and YAML
+	@sh scripts/run-lint
+
+bench: $(VENV)/.test ## measure, into build/bench.json
+	@$(BIN)/werkplaats doctor --yes
+	@$(BIN)/python -m tests.benchmarks
+
+soak: $(VENV)/.test ## kill `up` in every phase, again and again (WERKPLAATS_KILL_SEED chooses where)
+	@$(BIN)/werkplaats doctor --yes
+	@PATH="$(CURDIR)/$(BIN):$$PATH" pytest -q -s -m soak
+
+clean: ## remove the demo's network, the build folder and the virtual environment
+	@if [ -x $(BIN)/werkplaats ]; then $(BIN)/werkplaats destroy $(NETWORK) --yes; fi
+	@rm -rf build $(VENV)
+
+.PHONY: help demo test lint bench soak clean

@@ -1,0 +1,43 @@
+"""One file, or one network by its name, checked in full: what `werkplaats check` shows."""
+
+import dataclasses
+from pathlib import Path
+
+from network_topology import context, load, model, names, rules, twin
+from network_topology.violation import DefinitionError, Violation
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """`definition` is None where there is an error; `violations` also holds the warnings."""
+
+    definition: model.Definition | None
+    violations: tuple[Violation, ...]
+
+    @property
+    def errors(self) -> tuple[Violation, ...]:
+        """The violations that are no mere warnings."""
+        return tuple(one for one in self.violations if one.severity == "error")
+
+
+def file(path: Path, known: context.Context, *, sandbox: bool = False) -> Outcome:
+    """Everything that is wrong with one file, of YAML, model and rules together; never raises DefinitionError.
+
+    With `sandbox` the definition's twin is checked.
+    """
+    reading = load.read_what_can_be(path)
+    if reading.definition is None:
+        return Outcome(None, reading.violations)
+    definition = twin.sandbox_twin(reading.definition) if sandbox else reading.definition
+    found = tuple(sorted((*reading.violations, *rules.check(definition, known, reading.unreadable))))
+    sound = all(one.severity == "warning" for one in found)
+    return Outcome(definition if sound else None, found)
+
+
+def network(name: str, networks: Path, known: context.Context) -> Outcome:
+    """As `file`, for a network by its name in a folder of networks: `gerda` or `gerda.sandbox`."""
+    try:
+        path = load.path_of(name, networks)
+    except DefinitionError as error:
+        return Outcome(None, tuple(error.violations))
+    return file(path, known, sandbox=names.is_sandbox(name))

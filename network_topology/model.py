@@ -1,0 +1,155 @@
+"""The definition of a network as an author writes it. Closed: what is not named here is refused.
+
+The model holds shapes only (which keys, of which type). Forms and relations between values are rules (`rules/`), so
+that they are found all at once and explained. The patterns given here are for editors that read schema.json.
+"""
+
+import datetime
+import pathlib
+from typing import Annotated, Literal, get_args
+
+import pydantic
+
+from network_topology import names, source
+
+Kind = Literal["regional", "supraregional", "national"]
+Domain = Literal[
+    "public_health",
+    "hospital",
+    "general_practice",
+    "nursing_care",
+    "mental_health",
+    "youth_health",
+    "disability_care",
+    "birth_care",
+    "rehabilitation",
+    "ambulance",
+    "pharmacy",
+    "social_care",
+    "municipality",
+    "health_insurance",
+    "statistics",
+    "research",
+    "coordination",
+]
+AgreementKind = Literal["gvo", "joint_controllers", "processing"]
+Role = Literal["member", "coordinator_only"]
+DOMAINS: tuple[str, ...] = get_args(Domain)
+
+ITSELF = "itself"
+COORDINATOR = "coordinator"
+
+Slug = Annotated[
+    str,
+    pydantic.Field(
+        json_schema_extra={"pattern": names.SLUG, "minLength": names.SLUG_LENGTH[0], "maxLength": names.SLUG_LENGTH[1]}
+    ),
+]
+
+
+class _Closed(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+
+
+class Gateway(_Closed):
+    """The organisation's end point of the TLS mesh: its only inbound mesh port."""
+
+    name: str
+    """The DNS name at which the other organisations' gateways reach this one, as in `mesh.ggd-nog.example`."""
+    port: int
+    """The TCP port at that name. 8443 is usual; 22 stays the operator's."""
+    egress: tuple[str, ...]
+    """The address ranges from which this organisation's calls come, for the others' firewalls: `192.0.2.7/32`."""
+    addresses: tuple[str, ...] = ()
+    """The addresses behind the name, for firewalls that work with addresses only. They must be what DNS says."""
+
+
+class Agreement(_Closed):
+    """The agreement under which the organisation takes part."""
+
+    kind: AgreementKind
+    """`gvo`, `joint_controllers` (GDPR article 26) or `processing` (GDPR article 28)."""
+    signed: datetime.date
+    """The day on which the organisation signed it."""
+
+
+class Processor(_Closed):
+    """A company that runs servers for one or more organisations, and so can read what is on them."""
+
+    name: str
+    """Its name as people know it."""
+    agreement: Agreement
+    """The processing agreement with it."""
+
+
+class Organisation(_Closed):
+    """The identity card of one organisation in the network."""
+
+    name: str
+    """Its name as people know it."""
+    domain: Domain
+    """The kind of care or service that it gives."""
+    role: Role = "member"
+    """`coordinator_only` for a coordinator without a station; such an organisation has neither operator nor gateway."""
+    operator: str | None = None
+    """Who has root on its server, and so can read what is on it: `itself`, `coordinator`, a processor, or another
+    organisation of the network. Every organisation with a station says it."""
+    contributes: bool = True
+    """Whether it puts in data. An organisation may also compute for others only."""
+    gateway: Gateway | None = None
+    """Its end point in the mesh. Without one it contributes only, and has no inbound port."""
+    egress: tuple[str, ...] = ()
+    """Where there is no gateway: the address ranges from which its calls come."""
+    agreement: Agreement | None = None
+    """The agreement under which it takes part."""
+
+
+class Definition(_Closed):
+    """A datawerkplaats network: who takes part, where, and in which role."""
+
+    network: Slug
+    """The network's slug, unique in the country: the name in certificates, DNS and SPIFFE names."""
+    kind: Kind
+    """`regional` (3 to 25 organisations), `supraregional` (stations of several regional networks) or `national`."""
+    title: str
+    """The network's name as people know it."""
+    illustrative: bool = False
+    """True where the file describes a real network with invented details; this is printed on every map and paper."""
+    region: str | None = None
+    """The GGD region of a regional network, one of regions.yml."""
+    coordinator: Slug
+    """The organisation that keeps this definition and the network's CA."""
+    technique: str
+    """How the organisations compute together: `mpc/mpyc`."""
+    release: str
+    """The release of the station image that the network runs or moves to, one of releases/, or `dev`."""
+    personal_data: bool = True
+    """Whether collaborations may use data on persons. Where they may, no operator runs more than the threshold of
+    the computing parties."""
+    computing: tuple[str, ...]
+    """The computing parties in party order: 3, 5 or 7 organisations, from different operators."""
+    dpia: datetime.date | None = None
+    """The day on which the data protection impact assessment of the network was signed."""
+    processors: dict[str, Processor] = {}
+    """The processors that run servers, by slug."""
+    organisations: dict[str, Organisation] = {}
+    """The organisations of a regional network, by slug."""
+    members: dict[str, tuple[str, ...]] = {}
+    """Of a federation: the regional networks in it, and which of their organisations take part."""
+
+    _places: source.Source = pydantic.PrivateAttr(default=source.Source(pathlib.Path()))
+
+    def placed(self, places: source.Source) -> "Definition":
+        """The same definition, which now knows where each of its values stands."""
+        self._places = places
+        return self
+
+    @property
+    def places(self) -> source.Source:
+        """Where each value stands in its file; of a definition that was made in memory: nowhere."""
+        return self._places
+
+    @property
+    def stations(self) -> dict[str, Organisation]:
+        """The organisations that have a station, by slug, in alphabetical order."""
+        return {slug: one for slug, one in sorted(self.organisations.items()) if one.role != "coordinator_only"}

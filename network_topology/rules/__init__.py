@@ -1,0 +1,85 @@
+"""The rules that a definition obeys before anything is compiled from it: one table, checked all at once."""
+
+import datetime
+
+from network_topology import context, model
+from network_topology.rules import computing, gateways, membership, operators, papers
+from network_topology.rules.rule import Rule
+from network_topology.violation import DefinitionError, Violation
+
+__all__ = ["TABLE", "check", "require"]
+
+# In the order in which they are explained to an author. To add one: write it in the module of its noun, put it here,
+# and add a broken file with its golden message to tests/network_topology/broken.
+TABLE: tuple[Rule, ...] = (
+    membership.federations_come_later,
+    membership.network_slug,
+    membership.network_in_its_folder,
+    membership.one_line_texts,
+    membership.region_exists,
+    membership.organisation_count,
+    membership.few_organisations,
+    membership.one_domain,
+    membership.organisation_slugs,
+    membership.processor_slugs,
+    membership.station_id_fits,
+    membership.distinct_names,
+    membership.coordinator_exists,
+    membership.coordinator_only,
+    membership.takes_part,
+    gateways.gateway_name,
+    gateways.gateway_port,
+    gateways.gateway_unique,
+    gateways.gateway_addresses,
+    gateways.egress_stated,
+    gateways.egress_ranges,
+    gateways.egress_shared,
+    computing.technique_known,
+    computing.release_exists,
+    computing.computing_count,
+    computing.computing_distinct,
+    computing.computing_exists,
+    computing.computing_has_gateway,
+    operators.operator_stated,
+    operators.operator_known,
+    operators.operator_below_threshold,
+    operators.sandbox_is_one_operator,
+    papers.agreement_signed,
+    papers.agreement_dates,
+    papers.dpia_signed,
+    papers.dpia_date,
+)
+
+_NOTHING_OUTSIDE = context.Context(datetime.date.max, {}, frozenset())
+
+
+def check(
+    definition: model.Definition, known: context.Context, unreadable: frozenset[str] = frozenset()
+) -> list[Violation]:
+    """Everything that is wrong with a definition or deserves attention, in the order of the file.
+
+    `unreadable` names the fields that hold stand-ins (see load.Reading): rules that need them are left out.
+    """
+    if later := list(membership.federations_come_later.violations(definition, known)):
+        return later
+    found = [
+        violation for one in TABLE if not one.reads & unreadable for violation in one.violations(definition, known)
+    ]
+    return sorted(found)
+
+
+def require(definition: model.Definition) -> None:
+    """Refuse a definition that breaks a rule which needs no knowledge from outside.
+
+    What is compiled ends up in the configuration of gateways, so no definition passes unchecked, whoever asks.
+    Raises DefinitionError.
+    """
+    found = [
+        violation
+        for one in TABLE
+        if not one.outside and one.severity == "error"  # a rule that only warns has nothing to refuse
+        for violation in one.violations(definition, _NOTHING_OUTSIDE)
+        if violation.severity == "error"
+    ]
+    if found:
+        raise DefinitionError(found)

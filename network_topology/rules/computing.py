@@ -1,0 +1,91 @@
+"""Rules on the computing parties, the technique and the release."""
+# ruff: noqa: D103 (what a rule is for stands in its `why`, where the author of a definition reads it)
+
+from collections import Counter
+from collections.abc import Iterator
+
+from network_topology import context, model
+from network_topology.rules.rule import Finding, rule
+
+TECHNIQUE = "mpc/mpyc"
+COUNTS = (3, 5, 7)
+
+# What an author may have in mind instead, and why it is no spelling of the same thing.
+_OTHER_TECHNIQUES = {
+    "mpc": "is secret sharing in another program, whose messages and checks differ from those of the station image",
+    "fl": "is federated learning, another technique: model parameters leave the organisation in the clear",
+    "pht": "is a personal health train, another technique: programs travel to the data and results leave one by one",
+    "he": "is homomorphic encryption, another technique: somebody holds the key to the outcome",
+    "tee": "is computing in protected hardware, another technique: its maker is trusted instead of a majority",
+    "dp": "is differential privacy, which changes outcomes and keeps no input secret from who computes",
+    "psi": "is private set intersection: here it would be an analysis, not a technique of the network",
+}
+
+
+@rule(
+    "technique",
+    why=f"the station image computes with secret sharing between organisations ({TECHNIQUE}) only",
+    remedy=f"write `technique: {TECHNIQUE}`",
+)
+def technique_known(definition: model.Definition, _: context.Context) -> Iterator[Finding]:
+    if definition.technique != TECHNIQUE:
+        family = definition.technique.split("/")[0]
+        reason = _OTHER_TECHNIQUES.get(family, "is not a technique that is known here")
+        yield Finding(("technique",), f"{definition.technique!r} {reason}")
+
+
+@rule("release", why="a network runs a release that is pinned by digest", remedy="", outside=True)
+def release_exists(definition: model.Definition, known: context.Context) -> Iterator[Finding]:
+    usable = sorted(known.releases | {context.DEVELOPMENT})
+    if definition.release not in usable:
+        text = f"there is no release {definition.release!r}"
+        yield Finding(("release",), text, f"write one of: {', '.join(usable)}")
+
+
+@rule(
+    "computing",
+    why="a network has 3, 5 or 7, so that a majority protects the inputs and the work stays affordable",
+    remedy="name 3, 5 or 7 organisations with different operators",
+)
+def computing_count(definition: model.Definition, _: context.Context) -> Iterator[Finding]:
+    if (count := len(definition.computing)) not in COUNTS:
+        text = "1 computing party is named" if count == 1 else f"{count} computing parties are named"
+        yield Finding(("computing",), text)
+
+
+@rule("computing", why="one organisation holds one share of every input", remedy="name another organisation")
+def computing_distinct(definition: model.Definition, _: context.Context) -> Iterator[Finding]:
+    for slug, count in Counter(definition.computing).items():
+        if count > 1:
+            second = [number for number, one in enumerate(definition.computing) if one == slug][1]
+            yield Finding(("computing", second), f"computing party {slug!r} is named {count} times")
+
+
+@rule(
+    "computing",
+    "organisations",
+    "role",
+    why="a computing party is an organisation of this network with a station",
+    remedy="add it to `organisations`, or name another",
+)
+def computing_exists(definition: model.Definition, _: context.Context) -> Iterator[Finding]:
+    for number, slug in enumerate(definition.computing):
+        if slug not in definition.organisations:
+            yield Finding(("computing", number), f"there is no organisation {slug!r}")
+        elif slug not in definition.stations:
+            yield Finding(("computing", number), f"organisation {slug!r} has no station")
+
+
+@rule(
+    "computing",
+    "organisations",
+    "gateway",
+    "role",
+    why="the others call a computing party",
+    remedy="give it a gateway with name, port and egress, or name another computing party",
+)
+def computing_has_gateway(definition: model.Definition, _: context.Context) -> Iterator[Finding]:
+    for number, slug in enumerate(definition.computing):
+        card = definition.stations.get(slug)
+        if card is not None and card.gateway is None:
+            yield Finding(("computing", number), f"computing party {slug!r} has no gateway")

@@ -1,0 +1,58 @@
+"""Rules on agreements and assessments: what must be signed before an organisation takes part."""
+# ruff: noqa: D103 (what a rule is for stands in its `why`, where the author of a definition reads it)
+
+from collections.abc import Iterator
+
+from network_topology import context, model
+from network_topology.rules.rule import Finding, organisation, rule
+
+
+@rule(
+    "organisations",
+    "agreement",
+    "role",
+    why="an organisation with a station takes part under an agreement",
+    remedy="add it when it is signed: `agreement: {kind: gvo, signed: 2026-02-01}`",
+)
+def agreement_signed(definition: model.Definition, _: context.Context) -> Iterator[Finding]:
+    for slug, card in definition.stations.items():
+        if card.agreement is None:
+            yield Finding(("organisations", slug), organisation(slug, "no agreement is given"))
+
+
+@rule(
+    "organisations",
+    "agreement",
+    "processors",
+    why="today is earlier, and what is not yet signed does not hold",
+    remedy="write the day on which it was signed",
+    outside=True,
+)
+def agreement_dates(definition: model.Definition, known: context.Context) -> Iterator[Finding]:
+    for group, cards in (("organisations", definition.organisations), ("processors", definition.processors)):
+        for slug, card in cards.items():
+            if card.agreement is not None and card.agreement.signed > known.today:
+                text = f"{group[:-1]} {slug!r}: the agreement is signed on {card.agreement.signed}"
+                yield Finding((group, slug, "agreement", "signed"), text)
+
+
+@rule(
+    "dpia",
+    "personal_data",
+    why="a network on personal data is assessed before it starts (GDPR article 35)",
+    remedy="add `dpia:` with the day on which it was signed, or write `personal_data: false`",
+)
+def dpia_signed(definition: model.Definition, _: context.Context) -> Iterator[Finding]:
+    if definition.personal_data and definition.dpia is None:
+        yield Finding(("network",), "no data protection impact assessment is given")
+
+
+@rule(
+    "dpia",
+    why="today is earlier, and what is not yet signed does not hold",
+    remedy="write the day on which it was signed",
+    outside=True,
+)
+def dpia_date(definition: model.Definition, known: context.Context) -> Iterator[Finding]:
+    if definition.dpia is not None and definition.dpia > known.today:
+        yield Finding(("dpia",), f"the data protection impact assessment is signed on {definition.dpia}")

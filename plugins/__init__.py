@@ -1,0 +1,1 @@
+"""What Ansible needs beside its own: modules, actions, filters, strategies and the callback of `werkplaats up`."""

@@ -1,0 +1,1 @@
+"""Parts of modules that run on the controller."""

@@ -1,0 +1,96 @@
+"""Renders a role's files on the controller and has them all placed by one task on the server.
+
+A role's `files/` and `templates/` mirror the server's root: `templates/etc/x.conf.j2` becomes `/etc/x.conf`. Templates
+that lie directly in `templates/` are building blocks, for files of which there are many (`rendered`). Templates see
+the task's `variables` and nothing else: what is not given is an error, not an empty string.
+"""
+
+from __future__ import annotations
+
+import base64
+import fnmatch
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+_OURS = {"variables", "rendered", "written", "rights", "validate", "without"}
+
+
+def environment(templates: Path) -> jinja2.Environment:
+    """Return the environment that every template of a role is rendered in."""
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701  configuration files, not HTML
+    )
+
+
+def render(role: Path, args: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return all files of a task: dicts with path, content (base64), owner, group, mode, validate.
+
+    Raises jinja2.TemplateError when a template asks for a variable that the task does not give.
+    """
+    variables = dict(args.get("variables") or {})
+    templates = role / "templates"
+    jinja = environment(templates)
+    found: list[tuple[str, bytes, str]] = []
+    for source in sorted(path for path in (role / "files").rglob("*") if path.is_file()):
+        if "__pycache__" not in source.parts:
+            mode = "0755" if source.stat().st_mode & 0o100 else "0644"
+            found.append(("/" + source.relative_to(role / "files").as_posix(), source.read_bytes(), mode))
+    for source in sorted(templates.glob("*/**/*.j2")):
+        name = source.relative_to(templates).as_posix()
+        found.append(("/" + name.removesuffix(".j2"), jinja.get_template(name).render(variables).encode(), "0644"))
+    for spec in args.get("rendered") or []:
+        text = jinja.get_template(spec["template"]).render(variables | dict(spec.get("variables") or {}))
+        found.append((spec["path"], text.encode(), "0644"))
+    for spec in args.get("written") or []:
+        content = spec["content"].encode() if "content" in spec else Path(spec["source"]).read_bytes()
+        found.append((spec["path"], content, str(spec.get("mode", "0644"))))
+    without = args.get("without") or []
+    return [
+        {"path": path, "content": base64.b64encode(content).decode(), **_rights(path, mode, args)}
+        for path, content, mode in found
+        if not any(fnmatch.fnmatchcase(path, glob) for glob in without)
+    ]
+
+
+def _rights(path: str, mode: str, args: dict[str, Any]) -> dict[str, Any]:
+    rights: dict[str, Any] = {"owner": "root", "group": "root", "mode": mode, "validate": None}
+    for name in ("rights", "validate"):
+        for rule in args.get(name) or []:
+            if fnmatch.fnmatchcase(path, rule["match"]):
+                rights.update({key: value for key, value in rule.items() if key != "match"})
+                break
+    return rights
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Render, then call the module once."""
+
+    TRANSFERS_FILES = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Render the role's files and place them."""
+        super().run(tmp, task_vars)
+        role = self._task._role
+        args = dict(self._task.args)
+        if role is None:
+            raise AnsibleActionFail("placed_files belongs in a role: it places the role's files/ and templates/")
+        try:
+            files = render(Path(role._role_path), args)
+        except jinja2.TemplateError as problem:
+            where = getattr(problem, "name", None) or "a template"
+            raise AnsibleActionFail(f"role {role.get_name()}, {where}: {problem}") from problem
+        except FileNotFoundError as problem:
+            raise AnsibleActionFail(f"{problem.filename} is missing; take a complete copy of this project") from problem
+        wants = {key: value for key, value in args.items() if key not in _OURS} | {"files": files}
+        result: dict[str, Any] = self._execute_module("placed_files", module_args=wants, task_vars=task_vars)
+        return result

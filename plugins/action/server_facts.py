@@ -1,0 +1,34 @@
+"""Asks a server for its facts and compares its clock with the controller's."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+
+def clock_difference(sent: float, clock: float, received: float) -> float:
+    """Return how many seconds a clock that was read somewhere between sent and received is off, at the least.
+
+    0 when the reading lies between the two: a slow connection is no wrong clock.
+    """
+    return max(sent - clock, clock - received, 0.0)
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Call the module and add `clock_difference` (seconds) to its facts."""
+
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Read the facts."""
+        super().run(tmp, task_vars)
+        sent = time.time()
+        result: dict[str, Any] = self._execute_module(
+            "server_facts", module_args=dict(self._task.args), task_vars=task_vars
+        )
+        server = result.get("ansible_facts", {}).get("server")
+        if server:
+            server["clock_difference"] = clock_difference(sent, server["clock"], time.time())
+        return result

@@ -1,0 +1,1 @@
+"""Decisions taken in Python, so that templates only print."""

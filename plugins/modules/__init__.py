@@ -1,0 +1,1 @@
+"""Programs that Ansible runs on a server."""

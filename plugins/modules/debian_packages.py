@@ -1,0 +1,95 @@
+#!/usr/bin/python3
+"""Installs missing Debian packages without starting their services, and holds those that an upgrade brings.
+
+The apt module of Ansible would first install python3-apt on somebody else's server, and holds by a second task.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = r"""
+module: debian_packages
+short_description: Install packages that are missing, and hold them
+description:
+  - Never upgrades a package. Services of new packages are not started, their configuration comes first.
+author: [datawerkplaats]
+options:
+  names:
+    description: Packages that must be there.
+    type: list
+    elements: str
+    required: true
+  held:
+    description: Packages that unattended upgrades must leave alone.
+    type: list
+    elements: str
+    default: []
+"""
+
+POLICY = Path("/usr/sbin/policy-rc.d")
+
+
+def apt(*words: str) -> None:
+    """Run apt-get; RuntimeError with its own last lines when it fails."""
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
+    options = ["-qq", "-o", "DPkg::Lock::Timeout=120", "-o", "Dpkg::Options::=--force-confold"]
+    command = ["apt-get", *options, *words]
+    answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if answer.returncode:
+        said = " ".join((answer.stderr or answer.stdout).strip().splitlines()[-4:])
+        raise RuntimeError(f"`apt-get {' '.join(words)}` failed: {said}; see that this server reaches its mirror")
+
+
+def missing(names: list[str]) -> list[str]:
+    """Return the packages that are not installed."""
+    command = ["dpkg-query", "--show", "--showformat=${db:Status-Abbrev}|${Package}\n", *names]
+    rows = subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
+    there = {row.split("|")[1] for row in rows if row.startswith(("ii", "hi"))}
+    return [name for name in names if name not in there]
+
+
+def install(names: list[str]) -> None:
+    """Install packages while no service may start; an owner's own policy-rc.d is respected and left in place."""
+    ours = not POLICY.exists()
+    if ours:
+        POLICY.write_text("#!/bin/sh\nexit 101\n")
+        POLICY.chmod(0o755)
+    try:
+        apt("update")
+        apt("install", "--no-install-recommends", "--yes", *names)
+    finally:
+        if ours:
+            POLICY.unlink()
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "names": {"type": "list", "elements": "str", "required": True},
+            "held": {"type": "list", "elements": "str", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    wanted = missing(module.params["names"])
+    held = subprocess.run(["apt-mark", "showhold"], capture_output=True, text=True, check=False).stdout.split()
+    hold = [name for name in module.params["held"] if name not in held]
+    if not module.check_mode:
+        try:
+            if wanted:
+                install(wanted)
+            if hold:
+                subprocess.run(["apt-mark", "hold", *hold], check=True, capture_output=True)
+        except (RuntimeError, subprocess.CalledProcessError) as problem:
+            module.fail_json(msg=str(problem))
+    said = [f"installed {', '.join(wanted)}"] * bool(wanted) + [f"held {', '.join(hold)}"] * bool(hold)
+    module.exit_json(changed=bool(wanted or hold), msg="; ".join(said) or "all there")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+#!/usr/bin/python3
+"""Reads once what all roles ask about a server: one task instead of a question per role."""
+
+from __future__ import annotations
+
+import grp
+import hashlib
+import json
+import os
+import pwd
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+DOCUMENTATION = r"""
+module: server_facts
+short_description: Read what the roles ask about a server
+description:
+  - Returns one fact, C(server). Changes nothing.
+author: [datawerkplaats]
+options:
+  packages:
+    description: Packages to look for.
+    type: list
+    elements: str
+    default: []
+  units:
+    description: systemd units to look at.
+    type: list
+    elements: str
+    default: []
+  sent:
+    description: Clock of the controller just before the question; filled in by the action plugin.
+    type: float
+    default: 0
+"""
+
+# All questions are asked at once and read afterwards: together they take as long as the slowest.
+QUESTIONS = {
+    "packages": ["dpkg-query", "--show", "--showformat=${db:Status-Abbrev}|${Package}|${Version}\n"],
+    "held": ["apt-mark", "showhold"],
+    "sshd": ["/usr/sbin/sshd", "-T"],
+    "haproxy_files": ["dpkg-query", "--show", "--showformat=${Conffiles}\n", "haproxy"],
+    "virtual": ["systemd-detect-virt", "--container"],
+}
+
+
+def ask(units: list[str]) -> dict[str, str]:
+    """Run all questions side by side and return what each printed; a program that is not there prints nothing."""
+    questions = QUESTIONS | {
+        "units": ["systemctl", "show", "--property=Id,LoadState,ActiveState,UnitFileState", *units],
+    }
+    # A question to a stopped engine starts it, by its socket, before its settings are there.
+    if subprocess.run(["systemctl", "is-active", "--quiet", "docker.service"], check=False).returncode == 0:
+        questions["images"] = ["docker", "image", "ls", "--all", "--no-trunc", "--quiet"]
+    running: dict[str, subprocess.Popen[str]] = {}
+    for name, words in questions.items():
+        try:
+            running[name] = subprocess.Popen(
+                words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, text=True
+            )
+        except FileNotFoundError:
+            continue
+    return {name: process.communicate()[0] for name, process in running.items()}
+
+
+def packages(said: str, wanted: list[str]) -> dict[str, str]:
+    """Return the installed ones among the wanted packages, with their versions."""
+    rows = (line.split("|") for line in said.splitlines())
+    return {row[1]: row[2] for row in rows if len(row) == 3 and row[1] in wanted and row[0].startswith(("ii", "hi"))}
+
+
+def units(said: str) -> dict[str, dict[str, Any]]:
+    """Return per unit whether systemd knows it, runs it, and starts it at boot."""
+    found = {}
+    for block in said.split("\n\n"):
+        row = dict(line.split("=", 1) for line in block.splitlines() if "=" in line)
+        if "Id" in row:
+            found[row["Id"]] = {
+                "known": row.get("LoadState") == "loaded",
+                "active": row.get("ActiveState") == "active",
+                "enabled": row.get("UnitFileState") == "enabled",
+            }
+    return found
+
+
+def untouched(conffiles: str) -> bool:
+    """Return whether /etc/haproxy/haproxy.cfg is the one of the package: then nobody uses Debian's own service."""
+    for line in conffiles.splitlines():
+        words = line.split()
+        if words[:1] == ["/etc/haproxy/haproxy.cfg"]:
+            # dpkg itself names conffiles by MD5; this compares, it secures nothing.
+            path = Path(words[0])
+            return path.is_file() and hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() == words[1]
+    return False
+
+
+def json_file(path: Path) -> dict[str, Any]:
+    """Return the owner's JSON file, empty where there is none; `{"unreadable": why}` where it is not JSON."""
+    try:
+        content = json.loads(path.read_text() or "{}")
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as problem:
+        return {"unreadable": str(problem)}
+    return content if isinstance(content, dict) else {"unreadable": "not a JSON object"}
+
+
+def accounts() -> dict[str, Any]:
+    """Return users and groups by name; who asked (behind sudo) with the groups of that login."""
+    users = {row.pw_name: {"uid": row.pw_uid, "gid": row.pw_gid} for row in pwd.getpwall()}
+    groups = {row.gr_name: {"gid": row.gr_gid, "members": list(row.gr_mem)} for row in grp.getgrall()}
+    return {"users": users, "groups": groups, "login": os.environ.get("SUDO_USER", "root")}
+
+
+def release() -> dict[str, str]:
+    """Return /etc/os-release."""
+    rows = (line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line)
+    return {name.lower(): value.strip('"') for name, value in rows}
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "packages": {"type": "list", "elements": "str", "default": []},
+            "units": {"type": "list", "elements": "str", "default": []},
+            "sent": {"type": "float", "default": 0},
+        },
+        supports_check_mode=True,
+    )
+    clock = time.time()
+    said = ask(module.params["units"])
+    sshd = (line.split(" ", 1) for line in said.get("sshd", "").splitlines())
+    facts = {
+        "clock": clock,
+        "release": release(),
+        "architecture": os.uname().machine,
+        "container": said.get("virtual", "none").strip() not in ("", "none"),
+        "packages": packages(said.get("packages", ""), module.params["packages"]),
+        "held": said.get("held", "").split(),
+        "units": units(said["units"]),
+        "haproxy_untouched": untouched(said.get("haproxy_files", "")),
+        "daemon_json": json_file(Path("/etc/docker/daemon.json")),
+        "images": said.get("images", "").split(),
+        "sshd": {row[0]: row[1] for row in sshd if len(row) == 2},
+        **accounts(),
+    }
+    module.exit_json(changed=False, ansible_facts={"server": facts}, msg="read")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Mitogen's strategies under fixed paths."""

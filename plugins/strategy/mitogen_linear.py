@@ -1,0 +1,18 @@
+"""Makes Mitogen's `linear` strategy known to Ansible, whichever virtual environment Mitogen is installed in.
+
+Ansible finds strategies by folder, and Mitogen's folder differs per machine; a configuration file cannot ask Python
+where a package lies.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ansible_mitogen.loaders
+import ansible_mitogen.strategy
+
+Base: Any = ansible_mitogen.loaders.strategy_loader.get("linear", class_only=True)
+
+
+class StrategyModule(ansible_mitogen.strategy.StrategyMixin, Base):  # type: ignore[misc]
+    """All servers go through the play task by task, each over one Mitogen connection."""

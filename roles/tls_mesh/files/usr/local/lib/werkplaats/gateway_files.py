@@ -1,0 +1,162 @@
+"""What the gateway loads, put together from what the role placed, minus the peers that were cut.
+
+Pure but for reading files and asking openssl about revocation lists. `compiled/` (placed by the role) has `base.cfg`
+and per network `certificate.pem ca.pem crl.pem inbound.cfg` and `peers/<peer id>/{from.cfg,to.cfg,names.map}`; a peer
+is cut by leaving its folder out.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hashlib
+import json
+import re
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.+?-----END \1-----\n?", re.DOTALL)
+Files = Mapping[str, bytes]
+
+
+class GatewayError(Exception):
+    """A sentence: what the gateway cannot load, and what to do."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """Everything that decides what the gateway loads."""
+
+    compiled: Files  # relative path → content
+    cuts: frozenset[str]  # peer ids
+    key: bytes  # the gateway's private key, PEM
+
+    @property
+    def digest(self) -> str:
+        """Hex SHA-256 over all inputs, independent of the order in which they were read."""
+        summary = {name: hashlib.sha256(content).hexdigest() for name, content in self.compiled.items()}
+        key = hashlib.sha256(self.key).hexdigest()
+        text = json.dumps({"compiled": summary, "cuts": sorted(self.cuts), "key": key}, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def networks(self) -> list[str]:
+        """Names of the networks that this gateway serves."""
+        return sorted({name.split("/")[1] for name in self.compiled if name.startswith("networks/")})
+
+
+def read(compiled: Path, cut: Path, key: Path) -> Inputs:
+    """Read the inputs from the folders on the server."""
+    files = {path.relative_to(compiled).as_posix(): path.read_bytes() for path in sorted(compiled.rglob("*"))
+             if path.is_file() and not path.name.startswith(".")}  # fmt: skip
+    if "base.cfg" not in files:
+        raise GatewayError(f"{compiled} has no base.cfg; run the role `tls_mesh` on this server first")
+    return Inputs(files, read_cuts(cut), key.read_bytes())
+
+
+def read_cuts(cut: Path) -> frozenset[str]:
+    """Return the peers that were cut on this server: the names of the files in cut.d."""
+    return frozenset(path.name for path in cut.iterdir()) if cut.is_dir() else frozenset()
+
+
+def assemble(inputs: Inputs) -> dict[str, bytes]:
+    """Return the files of one generation: haproxy.cfg, peers.map, the networks' PEM files, and the inputs themselves.
+
+    The copy of the inputs lets a peer be cut even when what was placed later turns out broken.
+    """
+    kept = {name: content for name, content in inputs.compiled.items() if _peer(name) not in inputs.cuts}
+    sections = [content for name, content in sorted(kept.items()) if name.endswith(".cfg")]
+    names = [content for name, content in sorted(kept.items()) if name.endswith("/names.map")]
+    files = {
+        "haproxy.cfg": b"\n".join(sections),
+        "peers.map": b"".join(names),
+        "cuts": "".join(f"{peer}\n" for peer in sorted(inputs.cuts)).encode(),
+        "digest": inputs.digest.encode(),
+    }
+    for network in inputs.networks:
+        folder = f"networks/{network}"
+        files[f"{folder}/station.pem"] = inputs.compiled[f"{folder}/certificate.pem"] + inputs.key
+        files |= {f"{folder}/{name}": inputs.compiled[f"{folder}/{name}"] for name in ("ca.pem", "crl.pem")}
+    return files | {f"compiled/{name}": content for name, content in inputs.compiled.items()}
+
+
+def _peer(name: str) -> str | None:
+    parts = name.split("/")
+    return parts[3] if len(parts) == 5 and parts[0] == "networks" and parts[2] == "peers" else None
+
+
+def outbound_peers(config: bytes) -> set[str]:
+    """Return the peers that a configuration has a socket for."""
+    return {name.decode() for name in re.findall(rb"^listen to\.(\S+)$", config, re.MULTILINE)}
+
+
+def certificate_fingerprint(pem: bytes) -> str:
+    """Return the base64 SHA-256 of the first certificate in a PEM text, as HAProxy's `ssl_c_der,sha2(256),base64`."""
+    for block in blocks(pem, b"CERTIFICATE"):
+        der = base64.b64decode(b"".join(block.split(b"-----")[2].split()))
+        return base64.b64encode(hashlib.sha256(der).digest()).decode()
+    raise GatewayError("certificate.pem holds no certificate; ask the coordinator for the publication again")
+
+
+def blocks(pem: bytes, kind: bytes) -> Iterator[bytes]:
+    """Yield the PEM blocks of one kind."""
+    return (match.group(0) for match in PEM.finditer(pem) if match.group(1) == kind)
+
+
+@dataclasses.dataclass(frozen=True)
+class Crl:
+    """What decides which of two revocation lists of the same issuer is newer."""
+
+    issuer: str  # name and key identifier of the CA
+    number: int
+    issued: str  # ISO 8601, sortable
+    pem: bytes
+
+
+def read_crls(pem: bytes, ca_file: Path) -> list[Crl]:
+    """Return the revocation lists in a PEM text, each verified against the CA certificates.
+
+    Raises GatewayError for a list that no CA of this network signed.
+    """
+    found = []
+    for block in blocks(pem, b"X509 CRL"):
+        command = ["openssl", "crl", "-noout", "-issuer", "-nameopt", "RFC2253", "-crlnumber", "-lastupdate"]
+        command += ["-dateopt", "iso_8601", "-text", "-verify", "-CAfile", str(ca_file)]
+        answer = subprocess.run(command, input=block, capture_output=True, check=False)
+        said = answer.stdout.decode(errors="replace")
+        if answer.returncode or b"verify OK" not in answer.stderr:
+            raise GatewayError(f"a revocation list for {ca_file.parent.name} is not signed by a CA of that network")
+        found.append(_parse_crl(said, block))
+    if not found:
+        raise GatewayError(f"crl.pem of {ca_file.parent.name} holds no revocation list; without one nobody is let in")
+    return found
+
+
+def _parse_crl(said: str, block: bytes) -> Crl:
+    def value(pattern: str) -> str:
+        match = re.search(pattern, said, re.MULTILINE)
+        return match.group(1).strip() if match else ""
+
+    key = value(r"Authority Key Identifier: *\n *(?:keyid:)?(.+)$")
+    number = value(r"^crlNumber=(?:0x)?([0-9A-Fa-f]+)$")
+    if not number:
+        raise GatewayError("a revocation list has no crlNumber, so nothing could tell an old one from a new one")
+    return Crl(f"{value(r'^issuer=(.+)$')} {key}", int(number, 16), value(r"^lastUpdate=(.+)$"), block)
+
+
+def newest_crls(new: Iterable[Crl], loaded: Iterable[Crl]) -> tuple[bytes, list[str]]:
+    """Return the lists to load and a sentence for each list that is older than the loaded one of the same issuer."""
+    before = {crl.issuer: crl for crl in loaded}
+    taken, refused = [], []
+    for crl in new:
+        old = before.get(crl.issuer)
+        if old is None or (crl.number >= old.number and crl.issued >= old.issued):
+            taken.append(crl)
+            continue
+        taken.append(old)
+        refused.append(
+            f"revocation list {crl.number} ({crl.issued}) of {crl.issuer.split(' ')[0]} is older than the loaded one, "
+            f"{old.number} ({old.issued}): refused, the loaded one stays; publish the newest list again"
+        )
+    return b"".join(crl.pem for crl in taken), refused

@@ -1,0 +1,1 @@
+"""What exists: sandbox servers and station containers, as Pulumi programs driven from our own process."""

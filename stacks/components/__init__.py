@@ -1,0 +1,1 @@
+"""The two things the stacks are made of: a sandbox server and a station."""

@@ -1,0 +1,85 @@
+"""A sandbox server: a system container with its own systemd, sshd and container engine."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pulumi
+import pulumi_docker as docker
+
+from stacks import labels
+
+# With SYS_TIME a container sets the clock of the whole machine; without SYS_RESOURCE in its own set the
+# machine cannot give it; modules and raw I/O are nobody's business in a server of a network.
+CAPABILITIES_DROPPED = ("CAP_SYS_MODULE", "CAP_SYS_RAWIO", "CAP_SYS_RESOURCE", "CAP_SYS_TIME")  # as Docker sorts them
+SECURITY = ("seccomp=unconfined", "apparmor=unconfined", "systempaths=unconfined")  # systemd and an engine inside
+TMPFS = {"/run": "mode=755,size=64m", "/run/lock": "size=5m", "/tmp": "mode=1777,size=256m"}  # noqa: S108 - in the server
+SEED_FOLDER = "/etc/werkplaats-sandbox"  # host key and authorised key, there before the server boots
+UNIFIED = Path("/sys/fs/cgroup/unified")  # the v2 tree of a host with a hybrid of cgroup v1 and v2
+
+
+@dataclasses.dataclass(frozen=True)
+class ServerSpec:
+    """One sandbox server.
+
+    `seed` is a folder on this machine with `ssh_host_ed25519_key`, its `.pub` and `authorized_keys`;
+    `address` its fixed IPv4 address on the wide-area network; `alias` the name its gateway is known by.
+    """
+
+    organisation: str
+    address: str
+    alias: str
+    image: str
+    seed: Path
+
+
+class SandboxServer(pulumi.ComponentResource):
+    """The container and the volume of its engine; the rest of its disk is the container's own layer."""
+
+    def __init__(self, spec: ServerSpec, *, stack: str, network: str, wan: docker.Network) -> None:
+        super().__init__("werkplaats:servers:SandboxServer", spec.organisation)
+        own = pulumi.ResourceOptions(parent=self)
+        name = f"{network}.{spec.organisation}"
+        described = labels.labels(stack, network, spec.organisation)
+        # overlay2 does not stack on overlay: the engine inside needs a real file system of its own.
+        engine = docker.Volume(
+            f"{spec.organisation}-engine",
+            name=f"{name}.engine",
+            labels=[docker.VolumeLabelArgs(label=key, value=value) for key, value in described.items()],
+            opts=own,
+        )
+        docker.Container(
+            f"{spec.organisation}-server",
+            name=name,
+            hostname=spec.organisation,
+            image=spec.image,
+            envs=["container=docker"],
+            restart="unless-stopped",
+            stop_signal="SIGRTMIN+3",  # systemd's "halt"
+            destroy_grace_seconds=3,
+            must_run=False,  # a server that was switched off is a finding of `status`, not an error of the stack
+            capabilities=docker.ContainerCapabilitiesArgs(adds=["ALL"], drops=list(CAPABILITIES_DROPPED)),
+            security_opts=list(SECURITY),
+            cgroupns_mode="host" if UNIFIED.is_dir() else "private",
+            tmpfs=TMPFS,
+            volumes=_volumes(spec, engine),
+            networks_advanced=[
+                docker.ContainerNetworksAdvancedArgs(name=wan.name, ipv4_address=spec.address, aliases=[spec.alias])
+            ],
+            labels=[docker.ContainerLabelArgs(label=key, value=value) for key, value in described.items()],
+            # A newer image is for servers to come: a server that is there is changed by roles, never made anew.
+            # Docker never tells `systempaths=unconfined` back, which would look like a change.
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["image", "securityOpts"]),
+        )
+        self.register_outputs({})
+
+
+def _volumes(spec: ServerSpec, engine: docker.Volume) -> list[docker.ContainerVolumeArgs]:
+    volumes = [
+        docker.ContainerVolumeArgs(volume_name=engine.name, container_path="/var/lib/docker"),
+        docker.ContainerVolumeArgs(host_path=str(spec.seed), container_path=SEED_FOLDER, read_only=True),
+    ]
+    if UNIFIED.is_dir():
+        volumes.append(docker.ContainerVolumeArgs(host_path=str(UNIFIED), container_path="/sys/fs/cgroup"))
+    return volumes

@@ -1,0 +1,245 @@
+"""Drive a Pulumi program inline: preview, up, destroy, and the mending of what a killed run left behind.
+
+The caller holds the network's lock (an flock, released by death), so whatever the state backend still has
+locked is the lock of a dead run.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+from collections.abc import Callable, Collection, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pulumi import automation
+
+from stacks import plans
+from stacks.engine import install
+
+STACK = "network"  # one stack per state folder, and the folder is the network's
+RUN_MARK = "WERKPLAATS_RUN"  # in the environment of every child, so that a killed run's children can be found
+Progress = Callable[[str], None]
+
+
+class DriveError(Exception):
+    """The engine could not do what was asked; the message is what it said, shortened to what matters."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """One resource and what happens or would happen to it: create, update, replace, delete."""
+
+    operation: str
+    name: str
+    kind: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What a run changed; empty when reality was as declared."""
+
+    changes: tuple[Change, ...]
+
+
+class Stack:
+    """One program with its plan and its state folder."""
+
+    def __init__(
+        self,
+        *,
+        project: str,
+        program: Callable[[Any], None],
+        plan: Callable[[Collection[str]], Any],
+        state: Path,
+        engine: install.Engine,
+    ) -> None:
+        """`plan` makes the program's input from the organisations of which the state has something."""
+        self.state = state
+        self._read: automation.Deployment | None = None  # the state as last read: each reading starts the engine
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._stack = automation.create_or_select_stack(
+            stack_name=STACK,
+            project_name=project,
+            program=lambda: program(self._planned(plan)),
+            opts=automation.LocalWorkspaceOptions(
+                pulumi_command=automation.PulumiCommand(root=str(engine.root)),
+                project_settings=automation.ProjectSettings(
+                    name=project,
+                    runtime="python",
+                    backend=automation.ProjectBackend(os.environ.get("PULUMI_BACKEND_URL", f"file://{state}")),
+                ),
+                env_vars=engine.environment() | self._environment(),
+            ),
+        )
+
+    def _environment(self) -> dict[str, str]:
+        # Nothing in these programs is secret (keys never pass through them), so the passphrase protects nothing.
+        return {
+            "PULUMI_CONFIG_PASSPHRASE": "",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            RUN_MARK: str(self.state),
+        }
+
+    def _planned(self, plan: Callable[[Collection[str]], Any]) -> Any:
+        # On disk as well, for `pulumi up` by hand.
+        made = plan({name for urn in self._exported() if (name := _organisation(urn))})
+        plans.write(self.state / "plan.json", made)
+        return made
+
+    def _exported(self) -> dict[str, dict[str, Any]]:
+        """Every resource in the state, by URN."""
+        deployment = self._state().deployment or {}
+        return {resource["urn"]: resource for resource in deployment.get("resources") or ()}
+
+    def _state(self) -> automation.Deployment:
+        if self._read is None:
+            self._read = self._stack.export_stack()
+        return self._read
+
+    def recover(self, progress: Progress) -> None:
+        """End a killed run's children, take its lock, forget its half-done operations."""
+        for pid in end_children(self.state):
+            progress(f"ended process {pid} of a run that was killed")
+        if any((self.state / ".pulumi" / "locks").rglob("*.json")):
+            self._stack.cancel()
+            progress("took over the lock of a run that was killed")
+        exported = self._state()
+        if (exported.deployment or {}).get("pending_operations"):
+            self._replace(exported, pending_operations=[])
+            progress("cleared the unfinished operations of a run that was killed")
+
+    def resources(self) -> dict[str, dict[str, Any]]:
+        """Every custom resource in the state, by URN."""
+        return {urn: one for urn, one in self._exported().items() if one.get("custom") and "id" in one}
+
+    def identifiers(self) -> set[str]:
+        """The docker ids (containers, networks) and names (volumes) that the state knows."""
+        return {resource["id"] for resource in self.resources().values()}
+
+    def preview(self, *, leave_out: Iterable[str] = ()) -> Outcome:
+        """What `up` would change; nothing is changed. Servers are not asked (drift is read over SSH)."""
+        seen: list[Change] = []
+        self._run(self._stack.preview, leave_out, on_event=lambda event: _note(event, seen))
+        return Outcome(tuple(seen))
+
+    def up(self, progress: Progress, *, leave_out: Iterable[str] = (), drifted: Sequence[str] = ()) -> Outcome:
+        """Make reality as declared.
+
+        `leave_out` names organisations that cannot be reached: one such host would fail the whole stack.
+        `drifted` names those of whom the state is known to be wrong; only they are read again first.
+        """
+        if targets := self._urns(drifted):
+            self._run(self._stack.refresh, (), target=targets, clear_pending_creates=True)
+        seen: list[Change] = []
+
+        def note(event: automation.EngineEvent) -> None:
+            if change := _note(event, seen):
+                progress(f"{change.operation} {change.name}")
+
+        self._run(self._stack.up, leave_out, on_event=note, show_secrets=False)
+        return Outcome(tuple(seen))
+
+    def destroy(self, progress: Progress, *, leave_out: Iterable[str] = ()) -> Outcome:
+        """Remove everything that the stack made, then the stack itself; what is left out stays in the state."""
+        seen: list[Change] = []
+
+        def note(event: automation.EngineEvent) -> None:
+            if change := _note(event, seen):
+                progress(f"{change.operation} {change.name}")
+
+        if kept := set(self._urns(leave_out)):
+            targets = [urn for urn in self.resources() if urn not in kept]
+            self._run(self._stack.destroy, (), target=targets, on_event=note, show_secrets=False)
+        else:
+            self._run(self._stack.destroy, (), on_event=note, show_secrets=False)
+            self._stack.workspace.remove_stack(STACK)
+        return Outcome(tuple(seen))
+
+    def forget_others(self, organisations: Collection[str]) -> list[str]:
+        """Drop from the state what belongs to none of these organisations, without touching it; returns whose."""
+        exported = self._state()
+        resources = (exported.deployment or {}).get("resources") or []
+        strangers = {o for r in resources if (o := _organisation(r["urn"])) and o not in organisations}
+        if strangers:
+            self._replace(exported, resources=[r for r in resources if _organisation(r["urn"]) not in strangers])
+        return sorted(strangers)
+
+    def _replace(self, exported: automation.Deployment, **parts: Any) -> None:
+        self._read = None
+        self._stack.import_stack(
+            automation.Deployment(version=exported.version, deployment={**(exported.deployment or {}), **parts})
+        )
+
+    def _urns(self, organisations: Iterable[str]) -> list[str]:
+        names = set(organisations)
+        return [urn for urn in self._exported() if _organisation(urn) in names] if names else []
+
+    def _run(self, action: Callable[..., Any], leave_out: Iterable[str], **options: Any) -> Any:
+        excluded = self._urns(leave_out)
+        try:
+            return action(**options, **({"exclude": excluded} if excluded else {}), color="never")
+        except automation.CommandError as error:
+            raise DriveError(_what_matters(str(error))) from error
+        finally:
+            self._read = None
+
+
+def _organisation(urn: str) -> str:
+    """Whose a resource is: the component is named `<organisation>`, what is in it `<organisation>-<part>`."""
+    kind, _, name = urn.rpartition("::")
+    if "werkplaats:" not in kind:
+        return ""
+    return name if "$" not in kind else name.rpartition("-")[0]
+
+
+_OPERATIONS = {"create", "update", "replace", "delete"}
+
+
+def _note(event: automation.EngineEvent, seen: list[Change]) -> Change | None:
+    if not event.resource_pre_event:
+        return None
+    metadata = event.resource_pre_event.metadata
+    operation = getattr(metadata.op, "value", metadata.op)
+    if operation not in _OPERATIONS or not metadata.type.startswith("docker:"):
+        return None
+    change = Change(operation, metadata.urn.rsplit("::", 1)[-1], metadata.type.rsplit(":", 1)[-1])
+    seen.append(change)
+    return change
+
+
+def _what_matters(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines()]
+    errors = [line for line in lines if line.startswith("error:") or "PolicyError" in line]
+    return "\n".join(dict.fromkeys(errors)) or text[-2000:]
+
+
+def end_children(state: Path) -> list[int]:
+    """Kill every process that bears this state folder's mark and is not our own; returns the process ids."""
+    mark = f"{RUN_MARK}={state}".encode()
+    ended = []
+    for process in Path("/proc").iterdir():
+        if not process.name.isdigit() or int(process.name) == os.getpid():
+            continue
+        try:
+            marked = mark in (process / "environ").read_bytes().split(b"\0")
+        except OSError:  # it ended meanwhile, or is not ours to see
+            continue
+        if marked:
+            os.kill(int(process.name), signal.SIGKILL)
+            ended.append(int(process.name))
+    return ended
+
+
+def summary(outcome: Outcome) -> str:
+    """One line: `2 create, 1 replace`, or `no changes`."""
+    counts: dict[str, int] = {}
+    for change in outcome.changes:
+        counts[change.operation] = counts.get(change.operation, 0) + 1
+    return ", ".join(f"{number} {operation}" for operation, number in sorted(counts.items())) or "no changes"
+
+
+def to_json(outcome: Outcome) -> list[dict[str, str]]:
+    """The changes as plain values."""
+    return [dataclasses.asdict(change) for change in outcome.changes]

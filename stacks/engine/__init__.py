@@ -1,0 +1,1 @@
+"""The Pulumi CLI and its docker plugin: found, downloaded or built."""

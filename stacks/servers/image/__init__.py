@@ -1,0 +1,1 @@
+"""The Debian images that sandbox servers are made from."""

@@ -1,0 +1,69 @@
+"""What a sandbox server is given before it boots: its address, its host key, and who may log in."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import ipaddress
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
+
+POOL = ipaddress.ip_network("198.18.0.0/15")  # RFC 2544: for tests between machines, never routed
+FIRST_HOST = 10
+
+
+class SeedError(Exception):
+    """No address is left for a sandbox."""
+
+
+def addresses(record: Path, organisations: Iterable[str], taken: Iterable[str]) -> tuple[str, dict[str, str]]:
+    """Subnet (CIDR, /24) of a network and the address of every organisation, kept in `record` once given.
+
+    `taken` are subnets that the engine already uses; a known address never changes when organisations come or go.
+    """
+    kept = json.loads(record.read_text()) if record.exists() else {}
+    subnet = ipaddress.ip_network(kept["subnet"]) if kept else _free_subnet(taken)
+    known: dict[str, str] = kept.get("addresses", {})
+    free = (str(host) for number, host in enumerate(subnet.hosts(), 1) if number >= FIRST_HOST)
+    for organisation in organisations:
+        if organisation not in known:
+            known[organisation] = next(address for address in free if address not in known.values())
+    record.write_text(json.dumps({"subnet": str(subnet), "addresses": known}, indent=2))
+    return str(subnet), known
+
+
+def _free_subnet(taken: Iterable[str]) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    used = [ipaddress.ip_network(cidr) for cidr in taken]
+    for subnet in POOL.subnets(new_prefix=24):
+        if not any(subnet.version == other.version and subnet.overlaps(other) for other in used):
+            return subnet
+    raise SeedError(f"every /24 of {POOL} is used by an engine network; remove a sandbox with `werkplaats destroy`")
+
+
+def key_pair(path: Path) -> str:
+    """Make an Ed25519 key pair at `path` (0600) and `path`.pub where there is none; returns the public line."""
+    public = path.with_name(path.name + ".pub")
+    if not (path.exists() and public.exists()):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        key = ed25519.Ed25519PrivateKey.generate()
+        path.touch(mode=0o600)
+        path.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
+            )
+        )
+        line = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+        public.write_bytes(line + b"\n")
+    return public.read_text().strip()
+
+
+def seed(folder: Path, operator_line: str) -> str:
+    """Fill one server's seed folder (host key, authorised key); returns the host key's fingerprint (`SHA256:…`)."""
+    line = key_pair(folder / "ssh_host_ed25519_key")
+    (folder / "authorized_keys").write_text(operator_line + "\n")
+    digest = hashlib.sha256(base64.b64decode(line.split()[1])).digest()
+    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")

@@ -1,0 +1,1 @@
+"""Station containers on the organisations' own engines."""

@@ -1,0 +1,5 @@
+"""For `pulumi up` by hand, where the official Pulumi release is installed."""
+
+from stacks.stations import program
+
+program.from_plan_file()

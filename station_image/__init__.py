@@ -1,0 +1,1 @@
+"""The station image: how it is made; its program is in runtime/."""

@@ -1,0 +1,12 @@
+"""The software of a station, in two processes that share nothing but a folder with a socket.
+
+The agent (`python3 -m station_image.runtime.agent`) decides and talks: it holds the statement key, checks every plan
+against the definition that its own operator accepted, shares out its organisation's input, and hands connections over.
+The computer (`python3 -m station_image.runtime.computer`) computes: a process per session, MPyC inside, and nothing in
+its reach that is worth stealing.
+
+The agent imports neither numpy nor MPyC: it starts in a tenth of a second and stays small.
+"""
+
+PROTOCOL_VERSIONS = (1,)
+"""Versions of the protocol between agents that this release speaks, oldest first."""

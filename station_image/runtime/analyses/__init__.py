@@ -1,0 +1,83 @@
+"""The analyses that this release can run: one file each, found by name and version.
+
+An analysis is a module with
+
+- `VERSION`: the number behind the slash in `hotspots/1`;
+- `parameters(given) -> dict`: checked and completed; AnalysisError names the parameter;
+- `length(parameters) -> int`: how many numbers each contributor shares;
+- `inputs(source) -> list[int]`: a contributor's numbers (agent; standard library only);
+- `async compute(run) -> Shared`: on shares, in the computer; numpy and MPyC are imported inside, never at the top,
+  because the agent imports this module too;
+- `outcome(opened) -> dict`: the result for people from the opened numbers (result party; standard library only).
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+NAME = re.compile(r"([a-z][a-z0-9_]{0,40})/([1-9][0-9]{0,3})")
+
+
+class AnalysisError(ValueError):
+    """An analysis that this release does not have, or parameters that it does not take."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a contributor's inputs are made from. `data` is the folder with the collaboration's files."""
+
+    session: str
+    station: str
+    parameters: Mapping[str, Any]
+    data: Path | None = None
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What a result party has: numbers opened to it, numbers opened to the computing parties, who contributed."""
+
+    session: str
+    parameters: Mapping[str, Any]
+    contributors: tuple[str, ...]
+    values: tuple[int, ...]
+    public: tuple[int, ...]
+    field: int
+
+
+class Analysis(Protocol):
+    """The interface of an analysis module."""
+
+    VERSION: int
+
+    def parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Parameters, checked and completed."""
+
+    def length(self, parameters: Mapping[str, Any]) -> int:
+        """How many numbers each contributor shares."""
+
+    def inputs(self, source: Source) -> list[int]:
+        """A contributor's numbers."""
+
+    async def compute(self, run: Any) -> Any:
+        """The joint computation; `run` is a `mpc.run.Run`, the result a `mpc.run.Shared`."""
+
+    def outcome(self, opened: Opened) -> dict[str, Any]:
+        """The result for people."""
+
+
+def find(name: str) -> Analysis:
+    """The analysis `name`, such as "acceptance_sum/1". Raises AnalysisError when this release does not have it."""
+    match = NAME.fullmatch(name)
+    folder = Path(__file__).parent
+    # Only names of files that lie here are imported: the name comes from another station.
+    if match is None or match[1] not in {path.stem for path in folder.glob("[a-z]*.py")}:
+        raise AnalysisError(f"this release has no analysis {name[:60]!r}")
+    module: Any = importlib.import_module(f"{__name__}.{match[1]}")
+    if int(match[2]) != module.VERSION:
+        raise AnalysisError(f"this release has version {module.VERSION} of {match[1]}, not {match[2]}")
+    return module  # type: ignore[no-any-return]  # a module is an object with these functions

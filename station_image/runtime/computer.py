@@ -1,0 +1,111 @@
+"""The computer: a fork server with numpy, gmpy2 and MPyC loaded; each session runs in a process of its own.
+
+It serves one socket in one folder, for the agent's uid only, and sees no key, no peer's socket, no data and no
+allowance. `python3 -m station_image.runtime.computer`
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable
+from types import FrameType
+
+from . import frames
+from .connection import peer_uid
+from .folders import Folders
+from .journal import note
+
+AGENT_UID = 5001
+MOST_SESSIONS = 6
+Run = Callable[[socket.socket], None]
+
+
+def main() -> int:
+    """Serve until stopped."""
+    from .mpc import engine, session  # heavy: numpy, gmpy2, MPyC
+
+    engine.preload()
+    agent_uid = int(os.environ.get("STATION_AGENT_UID", AGENT_UID))
+    listener = _listen(str(Folders.from_environment().computer_socket))
+    children: set[int] = set()
+
+    def reap(_: int, __: FrameType | None) -> None:
+        for pid in list(children):
+            if os.waitpid(pid, os.WNOHANG)[0]:
+                children.discard(pid)
+
+    def stop(_: int, __: FrameType | None) -> None:
+        raise SystemExit(0)
+
+    signal.signal(signal.SIGCHLD, reap)
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    gc.collect()
+    gc.freeze()  # what is loaded stays shared between the processes of sessions
+    note("computer-ready")
+    while True:
+        sock, _ = listener.accept()
+        with sock:
+            if peer_uid(sock) != agent_uid:
+                note("computer-refused", uid=peer_uid(sock))
+            elif len(children) >= MOST_SESSIONS:
+                _refuse(sock, "too many sessions in this station's computer")
+            else:
+                signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+                _start(sock, listener, session.run, children)
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+
+
+def _start(sock: socket.socket, listener: socket.socket, run: Run, children: set[int]) -> None:
+    try:
+        child = os.fork()
+    except OSError as error:
+        _refuse(sock, f"no process can be started in this station's computer ({error.strerror})")
+        return
+    if not child:
+        listener.close()
+        _child(sock, run)
+    children.add(child)
+
+
+def _refuse(sock: socket.socket, reason: str) -> None:
+    with contextlib.suppress(OSError):
+        sock.sendall(frames.encode({"event": "failed", "root": None, "reason": reason}))
+
+
+def _child(sock: socket.socket, run: Run) -> None:
+    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+    try:
+        run(sock)
+    except BaseException:
+        # Only where it happened: the text of an exception may hold values.
+        frame = traceback.extract_tb(sys.exc_info()[2])[-1]
+        note("session-crashed", kind=sys.exc_info()[0], place=f"{frame.filename}:{frame.lineno}")
+    finally:
+        sys.stdout.flush()
+        os._exit(0)
+
+
+def _listen(path: str) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    if os.path.lexists(path):  # a socket of the process before this one, perhaps dangling
+        os.unlink(path)  # noqa: PTH108
+    before = os.umask(0o007)
+    try:
+        listener.bind(path)
+    finally:
+        os.umask(before)
+    listener.listen(16)
+    return listener
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

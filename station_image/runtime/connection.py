@@ -1,0 +1,127 @@
+"""A stream socket that is read frame by frame and never a byte further.
+
+asyncio's streams read ahead; a connection that becomes the byte stream of a session is handed to another process, so
+nothing of it may be left in a buffer here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+from . import frames
+
+SMALL = 8 * 1024
+LARGE = 1024 * 1024
+PATIENCE = 10.0
+
+
+class ConnectionLostError(ConnectionError):
+    """The other side closed, or said nothing in time."""
+
+
+class Connection:
+    """One connection; one task may read and another write."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        self._sock: socket.socket | None = sock
+        self._loop = asyncio.get_running_loop()
+        self._writing = asyncio.Lock()
+
+    @property
+    def sock(self) -> socket.socket:
+        """The open socket. Raises ConnectionLostError once closed or detached."""
+        if self._sock is None:
+            raise ConnectionLostError("the connection is closed")
+        return self._sock
+
+    async def read_exactly(self, count: int) -> bytearray:
+        """`count` bytes. Raises ConnectionLostError at the end of the stream."""
+        data = bytearray(count)
+        view = memoryview(data)
+        try:
+            while len(view):
+                got = await self._loop.sock_recv_into(self.sock, view)
+                if not got:
+                    raise ConnectionLostError("the other side closed the connection")
+                view = view[got:]
+        except OSError as error:
+            raise ConnectionLostError(f"the connection broke ({error.strerror or error})") from error
+        return data
+
+    async def receive(
+        self, header_limit: int = SMALL, body_limit: int = 0, timeout: float | None = PATIENCE
+    ) -> tuple[frames.JSON, bytearray]:
+        """The next frame. Raises FrameError, or ConnectionLostError after `timeout` seconds of nothing whole."""
+        try:
+            async with asyncio.timeout(timeout):
+                prefix = await self.read_exactly(frames.PREFIX.size)
+                header_length, body_length = frames.lengths(bytes(prefix), header_limit, body_limit)
+                header = frames.parse(await self.read_exactly(header_length))
+                return header, await self.read_exactly(body_length)
+        except TimeoutError as error:
+            raise ConnectionLostError(f"the other side said nothing for {timeout:g} s") from error
+
+    async def send(
+        self, header: Mapping[str, Any], body: bytes | bytearray | memoryview = b"", timeout: float = 30.0
+    ) -> None:
+        """Write one frame. Raises ConnectionLostError when it cannot be written within `timeout` seconds."""
+        try:
+            async with self._writing, asyncio.timeout(timeout):
+                await self._loop.sock_sendall(self.sock, frames.encode(header, len(body)))
+                if body:
+                    await self._loop.sock_sendall(self.sock, body)
+        except TimeoutError as error:
+            self.close()  # half a frame may be out: nothing sensible can follow
+            raise ConnectionLostError(f"the other side read nothing for {timeout:g} s") from error
+        except OSError as error:
+            raise ConnectionLostError(f"the connection broke ({error.strerror or error})") from error
+
+    async def send_descriptor(self, header: Mapping[str, Any], descriptor: socket.socket) -> None:
+        """Write one frame without a body, and an open descriptor with it (unix(7), SCM_RIGHTS)."""
+        frame = frames.encode(header)
+        try:
+            async with self._writing:
+                sent = socket.send_fds(self.sock, [frame], [descriptor.fileno()])
+                await self._loop.sock_sendall(self.sock, frame[sent:])
+        except OSError as error:
+            raise ConnectionLostError(f"the connection broke ({error.strerror or error})") from error
+
+    def detach(self) -> socket.socket:
+        """The socket, now the caller's."""
+        sock, self._sock = self.sock, None
+        return sock
+
+    def close(self) -> None:
+        """Close; harmless when done twice."""
+        sock, self._sock = self._sock, None
+        if sock is not None:
+            self._loop.remove_reader(sock)
+            self._loop.remove_writer(sock)
+            sock.close()
+
+
+async def open_unix(path: str) -> Connection:
+    """Connect to a unix socket. Raises ConnectionLostError when nobody listens."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.setblocking(False)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.get_running_loop().sock_connect(sock, path)
+    except (OSError, TimeoutError) as error:
+        sock.close()
+        raise ConnectionLostError(f"nobody listens on {path}") from error
+    except BaseException:
+        sock.close()
+        raise
+    return Connection(sock)
+
+
+def peer_uid(sock: socket.socket) -> int:
+    """The uid of the process at the other end of a unix socket (unix(7), SO_PEERCRED)."""
+    _, uid, _ = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return int(uid)

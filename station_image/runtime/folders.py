@@ -1,0 +1,62 @@
+"""Where a station's files and sockets lie. In the containers everything is under /station."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Folders:
+    """The mounted folders of a station (architecture.md section 6)."""
+
+    root: Path
+
+    @classmethod
+    def from_environment(cls) -> Folders:
+        """STATION_ROOT is set by tests, that run many stations on one machine; the image leaves it alone."""
+        return cls(Path(os.environ.get("STATION_ROOT", "/station")))
+
+    @property
+    def networks(self) -> Path:
+        """One folder per network, and host.json; replaced atomically from outside."""
+        return self.root / "networks.d"
+
+    @property
+    def mesh_socket(self) -> Path:
+        """Where the gateway hands over the connections of peers."""
+        return self.root / "agent" / "mesh.sock"
+
+    @property
+    def control_socket(self) -> Path:
+        """Where the `station` program of the host asks."""
+        return self.root / "control" / "agent.sock"
+
+    @property
+    def computer_socket(self) -> Path:
+        """Where the computer takes sessions."""
+        return self.root / "compute" / "computer.sock"
+
+    @property
+    def state(self) -> Path:
+        """The statement key and what must outlive a restart."""
+        return self.root / "state"
+
+    @property
+    def results(self) -> Path:
+        """One folder per session of which this organisation may see the outcome."""
+        return self.root / "data" / "out"
+
+    @property
+    def peers(self) -> Path:
+        """One socket per peer that this station calls; the gateway listens."""
+        return self.root / "peers"
+
+    def peer_socket(self, peer: str) -> Path:
+        """The outbound socket to one peer."""
+        return self.peers / f"{peer}.sock"
+
+    def callable_peers(self) -> list[str]:
+        """Ids of the peers that the gateway has an outbound socket for: the compiled outbound links."""
+        return sorted(path.name.removesuffix(".sock") for path in self.peers.glob("*.sock"))

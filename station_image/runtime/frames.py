@@ -1,0 +1,86 @@
+"""Frames: eight bytes of lengths, a JSON object, a body. The same between agents and between agent and computer.
+
+The JSON is a strict subset, so that canonical text is unique and safe to sign: objects, lists, strings, integers,
+booleans and null; no floating point numbers, no repeated keys, bounded depth.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+PREFIX = struct.Struct("!II")
+MAX_DEPTH = 12
+JSON = dict[str, Any]
+
+
+class FrameError(ValueError):
+    """What came is not a frame, or larger than allowed here."""
+
+
+def canonical(content: object) -> bytes:
+    """The one text of `content`: keys sorted, no blanks, UTF-8. Signatures and digests are taken over it."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def encode(header: Mapping[str, Any], body_length: int = 0) -> bytes:
+    """Prefix and header of a frame; `body_length` bytes of body follow."""
+    text = canonical(header)
+    return PREFIX.pack(len(text), body_length) + text
+
+
+def lengths(prefix: bytes, header_limit: int, body_limit: int) -> tuple[int, int]:
+    """Lengths of header and body. Raises FrameError when one is over its limit."""
+    header, body = PREFIX.unpack(prefix)
+    if not 2 <= header <= header_limit:
+        raise FrameError(f"a header of {header} bytes; at most {header_limit} are read here")
+    if body > body_limit:
+        raise FrameError(f"a body of {body} bytes; at most {body_limit} are read here")
+    return header, body
+
+
+def parse(text: bytes | bytearray) -> JSON:
+    """The JSON object in `text`. Raises FrameError on anything outside the subset."""
+    try:
+        content = json.loads(text.decode(), object_pairs_hook=_unique, parse_float=_no_float, parse_constant=_no_float)
+    except FrameError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise FrameError("a header that is not JSON") from error
+    if not isinstance(content, dict):
+        raise FrameError("a header that is not an object")
+    _bounded(content, MAX_DEPTH)
+    return content
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> JSON:
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        raise FrameError("a header that repeats a key")
+    return content
+
+
+def _no_float(_: str) -> Any:
+    raise FrameError("a header with a number that is not an integer")
+
+
+def _bounded(content: object, depth: int) -> None:
+    if depth < 0:
+        raise FrameError("a header that is nested too deeply")
+    if isinstance(content, dict):
+        for key, value in content.items():
+            _encodable(key)
+            _bounded(value, depth - 1)
+    elif isinstance(content, list):
+        for value in content:
+            _bounded(value, depth - 1)
+    elif isinstance(content, str):
+        _encodable(content)
+
+
+def _encodable(text: str) -> None:
+    # "\ud800" is JSON but not UTF-8: it would break the canonical text that signatures are taken over.
+    if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
+        raise FrameError("a header with half a character")

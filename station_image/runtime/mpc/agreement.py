@@ -1,0 +1,136 @@
+"""Before anything is summed, the computing parties agree whose shares they all hold, and that these are shares.
+
+    1  commit to the own list of (contributor, submission tag) and to a random number
+    2  open both; the lists are intersected, the random numbers become one public coin
+    3  open, per contributor, one random combination of its shares plus a fresh random sharing as a mask:
+       all parties' values must lie on a polynomial of degree at most t
+    4  confirm the digest of the outcome
+
+Without 1 and 2 a share that is missing at one party gives different results at different parties. The coin comes after
+the shares are fixed; without the mask, a combination of inputs would be opened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import frames, shares
+from .mesh import PartyLostError
+
+COIN = 32
+SEED = 16
+"""Bytes of seed per coefficient beyond which the distance to uniform in a 96-bit field is below 2^-32."""
+
+
+@dataclass(frozen=True)
+class Agreed:
+    """Who takes part, and who does not and why; the same at all computing parties."""
+
+    contributors: list[str]
+    left_out: dict[str, str]
+
+
+class TooFewError(Exception):
+    """Fewer contributors than the plan's minimum."""
+
+
+async def exchange(mpc: Any, content: bytes) -> list[bytes]:
+    """What each party says, in party order."""
+    heard: list[bytes] = await mpc.transfer(content)
+    for number, item in enumerate(heard):
+        if not isinstance(item, bytes):
+            raise PartyLostError(number, "it sent numbers where bytes belong")
+    return heard
+
+
+async def agree(mpc: Any, plan: Mapping[str, Any], digest: str, tags: Mapping[str, str]) -> tuple[Agreed, bytes]:
+    """Steps 1 and 2: the contributors that all parties hold under the same tag, and the coin."""
+    mine = frames.canonical({"coin": secrets.token_hex(COIN), "held": dict(tags)})
+    commitments = await exchange(mpc, _commitment(digest, mpc.pid, mine))
+    openings = await exchange(mpc, mine)
+    held: list[dict[str, str]] = []
+    coins: list[str] = []
+    for number, (commitment, opening) in enumerate(zip(commitments, openings, strict=True)):
+        if _commitment(digest, number, opening) != commitment:
+            raise PartyLostError(number, "it opened another list of contributors than it committed to")
+        said = _parse(number, opening)
+        held.append({name: tag for name, tag in said["held"].items() if name in plan["contributors"]})
+        coins.append(said["coin"])
+    common = [name for name in sorted(held[0]) if all(row.get(name) == held[0][name] for row in held)]
+    left_out = {
+        name: _missing_at(plan["computing"], [row.get(name) for row in held])
+        for name in plan["contributors"]
+        if name not in common
+    }
+    return Agreed(common, left_out), hashlib.sha256(frames.canonical([digest, coins])).digest()
+
+
+async def check_degrees(mpc: Any, field: Any, agreed: Agreed, matrix: Any, coin: bytes) -> Agreed:
+    """Step 3: leave out contributors whose shares in `matrix` (contributors, numbers) are of a higher degree."""
+    rows, length = matrix.shape
+    if not rows:
+        return agreed
+    seed = hashlib.shake_256(coin).digest(SEED * length)
+    weights = np.array(
+        [int.from_bytes(seed[at : at + SEED], "little") % shares.FIELD for at in range(0, len(seed), SEED)], object
+    )
+    mask = mpc._np_randoms(field, rows)
+    if mpc.options.no_prss:
+        mask = await mask
+    combined = [int(value) for value in (matrix @ weights + mask.value) % shares.FIELD]
+    heard = await open_rows(mpc, combined)
+    bad = shares.inconsistent(heard, mpc.threshold)
+    left_out = dict(agreed.left_out)
+    for row in bad:
+        left_out[agreed.contributors[row]] = "its shares do not belong together"
+    kept = [name for row, name in enumerate(agreed.contributors) if row not in set(bad)]
+    return Agreed(kept, left_out)
+
+
+async def confirm(mpc: Any, plan: Mapping[str, Any], digest: str, agreed: Agreed) -> None:
+    """Step 4. Raises PartyLostError when the parties disagree, TooFewError below the minimum."""
+    mine = hashlib.sha256(frames.canonical([digest, agreed.contributors, agreed.left_out])).digest()
+    if any(theirs != mine for theirs in await exchange(mpc, mine)):
+        raise PartyLostError(None, "the computing parties do not agree on who contributed")
+    if len(agreed.contributors) < plan["minimum_contributors"]:
+        raise TooFewError(f"{len(agreed.contributors)} contributors, at least {plan['minimum_contributors']} must be")
+
+
+async def open_rows(mpc: Any, row: list[int]) -> list[list[int]]:
+    """All parties' shares of the same numbers, in party order. Raises PartyLostError naming who sent something else."""
+    heard = await exchange(mpc, shares.pack(row))
+    rows = []
+    for number, data in enumerate(heard):
+        try:
+            rows.append(shares.unpack(data, len(row)))
+        except shares.ShareError as error:
+            raise PartyLostError(number, f"it sent {error}") from error
+    return rows
+
+
+def _commitment(digest: str, number: int, opening: bytes) -> bytes:
+    return hashlib.sha256(frames.canonical([digest, number]) + opening).digest()
+
+
+def _parse(number: int, opening: bytes) -> dict[str, Any]:
+    try:
+        said = frames.parse(opening)
+        texts = [said["coin"], *said["held"], *said["held"].values()]
+    except (frames.FrameError, KeyError, TypeError, AttributeError) as error:
+        raise PartyLostError(number, "it sent a list of contributors that cannot be read") from error
+    if not all(isinstance(text, str) and len(text) <= 200 for text in texts) or len(said["coin"]) != 2 * COIN:
+        raise PartyLostError(number, "it sent a list of contributors that cannot be read")
+    return said
+
+
+def _missing_at(computing: list[str], tags: list[str | None]) -> str:
+    absent = [computing[number] for number, tag in enumerate(tags) if tag is None]
+    if len(absent) == len(tags):
+        return "nothing of it arrived"
+    return f"nothing of it arrived at {', '.join(absent)}" if absent else "different submissions arrived"

@@ -1,0 +1,164 @@
+"""The connections of one session: start, signs of life, who was lost first, and the end.
+
+MPyC waits for ever for a peer that is gone. Here every wait races `failed`. A party that must leave says because of
+whom, so that all name the root and not those that left because of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from ..journal import plain
+from . import exchanger
+from .codec import MessageError
+from .exchanger import Exchanger
+
+T = TypeVar("T")
+BEAT_EVERY = 1.0
+SILENCE = 5.0
+FAREWELL = 0.5
+NOBODY = -1
+LONGEST_REASON = 200
+
+
+class PartyLostError(ConnectionError):
+    """The session cannot go on. `root` is the number of the party that it failed on, None when it is nobody's."""
+
+    def __init__(self, root: int | None, why: str) -> None:
+        super().__init__(why)
+        self.root = root
+
+
+class Mesh:
+    """Connections to all other computing parties, by number."""
+
+    def __init__(self, mpc: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self.mpc = mpc
+        self.loop = loop
+        self.failed: asyncio.Future[None] = loop.create_future()
+        self.failed.add_done_callback(lambda future: future.exception())  # retrieved, whoever waits
+        self._ready: asyncio.Future[None] = loop.create_future()
+        self._over: asyncio.Future[None] = loop.create_future()
+        self._peers: dict[int, Exchanger] = {}
+        self._others = {party.pid for party in mpc.parties} - {mpc.pid}
+        self._keyed: set[int] = set()
+        self._byes: set[int] = set()
+        self._stop = threading.Event()
+
+    async def attach(self, number: int, sock: socket.socket) -> None:
+        """Use `sock` for party `number`; each party once."""
+        if number not in self._others or number in self._peers:
+            raise ValueError(f"no connection expected for party {number}")
+        peer = self._peers[number] = Exchanger(self, number, sock)
+        sock.setblocking(False)
+        self.mpc.parties[number].protocol = peer
+        await self.loop.connect_accepted_socket(lambda: peer, sock=sock)
+
+    def start(self, also: Callable[[], None]) -> None:
+        """Start the watchdog, and the thread that beats; `also` is called with each beat."""
+        threading.Thread(target=self._beat, args=(also,), daemon=True).start()
+        self.loop.create_task(self._watch())
+
+    async def ready(self) -> None:
+        """Wait until every party is connected and its PRSS keys are here."""
+        await self.first(self._ready)
+
+    async def first(self, awaitable: Coroutine[Any, Any, T] | asyncio.Future[T]) -> T:
+        """What `awaitable` gives; raises PartyLostError as soon as the session fails."""
+        task: asyncio.Future[T] = asyncio.ensure_future(awaitable)
+        waiting: set[asyncio.Future[Any]] = {task, self.failed}
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        if self.failed.done():
+            task.cancel()
+            self.failed.result()
+        return task.result()
+
+    async def finish(self) -> None:
+        """Say that this party needs nothing more, and wait until all say so."""
+        while self.mpc._pc_level > self.mpc._program_counter[1]:  # tasks of MPyC that nobody awaited, as in shutdown()
+            await asyncio.sleep(0)
+        for peer in self._peers.values():
+            peer.write(exchanger.BYE, 0)
+        await self.first(self._over)
+        self._stop.set()
+
+    async def leave(self, cause: PartyLostError) -> None:
+        """Tell the others why this party leaves and because of whom, if it is somebody's doing."""
+        self._stop.set()
+        why = plain(cause, LONGEST_REASON).encode()
+        for peer in self._peers.values():
+            peer.write(exchanger.LEAVE, NOBODY if cause.root is None else cause.root, why)
+        until = time.monotonic() + FAREWELL
+        while any(peer.unsent for peer in self._peers.values()) and time.monotonic() < until:
+            await asyncio.sleep(0.01)
+
+    def fail(self, error: BaseException) -> None:
+        """End the session for `error`; the first one counts."""
+        if self.failed.done():
+            return
+        if isinstance(error, MessageError):
+            error = PartyLostError(error.peer if error.peer >= 0 else None, f"it sent {error}")
+        if not isinstance(error, PartyLostError):
+            # Perhaps a bug or a lack of memory here, perhaps what a peer sent: nobody is named for it.
+            error = PartyLostError(None, f"party {self.mpc.pid} cannot compute ({type(error).__name__})")
+        self.failed.set_exception(error)
+
+    def lost(self, number: int, why: str) -> None:
+        """Party `number` is gone."""
+        self.fail(PartyLostError(number, why))
+
+    def left(self, number: int, root: int, why: str) -> None:
+        """Party `number` says that it leaves because of `root`."""
+        if root == NOBODY:
+            self.fail(PartyLostError(None, why))
+        elif root not in self._others or root == number:
+            # It names itself, or us: between it and us something broke, and it is the one we can see.
+            self.lost(number, f"it left: {why}")
+        else:
+            self.fail(PartyLostError(root, why))
+
+    def keys(self, number: int, keys: bytes) -> None:
+        """PRSS keys of party `number`; of exactly the length that its number asks for, once."""
+        wanted = 0 if self.mpc.options.no_prss else self.mpc._prss_keys_from_peer(number)
+        if number in self._keyed or len(keys) != wanted:
+            self.lost(number, "it sent keys that do not belong to its number")
+            return
+        if wanted:
+            self.mpc._prss_keys_from_peer(number, keys)
+        self._keyed.add(number)
+        if self._keyed == self._others and not self._ready.done():
+            self._ready.set_result(None)
+
+    def bye(self, number: int) -> None:
+        """Party `number` needs nothing more."""
+        self._byes.add(number)
+        if self._byes == self._others and not self._over.done():
+            self._over.set_result(None)
+
+    def bytes_sent(self) -> int:
+        """Bytes of MPC messages that this party sent."""
+        return sum(peer.nbytes_sent for peer in self._peers.values())
+
+    def _beat(self, also: Callable[[], None]) -> None:
+        while not self._stop.wait(BEAT_EVERY):
+            for peer in list(self._peers.values()):
+                peer.beat()
+            also()
+
+    async def _watch(self) -> None:
+        """Find peers that say nothing. Time in which this process did not get to read is not held against them."""
+        step = 0.25
+        while not self._stop.is_set():
+            before = time.monotonic()
+            await asyncio.sleep(step)
+            now = time.monotonic()
+            late = max(0.0, now - before - 2 * step)
+            for peer in self._peers.values():
+                peer.heard += late
+                if now - peer.heard > SILENCE and not peer.said_bye:
+                    self.lost(peer.number, f"it gave no sign of life for {SILENCE:g} s")

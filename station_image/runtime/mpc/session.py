@@ -1,0 +1,119 @@
+"""One session at one computing party, in a process of its own that was forked for it."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import socket
+import time
+from typing import Any
+
+import numpy as np
+
+from .. import analyses, shares
+from ..journal import note
+from . import agreement, engine
+from .agent_link import AgentLink
+from .mesh import Mesh, PartyLostError
+from .run import Run, Shared
+
+MEMORY = 4 * 1024 * 1024 * 1024
+
+
+def run(sock: socket.socket) -> None:
+    """Serve the agent's one session on `sock`; returns when it is over."""
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    loop.run_until_complete(_serve(sock))
+
+
+async def _serve(sock: socket.socket) -> None:
+    link = AgentLink(sock)
+    begin, _ = await link.receive()
+    plan, digest, number = begin["plan"], begin["digest"], begin["number"]
+    mpc = engine.set_up(len(plan["computing"]), number, plan["threshold"])
+    mesh = Mesh(mpc, asyncio.get_running_loop())
+    engine.catch_errors(mesh)
+    mesh.start(lambda: link.send({"event": "beat"}))
+    intake: asyncio.Future[tuple[dict[str, str], bytes]] = mesh.loop.create_future()
+    reader = asyncio.create_task(_listen(link, mesh, intake))
+    reader.add_done_callback(lambda task: None if task.cancelled() else mesh.fail(task.exception() or EOFError()))
+    try:
+        outcome = await _session(mesh, plan, digest, intake, link)
+    except PartyLostError as error:
+        await mesh.leave(error)
+        note("session-failed", session=plan["session"], root=error.root, why=error)
+        link.send({"event": "failed", "root": error.root, "reason": str(error)})
+    else:
+        header = {"event": "done", "public": outcome[1].public, "sent": mesh.bytes_sent(), **outcome[0]}
+        link.send(header, shares.pack(outcome[1].row))
+    finally:
+        reader.cancel()
+
+
+async def _listen(link: AgentLink, mesh: Mesh, intake: asyncio.Future[tuple[dict[str, str], bytes]]) -> None:
+    """Take what the agent brings: connections of peers, then the shares. It ends the process by closing."""
+    while True:
+        header, body = await link.receive()
+        if header["event"] == "peer":
+            await mesh.attach(header["number"], link.descriptor())
+        elif header["event"] == "intake" and not intake.done():
+            intake.set_result((header["tags"], body))
+        elif header["event"] == "leave":
+            mesh.fail(PartyLostError(header["root"], header["reason"]))
+
+
+async def _session(
+    mesh: Mesh, plan: dict[str, Any], digest: str, intake: asyncio.Future[Any], link: AgentLink
+) -> tuple[dict[str, Any], Shared]:
+    await mesh.ready()
+    link.send({"event": "connected"})
+    tags, body = await mesh.first(intake)
+    started = time.monotonic()
+    agreed, outcome = await mesh.first(_compute(mesh, plan, digest, tags, body))
+    await mesh.finish()
+    facts = {
+        "contributors": agreed.contributors,
+        "left_out": agreed.left_out,
+        "milliseconds": int(1000 * (time.monotonic() - started)),
+    }
+    return facts, outcome
+
+
+async def _compute(
+    mesh: Mesh, plan: dict[str, Any], digest: str, tags: dict[str, str], body: bytes
+) -> tuple[agreement.Agreed, Shared]:
+    mpc = mesh.mpc
+    rows = _rows(plan, tags, body)
+    held, coin = await agreement.agree(mpc, plan, digest, {name: tags[name] for name in rows})
+    field = mpc.SecInt(shares.BIT_LENGTH).field
+    matrix = _matrix(rows, held.contributors, plan["length"])
+    agreed = await agreement.check_degrees(mpc, field, held, matrix, coin)
+    try:
+        await agreement.confirm(mpc, plan, digest, agreed)
+    except agreement.TooFewError as error:
+        raise PartyLostError(None, str(error)) from error
+    kept = _matrix(rows, agreed.contributors, plan["length"])
+    analysis = analyses.find(plan["analysis"])
+    outcome: Shared = await analysis.compute(Run(mpc, plan["parameters"], agreed.contributors, kept))
+    return agreed, outcome
+
+
+def _rows(plan: dict[str, Any], tags: dict[str, str], body: bytes) -> dict[str, list[int]]:
+    """Shares per contributor; one with numbers outside the field is as good as absent."""
+    width = plan["length"] * shares.WIDTH
+    rows = {}
+    for position, name in enumerate(sorted(tags)):
+        try:
+            rows[name] = shares.unpack(memoryview(body)[position * width : (position + 1) * width], plan["length"])
+        except shares.ShareError:
+            note("deposit-refused", session=plan["session"], contributor=name)
+    return rows
+
+
+def _matrix(rows: dict[str, list[int]], names: list[str], length: int) -> Any:
+    matrix = np.empty((len(names), length), dtype=object)
+    for position, name in enumerate(names):
+        matrix[position, :] = rows[name]
+    return matrix

@@ -1,0 +1,81 @@
+"""The documents of the project, taken apart: commands in fenced blocks, code in sentences, links, tables."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests import sandboxes
+
+ROOT = sandboxes.ROOT
+README = ROOT / "README.md"
+GUIDES = sorted((ROOT / "docs").glob("*.md"))
+DOCUMENTS = [README, ROOT / "CHANGELOG.md", *GUIDES]
+_FENCE = re.compile(r"^\s*```")
+_DEMO = re.compile(r"<!-- demo -->\n```\n(.*?)```\n<!-- /demo -->", re.DOTALL)
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """A line that a reader types, without its comment."""
+
+    document: Path
+    number: int
+    words: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.document.relative_to(ROOT)}:{self.number} {' '.join(self.words)}"
+
+
+def commands(program: str) -> list[Command]:
+    """Every line of a fenced block that starts with this program, in all documents."""
+    return [
+        Command(document, number, tuple(shlex.split(line, comments=True)))
+        for document in DOCUMENTS
+        for number, line, fenced in _lines(document)
+        if fenced and line.split(maxsplit=1)[:1] == [program]
+    ]
+
+
+def inline(document: Path) -> list[str]:
+    """What stands in backticks within sentences and tables."""
+    text = "\n".join(line for _, line, fenced in _lines(document) if not fenced)
+    return re.findall(r"`([^`]+)`", text)
+
+
+def links(document: Path) -> list[str]:
+    """Targets of links to other files of the project."""
+    found = re.findall(r"\]\(([^)#\s]+)", document.read_text())
+    return [target for target in found if "://" not in target]
+
+
+def table(document: Path, heading: str) -> list[list[str]]:
+    """The cells of the rows of every table below a heading, up to the next; head and rule left out."""
+    text = document.read_text()
+    section = text.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    rows = [line for line in section.splitlines() if line.startswith("|")]
+    body = [row for row, after in zip(rows, [*rows[1:], ""], strict=True) if not _rule(row) and not _rule(after)]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in body]
+
+
+def demo() -> list[str]:
+    """The lines that the README says `make demo` ends with."""
+    (block,) = _DEMO.findall(README.read_text())
+    return [str(line) for line in block.splitlines() if line.strip()]
+
+
+def _rule(row: str) -> bool:
+    return bool(row) and set(row) <= set("|-: ")
+
+
+def _lines(document: Path) -> Iterator[tuple[int, str, bool]]:
+    """Number, line, and whether it is within a fenced block."""
+    fenced = False
+    for number, line in enumerate(document.read_text().splitlines(), 1):
+        if _FENCE.match(line):
+            fenced = not fenced
+        else:
+            yield number, line, fenced

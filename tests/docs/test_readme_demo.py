@@ -1,0 +1,67 @@
+"""The README's `make demo` does what the README says: the Makefile's own recipe, on networks of their own."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import sandboxes
+from tests.docs import documents
+
+pytestmark = pytest.mark.servers
+
+
+def make_demo(network: sandboxes.Sandbox) -> list[str]:
+    """What `make demo` prints at the end, for another network than the demo's.
+
+    The virtual environment is the one that runs this test (`-o`: make leaves its stamp as it is).
+    """
+    programs = Path(sys.executable).parent
+    command = ["make", "-o", ".venv/.werkplaats", "demo", f"BIN={programs}", f"NETWORK={network.name}"]
+    done = subprocess.run(
+        command,
+        cwd=sandboxes.ROOT,
+        env=network.environment,
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    assert done.returncode == 0, f"{' '.join(command)}:\n{done.stdout}\n{done.stderr}"
+    return (done.stdout + done.stderr).splitlines()
+
+
+def shape(line: str, network: str) -> str:
+    """A line with what differs from run to run made alike: numbers, changes, phases, the network's name."""
+    line = re.sub(rf"(?<![\w.-]){re.escape(network)}(?![\w-])", "NETWORK", line)
+    line = re.sub(r"^(changed|time): .*", r"\1: …", line)
+    return re.sub(r"[\d.]*\d|…", "…", line)
+
+
+@pytest.fixture
+def lezer(tmp_path: Path) -> Iterator[sandboxes.Sandbox]:
+    """A network that is not there yet, and is gone afterwards."""
+    made = sandboxes.sandbox(tmp_path, "lezer")
+    yield made
+    made.run("destroy", "--yes", expect=None)
+
+
+def test_make_demo_ends_as_the_readme_shows(lezer: sandboxes.Sandbox) -> None:
+    printed = {shape(line, lezer.name) for line in make_demo(lezer)}
+    shown = [line for line in documents.demo() if not line.startswith("[")]  # lines with a time come in any order
+    assert shown
+    missing = [line for line in shown if shape(line, "proeftuin.sandbox") not in printed]
+    assert not missing, "\n".join(sorted(printed))
+
+
+def test_make_demo_again_changes_nothing(toets: sandboxes.Sandbox) -> None:
+    toets.up()
+    printed = "\n".join(make_demo(toets))
+    assert "changed: servers no changes; configuration 0 tasks; stations no changes" in printed
+    assert f"{toets.name}: verified: " in printed
+    print(next(line for line in printed.splitlines() if line.startswith("time: ")))  # measured by `make bench`

@@ -1,0 +1,94 @@
+"""`destroy` leaves nothing that it made and touches nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from network_topology import names
+from tests import sandboxes
+
+pytestmark = pytest.mark.servers
+
+
+def everything() -> dict[str, set[str]]:
+    """All that the local engine has, and the folders of open ssh connections."""
+    return {
+        "containers": set(sandboxes.docker("ps", "--all", "--quiet", "--no-trunc").split()),
+        "volumes": set(sandboxes.docker("volume", "ls", "--quiet").split()),
+        "networks": set(sandboxes.docker("network", "ls", "--quiet", "--no-trunc").split()),
+        "ssh": {path.name for path in Path(tempfile.gettempdir()).glob("werkplaats-*")},
+    }
+
+
+def test_destroy_leaves_nothing_of_a_sandbox_and_nothing_else_is_touched(
+    toets: sandboxes.Sandbox, tmp_path: Path
+) -> None:
+    other = sandboxes.sandbox(tmp_path, "weg")
+    before = everything()
+    other.up("--only", "ggd", expect=None)  # however far it came
+    assert everything() != before
+    other.run("destroy", "--yes")
+    assert everything() == before
+    assert not other.vault.exists()
+    assert other.definition.exists()
+    assert toets.up()["verified"]
+
+
+def test_destroy_asks_and_without_an_answer_changes_nothing(toets: sandboxes.Sandbox) -> None:
+    before = everything()
+    refused = toets.run("destroy", expect=3)
+    assert "nothing was changed" in refused.stderr
+    assert everything() == before
+
+
+@pytest.fixture
+def real(tmp_path: Path) -> Iterator[sandboxes.Sandbox]:
+    """A network that is not a sandbox: it knows its servers, which exist already, by its inventory only."""
+    maker = sandboxes.sandbox(tmp_path, "los")
+    own = re.sub(r"mesh\.(\w+)\.example", rf"\1.{maker.name}.{names.DNS_ROOT}", maker.definition.read_text())
+    maker.definition.write_text(re.sub(r"192\.0\.2\.\d+/32", "198.18.0.0/15", own))
+    process = maker.start("up", maker.name, "--yes")
+    assert process.stderr is not None
+    for line in process.stderr:  # the servers are there when the first of them is configured
+        if " configure " in line:
+            break
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    inventory = maker.home / "inventories" / "los" / "servers.yml"
+    inventory.parent.mkdir(parents=True)
+    shutil.copyfile(maker.vault / "inventory" / "servers.yml", inventory)
+    yield dataclasses.replace(maker, name="los", state=tmp_path / "other-state")
+    maker.run("destroy", "--yes")
+
+
+def test_on_servers_that_are_not_a_sandbox_data_folders_stay_and_are_named(
+    real: sandboxes.Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    passphrase = tmp_path / "passphrase"
+    passphrase.touch(mode=0o600)
+    passphrase.write_text("een lange zin die niemand raadt\n")
+    monkeypatch.setenv("WERKPLAATS_PASSPHRASE_FILE", str(passphrase))
+    assert real.up()["verified"]
+    data = ("sh", "-c", "find /var/lib/werkplaats | sort")
+    before = real.on("ggd", *data).stdout
+    refused = real.run("destroy", "--yes", expect=3)
+    assert "name was not typed" in refused.stderr
+    told = real.run("destroy", "--yes", "--name", "los").stdout
+    for organisation in ("ggd", "ziekenhuis", "thuiszorg", "huisartsen"):
+        assert f"kept: {organisation}:/var/lib/werkplaats" in told
+    assert real.on("ggd", *data).stdout == before
+    assert "station-" not in real.on("ggd", "docker", "ps", "--all").stdout
+    left = real.on(
+        "ggd", "sh", "-c", "ls -d /etc/werkplaats /run/werkplaats /etc/systemd/system/werkplaats-* 2>/dev/null"
+    )
+    assert left.stdout == ""
+    assert "werkplaats" not in real.on("ggd", "nft", "list", "tables").stdout

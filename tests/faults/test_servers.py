@@ -1,0 +1,77 @@
+"""Servers that stop, start again and go away: the next session works without anybody touching anything."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests import sandboxes
+
+pytestmark = pytest.mark.servers
+ORGANISATIONS = ("ggd", "huisartsen", "thuiszorg", "ziekenhuis")
+BACK_SECONDS = 60
+
+
+def session_works(network: sandboxes.Sandbox, within: float = BACK_SECONDS) -> None:
+    """Wait until a session with everybody works; the last answer is told when it does not."""
+    deadline = time.monotonic() + within
+    while True:
+        done = network.run("session", "--json", expect=None)
+        told = json.loads(done.stdout) if done.stdout.startswith("{") else {}
+        if told.get("good"):
+            return
+        if time.monotonic() > deadline:
+            pytest.fail(f"no session works {within} s afterwards: {done.stdout}{done.stderr}")
+
+
+@pytest.fixture(autouse=True)
+def _servers_run_afterwards(toets: sandboxes.Sandbox) -> Iterator[None]:
+    yield
+    for organisation in ORGANISATIONS:
+        sandboxes.docker("start", toets.container(organisation))
+    session_works(toets)
+
+
+@pytest.mark.parametrize("organisation", ORGANISATIONS)
+def test_after_a_reboot_of_one_server_the_next_session_works(toets: sandboxes.Sandbox, organisation: str) -> None:
+    sandboxes.docker("restart", toets.container(organisation))
+    session_works(toets)
+
+
+def test_after_a_reboot_of_all_servers_at_once_the_next_session_works(toets: sandboxes.Sandbox) -> None:
+    sandboxes.docker("restart", *(toets.container(organisation) for organisation in ORGANISATIONS))
+    session_works(toets)
+
+
+@pytest.mark.parametrize(
+    "units",
+    [
+        ("werkplaats-gateway",),
+        ("docker",),
+        ("werkplaats-gateway", "docker"),
+        ("docker", "werkplaats-gateway"),
+    ],
+    ids=" then ".join,
+)
+def test_gateway_and_engine_restart_in_any_order(toets: sandboxes.Sandbox, units: tuple[str, ...]) -> None:
+    # systemd gives up on a unit that is started too often within a minute, which no administrator does.
+    toets.on("ggd", "systemctl", "reset-failed", *(f"{unit}.service" for unit in units))
+    for unit in units:
+        done = toets.on("ggd", "systemctl", "restart", unit)
+        assert done.returncode == 0, done.stderr
+    session_works(toets)
+
+
+def test_a_server_that_is_off_is_named_and_the_rest_is_done(toets: sandboxes.Sandbox) -> None:
+    sandboxes.docker("stop", toets.container("huisartsen"))
+    plan = json.loads(toets.run("plan", "--json", expect=5).stdout)
+    assert set(plan["left_out"]) == {"huisartsen"}
+    verified = json.loads(toets.run("verify", "--json", expect=1).stdout)
+    wrong = [v for v in verified["verdicts"] if not v["good"]]
+    assert {v["subject"] for v in wrong if v["kind"] == "check"} == {"huisartsen"}
+    assert any("huisartsen" in v["reason"] for v in wrong if v["kind"] == "session")
+    status = {one["organisation"]: one for one in json.loads(toets.run("status", "--json", expect=1).stdout)}
+    assert [o for o, one in status.items() if not one["good"]] == ["huisartsen"]

@@ -1,0 +1,291 @@
+"""The gateway on real servers: who gets through, what survives what, and what one organisation can do by itself."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import copy
+import json
+import os
+import signal
+import ssl
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+
+from tests.roles import callers, pki, servers, stations
+from tests.roles.conftest import NETWORK, Mesh, start_agent
+
+pytestmark = [pytest.mark.servers, pytest.mark.slow]
+
+CALL = """
+import socket, sys
+connection = socket.socket(socket.AF_UNIX)
+connection.settimeout(8)
+connection.connect(sys.argv[1])
+connection.sendall(b"hello")
+print(connection.makefile().readline())
+"""
+
+
+METRICS = """
+import socket
+connection = socket.socket(socket.AF_UNIX)
+connection.connect("/run/werkplaats-gateway/metrics.sock")
+connection.sendall(b"GET /metrics HTTP/1.0\\r\\n\\r\\n")
+print(connection.makefile().read())
+"""
+
+
+@pytest.fixture
+def een(mesh: Mesh) -> servers.Server:
+    return mesh.servers["een"]
+
+
+@pytest.fixture
+def restored(mesh: Mesh) -> Iterator[Mesh]:
+    """The mesh, put back to its definition after a test that changes a station."""
+    before = copy.deepcopy(mesh.stations)
+    yield mesh
+    mesh.stations = before
+    newer_list(mesh)
+    run = mesh.play("--tags", "connect")
+    assert run.code == 0, run.output
+
+
+def peer_says(server: servers.Server, peer: str) -> str:
+    """Call a peer as the agent does; returns what the other agent saw."""
+    server.put("/var/tmp/call.py", CALL)
+    script = "runuser -u station -- python3 /var/tmp/call.py"
+    return server.run(f"{script} /run/werkplaats/peers/{NETWORK}.{peer}.sock").stdout.strip()
+
+
+def greeting(mesh: Mesh, party: pki.Party, port: int = stations.PORT) -> str:
+    return callers.greeting(mesh.servers["een"].address, port, party.file).split("|")[0]
+
+
+def ended_by_gateway(session: ssl.SSLSocket) -> bool:
+    """Read to the end; a session that goes on is a TimeoutError."""
+    with contextlib.suppress(ConnectionError, ssl.SSLEOFError):
+        while session.recv(4096):
+            pass
+    return True
+
+
+def loaded(server: servers.Server) -> bool:
+    return server.run("gateway-reload --check", check=False).returncode == 0
+
+
+def newer_list(mesh: Mesh, party: pki.Party | None = None) -> str:
+    """The next revocation list, for `een`; revokes a party."""
+    mesh.authority.revoked = [party.certificate.serial_number] if party else []
+    crl = mesh.authority.crl()
+    mesh.stations["een"]["networks"][0]["crl_pem"] = crl
+    return crl
+
+
+def test_an_agent_reaches_a_peer_s_agent_which_is_told_who_calls(mesh: Mesh, een: servers.Server) -> None:
+    said, uid = peer_says(een, "twee").split(" ")
+    own = json.loads(een.run(f"cat /etc/werkplaats/networks.d/{NETWORK}/gateway.json").stdout)
+    assert said == f"{NETWORK}.een|{own['fingerprint']}"
+    there = json.loads(mesh.servers["twee"].run("cat /etc/werkplaats/networks.d/host.json").stdout)
+    assert there == {"gateway_uid": int(uid), "agent_uid": 5001, "computer_uid": 5002}
+
+
+def test_the_exchange_of_keys_is_safe_against_a_later_quantum_computer(een: servers.Server) -> None:
+    loaded_pem = f"/etc/werkplaats/gateway/loaded/networks/{NETWORK}/station.pem"
+    client = f"openssl s_client -connect twee.roletest:{stations.PORT} -alpn mpc/1 -cert {loaded_pem}"
+    assert "X25519MLKEM768" in een.run(f"echo | {client} 2>&1", check=False).stdout
+
+
+def test_the_private_keys_stay_readable_to_their_users_only(een: servers.Server) -> None:
+    rights = een.run(
+        "stat --format=%U:%G:%a /etc/werkplaats/identity/key.pem /var/lib/werkplaats/state/statement.key "
+        f"/etc/werkplaats/gateway/loaded/networks/{NETWORK}/station.pem"
+    ).stdout.split()
+    assert rights == ["root:root:600", "station:station:600", "root:haproxy:640"]
+
+
+def test_metrics_are_on_a_socket_and_on_no_port(een: servers.Server) -> None:
+    een.put("/var/tmp/metrics.py", METRICS)
+    assert "haproxy_process_uptime_seconds" in een.run("python3 /var/tmp/metrics.py").stdout
+    listening = [line.split() for line in een.run("ss -Hltnp").stdout.splitlines() if "haproxy" in line]
+    assert {row[3].rsplit(":", 1)[1] for row in listening} == {str(stations.PORT)}
+
+
+def test_a_peer_without_an_address_keeps_nobody_from_starting(een: servers.Server) -> None:
+    een.run("systemctl restart werkplaats-gateway")
+    assert een.run("test -S /run/werkplaats/peers/roltest.sandbox.spook.sock").returncode == 0
+    assert loaded(een)
+
+
+def test_reloads_refuse_no_caller_and_end_no_session(mesh: Mesh, een: servers.Server) -> None:
+    party, stop = mesh.party("vier"), threading.Event()
+
+    def keep_calling() -> list[str]:
+        said = []
+        while not stop.is_set():
+            said.append(greeting(mesh, party))
+        return said
+
+    with (
+        concurrent.futures.ThreadPoolExecutor() as pool,
+        callers.call(een.address, stations.PORT, callers.context(party.file)) as session,
+    ):
+        session.sendall(b"hello")
+        assert callers.line(session)
+        calling = pool.submit(keep_calling)
+        een.run("for i in 1 2 3 4; do systemctl start gateway-reload || exit 1; done")
+        stop.set()
+        said = calling.result()
+        session.sendall(b"still here\n")
+        assert callers.line(session).endswith("still here")
+    assert len(said) > 10
+    assert set(said) == {mesh.peer_id("vier")}
+
+
+def test_a_revocation_is_in_force_after_a_run_and_an_older_list_is_refused(restored: Mesh, een: servers.Server) -> None:
+    mesh, party = restored, restored.party("vier")
+    older = mesh.stations["een"]["networks"][0]["crl_pem"]
+    assert greeting(mesh, party) == mesh.peer_id("vier")
+    newer_list(mesh, party)
+    assert mesh.play("--tags", "connect", only="een").code == 0
+    assert greeting(mesh, party) == ""
+
+    mesh.stations["een"]["networks"][0]["crl_pem"] = older
+    run = mesh.play("--tags", "connect", only="een")
+    assert run.code != 0
+    assert "is older than the loaded one" in run.failures[0]
+    assert greeting(mesh, party) == "", "an old list took a revocation back"
+    assert not loaded(een), "a refused list must not pass for loaded"
+
+    newer_list(mesh)
+    assert mesh.play("--tags", "connect", only="een").code == 0
+    assert greeting(mesh, party) == mesh.peer_id("vier")
+
+
+def test_a_list_that_no_authority_of_the_network_signed_is_refused(restored: Mesh) -> None:
+    restored.stations["een"]["networks"][0]["crl_pem"] = pki.Authority(NETWORK).crl(number=99)
+    run = restored.play("--tags", "connect", only="een")
+    assert "is not signed by a CA of that network" in run.failures[0]
+    assert greeting(restored, restored.party("vier")) == restored.peer_id("vier")
+
+
+def test_a_run_killed_before_the_reload_is_made_good_by_the_next(restored: Mesh, een: servers.Server) -> None:
+    mesh, party = restored, restored.party("vier")
+    newer_list(mesh, party)
+    een.run("systemd-run --quiet --unit=hold flock /run/werkplaats/gateway.lock sleep 600")
+    inventory = mesh.folder / "inventory.json"
+    events = mesh.folder / "killed.jsonl"
+    os.mkfifo(events)
+    hosts = json.loads(inventory.read_text())
+    hosts["all"]["hosts"] = {"een": hosts["all"]["hosts"]["een"] | {"station": mesh.stations["een"]}}
+    inventory.write_text(json.dumps(hosts))
+    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(inventory), "playbooks/site.yml"]
+    process = subprocess.Popen(
+        [*command, "--tags", "connect"],
+        cwd=servers.ROOT,
+        env=os.environ | {"WERKPLAATS_EVENTS": str(events), "ANSIBLE_CONFIG": str(servers.ROOT / "ansible.cfg")},
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+    )
+    with events.open() as told:
+        placed = next(event for event in map(json.loads, told) if "compiled gateway" in event.get("task", ""))
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert placed["changed"]
+    een.run("systemctl kill --signal=KILL gateway-reload; systemctl stop hold; systemctl reset-failed", check=False)
+    assert not loaded(een)
+    assert greeting(mesh, party) == mesh.peer_id("vier"), "the revocation came into force: the kill came too late"
+
+    run = mesh.play("--tags", "connect", only="een")
+    assert run.changed == ["een: tls_mesh: Have the gateway load what lies on disk"]
+    assert greeting(mesh, party) == ""
+
+
+def test_a_cut_ends_the_sessions_of_one_peer_in_every_worker_and_outlives_runs(mesh: Mesh, een: servers.Server) -> None:
+    cut, other = mesh.party("twee"), mesh.party("vier")
+    with (
+        callers.call(een.address, stations.PORT, callers.context(cut.file)) as old,
+        callers.call(een.address, stations.PORT, callers.context(other.file)) as bystander,
+    ):
+        for session in (old, bystander):
+            session.sendall(b"hello")
+            assert callers.line(session)
+        een.run("systemctl start gateway-reload")  # both sessions are now an earlier worker's
+        with callers.call(een.address, stations.PORT, callers.context(cut.file)) as new:
+            new.sendall(b"hello")
+            assert callers.line(new)
+            assert "2 running ended" in een.run(f"station-cut {mesh.peer_id('twee')}").stdout
+            for ended in (old, new):
+                assert ended_by_gateway(ended)
+        bystander.sendall(b"still here\n")
+        assert callers.line(bystander).endswith("still here")
+    assert greeting(mesh, cut) == ""
+    assert een.run(f"test -S /run/werkplaats/peers/{mesh.peer_id('twee')}.sock", check=False).returncode == 1
+    assert mesh.play("--tags", "connect", only="een").changed == []
+    assert greeting(mesh, cut) == "", "a configuration run undid the cut"
+    een.run(f"station-cut --restore {mesh.peer_id('twee')}")
+    assert greeting(mesh, cut) == mesh.peer_id("twee")
+
+
+def test_a_cut_works_although_what_was_placed_last_is_broken(restored: Mesh, een: servers.Server) -> None:
+    party = restored.party("twee")
+    een.run("echo nonsense >> /etc/werkplaats/gateway/compiled/base.cfg")
+    assert een.run("gateway-reload", check=False).returncode == 1
+    assert greeting(restored, party) == restored.peer_id("twee"), "a broken file ended the service"
+    een.run(f"station-cut {restored.peer_id('twee')}")
+    assert greeting(restored, party) == ""
+    een.run(f"station-cut --restore {restored.peer_id('twee')}")
+    assert greeting(restored, party) == restored.peer_id("twee")
+
+
+def test_station_cut_knows_its_peers(een: servers.Server) -> None:
+    answer = een.run("station-cut roltest.sandbox.niemand", check=False)
+    assert "is no peer of this gateway; it has:" in answer.stderr
+    assert een.run("ls /etc/werkplaats/cut.d").stdout == ""
+
+
+def test_an_organisation_that_only_contributes_listens_nowhere(restored: Mesh, een: servers.Server) -> None:
+    restored.stations["een"]["networks"][0]["gateway"] = None
+    assert restored.play("--tags", "connect", only="een").code == 0
+    assert "haproxy" not in een.run("ss -Hltnp").stdout
+    assert peer_says(een, "twee").startswith(f"{NETWORK}.een|"), "it must still reach the others"
+
+
+def test_a_station_in_two_networks_keeps_them_apart(restored: Mesh, een: servers.Server) -> None:
+    mesh, second = restored, pki.Authority("tweede.sandbox")
+    request = een.run("cat /etc/werkplaats/identity/request.pem").stdout
+    key: Any = x509.load_pem_x509_csr(request.encode()).public_key()
+    certificate = second.station("een", key).public_bytes(pki.PEM).decode()
+    peers = [stations.peer("tweede.sandbox", "twee", [second.subject], address="192.0.2.1")]
+    more = stations.network(second, "een", peers, certificate=certificate, port=8444)
+    mesh.stations["een"]["networks"].append(more)
+    assert mesh.play("--tags", "connect", only="een").code == 0
+    there = pki.Party(second, "twee", mesh.folder)
+    assert greeting(mesh, there, 8444) == "tweede.sandbox.twee"
+    assert greeting(mesh, there) == ""
+    assert greeting(mesh, mesh.party("twee")) == mesh.peer_id("twee")
+    assert greeting(mesh, mesh.party("twee"), 8444) == ""
+    assert een.run("ls /etc/werkplaats/networks.d/tweede.sandbox").stdout.split() == ["gateway.json", "network.json"]
+
+    mesh.stations["een"]["networks"].pop()
+    assert mesh.play("--tags", "connect", only="een").code == 0
+    assert een.run("ls /etc/werkplaats/networks.d").stdout.split() == ["host.json", NETWORK]
+
+
+def test_after_a_reboot_the_gateway_is_as_it_was(mesh: Mesh, een: servers.Server) -> None:
+    servers.docker("restart", een.container)
+    een.wait()
+    assert loaded(een)
+    assert een.run("nft list table inet werkplaats").returncode == 0
+    start_agent(een)
+    assert peer_says(een, "twee").startswith(f"{NETWORK}.een|")
+    assert peer_says(mesh.servers["twee"], "een").startswith(f"{NETWORK}.twee|")
+    assert mesh.play(only="een").changed == []

@@ -1,0 +1,183 @@
+"""Roles on a server that is somebody's: a second run changes nothing, a mistake locks nobody out, the owner's stays."""
+
+from __future__ import annotations
+
+import copy
+import time
+from typing import Any
+
+import pytest
+
+from tests.roles import servers, stations
+from tests.roles.conftest import FIREWALL, NETWORK, Mesh
+
+pytestmark = [pytest.mark.servers, pytest.mark.slow]
+
+
+@pytest.fixture
+def een(mesh: Mesh) -> servers.Server:
+    return mesh.servers["een"]
+
+
+def test_a_second_run_changes_nothing_and_says_so_beforehand(mesh: Mesh) -> None:
+    planned = mesh.play("--check")
+    assert (planned.code, planned.changed) == (0, [])
+    second = mesh.play()
+    assert (second.code, second.changed) == (0, []), second.output
+
+
+def test_the_roles_take_the_compiled_variables_as_their_arguments(mesh: Mesh) -> None:
+    run = mesh.play(playbook="tests/roles/validated.yml")
+    validated = {event["role"] for event in run.events if event.get("task", "").startswith("Validating arguments")}
+    assert (run.code, run.changed) == (0, []), run.output
+    assert {"baseline", "tls_mesh", "station_release"} <= validated
+
+
+def test_what_somebody_changed_by_hand_is_shown_and_put_right(mesh: Mesh, een: servers.Server) -> None:
+    een.run("chmod 777 /var/lib/werkplaats/state; rm /etc/tmpfiles.d/werkplaats.conf")
+    planned = mesh.play("--check", "--diff", "--tags", "prepare", only="een")
+    assert len(planned.changed) == 1
+    assert "/etc/tmpfiles.d/werkplaats.conf" in planned.output
+    assert een.run("stat --format=%a /var/lib/werkplaats/state").stdout.strip() == "777", "a plan changed something"
+    assert mesh.play("--tags", "prepare", only="een").code == 0
+    assert een.run("stat --format=%a /var/lib/werkplaats/state").stdout.strip() == "700"
+
+
+def test_the_keys_are_made_once_and_only_public_parts_come_back(mesh: Mesh, een: servers.Server) -> None:
+    before = een.run("sha256sum /etc/werkplaats/identity/* /var/lib/werkplaats/state/statement.key").stdout
+    run = mesh.play("--tags", "prepare", only="een")
+    assert een.run("sha256sum /etc/werkplaats/identity/* /var/lib/werkplaats/state/statement.key").stdout == before
+    assert "PRIVATE" not in run.output + str(run.events)
+
+
+def test_a_link_laid_by_the_agent_leads_root_nowhere(mesh: Mesh, een: servers.Server) -> None:
+    state = "/var/lib/werkplaats/state"
+    een.run(f"mv {state}/statement.key {state}/kept; runuser -u station -- ln -s /etc/shadow {state}/statement.key")
+    run = mesh.play("--tags", "prepare", only="een")
+    een.run(f"mv {state}/kept {state}/statement.key")
+    assert "statement.key must belong to station alone" in run.failures[0]
+    assert een.run("stat --format=%U /etc/shadow").stdout.strip() == "root"
+
+
+def test_a_firewall_that_locks_people_out_goes_back_by_itself(mesh: Mesh, een: servers.Server) -> None:
+    before, right = een.run("nft list table inet werkplaats").stdout, copy.deepcopy(mesh.stations["een"])
+    nobody = {"direction": "in", "protocol": "tcp", "port": 22, "addresses": ["192.0.2.1/32"], "purpose": "mistake"}
+    mesh.stations["een"]["firewall"] = [nobody]
+    run = mesh.play("--tags", "prepare", only="een", baseline_confirm_within=8)
+    assert run.code != 0
+    wait_for(lambda: een.run("nft list table inet werkplaats", check=False).stdout == before, 40)
+    mesh.stations["een"] = right
+    again = mesh.play("--tags", "prepare", only="een")
+    assert again.code == 0
+    assert een.run("nft list table inet werkplaats").stdout == before
+
+
+def test_a_change_that_nobody_confirmed_does_not_outlive_a_reboot(mesh: Mesh, een: servers.Server) -> None:
+    before = een.run("nft list table inet werkplaats").stdout
+    een.run("sed -i s:198.18.0.0/15:192.0.2.0/24: /etc/werkplaats/baseline/firewall.nft && guarded-change apply 600")
+    assert "192.0.2.0" in een.run("nft list table inet werkplaats").stdout
+    servers.docker("restart", een.container)
+    een.wait()
+    assert een.run("nft list table inet werkplaats").stdout == before
+    assert een.run("guarded-change confirm", check=False).returncode == 1, "something still waits"
+    assert mesh.play("--tags", "prepare", only="een").code == 0
+
+
+def test_sshd_that_is_the_owner_s_is_checked_and_left_alone(mesh: Mesh, een: servers.Server) -> None:
+    right, drop_in = copy.deepcopy(mesh.stations["een"]), "/etc/ssh/sshd_config.d/00-owner.conf"
+    een.run(f"echo PasswordAuthentication yes > {drop_in}")
+    mesh.stations["een"]["managed"] = {"sshd": False}
+    run = mesh.play("--tags", "prepare", only="een")
+    mesh.stations["een"] = right
+    assert run.failures == ["sshd has passwordauthentication yes and needs no; sshd is the owner's here, set it there"]
+    assert een.run(f"cat {drop_in}; rm {drop_in}").stdout == "PasswordAuthentication yes\n"
+
+
+def wait_for(right: Any, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not right():
+        assert time.monotonic() < end, f"not within {seconds:.0f} s"
+        time.sleep(0.2)
+
+
+def test_sshd_settings_that_sshd_refuses_are_never_placed(mesh: Mesh, een: servers.Server) -> None:
+    een.run('printf "Port no\\n" > /var/tmp/bad; cp /etc/werkplaats/baseline/sshd.conf /var/tmp/good')
+    een.run("cp /var/tmp/bad /etc/werkplaats/baseline/sshd.conf")
+    answer = een.run("guarded-change apply", check=False)
+    assert answer.returncode == 1
+    assert "taken back" in answer.stderr
+    assert "PasswordAuthentication no" in een.run("cat /etc/ssh/sshd_config.d/60-werkplaats.conf").stdout
+    assert mesh.play("--tags", "prepare", only="een").code == 0
+
+
+def test_the_engine_waits_for_an_upgrade_while_a_station_runs(mesh: Mesh, een: servers.Server) -> None:
+    settings = {"bridge": "none", "iptables": False, "ip6tables": False, "live-restore": True, "log-driver": "journald"}
+    een.run(f"docker create --name runs --network none -v /usr:/usr:ro -v /lib:/lib:ro -v /lib64:/lib64:ro "
+            f"--entrypoint /usr/bin/sleep {mesh.image['id']} 600 && docker start runs")  # fmt: skip
+    begun = een.run("systemctl show --property=MainPID docker").stdout
+    run = mesh.play("--tags", "prepare", only="een", container_engine_settings=settings | {"debug": True})
+    assert run.code == 0
+    said = [event["message"] for event in run.events if "Start the engine" in event.get("task", "")]
+    assert "reads them at the next upgrade: runs runs now" in said[0]
+    assert een.run("systemctl show --property=MainPID docker").stdout == begun
+    een.run("docker rm --force runs")
+    run = mesh.play("--tags", "prepare", only="een", container_engine_settings=settings | {"debug": False})
+    assert run.code == 0
+    assert een.run("systemctl show --property=MainPID docker").stdout != begun, "nothing runs, and it still waits"
+
+
+def test_an_unreachable_server_is_named_and_the_others_are_done(mesh: Mesh) -> None:
+    away = servers.Server("away", "198.18.250.99", mesh.folder)
+    both = {"een": mesh.servers["een"], "away": away}
+    known = mesh.stations | {"away": mesh.stations["twee"]}
+    run = servers.play(both, known, mesh.folder, station_folders_program=str(mesh.program))
+    told = {event["host"]: event for event in run.events if event["status"] == "unreachable"}
+    assert set(told) == {"away"}
+    assert "198.18.250.99" in told["away"]["message"]
+    ends = {event["host"]: event["summary"] for event in run.events if event["status"] == "end"}
+    assert ends["een"]["failures"] == 0
+    assert ends["een"]["ok"] > 5
+
+
+OWNER_TABLE = "table inet owner { chain input { type filter hook input priority 0; tcp dport 9999 drop; }; }"
+
+
+def test_a_bare_server_becomes_a_station_and_the_owner_s_settings_stay(
+    mesh: Mesh, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    server = servers.boot("kaal", 13, tmp_path_factory.mktemp("kaal"), bare=True)
+    try:
+        server.wait()
+        server.run("mkdir -p /etc/docker; echo > /etc/docker/daemon.json", given="")
+        server.put("/etc/docker/daemon.json", '{"data-root": "/var/lib/docker", "max-concurrent-downloads": 2}')
+        server.put("/etc/ssh/sshd_config.d/10-owner.conf", "Banner none\n")
+        server.run(f'nft "{OWNER_TABLE}"')
+        rules, drop_in = (
+            server.run("nft list table inet owner").stdout,
+            "sha256sum /etc/ssh/sshd_config.d/10-owner.conf",
+        )
+        owners = server.run(drop_in).stdout
+        station = stations.station("kaal", [{"network": NETWORK, "certificate_pem": ""}], mesh.image, firewall=FIREWALL)
+        mesh.servers["kaal"], mesh.stations["kaal"] = server, station
+        planned = mesh.play("--check", "--tags", "prepare", only="kaal")
+        assert (planned.code, len(planned.changed) > 4) == (0, True), planned.output
+        assert server.run("ls /etc/werkplaats", check=False).returncode != 0, "a plan made something"
+        run = mesh.play("--tags", "prepare", only="kaal")
+        assert run.code == 0, run.output
+        mesh.connect("kaal")
+        run = mesh.play("--tags", "connect", only="kaal")
+        assert run.code == 0, run.output
+        assert mesh.play(only="kaal").changed == []
+        assert server.run("gateway-reload --check").returncode == 0
+        assert server.run("nft list table inet owner").stdout == rules
+        assert server.run(drop_in).stdout == owners
+        settings = server.run('docker info --format "{{.LoggingDriver}} {{.LiveRestoreEnabled}}"').stdout.split()
+        assert settings == ["journald", "true"]
+        assert "max-concurrent-downloads" in server.run("cat /etc/docker/daemon.json").stdout
+        assert server.run("systemctl is-enabled haproxy", check=False).stdout.strip() == "disabled"
+        held = server.run("apt-mark showhold").stdout.split()
+        assert held == ["containerd", "docker-cli", "docker.io", "haproxy", "runc"]
+    finally:
+        mesh.servers.pop("kaal", None)
+        mesh.stations.pop("kaal", None)
+        server.remove()

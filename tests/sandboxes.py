@@ -1,0 +1,139 @@
+"""Sandboxes of tests: each with a name, home and state of its own, driven by the command as its users drive it.
+
+They touch neither a demo nor another network that runs on this machine.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from network_topology import names
+from stacks.components import sandbox_server
+from stacks.servers import seeds
+from stacks.servers.image import make
+
+ROOT = Path(__file__).resolve().parents[1]
+DEFINITION = (ROOT / "network_topology" / "networks" / "proeftuin" / "network.yml").read_text()
+
+
+@dataclasses.dataclass
+class Sandbox:
+    """A network on servers of its own, driven by the command as its users drive it."""
+
+    name: str
+    home: Path
+    state: Path
+
+    @property
+    def definition(self) -> Path:
+        """The file that an author edits."""
+        return self.home / "networks" / names.defined(self.name) / "network.yml"
+
+    @property
+    def vault(self) -> Path:
+        """The operator's vault of this network."""
+        return self.state / "werkplaats" / self.name
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of every command about it."""
+        return os.environ | {"XDG_STATE_HOME": str(self.state), "WERKPLAATS_HOME": str(self.home)}
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start one command and do not wait for it."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "werkplaats", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, verb: str, *arguments: str, expect: int | None = 0) -> subprocess.CompletedProcess[str]:
+        """Run one verb ("trust request" too) on this network; fails the test at another exit code than expected."""
+        process = self.start(*verb.split(), self.name, *arguments)
+        out, err = process.communicate(timeout=900)
+        if expect is not None and process.returncode != expect:
+            pytest.fail(f"werkplaats {verb} {self.name} ended with {process.returncode}:\n{out}\n{err}")
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def up(self, *arguments: str, expect: int | None = 0) -> dict[str, Any]:
+        """`up` with all steps; returns its JSON document."""
+        done = self.run("up", "--yes", "--all-steps", "--json", *arguments, expect=expect)
+        document: dict[str, Any] = json.loads(done.stdout)
+        return document
+
+    def on(self, organisation: str, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run a program on a server, over ssh as an administrator would."""
+        config = self.vault / "run" / "ssh_config"
+        return subprocess.run(
+            ["ssh", "-F", str(config), organisation, shlex.join(["sudo", *command])],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def container(self, organisation: str) -> str:
+        """The name of the server's container on this machine."""
+        return f"{self.name}.{organisation}"
+
+
+def docker(*arguments: str) -> str:
+    """The local engine, which is where a sandbox's power switch is."""
+    return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True, timeout=120).stdout
+
+
+def sandbox(folder: Path, name: str, definition: str = DEFINITION) -> Sandbox:
+    """A network of its own home and state; nothing of it exists yet."""
+    found = Sandbox(names.twin(name), folder / "home", folder / "state")
+    found.definition.parent.mkdir(parents=True)
+    found.definition.write_text(definition.replace("network: proeftuin", f"network: {name}"))
+    return found
+
+
+@dataclasses.dataclass(frozen=True)
+class BareServer:
+    """A server as a hospital makes it available: Debian, sshd, sudo, and settings of the hospital's own."""
+
+    host: str
+    host_key: str
+    key: Path
+
+    def run(self, command: str) -> str:
+        """Run a shell line on it as its owner; raises CalledProcessError when it fails."""
+        known = self.key.with_name("owner_known_hosts")
+        ssh = ["ssh", "-i", str(self.key), "-o", f"UserKnownHostsFile={known}", "-o", "BatchMode=yes"]
+        return subprocess.run(
+            [*ssh, f"beheer@{self.host}", command], capture_output=True, text=True, check=True, timeout=60
+        ).stdout
+
+
+def boot_bare(folder: Path, network: str, name: str, address: str, host: str) -> BareServer:
+    """Boot a bare server on the wide-area network of a sandbox; it gets its keys before it boots."""
+    operator = seeds.key_pair(folder / "id_ed25519")
+    host_key = seeds.seed(folder / "seed", operator)
+    public = (folder / "seed" / "ssh_host_ed25519_key.pub").read_text()
+    (folder / "owner_known_hosts").write_text(f"{host} {public}")
+    hybrid = sandbox_server.UNIFIED.is_dir()
+    docker(
+        *("run", "--detach", "--name", name, "--hostname", name, "--network", network, "--ip", address),
+        *("--cap-add", "ALL", *(f"--cap-drop={one}" for one in sandbox_server.CAPABILITIES_DROPPED)),
+        *(f"--security-opt={option}" for option in sandbox_server.SECURITY),
+        *(("--cgroupns", "host", "-v", f"{sandbox_server.UNIFIED}:/sys/fs/cgroup") if hybrid else ()),
+        *(f"--tmpfs={path}:{options}" for path, options in sandbox_server.TMPFS.items()),
+        *("-v", "/var/lib/docker", "-v", f"{folder / 'seed'}:{sandbox_server.SEED_FOLDER}:ro"),
+        *("-e", "container=docker", make.ensure_bare(print)),
+    )
+    return BareServer(host, host_key, folder / "id_ed25519")

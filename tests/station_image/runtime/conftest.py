@@ -1,0 +1,40 @@
+"""Eight stations, made once: seven that can compute and one without an inbound port."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from tests.station_image.runtime.region import Region
+
+SEVEN = ("ggd", "gelre", "sensire", "yunio", "marga", "livio", "carint")
+ALL = (*SEVEN, "huisarts")
+
+
+@pytest.fixture(scope="session")
+def whole_region() -> Iterator[Region]:
+    """Networks drie, vijf and zeven; in `drie`, four stations contribute that do not compute."""
+    if shutil.which("haproxy") is None:
+        pytest.fail("haproxy is not on this machine; `apt-get install haproxy` (its service need not run)")
+    region = Region()
+    try:
+        for organisation in SEVEN:
+            region.add(organisation)
+        region.add("huisarts", inbound=False)
+        region.connect({caller: [called for called in SEVEN if called != caller] for caller in ALL})
+        region.network("drie", SEVEN[:3], (*SEVEN[:4], "huisarts"))
+        region.network("vijf", SEVEN[:5], (*SEVEN[:5], "huisarts"))
+        region.network("zeven", SEVEN, ALL)
+        region.start()
+        yield region
+    finally:
+        region.stop()
+
+
+@pytest.fixture
+def region(whole_region: Region) -> Iterator[Region]:
+    """The region with everything running; what a test stopped or replaced is started again afterwards."""
+    yield whole_region
+    whole_region.heal()

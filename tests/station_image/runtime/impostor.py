@@ -1,0 +1,115 @@
+"""What attackers do from outside a station: a relay between two gateways, and calls made by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from station_image.runtime import agent, calls
+from station_image.runtime.connection import Connection, open_unix
+from station_image.runtime.folders import Folders
+from station_image.runtime.networks import Network
+from tests.station_image.runtime import gateways
+from tests.station_image.runtime.region import Region
+from tests.station_image.runtime.stations import Station, free_port, listens, wait_until
+
+T = TypeVar("T")
+
+
+def as_station(station: Station, network: str, work: Callable[[Any, Network], Awaitable[T]]) -> T:
+    """Run `work` with the keys and gateway of `station`, as its operator could."""
+
+    async def run() -> T:
+        assembled = agent.assemble(Folders(station.root))
+        return await work(assembled, assembled.networks.find(network))
+
+    return asyncio.run(run())
+
+
+def question(station: Station, network: str, peer: str, request: dict[str, Any], **how: Any) -> str:
+    """Ask `peer` something as `station`; returns "" or the reason of the refusal."""
+
+    async def work(assembled: Any, view: Network) -> str:
+        try:
+            await calls.ask_directly(assembled, view, peer, request, **how)
+        except calls.CallFailedError as error:
+            return error.why
+        return ""
+
+    return as_station(station, network, work)
+
+
+def raw(station: Station, peer: str, data: bytes) -> bytes:
+    """Send bytes through the gateway of `station` to `peer`'s agent; returns what came back before it closed."""
+
+    async def run() -> bytes:
+        connection: Connection = await open_unix(str(station.root / "peers" / f"{peer}.sock"))
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.sock_sendall(connection.sock, data)
+            heard = b""
+            while chunk := await asyncio.wait_for(loop.sock_recv(connection.sock, 65536), 20):
+                heard += chunk
+        except ConnectionError:
+            return heard
+        finally:
+            connection.close()
+        return heard
+
+    return asyncio.run(run())
+
+
+class Relay:
+    """Sits between two gateways with minted certificates of both, and passes every byte on."""
+
+    def __init__(self, region: Region, caller: Station, called: Station, folder: Path) -> None:
+        self.port = free_port()
+        self._called = called
+        self._server = self._context(region, folder / "server", called, ssl.PROTOCOL_TLS_SERVER)
+        self._client = self._context(region, folder / "client", caller, ssl.PROTOCOL_TLS_CLIENT)
+        self._loop = asyncio.new_event_loop()
+        self.bytes_passed = 0
+
+    def _context(self, region: Region, folder: Path, name: Station, side: Any) -> ssl.SSLContext:
+        folder.mkdir(parents=True)
+        (folder / "cert.pem").write_bytes(region.authority.issue(name.organisation).pem)
+        (folder / "ca.pem").write_bytes(region.authority.pem)
+        context = ssl.SSLContext(side)
+        context.load_cert_chain(folder / "cert.pem")
+        context.load_verify_locations(folder / "ca.pem")
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.set_alpn_protocols(["mpc/1"])
+        return context
+
+    def __enter__(self) -> Relay:
+        threading.Thread(target=self._run, daemon=True).start()
+        wait_until(lambda: listens(self.port), "the relay to listen")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.create_task(asyncio.start_server(self._serve, "127.0.0.1", self.port, ssl=self._server))
+        self._loop.run_forever()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        name = gateways.dns(self._called.organisation)
+        there = await asyncio.open_connection("127.0.0.1", self._called.port, ssl=self._client, server_hostname=name)
+        await asyncio.gather(self._pass(reader, there[1]), self._pass(there[0], writer))
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while data := await reader.read(65536):
+                self.bytes_passed += len(data)
+                writer.write(data)
+                await writer.drain()
+        except OSError:
+            pass
+        finally:
+            writer.close()

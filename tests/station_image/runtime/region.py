@@ -1,0 +1,171 @@
+"""A region for tests: stations with real gateways, in networks of three, five and seven computing parties."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from tests.station_image.runtime import gateways
+from tests.station_image.runtime.stations import (
+    AGENT_UID,
+    COMPUTER_UID,
+    GATEWAY_UID,
+    SEPARATE,
+    Station,
+    answers,
+    listens,
+    replace,
+    wait_until,
+)
+
+
+class Region:
+    """Stations with gateways in networks of three, five and seven computing parties."""
+
+    def __init__(self) -> None:
+        # Short: the path of a unix socket has at most 107 bytes.
+        self.folder = Path(tempfile.mkdtemp(prefix="st-", dir="/tmp"))
+        self.folder.chmod(0o755)
+        (self.folder / "pycache").mkdir()
+        (self.folder / "pycache").chmod(0o777)
+        self.authority = gateways.Authority()
+        self.stations: dict[str, Station] = {}
+
+    def add(self, organisation: str, inbound: bool = True) -> Station:
+        """One more station."""
+        station = self.stations[organisation] = Station(self, organisation, inbound)
+        return station
+
+    def impostor(self, organisation: str) -> Station:
+        """What a holder of the CA can make: another station with the name of `organisation`, but not its key."""
+        return Station(self, organisation, inbound=True, folder=f"valse-{organisation}")
+
+    def discard(self, station: Station) -> None:
+        """Remove the folder of an impostor."""
+        shutil.rmtree(station.root)
+
+    def repoint(self, station: Station, called: Station, port: int) -> None:
+        """Have the gateway of `station` call `port` where it called `called`; undo with the ports changed round."""
+        path = station.tls / "haproxy.cfg"
+        text = path.read_text()
+        section = text.index(f"listen to-{called.organisation}\n")
+        head, tail = text[:section], text[section:]
+        tail = re.sub(r"server peer 127\.0\.0\.1:\d+ ", f"server peer 127.0.0.1:{port} ", tail, count=1)
+        path.write_text(head + tail)
+        station.kill("gateway")
+        station.start("gateway")
+        wait_until(lambda: listens(station.port), "the gateway to start again")
+
+    def __getitem__(self, organisation: str) -> Station:
+        return self.stations[organisation]
+
+    def connect(self, calls: Mapping[str, Iterable[str]]) -> None:
+        """Write the gateways: which organisation calls which."""
+        for station in self.stations.values():
+            self.write_gateway(station, calls[station.organisation])
+
+    def write_gateway(self, station: Station, called: Iterable[str]) -> None:
+        """Write the gateway of `station`, with outbound sockets to those that it calls."""
+        others = {other.id: name for name, other in self.stations.items() if name != station.organisation}
+        inbound = (station.port, station.root / "agent" / "mesh.sock") if station.inbound else None
+        gateways.write(station.tls, self.authority, station.certificate, others, inbound)
+        for organisation in called:
+            path = station.root / "peers" / f"{self[organisation].id}.sock"
+            gateways.add_outbound(station.tls, path, organisation, self[organisation].port)
+        host = {"gateway_uid": GATEWAY_UID, "agent_uid": AGENT_UID, "computer_uid": COMPUTER_UID}
+        if not SEPARATE:
+            host = dict.fromkeys(host, os.getuid())
+        replace(station.root / "networks.d" / "host.json", host)
+
+    def network(
+        self, name: str, computing: Sequence[str], contributors: Sequence[str], others: Sequence[str] = ()
+    ) -> None:
+        """Give all members their view of a network."""
+        members = list(dict.fromkeys([*computing, *contributors, *others]))
+        for organisation in members:
+            self.write_view(name, self[organisation], computing, contributors, members)
+
+    def write_view(
+        self, name: str, station: Station, computing: Sequence[str], contributors: Sequence[str], members: Sequence[str]
+    ) -> None:
+        """One station's networks.d/<name>."""
+        rows = {
+            self[member].id: {
+                "organisation": member,
+                "name": member.title(),
+                "operator": "itself",
+                "contributes": member in contributors,
+                "inbound": self[member].inbound,
+                "statement_key": self[member].public,
+            }
+            for member in members
+        }
+        view = {
+            "network": name,
+            "definition": "sha256:" + "0" * 64,
+            "release": "dev",
+            "self": station.id,
+            "coordinator": self[computing[0]].id,
+            "computing": [self[party].id for party in computing],
+            "threshold": (len(computing) - 1) // 2,
+            "stations": rows,
+        }
+        folder = station.root / "networks.d" / name
+        folder.mkdir(exist_ok=True)
+        replace(folder / "gateway.json", {"fingerprint": station.certificate.fingerprint})
+        replace(folder / "network.json", view)
+
+    def start(self) -> None:
+        """Start everything and wait until every station answers and every poll is held."""
+        for station in self.stations.values():
+            station.start()
+        for station in self.stations.values():
+            self.wait_for(station)
+
+    def heal(self) -> None:
+        """Start again what does not run or was sabotaged."""
+        hurt = []
+        for station in self.stations.values():
+            station.signal(signal.SIGCONT)
+            broken = [part for part, process in station.processes.items() if process.poll() is not None]
+            broken += [part for part in station.sabotaged if part not in broken]
+            if broken:
+                station.kill(*broken)
+                station.start(*broken)
+                hurt.append(station)
+        for station in hurt:
+            self.wait_for(station)
+        if hurt:
+            self.wait_for(self["huisarts"])
+
+    def wait_for(self, station: Station) -> None:
+        """Wait until a station's agent, computer and gateway are there."""
+        wanted = [station.root / "control" / "agent.sock", station.root / "compute" / "computer.sock"]
+        wait_until(lambda: all(map(answers, wanted)), f"{station.organisation} to start", 30)
+        if station.inbound:
+            wait_until(lambda: listens(station.port), f"the gateway of {station.organisation}")
+            return
+        for party in self.polled(station):
+            wait_until(lambda party=party: _polls(party, station), f"the poll at {party.organisation}")
+
+    def polled(self, station: Station) -> list[Station]:
+        """The stations that a station without inbound port calls."""
+        ids = {path.name.removesuffix(".sock") for path in (station.root / "peers").glob("*.sock")}
+        return [other for other in self.stations.values() if other.id in ids]
+
+    def stop(self) -> None:
+        """End every process of this region and remove its folder."""
+        for station in self.stations.values():
+            station.signal(signal.SIGCONT)
+            station.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _polls(party: Station, station: Station) -> bool:
+    networks = party.control("status").get("networks", {})
+    return any(row["peers"].get(station.id, {}).get("polls") for row in networks.values())

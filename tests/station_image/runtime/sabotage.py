@@ -1,0 +1,179 @@
+"""Stations that misbehave, or that lack one defence, so that a test can see the attack that the defence stops.
+
+python -m tests.station_image.runtime.sabotage <function of this module> agent|computer
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pickle
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from station_image.runtime import contribution, hello, shares
+from station_image.runtime.proxy import Identity
+
+# Defences switched off
+
+
+def no_fingerprint_check() -> None:
+    """Accept a caller whose gateway certificate is not the one that it speaks for."""
+    judge = hello._judge
+
+    def believe(network: Any, seen: Identity, message: Any, signed: Any) -> str:
+        return judge(network, Identity(seen.peer, signed["asking"]["fingerprint"]), message, signed)
+
+    hello._judge = believe
+
+
+def no_statement_keys() -> None:
+    """Believe certificates alone."""
+    hello._verify = lambda *_: None
+
+
+def unpickles() -> None:
+    """Read what peers send as MPyC does."""
+    from station_image.runtime.mpc import codec
+
+    loads = codec.loads
+
+    def trusting(data: bytes) -> Any:
+        return pickle.loads(data) if data[:1] == b"\x80" else loads(data)  # noqa: S301  # that is the point
+
+    codec.loads = trusting
+
+
+def no_agreement() -> None:
+    """Sum whatever is there."""
+    from station_image.runtime.mpc import agreement
+
+    async def alone(_: Any, __: Any, ___: Any, tags: dict[str, str]) -> tuple[agreement.Agreed, bytes]:
+        return agreement.Agreed(sorted(tags), {}), b""
+
+    async def unchecked(_: Any, __: Any, agreed: agreement.Agreed, *___: Any) -> agreement.Agreed:
+        return agreed
+
+    async def silent(*_: Any) -> None:
+        return None
+
+    agreement.agree, agreement.check_degrees, agreement.confirm = alone, unchecked, silent
+
+
+def no_degree_check() -> None:
+    """Take a contributor's shares as they are."""
+    from station_image.runtime.mpc import agreement
+
+    async def unchecked(_: Any, __: Any, agreed: agreement.Agreed, *___: Any) -> agreement.Agreed:
+        return agreed
+
+    agreement.check_degrees = unchecked
+
+
+# Attacks
+
+
+class _Command:
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Where it is unpickled, in the folder of that station.
+        return os.system, ('touch "$STATION_ROOT/compute/owned"',)
+
+
+def sends_pickle() -> None:
+    """A computing party that sends a pickle with a command where an array belongs."""
+    from station_image.runtime.mpc import codec
+
+    dumps = codec.dumps
+
+    def poisoned(content: object) -> bytes:
+        return dumps(content) if isinstance(content, bytes) else pickle.dumps(_Command())
+
+    codec.dumps = poisoned
+
+
+def lies_when_opening() -> None:
+    """A computing party that sends a wrong share of an opened number."""
+    from station_image.runtime.mpc import run
+
+    fresh = run.Run._fresh
+
+    async def shifted(self: run.Run, secure: Any) -> list[int]:
+        row = await fresh(self, secure)
+        return [(row[0] + 1) % shares.FIELD, *row[1:]]
+
+    run.Run._fresh = shifted  # type: ignore[method-assign]
+
+
+def lies_to_result_party() -> None:
+    """An agent that brings the result party a wrong share."""
+    from station_image.runtime import session
+
+    deliver = session.Session._deliver
+
+    async def shifted(self: session.Session, done: dict[str, Any], row: bytes) -> dict[str, str]:
+        return await deliver(self, done, bytes([row[0] ^ 1]) + row[1:])
+
+    session.Session._deliver = shifted  # type: ignore[method-assign]
+
+
+def claims_more_keys() -> None:
+    """A computing party that sends the PRSS keys of another number than its own."""
+    from station_image.runtime.mpc import exchanger
+
+    write = exchanger.Exchanger.write
+
+    def longer(self: exchanger.Exchanger, kind: int, label: int, payload: bytes = b"") -> None:
+        write(self, kind, label, payload + bytes(16) if kind == exchanger.KEYS else payload)
+
+    exchanger.Exchanger.write = longer  # type: ignore[method-assign]
+
+
+def two_polynomials() -> None:
+    """A contributor whose shares do not lie on one polynomial of the agreed degree."""
+    split = shares.split
+
+    def crooked(values: Sequence[int], threshold: int, parties: int, field: int = shares.FIELD) -> list[list[int]]:
+        rows = split(values, threshold, parties, field)
+        rows[1][3] = (rows[1][3] + 12345) % field
+        return rows
+
+    shares.split = crooked
+
+
+def outside_field() -> None:
+    """A contributor that sends one party numbers outside the field."""
+    _bend_second_deposit(lambda body: b"\xff" * len(body))
+
+
+def too_long() -> None:
+    """A contributor that sends one party more than belongs."""
+    _bend_second_deposit(lambda body: body + bytes(shares.WIDTH))
+
+
+def forgets_second_party() -> None:
+    """A contributor whose shares never reach the second computing party."""
+    deposit = contribution._deposit
+
+    async def forgetful(station: Any, network: Any, bundle: Any, party: str, *rest: Any) -> bool:
+        return party != bundle.plan.computing[1] and await deposit(station, network, bundle, party, *rest)
+
+    contribution._deposit = forgetful
+
+
+def _bend_second_deposit(bend: Any) -> None:
+    deposit = contribution._deposit
+
+    async def bent(station: Any, network: Any, bundle: Any, party: str, tag: str, body: bytes, until: float) -> bool:
+        body = bend(body) if party == bundle.plan.computing[1] else body
+        return await deposit(station, network, bundle, party, tag, body, until)
+
+    contribution._deposit = bent
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]]()
+    part = importlib.import_module(f"station_image.runtime.{sys.argv[2]}")
+    sys.argv = [str(Path(str(part.__file__)))]
+    raise SystemExit(part.main())

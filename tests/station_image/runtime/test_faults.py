@@ -1,0 +1,140 @@
+"""What breaks during a session: who is named, how soon, and that the next session works."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.station_image.runtime.region import Region
+from tests.station_image.runtime.stations import Station, wait_until
+from tests.station_image.runtime.test_sessions import right
+
+pytestmark = pytest.mark.slow
+LONG = 100_000
+AT_MOST = 10.0
+
+
+def _kill_computer(station: Station) -> None:
+    station.kill("computer")
+
+
+def _kill_agent(station: Station) -> None:
+    station.kill("agent")
+
+
+def _kill_everything(station: Station) -> None:
+    station.signal(signal.SIGKILL)
+
+
+def _vanish(station: Station) -> None:
+    """As when the power goes: nothing is closed, nothing is said."""
+    station.signal(signal.SIGSTOP)
+
+
+def _freeze_session(station: Station) -> None:
+    station.signal(signal.SIGSTOP, "computer")
+
+
+FAULTS = [_kill_computer, _kill_agent, _kill_everything, _vanish, _freeze_session]
+
+
+@pytest.mark.parametrize(
+    ("network", "parties", "victim", "hurt"),
+    [
+        *(("drie", 3, "sensire", hurt) for hurt in FAULTS),
+        ("drie", 3, "gelre", _kill_everything),
+        ("vijf", 5, "marga", _kill_agent),
+        ("vijf", 5, "gelre", _vanish),
+    ],
+)
+def test_a_lost_computing_party_is_named_by_all_others_within_ten_seconds_and_the_next_session_works(
+    region: Region, network: str, parties: int, victim: str, hurt: Callable[[Station], None]
+) -> None:
+    proposal = region["ggd"].propose(network, rounds=LONG)
+    proposal.until_computing(parties)
+    lost = region[victim]
+    hurt(lost)
+    since = time.monotonic()
+    others = [region[name] for name in ("ggd", "gelre", "sensire", "yunio", "marga")[:parties] if name != victim]
+    for station in others:
+        _wait_for_end(station, network, lost.id)
+    assert time.monotonic() - since < AT_MOST
+    answer = proposal.answer()
+    assert answer["exit"] == 4
+    assert answer["root"] == lost.id
+    assert {row["root"] for row in answer["reports"].values()} == {lost.id}, answer["reports"]
+    region.heal()
+    assert right(region["gelre"].ask("session", "--network", network))
+
+
+def _wait_for_end(station: Station, network: str, root: str) -> None:
+    def ended() -> bool:
+        status = station.status(network)
+        return bool(status) and status["sessions"] == 0
+
+    wait_until(ended, f"{station.organisation} to end the session", 2 * AT_MOST)
+    last = station.status(network)["last_session"]
+    assert (last["outcome"], last["root"]) == ("failed", root)
+
+
+def test_a_computing_party_that_is_off_is_named_before_anything_starts(region: Region) -> None:
+    region["sensire"].kill()
+    answer = region["ggd"].ask("session", "--network", "drie")
+    assert answer["exit"] == 4
+    assert list(answer["reasons"]) == [region["sensire"].id]
+
+
+def test_a_contributor_that_is_off_is_left_out_and_named_and_the_rest_is_right(region: Region) -> None:
+    region["huisarts"].kill()
+    _left_out(
+        region.stations, region["ggd"].ask("session", "--network", "drie", "--intake", "1"), "nothing of it arrived"
+    )
+
+
+def test_a_contributor_whose_share_is_missing_at_one_party_is_left_out_everywhere(region: Region) -> None:
+    region["huisarts"].restart("agent", sabotage="forgets_second_party")
+    answer = region["ggd"].ask("session", "--network", "drie", "--intake", "1")
+    _left_out(region.stations, answer, f"nothing of it arrived at {region['gelre'].id}")
+
+
+def test_without_agreement_a_missing_share_spoils_the_result(region: Region) -> None:
+    region["huisarts"].restart("agent", sabotage="forgets_second_party")
+    for name in ("ggd", "gelre", "sensire"):
+        region[name].restart("computer", sabotage="no_agreement")
+    answer = region["ggd"].ask("session", "--network", "drie", "--intake", "1")
+    assert answer["exit"] == 4
+
+
+def _left_out(stations: dict[str, Station], answer: dict[str, Any], why: str) -> None:
+    assert answer["exit"] == 1, answer
+    assert answer["left_out"] == {stations["huisarts"].id: why}
+    assert answer["result"]["correct"] is True
+
+
+def test_agents_computers_and_gateways_restart_in_any_order_and_the_next_session_works(region: Region) -> None:
+    region["ggd"].restart("agent")
+    region["gelre"].restart("gateway")
+    region["sensire"].restart("computer")
+    region["huisarts"].restart("agent")
+    region.wait_for(region["huisarts"])
+    assert right(region["ggd"].ask("session", "--network", "drie"))
+
+
+def test_a_contributor_that_comes_back_during_the_intake_is_told_and_takes_part(region: Region) -> None:
+    region["huisarts"].kill("agent")
+    proposal = region["ggd"].propose(intake=20)
+    region["huisarts"].start("agent")
+    assert right(proposal.answer())
+
+
+def test_a_proposer_that_goes_away_leaves_the_others_able_to_work(region: Region) -> None:
+    proposal = region["yunio"].propose(rounds=300, results=["gelre"])
+    proposal.until_computing(3)
+    region["yunio"].kill("agent")
+    session = proposal.events[0]["session"]
+    path = region["gelre"].root / "data" / "out" / session / "result.json"
+    wait_until(path.exists, "the result at the result party", 20)

@@ -1,0 +1,140 @@
+"""Sessions through real gateways: who computes, who contributes, who sees the result."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.station_image.runtime.region import Region
+from tests.station_image.runtime.stations import Station, replace
+
+pytestmark = pytest.mark.slow
+
+
+def right(answer: dict[str, Any]) -> bool:
+    return answer["exit"] == 0 and answer["result"]["correct"] is True and not answer["left_out"]
+
+
+@pytest.mark.parametrize(("network", "contributors"), [("drie", 5), ("vijf", 6), ("zeven", 8)])
+def test_three_five_and_seven_parties_compute_the_right_sum(region: Region, network: str, contributors: int) -> None:
+    answer = region["ggd"].ask("session", "--network", network)
+    assert right(answer), answer
+    assert len(answer["contributors"]) == contributors
+
+
+def test_an_organisation_without_inbound_port_contributes_proposes_and_gets_the_result(region: Region) -> None:
+    answer = region["huisarts"].ask("session", "--network", "drie")
+    assert right(answer), answer
+    assert region["huisarts"].id in answer["contributors"]
+
+
+def test_results_reach_the_result_parties_alike_whether_they_compute_or_not_and_nobody_else(region: Region) -> None:
+    receivers = ("huisarts", "gelre", "yunio")
+    chosen = [word for name in receivers for word in ("--results-to", name)]
+    answer = region["ggd"].ask("session", "--network", "drie", *chosen)
+    assert answer["exit"] == 0
+    assert "result" not in answer, "the proposer is no result party"
+    found = {name: _result(station, answer["session"]) for name, station in region.stations.items()}
+    assert {name for name, result in found.items() if result} == set(receivers)
+    assert len(set(found.values()) - {""}) == 1
+    assert json.loads(found["gelre"])["result"]["correct"] is True
+
+
+def _result(station: Station, session: str) -> str:
+    path = station.root / "data" / "out" / session / "result.json"
+    return path.read_text() if path.exists() else ""
+
+
+def test_rounds_make_a_session_longer_and_it_stays_right(region: Region) -> None:
+    answer = region["gelre"].ask("session", "--network", "drie", "--rounds", "200")
+    assert right(answer), answer
+
+
+def test_every_link_is_called_and_polls_are_asked_over_their_own_connection(region: Region) -> None:
+    answer = region["ggd"].ask("links")
+    assert answer["exit"] == 0, answer
+    assert {row["way"] for row in answer["links"]} == {"call", "poll"}
+    assert {row["peer"] for row in answer["links"]} == {
+        station.id for name, station in region.stations.items() if name != "ggd"
+    }
+
+
+def test_a_link_to_a_station_that_is_off_is_named_with_the_reason(region: Region) -> None:
+    region["carint"].kill()
+    answer = region["ggd"].ask("links")
+    assert answer["exit"] == 1
+    assert [row["peer"] for row in answer["links"] if not row["ok"]] == [region["carint"].id]
+    assert all(row["why"] for row in answer["links"] if not row["ok"])
+
+
+def test_status_tells_networks_peers_and_the_last_session(region: Region) -> None:
+    session = region["ggd"].ask("session", "--network", "drie")["session"]
+    for name in ("gelre", "huisarts"):
+        status = region[name].status("drie")
+        assert status["last_session"]["session"] == session
+        assert status["peers"][region["ggd"].id]["seconds_ago"] < 30
+        assert status["release"] == "dev"
+
+
+def test_a_fifth_session_at_once_is_refused_and_the_four_are_right(region: Region) -> None:
+    running = [region["ggd"].propose(rounds=400) for _ in range(4)]
+    for proposal in running:
+        proposal.until_computing(3)
+    fifth = region["gelre"].ask("session", "--network", "drie")
+    assert fifth["exit"] == 3
+    assert "4 sessions already" in fifth["error"]
+    assert all(right(proposal.answer()) for proposal in running)
+
+
+def test_a_changed_definition_is_in_force_without_a_restart(region: Region) -> None:
+    three, less = ("ggd", "gelre", "sensire"), ("ggd", "gelre", "sensire", "huisarts")
+    region.network("drie", three, less, others=["yunio"])
+    try:
+        answer = region["ggd"].ask("session", "--network", "drie")
+        assert right(answer)
+        assert region["yunio"].id not in answer["contributors"]
+    finally:
+        region.network("drie", three, (*three, "yunio", "huisarts"))
+
+
+def test_a_station_that_accepted_another_definition_refuses_and_names_the_field(region: Region) -> None:
+    three, all_five = ("ggd", "gelre", "sensire"), ("ggd", "gelre", "sensire", "yunio", "huisarts")
+    region.write_view("drie", region["gelre"], three, three, all_five)
+    try:
+        answer = region["ggd"].ask("session", "--network", "drie")
+        assert answer["exit"] == 3
+        assert list(answer["reasons"]) == [region["gelre"].id]
+        assert "contributors" in answer["reasons"][region["gelre"].id]
+    finally:
+        region.network("drie", three, all_five)
+
+
+def test_a_definition_that_cannot_be_read_leaves_the_last_one_in_force_and_status_says_so(region: Region) -> None:
+    path = region["gelre"].root / "networks.d" / "drie" / "network.json"
+    before = json.loads(path.read_text())
+    assert region["gelre"].ask("status")["problem"] == ""
+    replace(path, {"network": "drie"})
+    try:
+        assert "last good one" in region["gelre"].ask("status")["problem"]
+        assert right(region["ggd"].ask("session", "--network", "drie"))
+    finally:
+        replace(path, before)
+    assert region["gelre"].ask("status")["problem"] == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--network", "nergens"], "nergens"),
+        (["--network", "drie", "--analysis", "onbekend"], "onbekend"),
+        (["--network", "drie", "--rounds", "0"], "rounds"),
+        (["--network", "drie", "--results-to", "niemand"], "niemand"),
+        ([], "3 networks"),
+    ],
+)
+def test_wrong_use_is_answered_by_a_sentence(region: Region, words: list[str], said: str) -> None:
+    answer = region["ggd"].ask("session", *words)
+    assert answer["exit"] == 2
+    assert said in answer["error"]

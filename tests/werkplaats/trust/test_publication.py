@@ -1,0 +1,286 @@
+from __future__ import annotations
+
+import base64
+import datetime
+import json
+import os
+import shutil
+import stat
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+from network_topology import compile as compiler
+from werkplaats import errors
+from werkplaats.operations.trust import canonical, identities, index, profile, publication, records, revocation
+
+DAY = datetime.timedelta(days=1)
+RELEASES = {"dev": {"release": "dev", "image": "sha256:" + "0" * 64}}
+Approve = Callable[..., identities.Identity]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "publications" / "proeftuin"
+
+
+@pytest.fixture
+def publish(coordinator: Any, folder: Path) -> Callable[..., publication.Publication]:
+    folder.parent.mkdir()
+
+    def do(moment: datetime.datetime | None = None, releases: Mapping[str, Any] = RELEASES) -> publication.Publication:
+        return publication.publish(folder, coordinator.definition, releases, coordinator.authority, moment)
+
+    return do
+
+
+def opened(folder: Path, **options: Any) -> publication.Publication:
+    return publication.read(folder, "proeftuin", **options)
+
+
+def with_a_new_index(folder: Path, changed: Mapping[str, bytes | None]) -> None:
+    """What somebody does who can write the folder: change files, and make the index say so."""
+    whole = index.read(folder, "proeftuin")
+    files = {name: content for name, content in {**whole.files, **changed}.items() if content is not None}
+    index.write(folder, "proeftuin", whole.number + 1, files)
+
+
+def test_what_was_published_is_what_a_member_reads(
+    coordinator: Any, publish: Callable[..., Any], folder: Path, approve: Approve
+) -> None:
+    approved = {name: approve(name) for name in ("ggd", "ziekenhuis", "thuiszorg")}
+    published = publish()
+    found = opened(folder)
+    assert found == published
+    assert found.number == 1
+    assert found.identities == approved
+    assert found.statement_keys == {name: one.statement_key for name, one in approved.items()}
+    assert found.release == RELEASES["dev"]
+    assert compiler.compile_network(found.definition) == compiler.compile_network(coordinator.definition)
+    told = canonical.digest(json.loads((folder / "definition.json").read_bytes()))
+    assert told == compiler.compile_network(coordinator.definition).digest
+
+
+def test_a_publication_can_be_read_by_everybody_and_holds_no_secret(
+    publish: Callable[..., Any], folder: Path, approve: Approve
+) -> None:
+    approve("ggd")
+    before = os.umask(0o077)
+    try:
+        publish()
+    finally:
+        os.umask(before)
+    names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert names == {
+        *("ca.pem", "crl.pem", "definition.json", "identities/ggd.json", "index.json", "releases/dev.json"),
+    }
+    for path in [folder.resolve(), *folder.resolve().rglob("*")]:
+        assert stat.S_IMODE(path.stat().st_mode) == (0o755 if path.is_dir() else 0o644)
+        assert path.is_dir() or b"PRIVATE" not in path.read_bytes()
+
+
+def test_where_nothing_changed_nothing_is_published(
+    publish: Callable[..., Any], folder: Path, approve: Approve
+) -> None:
+    approve("ggd")
+    first, before = publish(), folder.resolve()
+    assert publish() == first
+    assert folder.resolve() == before
+    approve("ziekenhuis")
+    assert publish().number == 2
+
+
+def test_numbers_go_on_when_the_folder_was_lost(publish: Callable[..., Any], folder: Path) -> None:
+    publish()
+    shutil.rmtree(folder.resolve())
+    folder.unlink()
+    assert publish().number == 2
+
+
+def test_a_fresher_revocation_list_makes_a_new_publication(publish: Callable[..., Any]) -> None:
+    first = publish()
+    second = publish(records.now() + 31 * DAY)
+    assert second.number == 2
+    assert revocation.number(second.revocations) == revocation.number(first.revocations) + 1
+
+
+def test_a_revoked_certificate_is_published_no_more(
+    coordinator: Any, publish: Callable[..., Any], approve: Approve
+) -> None:
+    serial = approve("ggd").station_certificate.serial_number
+    approve("ziekenhuis")
+    publish()
+    revocation.revoke(coordinator.authority, serial)
+    found = publish()
+    assert set(found.identities) == {"ziekenhuis"}
+    assert found.revocations.get_revoked_certificate_by_serial_number(serial)
+
+
+@pytest.mark.parametrize("name", ["definition.json", "ca.pem", "crl.pem", "identities/ggd.json", "releases/dev.json"])
+def test_an_edited_file_is_refused_by_name(
+    publish: Callable[..., Any], folder: Path, approve: Approve, name: str
+) -> None:
+    approve("ggd")
+    publish()
+    content = bytearray((folder / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / name).write_bytes(content)
+    with pytest.raises(errors.PublicationError, match=rf"/{name} is not the file that was published"):
+        opened(folder)
+
+
+@pytest.mark.parametrize("name", ["definition.json", "ca.pem", "crl.pem", "identities/ggd.json", "releases/dev.json"])
+def test_a_missing_file_is_refused_by_name(
+    publish: Callable[..., Any], folder: Path, approve: Approve, name: str
+) -> None:
+    approve("ggd")
+    publish()
+    (folder / name).unlink()
+    with pytest.raises(errors.PublicationError, match=rf"/{name} is missing"):
+        opened(folder)
+
+
+def test_a_file_of_another_publication_is_refused_by_name(
+    publish: Callable[..., Any], folder: Path, approve: Approve, tmp_path: Path, coordinator: Any
+) -> None:
+    """The rollback of one file: yesterday's revocation list in today's publication."""
+    serial = approve("ggd").station_certificate.serial_number
+    publish()
+    shutil.copytree(folder, tmp_path / "yesterday")
+    revocation.revoke(coordinator.authority, serial)
+    publish()
+    shutil.copy(tmp_path / "yesterday" / "crl.pem", folder / "crl.pem")
+    with pytest.raises(errors.PublicationError, match=r"/crl.pem is not the file that was published"):
+        opened(folder)
+    shutil.copytree(tmp_path / "yesterday" / "identities", folder / "identities", dirs_exist_ok=True)
+    with pytest.raises(errors.PublicationError, match=r"/identities/ggd.json is not in index.json"):
+        opened(folder)
+
+
+def test_a_publication_is_refused_once_its_revocation_list_is_out_of_force(
+    publish: Callable[..., Any], folder: Path
+) -> None:
+    publish()
+    with pytest.raises(errors.RevocationError, match="was in force until"):
+        opened(folder, moment=records.now() + 91 * DAY)
+
+
+def identity_with(folder: Path, changes: Mapping[str, str]) -> bytes:
+    return canonical.pretty({**json.loads((folder / "identities" / "ggd.json").read_bytes()), **changes})
+
+
+def test_a_second_certificate_with_a_members_name_is_refused_by_its_keys(
+    coordinator: Any, publish: Callable[..., Any], folder: Path, approve: Approve, new_keys: Callable[[], Any]
+) -> None:
+    """The holder of the CA mints it: openssl would take it, the approved fingerprint does not cover its key."""
+    approve("ggd")
+    publish()
+    minted = coordinator.authority.issue("ggd", new_keys().private.public_key())
+    pem = minted.public_bytes(serialization.Encoding.PEM).decode()
+    with_a_new_index(folder, {"identities/ggd.json": identity_with(folder, {"certificate_chain_pem": pem})})
+    with pytest.raises(
+        errors.PublicationError, match=r"ggd.json has other keys than the fingerprint that was approved"
+    ):
+        opened(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"statement_key": base64.b64encode(bytes(31) + b"\x01").decode()}, "has other keys than"),
+        ({"statement_key": "AAAA"}, "cannot be read"),
+        ({"network": "gerda"}, "is of ggd in gerda"),
+        ({"organisation": "ziekenhuis"}, "is of ziekenhuis in proeftuin"),
+        ({"certificate_chain_pem": "nothing"}, "cannot be read"),
+        ({"certificate_chain_pem": "{other}"}, "names CN=station-ziekenhuis"),
+        ({"certificate_chain_pem": "{own}{other}"}, "has 2 certificates"),
+        ({"remark": "hello"}, "is not of the shape"),
+    ],
+)
+def test_an_identity_that_says_what_was_not_signed_is_refused_though_the_index_fits(
+    publish: Callable[..., Any], folder: Path, approve: Approve, changes: dict[str, str], message: str
+) -> None:
+    chains = {name: approve(of).certificate_chain_pem for name, of in (("own", "ggd"), ("other", "ziekenhuis"))}
+    publish()
+    filled = {field: text.format(**chains) for field, text in changes.items()}
+    with_a_new_index(folder, {"identities/ggd.json": identity_with(folder, filled)})
+    with pytest.raises(errors.RefusedError, match=rf"identities/ggd.json.*{message}"):
+        opened(folder)
+
+
+def test_an_identity_whose_certificate_is_revoked_is_refused_though_the_index_fits(
+    coordinator: Any, publish: Callable[..., Any], folder: Path, approve: Approve
+) -> None:
+    serial = approve("ggd").station_certificate.serial_number
+    publish()
+    fresher = revocation.revoke(coordinator.authority, serial)
+    with_a_new_index(folder, {"crl.pem": revocation.pem(fresher)})
+    with pytest.raises(errors.PublicationError, match=r"ggd.json has a certificate that crl.pem revokes"):
+        opened(folder)
+
+
+def test_a_statement_key_that_two_organisations_have_is_refused_though_the_index_fits(
+    publish: Callable[..., Any], folder: Path, approve: Approve
+) -> None:
+    taken = approve("ziekenhuis").statement_key
+    key = profile.p256(approve("ggd").station_certificate.public_key())
+    publish()
+    changes = {"statement_key": taken, "fingerprint": identities.fingerprint("proeftuin", "ggd", key, taken)}
+    with_a_new_index(folder, {"identities/ggd.json": identity_with(folder, changes)})
+    with pytest.raises(errors.PublicationError, match=r"identities/\w+.json has the statement key of \w+"):
+        opened(folder)
+
+
+def test_the_certificate_of_another_ca_is_refused_though_the_index_fits(
+    publish: Callable[..., Any], folder: Path, approve: Approve, make_coordinator: Any, definition: Any
+) -> None:
+    approve("ggd")
+    publish()
+    other = make_coordinator(definition.model_copy(update={"network": "elders"})).authority
+    with_a_new_index(folder, {"ca.pem": other.pem})
+    with pytest.raises(errors.PublicationError, match=r"/ca.pem names CN=CA-1,OU=elders"):
+        opened(folder)
+
+
+def test_a_definition_that_breaks_a_rule_is_refused_though_the_index_fits(
+    publish: Callable[..., Any], folder: Path
+) -> None:
+    publish()
+    told = json.loads((folder / "definition.json").read_bytes())
+    told["computing"] = ["ggd", "ziekenhuis"]
+    with_a_new_index(folder, {"definition.json": canonical.dump(told)})
+    with pytest.raises(errors.PublicationError, match=r"/definition.json breaks the rules of a network"):
+        opened(folder)
+
+
+def test_a_definition_with_a_key_twice_is_refused(publish: Callable[..., Any], folder: Path) -> None:
+    publish()
+    content = (folder / "definition.json").read_bytes()
+    twice = content.replace(b'"release":"dev"', b'"release":"other","release":"dev"')
+    assert twice != content
+    with_a_new_index(folder, {"definition.json": twice})
+    with pytest.raises(errors.PublicationError, match=r"/definition.json is not in canonical form"):
+        opened(folder)
+
+
+def test_a_file_that_no_publication_has_is_refused(publish: Callable[..., Any], folder: Path) -> None:
+    publish()
+    with_a_new_index(folder, {"install.sh": b"#!/bin/sh\n"})
+    with pytest.raises(errors.PublicationError, match=r"/install.sh is nothing that a publication has"):
+        opened(folder)
+
+
+def test_a_release_that_is_not_there_is_not_published(publish: Callable[..., Any], folder: Path) -> None:
+    with pytest.raises(errors.PublicationError, match="names release dev, which is not in releases/"):
+        publish(releases={"1.0.0": {}})
+    assert not folder.exists()
+
+
+def test_a_damaged_publication_is_mended_by_publishing(publish: Callable[..., Any], folder: Path) -> None:
+    publish()
+    (folder / "ca.pem").unlink()
+    assert publish().number == 2
+    assert opened(folder).number == 2

@@ -1,0 +1,1 @@
+"""The command `werkplaats`: verbs parse and print, operations do the work, checks judge what stands."""

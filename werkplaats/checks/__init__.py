@@ -1,0 +1,1 @@
+"""What must be true of a server: the same checks for `verify`, molecule and the end-to-end tests (testinfra)."""

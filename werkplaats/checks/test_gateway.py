@@ -1,0 +1,54 @@
+"""The gateway: what runs is what lies on disk, its key is its own, nothing is about to lapse."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import pytest
+from cryptography import x509
+
+CERTIFICATE_DAYS = 30
+CRL_DAYS = 40
+GATEWAY = "/etc/werkplaats/gateway"
+
+
+def _days(moment: datetime.datetime) -> float:
+    return (moment - datetime.datetime.now(datetime.UTC)) / datetime.timedelta(days=1)
+
+
+def test_the_gateway_runs_with_the_files_that_lie_on_disk(host: Any) -> None:
+    assert host.service("werkplaats-gateway").is_running
+    assert host.run("gateway-reload --check").rc == 0, "the gateway has not loaded what lies on disk"
+
+
+def test_only_the_gateway_can_read_the_private_key(host: Any) -> None:
+    modes = host.check_output(f"find {GATEWAY} -name '*.pem' -perm /o+rwx").split()
+    assert not modes, f"others can read {modes}"
+
+
+def test_it_listens_only_where_it_has_an_inbound_port(host: Any, station: dict[str, Any]) -> None:
+    listening = host.check_output("ss -Hltnp")
+    ports = {n["gateway"]["port"] for n in station["networks"] if n["gateway"]}
+    for port in ports:
+        assert f":{port} " in listening
+    if not ports:
+        assert "haproxy" not in listening, "an organisation that only contributes has an inbound port"
+
+
+def test_certificates_and_revocation_lists_are_not_about_to_lapse(station: dict[str, Any]) -> None:
+    for network in station["networks"]:
+        certificate = x509.load_pem_x509_certificate(network["certificate_pem"].encode())
+        assert _days(certificate.not_valid_after_utc) > CERTIFICATE_DAYS, "renew the certificate"
+        crl = x509.load_pem_x509_crl(network["crl_pem"].encode())
+        next_update = crl.next_update_utc
+        assert next_update is not None
+        assert _days(next_update) > CRL_DAYS, "publish a new revocation list"
+
+
+def test_every_peer_has_its_socket(host: Any, station: dict[str, Any]) -> None:
+    sockets = set(host.check_output("ls /run/werkplaats/peers").split())
+    wanted = {f"{p['id']}.sock" for n in station["networks"] for p in n["peers"] if p["outbound"]}
+    cut = {f"{name}.sock" for name in host.check_output("ls /etc/werkplaats/cut.d").split()}
+    if missing := wanted - cut - sockets:
+        pytest.fail(f"no socket for {sorted(missing)}")

@@ -1,0 +1,93 @@
+"""Everything that `werkplaats` stops for, and the exit code that each kind ends with.
+
+    WerkplaatsError        4  something failed; nothing was changed, or it was taken back
+    ├── FoundError         1  a check found something: the work was done, the answer is not good
+    ├── UsageError         2  the command was used wrongly: an unknown name, a missing argument, a missing file
+    ├── RefusedError       3  it could be done, but must not: trust, locks, gates
+    │   ├── LockedError         another process holds the lock
+    │   ├── VaultError          the vault's modes, passphrase or keys are not as they must be
+    │   ├── RequestError        a request that cannot be approved
+    │   ├── RevocationError     a revocation list that is not newer, not ours or not in force
+    │   ├── PublicationError    a publication that is mixed, edited or older
+    │   └── AcceptanceError     something waits for the operator's own acceptance
+    ├── TakenBackError     4  a change failed and was taken back
+    └── HalfWayError       5  a change failed and stands half-way; the remedy says what to run
+
+An error is a sentence with a place and a remedy: `what` says where and what, `remedy` what to do about it.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+DONE = 0
+FOUND = 1
+WRONG_USE = 2
+REFUSED = 3
+TAKEN_BACK = 4
+HALF_WAY = 5
+
+
+class WerkplaatsError(Exception):
+    """The root of all errors that are told to a person without a traceback; `str()` is "what; remedy"."""
+
+    exit_code: ClassVar[int] = TAKEN_BACK
+
+    def __init__(self, what: str, remedy: str = "") -> None:
+        super().__init__(f"{what}; {remedy}" if remedy else what)
+        self.what = what
+        self.remedy = remedy
+
+
+class FoundError(WerkplaatsError):
+    """A check found something."""
+
+    exit_code = FOUND
+
+
+class UsageError(WerkplaatsError):
+    """The command was used wrongly."""
+
+    exit_code = WRONG_USE
+
+
+class RefusedError(WerkplaatsError):
+    """It could be done, but must not."""
+
+    exit_code = REFUSED
+
+
+class LockedError(RefusedError):
+    """Another process holds the lock; the sentence says which, of whom, and since when."""
+
+
+class VaultError(RefusedError):
+    """The vault's modes, passphrase or keys are not as they must be."""
+
+
+class RequestError(RefusedError):
+    """A request for a certificate that cannot be approved."""
+
+
+class RevocationError(RefusedError):
+    """A revocation list that is not newer, not ours, or not in force."""
+
+
+class PublicationError(RefusedError):
+    """A publication that is mixed, edited, older, or says something its CA did not sign."""
+
+
+class AcceptanceError(RefusedError):
+    """Something waits for the acceptance of the operator of this server."""
+
+
+class TakenBackError(WerkplaatsError):
+    """A change failed and was taken back."""
+
+    exit_code = TAKEN_BACK
+
+
+class HalfWayError(WerkplaatsError):
+    """A change failed and stands half-way; the remedy says what to run."""
+
+    exit_code = HALF_WAY

@@ -1,0 +1,1 @@
+"""What the verbs of `werkplaats` set in motion: trust, servers, configuration, stations."""

@@ -1,0 +1,150 @@
+"""Bring a network up: servers → configure → image → stations → acceptance, each told with its time.
+
+Every step looks at what is there and does what is missing, so an interrupted run is simply run again. What cannot be
+reached is named and left out; the rest goes on.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from stacks import drive
+from stacks.engine import install
+from stacks.servers.image import make as server_image
+from station_image import build
+from werkplaats import errors
+from werkplaats.operations import configure, hostvars, networks, progress, remote, servers, stations, steps, verify
+
+HostVars = Mapping[str, Mapping[str, Any]]
+BOOT_SECONDS = 120.0
+PREPARE = ("prepare",)  # everything that needs no certificate
+CONNECT = ("connect",)  # the gateway, which needs one
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How a run is limited: to some organisations, and whether it also does the coordinator's and accepting steps."""
+
+    only: Sequence[str] = ()
+    all_steps: bool = False
+
+
+@dataclasses.dataclass
+class Outcome:
+    """What a run did and found; `phases` are seconds of wall clock."""
+
+    servers: drive.Outcome = dataclasses.field(default_factory=lambda: drive.Outcome(()))
+    configured: dict[str, int] = dataclasses.field(default_factory=dict)
+    stations: drive.Outcome = dataclasses.field(default_factory=lambda: drive.Outcome(()))
+    left_out: dict[str, str] = dataclasses.field(default_factory=dict)  # organisation → why
+    waiting: dict[str, list[str]] = dataclasses.field(default_factory=dict)  # organisation → what is not accepted
+    report: verify.Report | None = None
+    phases: dict[str, float] = dataclasses.field(default_factory=dict)
+
+    @property
+    def exit_code(self) -> int:
+        """Done, found, refused or half-way."""
+        if self.left_out:
+            return errors.HALF_WAY
+        if self.waiting:
+            return errors.REFUSED
+        return errors.DONE if self.report and self.report.good else errors.FOUND
+
+
+class Run:
+    """One run of `up`; the caller holds the network's lock."""
+
+    def __init__(self, network: networks.Network, options: Options, told: progress.Progress) -> None:
+        self.network = network
+        self.options = options
+        self.told = told
+        self.outcome = Outcome(phases=told.phases)
+
+    def __call__(self) -> Outcome:
+        """Go through the phases; the station image is made while servers boot."""
+        for pid in drive.end_children(self.network.vault.folder):
+            self.told.say(f"ended process {pid} of a run that was killed: it was still configuring servers")
+        with self.told.phase("servers") as said:
+            engine = install.ensure(said)
+        with concurrent.futures.ThreadPoolExecutor(max_workers=1) as beside:
+            image = beside.submit(self._image)
+            with self.told.phase("servers") as said:
+                if self.network.made_here:
+                    self.outcome.servers = servers.up(self.network, engine, server_image.ensure(said), said)
+                remotes, wanted = self._reach()
+            with remotes:
+                self._configure(remotes, wanted, image.result(), engine)
+        return self.outcome
+
+    def _image(self) -> build.StationImage:
+        with self.told.phase("image") as said:
+            return build.ensure(said)
+
+    def _reach(self) -> tuple[remote.Remotes, list[str]]:
+        remotes = self.network.remotes()
+        unreachable = remotes.probe(patience=BOOT_SECONDS if self.outcome.servers.changes else 0)
+        wanted = [o for o in remotes.servers if not self.options.only or o in self.options.only]
+        self.outcome.left_out = {o: why for o, why in unreachable.items() if o in wanted}
+        for organisation, why in self.outcome.left_out.items():
+            self.told.say(f"{organisation}: left out: {why}", "servers")
+        return remotes, [o for o in wanted if o not in unreachable]
+
+    def _configure(
+        self, remotes: remote.Remotes, wanted: Sequence[str], image: build.StationImage, engine: install.Engine
+    ) -> None:
+        """Prepare servers that may not be connected yet, take the steps between, then configure all."""
+        with self.told.phase("configure") as said:
+            fresh = [o for o in wanted if o not in steps.applicable(self.network, remotes, wanted).views]
+            self._play(remotes, hostvars.prepared(self.network, fresh, image), PREPARE, said)
+            able = self._able(wanted)
+            if self.options.all_steps:
+                steps.take_all(self.network, remotes, able, image.release, said)
+            applicable = steps.applicable(self.network, remotes, able)
+            self.outcome.waiting = dict(applicable.waiting)
+            self.outcome.left_out |= applicable.refused
+            hosts = hostvars.applied(applicable, able, image)
+            for organisation in (o for o in able if o not in hosts and o not in applicable.waiting):
+                self.outcome.waiting[organisation] = [
+                    f"a certificate: run werkplaats trust request {self.network.name} --only {organisation}, which the "
+                    "coordinator approves and publishes"
+                ]
+            for organisation in applicable.waiting:
+                self.outcome.waiting[organisation].append(
+                    f"its operator's yes: werkplaats accept {self.network.name} --only {organisation}"
+                )
+            self._play(remotes, hosts, CONNECT if set(hosts) <= set(fresh) else (), said)
+        if ready := self._able(hosts):
+            self._stations(remotes, {o: hosts[o] for o in ready}, engine)
+
+    def _able(self, organisations: Sequence[str] | Mapping[str, Any]) -> list[str]:
+        return [o for o in organisations if o not in self.outcome.left_out]
+
+    def _play(self, remotes: remote.Remotes, hosts: HostVars, tags: Sequence[str], said: configure.Said) -> None:
+        result = configure.run(self.network.run_folder, remotes, hosts, said, tags=tags)
+        self.outcome.left_out |= result.failed
+        for organisation, number in result.changed.items():
+            self.outcome.configured[organisation] = self.outcome.configured.get(organisation, 0) + number
+
+    def _stations(self, remotes: remote.Remotes, hosts: HostVars, engine: install.Engine) -> None:
+        with self.told.phase("stations") as said:
+            images = {organisation: station["image"]["id"] for organisation, station in hosts.items()}
+            self.outcome.stations = stations.up(self.network, remotes, engine, images, said)
+            said(drive.summary(self.outcome.stations))
+            stations.wait(remotes, hosts, said)
+        with self.told.phase("acceptance") as said:
+            self.outcome.report = verify.run(self.network, remotes, hosts, self.outcome.left_out, said)
+
+
+def verify_network(network: networks.Network, told: progress.Progress, *, only: Sequence[str] = ()) -> verify.Report:
+    """Verify without changing anything."""
+    with network.remotes() as remotes:
+        wanted = [o for o in remotes.servers if not only or o in only]
+        left_out = {o: why for o, why in remotes.probe().items() if o in wanted}
+        reached = [o for o in wanted if o not in left_out]
+        applicable = steps.applicable(network, remotes, reached)
+        hosts = hostvars.applied(applicable, reached, build.ensure(told.say))
+        left_out |= {o: "nothing is accepted on it yet" for o in reached if o not in hosts}
+        return verify.run(network, remotes, hosts, left_out, lambda text: told.say(text, "verify"))

@@ -1,0 +1,130 @@
+"""Configure servers: run the playbook on them and follow it by its events."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from stacks import drive
+from werkplaats import errors
+from werkplaats.operations import remote
+
+ROOT = Path(__file__).resolve().parents[2]
+PLAYBOOK = ROOT / "playbooks" / "site.yml"
+Said = Callable[[str], None]
+
+
+@dataclasses.dataclass
+class Result:
+    """What a run did: changed tasks per organisation, and the reason for each that failed."""
+
+    changed: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    failed: dict[str, str] = dataclasses.field(default_factory=dict)
+    tasks: list[str] = dataclasses.field(default_factory=list)  # "organisation: role: task" that changed or would
+
+    def note(self, event: Mapping[str, Any]) -> None:
+        """Take one event of the callback."""
+        host, status = str(event.get("host") or ""), event.get("status")
+        if not host:
+            return
+        if status in ("failed", "unreachable"):
+            self.failed[host] = f"{event.get('role') or ''}: {event.get('task')}: {event.get('message')}".lstrip(": ")
+        elif event.get("changed"):
+            self.changed[host] += 1
+            self.tasks.append(f"{host}: {event.get('role')}: {event.get('task')}")
+
+
+def write_inventory(folder: Path, remotes: remote.Remotes, stations: Mapping[str, Mapping[str, Any]]) -> Path:
+    """Ansible's inventory of this run: how to reach each server, and its compiled data as host variables."""
+    hosts = {}
+    for organisation, station in stations.items():
+        server = remotes.servers[organisation]
+        hosts[organisation] = {
+            "ansible_host": server.host,
+            "ansible_port": server.port,
+            "ansible_user": server.user,
+            "ansible_ssh_common_args": " ".join(remotes.options(server)),
+            **({"ansible_ssh_private_key_file": str(server.key)} if server.key else {}),
+            "mitogen_ssh_compression": False,  # what travels is small, or compressed already
+            "station": station,
+        }
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = folder / "inventory.json"
+    path.write_text(json.dumps({"all": {"hosts": hosts}}))
+    return path
+
+
+def run(
+    folder: Path,
+    remotes: remote.Remotes,
+    stations: Mapping[str, Mapping[str, Any]],
+    said: Said,
+    *,
+    tags: Iterable[str] = (),
+    check: bool = False,
+    playbook: Path = PLAYBOOK,
+) -> Result:
+    """Run the playbook on the servers of `stations` (organisation → host variables); `check` changes nothing.
+
+    Raises HalfWayError when the run ended without saying what became of the servers.
+    """
+    if not stations:
+        return Result()
+    inventory = write_inventory(folder, remotes, stations)
+    events = folder / "events.jsonl"
+    events.unlink(missing_ok=True)
+    os.mkfifo(events, 0o600)
+    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(inventory), str(playbook)]
+    if tags:
+        command += ["--tags", ",".join(tags)]
+    if check:
+        command += ["--check", "--diff"]
+    environment = os.environ | {
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "WERKPLAATS_EVENTS": str(events),
+        drive.RUN_MARK: str(folder.parent),
+    }
+    with (folder / "ansible.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        result = _follow(events, process, said)
+        code = process.wait()
+    events.unlink(missing_ok=True)
+    if code and not result.failed:
+        tail = (folder / "ansible.log").read_text(errors="replace")[-1500:]
+        raise errors.HalfWayError(f"the playbook ended with code {code}: {tail}", "run the same command again")
+    return result
+
+
+def _follow(events: Path, process: subprocess.Popen[bytes], said: Said) -> Result:
+    """Read events until the playbook ends; says each role of a server when it is done with it."""
+    result = Result()
+    at: dict[str, str] = {}
+
+    def end() -> None:
+        # A reader of a pipe waits for a first writer; when the playbook dies before it wrote, be that writer.
+        process.wait()
+        with contextlib.suppress(FileNotFoundError):
+            os.close(os.open(events, os.O_RDWR | os.O_NONBLOCK))
+
+    threading.Thread(target=end, daemon=True).start()
+    with events.open() as stream, events.with_suffix(".log").open("a") as kept:
+        for line in stream:
+            kept.write(line)  # who wants to know where the time went finds it here
+            event = json.loads(line)
+            result.note(event)
+            host, role = str(event.get("host") or ""), str(event.get("role") or "")
+            if host and role and at.get(host) != role:
+                at[host] = role
+                said(f"{host}: {role}")
+            if event.get("status") in ("failed", "unreachable"):
+                said(f"{host}: {event.get('task')}: {event.get('message')}")
+    return result

@@ -1,0 +1,66 @@
+"""The operator's inventory: how it reaches the servers that it runs. Reviewable text, never published, no secrets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import pydantic
+import yaml
+
+from werkplaats import errors
+from werkplaats.operations import remote
+
+FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
+
+
+class Entry(pydantic.BaseModel):
+    """One server in `servers.yml`."""
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    host: str = pydantic.Field(min_length=1, description="Name or address that this operator logs in to")
+    host_key: str = pydantic.Field(pattern=FINGERPRINT.pattern, description="Fingerprint of the Ed25519 host key")
+    user: str = "beheer"
+    port: int = pydantic.Field(default=22, ge=1, le=65535)
+    jump: str | None = None
+    key: Path | None = None
+
+
+_ENTRIES = pydantic.TypeAdapter(dict[str, Entry])
+
+
+def read(path: Path) -> tuple[remote.Server, ...]:
+    """Read `servers.yml`; raises UsageError with file and field where it is not as it should be."""
+    if not path.exists():
+        raise errors.UsageError(
+            f"{path} is not there; write how you reach the servers that you run, one entry an organisation: "
+            'gelre: {host: station.gelre.example, user: beheer, host_key: "SHA256:…"}'
+        )
+    try:
+        entries = _ENTRIES.validate_python(yaml.safe_load(path.read_text()) or {})
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise errors.UsageError(f"{path} is not readable as YAML: {error}") from error
+    except pydantic.ValidationError as error:
+        told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise errors.UsageError(f"{path}: {told}") from error
+    return tuple(
+        remote.Server(organisation=organisation, **entry.model_dump()) for organisation, entry in entries.items()
+    )
+
+
+def write(path: Path, servers: Iterable[remote.Server]) -> None:
+    """Write `servers.yml`, for the servers of a sandbox."""
+    entries = {
+        server.organisation: {
+            "host": server.host,
+            "host_key": server.host_key,
+            "user": server.user,
+            "port": server.port,
+            **({"key": str(server.key)} if server.key else {}),
+        }
+        for server in servers
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(entries, sort_keys=True))

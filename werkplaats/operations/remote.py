@@ -1,0 +1,269 @@
+"""Reach servers over SSH, as this operator's inventory says: strict host keys, always.
+
+The inventory names a server's host key by its fingerprint, as it came by telephone or letter. OpenSSH and Ansible
+want the key itself: it is asked from the server once, compared with the fingerprint, and kept in `known_hosts`.
+"""
+
+from __future__ import annotations
+
+import base64
+import concurrent.futures
+import contextlib
+import dataclasses
+import hashlib
+import io
+import os
+import secrets
+import shlex
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Self, TypeAlias
+
+import fabric
+import paramiko
+from invoke import exceptions, runners
+
+from werkplaats import errors
+
+KEY_TYPE = "ssh-ed25519"
+CONNECT_SECONDS = 5.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Server:
+    """How one operator reaches one server; `key` is a private key file, or None for the ssh agent and config."""
+
+    organisation: str
+    host: str
+    host_key: str
+    user: str = "beheer"
+    port: int = 22
+    jump: str | None = None
+    key: Path | None = None
+
+    @property
+    def known_as(self) -> str:
+        """The name under which OpenSSH looks the host up in known_hosts."""
+        return self.host if self.port == 22 else f"[{self.host}]:{self.port}"
+
+
+class UnreachableError(errors.WerkplaatsError):
+    """A server that does not answer, or answers with another host key."""
+
+
+Answer: TypeAlias = runners.Result | UnreachableError
+
+
+class Remotes:
+    """All servers of one operator in one network, with one open connection to each, made when first needed."""
+
+    def __init__(self, servers: Iterable[Server], folder: Path) -> None:
+        self.servers = {server.organisation: server for server in servers}
+        self.folder = folder
+        self.known_hosts = folder / "known_hosts"
+        self._connections: dict[str, fabric.Connection] = {}
+        self._lock = threading.Lock()
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def options(self, server: Server, purpose: str = "roles") -> list[str]:
+        """Options for the ssh program: strict host keys, one shared connection a purpose, which stays for a minute.
+
+        A connection keeps the groups of its login: whoever needs one that the roles gave opens another.
+        """
+        sockets = control_folder(self.folder)
+        found = [
+            *("-o", f"UserKnownHostsFile={self.known_hosts}", "-o", "StrictHostKeyChecking=yes"),
+            *(
+                "-o",
+                "ControlMaster=auto",
+                "-o",
+                f"ControlPath={sockets}/{purpose[0]}%C",
+                "-o",
+                "ControlPersist=60",
+            ),
+            *("-o", f"ConnectTimeout={CONNECT_SECONDS:.0f}", "-o", "ServerAliveInterval=15", "-o", "BatchMode=yes"),
+        ]
+        if server.key:
+            found += ["-i", str(server.key), "-o", "IdentitiesOnly=yes"]
+        if server.jump:
+            found += ["-J", server.jump]
+        return found
+
+    def probe(self, *, patience: float = 0.0, said: Callable[[str], None] = lambda _: None) -> dict[str, str]:
+        """Ask every server for its host key and log in; returns the reason for each that cannot be reached.
+
+        `patience` is how many seconds a server may take to come up (a server that was just made).
+        """
+        deadline = time.monotonic() + patience
+        with concurrent.futures.ThreadPoolExecutor(max_workers=16) as pool:
+            tried = pool.map(lambda server: self._try(server, deadline), self.servers.values())
+            found = dict(zip(self.servers, tried, strict=True))
+        with self._lock:
+            self.known_hosts.touch(mode=0o600)
+        reasons = {organisation: reason for organisation, reason in found.items() if reason}
+        for organisation, reason in reasons.items():
+            said(f"{organisation}: {reason}")
+        return reasons
+
+    def _try(self, server: Server, deadline: float) -> str:
+        while True:
+            try:
+                self._learn(server)
+                self.connection(server.organisation).open()
+            except UnreachableError as error:
+                return str(error)
+            except (OSError, paramiko.SSHException, EOFError) as error:
+                self._forget(server.organisation)
+                if time.monotonic() >= deadline:
+                    return f"cannot be reached at {server.user}@{server.host}:{server.port}: {_short(error)}"
+                threading.Event().wait(0.2)
+            else:
+                return ""
+
+    def _learn(self, server: Server) -> None:
+        """Put the server's key in known_hosts, when it has the fingerprint of the inventory."""
+        with self._lock:
+            known = paramiko.HostKeys(str(self.known_hosts) if self.known_hosts.exists() else None)
+        entry = known.lookup(server.known_as)
+        if entry and KEY_TYPE in entry and _fingerprint(entry[KEY_TYPE]) == server.host_key:
+            return
+        key = _host_key(server)
+        if _fingerprint(key) != server.host_key:
+            raise UnreachableError(
+                f"{server.host}:{server.port} shows host key {_fingerprint(key)}, the inventory says {server.host_key}",
+                "ask the server's administrator by telephone which is right, and do not go on before that",
+            )
+        with self._lock:
+            known = paramiko.HostKeys(str(self.known_hosts) if self.known_hosts.exists() else None)
+            if known.lookup(server.known_as):
+                del known[server.known_as]
+            known.add(server.known_as, KEY_TYPE, key)
+            known.save(str(self.known_hosts))
+
+    def connection(self, organisation: str) -> fabric.Connection:
+        """The connection to one server; not yet opened on first use."""
+        with self._lock:
+            if organisation not in self._connections:
+                self._connections[organisation] = self._make(self.servers[organisation])
+            return self._connections[organisation]
+
+    def _make(self, server: Server) -> fabric.Connection:
+        connect: dict[str, Any] = {"banner_timeout": CONNECT_SECONDS, "auth_timeout": CONNECT_SECONDS}
+        if server.key:
+            connect |= {"key_filename": str(server.key), "allow_agent": False, "look_for_keys": False}
+        connection = fabric.Connection(
+            server.host,
+            user=server.user,
+            port=server.port,
+            gateway=fabric.Connection(server.jump) if server.jump else None,
+            connect_timeout=int(CONNECT_SECONDS),
+            connect_kwargs=connect,
+        )
+        connection.client.set_missing_host_key_policy(paramiko.RejectPolicy())
+        connection.client.load_host_keys(str(self.known_hosts))
+        return connection
+
+    def _forget(self, organisation: str) -> None:
+        with self._lock:
+            connection = self._connections.pop(organisation, None)
+        if connection:
+            with contextlib.suppress(Exception):
+                connection.close()
+
+    def ask(self, organisation: str, *command: str, sudo: bool = False, seconds: float = 60) -> runners.Result:
+        """Run a program on a server.
+
+        Returns its result (`.stdout`, `.stderr`, `.exited`), whatever its exit code; raises UnreachableError.
+        """
+        line = shlex.join((*(("sudo", "-n") if sudo else ()), *command))
+        try:
+            done: runners.Result = self.connection(organisation).run(
+                line, hide=True, warn=True, in_stream=False, timeout=seconds
+            )
+        except (OSError, paramiko.SSHException, EOFError, exceptions.CommandTimedOut) as error:
+            self._forget(organisation)
+            raise UnreachableError(f"{organisation}: {_short(error)}") from error
+        return done
+
+    def place(self, organisation: str, path: str, text: str) -> None:
+        """Put a file of root (0644) on a server, the old content or the new and never a part of it."""
+        passing = f"/tmp/werkplaats-{secrets.token_hex(8)}"  # noqa: S108 - a name that nobody can guess
+        try:
+            self.connection(organisation).put(io.BytesIO(text.encode()), passing)
+        except (OSError, paramiko.SSHException, EOFError) as error:
+            self._forget(organisation)
+            raise UnreachableError(f"{organisation}: {_short(error)}") from error
+        for command in (
+            ("install", "-m", "0644", "-o", "root", "-g", "root", passing, f"{path}.part"),
+            ("mv", "--force", "--no-target-directory", f"{path}.part", path),
+            ("rm", passing),
+        ):
+            done = self.ask(organisation, *command, sudo=True)
+            if done.exited:
+                raise errors.HalfWayError(
+                    f"{organisation}: {path} cannot be written: {done.stderr.strip()}", "try again"
+                )
+
+    def ask_all(
+        self, organisations: Iterable[str], *command: str, sudo: bool = False, seconds: float = 60
+    ) -> Mapping[str, Answer]:
+        """Run one program on several servers at once; the answer of one that went away is its `UnreachableError`."""
+
+        def one(organisation: str) -> Answer:
+            try:
+                return self.ask(organisation, *command, sudo=sudo, seconds=seconds)
+            except UnreachableError as error:
+                return error
+
+        asked = list(organisations)
+        with concurrent.futures.ThreadPoolExecutor(max_workers=16) as pool:
+            return dict(zip(asked, pool.map(one, asked), strict=True))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close every connection."""
+        for organisation in list(self._connections):
+            self._forget(organisation)
+
+
+def control_folder(folder: Path) -> Path:
+    """Where ssh keeps the sockets of open connections: short, since a socket's path has at most 108 bytes (unix(7))."""
+    digest = hashlib.sha256(str(folder).encode()).hexdigest()[:8]
+    place = Path(tempfile.gettempdir()) / f"werkplaats-{os.getuid()}-{digest}"
+    place.mkdir(mode=0o700, exist_ok=True)
+    if place.is_symlink() or place.stat().st_uid != os.getuid():
+        raise errors.RefusedError(f"{place} is not yours", "remove it; somebody else on this machine made it")
+    return place
+
+
+def _host_key(server: Server) -> paramiko.PKey:
+    """The Ed25519 host key that the server shows; nothing is sent to it before the caller has compared it."""
+    if server.jump:
+        gateway = fabric.Connection(server.jump)
+        gateway.open()
+        channel: Any = gateway.transport.open_channel("direct-tcpip", (server.host, server.port), ("", 0))
+    else:
+        channel = socket.create_connection((server.host, server.port), timeout=CONNECT_SECONDS)
+    transport = paramiko.Transport(channel)
+    try:
+        transport.banner_timeout = CONNECT_SECONDS
+        transport.get_security_options().key_types = (KEY_TYPE,)
+        transport.start_client(timeout=CONNECT_SECONDS)
+        return transport.get_remote_server_key()
+    finally:
+        transport.close()
+
+
+def _fingerprint(key: paramiko.PKey) -> str:
+    digest = hashlib.sha256(key.asbytes()).digest()
+    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+
+
+def _short(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

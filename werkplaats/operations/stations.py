@@ -1,0 +1,131 @@
+"""Stations: the two containers of each organisation, on its own engine."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+from stacks import drive, parts
+from stacks.components import station
+from stacks.engine import install
+from stacks.stations import program
+from werkplaats.operations import networks, remote
+
+Said = Callable[[str], None]
+START_SECONDS = 30.0
+NO_IMAGE = "sha256:" + "0" * 64  # of stations that are not touched or are removed
+_FORMAT = '{"id": {{json .Id}}, "name": {{json .Name}}, "state": {{json .State.Status}}, "image": {{json .Image}}}'
+_INSPECT = ("docker", "inspect", "--format", _FORMAT, *(f"station-{part.name}" for part in parts.PARTS))
+
+
+@dataclasses.dataclass(frozen=True)
+class Observed:
+    """The station containers that one server's engine has: name → {id, name, state, image}."""
+
+    containers: Mapping[str, Mapping[str, str]]
+
+    def as_wanted(self, image: str) -> bool:
+        """Whether both parts run, from this image."""
+        return all(
+            (found := self.containers.get(f"station-{part.name}"))
+            and found["state"] == "running"
+            and found["image"] == image
+            for part in parts.PARTS
+        )
+
+
+def observe(remotes: remote.Remotes, organisations: Iterable[str]) -> dict[str, Observed]:
+    """Ask each server's engine what stations it has; a server that went away is left out."""
+    answers = remotes.ask_all(organisations, *_INSPECT, sudo=True)  # its exit code tells only that a name is missing
+    found: dict[str, Observed] = {}
+    for organisation, answer in answers.items():
+        if isinstance(answer, remote.UnreachableError):
+            continue
+        rows = [json.loads(line) for line in answer.stdout.splitlines() if line.strip()]
+        found[organisation] = Observed({row["name"].removeprefix("/"): row for row in rows})
+    return found
+
+
+def up(
+    network: networks.Network,
+    remotes: remote.Remotes,
+    engine: install.Engine,
+    images: Mapping[str, str],
+    said: Said,
+) -> drive.Outcome:
+    """Make the stations of `images` (organisation → image id) as declared; all others are not touched."""
+    stack = _stack(network, remotes, engine, images)
+    stack.recover(said)
+    for organisation in stack.forget_others(remotes.servers):
+        said(f"{organisation}: this operator runs no server of it any more; its station is left as it is")
+    observed = observe(remotes, images)
+    known = stack.identifiers()
+    orphans = [(o, c) for o, found in observed.items() for c in found.containers.values() if c["id"] not in known]
+    for organisation, container in orphans:
+        said(f"{organisation}: removing {container['name']}, which a run that was killed left behind")
+        remotes.ask(organisation, "docker", "rm", "--force", container["id"], sudo=True)
+    if orphans:
+        observed = observe(remotes, images)
+    drifted = [o for o, found in observed.items() if not found.as_wanted(images[o])]
+    return stack.up(said, leave_out=_others(remotes, images), drifted=drifted)
+
+
+def wait(remotes: remote.Remotes, organisations: Iterable[str], said: Said) -> None:
+    """Wait until every agent answers and sees its computer: verification asks nothing of a station that still starts.
+
+    One that does not come is said, not raised: verification will find it.
+    """
+    starting = set(organisations)
+    deadline = time.monotonic() + START_SECONDS
+    while starting and time.monotonic() < deadline:
+        answers = remotes.ask_all(starting, "station", "status", "--json", sudo=True)
+        starting = {o for o, one in answers.items() if isinstance(one, remote.UnreachableError) or one.exited}
+    for organisation in sorted(starting):
+        said(f"{organisation}: the station does not answer after {START_SECONDS:.0f} s")
+
+
+def plan(
+    network: networks.Network, remotes: remote.Remotes, engine: install.Engine, images: Mapping[str, str]
+) -> drive.Outcome:
+    """What `up` would change of the stations of `images`."""
+    return _stack(network, remotes, engine, images).preview(leave_out=_others(remotes, images))
+
+
+def destroy(
+    network: networks.Network, remotes: remote.Remotes, engine: install.Engine, reached: Iterable[str], said: Said
+) -> drive.Outcome:
+    """Remove the station containers of the servers that are reached; of the others they stay in the state."""
+    images = dict.fromkeys(reached, NO_IMAGE)
+    stack = _stack(network, remotes, engine, images)
+    stack.recover(said)
+    return stack.destroy(said, leave_out=_others(remotes, images))
+
+
+def _others(remotes: remote.Remotes, images: Mapping[str, str]) -> list[str]:
+    return [organisation for organisation in remotes.servers if organisation not in images]
+
+
+def _stack(
+    network: networks.Network, remotes: remote.Remotes, engine: install.Engine, images: Mapping[str, str]
+) -> drive.Stack:
+    def planned(known: Collection[str]) -> program.StationsPlan:
+        # A station that is not ours to touch now is declared only where it exists: it would be removed otherwise.
+        servers = [s for o, s in remotes.servers.items() if o in images or o in known]
+        return program.StationsPlan(
+            network.name, tuple(_spec(remotes, s, images.get(s.organisation, NO_IMAGE)) for s in servers)
+        )
+
+    return drive.Stack(
+        project=program.PROJECT,
+        program=program.program,
+        plan=planned,
+        state=network.vault.folder / "stacks" / "stations",
+        engine=engine,
+    )
+
+
+def _spec(remotes: remote.Remotes, server: remote.Server, image: str) -> station.StationSpec:
+    address = f"ssh://{server.user}@{server.host}:{server.port}"
+    return station.StationSpec(server.organisation, address, tuple(remotes.options(server, "engine")), image)

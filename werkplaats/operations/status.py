@@ -1,0 +1,139 @@
+"""Status: what is known of every station, from the servers that this operator runs and from what agents tell."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from cryptography import x509
+
+from werkplaats.operations import networks, remote, stations, verify
+
+CERTIFICATE = "/etc/werkplaats/gateway"
+UNITS = ("docker.service", "werkplaats-gateway.service")
+
+
+@dataclasses.dataclass(frozen=True)
+class StationStatus:
+    """One station; every text is empty when all is well there, `certificate_days` is None when unknown."""
+
+    organisation: str
+    operator: str
+    server: str
+    engine: str
+    gateway: str
+    certificate_days: int | None
+    agent: str
+    computer: str
+    release: str
+    last_session: str
+    cut: tuple[str, ...]
+    seen_by: str  # "server" when asked there, else the organisation whose agent told
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing is wrong with it."""
+        return not (self.server or self.engine or self.gateway or self.agent or self.computer)
+
+
+def read(network: networks.Network, remotes: remote.Remotes, unreachable: Mapping[str, str]) -> list[StationStatus]:
+    """Status of every station of the network."""
+    reached = [o for o in remotes.servers if o not in unreachable]
+    units = remotes.ask_all(reached, "systemctl", "is-active", *UNITS)
+    told = remotes.ask_all(reached, "station", "status", "--json", sudo=True)
+    cuts = remotes.ask_all(reached, "ls", "/etc/werkplaats/cut.d", sudo=True)
+    observed = stations.observe(remotes, reached)
+    days = _certificate_days(network)
+    found = []
+    for organisation, station in sorted(network.compiled.stations.items()):
+        if organisation not in reached:
+            reason = unreachable.get(organisation, "not run by this operator")
+            found.append(_unknown(organisation, station.operator, reason, days.get(organisation)))
+            continue
+        agent = verify.told(told[organisation]).get("networks", {}).get(network.name, {})
+        engine, gateway = _active(units[organisation])
+        seen = observed.get(organisation, stations.Observed({}))
+        found.append(
+            StationStatus(
+                organisation,
+                station.operator,
+                "",
+                engine,
+                gateway,
+                days.get(organisation),
+                _container(seen, "agent") or ("" if agent else "the agent does not answer"),
+                _container(seen, "computer"),
+                str(agent.get("release", "")),
+                _last_session(agent),
+                _words(cuts[organisation]),
+                "server",
+            )
+        )
+    return found
+
+
+def _unknown(organisation: str, operator: str, reason: str, days: int | None) -> StationStatus:
+    return StationStatus(organisation, operator, reason, "", "", days, "", "", "", "", (), "nobody")
+
+
+def _active(answer: remote.Answer) -> tuple[str, ...]:
+    states = _words(answer) + ("unknown",) * len(UNITS)
+    return tuple("" if state == "active" else state for state in states[: len(UNITS)])
+
+
+def _words(answer: remote.Answer) -> tuple[str, ...]:
+    return () if isinstance(answer, remote.UnreachableError) else tuple(answer.stdout.split())
+
+
+def _container(seen: stations.Observed, part: str) -> str:
+    container = seen.containers.get(f"station-{part}")
+    if not container:
+        return "not there"
+    return "" if container["state"] == "running" else container["state"]
+
+
+def _last_session(agent: Mapping[str, Any]) -> str:
+    last = agent.get("last_session")
+    if not last:
+        return ""
+    ended = datetime.datetime.fromtimestamp(last["ended"], datetime.UTC).isoformat(timespec="seconds")
+    return f"{ended} {last['outcome']}" + (f" ({last['root']})" if last.get("root") else "")
+
+
+def _certificate_days(network: networks.Network) -> dict[str, int]:
+    """Days until each station's published certificate ends."""
+    days = {}
+    for path in (network.publication / "identities").glob("*.json"):
+        document = json.loads(path.read_text())
+        certificate = x509.load_pem_x509_certificates(document["certificate_chain_pem"].encode())[0]
+        left = certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
+        days[path.stem] = left.days
+    return days
+
+
+def lines(found: Iterable[StationStatus]) -> list[str]:
+    """A line a station, for people."""
+    rows = []
+    for one in found:
+        wrong = [
+            f"{name}: {value}"
+            for name, value in (
+                ("server", one.server),
+                ("engine", one.engine),
+                ("gateway", one.gateway),
+                ("agent", one.agent),
+                ("computer", one.computer),
+            )
+            if value
+        ]
+        state = "; ".join(wrong) or "well"
+        days = "?" if one.certificate_days is None else one.certificate_days
+        cut = f", cut off: {', '.join(one.cut)}" if one.cut else ""
+        rows.append(
+            f"{one.organisation:<24} {state}, release {one.release or '?'}, certificate {days} days, "
+            f"last session {one.last_session or 'none'}{cut}"
+        )
+    return rows

@@ -1,0 +1,171 @@
+"""The steps from a server's own key to a definition that may be applied there, all through files.
+
+request (the operator's server → the coordinator's records) → approve → publish (the publication folder) → accept (a
+document on the operator's server) → what may be applied. The last step has no access to the CA.
+"""
+
+from __future__ import annotations
+
+import base64
+import concurrent.futures
+import dataclasses
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+
+from werkplaats import errors
+from werkplaats.operations import networks, remote
+from werkplaats.operations.trust import acceptance, authority, identities, index, publication, records, revocation
+
+Said = Callable[[str], None]
+REQUEST = "/etc/werkplaats/identity/request.pem"
+STATEMENT_KEY = "/etc/werkplaats/identity/statement.pub"
+_KEY_BEGINS = "-----BEGIN PUBLIC KEY-----"
+
+
+@dataclasses.dataclass
+class Applicable:
+    """What may be applied now, by organisation: `views` may; `waiting` is not accepted yet; `refused` says why not."""
+
+    publication: publication.Publication | None = None
+    views: dict[str, acceptance.Accepted] = dataclasses.field(default_factory=dict)
+    waiting: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+    refused: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+def request(
+    network: networks.Network, remotes: remote.Remotes, organisations: Iterable[str]
+) -> list[identities.Request]:
+    """Fetch the requests that servers made, into the records where the coordinator finds them."""
+    asked = list(organisations)
+    answers = remotes.ask_all(asked, "cat", REQUEST, STATEMENT_KEY, sudo=True)
+    found: list[identities.Request] = []
+    for organisation in asked:
+        answer = answers[organisation]
+        if isinstance(answer, remote.UnreachableError):
+            raise answer
+        if answer.exited:
+            raise errors.UsageError(
+                f"the server of {organisation} has made no request yet: {answer.stderr.strip()}",
+                f"werkplaats up {network.name} --only {organisation} prepares it",
+            )
+        asks, _, key = answer.stdout.partition(_KEY_BEGINS)
+        made = identities.request(network.name, organisation, asks, _raw(_KEY_BEGINS + key))
+        identities.receive(records.Records(network.inventory), made)
+        found.append(made)
+    return found
+
+
+def _raw(pem: str) -> str:
+    """The base64 of the raw bytes of a public statement key; "" of what is none, which the request then refuses."""
+    try:
+        key = serialization.load_pem_public_key(pem.encode())
+        raw = key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    except ValueError:
+        return ""
+    return base64.b64encode(raw).decode()
+
+
+def approve(network: networks.Network, organisation: str, fingerprint: str) -> identities.Identity:
+    """Sign one waiting request, by the fingerprint that the coordinator compared."""
+    return identities.approve(network.definition, organisation, fingerprint, _authority(network))
+
+
+def publish(network: networks.Network, release: Mapping[str, Any]) -> publication.Publication:
+    """Make the publication of what the records say; `release` is the document of the image that the network runs."""
+    network.publication.parent.mkdir(parents=True, exist_ok=True)
+    releases = {network.definition.release: release}
+    return publication.publish(network.publication, network.definition, releases, _authority(network))
+
+
+def accept(
+    network: networks.Network,
+    remotes: remote.Remotes,
+    published: publication.Publication,
+    organisations: Iterable[str],
+) -> None:
+    """Write on each server that its operator accepts this publication, the one that was shown."""
+    accepted = acceptance.accept(published)
+    _on_each(organisations, lambda organisation: _keep(network, remotes, organisation, accepted))
+
+
+def take_all(
+    network: networks.Network,
+    remotes: remote.Remotes,
+    organisations: Sequence[str],
+    release: Mapping[str, Any],
+    said: Said,
+) -> None:
+    """Request, approve, publish and accept in one go, where one operator does them all.
+
+    The fingerprint is the one that came over this operator's own connection to the server. A server that has other
+    keys than were approved was made anew: its earlier certificate is revoked first.
+    """
+    ca = _authority(network)
+    for asked in request(network, remotes, organisations):
+        known = identities.find(ca.records, asked.organisation)
+        if known and known.fingerprint == asked.fingerprint:
+            continue
+        if known:
+            revocation.revoke(ca, known.station_certificate.serial_number, "superseded")
+            said(f"{asked.organisation}: has new keys; the certificate of its earlier ones is revoked")
+        identities.approve(network.definition, asked.organisation, asked.fingerprint, ca)
+        said(f"{asked.organisation}: approved {asked.fingerprint}")
+    published = publish(network, release)
+    if waiting := applicable(network, remotes, organisations).waiting:
+        said(f"accepting publication {published.number} on {len(waiting)} servers")
+        accept(network, remotes, published, waiting)
+
+
+def applicable(network: networks.Network, remotes: remote.Remotes, organisations: Iterable[str]) -> Applicable:
+    """Read what is published and what each server accepted, and keep there what now applies by itself."""
+    found = Applicable()
+    if not (network.publication / index.NAME).exists():
+        return found
+    found.publication = published = publication.read(network.publication, network.name)
+
+    def one(organisation: str) -> None:
+        try:
+            accepted = _accepted(network, remotes, organisation)
+            if waits := acceptance.compare(accepted, published).waits:
+                found.waiting[organisation] = [change.text for change in waits]
+            view = acceptance.accepted_view(accepted, published)
+        except errors.WerkplaatsError as error:
+            found.refused[organisation] = str(error)
+            return
+        if view is not None:
+            found.views[organisation] = view
+            if view != accepted:
+                _keep(network, remotes, organisation, view)
+
+    _on_each(organisations, one)
+    return found
+
+
+def _on_each(organisations: Iterable[str], action: Callable[[str], None]) -> None:
+    with concurrent.futures.ThreadPoolExecutor(max_workers=16) as pool:
+        for done in [pool.submit(action, organisation) for organisation in organisations]:
+            done.result()
+
+
+def _accepted(network: networks.Network, remotes: remote.Remotes, organisation: str) -> acceptance.Accepted | None:
+    path = _place(network)
+    answer = remotes.ask(organisation, "cat", path, sudo=True)
+    if answer.exited and "No such file" not in answer.stderr:
+        raise errors.HalfWayError(f"{organisation}: {path} cannot be read: {answer.stderr.strip()}", "run it again")
+    return acceptance.load(None if answer.exited else json.loads(answer.stdout))
+
+
+def _keep(network: networks.Network, remotes: remote.Remotes, organisation: str, accepted: acceptance.Accepted) -> None:
+    text = json.dumps(accepted.document(), indent=2, ensure_ascii=False) + "\n"
+    remotes.place(organisation, _place(network), text)
+
+
+def _place(network: networks.Network) -> str:
+    return f"/etc/werkplaats/accepted/{network.name}.json"
+
+
+def _authority(network: networks.Network) -> authority.Authority:
+    return authority.open_or_found(network.vault, records.Records(network.inventory))

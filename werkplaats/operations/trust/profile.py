@@ -1,0 +1,164 @@
+"""What every certificate of a network looks like: one table for who makes one and for who reads one.
+
+RFC 5280 with the constraints of the design: without each of them an attack worked. A reader does not ask whether a
+certificate is acceptable, it asks whether it is exactly the one that this network would have made.
+"""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import re
+
+from cryptography import exceptions, x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, types
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from network_topology import names
+
+AUTHORITY_LIFETIME = datetime.timedelta(days=3653)
+STATION_LIFETIME = datetime.timedelta(days=180)
+BACKDATED = datetime.timedelta(minutes=5)  # so that a server whose clock is a little behind takes it at once
+
+Extensions = tuple[tuple[x509.ExtensionType, bool], ...]
+
+_AUTHORITY_USES = {"key_cert_sign", "crl_sign"}
+_STATION_USES = {"digital_signature"}  # all that ECDSA in TLS 1.3 needs (RFC 8446, 4.4.2.2)
+_USES = (
+    *("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement"),
+    *("key_cert_sign", "crl_sign", "encipher_only", "decipher_only"),
+)
+
+
+def distinguished(text: str) -> x509.Name:
+    """A name from RFC 2253 text, the form of `network_topology.names`."""
+    return x509.Name.from_rfc4514_string(text)
+
+
+def authority_extensions(network: str, key: ec.EllipticCurvePublicKey) -> Extensions:
+    """Extensions of the CA of a network, which constrains itself: it can name its own stations and nothing else.
+
+    A permitted subtree of one form says nothing about the other forms (RFC 5280, 4.2.1.10): every form that a TLS
+    library may look at is constrained, and addresses, which no certificate has, are excluded as a whole.
+    """
+    domain = names.trust_domain(network)
+    constraints = x509.NameConstraints(
+        permitted_subtrees=[
+            x509.DNSName(domain),
+            x509.DirectoryName(
+                distinguished(f"OU={network},O={names.ORGANISATION},C={names.COUNTRY}"),
+            ),
+            x509.UniformResourceIdentifier(domain),
+            x509.RFC822Name(domain),
+        ],
+        excluded_subtrees=[
+            x509.IPAddress(ipaddress.IPv4Network("0.0.0.0/0")),
+            x509.IPAddress(ipaddress.IPv6Network("::/0")),
+        ],
+    )
+    return (
+        (x509.BasicConstraints(ca=True, path_length=0), True),
+        (_key_usage(_AUTHORITY_USES), True),
+        (constraints, True),
+        (x509.SubjectKeyIdentifier.from_public_key(key), False),
+        (key_identifier(key), False),
+    )
+
+
+def station_extensions(
+    network: str, organisation: str, key: ec.EllipticCurvePublicKey, authority_key: ec.EllipticCurvePublicKey
+) -> Extensions:
+    """Extensions of a station's certificate: both sides of mutual TLS, its names, nothing that it asked for."""
+    own_names: list[x509.GeneralName] = [
+        x509.DNSName(names.dns(network, organisation)),
+        x509.UniformResourceIdentifier(names.spiffe(network, organisation)),
+    ]
+    return (
+        (x509.BasicConstraints(ca=False, path_length=None), True),
+        (_key_usage(_STATION_USES), True),
+        (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]), False),
+        (x509.SubjectAlternativeName(own_names), False),
+        (x509.SubjectKeyIdentifier.from_public_key(key), False),
+        (key_identifier(authority_key), False),
+    )
+
+
+def key_identifier(key: ec.EllipticCurvePublicKey) -> x509.AuthorityKeyIdentifier:
+    """The issuer by its key only: with issuer name and serial a cross-certificate would break every station."""
+    return x509.AuthorityKeyIdentifier.from_issuer_public_key(key)
+
+
+def spki(key: ec.EllipticCurvePublicKey) -> bytes:
+    """A public key as DER SubjectPublicKeyInfo."""
+    return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def p256(key: types.CertificateIssuerPublicKeyTypes | types.PublicKeyTypes) -> ec.EllipticCurvePublicKey:
+    """The key, when it is ECDSA P-256; else raises ValueError with what it is."""
+    if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
+        return key
+    kind = (
+        key.curve.name if isinstance(key, ec.EllipticCurvePublicKey) else type(key).__name__.removesuffix("PublicKey")
+    )
+    size = getattr(key, "key_size", None)
+    raise ValueError(f"its key is {kind}{f' of {size} bits' if size else ''}, and P-256 is the only kind that is taken")
+
+
+def authority_fault(certificate: x509.Certificate, network: str) -> str:
+    """What is wrong with the CA certificate of a network, as the end of a sentence; "" when nothing is."""
+    try:
+        generation = re.fullmatch(r"CN=CA-([1-9][0-9]*),.*", certificate.subject.rfc4514_string())
+        if not generation:
+            return f"is not the certificate of a CA of {network}, but of {certificate.subject.rfc4514_string()}"
+        subject = names.ca_subject(network, int(generation[1]))
+        expected = authority_extensions(network, p256(certificate.public_key()))
+        return _fault(certificate, certificate, subject, expected, AUTHORITY_LIFETIME)
+    except ValueError as error:
+        return f"cannot be read as a certificate: {error}"
+
+
+def station_fault(certificate: x509.Certificate, authority: x509.Certificate, network: str, organisation: str) -> str:
+    """What is wrong with a station's certificate, as the end of a sentence; "" when nothing is.
+
+    Dates are not looked at: an overdue renewal of one organisation must not stop the others' reading.
+    """
+    try:
+        subject = names.subject(network, organisation)
+        key, authority_key = p256(certificate.public_key()), p256(authority.public_key())
+        expected = station_extensions(network, organisation, key, authority_key)
+        return _fault(certificate, authority, subject, expected, STATION_LIFETIME)
+    except ValueError as error:
+        return f"cannot be read as a certificate: {error}"
+
+
+def _fault(
+    certificate: x509.Certificate,
+    issuer: x509.Certificate,
+    subject: str,
+    expected: Extensions,
+    longest: datetime.timedelta,
+) -> str:
+    """Compare a certificate with what this network would have made."""
+    found = {one.oid: (one.critical, one.value) for one in certificate.extensions}
+    wanted = {value.oid: (critical, value) for value, critical in expected}
+    if certificate.subject != distinguished(subject):
+        return f"names {certificate.subject.rfc4514_string()}, not {subject}"
+    if differing := sorted(oid.dotted_string for oid in found.keys() ^ wanted.keys()):
+        return f"has too many or too few extensions ({', '.join(differing)})"
+    for oid, (critical, value) in wanted.items():
+        if found[oid] != (critical, value):
+            return f"has another {type(value).__name__} than this network gives"
+    if certificate.not_valid_after_utc - certificate.not_valid_before_utc > longest + BACKDATED:
+        return f"is valid for longer than {longest.days} days"
+    if not isinstance(certificate.signature_hash_algorithm, hashes.SHA256):
+        return "is signed with another hash than SHA-256"
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (exceptions.InvalidSignature, TypeError, ValueError):
+        return f"is not signed by {issuer.subject.rfc4514_string()}"
+    return ""
+
+
+def _key_usage(wanted: set[str]) -> x509.KeyUsage:
+    return x509.KeyUsage(**{use: use in wanted for use in _USES})

@@ -1,0 +1,188 @@
+"""Verify: the checks on every server, every compiled link, and a real joint computation."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from invoke import runners
+
+from werkplaats import checks
+from werkplaats.operations import networks, remote
+
+Said = Callable[[str], None]
+SESSION_SECONDS = 120
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """One thing that was looked at: `kind` is check, link or session; `reason` is empty when it is good."""
+
+    kind: str
+    subject: str
+    name: str
+    reason: str = ""
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing was found."""
+        return not self.reason
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """All verdicts, and what the joint computation gave (an empty dict when it could not run)."""
+
+    verdicts: tuple[Verdict, ...]
+    session: Mapping[str, Any]
+
+    @property
+    def good(self) -> bool:
+        """Whether everything that was looked at is as it should be."""
+        return all(verdict.good for verdict in self.verdicts)
+
+    def found(self) -> list[Verdict]:
+        """What is not as it should be."""
+        return [verdict for verdict in self.verdicts if not verdict.good]
+
+
+def run(
+    network: networks.Network,
+    remotes: remote.Remotes,
+    expected: Mapping[str, Mapping[str, Any]],
+    unreachable: Mapping[str, str],
+    said: Said,
+) -> Report:
+    """Look at every server of `expected` (organisation → host variables), each of its links, and run a session."""
+    verdicts = [Verdict("check", organisation, "reachable", reason) for organisation, reason in unreachable.items()]
+    reached = [organisation for organisation in expected if organisation not in unreachable]
+    with concurrent.futures.ThreadPoolExecutor(max_workers=1) as beside:
+        checked = beside.submit(_checks, network, remotes, {o: expected[o] for o in reached})
+        links = _links(network, remotes, reached)
+        said(f"links: {sum(v.good for v in links)} of {len(links)} are good")
+        session, verdict = _session(network, remotes, reached)
+        said(verdict.reason or _sum_in_words(session))
+        on_servers = checked.result()
+        said(f"checks: {sum(v.good for v in on_servers)} of {len(on_servers)} are good")
+    return Report((*verdicts, *on_servers, *links, verdict), session)
+
+
+def _sum_in_words(session: Mapping[str, Any]) -> str:
+    contributors = session.get("contributors", ())
+    return f"joint computation over {len(contributors)} organisations: the sum is right"
+
+
+def _checks(
+    network: networks.Network, remotes: remote.Remotes, expected: Mapping[str, Mapping[str, Any]]
+) -> list[Verdict]:
+    """Run the testinfra suite on every server; one verdict for each check of each server."""
+    if not expected:
+        return []
+    folder = network.run_folder
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (folder / "expected.json").write_text(json.dumps(expected))
+    (folder / "ssh_config").write_text(ssh_config(remotes, expected))
+    report = folder / "checks.jsonl"
+    report.unlink(missing_ok=True)
+    command = [
+        *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "werkplaats.checks.report"),
+        *("--rootdir", str(Path(checks.__file__).parent), "-c", os.devnull, str(Path(checks.__file__).parent)),
+        *("--ssh-config", str(folder / "ssh_config"), "--sudo", "--hosts", ",".join(f"ssh://{o}" for o in expected)),
+    ]
+    environment = os.environ | {
+        "PYTHONPATH": str(Path(checks.__file__).parents[2]),
+        "WERKPLAATS_EXPECTED": str(folder / "expected.json"),
+        "WERKPLAATS_CHECKS_REPORT": str(report),
+    }
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder, check=False)
+    if done.returncode not in (0, 1) or not report.exists():  # of pytest: all passed, some failed
+        return [Verdict("check", network.name, "the suite itself", (done.stdout + done.stderr)[-1000:])]
+    rows = [json.loads(line) for line in report.read_text().splitlines()]
+    return [Verdict("check", row["organisation"], row["name"], row["reason"]) for row in rows]
+
+
+def ssh_config(remotes: remote.Remotes, organisations: Iterable[str]) -> str:
+    """An ssh_config by which every server is reached under its organisation's name."""
+    blocks = []
+    for organisation in organisations:
+        server = remotes.servers[organisation]
+        lines = [f"Host {organisation}", f"  HostName {server.host}", f"  User {server.user}", f"  Port {server.port}"]
+        options = remotes.options(server)
+        for flag, value in zip(options[::2], options[1::2], strict=True):
+            match flag:
+                case "-o":
+                    key, _, setting = value.partition("=")
+                    lines.append(f"  {key} {setting}")
+                case "-i":
+                    lines.append(f"  IdentityFile {value}")
+                case "-J":
+                    lines.append(f"  ProxyJump {value}")
+        blocks.append("\n".join(lines))
+    return "\n".join(blocks) + "\n"
+
+
+def told(answer: remote.Answer) -> dict[str, Any]:
+    """The JSON document that the `station` command of a server printed; empty when it printed none."""
+    if isinstance(answer, remote.UnreachableError) or not answer.stdout.startswith("{"):
+        return {}
+    found: dict[str, Any] = json.loads(answer.stdout)
+    return found
+
+
+def _links(network: networks.Network, remotes: remote.Remotes, reached: Sequence[str]) -> list[Verdict]:
+    """Have every reached station call each peer that it must be able to call: the compiled, directed links."""
+    answers = remotes.ask_all(reached, "station", "links", "--json", sudo=True)
+    verdicts = []
+    for link in network.compiled.links:
+        if link.source not in reached:
+            continue
+        answer = answers[link.source]
+        name = f"{link.source} → {link.target}"
+        if isinstance(answer, remote.UnreachableError):
+            verdicts.append(Verdict("link", link.source, name, str(answer)))
+            continue
+        rows = {row["peer"]: row for row in told(answer).get("links", ())}
+        row = rows.get(f"{network.name}.{link.target}")
+        reason = "" if row and row["ok"] else str(row["why"] if row else answer.stderr.strip() or "was not tried")
+        verdicts.append(Verdict("link", link.source, name, reason))
+    return verdicts
+
+
+def _session(
+    network: networks.Network, remotes: remote.Remotes, reached: Sequence[str]
+) -> tuple[dict[str, Any], Verdict]:
+    """Run the acceptance computation, proposed by the first computing party that is reached."""
+    proposer = next((o for o in (*network.compiled.computing, *reached) if o in reached), None)
+    if proposer is None:
+        return {}, Verdict("session", network.name, "acceptance", "no server is reached that could propose a session")
+    return session(network, remotes, proposer)
+
+
+def session(
+    network: networks.Network, remotes: remote.Remotes, proposer: str, *options: str
+) -> tuple[dict[str, Any], Verdict]:
+    """Run one acceptance session proposed by `proposer`; returns what its station told, and the verdict."""
+    command = ("station", "session", "--network", network.name, "--json", *options)
+    try:
+        answer = remotes.ask(proposer, *command, sudo=True, seconds=SESSION_SECONDS)
+    except remote.UnreachableError as error:
+        return {}, Verdict("session", proposer, "acceptance", str(error))
+    document = told(answer)
+    return document, Verdict("session", proposer, "acceptance", _wrong(document, answer))
+
+
+def _wrong(document: Mapping[str, Any], answer: runners.Result) -> str:
+    """What is wrong with a session, by what its proposer's station told; empty when everybody took part."""
+    if left_out := document.get("left_out"):
+        return "left out of the joint computation: " + ", ".join(f"{one} ({why})" for one, why in left_out.items())
+    if not answer.exited:
+        return ""
+    named = f"{document['root']}: " if document.get("root") else ""
+    return f"{named}{document.get('reason') or document.get('error') or answer.stderr.strip() or answer.exited}"

@@ -1,0 +1,49 @@
+"""Accept the published definition of a network on the servers that this operator runs.
+
+Shows what would change, in words, and asks. Changes that add nothing (removals, revocations, fresher lists) apply by
+themselves and need no acceptance. Blast radius: one small file on each server; nothing runs differently until `up`.
+Exit code 5 when a server could not be reached.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from werkplaats import errors
+from werkplaats.operations import steps
+from werkplaats.verbs import common
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The network, `--only`, `--yes`."""
+    common.network_argument(parser)
+    common.only_argument(parser)
+    common.yes_argument(parser)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Show, ask, accept."""
+    network = common.find(given)
+    with network.remotes() as remotes:
+        unreachable = remotes.probe()
+        wanted = [o for o in given.only or remotes.servers if o in remotes.servers]
+        for organisation in (o for o in wanted if o in unreachable):
+            print(f"left out: {organisation}: {unreachable[organisation]}")
+        applicable = steps.applicable(network, remotes, [o for o in wanted if o not in unreachable])
+        waiting, published = applicable.waiting, applicable.publication
+        for organisation, why in applicable.refused.items():
+            print(f"left out: {organisation}: {why}")
+        for organisation, changes in waiting.items():
+            print(f"{organisation}:")
+            for change in changes:
+                print(f"  {change}")
+        if published is None:
+            raise errors.UsageError(f"{network.publication} has no publication", "fetch the coordinator's")
+        if not waiting:
+            print(f"{network.name}: nothing waits for acceptance")
+        else:
+            common.confirm(f"accept this for {', '.join(waiting)}?", yes=given.yes)
+            with network.vault.lock("accept"):
+                steps.accept(network, remotes, published, waiting)
+            print(f"accepted by {', '.join(waiting)}; run: werkplaats up {network.name}")
+    return errors.HALF_WAY if any(o in unreachable for o in wanted) else errors.DONE

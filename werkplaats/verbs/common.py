@@ -1,0 +1,63 @@
+"""What several verbs say alike: the network argument, `--json`, and asking before a change."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from werkplaats import errors
+from werkplaats.operations import networks
+
+
+def network_argument(parser: argparse.ArgumentParser) -> None:
+    """The network that the verb is about."""
+    parser.add_argument("network", metavar="NETWORK", help="name of the network; NAME.sandbox is its twin made here")
+
+
+def json_argument(parser: argparse.ArgumentParser) -> None:
+    """`--json` on verbs that read."""
+    parser.add_argument("--json", action="store_true", help="print one JSON document instead of lines for people")
+
+
+def only_argument(parser: argparse.ArgumentParser) -> None:
+    """`--only`, on verbs that can be limited to one organisation."""
+    parser.add_argument(
+        "--only",
+        metavar="ORGANISATION",
+        action="append",
+        default=[],
+        help="limit to this organisation; may be repeated",
+    )
+
+
+def yes_argument(parser: argparse.ArgumentParser) -> None:
+    """`--yes` on verbs that change."""
+    parser.add_argument("--yes", action="store_true", help="do not ask before changing")
+
+
+def find(given: argparse.Namespace) -> networks.Network:
+    """The network that was named, limited to `--only` where that was given."""
+    network = networks.find(given.network, given.home)
+    for organisation in getattr(given, "only", []):
+        if organisation not in network.compiled.stations:
+            known = ", ".join(sorted(network.compiled.stations))
+            raise errors.UsageError(f"{network.name} has no organisation {organisation!r}", f"it has: {known}")
+    return network
+
+
+def print_json(document: Any) -> None:
+    """One JSON document on standard output."""
+    json.dump(document, sys.stdout, indent=2, ensure_ascii=False)
+    print()
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask; raises RefusedError when the answer is not yes, or when there is nobody to answer."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise errors.RefusedError("there is no terminal to ask on, so nothing was changed", "read the plan, add --yes")
+    if input(f"{question} [y/N] ").strip().lower() not in ("y", "yes", "j", "ja"):
+        raise errors.RefusedError("not confirmed, so nothing was changed")

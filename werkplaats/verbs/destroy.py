@@ -1,0 +1,41 @@
+"""Take a network down. A sandbox goes wholly: servers, volumes, keys. Elsewhere data folders stay, and are named.
+
+Blast radius: everything that `up` made on the servers that this operator runs. On a network that is not a sandbox
+the name must be typed in full, also with --yes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from werkplaats import errors
+from werkplaats.operations import progress, teardown
+from werkplaats.verbs import common
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The network, `--yes`, and the name once more."""
+    common.network_argument(parser)
+    common.yes_argument(parser)
+    parser.add_argument("--name", metavar="NETWORK", help="the network's name once more, for one that is not a sandbox")
+
+
+def run(given: argparse.Namespace) -> int:
+    """Ask, take down, say what stays."""
+    network = common.find(given)
+    if network.made_here:
+        common.confirm(f"remove {network.name} with its servers, data and keys?", yes=given.yes)
+    else:
+        typed = given.name or (input(f"type the name {network.name} to take it down: ") if sys.stdin.isatty() else "")
+        if typed != network.name:
+            raise errors.RefusedError("the name was not typed, so nothing was changed", f"--name {network.name}")
+    told = progress.Progress()
+    with network.vault.lock("destroy"):
+        result = teardown.destroy(network, told)
+    for line in result.kept:
+        print(f"kept: {line}")
+    for organisation, why in result.left_out.items():
+        print(f"left out: {organisation}: {why}; when that is mended run the same command again")
+    print(f"{network.name} is gone" if not result.left_out else f"{network.name} is gone as far as it was reached")
+    return errors.HALF_WAY if result.left_out else errors.DONE

@@ -1,0 +1,31 @@
+"""Draw a network as SVG: organisations, who computes, who contributes, which links, who operates what.
+
+Reads the definition only; writes the file that --output names, or to standard output.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from network_topology import draw
+from werkplaats import errors
+from werkplaats.verbs import common
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The network and the file."""
+    common.network_argument(parser)
+    parser.add_argument("--output", "-o", type=Path, metavar="FILE", help="write to this file (default: print)")
+
+
+def run(given: argparse.Namespace) -> int:
+    """Draw."""
+    picture = draw.svg(common.find(given).compiled)
+    if given.output:
+        given.output.write_text(picture)
+        print(f"wrote {given.output}")
+    else:
+        sys.stdout.write(picture)
+    return errors.DONE

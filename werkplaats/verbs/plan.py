@@ -1,0 +1,33 @@
+"""Show what `up` would change: servers, what is on them, stations. Changes nothing.
+
+A server that cannot be reached is named, and the rest is shown (exit code 5).
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from werkplaats import errors
+from werkplaats.operations import planning, progress
+from werkplaats.verbs import common
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The network, `--only`, `--json`."""
+    common.network_argument(parser)
+    common.only_argument(parser)
+    common.json_argument(parser)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Look and print."""
+    network = common.find(given)
+    plan = planning.plan(network, given.only, progress.Progress(quiet=given.json))
+    if given.json:
+        common.print_json(plan.as_dict())
+    else:
+        for section, lines in plan.sections():
+            print(f"{section}:")
+            for line in lines or ["nothing changes"]:
+                print(f"  {line}")
+    return errors.HALF_WAY if plan.left_out else errors.DONE

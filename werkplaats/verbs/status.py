@@ -1,0 +1,33 @@
+"""Show every station: server, engine, gateway, certificate days, release, last session.
+
+Changes nothing. Of servers that another operator runs only what is published is shown.
+Exit code 1 when one is not well.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+
+from werkplaats import errors
+from werkplaats.operations import status
+from werkplaats.verbs import common
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The network, `--json`."""
+    common.network_argument(parser)
+    common.json_argument(parser)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Ask and print."""
+    network = common.find(given)
+    with network.remotes() as remotes:
+        unreachable = remotes.probe()
+        found = status.read(network, remotes, unreachable)
+    if given.json:
+        common.print_json([dataclasses.asdict(one) | {"good": one.good} for one in found])
+    else:
+        print("\n".join(status.lines(found)))
+    return errors.DONE if all(one.good for one in found) else errors.FOUND

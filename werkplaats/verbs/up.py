@@ -1,0 +1,98 @@
+"""Bring a network up, or mend it: servers, configuration, image, stations, and a joint computation to verify it.
+
+Blast radius: the servers that this operator runs (with --only: those named). What is as it should be is left alone, so
+an interrupted run is simply run again. Changes that an operator has not accepted wait, and are named.
+Exit code 5 when a server was left out, 3 when a certificate or acceptance is waited for, 1 when verification found
+something.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+
+from network_topology import compile as compiler
+from stacks import drive
+from werkplaats import errors
+from werkplaats.operations import bring_up, host, networks, progress
+from werkplaats.verbs import common
+from werkplaats.verbs import verify as verify_verb
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The network and how far to go."""
+    common.network_argument(parser)
+    common.only_argument(parser)
+    common.yes_argument(parser)
+    parser.add_argument(
+        "--all-steps",
+        action="store_true",
+        help="also do the coordinator's steps (request, approve, publish) and accept, where one operator does them all",
+    )
+    common.json_argument(parser)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Show what the network is, ask, bring it up, say what was done and what to do next."""
+    network = common.find(given)
+    told = progress.Progress(quiet=given.json)
+    for sentence in (*network.warnings, *network.compiled.privacy):
+        told.say(f"note: {sentence}")
+    if network.made_here and (missing := [finding for finding in host.examine() if not finding.good]):
+        raise errors.RefusedError("; ".join(f"{one.seen}: {one.remedy}" for one in missing), "run: werkplaats doctor")
+    common.confirm(f"bring {network.name} up ({len(network.compiled.stations)} organisations)?", yes=given.yes)
+    with network.vault.lock("up") as lock:
+        if lock.taken_over:
+            told.say(lock.taken_over)
+        outcome = bring_up.Run(network, bring_up.Options(given.only, given.all_steps), told)()
+    if given.json:
+        common.print_json(_document(network, outcome, told))
+    else:
+        _print(network, outcome, told)
+    return outcome.exit_code
+
+
+def _document(network: networks.Network, outcome: bring_up.Outcome, told: progress.Progress) -> dict[str, object]:
+    return {
+        "network": network.name,
+        "verified": bool(outcome.report and outcome.report.good),
+        "seconds": round(told.seconds, 2),
+        "phases": {name: round(seconds, 2) for name, seconds in told.phases.items()},
+        "changes": {
+            "servers": drive.to_json(outcome.servers),
+            "configured": outcome.configured,
+            "stations": drive.to_json(outcome.stations),
+        },
+        "left_out": outcome.left_out,
+        "waiting": outcome.waiting,
+        "found": [dataclasses.asdict(v) for v in outcome.report.found()] if outcome.report else [],
+        "session": dict(outcome.report.session) if outcome.report else {},
+    }
+
+
+def _print(network: networks.Network, outcome: bring_up.Outcome, told: progress.Progress) -> None:
+    print()
+    if outcome.report:
+        verify_verb.print_report(network.name, outcome.report)
+        _print_session(network.compiled, outcome)
+    print(
+        f"changed: servers {drive.summary(outcome.servers)}; configuration {sum(outcome.configured.values())} tasks; "
+        f"stations {drive.summary(outcome.stations)}"
+    )
+    print("time: " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in told.phases.items()), end="")
+    print(f"; in all {told.seconds:.1f} s (phases overlap)")
+    for organisation, why in outcome.left_out.items():
+        print(f"left out: {organisation}: {why}; when that is mended run: werkplaats up {network.name}")
+    for organisation, changes in outcome.waiting.items():
+        print(f"waits: {organisation}:", *changes, sep="\n  ")
+    print(f"next: werkplaats status {network.name} | map {network.name} | destroy {network.name}")
+
+
+def _print_session(compiled: compiler.CompiledNetwork, outcome: bring_up.Outcome) -> None:
+    session = outcome.report.session if outcome.report else {}
+    if not session:
+        return
+    parties = ", ".join(compiled.computing)
+    print(f"acceptance: {len(session.get('contributors', ()))} organisations contributed, {parties} computed")
+    for name, value in dict(session.get("result", {})).items():
+        print(f"  {name}: {value}")
