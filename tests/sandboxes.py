@@ -11,6 +11,7 @@ import os
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from stacks.components import sandbox_server
 from stacks.servers import seeds
 from stacks.servers.image import make
 
+BACK_SECONDS = 60
 ROOT = Path(__file__).resolve().parents[1]
 DEFINITION = (ROOT / "network_topology" / "networks" / "proeftuin" / "network.yml").read_text()
 
@@ -84,6 +86,13 @@ class Sandbox:
             timeout=120,
             check=False,
         )
+
+    def works_again(self) -> None:
+        """Wait until a session with everybody works, without anybody touching anything; else the test fails."""
+        deadline = time.monotonic() + BACK_SECONDS
+        while (done := self.run("session", "--json", expect=None)).returncode:
+            if time.monotonic() > deadline:
+                pytest.fail(f"no session works {BACK_SECONDS} s afterwards: {done.stdout}{done.stderr}")
 
     def container(self, organisation: str) -> str:
         """The name of the server's container on this machine."""

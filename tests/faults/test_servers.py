@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -12,19 +11,6 @@ from tests import sandboxes
 
 pytestmark = pytest.mark.servers
 ORGANISATIONS = ("ggd", "huisartsen", "thuiszorg", "ziekenhuis")
-BACK_SECONDS = 60
-
-
-def session_works(network: sandboxes.Sandbox, within: float = BACK_SECONDS) -> None:
-    """Wait until a session with everybody works; the last answer is told when it does not."""
-    deadline = time.monotonic() + within
-    while True:
-        done = network.run("session", "--json", expect=None)
-        told = json.loads(done.stdout) if done.stdout.startswith("{") else {}
-        if told.get("good"):
-            return
-        if time.monotonic() > deadline:
-            pytest.fail(f"no session works {within} s afterwards: {done.stdout}{done.stderr}")
 
 
 @pytest.fixture(autouse=True)
@@ -32,18 +18,18 @@ def _servers_run_afterwards(toets: sandboxes.Sandbox) -> Iterator[None]:
     yield
     for organisation in ORGANISATIONS:
         sandboxes.docker("start", toets.container(organisation))
-    session_works(toets)
+    toets.works_again()
 
 
 @pytest.mark.parametrize("organisation", ORGANISATIONS)
 def test_after_a_reboot_of_one_server_the_next_session_works(toets: sandboxes.Sandbox, organisation: str) -> None:
     sandboxes.docker("restart", toets.container(organisation))
-    session_works(toets)
+    toets.works_again()
 
 
 def test_after_a_reboot_of_all_servers_at_once_the_next_session_works(toets: sandboxes.Sandbox) -> None:
     sandboxes.docker("restart", *(toets.container(organisation) for organisation in ORGANISATIONS))
-    session_works(toets)
+    toets.works_again()
 
 
 @pytest.mark.parametrize(
@@ -62,7 +48,7 @@ def test_gateway_and_engine_restart_in_any_order(toets: sandboxes.Sandbox, units
     for unit in units:
         done = toets.on("ggd", "systemctl", "restart", unit)
         assert done.returncode == 0, done.stderr
-    session_works(toets)
+    toets.works_again()
 
 
 def test_a_server_that_is_off_is_named_and_the_rest_is_done(toets: sandboxes.Sandbox) -> None:

@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,7 @@ def _checks(
     folder = network.run_folder
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     (folder / "expected.json").write_text(json.dumps(expected))
-    (folder / "ssh_config").write_text(ssh_config(remotes, expected))
+    (folder / "ssh_config").write_text(ssh_config(remotes))
     report = folder / "checks.jsonl"
     report.unlink(missing_ok=True)
     command = [
@@ -108,11 +108,10 @@ def _checks(
     return [Verdict("check", row["organisation"], row["name"], row["reason"]) for row in rows]
 
 
-def ssh_config(remotes: remote.Remotes, organisations: Iterable[str]) -> str:
-    """An ssh_config by which every server is reached under its organisation's name."""
+def ssh_config(remotes: remote.Remotes) -> str:
+    """An ssh_config by which every server is reached under its organisation's name, one that is away too."""
     blocks = []
-    for organisation in organisations:
-        server = remotes.servers[organisation]
+    for organisation, server in remotes.servers.items():
         lines = [f"Host {organisation}", f"  HostName {server.host}", f"  User {server.user}", f"  Port {server.port}"]
         options = remotes.options(server)
         for flag, value in zip(options[::2], options[1::2], strict=True):
