@@ -121,6 +121,7 @@ async def _session(station: Station, request: Mapping[str, Any], tell: Tell) -> 
         session=secrets.token_hex(16),
         contributors=contributors,
         results=_stations(network, request.get("results") or [network.self_id]),
+        minimum_cell=0,
         minimum_contributors=min(2, len(contributors)),
         intake=int(request.get("intake", INTAKE)),
         deadline=int(request.get("deadline", DEADLINE)),

@@ -17,6 +17,7 @@ CLOCK_SKEW = 300
 VALID = 600
 LONGEST_INTAKE = 3600
 LONGEST_SESSION = 24 * 3600
+LARGEST_MINIMUM = 1000
 MEMORY = 256 * 1024 * 1024
 
 
@@ -38,6 +39,7 @@ class Plan:
     contributors: list[str]
     computing: list[str]
     results: list[str]
+    minimum_cell: int
     minimum_contributors: int
     field: str
     threshold: int
@@ -112,6 +114,8 @@ def check(plan: Plan, network: Network, now: float | None = None) -> None:
         raise PlanRefusedError("proposed: the proposal expired, or the clocks of the stations differ by minutes")
     if not 1 <= plan.intake <= LONGEST_INTAKE or not 1 <= plan.deadline <= LONGEST_SESSION:
         raise PlanRefusedError("intake, deadline: outside what a session may last")
+    if not 0 <= plan.minimum_cell <= LARGEST_MINIMUM:
+        raise PlanRefusedError(f"minimum_cell: outside 0 to {LARGEST_MINIMUM}")
     if not 1 <= plan.minimum_contributors <= len(plan.contributors):
         raise PlanRefusedError("minimum_contributors: outside 1 to the number of contributors")
 

@@ -154,6 +154,7 @@ def _plan(network: Any, **choices: Any) -> plan.Plan:
         "session": "ab" * 16,
         "contributors": sorted(name for name, row in network.stations.items() if row.contributes),
         "results": [network.self_id],
+        "minimum_cell": 0,
         "minimum_contributors": 2,
         "intake": 2,
         "deadline": 60,
