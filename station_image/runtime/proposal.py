@@ -47,6 +47,9 @@ async def run(station: Station, network: Network, plan: Plan, tell: Tell) -> dic
             station.results.forget(plan)
             raise
         agreed = bundle.Bundle(plan, signature, answers)
+        facts = {"session": plan.session, "plan": plan.digest, "collaboration": plan.collaboration}
+        heads = {party: row["answer"].get("register") for party, row in answers.items()}
+        station.register.add("proposal", **facts, registers=heads)
         tell({"event": "accepted", "session": plan.session, "by": list(plan.computing)})
         reports = await _follow(network, agreed, lines, tell)
     account = _account(plan, reports)
@@ -171,7 +174,9 @@ def _account(plan: Plan, reports: Mapping[str, dict[str, Any]]) -> dict[str, Any
     if failed:
         named = Counter(str(report["root"]) for report in failed if report["root"])
         account["root"] = named.most_common(1)[0][0] if named else ""
+        # That it went away is often the consequence of what it sent to another party: that is quoted first.
         about = [str(row["reason"]) for row in failed if row["root"] == account["root"]]
+        about.sort(key=lambda reason: not reason.startswith("it sent "))
         account.update(outcome="failed", reason=about[0] if about else "")
     else:
         first = next(iter(reports.values()))
