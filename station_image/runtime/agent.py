@@ -11,13 +11,16 @@ from collections import Counter
 from pathlib import Path
 
 from . import background, control, hello, proxy, requests
+from .allowances import Allowances
 from .connection import Connection, ConnectionLostError, peer_uid
 from .folders import Folders
 from .frames import FrameError
 from .journal import note
 from .networks import Networks
 from .polls import Polls
+from .register import Register
 from .results import Results
+from .runs import Runs
 from .sessions import Sessions
 from .statement import StatementError, StatementKey
 from .station import Station
@@ -84,7 +87,15 @@ def assemble(folders: Folders) -> Station:
     """A station from its folders. Raises StatementError without a usable key."""
     key = StatementKey.read(folders.state / "statement.key")
     release = os.environ.get("STATION_RELEASE", "dev")
-    station = Station(folders, key, Networks(folders.networks), release)
+    station = Station(
+        folders,
+        key,
+        Networks(folders.networks),
+        release,
+        Allowances(folders.allowances),
+        Register(folders.register, folders.state, key),
+        Runs(folders.state / "runs.json"),
+    )
     station.sessions = Sessions(station)
     station.results = Results(station)
     station.polls = Polls(station)

@@ -54,9 +54,9 @@ def parse(content: dict[str, Any], network: Network, answered: Plan | None = Non
     return Bundle(plan, signature, answers)
 
 
-def sign_answer(key: StatementKey, digest: str, party: str, reason: str = "") -> dict[str, Any]:
-    """A computing party's answer: accepted, or refused with a reason."""
-    answer = {"plan": digest, "party": party, "accepted": not reason, "reason": reason}
+def sign_answer(key: StatementKey, digest: str, party: str, reason: str, register: dict[str, Any]) -> dict[str, Any]:
+    """A computing party's answer: accepted, or refused with a reason; the head of its register goes with it."""
+    answer = {"plan": digest, "party": party, "accepted": not reason, "reason": reason, "register": register}
     return {"answer": answer, "signature": key.sign(statement.ANSWER, answer)}
 
 
@@ -64,7 +64,8 @@ def check_answer(row: dict[str, Any], digest: str, party: str, network: Network)
     """Raise PlanRefusedError unless `row` is the signed acceptance of `party`."""
     answer = row["answer"]
     _verify(network, party, statement.ANSWER, answer, row["signature"])
-    if answer != {"plan": digest, "party": party, "accepted": True, "reason": ""}:
+    said = {name: value for name, value in answer.items() if name != "register"} if isinstance(answer, dict) else {}
+    if said != {"plan": digest, "party": party, "accepted": True, "reason": ""}:
         raise PlanRefusedError(f"answers: {party} did not accept this plan")
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 
-from . import analyses, background, calls, plan, shares
+from . import analyses, background, calls, consent, editions, plan, shares
 from .bundle import Bundle
 from .journal import note
 from .networks import Network
@@ -15,29 +14,39 @@ from .station import Station
 RETRY = 0.5
 
 
-def begin(station: Station, network: Network, bundle: Bundle) -> None:
-    """Check `bundle` and contribute in the background; a bundle that was seen before is left alone.
+async def begin(station: Station, network: Network, bundle: Bundle) -> None:
+    """Check `bundle`, read the data and contribute in the background; a bundle that was seen before is left alone.
 
     Raises PlanRefusedError with the reason when this station does not take part.
     """
     if network.self_id not in bundle.plan.contributors:
         raise plan.PlanRefusedError(f"contributors: {network.self_id} is not one of them")
-    plan.check(bundle.plan, network)
-    if station.sessions.contributed(bundle.plan):
-        background.start(contribute(station, network, bundle))
+    agreed = bundle.plan
+    consent.check(station, network, agreed)
+    try:
+        inputs = await asyncio.to_thread(_inputs, station, network, agreed)
+    except ValueError as error:
+        # What is wrong with the data is for the organisation's own people, not for who asks.
+        note("data-refused", session=agreed.session, collaboration=agreed.collaboration)
+        where = f"`station data {agreed.collaboration}` there says why"
+        raise plan.PlanRefusedError(f"data: its files cannot be used; {where}") from error
+    if station.sessions.contributed(agreed):
+        background.start(contribute(station, network, bundle, inputs))
 
 
-async def contribute(station: Station, network: Network, bundle: Bundle) -> None:
+def _inputs(station: Station, network: Network, agreed: plan.Plan) -> list[int]:
+    data = None if agreed.collaboration == plan.ACCEPTANCE else station.folders.data(agreed.collaboration)
+    source = analyses.Source(agreed.session, network.self_id, agreed.parameters, data)
+    return analyses.find(agreed.analysis).inputs(source)
+
+
+async def contribute(station: Station, network: Network, bundle: Bundle, inputs: list[int]) -> None:
     """Share out this station's inputs and bring each computing party its shares, until the intake is over."""
     agreed = bundle.plan
     until = time.monotonic() + agreed.intake
-    analysis = analyses.find(agreed.analysis)
-    source = analyses.Source(agreed.session, network.self_id, agreed.parameters)
-    rows = await asyncio.to_thread(
-        lambda: shares.split(analysis.inputs(source), agreed.threshold, len(agreed.computing))
-    )
+    rows = await asyncio.to_thread(lambda: shares.split(inputs, agreed.threshold, len(agreed.computing)))
     # The same towards all parties: shares of two different submissions are never mixed.
-    tag = secrets.token_hex(16)
+    tag = editions.tag(editions.of(inputs, agreed.analysis, station.folders.state))
     outcomes = await asyncio.gather(
         *(
             _deposit(station, network, bundle, party, tag, shares.pack(row), until)
@@ -46,6 +55,8 @@ async def contribute(station: Station, network: Network, bundle: Bundle) -> None
     )
     if not network.is_computing(network.self_id):
         station.sessions.remember(network, agreed.session, "contributed" if all(outcomes) else "contributed in part")
+    facts = {"session": agreed.session, "plan": agreed.digest, "collaboration": agreed.collaboration}
+    station.register.add("contributed", **facts, parties=sum(outcomes))
     note("contributed", session=agreed.session, parties=sum(outcomes), of=len(outcomes))
 
 

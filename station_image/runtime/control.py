@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from . import analyses, background, calls, plan, proposal
-from .journal import note
+from . import allowances, analyses, background, calls, consent, plan, proposal, statement
+from .journal import note, plain
 from .networks import Network, NetworkError
 from .plan import PlanRefusedError
+from .register import RegisterError
 from .station import Station
 
 LONGEST_LINE = 64 * 1024
 INTAKE = 10
+INTAKE_DATA = 60
 DEADLINE = 3600
 Tell = Callable[[dict[str, Any]], None]
 
@@ -111,6 +114,88 @@ async def _links(station: Station, _: Mapping[str, Any], tell: Tell) -> dict[str
     return {"exit": 0 if all(row["ok"] for row in rows) else 1, "links": rows}
 
 
+async def _propose(station: Station, request: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
+    """Ask an agreed question: everything about it is in the collaboration."""
+    network, document = _question(station, request)
+    consent.permitted(station, network, document["collaboration"])
+    session = secrets.token_hex(16)
+    proposed = plan.question(network, document, session=session, intake=INTAKE_DATA, deadline=DEADLINE)
+    tell({"event": "proposed", "session": session, "contributors": proposed.contributors})
+    account = await proposal.run(station, network, proposed, tell)
+    return {"exit": _session_exit(account), **account}
+
+
+async def _collaborations(station: Station, _: Mapping[str, Any], __: Tell) -> dict[str, Any]:
+    rows = []
+    for network in station.networks.current().values():
+        for name, document in sorted(network.collaborations.items()):
+            try:
+                allowance = station.allowances.find(network.name, name)
+                state, problem = allowances.state(document, allowance, time.time())
+            except PlanRefusedError as error:
+                allowance, state, problem = None, "changed", str(error)
+            shown = {key: document[key] for key in ("network", "collaboration", "purpose", "analysis")}
+            until = str(allowance.until) if allowance else None
+            digest = statement.digest(document)
+            rows.append(
+                {**shown, "digest": digest, "state": state, "until": until, "problem": problem, "document": document}
+            )
+    return {"exit": 0, "collaborations": rows}
+
+
+async def _allowances(station: Station, request: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
+    """The steward changed something: enter in the register what is allowed now."""
+    found = (await _collaborations(station, request, tell))["collaborations"]
+    station.register.add("allowances", allowed={row["collaboration"]: row["digest"] for row in found if row["until"]})
+    return {"exit": 0}
+
+
+async def _data(station: Station, request: Mapping[str, Any], __: Tell) -> dict[str, Any]:
+    """Look at the files of a collaboration as a session would."""
+    _, document = _question(station, request)
+    folder = station.folders.data(document["collaboration"])
+    look = functools.partial(analyses.look, document["analysis"], document["parameters"], folder)
+    rows, problems = await asyncio.to_thread(look)
+    return {"exit": 1 if problems else 0, "rows": rows, "problems": problems}
+
+
+async def _register(station: Station, request: Mapping[str, Any], __: Tell) -> dict[str, Any]:
+    problem = ""
+    try:
+        await asyncio.to_thread(station.register.verify)
+    except RegisterError as error:
+        problem = str(error)
+    try:
+        entries = station.register.last(int(request.get("last", 20)))
+    except RegisterError:
+        entries = []
+    return {"exit": 1 if problem else 0, "entries": entries, "sound": not problem, "problem": problem}
+
+
+async def _results(station: Station, request: Mapping[str, Any], __: Tell) -> dict[str, Any]:
+    """The results that lie here, newest first; with `session` the whole of one."""
+    paths = sorted(station.folders.results.glob("*/result.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+    if session := request.get("session"):
+        found = [path for path in paths if path.parent.name.startswith(str(session))]
+        if len(found) != 1:
+            raise WrongUseError(f"{len(found)} results have a session that begins with {plain(session, 40)!r}")
+        return {"exit": 0, "result": json.loads(found[0].read_text())}
+    rows = []
+    for path in paths:
+        content = json.loads(path.read_text())
+        shown = {key: content.get(key) for key in ("session", "analysis", "collaboration")}
+        rows.append({**shown, "at": int(path.stat().st_mtime)})
+    return {"exit": 0, "results": rows}
+
+
+def _question(station: Station, request: Mapping[str, Any]) -> tuple[Network, Mapping[str, Any]]:
+    network, name = _network(station, request.get("network")), str(request.get("collaboration"))
+    if name not in network.collaborations:
+        known = ", ".join(sorted(network.collaborations)) or "(none)"
+        raise WrongUseError(f"no collaboration {plain(name, 60)!r} in {network.name}; known are {known}")
+    return network, network.collaborations[name]
+
+
 async def _session(station: Station, request: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
     network = _network(station, request.get("network"))
     contributors = sorted(name for name, member in network.stations.items() if member.contributes)
@@ -157,4 +242,10 @@ VERBS: Mapping[str, Callable[[Station, Mapping[str, Any], Tell], Awaitable[dict[
     "status": _status,
     "links": _links,
     "session": _session,
+    "propose": _propose,
+    "collaborations": _collaborations,
+    "allowances": _allowances,
+    "data": _data,
+    "register": _register,
+    "results": _results,
 }

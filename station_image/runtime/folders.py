@@ -44,6 +44,20 @@ class Folders:
         return self.root / "state"
 
     @property
+    def allowances(self) -> Path:
+        """One file per collaboration that the steward allows; only the steward's account writes here."""
+        return self.root / "allowances"
+
+    @property
+    def register(self) -> Path:
+        """The register."""
+        return self.root / "register"
+
+    def data(self, collaboration: str) -> Path:
+        """Where the organisation puts its files for a collaboration."""
+        return self.root / "data" / "in" / collaboration
+
+    @property
     def results(self) -> Path:
         """One folder per session of which this organisation may see the outcome."""
         return self.root / "data" / "out"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from . import frames
 from .connection import LARGE, Connection, open_unix
@@ -20,10 +20,14 @@ class ComputerLink:
         self._connection = connection
 
     @classmethod
-    async def begin(cls, path: str, plan: Plan, number: int) -> ComputerLink:
-        """Have a process made for `plan`. Raises ConnectionLostError when the computer is not there."""
+    async def begin(cls, path: str, plan: Plan, number: int, earlier: Sequence[Mapping[str, str]]) -> ComputerLink:
+        """Have a process made for `plan`. Raises ConnectionLostError when the computer is not there.
+
+        `earlier`: station → edition of the results that this one may not differ too little from.
+        """
         connection = await open_unix(path)
-        await connection.send({"event": "begin", "plan": plan.content, "digest": plan.digest, "number": number})
+        begin = {"event": "begin", "plan": plan.content, "digest": plan.digest, "number": number}
+        await connection.send({**begin, "earlier": list(earlier)})
         return cls(connection)
 
     async def peer(self, number: int, sock: socket.socket) -> None:

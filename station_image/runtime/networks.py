@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from .journal import note
 from .statement import key_digest
 
+QUESTIONS = "collaborations.json"
 Stamp = tuple[tuple[str, int, int, int], ...]
 
 
@@ -52,6 +54,7 @@ class Network:
     threshold: int
     stations: dict[str, Member]
     folder: Path
+    collaborations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def is_computing(self, station: str) -> bool:
         """Whether `station` is a computing party of this network."""
@@ -113,7 +116,7 @@ class Networks:
 
 def _stamp(folder: Path) -> Stamp:
     stamp = []
-    for path in (folder / "host.json", *sorted(folder.glob("*/network.json"))):
+    for path in (folder / "host.json", *sorted(folder.glob("*/network.json")), *sorted(folder.glob(f"*/{QUESTIONS}"))):
         try:
             seen = path.stat()
         except OSError:
@@ -146,6 +149,7 @@ def _network(path: Path) -> Network:
             threshold=int(content["threshold"]),
             stations=stations,
             folder=path.parent,
+            collaborations=_questions(path.with_name(QUESTIONS)),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise NetworkError(f"{path}: {error!r}") from error
@@ -155,6 +159,16 @@ def _network(path: Path) -> Network:
     if len(set(network.computing)) != parties or not 0 < 2 * network.threshold < parties:
         raise NetworkError(f"{path}: threshold {network.threshold} with {parties} computing parties")
     return network
+
+
+def _questions(path: Path) -> dict[str, dict[str, Any]]:
+    """The collaborations that were delivered, by name; the file is missing where there is none."""
+    if not path.exists():
+        return {}
+    found = _read(path)
+    if not all(isinstance(one, dict) and one.get("collaboration") == name for name, one in found.items()):
+        raise NetworkError(f"{path}: not collaborations by name")
+    return found
 
 
 def _member(name: str, row: dict[str, Any]) -> Member:

@@ -12,6 +12,7 @@ from . import PROTOCOL_VERSIONS, analyses, shares, statement
 from .journal import plain
 from .networks import Network
 
+ACCEPTANCE = "acceptance"
 SESSION = re.compile(r"[0-9a-f]{32}")
 CLOCK_SKEW = 300
 VALID = 600
@@ -101,7 +102,6 @@ def check(plan: Plan, network: Network, now: float | None = None) -> None:
     for found, wanted, name in (
         (plan.protocol in PROTOCOL_VERSIONS, True, "protocol"),
         (plan.network, network.name, "network"),
-        (plan.collaboration, "acceptance", "collaboration"),
         (plan.computing, list(network.computing), "computing"),
         (plan.threshold, network.threshold, "threshold"),
         (plan.field, str(shares.FIELD), "field"),
@@ -110,6 +110,7 @@ def check(plan: Plan, network: Network, now: float | None = None) -> None:
             raise PlanRefusedError(f"{name}: not as in the definition that this station accepted")
     _check_people(plan, network)
     _check_analysis(plan)
+    _check_question(plan, network)
     if not now - VALID <= plan.proposed <= now + CLOCK_SKEW:
         raise PlanRefusedError("proposed: the proposal expired, or the clocks of the stations differ by minutes")
     if not 1 <= plan.intake <= LONGEST_INTAKE or not 1 <= plan.deadline <= LONGEST_SESSION:
@@ -140,6 +141,45 @@ def _check_people(plan: Plan, network: Network) -> None:
         raise PlanRefusedError("statement_keys: names somebody who does not take part")
 
 
+def _check_question(plan: Plan, network: Network) -> None:
+    """Acceptance reads no data; everything else is a collaboration, and the plan asks exactly what it asks."""
+    analysis = analyses.find(plan.analysis)
+    if plan.collaboration == ACCEPTANCE:
+        if analysis.DATA:
+            raise PlanRefusedError(f"analysis: {plan.analysis} reads data, which takes a collaboration")
+        return
+    document = network.collaborations.get(plan.collaboration)
+    if document is None:
+        raise PlanRefusedError(
+            f"collaboration: none of the name {plain(plan.collaboration, 60)} was delivered to this station"
+        )
+    for name, wanted in asked(document).items():
+        if getattr(plan, name) != wanted:
+            raise PlanRefusedError(f"{name}: not as in the collaboration that was delivered to this station")
+    keys = document["statement_keys"]
+    for station, key in plan.statement_keys.items():
+        if keys.get(station) != key:
+            raise PlanRefusedError(f"statement_keys: {station} has another key in the collaboration")
+    if plan.proposer not in document["results"]:
+        raise PlanRefusedError(f"proposer: {plan.proposer} is no result party of {plan.collaboration}")
+
+
+def asked(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a plan that a collaboration fixes. Raises AnalysisError."""
+    return {
+        "network": document["network"],
+        "collaboration": document["collaboration"],
+        "analysis": document["analysis"],
+        "parameters": analyses.find(document["analysis"]).parameters(document["parameters"]),
+        "contributors": document["contributors"],
+        "computing": document["computing"],
+        "threshold": document["threshold"],
+        "results": document["results"],
+        "minimum_cell": document["minimum_cell"],
+        "minimum_contributors": document["minimum_contributors"],
+    }
+
+
 def _check_analysis(plan: Plan) -> None:
     try:
         analysis = analyses.find(plan.analysis)
@@ -154,6 +194,12 @@ def _check_analysis(plan: Plan) -> None:
         raise PlanRefusedError("length: the shares of all contributors would not fit in this station's memory")
 
 
+def question(network: Network, document: Mapping[str, Any], **choices: Any) -> Plan:
+    """A plan of a collaboration, proposed by this station. Raises AnalysisError, PlanRefusedError."""
+    fixed = asked(document)
+    return make(network, fixed.pop("analysis"), fixed.pop("parameters"), **fixed, **choices)
+
+
 def make(network: Network, analysis_name: str, parameters: Mapping[str, Any], **choices: Any) -> Plan:
     """A plan proposed by this station; `choices` are the remaining fields. Raises AnalysisError, PlanRefusedError."""
     analysis = analyses.find(analysis_name)
@@ -161,7 +207,7 @@ def make(network: Network, analysis_name: str, parameters: Mapping[str, Any], **
     draft: dict[str, Any] = {
         "protocol": PROTOCOL_VERSIONS[-1],
         "network": network.name,
-        "collaboration": "acceptance",
+        "collaboration": ACCEPTANCE,
         "analysis": analysis_name,
         "parameters": completed,
         "proposer": network.self_id,

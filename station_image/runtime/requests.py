@@ -75,12 +75,17 @@ async def _start(station: Station, caller: Caller, content: Mapping[str, Any], _
     if not caller.network.is_computing(caller.peer):
         raise PlanRefusedError(f"{caller.peer} is not a computing party")
     bundle = bundles.parse(dict(content), caller.network)
-    contribution.begin(station, caller.network, bundle)
+    await contribution.begin(station, caller.network, bundle)
     return {"ok": True}
 
 
 async def _deposit(station: Station, caller: Caller, _: Mapping[str, Any], body: bytes) -> Answer:
     station.sessions.deposit(caller, body)
+    return {"ok": True}
+
+
+async def _receipt(station: Station, caller: Caller, content: Mapping[str, Any], _: bytes) -> Answer:
+    station.sessions.receipt(caller, content)
     return {"ok": True}
 
 
@@ -101,7 +106,13 @@ async def _poll(station: Station, connection: Connection, caller: Caller) -> Non
     await station.polls.serve(connection, caller)
 
 
-QUESTIONS: Mapping[str, Question] = {"status": _status, "start": _start, "deposit": _deposit, "result": _result}
+QUESTIONS: Mapping[str, Question] = {
+    "status": _status,
+    "start": _start,
+    "deposit": _deposit,
+    "result": _result,
+    "receipt": _receipt,
+}
 STREAMS: Mapping[str, Callable[[Station, Connection, Caller], Awaitable[None]]] = {
     "propose": _propose,
     "channel": _channel,

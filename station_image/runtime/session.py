@@ -7,7 +7,7 @@ import socket
 import time
 from typing import Any
 
-from . import background, calls, contribution, shares, statement
+from . import background, calls, contribution, editions, shares, statement
 from .bundle import Bundle
 from .connection import Connection, ConnectionLostError
 from .frames import FrameError
@@ -21,6 +21,7 @@ CHANNEL_WITHIN = 6.0
 RETRY = 0.3
 KEEP_WARM = 4.0
 FAREWELL = 3.0
+LONGEST_TAG = 64
 
 
 class SessionFailedError(Exception):
@@ -40,6 +41,7 @@ class Session:
         self._station = station
         self._number = plan.number(network.self_id)
         self._deposits: dict[str, tuple[str, bytes]] = {}
+        self._editions: dict[str, str] = {}
         self._intake_open = True
         self._complete = asyncio.Event()
         lower = plan.computing[: self._number]
@@ -61,7 +63,7 @@ class Session:
     def deposit(self, peer: str, tag: str, body: bytes) -> None:
         """Keep the shares of `peer`; the same submission may come twice, another may not follow it."""
         self.check_deposit(peer)
-        if len(body) != self.plan.body_length or not 16 <= len(tag) <= 64:
+        if len(body) != self.plan.body_length or not 16 <= len(tag) <= LONGEST_TAG:
             raise PlanRefusedError(f"shares: {len(body)} bytes where {self.plan.body_length} belong")
         try:
             shares.unpack(body, self.plan.length)
@@ -69,6 +71,7 @@ class Session:
             raise PlanRefusedError(f"shares: {error}") from error
         if self._deposits.setdefault(peer, (tag, body))[0] != tag:
             raise PlanRefusedError("shares: a second submission")
+        self._editions[peer] = editions.in_tag(tag)
         self._say("intake", have=len(self._deposits), of=len(self.plan.contributors))
         if len(self._deposits) == len(self.plan.contributors):
             self._complete.set()
@@ -130,6 +133,7 @@ class Session:
         try:
             done, row = await self._compute()
             report.update(outcome="done", contributors=done["contributors"], left_out=done["left_out"])
+            self._remember(done["contributors"])
             report["undelivered"] = await self._deliver(done, row)
         except SessionFailedError as error:
             report.update(root=error.root, reason=str(error))
@@ -141,9 +145,36 @@ class Session:
         report.update(session=self.plan.session, plan=self.plan.digest, party=self.network.self_id)
         report["ended"] = int(time.time())
         note("session-ended", session=self.plan.session, outcome=report["outcome"], root=report["root"] or None)
+        facts = {name: report[name] for name in ("session", "plan", "outcome", "root", "contributors", "left_out")}
+        self._station.register.add("run", **facts, collaboration=self.plan.collaboration)
         signature = self._station.key.sign(statement.ENDED, report)
+        background.start(self._receipts(report, signature))
         self._events.put_nowait({"event": "ended", "report": report, "signature": signature})
         return report
+
+    def _earlier(self) -> list[dict[str, str]]:
+        document = self.network.collaborations.get(self.plan.collaboration)
+        return self._station.runs.earlier(self.plan, document) if document else []
+
+    def _remember(self, contributors: list[str]) -> None:
+        """Before a share of the outcome leaves: what was opened counts for whoever asks next."""
+        document = self.network.collaborations.get(self.plan.collaboration)
+        if document:
+            known = {name: self._editions[name] for name in contributors}
+            self._station.runs.add(self.plan, document, known)
+
+    async def _receipts(self, report: dict[str, Any], signature: str) -> None:
+        """Tell every contributor how the session ended; one that is away has the others' word."""
+        request = {"kind": "receipt", "session": self.plan.session, "plan": self.plan.digest}
+        content = {"report": report, "signature": signature}
+
+        async def tell(peer: str) -> None:
+            try:
+                await calls.ask(self._station, self.network, peer, request, content)
+            except calls.CallFailedError as error:
+                note("receipt-undelivered", session=self.plan.session, station=peer, why=error.why)
+
+        await asyncio.gather(*(tell(peer) for peer in self.plan.contributors if peer != self.network.self_id))
 
     def close(self) -> None:
         """Drop what was not handed on."""
@@ -155,7 +186,8 @@ class Session:
     async def _compute(self) -> tuple[dict[str, Any], bytes]:
         us = self.network.self_id
         try:
-            link = await ComputerLink.begin(str(self._station.folders.computer_socket), self.plan, self._number)
+            socket_path = str(self._station.folders.computer_socket)
+            link = await ComputerLink.begin(socket_path, self.plan, self._number, self._earlier())
         except ConnectionLostError as error:
             raise SessionFailedError(us, "its computer does not run") from error
         feeding = asyncio.create_task(self._feed(link))
@@ -185,7 +217,7 @@ class Session:
         """Bring the computer the channels and the shares; what cannot be had makes it leave, naming the party."""
         for peer in self.plan.contributors:
             if peer == self.network.self_id:
-                self._contribute()
+                background.start(self._contribute())
             elif not self.network.is_computing(peer):
                 background.start(self.tell_contributor(peer))
         channels = [self._channel(link, party) for party in self.plan.computing if party != self.network.self_id]
@@ -196,9 +228,9 @@ class Session:
         except ConnectionLostError:
             return  # the computer is gone: whoever listens to it knows
 
-    def _contribute(self) -> None:
+    async def _contribute(self) -> None:
         try:
-            contribution.begin(self._station, self.network, self._agreed)
+            await contribution.begin(self._station, self.network, self._agreed)
         except PlanRefusedError as error:
             self._say("contributor", station=self.network.self_id, reason=str(error))
 

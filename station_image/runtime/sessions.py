@@ -7,18 +7,20 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from . import background, bundle, plan
+from . import background, bundle, consent, plan, statement
 from .connection import LARGE, Connection, ConnectionLostError
 from .frames import FrameError
 from .hello import Caller
-from .journal import note
+from .journal import note, plain
 from .networks import Network
 from .plan import Plan, PlanRefusedError
 from .seen import Seen
 from .session import Session
+from .statement import StatementError
 from .station import Station
 
 MOST = 4
+MOST_CONTRIBUTIONS = 50
 MEMORY = 512 * 1024 * 1024
 START_WITHIN = 20.0
 REMEMBER = plan.VALID + plan.CLOCK_SKEW + 60
@@ -31,6 +33,7 @@ class Sessions:
         self._station = station
         self._sessions: dict[str, Session] = {}
         self._seen = Seen(station.folders.state / "seen.json", REMEMBER)
+        self._contributions: dict[str, Plan] = {}
         self._ended: deque[dict[str, Any]] = deque(maxlen=20)
 
     @property
@@ -49,7 +52,12 @@ class Sessions:
 
     def contributed(self, agreed: Plan) -> bool:
         """Remember that this station contributes to a plan; False when it did before."""
-        return self._seen.add(f"contributes {agreed.session}")
+        if not self._seen.add(f"contributes {agreed.session}"):
+            return False
+        self._contributions[agreed.session] = agreed
+        for session in list(self._contributions)[:-MOST_CONTRIBUTIONS]:
+            del self._contributions[session]
+        return True
 
     async def propose(self, connection: Connection, caller: Caller) -> None:
         """Answer a proposal; after the bundle of all answers, compute, and tell the proposer how it goes."""
@@ -63,7 +71,10 @@ class Sessions:
             reason = str(error)
             note("proposal-refused", session=proposed.session, proposer=caller.peer, why=reason)
         try:
-            answer = bundle.sign_answer(self._station.key, proposed.digest, network.self_id, reason)
+            facts = {"session": proposed.session, "plan": proposed.digest, "collaboration": proposed.collaboration}
+            self._station.register.add("answer", **facts, proposer=caller.peer, accepted=not reason, reason=reason)
+            head = self._station.register.head
+            answer = bundle.sign_answer(self._station.key, proposed.digest, network.self_id, reason, head)
             await connection.send(answer)
             if session is None:
                 return
@@ -93,6 +104,27 @@ class Sessions:
         """Take the shares of a contributor. Raises PlanRefusedError."""
         self._find(caller).deposit(caller.peer, str(caller.request.get("tag")), body)
 
+    def receipt(self, caller: Caller, content: Mapping[str, Any]) -> None:
+        """Take a computing party's signed report of a session that this station contributed to."""
+        report = content.get("report")
+        if not isinstance(report, dict) or report.get("party") != caller.peer:
+            raise PlanRefusedError("report: not that of who sends it")
+        agreed = self._contributions.get(str(report.get("session")))
+        if agreed is None or report.get("plan") != agreed.digest or caller.peer not in agreed.computing:
+            raise PlanRefusedError("report: of no session that this station contributed to lately")
+        member = caller.network.stations[caller.peer]
+        try:
+            statement.verify(member.statement_key, statement.ENDED, report, content.get("signature"))
+        except StatementError as error:
+            raise PlanRefusedError(f"report: {error}") from error
+        facts = {"session": agreed.session, "plan": agreed.digest, "collaboration": agreed.collaboration}
+        outcome = plain(report.get("outcome"), 20)
+        self._station.register.add("receipt", **facts, party=caller.peer, outcome=outcome)
+        if outcome == "done" and agreed.collaboration != plan.ACCEPTANCE:
+            document = caller.network.collaborations.get(agreed.collaboration)
+            if document is not None and not caller.network.is_computing(caller.network.self_id):
+                self._station.runs.add(agreed, document, {})
+
     async def tell_again(self, network: Network, peer: str) -> None:
         """A contributor without inbound port just came back: tell it of sessions that still wait for it."""
         for session in list(self._sessions.values()):
@@ -100,7 +132,7 @@ class Sessions:
                 await session.tell_contributor(peer)
 
     def _reserve(self, proposed: Plan, network: Network) -> Session:
-        plan.check(proposed, network)
+        consent.check(self._station, network, proposed)
         if not network.is_computing(network.self_id):
             raise PlanRefusedError(f"{network.self_id} is not a computing party")
         if len(self._sessions) >= MOST:

@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from . import PROTOCOL_VERSIONS
+from .allowances import Allowances
 from .connection import Connection
 from .folders import Folders
 from .hello import Caller
 from .networks import Network, Networks
+from .register import Register
+from .runs import Runs
 from .statement import StatementKey
 
 if TYPE_CHECKING:
@@ -28,6 +31,9 @@ class Station:
     key: StatementKey
     networks: Networks
     release: str
+    allowances: Allowances
+    register: Register
+    runs: Runs
     started: float = field(default_factory=time.time)
     contacts: dict[str, float] = field(default_factory=dict)
     sessions: Sessions = field(init=False)

@@ -53,9 +53,13 @@ class Analysis(Protocol):
     """The interface of an analysis module."""
 
     VERSION: int
+    DATA: bool
 
     def parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Parameters, checked and completed."""
+
+    def scope(self, parameters: Mapping[str, Any]) -> frozenset[str]:
+        """What the question is about, one text per area or value: for what may not differ too little."""
 
     def length(self, parameters: Mapping[str, Any]) -> int:
         """How many numbers each contributor shares."""

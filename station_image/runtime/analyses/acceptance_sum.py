@@ -13,6 +13,7 @@ from typing import Any
 from . import AnalysisError, Opened, Source
 
 VERSION = 1
+DATA = False
 LENGTH = 8
 LARGEST = 2**20
 MOST_ROUNDS = 1_000_000

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import analyses, shares
+from .. import analyses, differencing, editions, shares
 from ..journal import note
 from . import agreement, engine
 from .agent_link import AgentLink
@@ -32,6 +32,7 @@ async def _serve(sock: socket.socket) -> None:
     link = AgentLink(sock)
     begin, _ = await link.receive()
     plan, digest, number = begin["plan"], begin["digest"], begin["number"]
+    earlier = begin["earlier"]
     mpc = engine.set_up(len(plan["computing"]), number, plan["threshold"])
     mesh = Mesh(mpc, asyncio.get_running_loop())
     engine.catch_errors(mesh)
@@ -40,7 +41,7 @@ async def _serve(sock: socket.socket) -> None:
     reader = asyncio.create_task(_listen(link, mesh, intake))
     reader.add_done_callback(lambda task: None if task.cancelled() else mesh.fail(task.exception() or EOFError()))
     try:
-        outcome = await _session(mesh, plan, digest, intake, link)
+        outcome = await _session(mesh, plan, digest, earlier, intake, link)
     except PartyLostError as error:
         await mesh.leave(error)
         note("session-failed", session=plan["session"], root=error.root, why=error)
@@ -65,13 +66,18 @@ async def _listen(link: AgentLink, mesh: Mesh, intake: asyncio.Future[tuple[dict
 
 
 async def _session(
-    mesh: Mesh, plan: dict[str, Any], digest: str, intake: asyncio.Future[Any], link: AgentLink
+    mesh: Mesh,
+    plan: dict[str, Any],
+    digest: str,
+    earlier: list[dict[str, str]],
+    intake: asyncio.Future[Any],
+    link: AgentLink,
 ) -> tuple[dict[str, Any], Shared]:
     await mesh.ready()
     link.send({"event": "connected"})
     tags, body = await mesh.first(intake)
     started = time.monotonic()
-    agreed, outcome = await mesh.first(_compute(mesh, plan, digest, tags, body))
+    agreed, outcome = await mesh.first(_compute(mesh, plan, digest, earlier, tags, body))
     await mesh.finish()
     facts = {
         "contributors": agreed.contributors,
@@ -82,7 +88,7 @@ async def _session(
 
 
 async def _compute(
-    mesh: Mesh, plan: dict[str, Any], digest: str, tags: dict[str, str], body: bytes
+    mesh: Mesh, plan: dict[str, Any], digest: str, earlier: list[dict[str, str]], tags: dict[str, str], body: bytes
 ) -> tuple[agreement.Agreed, Shared]:
     mpc = mesh.mpc
     rows = _rows(plan, tags, body)
@@ -94,6 +100,9 @@ async def _compute(
         await agreement.confirm(mpc, plan, digest, agreed)
     except agreement.TooFewError as error:
         raise PartyLostError(None, str(error)) from error
+    known = {name: editions.in_tag(tags[name]) for name in agreed.contributors}
+    if why := differencing.refused(earlier, known, plan["minimum_contributors"]):
+        raise PartyLostError(None, why)
     kept = _matrix(rows, agreed.contributors, plan["length"])
     analysis = analyses.find(plan["analysis"])
     outcome: Shared = await analysis.compute(Run(mpc, plan["parameters"], agreed.contributors, kept))

@@ -71,7 +71,18 @@ class Station:
         self.key = Ed25519PrivateKey.generate()
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.sabotaged: set[str] = set()
-        for name in ("peers", "agent", "control", "compute", "networks.d", "state", "data/out"):
+        for name in (
+            "peers",
+            "agent",
+            "control",
+            "compute",
+            "networks.d",
+            "state",
+            "register",
+            "allowances",
+            "data/in",
+            "data/out",
+        ):
             folder = self.root / name
             folder.mkdir(parents=True)
             if SEPARATE:

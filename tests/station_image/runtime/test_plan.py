@@ -14,6 +14,7 @@ from station_image.runtime import bundle, plan, statement
 from station_image.runtime.networks import Network
 from tests.station_image.runtime.views import PARTIES, Small
 
+HEAD = {"entries": 0, "digest": "0" * 64}
 NOW = 1_800_000_000
 
 
@@ -130,7 +131,7 @@ def test_no_value_of_any_field_raises_anything_but_a_refusal(kept: Network, name
 
 def signed(small: Small, network: Network, /, **changes: Any) -> dict[str, Any]:
     agreed = plan.parse(content(network, **changes))
-    answers = {party: bundle.sign_answer(small.keys[party], agreed.digest, party) for party in PARTIES}
+    answers = {party: bundle.sign_answer(small.keys[party], agreed.digest, party, "", HEAD) for party in PARTIES}
     signature = small.keys["n.a"].sign(statement.PLAN, agreed.content)
     return bundle.Bundle(agreed, signature, answers).content
 
@@ -143,9 +144,9 @@ def test_a_bundle_without_the_acceptance_of_each_computing_party_is_refused(smal
     missing, refused, foreign, other = (signed(small, network) for _ in range(4))
     del missing["answers"]["n.b"]
     digest = plan.parse(refused["plan"]).digest
-    refused["answers"]["n.b"] = bundle.sign_answer(small.keys["n.b"], digest, "n.b", "busy")
-    foreign["answers"]["n.b"] = bundle.sign_answer(small.keys["n.d"], digest, "n.b")
-    other["answers"]["n.b"] = bundle.sign_answer(small.keys["n.b"], "1" * 64, "n.b")
+    refused["answers"]["n.b"] = bundle.sign_answer(small.keys["n.b"], digest, "n.b", "busy", HEAD)
+    foreign["answers"]["n.b"] = bundle.sign_answer(small.keys["n.d"], digest, "n.b", "", HEAD)
+    other["answers"]["n.b"] = bundle.sign_answer(small.keys["n.b"], "1" * 64, "n.b", "", HEAD)
     for changed in (missing, refused, foreign, other):
         with pytest.raises(plan.PlanRefusedError):
             bundle.parse(changed, network)
