@@ -35,7 +35,7 @@ class Register:
         self._key = key
         self.problem = ""
         try:
-            self._count, self._last = self._look()
+            self._count, self._last = self._completed(*self._look())
         except RegisterError as error:
             self.problem, self._count, self._last = str(error), 0, START
             note("register-unsound", why=error)
@@ -88,7 +88,7 @@ class Register:
                 except StatementError as error:
                     raise RegisterError(f"entry {count + 1} is not signed by this station") from error
             count, last = count + 1, str(entry["digest"])
-        return self._completed(count, last)
+        return count, last
 
     def _completed(self, count: int, last: str) -> tuple[int, str]:
         """Compare with the head; the one entry that a crash kept from being appended is appended now."""

@@ -34,6 +34,11 @@ def length(_: Mapping[str, Any]) -> int:
     return LENGTH
 
 
+def scope(_: Mapping[str, Any]) -> frozenset[str]:
+    """About nothing."""
+    return frozenset()
+
+
 def inputs(source: Source) -> list[int]:
     """The numbers of `source.station` in `source.session`; anyone can derive them."""
     return derived(source.session, source.station)

@@ -1,0 +1,47 @@
+"""A collaboration in memory, and what a steward's file about it holds."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+from station_image.runtime import statement
+from station_image.runtime.networks import Network
+
+NAME = "griep"
+
+
+def document(network: Network, /, **changes: Any) -> dict[str, Any]:
+    """A question that every station of a network contributes to and computing parties compute; results to the first."""
+    people = sorted(network.stations)
+    found = {
+        "network": network.name,
+        "collaboration": NAME,
+        "purpose": "waar neemt griep toe",
+        "analysis": "hotspots/1",
+        "parameters": {"areas": ["7001-7040"]},
+        "fields": {"postcode4": "vier cijfers"},
+        "contributors": [one for one in people if network.stations[one].contributes],
+        "results": [network.computing[0]],
+        "computing": list(network.computing),
+        "threshold": network.threshold,
+        "operators": {one: one.rpartition(".")[2] for one in people},
+        "statement_keys": {one: network.stations[one].key_digest for one in people},
+        "minimum_cell": 10,
+        "minimum_contributors": 3,
+        "dpia_annex": "2026-03-01",
+        "agreements": {one: {"kind": "gvo", "signed": "2026-02-01", "until": None} for one in people},
+        "until": "2099-01-01",
+        "at_most": "unlimited",
+    }
+    return copy.deepcopy({**found, **changes})
+
+
+def allow(folder: Path, asked: dict[str, Any], until: str = "2098-01-01", digest: str = "") -> Path:
+    """Write the file that a steward's `station allow` writes."""
+    path = folder / f"{asked['network']}~{asked['collaboration']}.json"
+    digest = digest or statement.digest(asked)
+    path.write_text(json.dumps({"collaboration": asked, "digest": digest, "until": until, "allowed": 0}))
+    return path

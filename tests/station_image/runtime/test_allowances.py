@@ -1,0 +1,92 @@
+"""A station's own no: each difference between the question and what its steward allowed, named by its field."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from station_image.runtime import allowances
+from station_image.runtime.networks import Network
+from station_image.runtime.plan import PlanRefusedError
+from tests.station_image.runtime import questions
+from tests.station_image.runtime.views import Small
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Network:
+    return Small.make(tmp_path).networks("n.a").find("n")
+
+
+def refusal(folder: Path, asked: dict[str, Any], now: float | None = None) -> str:
+    kept = allowances.Allowances(folder)
+    try:
+        allowances.check(asked, kept.find("n", questions.NAME), time.time() if now is None else now)
+    except PlanRefusedError as error:
+        return str(error)
+    return ""
+
+
+def test_what_the_steward_allowed_goes_on_and_what_was_never_allowed_does_not(tmp_path: Path, network: Network) -> None:
+    asked = questions.document(network)
+    assert "the steward here does not allow griep" in refusal(tmp_path, asked)
+    path = questions.allow(tmp_path, asked)
+    assert refusal(tmp_path, asked) == ""
+    path.unlink()
+    assert "does not allow" in refusal(tmp_path, asked)
+
+
+@pytest.mark.parametrize(
+    ("field", "changed"),
+    [
+        ("minimum_cell", 5),
+        ("minimum_contributors", 2),
+        ("results", ["n.a", "n.b"]),
+        ("operators", {"n.a": "a", "n.b": "a", "n.c": "c", "n.d": "d"}),
+        ("at_most", "hourly"),
+        ("purpose", "iets anders"),
+        ("parameters", {"areas": ["7001-7041"]}),
+        ("fields", {"postcode4": "vier cijfers", "bsn": "nummer"}),
+        ("contributors", ["n.a", "n.b", "n.c"]),
+        ("analysis", "hotspots/2"),
+        ("until", "2099-06-01"),
+        ("threshold", 2),
+        ("dpia_annex", "2026-04-01"),
+    ],
+)
+def test_a_question_that_changed_after_it_was_allowed_is_refused_by_its_field(
+    tmp_path: Path, network: Network, field: str, changed: Any
+) -> None:
+    questions.allow(tmp_path, questions.document(network))
+    assert refusal(tmp_path, questions.document(network, **{field: changed})).startswith(f"{field}: not as the steward")
+
+
+def test_an_allowance_a_term_and_an_agreement_end_by_themselves(tmp_path: Path, network: Network) -> None:
+    asked = questions.document(network)
+    questions.allow(tmp_path, asked, until="2026-01-01")
+    assert refusal(tmp_path, asked) == "allowance: griep ended on 2026-01-01"
+    ended = questions.document(network, until="2026-01-01")
+    questions.allow(tmp_path, ended)
+    assert refusal(tmp_path, ended) == "until: griep ended on 2026-01-01"
+    lapsed = questions.document(network)
+    lapsed["agreements"]["n.d"]["until"] = "2026-01-31"
+    questions.allow(tmp_path, lapsed)
+    assert refusal(tmp_path, lapsed) == "agreements: that of n.d lapsed on 2026-01-31"
+
+
+def test_the_last_day_still_counts(tmp_path: Path, network: Network) -> None:
+    asked = questions.document(network)
+    questions.allow(tmp_path, asked, until="2026-01-01")
+    noon = 1767268800.0  # 2026-01-01 12:00 UTC
+    assert refusal(tmp_path, asked, noon) == ""
+    assert "ended" in refusal(tmp_path, asked, noon + 86400)
+
+
+def test_a_file_that_was_edited_is_refused(tmp_path: Path, network: Network) -> None:
+    asked = questions.document(network)
+    questions.allow(tmp_path, asked, digest="0" * 64)
+    assert "was edited" in refusal(tmp_path, asked)
+    (tmp_path / f"n~{questions.NAME}.json").write_text("{")
+    assert "cannot be read" in refusal(tmp_path, asked)

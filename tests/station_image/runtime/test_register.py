@@ -1,0 +1,108 @@
+"""The register: what was written cannot be edited, removed or added to unseen, and a crash loses nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from station_image.runtime.register import Register, RegisterError
+from station_image.runtime.statement import StatementKey
+
+KEY = StatementKey(Ed25519PrivateKey.generate())
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    register, state = tmp_path / "register", tmp_path / "state"
+    register.mkdir()
+    state.mkdir()
+    return register, state
+
+
+def opened(folders: tuple[Path, Path]) -> Register:
+    return Register(*folders, KEY)
+
+
+def filled(folders: tuple[Path, Path], entries: int = 3) -> Register:
+    found = opened(folders)
+    for number in range(entries):
+        found.add("answer", session=str(number))
+    return found
+
+
+def lines(folders: tuple[Path, Path]) -> list[str]:
+    return (folders[0] / "register.jsonl").read_text().splitlines()
+
+
+def write(folders: tuple[Path, Path], content: list[str]) -> None:
+    (folders[0] / "register.jsonl").write_text("".join(line + "\n" for line in content))
+
+
+def test_entries_follow_each_other_over_a_restart(folders: tuple[Path, Path]) -> None:
+    filled(folders)
+    again = opened(folders)
+    again.add("run", session="x")
+    again.verify()
+    assert [entry["number"] for entry in again.last(2)] == [3, 4]
+    assert again.head == {"entries": 4, "digest": again.last(1)[0]["digest"]}
+
+
+def edited(content: list[str]) -> list[str]:
+    return [content[0], content[1].replace('"1"', '"9"'), content[2]]
+
+
+def re_chained(content: list[str]) -> list[str]:
+    """Edited by somebody who also computes the digests anew, but has not the statement key."""
+    from station_image.runtime import statement
+
+    before, found = "0" * 64, []
+    for number, line in enumerate(content, 1):
+        entry = {k: v for k, v in json.loads(line).items() if k not in ("digest", "signature")}
+        entry |= {"before": before, "session": "9" if number == 2 else entry["session"]}
+        before = statement.digest(entry)
+        found.append(json.dumps({**entry, "digest": before, "signature": json.loads(line)["signature"]}))
+    return found
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        edited,
+        re_chained,
+        lambda content: content[:-2],
+        lambda content: content[1:],
+        lambda _: [],
+        lambda content: [content[0], content[2]],
+        lambda content: [*content, content[-1]],
+        lambda content: [content[0], "not json", content[2]],
+    ],
+    ids=["edited", "edited and chained anew", "cut off", "beginning gone", "emptied", "line gone", "twice", "broken"],
+)
+def test_a_register_that_was_changed_afterwards_is_found(folders: tuple[Path, Path], change: object) -> None:
+    running = filled(folders)
+    write(folders, change(lines(folders)))  # type: ignore[operator]
+    with pytest.raises(RegisterError):
+        running.verify()
+    restarted = opened(folders)
+    with pytest.raises(RegisterError):
+        restarted.verify()
+
+
+def test_an_entry_that_a_crash_kept_out_is_completed_at_the_next_start(folders: tuple[Path, Path]) -> None:
+    filled(folders)
+    whole = lines(folders)
+    write(folders, whole[:-1])  # the head counted it, the line was not yet appended
+    again = opened(folders)
+    assert again.problem == ""
+    again.verify()
+    assert lines(folders) == whole
+
+
+def test_while_the_station_runs_no_missing_entry_is_taken_for_a_crash(folders: tuple[Path, Path]) -> None:
+    running = filled(folders)
+    write(folders, lines(folders)[:-1])
+    with pytest.raises(RegisterError, match="2 entries where 3 were written"):
+        running.verify()
