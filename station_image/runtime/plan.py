@@ -188,6 +188,8 @@ def _check_analysis(plan: Plan) -> None:
         length = analysis.length(plan.parameters)
     except analyses.AnalysisError as error:
         raise PlanRefusedError(f"analysis: {error}") from error
+    if analysis.DATA and plan.minimum_cell < 1:
+        raise PlanRefusedError("minimum_cell: 0, where an analysis of data opens no cell below a minimum; at least 1")
     if plan.length != length:
         raise PlanRefusedError(f"length: {plain(plan.length, 20)} where this analysis takes {length}")
     if plan.body_length * len(plan.contributors) > MEMORY:

@@ -147,6 +147,11 @@ def _open(agreed: Plan, collector: Collector) -> dict[str, Any]:
         raise ResultError("the computing parties' account of who contributed does not fit the plan")
     rows = [collector.rows[number] for number in range(len(agreed.computing))]
     values = tuple(shares.recombine(rows, agreed.threshold))
-    opened = analyses.Opened(agreed.session, agreed.parameters, people, values, public, shares.FIELD)
-    result = analyses.find(agreed.analysis).outcome(opened)
+    opened = analyses.Opened(
+        agreed.session, agreed.parameters, people, values, public, shares.FIELD, agreed.minimum_cell
+    )
+    try:
+        result = analyses.find(agreed.analysis).outcome(opened)
+    except analyses.AnalysisError as error:
+        raise ResultError(str(error)) from error
     return {"contributors": list(people), "left_out": left_out, "result": result}

@@ -22,15 +22,25 @@ class ShareError(ValueError):
 
 def split(values: Sequence[int], threshold: int, parties: int, field: int = FIELD) -> list[list[int]]:
     """Shares of `values` (length n): `parties` rows of n, on fresh polynomials of degree at most `threshold`."""
-    rows: list[list[int]] = [[0] * len(values) for _ in range(parties)]
-    for column, value in enumerate(values):
-        coefficients = [secrets.randbelow(field) for _ in range(threshold)]
-        for number in range(parties):
-            share = 0
-            for coefficient in coefficients:
-                share = (share + coefficient) * (number + 1)
-            rows[number][column] = (share + value) % field
+    coefficients = [_random(len(values), field) for _ in range(threshold)]
+    rows = []
+    for x in range(1, parties + 1):
+        # A row at a time, Horner's rule inside: twice as fast as number by number, which counts at 50,000 bits.
+        row = [0] * len(values)
+        for column in coefficients:
+            row = [(share + coefficient) * x for share, coefficient in zip(row, column, strict=True)]
+        rows.append([(share + value) % field for share, value in zip(row, values, strict=True)])
     return rows
+
+
+def _random(count: int, field: int) -> list[int]:
+    """`count` uniform numbers below `field`, from one call of the system's generator."""
+    width = (field.bit_length() + 7) // 8
+    surplus = 8 * width - field.bit_length()
+    from_bytes, data = int.from_bytes, secrets.token_bytes(count * width)
+    numbers = [from_bytes(data[at : at + width], "little") >> surplus for at in range(0, len(data), width)]
+    # Rejected, not reduced: every number below the field stays equally likely.
+    return [number if number < field else secrets.randbelow(field) for number in numbers]
 
 
 def pack(row: Sequence[int], width: int = WIDTH) -> bytes:

@@ -1,11 +1,18 @@
-"""The analyses that this release can run: one file each, found by name and version.
+"""The analyses that this release can run: one file each, found by name and version. How to add one: docs/analyses.md.
 
 An analysis is a module with
 
 - `VERSION`: the number behind the slash in `hotspots/1`;
+- `DATA`: whether it reads an organisation's data; one that does wants an allowance and a minimum cell;
 - `parameters(given) -> dict`: checked and completed; AnalysisError names the parameter;
+- `columns(parameters) -> dict`: the columns of the CSV files that a contributor brings, and what may stand in them;
+- `scope(parameters) -> frozenset[str]`: what it opens numbers about, in the smallest pieces that can be told apart. Two
+  collaborations whose scopes meet can be subtracted from each other;
 - `length(parameters) -> int`: how many numbers each contributor shares;
+- `numbers(parameters, rows) -> list[int]`: those numbers from the rows of the CSV files;
 - `inputs(source) -> list[int]`: a contributor's numbers (agent; standard library only);
+- `async check(run) -> list[int]`: on shares, in the computer: the positions of contributors whose numbers are not as
+  they must be. They are left out;
 - `async compute(run) -> Shared`: on shares, in the computer; numpy and MPyC are imported inside, never at the top,
   because the agent imports this module too;
 - `outcome(opened) -> dict`: the result for people from the opened numbers (result party; standard library only).
@@ -15,10 +22,12 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+
+from .. import records
 
 NAME = re.compile(r"([a-z][a-z0-9_]{0,40})/([1-9][0-9]{0,3})")
 
@@ -47,6 +56,7 @@ class Opened:
     values: tuple[int, ...]
     public: tuple[int, ...]
     field: int
+    minimum_cell: int = 0
 
 
 class Analysis(Protocol):
@@ -58,14 +68,23 @@ class Analysis(Protocol):
     def parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Parameters, checked and completed."""
 
+    def columns(self, parameters: Mapping[str, Any]) -> dict[str, records.Column]:
+        """What a contributor's CSV files hold."""
+
     def scope(self, parameters: Mapping[str, Any]) -> frozenset[str]:
         """What the question is about, one text per area or value: for what may not differ too little."""
 
     def length(self, parameters: Mapping[str, Any]) -> int:
         """How many numbers each contributor shares."""
 
+    def numbers(self, parameters: Mapping[str, Any], rows: Sequence[records.Row]) -> list[int]:
+        """A contributor's numbers from its rows."""
+
     def inputs(self, source: Source) -> list[int]:
         """A contributor's numbers."""
+
+    async def check(self, run: Any) -> list[int]:
+        """Positions of contributors whose numbers are not as they must be."""
 
     async def compute(self, run: Any) -> Any:
         """The joint computation; `run` is a `mpc.run.Run`, the result a `mpc.run.Shared`."""
@@ -85,3 +104,25 @@ def find(name: str) -> Analysis:
     if int(match[2]) != module.VERSION:
         raise AnalysisError(f"this release has version {module.VERSION} of {match[1]}, not {match[2]}")
     return module  # type: ignore[no-any-return]  # a module is an object with these functions
+
+
+def rows_of(source: Source, columns: Mapping[str, records.Column]) -> list[records.Row]:
+    """The rows of the CSV files that `source` names. Raises RecordsError."""
+    if source.data is None:
+        raise records.RecordsError(["this analysis reads data, and no folder with data was given"])
+    return records.read(source.data, columns)
+
+
+def look(name: str, parameters: Mapping[str, Any], folder: Path) -> tuple[int, list[str]]:
+    """How many rows the CSV files in `folder` have, and what keeps them from being used. Raises AnalysisError."""
+    analysis = find(name)
+    completed = analysis.parameters(parameters)
+    if not analysis.DATA:
+        return 0, []
+    rows: list[records.Row] = []
+    try:
+        rows = records.read(folder, analysis.columns(completed))
+        analysis.numbers(completed, rows)
+    except records.RecordsError as error:
+        return len(rows), error.problems
+    return len(rows), []

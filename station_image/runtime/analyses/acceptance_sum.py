@@ -7,9 +7,10 @@ no allowance is needed. The sum of squares takes one secure multiplication per n
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .. import records
 from . import AnalysisError, Opened, Source
 
 VERSION = 1
@@ -29,14 +30,24 @@ def parameters(given: Mapping[str, Any]) -> dict[str, Any]:
     return {"rounds": rounds}
 
 
+def columns(_: Mapping[str, Any]) -> dict[str, records.Column]:
+    """None: it reads no data."""
+    return {}
+
+
+def scope(_: Mapping[str, Any]) -> frozenset[str]:
+    """Nothing about people."""
+    return frozenset()
+
+
 def length(_: Mapping[str, Any]) -> int:
     """Eight numbers of each contributor."""
     return LENGTH
 
 
-def scope(_: Mapping[str, Any]) -> frozenset[str]:
-    """About nothing."""
-    return frozenset()
+def numbers(_: Mapping[str, Any], __: Sequence[records.Row]) -> list[int]:
+    """None: its numbers do not come from rows."""
+    return []
 
 
 def inputs(source: Source) -> list[int]:
@@ -48,6 +59,11 @@ def derived(session: str, station: str) -> list[int]:
     """Numbers below 2^20 from SHA-256 over session, station and position."""
     texts = (f"acceptance_sum|{session}|{station}|{position}".encode() for position in range(LENGTH))
     return [int.from_bytes(hashlib.sha256(text).digest()[:8], "big") % LARGEST for text in texts]
+
+
+async def check(_: Any) -> list[int]:
+    """Nothing to check: a contributor whose numbers are others makes the outcome incorrect, which is its point."""
+    return []
 
 
 async def compute(run: Any) -> Any:

@@ -4,7 +4,8 @@
     2  open both; the lists are intersected, the random numbers become one public coin
     3  open, per contributor, one random combination of its shares plus a fresh random sharing as a mask:
        all parties' values must lie on a polynomial of degree at most t
-    4  confirm the digest of the outcome
+    4  have the analysis find the contributors whose numbers are not what it takes (`check`)
+    5  confirm the digest of the outcome
 
 Without 1 and 2 a share that is missing at one party gives different results at different parties. The coin comes after
 the shares are fixed; without the mask, a combination of inputs would be opened.
@@ -12,6 +13,7 @@ the shares are fixed; without the mask, a combination of inputs would be opened.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import secrets
 from collections.abc import Mapping
@@ -21,11 +23,13 @@ from typing import Any
 import numpy as np
 
 from .. import frames, shares
+from ..analyses import Analysis
 from .mesh import PartyLostError
 
+OUTSIDE = "its inputs are outside what the analysis takes"
 COIN = 32
 SEED = 16
-"""Bytes of seed per coefficient beyond which the distance to uniform in a 96-bit field is below 2^-32."""
+"""Bytes of seed per coefficient: with these the distance to uniform in a 96-bit field is below 2^-32."""
 
 
 @dataclass(frozen=True)
@@ -76,14 +80,14 @@ async def check_degrees(mpc: Any, field: Any, agreed: Agreed, matrix: Any, coin:
     rows, length = matrix.shape
     if not rows:
         return agreed
-    seed = hashlib.shake_256(coin).digest(SEED * length)
-    weights = np.array(
-        [int.from_bytes(seed[at : at + SEED], "little") % shares.FIELD for at in range(0, len(seed), SEED)], object
-    )
+    factors = weights(coin, "degrees", length)
     mask = mpc._np_randoms(field, rows)
     if mpc.options.no_prss:
         mask = await mask
-    combined = [int(value) for value in (matrix @ weights + mask.value) % shares.FIELD]
+    combined = []
+    for row, hidden in zip(matrix, mask.value, strict=True):
+        combined.append((int(row @ factors) + int(hidden)) % shares.FIELD)
+        await asyncio.sleep(0)  # row by row: a product over all of them would hold up signs of life
     heard = await open_rows(mpc, combined)
     bad = shares.inconsistent(heard, mpc.threshold)
     left_out = dict(agreed.left_out)
@@ -93,8 +97,22 @@ async def check_degrees(mpc: Any, field: Any, agreed: Agreed, matrix: Any, coin:
     return Agreed(kept, left_out)
 
 
+async def check_inputs(analysis: Analysis, run: Any, agreed: Agreed) -> Agreed:
+    """Step 4: leave out contributors whose numbers are not what the analysis takes."""
+    bad = set(await analysis.check(run)) if agreed.contributors else set()
+    left_out = dict(agreed.left_out) | {agreed.contributors[row]: OUTSIDE for row in sorted(bad)}
+    return Agreed([name for row, name in enumerate(agreed.contributors) if row not in bad], left_out)
+
+
+def weights(coin: bytes, purpose: str, count: int) -> Any:
+    """`count` public random numbers below the field, for one purpose only: streams of two are independent."""
+    seed = hashlib.shake_256(b"werkplaats " + purpose.encode() + b"|" + coin).digest(SEED * count)
+    numbers = (int.from_bytes(seed[at : at + SEED], "little") % shares.FIELD for at in range(0, len(seed), SEED))
+    return np.fromiter(numbers, object, count=count)
+
+
 async def confirm(mpc: Any, plan: Mapping[str, Any], digest: str, agreed: Agreed) -> None:
-    """Step 4. Raises PartyLostError when the parties disagree, TooFewError below the minimum."""
+    """Step 5. Raises PartyLostError when the parties disagree, TooFewError below the minimum."""
     mine = hashlib.sha256(frames.canonical([digest, agreed.contributors, agreed.left_out])).digest()
     if any(theirs != mine for theirs in await exchange(mpc, mine)):
         raise PartyLostError(None, "the computing parties do not agree on who contributed")

@@ -96,17 +96,19 @@ async def _compute(
     field = mpc.SecInt(shares.BIT_LENGTH).field
     matrix = _matrix(rows, held.contributors, plan["length"])
     agreed = await agreement.check_degrees(mpc, field, held, matrix, coin)
+    analysis = analyses.find(plan["analysis"])
+    run = Run(mpc, plan, agreed.contributors, _matrix(rows, agreed.contributors, plan["length"]), coin)
+    sound = await agreement.check_inputs(analysis, run, agreed)
     try:
-        await agreement.confirm(mpc, plan, digest, agreed)
+        await agreement.confirm(mpc, plan, digest, sound)
     except agreement.TooFewError as error:
         raise PartyLostError(None, str(error)) from error
-    known = {name: editions.in_tag(tags[name]) for name in agreed.contributors}
+    known = {name: editions.in_tag(tags[name]) for name in sound.contributors}
     if why := differencing.refused(earlier, known, plan["minimum_contributors"]):
         raise PartyLostError(None, why)
-    kept = _matrix(rows, agreed.contributors, plan["length"])
-    analysis = analyses.find(plan["analysis"])
-    outcome: Shared = await analysis.compute(Run(mpc, plan["parameters"], agreed.contributors, kept))
-    return agreed, outcome
+    kept = _matrix(rows, sound.contributors, plan["length"])
+    outcome: Shared = await analysis.compute(Run(mpc, plan, sound.contributors, kept, coin))
+    return sound, outcome
 
 
 def _rows(plan: dict[str, Any], tags: dict[str, str], body: bytes) -> dict[str, list[int]]:

@@ -1,0 +1,144 @@
+"""descriptive: count, sum, mean, variance and histogram of one whole number per person or event.
+
+A contributor shares how often each single value occurs, at most 1,000 values; count, sum, sum of squares and histogram
+are linear in that, so that they cannot contradict each other. A bin is opened when it has enough rows of enough
+contributors. Count and sums over all are opened only when what the suppressed bins hold together is nothing, or has
+itself enough rows of enough contributors: otherwise a single suppressed bin would follow by subtraction. Where bins
+have one value, three suppressed ones would follow from count, sum and sum of squares: then nothing may be suppressed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .. import records, shares
+from . import AnalysisError, Opened, Source, _cells, rows_of
+
+VERSION = 1
+DATA = True
+MOST_VALUES = 1000
+MOST_BINS = 50
+BINS = 10
+LARGEST = 1_000_000_000
+FIELD_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+MOMENTS = 3
+
+
+def parameters(given: Mapping[str, Any]) -> dict[str, Any]:
+    """`field`: the column; `low` and `high`: its smallest and largest value; `bins`: 10 unless told; `bits`."""
+    _cells.only(given, "field", "low", "high", "bins", "bits")
+    field = given.get("field")
+    if not isinstance(field, str) or not FIELD_NAME.fullmatch(field):
+        raise AnalysisError("field: the name of a column, in lower-case letters, digits and underscores")
+    low = _cells.whole(given, "low", 0, LARGEST)
+    high = _cells.whole(given, "high", low, low + MOST_VALUES - 1)
+    most = min(MOST_BINS, high - low + 1)
+    bins = _cells.whole(given, "bins", 1, most, min(BINS, most))
+    return {"field": field, "low": low, "high": high, "bins": bins, "bits": _cells.read_bits(given)}
+
+
+def columns(parameters: Mapping[str, Any]) -> dict[str, records.Column]:
+    """The one column."""
+    return {parameters["field"]: records.Integer(parameters["low"], parameters["high"])}
+
+
+def scope(parameters: Mapping[str, Any]) -> frozenset[str]:
+    """Single values, not bins: two collaborations with bins of other bounds can be subtracted too."""
+    values = range(parameters["low"], parameters["high"] + 1)
+    return frozenset(f"{parameters['field']}={value}" for value in values)
+
+
+def length(parameters: Mapping[str, Any]) -> int:
+    """Bits of every value, presence per bin and over all."""
+    return _layout(parameters).length
+
+
+def numbers(parameters: Mapping[str, Any], rows: Sequence[records.Row]) -> list[int]:
+    """How often each value occurs. Raises RecordsError above what the bits hold."""
+    found = Counter(value for (value,) in rows)
+    values = range(parameters["low"], parameters["high"] + 1)
+    return _layout(parameters).numbers([found[value] for value in values])
+
+
+def inputs(source: Source) -> list[int]:
+    """The numbers of the CSV files in `source.data`. Raises RecordsError."""
+    return numbers(source.parameters, rows_of(source, columns(source.parameters)))
+
+
+async def check(run: Any) -> list[int]:
+    """Contributors whose numbers are not counts with presences."""
+    return await _cells.check(run, _layout(run.parameters))
+
+
+async def compute(run: Any) -> Any:
+    """Bins where they suffice; count, sum and sum of squares over all; then which of these are opened."""
+    import numpy as np
+
+    layout, bins = _layout(run.parameters), run.parameters["bins"]
+    counts, present = _cells.totals(run, layout)
+    sums = layout.grouped(counts)
+    (kept,), (ok,) = await _cells.suppress(run, layout, sums, present)
+    offsets = np.arange(layout.count).astype(object)
+    moments = [sums[-1], counts @ offsets % shares.FIELD, counts @ (offsets * offsets) % shares.FIELD]
+    rest = run.array(sums[-1:]) - run.mpc.np_sum(kept[:bins])
+    whole = ok[bins:] * await rest_may_be_known(run, layout, rest, 1 - ok[:bins])
+    return await run.shared([kept[:bins], ok[:bins], whole * run.array(np.array(moments, dtype=object)), whole])
+
+
+async def rest_may_be_known(run: Any, layout: _cells.Cells, rest: Any, suppressed: Any) -> Any:
+    """A secure bit: whether `rest`, the rows of all `suppressed` bins together, may be derived from the outcome."""
+    bins, largest = run.parameters["bins"], layout.largest_total(len(run.contributors))
+    none = _cells.below(run, rest, 1, largest)
+    if layout.count < 2 * bins:
+        return none
+    # In how many suppressed bins each contributor is present; at least one makes it present in the rest.
+    present = run.array(run.matrix()[:, layout.count * layout.bits :][:, :bins])
+    each = 1 - _cells.below(run, present @ suppressed, 1, bins)
+    enough = (1 - _cells.below(run, rest, run.minimum_cell, largest)) * _cells.enough_present(
+        run, run.mpc.np_sum(each).reshape(1)
+    )
+    return none + enough
+
+
+def outcome(opened: Opened) -> dict[str, Any]:
+    """Numbers for people; None where they were suppressed. The variance is that of a sample (n - 1)."""
+    bins, low = opened.parameters["bins"], opened.parameters["low"]
+    if len(opened.values) != 2 * bins + MOMENTS + 1:
+        raise AnalysisError("the result has another length than this analysis gives")
+    *moments, ok = opened.values[2 * bins :]
+    counts = _cells.opened(opened.values[:bins], opened.values[bins : 2 * bins], opened.minimum_cell)
+    [count] = _cells.opened(moments[:1], [ok], opened.minimum_cell)
+    histogram: list[dict[str, Any]] = [
+        {"bin": label, "count": found} if found is not None else {"bin": label, "suppressed": True}
+        for label, found in zip(_labels(opened.parameters), counts, strict=True)
+    ]
+    result: dict[str, Any] = dict.fromkeys(("count", "sum", "mean", "variance"))
+    if count is not None:
+        _, total, squares = moments
+        result.update(count=count, sum=total + count * low, mean=round(low + total / count, 6))
+        if count > 1:
+            # Whole numbers until the last step, and from `low` on: no difference of two large roundings.
+            result["variance"] = round((count * squares - total * total) / (count * (count - 1)), 6)
+    return {**result, "histogram": histogram, "suppressed": counts.count(None)}
+
+
+def _layout(parameters: Mapping[str, Any]) -> _cells.Cells:
+    """A cell per value; a group per bin, and the whole as the last group."""
+    values = parameters["high"] - parameters["low"] + 1
+    return _cells.Cells(values, parameters["bits"], (*_bins(parameters), (0, values)))
+
+
+def _bins(parameters: Mapping[str, Any]) -> list[tuple[int, int]]:
+    """(start, stop) of bins of nearly equal width, as distances from `low`."""
+    values, bins = parameters["high"] - parameters["low"] + 1, parameters["bins"]
+    ends = [number * values // bins for number in range(bins + 1)]
+    return list(zip(ends, ends[1:], strict=False))
+
+
+def _labels(parameters: Mapping[str, Any]) -> list[str]:
+    low = parameters["low"]
+    spans = [(low + start, low + stop - 1) for start, stop in _bins(parameters)]
+    return [str(first) if first == last else f"{first}-{last}" for first, last in spans]
