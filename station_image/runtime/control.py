@@ -42,7 +42,7 @@ async def serve(station: Station, reader: asyncio.StreamReader, writer: asyncio.
         tell({"done": True, "exit": 2, "error": str(error)})
     except proposal.ProposalRefusedError as error:
         tell({"done": True, "exit": 3 if error.refused else 4, "error": str(error), "reasons": error.reasons})
-    except (ValueError, TypeError, TimeoutError, AttributeError):
+    except (ValueError, TimeoutError, AttributeError):
         tell({"done": True, "exit": 2, "error": "a request that is not one line of JSON with fields of the right kind"})
     except Exception as error:
         background.blame(error)

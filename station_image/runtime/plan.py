@@ -156,6 +156,8 @@ def _check_question(plan: Plan, network: Network) -> None:
     for name, wanted in asked(document).items():
         if getattr(plan, name) != wanted:
             raise PlanRefusedError(f"{name}: not as in the collaboration that was delivered to this station")
+    if set(document["fields"]) != set(analysis.columns(plan.parameters)):
+        raise PlanRefusedError("fields: not those that the analysis reads")
     keys = document["statement_keys"]
     for station, key in plan.statement_keys.items():
         if keys.get(station) != key:
@@ -199,31 +201,32 @@ def _check_analysis(plan: Plan) -> None:
 def question(network: Network, document: Mapping[str, Any], **choices: Any) -> Plan:
     """A plan of a collaboration, proposed by this station. Raises AnalysisError, PlanRefusedError."""
     fixed = asked(document)
-    return make(network, fixed.pop("analysis"), fixed.pop("parameters"), **fixed, **choices)
+    analysis, parameters = fixed.pop("analysis"), fixed.pop("parameters")
+    return make(network, analysis, parameters, **fixed, **choices)
 
 
-def make(network: Network, analysis_name: str, parameters: Mapping[str, Any], **choices: Any) -> Plan:
+def make(here: Network, analysis_name: str, parameters: Mapping[str, Any], **choices: Any) -> Plan:
     """A plan proposed by this station; `choices` are the remaining fields. Raises AnalysisError, PlanRefusedError."""
     analysis = analyses.find(analysis_name)
     completed = analysis.parameters(parameters)
     draft: dict[str, Any] = {
         "protocol": PROTOCOL_VERSIONS[-1],
-        "network": network.name,
+        "network": here.name,
         "collaboration": ACCEPTANCE,
         "analysis": analysis_name,
         "parameters": completed,
-        "proposer": network.self_id,
-        "computing": list(network.computing),
+        "proposer": here.self_id,
+        "computing": list(here.computing),
         "field": str(shares.FIELD),
-        "threshold": network.threshold,
+        "threshold": here.threshold,
         "length": analysis.length(completed),
         "proposed": int(time.time()),
         **choices,
     }
     people = {draft["proposer"], *draft["contributors"], *draft["computing"], *draft["results"]}
-    unknown = sorted(people - set(network.stations))
+    unknown = sorted(people - set(here.stations))
     if unknown:
         raise PlanRefusedError(f"{plain(unknown[0], 80)} is not in the definition that this station accepted")
-    plan = Plan(statement_keys={name: network.stations[name].key_digest for name in people}, **draft)
-    check(plan, network)
+    plan = Plan(statement_keys={name: here.stations[name].key_digest for name in people}, **draft)
+    check(plan, here)
     return plan

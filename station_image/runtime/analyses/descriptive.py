@@ -9,6 +9,7 @@ have one value, three suppressed ones would follow from count, sum and sum of sq
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -135,7 +136,7 @@ def _bins(parameters: Mapping[str, Any]) -> list[tuple[int, int]]:
     """(start, stop) of bins of nearly equal width, as distances from `low`."""
     values, bins = parameters["high"] - parameters["low"] + 1, parameters["bins"]
     ends = [number * values // bins for number in range(bins + 1)]
-    return list(zip(ends, ends[1:], strict=False))
+    return list(itertools.pairwise(ends))
 
 
 def _labels(parameters: Mapping[str, Any]) -> list[str]:
