@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from tests import sandboxes
+
+# Where a change is judged the examples are the same at every run; at a desk every run looks at new ones.
+hypothesis.settings.register_profile("judged", derandomize=True)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("judged")
 
 
 @pytest.fixture(scope="session")

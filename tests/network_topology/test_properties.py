@@ -1,5 +1,6 @@
 """Properties that hold for any network, not for the examples only."""
 
+import copy
 import datetime
 from collections import Counter
 from typing import Any
@@ -74,7 +75,7 @@ ODD: st.SearchStrategy[Any] = st.sampled_from(
         {"x": 1},
         datetime.date.max,
     ]
-)
+).map(copy.deepcopy)  # a later mutation may land inside: the next example must not see it
 
 
 def shuffled(value: Any, random: Any) -> Any:
