@@ -105,7 +105,7 @@ class Run:
             applicable = steps.applicable(self.network, remotes, able)
             self.outcome.waiting = dict(applicable.waiting)
             self.outcome.left_out |= applicable.refused
-            hosts = hostvars.applied(applicable, able, image)
+            hosts = hostvars.applied(self.network, applicable, able, image)
             for organisation in (o for o in able if o not in hosts and o not in applicable.waiting):
                 self.outcome.waiting[organisation] = [
                     f"a certificate: run werkplaats trust request {self.network.name} --only {organisation}, which the "
@@ -145,6 +145,6 @@ def verify_network(network: networks.Network, told: progress.Progress, *, only: 
         left_out = {o: why for o, why in remotes.probe().items() if o in wanted}
         reached = [o for o in wanted if o not in left_out]
         applicable = steps.applicable(network, remotes, reached)
-        hosts = hostvars.applied(applicable, reached, build.ensure(told.say))
+        hosts = hostvars.applied(network, applicable, reached, build.ensure(told.say))
         left_out |= {o: "nothing is accepted on it yet" for o in reached if o not in hosts}
         return verify.run(network, remotes, hosts, left_out, lambda text: told.say(text, "verify"))

@@ -9,7 +9,7 @@ from typing import Any
 from network_topology import compile as compiler
 from network_topology import compiled
 from station_image import build
-from werkplaats.operations import networks, steps
+from werkplaats.operations import networks, people, steps
 from werkplaats.operations.trust import acceptance, publication
 
 HostVars = dict[str, Any]
@@ -19,11 +19,11 @@ def prepared(network: networks.Network, organisations: Iterable[str], image: bui
     """Host variables of servers before anything was accepted: enough for what needs no certificate."""
     own = {"id": image.image_id, "archive": str(image.archive)}
     home: list[HostVars] = [{"network": network.name}]
-    return {o: _server(network.compiled.stations[o], home, own) for o in organisations}
+    return {o: _server(network.compiled.stations[o], home, own, people.of(network, o)) for o in organisations}
 
 
 def applied(
-    applicable: steps.Applicable, organisations: Iterable[str], image: build.StationImage
+    network: networks.Network, applicable: steps.Applicable, organisations: Iterable[str], image: build.StationImage
 ) -> dict[str, HostVars]:
     """Host variables of the servers that have an identity and an accepted definition."""
     found = {}
@@ -31,22 +31,25 @@ def applied(
         view, published = applicable.views.get(organisation), applicable.publication
         if view is None or published is None or organisation not in view.statement_keys:
             continue
-        network = compiler.compile_network(view.definition)
-        entry = _network(network, organisation, view, published)
+        accepted = compiler.compile_network(view.definition)
+        entry = _network(accepted, organisation, view, published)
         # A release that is not accepted yet is not brought: the accepted one is on the server already.
-        accepted = str(view.release["image_id"])
-        archive = str(image.archive) if accepted == image.image_id else ""
-        found[organisation] = _server(network.stations[organisation], [entry], {"id": accepted, "archive": archive})
+        wanted = str(view.release["image_id"])
+        archive = str(image.archive) if wanted == image.image_id else ""
+        own = {"id": wanted, "archive": archive}
+        station = accepted.stations[organisation]
+        found[organisation] = _server(station, [entry], own, people.of(network, organisation))
     return found
 
 
-def _server(station: compiled.Station, entries: list[HostVars], image: HostVars) -> HostVars:
+def _server(station: compiled.Station, entries: list[HostVars], image: HostVars, own_people: HostVars) -> HostVars:
     return {
         "organisation": station.organisation,
         "id": station.id,
         "networks": entries,
         "image": image,
         "firewall": [dataclasses.asdict(row) for row in _narrowing(station.firewall)],
+        "people": own_people,
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 import pydantic
 import yaml
@@ -13,6 +14,15 @@ from werkplaats import errors
 from werkplaats.operations import remote
 
 FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
+
+
+class Account(pydantic.BaseModel):
+    """Who logs in as steward or scientist of an organisation, and from where."""
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    keys: list[str] = pydantic.Field(description="Public keys, as in a file that ends in .pub")
+    ranges: list[str] = pydantic.Field(alias="from", min_length=1, description="Address ranges of the organisation")
 
 
 class Entry(pydantic.BaseModel):
@@ -26,6 +36,7 @@ class Entry(pydantic.BaseModel):
     port: int = pydantic.Field(default=22, ge=1, le=65535)
     jump: str | None = None
     key: Path | None = None
+    people: dict[Literal["steward", "scientist"], Account] = {}
 
 
 _ENTRIES = pydantic.TypeAdapter(dict[str, Entry])
@@ -46,7 +57,8 @@ def read(path: Path) -> tuple[remote.Server, ...]:
         told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise errors.UsageError(f"{path}: {told}") from error
     return tuple(
-        remote.Server(organisation=organisation, **entry.model_dump()) for organisation, entry in entries.items()
+        remote.Server(organisation=organisation, **entry.model_dump(by_alias=True))
+        for organisation, entry in entries.items()
     )
 
 
@@ -59,6 +71,7 @@ def write(path: Path, servers: Iterable[remote.Server]) -> None:
             "user": server.user,
             "port": server.port,
             **({"key": str(server.key)} if server.key else {}),
+            **({"people": dict(server.people)} if server.people else {}),
         }
         for server in servers
     }

@@ -57,7 +57,7 @@ def plan(network: networks.Network, only: Sequence[str], told: progress.Progress
         reached = [o for o in wanted if o not in unreachable]
         applicable = steps.applicable(network, remotes, reached)
         found.waiting = [f"{o}: {change}" for o, changes in applicable.waiting.items() for change in changes]
-        hosts = hostvars.applied(applicable, reached, image)
+        hosts = hostvars.applied(network, applicable, reached, image)
         found.configuration = _configuration(network, remotes, hosts, told)
         found.configuration += [f"{o}: has no certificate or acceptance yet" for o in reached if o not in hosts]
         found.configuration += [f"{o}: everything, from a bare server to a gateway" for o in sorted(to_be_made)]

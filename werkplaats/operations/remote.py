@@ -19,7 +19,7 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
@@ -35,7 +35,10 @@ CONNECT_SECONDS = 5.0
 
 @dataclasses.dataclass(frozen=True)
 class Server:
-    """How one operator reaches one server; `key` is a private key file, or None for the ssh agent and config."""
+    """How one operator reaches one server; `key` is a private key file, or None for the ssh agent and config.
+
+    `people`: account (steward, scientist) → `keys`, lines of public keys, and `from`, the ranges that they come from.
+    """
 
     organisation: str
     host: str
@@ -44,6 +47,7 @@ class Server:
     port: int = 22
     jump: str | None = None
     key: Path | None = None
+    people: Mapping[str, Mapping[str, Sequence[str]]] = dataclasses.field(default_factory=dict)
 
     @property
     def known_as(self) -> str:

@@ -13,7 +13,7 @@ from stacks import drive, labels
 from stacks.components import sandbox_server
 from stacks.engine import install
 from stacks.servers import program, seeds
-from werkplaats.operations import inventory, networks, remote
+from werkplaats.operations import inventory, networks, people, remote
 
 Said = Callable[[str], None]
 NO_IMAGE = "sha256:" + "0" * 64  # of servers that are removed
@@ -64,7 +64,8 @@ def _plan(network: networks.Network, image: str) -> program.ServersPlan:
         alias = names.dns(network.name, organisation)
         specs.append(sandbox_server.ServerSpec(organisation, addresses[organisation], alias, image, folder))
         key = vault / "ssh" / "id_ed25519"
-        servers.append(remote.Server(organisation, addresses[organisation], fingerprint, key=key))
+        own = people.in_sandbox(vault, organisation)
+        servers.append(remote.Server(organisation, addresses[organisation], fingerprint, key=key, people=own))
     inventory.write(network.inventory / "servers.yml", servers)
     return program.ServersPlan(network.name, subnet, tuple(specs))
 
