@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from ansible.errors import AnsibleFilterError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plugins.filter import gateway, people, server
+from plugins.filter import gateway, host_program, people, server
 from tests.roles import pki, stations
 
 NETWORK = "filter.sandbox"
@@ -307,3 +308,18 @@ def test_no_comment_and_no_range_can_write_a_second_line_or_end_an_option(commen
         content = people.people_files(given)[0]["content"]
         assert len(content.splitlines()) == 1
         assert content.count('"') == 4
+
+
+def test_the_host_programs_lie_where_their_starters_look_for_them(tmp_path: Path) -> None:
+    folder = Path(__file__).parents[2] / "station_image" / "host"
+    files = {file["path"]: file for file in host_program.host_program_files(str(folder))}
+    assert files["/usr/local/bin/station"]["mode"] == files["/usr/local/bin/station-account"]["mode"] == "0755"
+    library = "/usr/local/lib/werkplaats"
+    modules = {path.name for path in (folder / "station_command").glob("*.py")}
+    assert {f"{library}/station_command/{name}" for name in modules} == set(files) - {
+        *("/usr/local/bin/station", "/usr/local/bin/station-account"),
+    }
+    for name in ("station", "station-account"):
+        assert f'"{library}"' in (folder / name).read_text()
+    with pytest.raises(AnsibleFilterError, match="take a complete copy"):
+        host_program.host_program_files(str(tmp_path))
