@@ -41,6 +41,7 @@ PARTS = (
             Mount(f"{VAR}/allowances", "/station/allowances", True),
             Mount(f"{VAR}/data/in", "/station/data/in", True),
             Mount(f"{VAR}/data/out", "/station/data/out", False),
+            Mount(f"{VAR}/register", "/station/register", False),
             Mount(f"{VAR}/state", "/station/state", False),
         ),
     ),

@@ -14,11 +14,13 @@ CLOCK_PACKAGES = ("chrony", "systemd-timesyncd", "ntpsec", "openntpd")
 PARTS = ("accounts", "sshd", "firewall", "time")
 GROUPS = {"station": 5000}
 USERS = {"station": (5001, 5000), "computer": (5002, 5000)}
+PEOPLE = ("steward", "scientist")
+SHELL = "/bin/sh"
 SSHD = {"passwordauthentication": ("no",), "permitrootlogin": ("no", "without-password", "prohibit-password")}
 
 
 def account_differences(server: Facts) -> list[str]:
-    """Return a sentence per account that is missing or has another number than the containers know."""
+    """Return a sentence per account that is missing, or is not as the containers and the station's people need it."""
     found = []
     for name in ("station", "station-control"):
         group = server["groups"].get(name)
@@ -34,6 +36,15 @@ def account_differences(server: Facts) -> list[str]:
             found.append(f"user {name} has {user['uid']}:{user['gid']} and needs {uid}:{gid}")
     if "haproxy" not in server["users"]:
         found.append("user haproxy is missing")
+    members = server["groups"].get("station-control", {}).get("members", [])
+    for name in PEOPLE:
+        user = server["users"].get(name)
+        if user is None:
+            found.append(f"user {name} is missing")
+        elif user["shell"] != SHELL:
+            found.append(f"user {name} has shell {user['shell']} and needs {SHELL}")
+        elif name not in members:
+            found.append(f"user {name} is not in group station-control")
     return found
 
 
@@ -47,6 +58,26 @@ def accounts_in_the_way(server: Facts) -> list[str]:
     for name, group in server["groups"].items():
         if group["gid"] == GROUPS["station"] and name != "station":
             found.append(f"gid {group['gid']} belongs to {name} and is needed for station")
+    return found
+
+
+def people_differences(server: Facts, people: Mapping[str, Any]) -> list[str]:
+    """Return a sentence per account that has keys while sshd would give it more than its one command, or other keys."""
+    found = []
+    for name in PEOPLE:
+        wanted = {
+            "authenticationmethods": "publickey",
+            "authorizedkeysfile": f"/etc/werkplaats/people/{name}",
+            "forcecommand": f"/usr/local/bin/station-account {name}",
+            "permittty": "no",
+        }
+        settings = server["sshd_people"].get(name, {})
+        if (people.get(name) or {}).get("keys"):
+            found += [
+                f"sshd has {setting} {settings.get(setting, 'unset')} for {name} and needs {value}"
+                for setting, value in wanted.items()
+                if settings.get(setting, "").replace("%u", name) != value
+            ]
     return found
 
 
@@ -73,7 +104,9 @@ def managed_parts(given: Mapping[str, bool]) -> dict[str, bool]:
     return {part: bool(given.get(part, True)) for part in PARTS}
 
 
-def baseline_faults(server: Facts, managed: Mapping[str, bool], clock_seconds: float) -> list[str]:
+def baseline_faults(
+    server: Facts, managed: Mapping[str, bool], clock_seconds: float, people: Mapping[str, Any]
+) -> list[str]:
     """Return a sentence with its remedy for everything that keeps this server from carrying a station."""
     found = []
     release = server["release"]
@@ -84,13 +117,17 @@ def baseline_faults(server: Facts, managed: Mapping[str, bool], clock_seconds: f
             f"its clock differs {server['clock_difference']:.1f} s from this machine's, and certificates need the "
             "right time; let one of the two synchronise (timedatectl, chronyc tracking)"
         )
-    found += [f"{line}: containers know accounts by number, give it another" for line in accounts_in_the_way(server)]
+    found += [
+        f"{line}: that account is somebody else's, give it another name or number"
+        for line in accounts_in_the_way(server)
+    ]
     if not managed["time"] and not clock_is_kept(server):
         found.append("nothing keeps its clock; start its chrony, ntpsec or systemd-timesyncd")
     if not managed["accounts"]:
         found += [f"{line}; accounts are the owner's here, make it so" for line in account_differences(server)]
     if not managed["sshd"]:
-        found += [f"{line}; sshd is the owner's here, set it there" for line in sshd_differences(server["sshd"])]
+        lines = [*sshd_differences(server["sshd"]), *people_differences(server, people)]
+        found += [f"{line}; sshd is the owner's here, set it there" for line in lines]
     return found
 
 

@@ -43,6 +43,8 @@ QUESTIONS = {
     "packages": ["dpkg-query", "--show", "--showformat=${db:Status-Abbrev}|${Package}|${Version}\n"],
     "held": ["apt-mark", "showhold"],
     "sshd": ["/usr/sbin/sshd", "-T"],
+    "sshd_steward": ["/usr/sbin/sshd", "-T", "-C", "user=steward,host=localhost,addr=127.0.0.1"],
+    "sshd_scientist": ["/usr/sbin/sshd", "-T", "-C", "user=scientist,host=localhost,addr=127.0.0.1"],
     "haproxy_files": ["dpkg-query", "--show", "--showformat=${Conffiles}\n", "haproxy"],
     "virtual": ["systemd-detect-virt", "--container"],
 }
@@ -109,9 +111,15 @@ def json_file(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {"unreadable": "not a JSON object"}
 
 
+def sshd(said: str) -> dict[str, str]:
+    """Return settings of `sshd -T` by name."""
+    rows = (line.split(" ", 1) for line in said.splitlines())
+    return {row[0]: row[1] for row in rows if len(row) == 2}
+
+
 def accounts() -> dict[str, Any]:
     """Return users and groups by name; who asked (behind sudo) with the groups of that login."""
-    users = {row.pw_name: {"uid": row.pw_uid, "gid": row.pw_gid} for row in pwd.getpwall()}
+    users = {row.pw_name: {"uid": row.pw_uid, "gid": row.pw_gid, "shell": row.pw_shell} for row in pwd.getpwall()}
     groups = {row.gr_name: {"gid": row.gr_gid, "members": list(row.gr_mem)} for row in grp.getgrall()}
     return {"users": users, "groups": groups, "login": os.environ.get("SUDO_USER", "root")}
 
@@ -134,7 +142,6 @@ def main() -> None:
     )
     clock = time.time()
     said = ask(module.params["units"])
-    sshd = (line.split(" ", 1) for line in said.get("sshd", "").splitlines())
     facts = {
         "clock": clock,
         "release": release(),
@@ -146,7 +153,8 @@ def main() -> None:
         "haproxy_untouched": untouched(said.get("haproxy_files", "")),
         "daemon_json": json_file(Path("/etc/docker/daemon.json")),
         "images": said.get("images", "").split(),
-        "sshd": {row[0]: row[1] for row in sshd if len(row) == 2},
+        "sshd": sshd(said.get("sshd", "")),
+        "sshd_people": {name: sshd(said.get(f"sshd_{name}", "")) for name in ("steward", "scientist")},
         **accounts(),
     }
     module.exit_json(changed=False, ansible_facts={"server": facts}, msg="read")

@@ -82,10 +82,12 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 
 @pytest.fixture(scope="session")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Stands in for the host program `station`."""
-    path = tmp_path_factory.mktemp("program") / "station"
-    path.write_text("#!/usr/bin/python3\n")
-    return path
+    """Stands in for the host programs."""
+    folder = tmp_path_factory.mktemp("program")
+    (folder / "station_command").mkdir()
+    for name in ("station", "station-account", "station_command/cli.py"):
+        (folder / name).write_text("#!/usr/bin/python3\n")
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from ansible.errors import AnsibleFilterError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plugins.filter import gateway, server
+from plugins.filter import gateway, host_program, people, server
 from tests.roles import pki, stations
 
 NETWORK = "filter.sandbox"
@@ -33,9 +35,12 @@ def facts(**changes: Any) -> dict[str, Any]:
             "station": {"uid": 5001, "gid": 5000},
             "computer": {"uid": 5002, "gid": 5000},
             "haproxy": {"uid": 99},
+            "steward": {"uid": 991, "gid": 991, "shell": "/bin/sh"},
+            "scientist": {"uid": 992, "gid": 992, "shell": "/bin/sh"},
         },
-        "groups": {"station": {"gid": 5000}, "station-control": {"gid": 990}},
+        "groups": {"station": {"gid": 5000}, "station-control": {"gid": 990, "members": ["steward", "scientist"]}},
         "sshd": {"passwordauthentication": "no", "permitrootlogin": "no"},
+        "sshd_people": {},
         "haproxy_untouched": True,
         **changes,
     }
@@ -64,8 +69,13 @@ def test_a_row_that_is_none_is_a_sentence(bad: dict[str, Any]) -> None:
         server.firewall_rules([bad])
 
 
+def faults(people: dict[str, Any] | None = None, **changes: Any) -> list[str]:
+    """Of a server whose owner manages everything."""
+    return server.baseline_faults(facts(**changes), dict.fromkeys(ALL, False), 5, people or {})
+
+
 def test_a_server_in_order_has_no_faults() -> None:
-    assert server.baseline_faults(facts(), dict.fromkeys(ALL, False), 5) == []
+    assert faults() == []
 
 
 @pytest.mark.parametrize(
@@ -76,11 +86,17 @@ def test_a_server_in_order_has_no_faults() -> None:
         ({"users": {"jan": {"uid": 5001, "gid": 1}}}, "uid 5001 belongs to jan and is needed for station"),
         ({"units": {}}, "nothing keeps its clock"),
         ({"groups": {}}, "group station is missing; accounts are the owner's here"),
+        ({"users": {}}, "user steward is missing; accounts are the owner's here"),
+        (
+            {"users": {"steward": {"uid": 1000, "gid": 1, "shell": "/bin/bash"}}},
+            "has shell /bin/bash and needs /bin/sh",
+        ),
+        ({"groups": {"station-control": {"gid": 1, "members": []}}}, "user scientist is not in group station-control"),
         ({"sshd": {"passwordauthentication": "yes", "permitrootlogin": "no"}}, "sshd has passwordauthentication yes"),
     ],
 )
 def test_a_fault_is_a_sentence_with_a_remedy(change: dict[str, Any], said: str) -> None:
-    assert any(said in fault for fault in server.baseline_faults(facts(**change), dict.fromkeys(ALL, False), 5))
+    assert any(said in fault for fault in faults(**change))
 
 
 def test_what_is_the_owner_s_is_not_placed() -> None:
@@ -90,6 +106,21 @@ def test_what_is_the_owner_s_is_not_placed() -> None:
     assert server.baseline_packages(facts(packages={}), ALL) == ["openssl", "nftables", "systemd-timesyncd"]
     with pytest.raises(AnsibleFilterError, match="ssh is none of"):
         server.managed_parts({"ssh": False})
+
+
+def test_people_who_have_keys_get_no_more_than_their_command_from_the_owner_s_sshd() -> None:
+    people = {"steward": {"keys": ["…"], "from": ["192.0.2.0/24"]}}
+    [*found] = faults(people)
+    assert len(found) == 4
+    assert any("sshd has forcecommand unset for steward and needs /usr/local/bin/station-account" in f for f in found)
+    right = {
+        "authenticationmethods": "publickey",
+        "authorizedkeysfile": "/etc/werkplaats/people/%u",
+        "forcecommand": "/usr/local/bin/station-account steward",
+        "permittty": "no",
+    }
+    assert faults(people, sshd_people={"steward": right}) == []
+    assert faults(people, sshd_people={"steward": right | {"permittty": "yes"}}) != []
 
 
 def test_debian_s_haproxy_service_stays_when_its_owner_configured_it() -> None:
@@ -165,3 +196,130 @@ def test_only_a_port_below_1024_gives_haproxy_a_capability() -> None:
     network = compiled()
     assert gateway.gateway_capabilities([network]) == ""
     assert gateway.gateway_capabilities([network | {"gateway": {"port": 443}}]) == "CAP_NET_BIND_SERVICE"
+
+
+def key(kind: str = "ssh-ed25519", *fields: bytes, comment: str = "jan@ggd.example", inner: str = "") -> str:
+    """A line of a .pub file with these fields."""
+    parts = [(inner or kind).encode(), *(fields or (b"k" * 32,))]
+    blob = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    return " ".join([kind, base64.b64encode(blob).decode(), *([comment] if comment else [])])
+
+
+def rsa(bits: int) -> str:
+    return key("ssh-rsa", b"\1\0\1", b"\0" + (1 << (bits - 1)).to_bytes(bits // 8, "big"))
+
+
+RANGE = ["192.0.2.0/24", "2001:db8::/32"]
+SOUND = [
+    key(),
+    key(comment=""),
+    key(comment="J. de Vries (kantoor)".translate({40: None, 41: None})),
+    key("ecdsa-sha2-nistp256", b"nistp256", b"p" * 65),
+    key("sk-ssh-ed25519@openssh.com", b"k" * 32, b"ssh:"),
+    key("sk-ecdsa-sha2-nistp256@openssh.com", b"nistp256", b"p" * 65, b"ssh:"),
+    rsa(3072),
+]
+
+
+def test_each_key_gets_one_command_and_one_range_and_nothing_else() -> None:
+    given = {"steward": {"keys": SOUND, "from": RANGE}, "scientist": {"keys": [], "from": []}}
+    [file] = people.people_files(given)
+    assert file["path"] == "/etc/werkplaats/people/steward"
+    assert file["mode"] == "0644"
+    lines = file["content"].splitlines()
+    wanted = 'restrict,from="192.0.2.0/24,2001:db8::/32",command="/usr/local/bin/station-account steward" '
+    assert lines == [wanted + line for line in SOUND]
+
+
+def test_nobody_given_is_nobody_who_can_log_in() -> None:
+    assert people.people_files({}) == []
+    assert people.people_files({"steward": {}, "scientist": {"keys": []}}) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("", "its type is none of"),
+        (7, "not a text"),
+        (key("ssh-dss"), "its type is none of"),
+        (f'command="/bin/sh" {key()}', "its type is none of"),
+        (f"cert-authority {key()}", "its type is none of"),
+        (key("ssh-ed25519-cert-v01@openssh.com"), "its type is none of"),
+        (f"# {key()}", "its type is none of"),
+        (f" {key()}", "its type is none of"),
+        (f"{key()}\n{key()}", "its comment"),
+        (f"{key()}\n", "its comment"),
+        (f"{key(comment='')}\n", "it is damaged"),
+        (key(comment='" x'), "its comment"),
+        (key(comment="x\tx"), "its comment"),
+        (key(comment="x" * 101), "its comment"),
+        (key(comment="ß"), "its comment"),
+        ("ssh-ed25519", "it is not a key"),
+        ("ssh-ed25519 ????", "it is damaged"),
+        ("ssh-ed25519 AAAA", "it is damaged"),
+        (key()[:40], "it is"),
+        (key("ssh-ed25519", b"k" * 31), "it is not a key"),
+        (key("ssh-ed25519", b"k" * 32, b"more"), "it is not a key"),
+        (key("ssh-ed25519", inner="ssh-rsa"), "it is not a key"),
+        (key("ecdsa-sha2-nistp256", b"nistp384", b"p" * 65), "it is not a key"),
+        (rsa(2048), "less than 3072 bits"),
+    ],
+)
+def test_a_line_that_is_no_key_or_more_than_a_key_is_refused(line: Any, said: str) -> None:
+    given = {"steward": {"keys": [line], "from": RANGE}}
+    [fault] = people.people_faults(given)
+    assert said in fault
+    assert fault.startswith("people: steward: key 1: ")
+    with pytest.raises(AnsibleFilterError, match="people: steward"):
+        people.people_files(given)
+
+
+@pytest.mark.parametrize(
+    ("ranges", "said"),
+    [
+        ([], "give that range under `from`"),
+        (None, "give that range under `from`"),
+        (["0.0.0.0/0"], "is everybody"),
+        (["::/0"], "is everybody"),
+        (["192.0.2.1/24"], "is no range"),
+        (["*"], "is no range"),
+        (["!192.0.2.1"], "is no range"),
+        (['fe80::%",command="/128'], "is no range"),
+        ([3221225985], "is no range"),
+        ("192.0.2.0/24", "are lists"),
+    ],
+)
+def test_people_come_in_from_their_organisation_s_range_only(ranges: Any, said: str) -> None:
+    faults = people.people_faults({"scientist": {"keys": [key()], "from": ranges}})
+    assert any(said in fault for fault in faults)
+
+
+@pytest.mark.parametrize("given", [[], {"beheer": {}}, {"steward": []}, {"steward": {"key": []}}, {"steward": "x"}])
+def test_people_of_another_shape_are_a_sentence(given: Any) -> None:
+    faults = people.people_faults(given)
+    assert faults
+    assert all(fault.startswith("people: ") for fault in faults)
+
+
+@given(st.text(max_size=30), st.just("192.0.2.0/24") | st.text(max_size=30))
+def test_no_comment_and_no_range_can_write_a_second_line_or_end_an_option(comment: str, text: str) -> None:
+    given = {"steward": {"keys": [key(comment=comment)], "from": [text]}}
+    if not people.people_faults(given):
+        content = people.people_files(given)[0]["content"]
+        assert len(content.splitlines()) == 1
+        assert content.count('"') == 4
+
+
+def test_the_host_programs_lie_where_their_starters_look_for_them(tmp_path: Path) -> None:
+    folder = Path(__file__).parents[2] / "station_image" / "host"
+    files = {file["path"]: file for file in host_program.host_program_files(str(folder))}
+    assert files["/usr/local/bin/station"]["mode"] == files["/usr/local/bin/station-account"]["mode"] == "0755"
+    library = "/usr/local/lib/werkplaats"
+    modules = {path.name for path in (folder / "station_command").glob("*.py")}
+    assert {f"{library}/station_command/{name}" for name in modules} == set(files) - {
+        *("/usr/local/bin/station", "/usr/local/bin/station-account"),
+    }
+    for name in ("station", "station-account"):
+        assert f'"{library}"' in (folder / name).read_text()
+    with pytest.raises(AnsibleFilterError, match="take a complete copy"):
+        host_program.host_program_files(str(tmp_path))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+PEOPLE = ("steward", "scientist")
 CLOCK_SECONDS = 5  # certificates and sessions are about times; more than this and people should look
 
 
@@ -29,6 +30,52 @@ def test_sshd_lets_nobody_in_by_password(host: Any) -> None:
     settings = host.check_output("sshd -T").splitlines()
     assert "passwordauthentication no" in settings
     assert "permitrootlogin no" in settings or "permitrootlogin without-password" in settings
+
+
+@pytest.mark.parametrize("name", PEOPLE)
+def test_people_have_an_account_that_opens_nothing_by_itself(host: Any, name: str) -> None:
+    user = host.user(name)
+    assert user.exists
+    assert user.shell == "/bin/sh"
+    assert set(user.groups) == {name, "station-control"}, "more groups than it takes to ask the station"
+    assert user.password.startswith(("!", "*")), "the account has a password"
+
+
+@pytest.mark.parametrize("name", PEOPLE)
+def test_sshd_starts_one_program_for_people_and_takes_their_keys_from_root_s_file(
+    host: Any, station: dict[str, Any], name: str
+) -> None:
+    keys = station.get("people", {}).get(name, {}).get("keys")
+    if station.get("managed", {}).get("sshd", True) is False and not keys:
+        pytest.skip("the owner manages sshd, and nobody has a key for this account")
+    rows = host.check_output(f"sshd -T -C user={name},host=localhost,addr=127.0.0.1").splitlines()
+    settings = dict(row.split(" ", 1) for row in rows if " " in row)
+    assert settings["forcecommand"] == f"/usr/local/bin/station-account {name}"
+    assert settings["authorizedkeysfile"].replace("%u", name) == f"/etc/werkplaats/people/{name}"
+    assert settings["authenticationmethods"] == "publickey"
+    closed = ("allowagentforwarding", "allowstreamlocalforwarding", "allowtcpforwarding", "permittty", "permittunnel",
+              "permituserrc", "x11forwarding")  # fmt: skip
+    assert {setting: settings[setting] for setting in closed} == dict.fromkeys(closed, "no")
+    assert settings["authorizedkeyscommand"] == "none"
+    assert settings["trustedusercakeys"] == "none"
+
+
+def test_only_root_says_who_may_log_in_and_everybody_only_from_a_range(host: Any) -> None:
+    others = host.check_output("find /etc/werkplaats/people /usr/local/bin/station* ! -user root -o -perm /022")
+    assert not others, f"others than root can write {others.split()}"
+    for path in host.check_output("find /etc/werkplaats/people -type f").split():
+        for line in host.file(path).content_string.splitlines():
+            command = f'command="/usr/local/bin/station-account {path.rpartition("/")[2]}" '
+            assert line.startswith('restrict,from="'), f"{path} lets somebody in from everywhere"
+            assert line.split('",', 1)[1].startswith(command), f"{path} gives more than one command"
+
+
+@pytest.mark.parametrize(("folder", "owner"), [("allowances", "steward"), ("data/in", "scientist")])
+def test_what_people_decide_and_bring_nobody_else_writes(host: Any, folder: str, owner: str) -> None:
+    found = host.file(f"/var/lib/werkplaats/{folder}")
+    assert (found.user, found.group, found.mode) == (owner, "station", 0o2750)
+    others = host.check_output(f"find /var/lib/werkplaats/{folder} ! -user {owner} -o ! -type l -perm /022")
+    assert not others, f"others than {owner} can write {others.split()}"
 
 
 def test_the_firewall_has_our_own_table(host: Any, station: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ FILES = (
     Path("/etc/tmpfiles.d/werkplaats.conf"),
     *(Path("/etc/systemd/system") / f"{unit}.service" for unit in UNITS),
     *(Path("/usr/local/sbin") / name for name in PROGRAMS),
+    Path("/usr/local/bin/station-account"),
     Path("/usr/local/bin/station"),
     Path("/usr/local/lib/werkplaats"),
     Path("/run/werkplaats"),

@@ -1,0 +1,1 @@
+"""The `station` command of a server, and what the accounts of people may do with it. Standard library only."""

@@ -1,0 +1,83 @@
+"""Asks this organisation's agent over its control socket: one line of JSON there, lines of JSON back."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable, Mapping
+from typing import Any
+
+SOCKET = "/run/werkplaats/control/agent.sock"
+DONE, FOUND, WRONG_USE, REFUSED, FAILED = range(5)
+SILENCE = 7200.0
+Line = dict[str, Any]
+Tell = Callable[[Line], None]
+
+
+class StationError(Exception):
+    """The text is what people read, `code` the exit code. Below it: WrongUseError, RefusedError, AgentAwayError."""
+
+    code = FAILED
+
+
+class WrongUseError(StationError):
+    """Something is named that does not exist, or cannot be read."""
+
+    code = WRONG_USE
+
+
+class RefusedError(StationError):
+    """This is not to be done, by this account or with these words."""
+
+    code = REFUSED
+
+
+class AgentAwayError(StationError):
+    """The agent cannot be asked; the text says what to look at."""
+
+
+def ask(path: str, request: Mapping[str, Any], tell: Tell) -> Line:
+    """The agent's last line, with `exit`; events before it go to `tell`. Raises AgentAwayError."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.settimeout(SILENCE)
+    try:
+        with connection, connection.makefile("rwb") as stream:
+            connection.connect(path)
+            stream.write(json.dumps({key: value for key, value in request.items() if value is not None}).encode())
+            stream.write(b"\n")
+            stream.flush()
+            for text in stream:
+                line: Line = json.loads(text)
+                if line.pop("done", False):
+                    return {"exit": FAILED, **line}
+                tell(line)
+    except PermissionError as error:
+        raise AgentAwayError(f"{path}: you are not in group station-control; ask this server's operator") from error
+    except (OSError, ValueError) as error:
+        raise AgentAwayError(f"{path}: the agent does not answer; `docker ps` shows whether it runs") from error
+    raise AgentAwayError(f"{path}: the agent stopped while it was asked; see `journalctl CONTAINER_NAME=station-agent`")
+
+
+def collaborations(path: str, network: str | None = None) -> list[Line]:
+    """The collaborations that were delivered here, of one network or of all. Raises StationError."""
+    answer = ask(path, {"verb": "collaborations"}, lambda _: None)
+    if "error" in answer:
+        raise StationError(str(answer["error"]))
+    rows: list[Line] = answer["collaborations"]
+    return [row for row in rows if network in (None, row["network"])]
+
+
+def collaboration(path: str, name: str, network: str | None = None) -> Line:
+    """The one collaboration of a name. Raises StationError."""
+    rows = collaborations(path, network)
+    found = [row for row in rows if row["collaboration"] == name]
+    if not found:
+        known = ", ".join(sorted({row["collaboration"] for row in rows})) or "(none)"
+        raise WrongUseError(f"no collaboration {name!r} was delivered to this station; known are {known}")
+    if len(found) > 1:
+        raise WrongUseError(f"{name!r} is in {len(found)} networks; add --network {' or '.join(_networks(found))}")
+    return found[0]
+
+
+def _networks(rows: list[Line]) -> list[str]:
+    return sorted(row["network"] for row in rows)
