@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import statement
+from . import runs, statement
 from .networks import Network
 from .plan import PlanRefusedError
 
@@ -22,10 +22,11 @@ DAY = datetime.timedelta(days=1)
 
 @dataclass(frozen=True)
 class Allowance:
-    """The consent of one organisation to one collaboration, until the end of a day (UTC)."""
+    """The consent of one organisation to one collaboration, until the end of a day (UTC), as often as `at_most` says."""
 
     document: Mapping[str, Any]
     until: datetime.date
+    at_most: str
 
 
 class Allowances:
@@ -39,13 +40,16 @@ class Allowances:
         path = self._folder / f"{network}~{collaboration}.json"
         try:
             content = json.loads(path.read_text())
-            found = Allowance(dict(content["collaboration"]), datetime.date.fromisoformat(content["until"]))
+            document, until = dict(content["collaboration"]), datetime.date.fromisoformat(content["until"])
+            found = Allowance(document, until, str(content.get("at_most", document["at_most"])))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise PlanRefusedError(f"allowance: {path.name} cannot be read; its steward allows it anew") from error
         if statement.digest(found.document) != content.get("digest"):
             raise PlanRefusedError(f"allowance: {path.name} was edited; its steward allows it anew")
+        if runs.AT_MOST.get(found.at_most, -1) < runs.AT_MOST.get(document["at_most"], 0):
+            raise PlanRefusedError(f"allowance: {path.name} is for another frequency; its steward allows it anew")
         return found
 
 
@@ -57,8 +61,8 @@ def question(network: Network, collaboration: str) -> Mapping[str, Any]:
     return found
 
 
-def check(document: Mapping[str, Any], allowance: Allowance | None, now: float) -> None:
-    """Raise PlanRefusedError naming the field unless the steward allows this very question today."""
+def check(document: Mapping[str, Any], allowance: Allowance | None, now: float) -> Allowance:
+    """The allowance. Raises PlanRefusedError naming the field unless the steward allows this very question today."""
     name, today = document["collaboration"], datetime.datetime.fromtimestamp(now, datetime.UTC).date()
     if allowance is None:
         raise PlanRefusedError(f"allowance: the steward here does not allow {name}")
@@ -71,6 +75,7 @@ def check(document: Mapping[str, Any], allowance: Allowance | None, now: float) 
     for station, agreement in sorted(document["agreements"].items()):
         if agreement.get("until") and today > _day(agreement["until"]):
             raise PlanRefusedError(f"agreements: that of {station} lapsed on {agreement['until']}")
+    return allowance
 
 
 def state(document: Mapping[str, Any], allowance: Allowance | None, now: float) -> tuple[str, str]:

@@ -22,9 +22,12 @@ def check(station: Station, network: Network, proposed: Plan) -> None:
 
 
 def permitted(station: Station, network: Network, collaboration: str) -> Mapping[str, Any]:
-    """The collaboration, if the steward here allows it now and the register is sound. Raises PlanRefusedError."""
+    """The collaboration, if the steward here allows it now and the register is sound. Raises PlanRefusedError.
+
+    Its frequency is the one that the steward allows, which may be rarer than the agreed one.
+    """
     document = allowances.question(network, collaboration)
-    allowances.check(document, station.allowances.find(network.name, collaboration), time.time())
+    allowance = allowances.check(document, station.allowances.find(network.name, collaboration), time.time())
     if station.register.problem:
         raise PlanRefusedError(f"register: {station.register.problem}")
-    return document
+    return {**document, "at_most": allowance.at_most}

@@ -39,9 +39,12 @@ def document(network: Network, /, **changes: Any) -> dict[str, Any]:
     return copy.deepcopy({**found, **changes})
 
 
-def allow(folder: Path, asked: dict[str, Any], until: str = "2098-01-01", digest: str = "") -> Path:
+def allow(
+    folder: Path, asked: dict[str, Any], until: str = "2098-01-01", digest: str = "", at_most: str = ""
+) -> Path:
     """Write the file that a steward's `station allow` writes."""
     path = folder / f"{asked['network']}~{asked['collaboration']}.json"
     digest = digest or statement.digest(asked)
-    path.write_text(json.dumps({"collaboration": asked, "digest": digest, "until": until, "allowed": 0}))
+    content = {"collaboration": asked, "digest": digest, "until": until, "at_most": at_most or asked["at_most"]}
+    path.write_text(json.dumps({**content, "allowed": 0}))
     return path

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
+import types
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from station_image.runtime import allowances
+from station_image.runtime import allowances, consent
 from station_image.runtime.networks import Network
 from station_image.runtime.plan import PlanRefusedError
 from tests.station_image.runtime import questions
@@ -90,3 +92,25 @@ def test_a_file_that_was_edited_is_refused(tmp_path: Path, network: Network) -> 
     assert "was edited" in refusal(tmp_path, asked)
     (tmp_path / f"n~{questions.NAME}.json").write_text("{")
     assert "cannot be read" in refusal(tmp_path, asked)
+
+
+def test_a_steward_may_allow_a_question_more_rarely_than_agreed_and_never_more_often(
+    tmp_path: Path, network: Network
+) -> None:
+    asked = questions.document(network, at_most="daily")
+    questions.allow(tmp_path, asked, at_most="weekly")
+    allowance = allowances.check(asked, allowances.Allowances(tmp_path).find("n", questions.NAME), time.time())
+    assert allowance.at_most == "weekly"
+    questions.allow(tmp_path, asked, at_most="hourly")
+    assert "another frequency" in refusal(tmp_path, asked)
+    questions.allow(tmp_path, asked, at_most="now and then")
+    assert "another frequency" in refusal(tmp_path, asked)
+
+
+def test_the_frequency_that_counts_is_the_one_that_the_steward_allows(tmp_path: Path, network: Network) -> None:
+    asked = questions.document(network, at_most="daily")
+    questions.allow(tmp_path, asked, at_most="monthly")
+    register = types.SimpleNamespace(problem="")
+    station: Any = types.SimpleNamespace(allowances=allowances.Allowances(tmp_path), register=register)
+    delivered = dataclasses.replace(network, collaborations={questions.NAME: asked})
+    assert consent.permitted(station, delivered, questions.NAME) == {**asked, "at_most": "monthly"}
