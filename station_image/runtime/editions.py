@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 LENGTH = 16
+LONGEST_TAG = 80
 
 
 def of(inputs: Sequence[int], analysis: str, state: Path) -> str:

@@ -97,12 +97,16 @@ class Sessions:
     def expected_body(self, caller: Caller) -> int:
         """Bytes of the deposit that `caller` may bring. Raises PlanRefusedError when none is expected."""
         session = self._find(caller)
-        session.check_deposit(caller.peer)
+        session.intake.check(caller.peer)
         return session.plan.body_length
 
     def deposit(self, caller: Caller, body: bytes) -> None:
         """Take the shares of a contributor. Raises PlanRefusedError."""
-        self._find(caller).deposit(caller.peer, str(caller.request.get("tag")), body)
+        self._find(caller).intake.deposit(caller.peer, str(caller.request.get("tag")), body)
+
+    def decline(self, caller: Caller, content: Mapping[str, Any]) -> None:
+        """A computing party does not contribute to a session that it computes in. Raises PlanRefusedError."""
+        self._find(caller).intake.decline(caller.peer, plain(content.get("reason")))
 
     def receipt(self, caller: Caller, content: Mapping[str, Any]) -> None:
         """Take a computing party's signed report of a session that this station contributed to."""
