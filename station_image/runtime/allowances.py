@@ -22,7 +22,7 @@ DAY = datetime.timedelta(days=1)
 
 @dataclass(frozen=True)
 class Allowance:
-    """The consent of one organisation to one collaboration, until the end of a day (UTC), as often as `at_most` says."""
+    """The consent of one organisation to one collaboration: until the end of a day (UTC), and how often `at_most`."""
 
     document: Mapping[str, Any]
     until: datetime.date

@@ -1,4 +1,4 @@
-"""The shares that contributors bring to one computing party for one session, until all came or said that they do not."""
+"""The shares that contributors bring to one computing party for one session, until all came or declined."""
 
 from __future__ import annotations
 

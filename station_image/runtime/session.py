@@ -15,7 +15,7 @@ from .handover import ComputerLink
 from .intake import Intake
 from .journal import note, plain
 from .networks import Network
-from .plan import Plan, PlanRefusedError
+from .plan import ACCEPTANCE, Plan, PlanRefusedError
 from .station import Station
 
 CHANNEL_WITHIN = 6.0
@@ -125,16 +125,10 @@ class Session:
         self._events.put_nowait({"event": "ended", "report": report, "signature": signature})
         return report
 
-    def _earlier(self) -> list[dict[str, str]]:
-        document = self.network.collaborations.get(self.plan.collaboration)
-        return self._station.runs.earlier(self.plan, document) if document else []
-
     def _remember(self, contributors: list[str]) -> None:
         """Before a share of the outcome leaves: what was opened counts for whoever asks next."""
-        document = self.network.collaborations.get(self.plan.collaboration)
-        if document:
-            known = {name: self.intake.editions[name] for name in contributors}
-            self._station.runs.add(self.plan, document, known)
+        if self.plan.collaboration != ACCEPTANCE:
+            self._station.runs.add(self.plan, {name: self.intake.editions[name] for name in contributors})
 
     async def _receipts(self, report: dict[str, Any], signature: str) -> None:
         """Tell every contributor how the session ended; one that is away has the others' word."""
@@ -161,9 +155,10 @@ class Session:
 
     async def _compute(self) -> tuple[dict[str, Any], bytes]:
         us = self.network.self_id
+        earlier = self._station.runs.earlier(self.plan)
         try:
             socket_path = str(self._station.folders.computer_socket)
-            link = await ComputerLink.begin(socket_path, self.plan, self._number, self._earlier())
+            link = await ComputerLink.begin(socket_path, self.plan, self._number, earlier)
         except ConnectionLostError as error:
             raise SessionFailedError(us, "its computer does not run") from error
         feeding = asyncio.create_task(self._feed(link))

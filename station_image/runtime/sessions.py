@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, TypeVar
 
-from . import background, bundle, consent, plan, statement
+from . import background, bundle, consent, plan, runs, statement
 from .connection import LARGE, Connection, ConnectionLostError
 from .frames import FrameError
 from .hello import Caller
@@ -19,6 +20,7 @@ from .session import Session
 from .statement import StatementError
 from .station import Station
 
+T = TypeVar("T")
 MOST = 4
 MOST_CONTRIBUTIONS = 50
 MEMORY = 512 * 1024 * 1024
@@ -34,6 +36,7 @@ class Sessions:
         self._sessions: dict[str, Session] = {}
         self._seen = Seen(station.folders.state / "seen.json", REMEMBER)
         self._contributions: dict[str, Plan] = {}
+        self._reading: dict[str, asyncio.Task[Any]] = {}
         self._ended: deque[dict[str, Any]] = deque(maxlen=20)
 
     @property
@@ -58,6 +61,15 @@ class Sessions:
         for session in list(self._contributions)[:-MOST_CONTRIBUTIONS]:
             del self._contributions[session]
         return True
+
+    async def once(self, agreed: Plan, read: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """What `read()` gives; each computing party asks for the contribution, and the data are read for the first."""
+        reading = self._reading.get(agreed.digest)
+        if reading is None:
+            reading = self._reading[agreed.digest] = asyncio.create_task(read())
+            reading.add_done_callback(lambda _: self._reading.pop(agreed.digest, None))
+        found: T = await asyncio.shield(reading)
+        return found
 
     async def propose(self, connection: Connection, caller: Caller) -> None:
         """Answer a proposal; after the bundle of all answers, compute, and tell the proposer how it goes."""
@@ -124,10 +136,9 @@ class Sessions:
         facts = {"session": agreed.session, "plan": agreed.digest, "collaboration": agreed.collaboration}
         outcome = plain(report.get("outcome"), 20)
         self._station.register.add("receipt", **facts, party=caller.peer, outcome=outcome)
-        if outcome == "done" and agreed.collaboration != plan.ACCEPTANCE:
-            document = caller.network.collaborations.get(agreed.collaboration)
-            if document is not None and not caller.network.is_computing(caller.network.self_id):
-                self._station.runs.add(agreed, document, {})
+        computes = caller.network.is_computing(caller.network.self_id)
+        if outcome == "done" and agreed.collaboration != plan.ACCEPTANCE and not computes:
+            self._station.runs.add(agreed, {})
 
     async def tell_again(self, network: Network, peer: str) -> None:
         """A contributor without inbound port just came back: tell it of sessions that still wait for it."""
@@ -139,6 +150,9 @@ class Sessions:
         consent.check(self._station, network, proposed)
         if not network.is_computing(network.self_id):
             raise PlanRefusedError(f"{network.self_id} is not a computing party")
+        if any(runs.meet(session.plan, proposed) for session in self._sessions.values()):
+            # Neither would know what the other opens, so that the two could be subtracted from each other.
+            raise PlanRefusedError("session: a question about some of the same is being answered; ask again after it")
         if len(self._sessions) >= MOST:
             raise PlanRefusedError(f"this station computes in {MOST} sessions already; try again later")
         needed = sum(_memory(session.plan) for session in self._sessions.values()) + _memory(proposed)

@@ -9,8 +9,7 @@ An analysis is a module with
 - `scope(parameters) -> frozenset[str]`: what it opens numbers about, in the smallest pieces that can be told apart. Two
   collaborations whose scopes meet can be subtracted from each other;
 - `length(parameters) -> int`: how many numbers each contributor shares;
-- `numbers(parameters, rows) -> list[int]`: those numbers from the rows of the CSV files;
-- `inputs(source) -> list[int]`: a contributor's numbers (agent; standard library only);
+- `numbers(source, rows) -> list[int]`: those numbers, from the rows of the CSV files (agent; standard library only);
 - `async check(run) -> list[int]`: on shares, in the computer: the positions of contributors whose numbers are not as
   they must be. They are left out;
 - `async compute(run) -> Shared`: on shares, in the computer; numpy and MPyC are imported inside, never at the top,
@@ -38,7 +37,7 @@ class AnalysisError(ValueError):
 
 @dataclass(frozen=True)
 class Source:
-    """What a contributor's inputs are made from. `data` is the folder with the collaboration's files."""
+    """What a contributor's numbers are made from, besides rows. `data` is the folder with the collaboration's files."""
 
     session: str
     station: str
@@ -77,11 +76,8 @@ class Analysis(Protocol):
     def length(self, parameters: Mapping[str, Any]) -> int:
         """How many numbers each contributor shares."""
 
-    def numbers(self, parameters: Mapping[str, Any], rows: Sequence[records.Row]) -> list[int]:
-        """A contributor's numbers from its rows."""
-
-    def inputs(self, source: Source) -> list[int]:
-        """A contributor's numbers."""
+    def numbers(self, source: Source, rows: Sequence[records.Row]) -> list[int]:
+        """A contributor's numbers from its rows. Raises RecordsError."""
 
     async def check(self, run: Any) -> list[int]:
         """Positions of contributors whose numbers are not as they must be."""
@@ -106,11 +102,15 @@ def find(name: str) -> Analysis:
     return module  # type: ignore[no-any-return]  # a module is an object with these functions
 
 
-def rows_of(source: Source, columns: Mapping[str, records.Column]) -> list[records.Row]:
-    """The rows of the CSV files that `source` names. Raises RecordsError."""
-    if source.data is None:
-        raise records.RecordsError(["this analysis reads data, and no folder with data was given"])
-    return records.read(source.data, columns)
+def bring(name: str, source: Source) -> tuple[list[int], list[records.Row]]:
+    """What a contributor shares, and the rows that it comes from. Raises AnalysisError, RecordsError."""
+    analysis = find(name)
+    rows: list[records.Row] = []
+    if analysis.DATA:
+        if source.data is None:
+            raise records.RecordsError(["this analysis reads data, and no folder with data was given"])
+        rows = records.read(source.data, analysis.columns(source.parameters))
+    return analysis.numbers(source, rows), rows
 
 
 def look(name: str, parameters: Mapping[str, Any], folder: Path) -> tuple[int, list[str]]:
@@ -122,7 +122,7 @@ def look(name: str, parameters: Mapping[str, Any], folder: Path) -> tuple[int, l
     rows: list[records.Row] = []
     try:
         rows = records.read(folder, analysis.columns(completed))
-        analysis.numbers(completed, rows)
+        analysis.numbers(Source("", "", completed, folder), rows)
     except records.RecordsError as error:
         return len(rows), error.problems
     return len(rows), []

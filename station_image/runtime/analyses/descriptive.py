@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .. import records, shares
-from . import AnalysisError, Opened, Source, _cells, rows_of
+from . import AnalysisError, Opened, Source, _cells
 
 VERSION = 1
 DATA = True
@@ -57,16 +57,11 @@ def length(parameters: Mapping[str, Any]) -> int:
     return _layout(parameters).length
 
 
-def numbers(parameters: Mapping[str, Any], rows: Sequence[records.Row]) -> list[int]:
+def numbers(source: Source, rows: Sequence[records.Row]) -> list[int]:
     """How often each value occurs. Raises RecordsError above what the bits hold."""
     found = Counter(value for (value,) in rows)
-    values = range(parameters["low"], parameters["high"] + 1)
-    return _layout(parameters).numbers([found[value] for value in values])
-
-
-def inputs(source: Source) -> list[int]:
-    """The numbers of the CSV files in `source.data`. Raises RecordsError."""
-    return numbers(source.parameters, rows_of(source, columns(source.parameters)))
+    values = range(source.parameters["low"], source.parameters["high"] + 1)
+    return _layout(source.parameters).numbers([found[value] for value in values])
 
 
 async def check(run: Any) -> list[int]:

@@ -39,9 +39,7 @@ def document(network: Network, /, **changes: Any) -> dict[str, Any]:
     return copy.deepcopy({**found, **changes})
 
 
-def allow(
-    folder: Path, asked: dict[str, Any], until: str = "2098-01-01", digest: str = "", at_most: str = ""
-) -> Path:
+def allow(folder: Path, asked: dict[str, Any], until: str = "2098-01-01", digest: str = "", at_most: str = "") -> Path:
     """Write the file that a steward's `station allow` writes."""
     path = folder / f"{asked['network']}~{asked['collaboration']}.json"
     digest = digest or statement.digest(asked)

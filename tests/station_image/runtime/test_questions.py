@@ -165,7 +165,7 @@ def test_a_question_comes_no_sooner_than_agreed(agreed: Agreed) -> None:
     assert agreed.ask()["exit"] == 0
     again = agreed.ask()
     assert again["exit"] == 3
-    assert f"at_most: {agreed.name} is agreed daily and ran before" in again["error"]
+    assert f"at_most: {agreed.name} may run daily at most and ran before" in again["error"]
 
 
 def test_a_repeated_question_that_differs_in_one_organisation_is_not_answered(agreed: Agreed) -> None:
