@@ -228,6 +228,12 @@ class Proposal:
         self._lines.write(json.dumps(request).encode() + b"\n")
         self._lines.flush()
 
+    def until(self, *kinds: str) -> list[dict[str, Any]]:
+        """Follow until an event of one of these kinds, "done" for the end; returns all so far."""
+        while not self.events or not ({self.events[-1].get("event"), "done" in self.events[-1] and "done"} & {*kinds}):
+            self._next()
+        return self.events
+
     def until_computing(self, parties: int) -> None:
         """Follow until so many computing parties compute."""
         while sum(event.get("event") == "computing" for event in self.events) < parties:

@@ -2,96 +2,25 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import time
-from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from station_image.runtime.networks import Networks
-from tests.station_image.runtime import questions
-from tests.station_image.runtime.region import Region
-from tests.station_image.runtime.stations import Proposal, Station, replace
+from station_image.runtime import control
+from tests.station_image.runtime.agreed import AREAS, MEMBERS, PLANTED_TOTALS, Agreed
 
 pytestmark = pytest.mark.slow
-MEMBERS = ("ggd", "gelre", "sensire", "yunio", "huisarts")
-PLANTED = {4: (4, 4, 4, 0, 1), 31: (3, 2, 2, 2, 2)}
-"""Area → cases per organisation: nobody has ten of its own anywhere, together these two areas have."""
-ELSEWHERE = {10: (9, 0, 0, 0, 0), 11: (2, 2, 2, 0, 0), 12: (8, 8, 0, 0, 0)}
-"""Too few cases, or too few organisations: area 12 has sixteen cases of two organisations."""
-AREAS = 40
-
-
-class Agreed:
-    """A question of its own for one test: a name and areas that no earlier result was about."""
-
-    counter = itertools.count()
-
-    def __init__(self, region: Region) -> None:
-        self.region = region
-        number = next(self.counter)
-        self.name, self.first = f"griep-{number}", 1000 + 100 * number
-
-    def __getitem__(self, member: str) -> Station:
-        return self.region[member]
-
-    def asked(self, **changes: Any) -> dict[str, Any]:
-        network = Networks(self["ggd"].root / "networks.d").find("drie")
-        own = {"collaboration": self.name, "parameters": {"areas": [f"{self.first}-{self.first + AREAS - 1}"]}}
-        return questions.document(network, **{**own, **changes})
-
-    def deliver(self, document: dict[str, Any], to: Iterable[str] = MEMBERS) -> None:
-        for member in to:
-            path = self[member].root / "networks.d" / "drie" / "collaborations.json"
-            replace(path, {document["collaboration"]: document})
-
-    def allow(self, document: dict[str, Any], by: Iterable[str] = MEMBERS) -> None:
-        for member in by:
-            questions.allow(self[member].root / "allowances", document)
-
-    def allowance(self, member: str) -> Path:
-        return self[member].root / "allowances" / f"drie~{self.name}.json"
-
-    def put(self, member: str, text: str) -> None:
-        folder = self[member].root / "data" / "in" / self.name
-        folder.mkdir(exist_ok=True)
-        (folder / "meldingen.csv").write_text(text)
-
-    def cases(self, member: str, more: Iterable[int] = ()) -> str:
-        position = MEMBERS.index(member)
-        rows = [area for area, counts in (PLANTED | ELSEWHERE).items() for _ in range(counts[position])]
-        return "\n".join(["postcode4", *(str(self.first + area) for area in (*rows, *more))]) + "\n"
-
-    def ask(self) -> dict[str, Any]:
-        return self.tell("ggd", "propose", collaboration=self.name)
-
-    def tell(self, member: str, verb: str, **request: Any) -> dict[str, Any]:
-        path = self[member].root / "control" / "agent.sock"
-        return Proposal(path, {"verb": verb, "network": "drie", **request}).answer()
-
-
-@pytest.fixture
-def agreed(region: Region) -> Agreed:
-    """Everybody has the question, allows it, and has data for it."""
-    found = Agreed(region)
-    document = found.asked()
-    for member in MEMBERS:
-        found.put(member, found.cases(member))
-    found.deliver(document)
-    found.allow(document)
-    return found
+PARTS = ("agent", "computer")
 
 
 def test_together_they_see_exactly_what_none_sees_alone(agreed: Agreed) -> None:
     answer = agreed.ask()
     assert answer["exit"] == 0, answer
-    found = {row["area"]: row["cases"] for row in answer["result"]["areas"]}
-    assert found == {str(agreed.first + area): sum(counts) for area, counts in PLANTED.items()}
-    assert answer["result"]["suppressed"] == AREAS - len(PLANTED)
+    assert agreed.opened(answer) == PLANTED_TOTALS
+    assert answer["result"]["suppressed"] == AREAS - len(PLANTED_TOTALS)
     assert agreed.ask()["result"] == answer["result"], "the same question on the same data may be asked again"
 
 
@@ -111,95 +40,188 @@ def test_every_station_enters_its_part_in_its_register(agreed: Agreed) -> None:
         "huisarts": {"contributed", "receipt"},
     }
     for member, kinds in wanted.items():
-        entered: set[str] = set()
-        until = time.monotonic() + 10  # receipts come after the result
-        while entered != kinds and time.monotonic() < until:
-            told = agreed.tell(member, "register", last=50)
-            assert told["sound"], told
-            entered = {entry["kind"] for entry in told["entries"] if entry.get("session") == session}
-        assert entered == kinds, member
+        assert agreed.until_entered(member, session, *kinds) == kinds, member
 
 
-@pytest.mark.parametrize("member", ["sensire", "huisarts", "ggd"])
-def test_a_withdrawn_allowance_keeps_that_organisation_out_of_the_next_session(agreed: Agreed, member: str) -> None:
-    agreed.allowance(member).unlink()
+# What was allowed, and nothing else
+
+
+def test_a_withdrawn_allowance_of_a_computing_party_stops_the_next_session(agreed: Agreed) -> None:
+    assert agreed.ask()["exit"] == 0
+    agreed.allowance("sensire").unlink()
     answer = agreed.ask()
-    if member == "huisarts":  # it contributes only: the others go on without it, as long as they are enough
-        assert list(answer["left_out"]) == [agreed[member].id]
-    else:
-        assert answer["exit"] in (2, 3)
-        assert f"does not allow {agreed.name}" in answer["error"]
+    assert answer["exit"] == 3
+    assert answer["error"] == f"{agreed['sensire'].id}: allowance: the steward here does not allow {agreed.name}"
+
+
+def test_a_withdrawn_allowance_of_the_proposer_stops_it_at_home(agreed: Agreed) -> None:
+    agreed.allowance("ggd").unlink()
+    answer = agreed.ask()
+    assert answer["exit"] == 2
+    assert answer["error"] == f"allowance: the steward here does not allow {agreed.name}"
+
+
+def test_who_only_contributes_and_withdrew_is_not_waited_for_and_the_others_go_on(agreed: Agreed) -> None:
+    agreed.allowance("huisarts").unlink()
+    started = time.monotonic()
+    answer = agreed.ask()
+    assert answer["exit"] == 1
+    assert list(answer["left_out"]) == [agreed["huisarts"].id]
+    assert agreed.opened(answer) == {4: PLANTED_TOTALS[4] - 1}, "without its case in 4 there are enough, in 31 not"
+    assert time.monotonic() - started < control.INTAKE_DATA / 4
+
+
+def test_with_too_few_left_there_is_no_result(agreed: Agreed) -> None:
+    agreed.everywhere(minimum_contributors=5)
+    agreed.allowance("huisarts").unlink()
+    answer = agreed.ask()
+    assert answer["exit"] == 4
+    assert answer["reason"] == "4 contributors, at least 5 must be"
+
+
+@pytest.mark.parametrize("at", ["everybody", "sensire"])
+def test_a_question_that_the_coordinator_took_back_is_not_answered_any_more(agreed: Agreed, at: str) -> None:
+    assert agreed.ask()["exit"] == 0
+    if at == "everybody":
+        agreed.deliver()
+        assert f"no collaboration '{agreed.name}' in drie" in agreed.ask()["error"]
+    else:  # it has not reached the others yet
+        agreed.deliver(to=[at])
+        answer = agreed.ask()
+        assert answer["exit"] == 3
+        assert answer["error"].startswith(f"{agreed[at].id}: collaboration: none of the name")
 
 
 @pytest.mark.parametrize(
-    ("field", "changed"),
-    [("minimum_cell", 5), ("results", ["ggd", "sensire"]), ("operators", {}), ("at_most", "hourly"), ("purpose", "x")],
+    ("field", "before", "changed"),
+    [
+        ("minimum_cell", 10, 5),
+        ("results", ["ggd"], ["ggd", "sensire"]),
+        ("operators", None, {}),
+        ("at_most", "daily", "hourly"),
+        ("until", "2098-01-01", "2098-12-31"),
+        ("agreements", None, {}),
+        ("purpose", "waar", "wie"),
+    ],
 )
 def test_a_question_that_differs_from_what_was_allowed_is_refused_by_the_station_itself(
-    agreed: Agreed, field: str, changed: Any
+    agreed: Agreed, field: str, before: Any, changed: Any
 ) -> None:
     """The coordinator delivers another question to everybody; the others' stewards even allow it."""
-    if field == "results":
-        changed = sorted(agreed[member].id for member in changed)
-    other = agreed.asked(**{field: changed})
-    agreed.deliver(other)
-    agreed.allow(other, [member for member in MEMBERS if member != "sensire"])
+
+    def with_value(value: Any) -> dict[str, Any]:
+        if field == "results":
+            value = sorted(agreed[member].id for member in value)
+        return agreed.asked() if value is None else agreed.asked(**{field: value})
+
+    agreed.allow(with_value(before), by=["sensire"])
+    agreed.deliver(with_value(changed))
+    agreed.allow(with_value(changed), by=[member for member in MEMBERS if member != "sensire"])
     answer = agreed.ask()
     assert answer["exit"] == 3
-    assert f"{agreed['sensire'].id}: {field}: not as the steward here allowed" in answer["error"]
+    said = f"{field}: not as the steward here allowed it for {agreed.name}"
+    assert answer["reasons"] == {agreed["sensire"].id: said}
 
 
-def test_a_proposer_that_asks_another_question_than_was_delivered_is_refused(agreed: Agreed) -> None:
-    other = agreed.asked(minimum_cell=2)
-    agreed.deliver(other, ["ggd"])
-    agreed.allow(other, ["ggd"])
-    answer = agreed.ask()
-    assert answer["exit"] == 3
-    assert "minimum_cell: not as in the collaboration that was delivered to this station" in answer["error"]
+@pytest.mark.parametrize("field", ["minimum_cell", "results", "contributors", "parameters", "proposer", "threshold"])
+def test_a_plan_that_asks_for_more_than_the_question_is_refused_by_every_other_station(
+    agreed: Agreed, field: str
+) -> None:
+    """The proposer's own station was changed to check nothing, its steward to allow everything."""
+    us, ids = agreed["ggd"].id, sorted(agreed[member].id for member in MEMBERS)
+    if field == "proposer":  # ggd is no result party of what everybody agreed
+        agreed.everywhere(results=[agreed["gelre"].id])
+    changes: dict[str, dict[str, Any]] = {
+        "minimum_cell": {"minimum_cell": 2},
+        "results": {"results": sorted([us, agreed["yunio"].id])},
+        "contributors": {"contributors": ids[:-1]},
+        "parameters": {"parameters": {"areas": [str(agreed.first)], "factor": 2, "bits": 10}, "length": 11},
+        "proposer": {},
+        "threshold": {"threshold": 0},
+    }
+    reasons = agreed.by_hand(**changes[field])
+    assert len(reasons) == 2
+    assert all(why.startswith(f"{field}: ") for why in reasons.values()), reasons
+
+
+def test_the_same_plan_without_changes_is_accepted_by_every_other_station(agreed: Agreed) -> None:
+    assert set(agreed.by_hand().values()) == {""}
+
+
+# Until when, and how often
+
+
+@pytest.mark.parametrize(
+    ("changes", "how", "said"),
+    [
+        ({"until": "2026-01-01"}, {}, "until: {name} ended on 2026-01-01"),
+        ({}, {"until": "2026-01-01"}, "allowance: {name} ended on 2026-01-01"),
+        ({}, {"digest": "0" * 64}, "allowance: drie~{name}.json was edited; its steward allows it anew"),
+        (
+            {"at_most": "daily"},
+            {"at_most": "hourly"},
+            "at_most: drie~{name}.json is for another frequency; its steward",
+        ),
+        ({"agreements": "lapsed"}, {}, "agreements: that of drie.huisarts lapsed on 2026-01-31"),
+    ],
+    ids=["term", "steward's own term", "edited", "more often", "agreement lapsed"],
+)
+def test_what_ended_or_was_edited_is_refused_by_every_other_station(
+    agreed: Agreed, changes: dict[str, Any], how: dict[str, str], said: str
+) -> None:
+    if "agreements" in changes:
+        lapsed = agreed.asked()["agreements"]
+        lapsed[agreed["huisarts"].id]["until"] = "2026-01-31"
+        changes = {"agreements": lapsed}
+    agreed.allow(agreed.everywhere(**changes), **how)
+    reasons = agreed.by_hand()
+    assert len(reasons) == 2
+    assert all(why.startswith(said.format(name=agreed.name)) for why in reasons.values()), reasons
 
 
 def test_a_question_comes_no_sooner_than_agreed(agreed: Agreed) -> None:
-    daily = agreed.asked(at_most="daily")
-    agreed.deliver(daily)
-    agreed.allow(daily)
+    agreed.everywhere(at_most="daily")
     assert agreed.ask()["exit"] == 0
     again = agreed.ask()
     assert again["exit"] == 3
-    assert f"at_most: {agreed.name} may run daily at most and ran before" in again["error"]
+    assert set(again["reasons"].values()) == {f"at_most: {agreed.name} may run daily at most and ran before"}
 
 
-def test_a_repeated_question_that_differs_in_one_organisation_is_not_answered(agreed: Agreed) -> None:
+def test_a_steward_that_allows_it_more_rarely_is_the_one_that_counts(agreed: Agreed) -> None:
+    agreed.allow(agreed.asked(), by=["sensire"], at_most="weekly")
     assert agreed.ask()["exit"] == 0
-    agreed.put(
-        "yunio", agreed.cases("yunio", [4])
-    )  # one case more: the difference of the two results would be that case
     again = agreed.ask()
+    assert again["exit"] == 3
+    said = f"at_most: {agreed.name} may run weekly at most and ran before"
+    assert again["reasons"] == {agreed["sensire"].id: said}
+
+
+def test_who_only_contributes_holds_to_its_own_frequency_too(agreed: Agreed) -> None:
+    agreed.allow(agreed.asked(), by=["huisarts"], at_most="weekly")
+    session = agreed.ask()["session"]
+    agreed.until_entered("huisarts", session, "receipt")
+    again = agreed.ask()
+    # All others have the same data as before: what is left out is one organisation, so that nothing is opened.
     assert again["exit"] == 4
-    assert (
-        f"contributors: its result would differ from an earlier one in 1 organisations ({agreed['yunio'].id})"
-        in (again["reason"])
-    )
+    assert "1 organisations (drie.huisarts)" in again["reason"]
 
 
-def test_a_repeated_question_that_differs_in_one_area_is_not_answered(agreed: Agreed) -> None:
-    assert agreed.ask()["exit"] == 0
-    wider = agreed.asked(parameters={"areas": [f"{agreed.first}-{agreed.first + AREAS}"]})
-    agreed.deliver(wider)
-    agreed.allow(wider)
-    answer = agreed.ask()
-    assert answer["exit"] == 3
-    assert "1 areas or values only" in answer["error"]
-
-
-def test_data_that_cannot_be_used_is_explained_at_home_and_nowhere_else(agreed: Agreed) -> None:
-    agreed.put("yunio", "postcode;leeftijd\n1004;geheim\n")
-    answer = agreed.ask()
-    assert list(answer["left_out"]) == [agreed["yunio"].id]
-    assert "geheim" not in json.dumps(list(answer["left_out"].values()))
-    told = agreed.tell("yunio", "data", collaboration=agreed.name)
+@pytest.mark.parametrize("member", ["yunio", "sensire"])
+def test_data_that_cannot_be_used_is_explained_at_home_and_nowhere_else(agreed: Agreed, member: str) -> None:
+    """Whether it computes or not, nobody waits for it."""
+    agreed.put(member, "postcode;leeftijd\n1004;geheim\n")
+    started, proposal = time.monotonic(), agreed.propose()
+    answer = proposal.answer()
+    assert time.monotonic() - started < control.INTAKE_DATA / 4
+    assert list(answer["left_out"]) == [agreed[member].id]
+    told = agreed.tell(member, "data", collaboration=agreed.name)
     assert told["exit"] == 1
-    assert told["problems"]
-    assert "geheim" not in agreed["yunio"].log("agent")
+    assert told["problems"] == [
+        "meldingen.csv line 1: semicolons between the columns; separate them by commas ('CSV UTF-8, comma delimited')"
+    ]
+    everything = json.dumps([proposal.events, told]) + "".join(agreed[m].log(p) for m in MEMBERS for p in PARTS)
+    assert "geheim" not in everything
+    assert "semicolons" not in json.dumps(proposal.events)
 
 
 def test_a_register_that_was_edited_stops_questions_and_is_shown(agreed: Agreed) -> None:
@@ -220,11 +242,8 @@ def test_a_register_that_was_edited_stops_questions_and_is_shown(agreed: Agreed)
         station.restart("agent")
 
 
-def test_no_result_is_given_to_who_is_no_result_party_any_more(agreed: Agreed) -> None:
-    """A question of which the results go elsewhere cannot be proposed by a former result party."""
-    other = agreed.asked(results=[agreed["gelre"].id])
-    agreed.deliver(other)
-    agreed.allow(other)
+def test_a_former_result_party_is_told_at_home_that_it_cannot_ask(agreed: Agreed) -> None:
+    agreed.everywhere(results=[agreed["gelre"].id])
     answer = agreed.ask()
     assert answer["exit"] == 2
-    assert "proposer" in answer["error"]
+    assert answer["error"] == f"proposer: {agreed['ggd'].id} is no result party of {agreed.name}"
