@@ -119,7 +119,7 @@ class Session:
         report["ended"] = int(time.time())
         note("session-ended", session=self.plan.session, outcome=report["outcome"], root=report["root"] or None)
         facts = {name: report[name] for name in ("session", "plan", "outcome", "root", "contributors", "left_out")}
-        self._station.register.add("run", **facts, collaboration=self.plan.collaboration)
+        self._station.register.add("run", **facts, collaboration=self.plan.collaboration, registers=bundle.registers)
         signature = self._station.key.sign(statement.ENDED, report)
         background.start(self._receipts(report, signature))
         self._events.put_nowait({"event": "ended", "report": report, "signature": signature})

@@ -85,7 +85,7 @@ class Sessions:
         try:
             facts = {"session": proposed.session, "plan": proposed.digest, "collaboration": proposed.collaboration}
             self._station.register.add("answer", **facts, proposer=caller.peer, accepted=not reason, reason=reason)
-            head = self._station.register.head
+            head = self._register_head(content.get("heard"))
             answer = bundle.sign_answer(self._station.key, proposed.digest, network.self_id, reason, head)
             await connection.send(answer)
             if session is None:
@@ -145,6 +145,14 @@ class Sessions:
         for session in list(self._sessions.values()):
             if session.network.name == network.name and session.waits_for(peer):
                 await session.tell_contributor(peer)
+
+    def _register_head(self, heard: object) -> dict[str, Any]:
+        """The head of the register, and what it says now about the head that the proposer heard of before."""
+        register = self._station.register
+        if not isinstance(heard, dict):
+            return register.head
+        number = heard.get("entries")
+        return {**register.head, "heard": {"entries": number, "digest": register.digest_at(number)}}
 
     def _reserve(self, proposed: Plan, network: Network) -> Session:
         consent.check(self._station, network, proposed)

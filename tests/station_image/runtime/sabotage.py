@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from station_image.runtime import contribution, differencing, hello, runs, shares
+from station_image.runtime import contribution, differencing, hello, register, runs, shares
 from station_image.runtime.analyses import _cells, hotspots
 from station_image.runtime.proxy import Identity
 
@@ -92,6 +92,11 @@ def no_differencing() -> None:
     """Open any two results side by side."""
     differencing.refused = lambda *_: ""
     differencing.scope_refused = lambda *_: ""
+
+
+def no_witness() -> None:
+    """Remember of nobody what its register held."""
+    register.Register.heard = lambda *_: {}  # type: ignore[method-assign]
 
 
 def no_scope() -> None:

@@ -100,6 +100,11 @@ class Station:
         path = self.root / "state" / "statement.key"
         path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         path.chmod(0o600)
+        self.give_to_agent(path)
+
+    @staticmethod
+    def give_to_agent(path: Path) -> None:
+        """Have a file that a test wrote belong to the agent."""
         if SEPARATE:
             os.chown(path, AGENT_UID, GROUP)
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from station_image.runtime import control
+from station_image.runtime.register import Register
+from station_image.runtime.statement import StatementKey
 from tests.station_image.runtime.agreed import AREAS, MEMBERS, PLANTED_TOTALS, Agreed
+from tests.station_image.runtime.stations import Station
 
 pytestmark = pytest.mark.slow
 PARTS = ("agent", "computer")
+REGISTER = ("register/register.jsonl", "state/register.json")
 
 
 def test_together_they_see_exactly_what_none_sees_alone(agreed: Agreed) -> None:
@@ -224,22 +228,55 @@ def test_data_that_cannot_be_used_is_explained_at_home_and_nowhere_else(agreed: 
     assert "semicolons" not in json.dumps(proposal.events)
 
 
-def test_a_register_that_was_edited_stops_questions_and_is_shown(agreed: Agreed) -> None:
+@pytest.fixture
+def rewritten(agreed: Agreed) -> Iterator[Station]:
+    """A station whose register is put back afterwards."""
     assert agreed.ask()["exit"] == 0
     station = agreed["sensire"]
-    path = station.root / "register" / "register.jsonl"
-    whole = path.read_text()
-    path.write_text(whole.replace('"kind": "run"', '"kind": "ran"', 1))
-    try:
-        assert not agreed.tell("sensire", "register")["sound"]
-        station.restart("agent")
-        answer = agreed.ask()
-        assert answer["exit"] == 3
-        assert "register: " in answer["error"]
-    finally:
-        path.write_text(whole)
-        os.chown(path, 5001, 5000) if os.getuid() == 0 else None
-        station.restart("agent")
+    station.kill("agent")
+    kept = {name: (station.root / name).read_text() for name in REGISTER}
+    yield station
+    station.kill("agent")
+    for name, text in kept.items():
+        (station.root / name).write_text(text)
+    station.restart("agent")
+
+
+def test_a_register_that_was_edited_stops_questions_and_is_shown(agreed: Agreed, rewritten: Station) -> None:
+    path = rewritten.root / REGISTER[0]
+    path.write_text(path.read_text().replace('"kind": "run"', '"kind": "ran"', 1))
+    rewritten.restart("agent")
+    told = agreed.tell("sensire", "register")
+    assert not told["sound"]
+    assert "is not as it was written" in told["problem"]
+    answer = agreed.ask()
+    assert answer["exit"] == 3
+    assert answer["reasons"] == {rewritten.id: f"register: {told['problem']}"}
+
+
+def test_a_register_that_was_written_anew_with_its_key_is_found_by_the_others(
+    agreed: Agreed, rewritten: Station
+) -> None:
+    """Whoever runs that server leaves one entry out, and writes everything after it as the station would have."""
+    entries = [json.loads(line) for line in (rewritten.root / REGISTER[0]).read_text().splitlines()]
+    for name in REGISTER:
+        (rewritten.root / name).unlink()
+    forged = Register(rewritten.root / "register", rewritten.root / "state", StatementKey(rewritten.key))
+    for entry in entries[1:]:
+        own = ("number", "at", "kind", "before", "digest", "signature")
+        forged.add(entry["kind"], **{name: value for name, value in entry.items() if name not in own})
+    for name in REGISTER:
+        rewritten.give_to_agent(rewritten.root / name)
+    rewritten.restart("agent")
+    assert agreed.tell("sensire", "register")["sound"], "by itself nothing is wrong with it"
+    answer = agreed.ask()
+    assert answer["exit"] == 3
+    [(where, why)] = answer["reasons"].items()
+    assert where == rewritten.id
+    assert why.startswith("register: its entry ")
+    assert why.endswith(" is not the one that it told of before")
+    agreed["ggd"].restart("agent", sabotage="no_witness")
+    assert agreed.ask()["exit"] == 0, "where nobody bears witness it is not found"
 
 
 def test_a_former_result_party_is_told_at_home_that_it_cannot_ask(agreed: Agreed) -> None:
