@@ -93,10 +93,8 @@ async def rest_may_be_known(run: Any, layout: _cells.Cells, rest: Any, suppresse
     # In how many suppressed bins each contributor is present; at least one makes it present in the rest.
     present = run.array(run.matrix()[:, layout.count * layout.bits :][:, :bins])
     each = 1 - _cells.below(run, present @ suppressed, 1, bins)
-    enough = (1 - _cells.below(run, rest, run.minimum_cell, largest)) * _cells.enough_present(
-        run, run.mpc.np_sum(each).reshape(1)
-    )
-    return none + enough
+    there = run.mpc.np_sum(each, keepdims=True)
+    return none + (1 - _cells.below(run, rest, run.minimum_cell, largest)) * _cells.enough_present(run, there)
 
 
 def outcome(opened: Opened) -> dict[str, Any]:
