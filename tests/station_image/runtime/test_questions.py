@@ -221,7 +221,8 @@ def test_data_that_cannot_be_used_is_explained_at_home_and_nowhere_else(agreed: 
     told = agreed.tell(member, "data", collaboration=agreed.name)
     assert told["exit"] == 1
     assert told["problems"] == [
-        "meldingen.csv line 1: semicolons between the columns; separate them by commas ('CSV UTF-8, comma delimited')"
+        "meldingen.csv line 1: semicolons between the columns; replace them by commas in a text editor"
+        " (Excel with Dutch settings writes semicolons)"
     ]
     everything = json.dumps([proposal.events, told]) + "".join(agreed[m].log(p) for m in MEMBERS for p in PARTS)
     assert "geheim" not in everything
