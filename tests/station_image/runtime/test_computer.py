@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from station_image.runtime import frames
 from station_image.runtime.computer import MOST_SESSIONS
+from station_image.runtime.mpc import exchanger
 from tests.station_image.runtime.stations import ROOT, answers, wait_until
 
 
@@ -45,6 +47,42 @@ def test_sessions_that_end_at_once_do_not_take_the_computer_with_them(
             line.close()
         wait_until(lambda: children(computer) == 0, "all of them to be gone")
     assert computer.poll() is None
+
+
+def test_a_party_that_leaves_tells_why_to_one_whose_connection_is_still_on_its_way(
+    computer: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    """Otherwise that one sees a closed connection, and names a party that did nothing wrong."""
+    assert computer.poll() is None
+    plan = {"computing": ["n.a", "n.b", "n.c"], "threshold": 1, "session": "0" * 32}
+    with socket.socket(socket.AF_UNIX) as agent:
+        agent.settimeout(10)
+        agent.connect(str(tmp_path / "compute" / "computer.sock"))
+        earlier = frames.canonical({"earlier": []})
+        begin = {"event": "begin", "plan": plan, "digest": "0" * 64, "number": 0}
+        agent.sendall(frames.encode(begin, len(earlier)) + earlier)
+        with _attached(agent, 1) as liar:
+            liar.sendall(exchanger.FRAME.pack(exchanger.KEYS, 0, 1) + b"x")
+            _until(liar, b"it sent keys that do not belong to its number")
+            with _attached(agent, 2) as late:
+                _until(late, b"it sent keys that do not belong to its number")
+
+
+def _attached(agent: socket.socket, number: int) -> socket.socket:
+    """Hand over a connection with a party; the other end of it."""
+    ours, theirs = socket.socketpair()
+    ours.settimeout(10)
+    with theirs:
+        socket.send_fds(agent, [frames.encode({"event": "peer", "number": number})], [theirs.fileno()])
+    return ours
+
+
+def _until(line: socket.socket, wanted: bytes) -> None:
+    heard = b""
+    while wanted not in heard:
+        data = line.recv(4096)
+        assert data, f"it closed after {heard!r}"
+        heard += data
 
 
 def test_one_session_more_than_fits_is_refused_with_a_reason(computer: subprocess.Popen[bytes], tmp_path: Path) -> None:
