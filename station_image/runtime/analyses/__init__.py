@@ -1,20 +1,6 @@
 """The analyses that this release can run: one file each, found by name and version. How to add one: docs/analyses.md.
 
-An analysis is a module with
-
-- `VERSION`: the number behind the slash in `hotspots/1`;
-- `DATA`: whether it reads an organisation's data; one that does wants an allowance and a minimum cell;
-- `parameters(given) -> dict`: checked and completed; AnalysisError names the parameter;
-- `columns(parameters) -> dict`: the columns of the CSV files that a contributor brings, and what may stand in them;
-- `scope(parameters) -> frozenset[str]`: what it opens numbers about, in the smallest pieces that can be told apart. Two
-  collaborations whose scopes meet can be subtracted from each other;
-- `length(parameters) -> int`: how many numbers each contributor shares;
-- `numbers(source, rows) -> list[int]`: those numbers, from the rows of the CSV files (agent; standard library only);
-- `async check(run) -> list[int]`: on shares, in the computer: the positions of contributors whose numbers are not as
-  they must be. They are left out;
-- `async compute(run) -> Shared`: on shares, in the computer; numpy and MPyC are imported inside, never at the top,
-  because the agent imports this module too;
-- `outcome(opened) -> dict`: the result for people from the opened numbers (result party; standard library only).
+The agent imports these modules too: numpy and MPyC are imported inside `check` and `compute`, never at the top.
 """
 
 from __future__ import annotations
@@ -65,13 +51,16 @@ class Analysis(Protocol):
     DATA: bool
 
     def parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Parameters, checked and completed."""
+        """Parameters, checked and completed. Raises AnalysisError naming the parameter."""
 
     def columns(self, parameters: Mapping[str, Any]) -> dict[str, records.Column]:
         """What a contributor's CSV files hold."""
 
     def scope(self, parameters: Mapping[str, Any]) -> frozenset[str]:
-        """What the question is about, one text per area or value: for what may not differ too little."""
+        """What it opens numbers about, one text `column=value` for each of the smallest pieces that can be told apart.
+
+        Two questions whose scopes meet can be subtracted from each other.
+        """
 
     def length(self, parameters: Mapping[str, Any]) -> int:
         """How many numbers each contributor shares."""
@@ -80,13 +69,13 @@ class Analysis(Protocol):
         """A contributor's numbers from its rows. Raises RecordsError."""
 
     async def check(self, run: Any) -> list[int]:
-        """Positions of contributors whose numbers are not as they must be."""
+        """On shares: positions of contributors whose numbers are not as they must be. They are left out."""
 
     async def compute(self, run: Any) -> Any:
-        """The joint computation; `run` is a `mpc.run.Run`, the result a `mpc.run.Shared`."""
+        """On shares: the joint computation; `run` is a `mpc.run.Run`, the result a `mpc.run.Shared`."""
 
     def outcome(self, opened: Opened) -> dict[str, Any]:
-        """The result for people."""
+        """The result for people. Raises AnalysisError when the opened numbers cannot be right."""
 
 
 def find(name: str) -> Analysis:
