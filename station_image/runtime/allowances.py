@@ -22,7 +22,7 @@ DAY = datetime.timedelta(days=1)
 
 @dataclass(frozen=True)
 class Allowance:
-    """The consent of one organisation to one collaboration: until the end of a day (UTC), at most so often."""
+    """The consent of one organisation to one collaboration: until the end of a day (UTC), and how often `at_most`."""
 
     document: Mapping[str, Any]
     until: datetime.date
@@ -49,7 +49,7 @@ class Allowances:
         if statement.digest(found.document) != content.get("digest"):
             raise PlanRefusedError(f"allowance: {path.name} was edited; its steward allows it anew")
         if runs.AT_MOST.get(found.at_most, -1) < runs.AT_MOST.get(document["at_most"], 0):
-            raise PlanRefusedError(f"allowance: {path.name} is for another frequency; its steward allows it anew")
+            raise PlanRefusedError(f"at_most: {path.name} is for another frequency; its steward allows it anew")
         return found
 
 

@@ -11,6 +11,8 @@ from .networks import Network
 from .plan import Plan, PlanRefusedError
 from .statement import StatementError, StatementKey
 
+HEAD = {"entries": int, "digest": str}
+
 
 @dataclass(frozen=True)
 class Bundle:
@@ -19,6 +21,13 @@ class Bundle:
     plan: Plan
     signature: str
     answers: dict[str, dict[str, Any]]
+
+    @property
+    def registers(self) -> dict[str, dict[str, Any]]:
+        """The heads of the computing parties' registers, and the keys that they were signed with."""
+        heads = {party: row["answer"]["register"] for party, row in self.answers.items()}
+        keys = self.plan.statement_keys
+        return {name: {key: head[key] for key in HEAD} | {"key": keys[name]} for name, head in heads.items()}
 
     @property
     def content(self) -> dict[str, Any]:
@@ -67,6 +76,9 @@ def check_answer(row: dict[str, Any], digest: str, party: str, network: Network)
     said = {name: value for name, value in answer.items() if name != "register"} if isinstance(answer, dict) else {}
     if said != {"plan": digest, "party": party, "accepted": True, "reason": ""}:
         raise PlanRefusedError(f"answers: {party} did not accept this plan")
+    head = answer.get("register")
+    if not isinstance(head, dict) or {name: type(head.get(name)) for name in HEAD} != HEAD:
+        raise PlanRefusedError(f"answers: {party} did not tell the head of its register")
 
 
 def _verify(network: Network, station: str, purpose: str, content: object, signature: object) -> None:

@@ -37,8 +37,10 @@ def main() -> int:
 
     def reap(_: int, __: FrameType | None) -> None:
         for pid in list(children):
-            if os.waitpid(pid, os.WNOHANG)[0]:
-                children.discard(pid)
+            # The signal may come again in the middle of this, and the inner call take what the outer is about to.
+            with contextlib.suppress(ChildProcessError):
+                if os.waitpid(pid, os.WNOHANG)[0]:
+                    children.discard(pid)
 
     def stop(_: int, __: FrameType | None) -> None:
         raise SystemExit(0)

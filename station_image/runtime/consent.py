@@ -18,7 +18,7 @@ def check(station: Station, network: Network, proposed: Plan) -> None:
     if proposed.collaboration == plan.ACCEPTANCE:
         return
     document = permitted(station, network, proposed.collaboration)
-    station.runs.check(proposed, document, time.time())
+    station.runs.check(proposed, document["at_most"], time.time())
 
 
 def permitted(station: Station, network: Network, collaboration: str) -> Mapping[str, Any]:

@@ -24,29 +24,33 @@ async def begin(station: Station, network: Network, bundle: Bundle) -> None:
     agreed = bundle.plan
     consent.check(station, network, agreed)
     try:
-        inputs = await asyncio.to_thread(_inputs, station, network, agreed)
+        brought = await station.sessions.once(agreed, lambda: asyncio.to_thread(_bring, station, network, agreed))
     except ValueError as error:
         # What is wrong with the data is for the organisation's own people, not for who asks.
         note("data-refused", session=agreed.session, collaboration=agreed.collaboration)
         where = f"`station data {agreed.collaboration}` there says why"
         raise plan.PlanRefusedError(f"data: its files cannot be used; {where}") from error
     if station.sessions.contributed(agreed):
-        background.start(contribute(station, network, bundle, inputs))
+        background.start(contribute(station, network, bundle, *brought))
 
 
-def _inputs(station: Station, network: Network, agreed: plan.Plan) -> list[int]:
+def _bring(station: Station, network: Network, agreed: plan.Plan) -> tuple[list[int], str]:
+    """What is shared, and the tag of this submission."""
     data = None if agreed.collaboration == plan.ACCEPTANCE else station.folders.data(agreed.collaboration)
     source = analyses.Source(agreed.session, network.self_id, agreed.parameters, data)
-    return analyses.find(agreed.analysis).inputs(source)
+    inputs, rows = analyses.bring(agreed.analysis, source)
+    asked = [agreed.analysis, agreed.parameters]
+    return inputs, editions.tag(editions.of(inputs, rows, asked, station.folders.state))
 
 
-async def contribute(station: Station, network: Network, bundle: Bundle, inputs: list[int]) -> None:
-    """Share out this station's inputs and bring each computing party its shares, until the intake is over."""
+async def contribute(station: Station, network: Network, bundle: Bundle, inputs: list[int], tag: str) -> None:
+    """Share out this station's inputs and bring each computing party its shares, until the intake is over.
+
+    The tag is the same towards all parties: shares of two different submissions are never mixed.
+    """
     agreed = bundle.plan
     until = time.monotonic() + agreed.intake
     rows = await asyncio.to_thread(lambda: shares.split(inputs, agreed.threshold, len(agreed.computing)))
-    # The same towards all parties: shares of two different submissions are never mixed.
-    tag = editions.tag(editions.of(inputs, agreed.analysis, station.folders.state))
     outcomes = await asyncio.gather(
         *(
             _deposit(station, network, bundle, party, tag, shares.pack(row), until)

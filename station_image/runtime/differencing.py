@@ -1,13 +1,15 @@
 """Two results that differ in few organisations, or in few areas, tell about those few: such a pair is not given out.
 
-A computing party remembers of each opened result who contributed which edition of its data (a keyed digest that only
-the contributor can make; equal editions are equal data) and which areas it was about. It has part in a next result
-on the same fields only when the two differ in nothing, or in at least the minimum.
+A computing party remembers of each opened result who contributed which edition of its data, and which areas or values
+it was about. It has part in a next result about some of the same only when the two differ in nothing, or in at least
+the minimum. Two sessions about some of the same never run at once: neither would know of the other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+
+from . import editions
 
 DIFFERENT = "its result would differ from an earlier one in"
 
@@ -19,7 +21,9 @@ def refused(earlier: Iterable[Mapping[str, str]], contributors: Mapping[str, str
     """
     for before in earlier:
         different = {
-            station for station in {*before, *contributors} if before.get(station) != contributors.get(station)
+            station
+            for station in {*before, *contributors}
+            if not editions.same(before.get(station), contributors.get(station))
         }
         if 0 < len(different) < minimum_contributors:
             return f"contributors: {DIFFERENT} {len(different)} organisations ({', '.join(sorted(different))}) only"

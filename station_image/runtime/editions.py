@@ -1,6 +1,9 @@
-"""Editions: a keyed digest of an organisation's own inputs. Equal editions are equal inputs; nobody else can make one.
+"""Editions: keyed digests of what an organisation brought, by which computing parties see whether its data changed.
 
-Computing parties see whether a contributor's data changed between two sessions, and nothing about them.
+An edition has two marks: of the numbers that one question asks for, and of the rows of the files, whatever is asked of
+them. Two editions with a mark in common are of the same data. So rows that no cell of a question counts change nothing
+for that question, and data that two questions count differently are still known to be the same. Nobody else can make
+a mark, and it tells nothing but whether it is another.
 """
 
 from __future__ import annotations
@@ -9,14 +12,18 @@ import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
+
+from .frames import canonical
 
 LENGTH = 16
+LONGEST_TAG = 80
 
 
-def of(inputs: Sequence[int], analysis: str, state: Path) -> str:
-    """Sixteen hexadecimal digits; the key is made at the first use and stays in the agent's state."""
+def of(inputs: Sequence[int], rows: Iterable[tuple[int, ...]], asked: object, state: Path) -> str:
+    """Marks of sixteen hexadecimal digits; the key is made at the first use and stays in the agent's state."""
     path = state / "edition.key"
     if not path.exists():
         fresh = path.with_suffix(".new")
@@ -24,8 +31,19 @@ def of(inputs: Sequence[int], analysis: str, state: Path) -> str:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(secrets.token_bytes(32))
         fresh.replace(path)
-    text = f"{analysis}|{','.join(map(str, inputs))}"
-    return hmac.new(path.read_bytes(), text.encode(), hashlib.sha256).hexdigest()[:LENGTH]
+    key = path.read_bytes()
+    return ".".join(_mark(key, content) for content in (["asked", asked, *inputs], ["rows", *sorted(rows)]))
+
+
+def same(one: str | None, other: str | None) -> bool:
+    """Whether two editions are of the same data; None is of nobody's."""
+    return (
+        one is not None and other is not None and (one == other or not set(one.split(".")).isdisjoint(other.split(".")))
+    )
+
+
+def _mark(key: bytes, content: list[Any]) -> str:
+    return hmac.new(key, canonical(content), hashlib.sha256).hexdigest()[:LENGTH]
 
 
 def tag(edition: str) -> str:

@@ -27,7 +27,8 @@ class ComputerLink:
         """
         connection = await open_unix(path)
         begin = {"event": "begin", "plan": plan.content, "digest": plan.digest, "number": number}
-        await connection.send({**begin, "earlier": list(earlier)})
+        # In the body: after two years of daily results it is larger than a header may be.
+        await connection.send(begin, frames.canonical({"earlier": list(earlier)}))
         return cls(connection)
 
     async def peer(self, number: int, sock: socket.socket) -> None:

@@ -14,7 +14,7 @@ from .connection import LARGE, Connection, ConnectionLostError
 from .frames import FrameError
 from .journal import note, plain
 from .networks import Network
-from .plan import Plan, PlanRefusedError
+from .plan import ACCEPTANCE, Plan, PlanRefusedError
 from .results import ResultError
 from .statement import StatementError
 from .station import Station
@@ -38,18 +38,18 @@ async def run(station: Station, network: Network, plan: Plan, tell: Tell) -> dic
     """Have `plan` carried out. Raises ProposalRefusedError. Returns the account of the session."""
     started = time.monotonic()
     signature = station.key.sign(statement.PLAN, plan.content)
+    heard = {} if plan.collaboration == ACCEPTANCE else station.register.heard(plan.statement_keys)
     waiting = station.results.expect(plan) if network.self_id in plan.results else None
     async with contextlib.AsyncExitStack() as stack:
         try:
             lines = await _open_all(station, network, plan, stack)
-            answers = await _answers(network, plan, signature, lines)
+            answers = await _answers(network, plan, signature, lines, heard)
         except ProposalRefusedError:
             station.results.forget(plan)
             raise
         agreed = bundle.Bundle(plan, signature, answers)
         facts = {"session": plan.session, "plan": plan.digest, "collaboration": plan.collaboration}
-        heads = {party: row["answer"].get("register") for party, row in answers.items()}
-        station.register.add("proposal", **facts, registers=heads)
+        station.register.add("proposal", **facts, registers=agreed.registers)
         tell({"event": "accepted", "session": plan.session, "by": list(plan.computing)})
         reports = await _follow(network, agreed, lines, tell)
     account = _account(plan, reports)
@@ -83,10 +83,14 @@ async def _open_all(
 
 
 async def _answers(
-    network: Network, plan: Plan, signature: str, lines: Mapping[str, Connection]
+    network: Network,
+    plan: Plan,
+    signature: str,
+    lines: Mapping[str, Connection],
+    heard: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, dict[str, Any]]:
     async def answer(party: str, line: Connection) -> dict[str, Any]:
-        await line.send({"plan": plan.content, "signature": signature})
+        await line.send({"plan": plan.content, "signature": signature, "heard": heard.get(party)})
         row, _ = await line.receive(LARGE)
         if "refused" in row:
             raise PlanRefusedError(plain(row["refused"]))
@@ -96,6 +100,9 @@ async def _answers(
         if set(row) != {"answer", "signature"}:
             raise PlanRefusedError("an answer that cannot be read")
         bundle.check_answer(row, plan.digest, party, network)
+        if party in heard and row["answer"]["register"].get("heard") != heard[party]:
+            number = heard[party]["entries"]
+            raise PlanRefusedError(f"register: its entry {number} is not the one that it told of before")
         return row
 
     given = await asyncio.gather(*(answer(*item) for item in lines.items()), return_exceptions=True)

@@ -31,6 +31,7 @@ WORKBOOKS = {".xlsx", ".xls", ".xlsm", ".ods", ".numbers"}
 # Bytes that a file starts with: a zip archive (xlsx, ods), an OLE document (xls).
 WORKBOOK_STARTS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 UTF16_STARTS = (b"\xff\xfe", b"\xfe\xff")
+DUTCH = " (Excel with Dutch settings writes semicolons)"
 DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 WHOLE = re.compile(r"-?[0-9]{1,18}")
 FRACTION = re.compile(r"-?[0-9][0-9.,]*[.,][0-9]*")
@@ -160,10 +161,10 @@ def _content(path: Path) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         raise _FileError("it cannot be opened; bring it anew as a plain file that the station may read") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _FileError("not a file; remove it")
     with os.fdopen(descriptor, "rb") as file:
-        facts = os.fstat(descriptor)
-        if not stat.S_ISREG(facts.st_mode):
-            raise _FileError("not a file; remove it")
         content = file.read(LARGEST_FILE + 1)
     if len(content) > LARGEST_FILE:
         raise _FileError(f"more than {LARGEST_FILE // 1024**2} MB; bring only the columns that were agreed")
@@ -232,7 +233,7 @@ class _File:
         wanted = list(self._columns)
         for delimiter, name in DELIMITERS.items():
             if any(delimiter in field for field in header):
-                self._say(1, "", f"{name} between the columns; separate them by commas ('CSV UTF-8, comma delimited')")
+                self._say(1, "", f"{name} between the columns; replace them by commas in a text editor{DUTCH}")
                 return False
         missing = [name for name in wanted if name not in header]
         others = [position for position, field in enumerate(header, 1) if field not in wanted]
@@ -252,7 +253,7 @@ class _File:
         return self._problems.count == before
 
     def _wrong_length(self, number: int, found: int, wanted: int) -> None:
-        why = f"{found} values where {wanted} belong"
+        why = f"{found} value{'' if found == 1 else 's'} where {wanted} belong"
         if found > wanted:
             self._say(number, "", f"{why}; a decimal comma or another comma inside a value? give whole numbers only")
         else:

@@ -1,8 +1,8 @@
 """The register of a station: every proposal, answer, run and receipt, one line each, never changed afterwards.
 
 Each entry holds the digest of the one before it and is signed with the statement key. How many there are, and the
-last digest, also lie in `state/`, and go out with every answer to a proposal, so that other organisations' registers
-bear witness. Who edits, removes or adds a line breaks one of these.
+last digest, also lie in `state/`, and go out with every answer to a proposal. The others enter them in theirs, and ask
+for them again with their next proposal: who writes the whole register anew, with the key, is found by the others.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,19 @@ class Register:
             note("register-unwritable", why=error)
             return
         self._count, self._last = entry["number"], digest
+
+    def digest_at(self, number: object) -> str:
+        """The digest of an entry, "" where there is none."""
+        return "" if self.problem else next((e["digest"] for e in self._entries() if e["number"] == number), "")
+
+    def heard(self, keys: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+        """Of each station under its statement key: the furthest head of its register that an entry here holds."""
+        found: dict[str, dict[str, Any]] = {}
+        for entry in () if self.problem else self._entries():
+            for name, head in entry.get("registers", {}).items():
+                if head.get("key") == keys.get(name) and head["entries"] > found.get(name, {"entries": 0})["entries"]:
+                    found[name] = {"entries": head["entries"], "digest": head["digest"]}
+        return found
 
     def last(self, number: int) -> list[dict[str, Any]]:
         """The newest entries, oldest first."""

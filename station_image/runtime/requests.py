@@ -84,6 +84,11 @@ async def _deposit(station: Station, caller: Caller, _: Mapping[str, Any], body:
     return {"ok": True}
 
 
+async def _decline(station: Station, caller: Caller, content: Mapping[str, Any], _: bytes) -> Answer:
+    station.sessions.decline(caller, content)
+    return {"ok": True}
+
+
 async def _receipt(station: Station, caller: Caller, content: Mapping[str, Any], _: bytes) -> Answer:
     station.sessions.receipt(caller, content)
     return {"ok": True}
@@ -110,6 +115,7 @@ QUESTIONS: Mapping[str, Question] = {
     "status": _status,
     "start": _start,
     "deposit": _deposit,
+    "decline": _decline,
     "result": _result,
     "receipt": _receipt,
 }

@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from . import analyses, differencing
 from .journal import note
@@ -32,8 +31,6 @@ class Opened:
 
     network: str
     collaboration: str
-    analysis: str
-    fields: list[str]
     scope: list[str]
     at: float
     contributors: dict[str, str] = field(default_factory=dict)
@@ -55,42 +52,33 @@ class Runs:
             self.problem = f"{path.name}: what was opened before cannot be read"
             note("runs-unreadable", why=error)
 
-    def check(self, plan: Plan, document: Mapping[str, Any], now: float) -> None:
+    def check(self, plan: Plan, at_most: str, now: float) -> None:
         """Raise PlanRefusedError when the question comes too soon, or differs too little from an earlier one."""
         if self.problem:
             raise PlanRefusedError(self.problem)
-        wait = AT_MOST[document["at_most"]] * (1 - EARLY)
+        wait = AT_MOST[at_most] * (1 - EARLY)
         same = [one.at for one in self._opened if (one.network, one.collaboration) == _name(plan)]
         if same and now - max(same) < wait:
-            raise PlanRefusedError(f"at_most: {plan.collaboration} is agreed {document['at_most']} and ran before")
-        scopes = [frozenset(one.scope) for one in self._related(plan, document)]
+            raise PlanRefusedError(f"at_most: {plan.collaboration} may run {at_most} at most and ran before")
+        scopes = [frozenset(one.scope) for one in self._opened if one.network == plan.network]
         if why := differencing.scope_refused(scopes, scope(plan), plan.minimum_cell):
             raise PlanRefusedError(why)
 
-    def earlier(self, plan: Plan, document: Mapping[str, Any]) -> list[dict[str, str]]:
-        """Who contributed which edition to earlier results on the same fields that share something with this one."""
+    def earlier(self, plan: Plan) -> list[dict[str, str]]:
+        """Who contributed which edition to earlier results about some of the same; of those computed here."""
         about = scope(plan)
-        return [one.contributors for one in self._related(plan, document) if about & frozenset(one.scope)]
-
-    def _related(self, plan: Plan, document: Mapping[str, Any]) -> list[Opened]:
-        fields = sorted(document["fields"])
-        name = plan.analysis.partition("/")[0]
         return [
-            one
+            one.contributors
             for one in self._opened
-            if one.contributors
-            and (one.network, one.fields) == (plan.network, fields)
-            and one.analysis.partition("/")[0] == name
+            if one.contributors and one.network == plan.network and not about.isdisjoint(one.scope)
         ]
 
-    def add(self, plan: Plan, document: Mapping[str, Any], contributors: Mapping[str, str]) -> None:
+    def add(self, plan: Plan, contributors: Mapping[str, str]) -> None:
         """Remember that the result of `plan` is opened; the same again only moves the time."""
         now = time.time()
         fresh = Opened(
             plan.network,
             plan.collaboration,
-            plan.analysis,
-            sorted(document["fields"]),
             sorted(scope(plan)),
             now,
             dict(contributors),
@@ -106,6 +94,11 @@ class Runs:
 def scope(plan: Plan) -> frozenset[str]:
     """What the question is about: areas, or values."""
     return analyses.find(plan.analysis).scope(plan.parameters)
+
+
+def meet(one: Plan, other: Plan) -> bool:
+    """Whether two questions are about some of the same."""
+    return one.network == other.network and not scope(one).isdisjoint(scope(other))
 
 
 def _name(plan: Plan) -> tuple[str, str]:

@@ -7,21 +7,21 @@ import socket
 import time
 from typing import Any
 
-from . import background, calls, contribution, editions, shares, statement
+from . import background, calls, contribution, statement
 from .bundle import Bundle
 from .connection import Connection, ConnectionLostError
 from .frames import FrameError
 from .handover import ComputerLink
+from .intake import Intake
 from .journal import note, plain
 from .networks import Network
-from .plan import Plan, PlanRefusedError
+from .plan import ACCEPTANCE, Plan, PlanRefusedError
 from .station import Station
 
 CHANNEL_WITHIN = 6.0
 RETRY = 0.3
 KEEP_WARM = 4.0
 FAREWELL = 3.0
-LONGEST_TAG = 64
 
 
 class SessionFailedError(Exception):
@@ -40,41 +40,15 @@ class Session:
         self.plan = plan
         self._station = station
         self._number = plan.number(network.self_id)
-        self._deposits: dict[str, tuple[str, bytes]] = {}
-        self._editions: dict[str, str] = {}
-        self._intake_open = True
-        self._complete = asyncio.Event()
         lower = plan.computing[: self._number]
         self._channels: dict[str, asyncio.Future[socket.socket]] = {
             party: asyncio.get_running_loop().create_future() for party in lower
         }
         self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.intake = Intake(plan, self._say)
         self._bundle: Bundle | None = None
 
     # What other stations bring
-
-    def check_deposit(self, peer: str) -> None:
-        """Raise PlanRefusedError unless shares of `peer` are expected."""
-        if peer not in self.plan.contributors:
-            raise PlanRefusedError(f"contributors: {peer} is not one of them")
-        if not self._intake_open:
-            raise PlanRefusedError("intake: it is over")
-
-    def deposit(self, peer: str, tag: str, body: bytes) -> None:
-        """Keep the shares of `peer`; the same submission may come twice, another may not follow it."""
-        self.check_deposit(peer)
-        if len(body) != self.plan.body_length or not 16 <= len(tag) <= LONGEST_TAG:
-            raise PlanRefusedError(f"shares: {len(body)} bytes where {self.plan.body_length} belong")
-        try:
-            shares.unpack(body, self.plan.length)
-        except shares.ShareError as error:
-            raise PlanRefusedError(f"shares: {error}") from error
-        if self._deposits.setdefault(peer, (tag, body))[0] != tag:
-            raise PlanRefusedError("shares: a second submission")
-        self._editions[peer] = editions.in_tag(tag)
-        self._say("intake", have=len(self._deposits), of=len(self.plan.contributors))
-        if len(self._deposits) == len(self.plan.contributors):
-            self._complete.set()
 
     def check_channel(self, peer: str) -> None:
         """Raise PlanRefusedError unless `peer` is a computing party that calls us, and did not before."""
@@ -93,9 +67,8 @@ class Session:
             channel.set_result(sock)
 
     def waits_for(self, peer: str) -> bool:
-        """Whether the intake runs and `peer` has not deposited."""
-        expected = peer in self.plan.contributors and peer not in self._deposits
-        return expected and self._intake_open and self._bundle is not None
+        """Whether the session runs and `peer` may still contribute."""
+        return self._bundle is not None and self.intake.waits_for(peer)
 
     async def tell_contributor(self, peer: str) -> None:
         """Bring `peer` the bundle; it contributes or says why not."""
@@ -103,8 +76,8 @@ class Session:
             request = {"kind": "start", "session": self.plan.session, "plan": self.plan.digest}
             await calls.ask(self._station, self.network, peer, request, self._agreed.content)
         except calls.CallFailedError as error:
-            self._say("contributor", station=peer, reason=error.why)
-            note("contributor-absent", session=self.plan.session, station=peer, why=error.why)
+            if self.waits_for(peer):
+                (self.intake.decline if error.refused else self.intake.absent)(peer, error.why)
 
     @property
     def _agreed(self) -> Bundle:
@@ -141,40 +114,37 @@ class Session:
             # Whatever it is, the proposer must hear an end; the text of an unknown error may hold values.
             report.update(root=self.network.self_id, reason=f"its agent failed ({type(error).__name__})")
             background.blame(error)
-        self._intake_open = False
+        self.intake.open = False
         report.update(session=self.plan.session, plan=self.plan.digest, party=self.network.self_id)
         report["ended"] = int(time.time())
         note("session-ended", session=self.plan.session, outcome=report["outcome"], root=report["root"] or None)
         facts = {name: report[name] for name in ("session", "plan", "outcome", "root", "contributors", "left_out")}
-        self._station.register.add("run", **facts, collaboration=self.plan.collaboration)
+        self._station.register.add("run", **facts, collaboration=self.plan.collaboration, registers=bundle.registers)
         signature = self._station.key.sign(statement.ENDED, report)
         background.start(self._receipts(report, signature))
         self._events.put_nowait({"event": "ended", "report": report, "signature": signature})
         return report
 
-    def _earlier(self) -> list[dict[str, str]]:
-        document = self.network.collaborations.get(self.plan.collaboration)
-        return self._station.runs.earlier(self.plan, document) if document else []
-
     def _remember(self, contributors: list[str]) -> None:
         """Before a share of the outcome leaves: what was opened counts for whoever asks next."""
-        document = self.network.collaborations.get(self.plan.collaboration)
-        if document:
-            known = {name: self._editions[name] for name in contributors}
-            self._station.runs.add(self.plan, document, known)
+        if self.plan.collaboration != ACCEPTANCE:
+            self._station.runs.add(self.plan, {name: self.intake.editions[name] for name in contributors})
 
     async def _receipts(self, report: dict[str, Any], signature: str) -> None:
         """Tell every contributor how the session ended; one that is away has the others' word."""
         request = {"kind": "receipt", "session": self.plan.session, "plan": self.plan.digest}
-        content = {"report": report, "signature": signature}
+        await self._tell(self.plan.contributors, request, {"report": report, "signature": signature})
+
+    async def _tell(self, peers: list[str], request: dict[str, Any], content: dict[str, Any]) -> None:
+        """Tell all others of `peers`; who cannot be reached does without."""
 
         async def tell(peer: str) -> None:
             try:
                 await calls.ask(self._station, self.network, peer, request, content)
             except calls.CallFailedError as error:
-                note("receipt-undelivered", session=self.plan.session, station=peer, why=error.why)
+                note(f"{request['kind']}-undelivered", session=self.plan.session, station=peer, why=error.why)
 
-        await asyncio.gather(*(tell(peer) for peer in self.plan.contributors if peer != self.network.self_id))
+        await asyncio.gather(*(tell(peer) for peer in peers if peer != self.network.self_id))
 
     def close(self) -> None:
         """Drop what was not handed on."""
@@ -185,9 +155,10 @@ class Session:
 
     async def _compute(self) -> tuple[dict[str, Any], bytes]:
         us = self.network.self_id
+        earlier = self._station.runs.earlier(self.plan)
         try:
             socket_path = str(self._station.folders.computer_socket)
-            link = await ComputerLink.begin(socket_path, self.plan, self._number, self._earlier())
+            link = await ComputerLink.begin(socket_path, self.plan, self._number, earlier)
         except ConnectionLostError as error:
             raise SessionFailedError(us, "its computer does not run") from error
         feeding = asyncio.create_task(self._feed(link))
@@ -232,7 +203,10 @@ class Session:
         try:
             await contribution.begin(self._station, self.network, self._agreed)
         except PlanRefusedError as error:
-            self._say("contributor", station=self.network.self_id, reason=str(error))
+            self.intake.decline(self.network.self_id, str(error))
+            # The others do not ask a computing party whether it contributes; without this they would wait for it.
+            request = {"kind": "decline", "session": self.plan.session, "plan": self.plan.digest}
+            await self._tell(self.plan.computing, request, {"reason": str(error)})
 
     async def _leave(self, link: ComputerLink, error: SessionFailedError) -> None:
         try:
@@ -264,15 +238,9 @@ class Session:
                 await asyncio.sleep(RETRY)
 
     async def _intake(self, link: ComputerLink) -> None:
-        try:
-            await asyncio.wait_for(self._complete.wait(), self.plan.intake)
-        except TimeoutError:
-            missing = sorted(set(self.plan.contributors) - set(self._deposits))
-            note("intake-incomplete", session=self.plan.session, missing=",".join(missing))
-        self._intake_open = False
-        self._say("computing", contributors=len(self._deposits))
-        await link.intake(self._deposits)
-        self._deposits = {}
+        deposits = await self.intake.close()
+        self._say("computing", contributors=len(deposits))
+        await link.intake(deposits)
 
     async def _deliver(self, done: dict[str, Any], row: bytes) -> dict[str, str]:
         """Bring each result party our shares of the outcome; returns who could not be reached, and why."""

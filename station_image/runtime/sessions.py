@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, TypeVar
 
-from . import background, bundle, consent, plan, statement
+from . import background, bundle, consent, plan, runs, statement
 from .connection import LARGE, Connection, ConnectionLostError
 from .frames import FrameError
 from .hello import Caller
@@ -19,6 +20,7 @@ from .session import Session
 from .statement import StatementError
 from .station import Station
 
+T = TypeVar("T")
 MOST = 4
 MOST_CONTRIBUTIONS = 50
 MEMORY = 512 * 1024 * 1024
@@ -34,6 +36,7 @@ class Sessions:
         self._sessions: dict[str, Session] = {}
         self._seen = Seen(station.folders.state / "seen.json", REMEMBER)
         self._contributions: dict[str, Plan] = {}
+        self._reading: dict[str, asyncio.Task[Any]] = {}
         self._ended: deque[dict[str, Any]] = deque(maxlen=20)
 
     @property
@@ -59,6 +62,15 @@ class Sessions:
             del self._contributions[session]
         return True
 
+    async def once(self, agreed: Plan, read: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """What `read()` gives; each computing party asks for the contribution, and the data are read for the first."""
+        reading = self._reading.get(agreed.digest)
+        if reading is None:
+            reading = self._reading[agreed.digest] = asyncio.create_task(read())
+            reading.add_done_callback(lambda _: self._reading.pop(agreed.digest, None))
+        found: T = await asyncio.shield(reading)
+        return found
+
     async def propose(self, connection: Connection, caller: Caller) -> None:
         """Answer a proposal; after the bundle of all answers, compute, and tell the proposer how it goes."""
         network = caller.network
@@ -73,7 +85,7 @@ class Sessions:
         try:
             facts = {"session": proposed.session, "plan": proposed.digest, "collaboration": proposed.collaboration}
             self._station.register.add("answer", **facts, proposer=caller.peer, accepted=not reason, reason=reason)
-            head = self._station.register.head
+            head = self._register_head(content.get("heard"))
             answer = bundle.sign_answer(self._station.key, proposed.digest, network.self_id, reason, head)
             await connection.send(answer)
             if session is None:
@@ -97,12 +109,16 @@ class Sessions:
     def expected_body(self, caller: Caller) -> int:
         """Bytes of the deposit that `caller` may bring. Raises PlanRefusedError when none is expected."""
         session = self._find(caller)
-        session.check_deposit(caller.peer)
+        session.intake.check(caller.peer)
         return session.plan.body_length
 
     def deposit(self, caller: Caller, body: bytes) -> None:
         """Take the shares of a contributor. Raises PlanRefusedError."""
-        self._find(caller).deposit(caller.peer, str(caller.request.get("tag")), body)
+        self._find(caller).intake.deposit(caller.peer, str(caller.request.get("tag")), body)
+
+    def decline(self, caller: Caller, content: Mapping[str, Any]) -> None:
+        """A computing party does not contribute to a session that it computes in. Raises PlanRefusedError."""
+        self._find(caller).intake.decline(caller.peer, plain(content.get("reason")))
 
     def receipt(self, caller: Caller, content: Mapping[str, Any]) -> None:
         """Take a computing party's signed report of a session that this station contributed to."""
@@ -120,10 +136,9 @@ class Sessions:
         facts = {"session": agreed.session, "plan": agreed.digest, "collaboration": agreed.collaboration}
         outcome = plain(report.get("outcome"), 20)
         self._station.register.add("receipt", **facts, party=caller.peer, outcome=outcome)
-        if outcome == "done" and agreed.collaboration != plan.ACCEPTANCE:
-            document = caller.network.collaborations.get(agreed.collaboration)
-            if document is not None and not caller.network.is_computing(caller.network.self_id):
-                self._station.runs.add(agreed, document, {})
+        computes = caller.network.is_computing(caller.network.self_id)
+        if outcome == "done" and agreed.collaboration != plan.ACCEPTANCE and not computes:
+            self._station.runs.add(agreed, {})
 
     async def tell_again(self, network: Network, peer: str) -> None:
         """A contributor without inbound port just came back: tell it of sessions that still wait for it."""
@@ -131,10 +146,21 @@ class Sessions:
             if session.network.name == network.name and session.waits_for(peer):
                 await session.tell_contributor(peer)
 
+    def _register_head(self, heard: object) -> dict[str, Any]:
+        """The head of the register, and what it says now about the head that the proposer heard of before."""
+        register = self._station.register
+        if not isinstance(heard, dict):
+            return register.head
+        number = heard.get("entries")
+        return {**register.head, "heard": {"entries": number, "digest": register.digest_at(number)}}
+
     def _reserve(self, proposed: Plan, network: Network) -> Session:
         consent.check(self._station, network, proposed)
         if not network.is_computing(network.self_id):
             raise PlanRefusedError(f"{network.self_id} is not a computing party")
+        if any(runs.meet(session.plan, proposed) for session in self._sessions.values()):
+            # Neither would know what the other opens, so that the two could be subtracted from each other.
+            raise PlanRefusedError("session: a question about some of the same is being answered; ask again after it")
         if len(self._sessions) >= MOST:
             raise PlanRefusedError(f"this station computes in {MOST} sessions already; try again later")
         needed = sum(_memory(session.plan) for session in self._sessions.values()) + _memory(proposed)

@@ -1,21 +1,6 @@
 """The analyses that this release can run: one file each, found by name and version. How to add one: docs/analyses.md.
 
-An analysis is a module with
-
-- `VERSION`: the number behind the slash in `hotspots/1`;
-- `DATA`: whether it reads an organisation's data; one that does wants an allowance and a minimum cell;
-- `parameters(given) -> dict`: checked and completed; AnalysisError names the parameter;
-- `columns(parameters) -> dict`: the columns of the CSV files that a contributor brings, and what may stand in them;
-- `scope(parameters) -> frozenset[str]`: what it opens numbers about, in the smallest pieces that can be told apart. Two
-  collaborations whose scopes meet can be subtracted from each other;
-- `length(parameters) -> int`: how many numbers each contributor shares;
-- `numbers(parameters, rows) -> list[int]`: those numbers from the rows of the CSV files;
-- `inputs(source) -> list[int]`: a contributor's numbers (agent; standard library only);
-- `async check(run) -> list[int]`: on shares, in the computer: the positions of contributors whose numbers are not as
-  they must be. They are left out;
-- `async compute(run) -> Shared`: on shares, in the computer; numpy and MPyC are imported inside, never at the top,
-  because the agent imports this module too;
-- `outcome(opened) -> dict`: the result for people from the opened numbers (result party; standard library only).
+The agent imports these modules too: numpy and MPyC are imported inside `check` and `compute`, never at the top.
 """
 
 from __future__ import annotations
@@ -38,7 +23,7 @@ class AnalysisError(ValueError):
 
 @dataclass(frozen=True)
 class Source:
-    """What a contributor's inputs are made from. `data` is the folder with the collaboration's files."""
+    """What a contributor's numbers are made from, besides rows. `data` is the folder with the collaboration's files."""
 
     session: str
     station: str
@@ -66,31 +51,31 @@ class Analysis(Protocol):
     DATA: bool
 
     def parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Parameters, checked and completed."""
+        """Parameters, checked and completed. Raises AnalysisError naming the parameter."""
 
     def columns(self, parameters: Mapping[str, Any]) -> dict[str, records.Column]:
         """What a contributor's CSV files hold."""
 
     def scope(self, parameters: Mapping[str, Any]) -> frozenset[str]:
-        """What the question is about, one text per area or value: for what may not differ too little."""
+        """What it opens numbers about, one text `column=value` for each of the smallest pieces that can be told apart.
+
+        Two questions whose scopes meet can be subtracted from each other.
+        """
 
     def length(self, parameters: Mapping[str, Any]) -> int:
         """How many numbers each contributor shares."""
 
-    def numbers(self, parameters: Mapping[str, Any], rows: Sequence[records.Row]) -> list[int]:
-        """A contributor's numbers from its rows."""
-
-    def inputs(self, source: Source) -> list[int]:
-        """A contributor's numbers."""
+    def numbers(self, source: Source, rows: Sequence[records.Row]) -> list[int]:
+        """A contributor's numbers from its rows. Raises RecordsError."""
 
     async def check(self, run: Any) -> list[int]:
-        """Positions of contributors whose numbers are not as they must be."""
+        """On shares: positions of contributors whose numbers are not as they must be. They are left out."""
 
     async def compute(self, run: Any) -> Any:
-        """The joint computation; `run` is a `mpc.run.Run`, the result a `mpc.run.Shared`."""
+        """On shares: the joint computation; `run` is a `mpc.run.Run`, the result a `mpc.run.Shared`."""
 
     def outcome(self, opened: Opened) -> dict[str, Any]:
-        """The result for people."""
+        """The result for people. Raises AnalysisError when the opened numbers cannot be right."""
 
 
 def find(name: str) -> Analysis:
@@ -106,11 +91,15 @@ def find(name: str) -> Analysis:
     return module  # type: ignore[no-any-return]  # a module is an object with these functions
 
 
-def rows_of(source: Source, columns: Mapping[str, records.Column]) -> list[records.Row]:
-    """The rows of the CSV files that `source` names. Raises RecordsError."""
-    if source.data is None:
-        raise records.RecordsError(["this analysis reads data, and no folder with data was given"])
-    return records.read(source.data, columns)
+def bring(name: str, source: Source) -> tuple[list[int], list[records.Row]]:
+    """What a contributor shares, and the rows that it comes from. Raises AnalysisError, RecordsError."""
+    analysis = find(name)
+    rows: list[records.Row] = []
+    if analysis.DATA:
+        if source.data is None:
+            raise records.RecordsError(["this analysis reads data, and no folder with data was given"])
+        rows = records.read(source.data, analysis.columns(source.parameters))
+    return analysis.numbers(source, rows), rows
 
 
 def look(name: str, parameters: Mapping[str, Any], folder: Path) -> tuple[int, list[str]]:
@@ -122,7 +111,7 @@ def look(name: str, parameters: Mapping[str, Any], folder: Path) -> tuple[int, l
     rows: list[records.Row] = []
     try:
         rows = records.read(folder, analysis.columns(completed))
-        analysis.numbers(completed, rows)
+        analysis.numbers(Source("", "", completed, folder), rows)
     except records.RecordsError as error:
         return len(rows), error.problems
     return len(rows), []

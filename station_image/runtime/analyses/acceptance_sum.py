@@ -45,12 +45,7 @@ def length(_: Mapping[str, Any]) -> int:
     return LENGTH
 
 
-def numbers(_: Mapping[str, Any], __: Sequence[records.Row]) -> list[int]:
-    """None: its numbers do not come from rows."""
-    return []
-
-
-def inputs(source: Source) -> list[int]:
+def numbers(source: Source, _: Sequence[records.Row]) -> list[int]:
     """The numbers of `source.station` in `source.session`; anyone can derive them."""
     return derived(source.session, source.station)
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .. import records, shares
-from . import AnalysisError, Opened, Source, _cells, rows_of
+from . import AnalysisError, Opened, Source, _cells
 
 VERSION = 1
 DATA = True
@@ -57,16 +57,11 @@ def length(parameters: Mapping[str, Any]) -> int:
     return _layout(parameters).length
 
 
-def numbers(parameters: Mapping[str, Any], rows: Sequence[records.Row]) -> list[int]:
+def numbers(source: Source, rows: Sequence[records.Row]) -> list[int]:
     """How often each value occurs. Raises RecordsError above what the bits hold."""
     found = Counter(value for (value,) in rows)
-    values = range(parameters["low"], parameters["high"] + 1)
-    return _layout(parameters).numbers([found[value] for value in values])
-
-
-def inputs(source: Source) -> list[int]:
-    """The numbers of the CSV files in `source.data`. Raises RecordsError."""
-    return numbers(source.parameters, rows_of(source, columns(source.parameters)))
+    values = range(source.parameters["low"], source.parameters["high"] + 1)
+    return _layout(source.parameters).numbers([found[value] for value in values])
 
 
 async def check(run: Any) -> list[int]:
@@ -98,10 +93,8 @@ async def rest_may_be_known(run: Any, layout: _cells.Cells, rest: Any, suppresse
     # In how many suppressed bins each contributor is present; at least one makes it present in the rest.
     present = run.array(run.matrix()[:, layout.count * layout.bits :][:, :bins])
     each = 1 - _cells.below(run, present @ suppressed, 1, bins)
-    enough = (1 - _cells.below(run, rest, run.minimum_cell, largest)) * _cells.enough_present(
-        run, run.mpc.np_sum(each).reshape(1)
-    )
-    return none + enough
+    there = run.mpc.np_sum(each, keepdims=True)
+    return none + (1 - _cells.below(run, rest, run.minimum_cell, largest)) * _cells.enough_present(run, there)
 
 
 def outcome(opened: Opened) -> dict[str, Any]:

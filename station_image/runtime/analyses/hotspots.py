@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .. import records
-from . import AnalysisError, Opened, Source, _cells, rows_of
+from . import AnalysisError, Opened, Source, _cells
 
 VERSION = 1
 DATA = True
@@ -50,8 +50,8 @@ def columns(_: Mapping[str, Any]) -> dict[str, records.Column]:
 
 
 def scope(parameters: Mapping[str, Any]) -> frozenset[str]:
-    """The areas."""
-    return frozenset(map(str, _areas(parameters)))
+    """The areas, named as `descriptive` would name them: a histogram of postcodes is about the same."""
+    return frozenset(f"{COLUMN}={area}" for area in _areas(parameters))
 
 
 def length(parameters: Mapping[str, Any]) -> int:
@@ -59,15 +59,10 @@ def length(parameters: Mapping[str, Any]) -> int:
     return _layout(parameters).length
 
 
-def numbers(parameters: Mapping[str, Any], rows: Sequence[records.Row]) -> list[int]:
+def numbers(source: Source, rows: Sequence[records.Row]) -> list[int]:
     """Cases per area. Raises RecordsError above what the bits hold."""
     cases = Counter(postcode for (postcode,) in rows)
-    return _layout(parameters).numbers([cases[area] for area in _areas(parameters)])
-
-
-def inputs(source: Source) -> list[int]:
-    """The numbers of the CSV files in `source.data`. Raises RecordsError."""
-    return numbers(source.parameters, rows_of(source, columns(source.parameters)))
+    return _layout(source.parameters).numbers([cases[area] for area in _areas(source.parameters)])
 
 
 async def check(run: Any) -> list[int]:

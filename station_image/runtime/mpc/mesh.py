@@ -49,6 +49,7 @@ class Mesh:
         self._keyed: set[int] = set()
         self._byes: set[int] = set()
         self._stop = threading.Event()
+        self._farewell: tuple[int, bytes] | None = None
 
     async def attach(self, number: int, sock: socket.socket) -> None:
         """Use `sock` for party `number`; each party once."""
@@ -58,6 +59,8 @@ class Mesh:
         sock.setblocking(False)
         self.mpc.parties[number].protocol = peer
         await self.loop.connect_accepted_socket(lambda: peer, sock=sock)
+        if self._farewell is not None:
+            peer.write(exchanger.LEAVE, *self._farewell)
 
     def start(self, also: Callable[[], None]) -> None:
         """Start the watchdog, and the thread that beats; `also` is called with each beat."""
@@ -90,12 +93,20 @@ class Mesh:
     async def leave(self, cause: PartyLostError) -> None:
         """Tell the others why this party leaves and because of whom, if it is somebody's doing."""
         self._stop.set()
-        why = plain(cause, LONGEST_REASON).encode()
+        root = NOBODY if cause.root is None else cause.root
+        self._farewell = root, plain(cause, LONGEST_REASON).encode()
         for peer in self._peers.values():
-            peer.write(exchanger.LEAVE, NOBODY if cause.root is None else cause.root, why)
+            peer.write(exchanger.LEAVE, *self._farewell)
         until = time.monotonic() + FAREWELL
-        while any(peer.unsent for peer in self._peers.values()) and time.monotonic() < until:
+        # A party whose connection is still on its way here would see it closed without a word, and name us.
+        while (self._unattached() or self._unsent()) and time.monotonic() < until:
             await asyncio.sleep(0.01)
+
+    def _unattached(self) -> bool:
+        return len(self._peers) < len(self._others)
+
+    def _unsent(self) -> bool:
+        return any(peer.unsent for peer in self._peers.values())
 
     def fail(self, error: BaseException) -> None:
         """End the session for `error`; the first one counts."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import analyses, differencing, editions, shares
+from .. import analyses, differencing, editions, frames, shares
 from ..journal import note
 from . import agreement, engine
 from .agent_link import AgentLink
@@ -30,9 +30,9 @@ def run(sock: socket.socket) -> None:
 
 async def _serve(sock: socket.socket) -> None:
     link = AgentLink(sock)
-    begin, _ = await link.receive()
+    begin, body = await link.receive()
     plan, digest, number = begin["plan"], begin["digest"], begin["number"]
-    earlier = begin["earlier"]
+    earlier = frames.parse(body)["earlier"]
     mpc = engine.set_up(len(plan["computing"]), number, plan["threshold"])
     mesh = Mesh(mpc, asyncio.get_running_loop())
     engine.catch_errors(mesh)

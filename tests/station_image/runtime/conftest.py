@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.station_image.runtime.agreed import MEMBERS, Agreed
 from tests.station_image.runtime.region import Region
 
 SEVEN = ("ggd", "gelre", "sensire", "yunio", "marga", "livio", "carint")
@@ -31,6 +32,16 @@ def whole_region() -> Iterator[Region]:
         yield region
     finally:
         region.stop()
+
+
+@pytest.fixture
+def agreed(region: Region) -> Agreed:
+    """A question of this test alone: everybody has it, allows it, and has data for it."""
+    found = Agreed(region)
+    found.everywhere()
+    for member in MEMBERS:
+        found.put(member, found.cases(member))
+    return found
 
 
 @pytest.fixture

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import ssl
+import tempfile
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -21,13 +23,20 @@ T = TypeVar("T")
 
 
 def as_station(station: Station, network: str, work: Callable[[Any, Network], Awaitable[T]]) -> T:
-    """Run `work` with the keys and gateway of `station`, as its operator could."""
+    """Run `work` with the keys and gateway of `station`, as its operator could; its own register and state stay out."""
 
-    async def run() -> T:
-        assembled = agent.assemble(Folders(station.root))
+    async def run(root: Path) -> T:
+        for name in ("peers", "networks.d", "allowances"):
+            (root / name).symlink_to(station.root / name)
+        for name in ("state", "register", "data/out"):
+            (root / name).mkdir(parents=True)
+        shutil.copy2(station.root / "state" / "statement.key", root / "state")
+        assembled = agent.assemble(Folders(root))
         return await work(assembled, assembled.networks.find(network))
 
-    return asyncio.run(run())
+    # Short: the path of a unix socket has at most 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="as-", dir="/tmp") as folder:
+        return asyncio.run(run(Path(folder)))
 
 
 def question(station: Station, network: str, peer: str, request: dict[str, Any], **how: Any) -> str:

@@ -1,6 +1,6 @@
 """Stations that misbehave, or that lack one defence, so that a test can see the attack that the defence stops.
 
-python -m tests.station_image.runtime.sabotage <function of this module> agent|computer
+python -m tests.station_image.runtime.sabotage <function of this module>[+<another>…] agent|computer
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from station_image.runtime import contribution, hello, shares
+from station_image.runtime import contribution, differencing, hello, register, runs, shares
+from station_image.runtime.analyses import _cells, hotspots
 from station_image.runtime.proxy import Identity
 
 # Defences switched off
@@ -72,7 +73,73 @@ def no_degree_check() -> None:
     agreement.check_degrees = unchecked
 
 
+def no_input_check() -> None:
+    """Take a contributor's numbers as they are."""
+    from station_image.runtime.mpc import agreement
+
+    async def unchecked(_: Any, __: Any, agreed: agreement.Agreed) -> agreement.Agreed:
+        return agreed
+
+    agreement.check_inputs = unchecked
+
+
+def no_presence() -> None:
+    """Open every cell that has enough cases, whoever brought them."""
+    _cells.enough_present = lambda run, present: 1 - _cells.below(run, present, 0, len(run.contributors))
+
+
+def no_differencing() -> None:
+    """Open any two results side by side."""
+    differencing.refused = lambda *_: ""
+    differencing.scope_refused = lambda *_: ""
+
+
+def no_witness() -> None:
+    """Remember of nobody what its register held."""
+    register.Register.heard = lambda *_: {}  # type: ignore[method-assign]
+
+
+def no_scope() -> None:
+    """Know of no two questions that they are about some of the same."""
+    runs.meet = lambda *_: False
+
+
 # Attacks
+
+
+def five_in_a_bit() -> None:
+    """A contributor that shares 5 where the lowest bit of its count of the fifth area belongs."""
+    _bend_numbers(lambda cells, numbers: _put(numbers, 4 * cells.bits, 5))
+
+
+def lifts_alone() -> None:
+    """A contributor that says it has as many cases in the eleventh area as one can have."""
+
+    def lifted(cells: _cells.Cells, numbers: list[int]) -> list[int]:
+        for bit in range(cells.bits):
+            numbers = _put(numbers, 10 * cells.bits + bit, 1)
+        return _put(numbers, cells.count * cells.bits + 10, 1)
+
+    _bend_numbers(lifted)
+
+
+def lifts_and_counts_for_two() -> None:
+    """The same, and it says that it is there twice."""
+    lifts_alone()
+    _bend_numbers(lambda cells, numbers: _put(numbers, cells.count * cells.bits + 10, 2))
+
+
+def _put(numbers: Sequence[int], place: int, value: int) -> list[int]:
+    return [*numbers[:place], value, *numbers[place + 1 :]]
+
+
+def _bend_numbers(bend: Any) -> None:
+    honest = hotspots.numbers
+
+    def bent(source: Any, rows: Any) -> list[int]:
+        return list(bend(hotspots._layout(source.parameters), honest(source, rows)))
+
+    hotspots.numbers = bent
 
 
 class _Command:
@@ -173,7 +240,8 @@ def _bend_second_deposit(bend: Any) -> None:
 
 
 if __name__ == "__main__":
-    globals()[sys.argv[1]]()
+    for name in sys.argv[1].split("+"):
+        globals()[name]()
     part = importlib.import_module(f"station_image.runtime.{sys.argv[2]}")
     sys.argv = [str(Path(str(part.__file__)))]
     raise SystemExit(part.main())

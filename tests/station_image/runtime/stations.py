@@ -100,6 +100,11 @@ class Station:
         path = self.root / "state" / "statement.key"
         path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         path.chmod(0o600)
+        self.give_to_agent(path)
+
+    @staticmethod
+    def give_to_agent(path: Path) -> None:
+        """Have a file that a test wrote belong to the agent."""
         if SEPARATE:
             os.chown(path, AGENT_UID, GROUP)
 
@@ -227,6 +232,12 @@ class Proposal:
         self._lines = self._socket.makefile("rwb")
         self._lines.write(json.dumps(request).encode() + b"\n")
         self._lines.flush()
+
+    def until(self, *kinds: str) -> list[dict[str, Any]]:
+        """Follow until an event of one of these kinds, "done" for the end; returns all so far."""
+        while not self.events or not ({self.events[-1].get("event"), "done" in self.events[-1] and "done"} & {*kinds}):
+            self._next()
+        return self.events
 
     def until_computing(self, parties: int) -> None:
         """Follow until so many computing parties compute."""

@@ -91,6 +91,24 @@ def test_a_register_that_was_changed_afterwards_is_found(folders: tuple[Path, Pa
         restarted.verify()
 
 
+def test_a_register_remembers_the_furthest_head_of_every_other_under_its_key(folders: tuple[Path, Path]) -> None:
+    mine = opened(folders)
+    for entries, key in ((3, "k"), (5, "k"), (4, "k"), (9, "another")):
+        head = {"entries": entries, "digest": f"d{entries}", "key": key}
+        mine.add("run", registers={"n.b": head, "n.c": head | {"entries": 1}})
+    assert mine.heard({"n.b": "k"}) == {"n.b": {"entries": 5, "digest": "d5"}}
+    assert mine.heard({"n.b": "new"}) == {}
+
+
+def test_a_register_tells_the_digest_of_any_entry_and_nothing_once_it_is_unsound(folders: tuple[Path, Path]) -> None:
+    mine = filled(folders)
+    assert mine.digest_at(3) == mine.head["digest"]
+    assert mine.digest_at(2) == json.loads(lines(folders)[1])["digest"]
+    assert [mine.digest_at(number) for number in (0, 4, None, "2")] == [""] * 4
+    write(folders, edited(lines(folders)))
+    assert opened(folders).digest_at(1) == ""
+
+
 def test_an_entry_that_a_crash_kept_out_is_completed_at_the_next_start(folders: tuple[Path, Path]) -> None:
     filled(folders)
     whole = lines(folders)
