@@ -15,14 +15,14 @@ from typing import Any
 
 from stacks.servers import seeds
 from werkplaats import errors
-from werkplaats.operations import networks, remote
+from werkplaats.operations import networks
 
 STEWARD, SCIENTIST = "steward", "scientist"
 SECONDS = 600
 
 
 def in_sandbox(vault: Path, organisation: str) -> dict[str, dict[str, list[str]]]:
-    """Keys for both accounts of one organisation of a sandbox, made where there are none; they come from its network."""
+    """Keys for both accounts of one organisation of a sandbox, made where there are none."""
     found = {}
     for account in (STEWARD, SCIENTIST):
         line = seeds.key_pair(_key(vault, organisation, account))
@@ -36,9 +36,7 @@ def of(network: networks.Network, organisation: str) -> dict[str, Any]:
     return {account: {name: list(lines) for name, lines in one.items()} for account, one in server.people.items()}
 
 
-def ssh(
-    network: networks.Network, organisation: str, account: str, *words: str
-) -> subprocess.CompletedProcess[str]:
+def ssh(network: networks.Network, organisation: str, account: str, *words: str) -> subprocess.CompletedProcess[str]:
     """Say `station WORDS` as this account, over ssh. Raises UsageError where its key is not in the vault."""
     return _run(network, organisation, account, "ssh", [shlex.join(("station", *words))], "")
 
