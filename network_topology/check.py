@@ -1,18 +1,23 @@
 """One file, or one network by its name, checked in full: what `werkplaats check` shows."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 
-from network_topology import context, load, model, names, rules, twin
+from network_topology import context, load, model, names, questions, rules, twin
 from network_topology.violation import DefinitionError, Violation
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """`definition` is None where there is an error; `violations` also holds the warnings."""
+    """`definition` is None where it has an error; `violations` also holds the warnings.
+
+    `questions` are the ones that are right: an error in one stops neither the network nor the others.
+    """
 
     definition: model.Definition | None
     violations: tuple[Violation, ...]
+    questions: Mapping[str, model.Collaboration] = dataclasses.field(default_factory=dict)
 
     @property
     def errors(self) -> tuple[Violation, ...]:
@@ -35,9 +40,13 @@ def file(path: Path, known: context.Context, *, sandbox: bool = False) -> Outcom
 
 
 def network(name: str, networks: Path, known: context.Context) -> Outcome:
-    """As `file`, for a network by its name in a folder of networks: `gerda` or `gerda.sandbox`."""
+    """A network by its name in a folder of networks, `gerda` or `gerda.sandbox`, with its questions."""
     try:
         path = load.path_of(name, networks)
     except DefinitionError as error:
         return Outcome(None, tuple(error.violations))
-    return file(path, known, sandbox=names.is_sandbox(name))
+    found = file(path, known, sandbox=names.is_sandbox(name))
+    if found.definition is None:
+        return found
+    asked = questions.check(found.definition, path, known)
+    return Outcome(found.definition, (*found.violations, *asked.violations), asked.questions)

@@ -2,8 +2,9 @@
 
 import dataclasses
 import datetime
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from network_topology import source
 from network_topology.violation import DefinitionError
@@ -14,16 +15,24 @@ RELEASES = HERE / "releases"
 DEVELOPMENT = "dev"  # the release of a working tree: its digest is made on this machine and is pinned nowhere
 
 
+Fields = Callable[[str, Mapping[str, Any]], tuple[str, ...]]
+"""The columns that an analysis reads with these parameters; raises ValueError with what is wrong with either."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Context:
-    """`regions` maps slug to name; `releases` are the names that a definition may use besides `dev`."""
+    """`regions` maps slug to name; `releases` are the names that a definition may use besides `dev`.
+
+    `fields_of` knows the analyses of the station image; without it what a question asks of them is not looked at.
+    """
 
     today: datetime.date
     regions: Mapping[str, str]
     releases: frozenset[str]
+    fields_of: Fields | None = None
 
 
-def shipped(today: datetime.date) -> Context:
+def shipped(today: datetime.date, fields_of: Fields | None = None) -> Context:
     """The regions and releases that this project comes with.
 
     Raises DefinitionError where one of these files cannot be read.
@@ -32,4 +41,4 @@ def shipped(today: datetime.date) -> Context:
     if violations:
         raise DefinitionError(violations)
     releases = frozenset(path.stem for path in RELEASES.glob("*.yml"))
-    return Context(today, {slug: region["name"] for slug, region in regions["regions"].items()}, releases)
+    return Context(today, {slug: region["name"] for slug, region in regions["regions"].items()}, releases, fields_of)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pydantic
 
-from network_topology import model, names, source, twin
+from network_topology import model, names, shapes, source, twin
 from network_topology.violation import DefinitionError, Violation
 
 __all__ = ["DefinitionError", "Reading", "find", "known", "read", "read_what_can_be"]
@@ -26,18 +26,6 @@ _STAND_INS: Mapping[str, Any] = {
     "name": "unreadable",
     "domain": "public_health",
     "agreement": {"kind": "processing", "signed": datetime.date.min},
-}
-
-# pydantic's name of what is wrong → what stands there instead, and the remedy
-_SHAPES: Mapping[str, tuple[str, str]] = {
-    "string_type": ("text is expected here", "write text, in quotes where it looks like a number or a date"),
-    "int_type": ("a whole number is expected here", "write digits without quotes"),
-    "bool_type": ("yes or no is expected here", "write true or false, without quotes"),
-    "date_type": ("a day is expected here", "write year-month-day without quotes, as in 2026-02-14"),
-    "tuple_type": ("a list is expected here", "write the items between square brackets, as in [gelre, sensire]"),
-    "dict_type": ("a mapping is expected here", "write lines of the form `key: value` below it, indented"),
-    "model_type": ("a mapping is expected here", "write lines of the form `key: value` below it, indented"),
-    "none_required": ("nothing is expected here", "remove it"),
 }
 
 
@@ -99,7 +87,7 @@ def read_what_can_be(path: Path) -> Reading:
         definition = model.Definition.model_validate(tree)
     except pydantic.ValidationError as error:
         wrong = error.errors(include_url=False, include_input=False)
-        shaped = [_violation(one, places, tree) for one in wrong]
+        shaped = [shapes.violation(one, places, tree) for one in wrong]
         violations += [one for one in shaped if (one.line, one.column) not in noted]
         for one in wrong:
             unreadable |= _stand_in(tree, one["loc"], one["type"])
@@ -118,63 +106,6 @@ def read_what_can_be(path: Path) -> Reading:
 def _field(keys: source.Keys) -> str:
     """The field, of a definition or of the card of an organisation, in which a value lies."""
     return str(keys[2] if len(keys) > 2 and keys[0] in ("organisations", "processors") else keys[0])
-
-
-def _violation(wrong: Any, places: source.Source, tree: Mapping[str, Any]) -> Violation:
-    """One thing that pydantic found, in a sentence."""
-    kind, keys = wrong["type"], tuple(wrong["loc"])
-    if keys[-1:] == ("[key]",):
-        keys = keys[:-1]
-    name, where = source.short(str(keys[-1])), _where(keys[:-1])
-    if kind == "missing":
-        remedy = f"add it: {_description(keys)}"
-        return Violation(places.path, *places.at(keys), f"{where}{name!r} is missing", remedy, rule="missing")
-    if kind == "extra_forbidden":
-        near = difflib.get_close_matches(name, _fields(keys[:-1]), n=1)
-        remedy = f"did you mean {near[0]!r}?" if near else f"remove it; known are {', '.join(_fields(keys[:-1]))}"
-        return Violation(places.path, *places.at_key(keys), f"{where}{name!r} is unknown", remedy, rule="unknown")
-    if kind == "literal_error":
-        allowed = wrong["ctx"]["expected"].replace("'", "").replace(" or ", ", ")
-        text, remedy = (
-            f"{source.short(_value(tree, keys))!r} is not one of the known values",
-            f"write one of: {allowed}",
-        )
-    else:
-        text, remedy = _SHAPES.get(kind, (wrong["msg"], f"correct it: {_description(keys)}"))
-    return Violation(places.path, *places.at(keys), f"{where}{name!r}: {text}", remedy, rule="shape")
-
-
-def _where(parents: source.Keys) -> str:
-    if len(parents) >= 2 and parents[0] == "organisations":
-        inner = "".join(f"{key}: " for key in parents[2:])
-        return f"organisation {str(parents[1])!r}: {inner}"
-    return "".join(f"{key}: " for key in parents)
-
-
-def _model_at(keys: source.Keys) -> type[pydantic.BaseModel]:
-    """The part of the model in which the keys below a place are fields."""
-    inner: Mapping[str, type[pydantic.BaseModel]] = {"gateway": model.Gateway, "agreement": model.Agreement}
-    if len(keys) < 2 or keys[0] not in ("organisations", "processors"):
-        return model.Definition
-    if len(keys) > 2:
-        return inner.get(str(keys[2]), model.Organisation)
-    return model.Organisation if keys[0] == "organisations" else model.Processor
-
-
-def _fields(keys: source.Keys) -> list[str]:
-    return list(_model_at(keys).model_fields)
-
-
-def _description(keys: source.Keys) -> str:
-    field = _model_at(keys[:-1]).model_fields.get(str(keys[-1]))
-    text = " ".join((field.description or "").split()) if field else ""
-    return text[:1].lower() + text[1:].rstrip(".")
-
-
-def _value(tree: Any, keys: source.Keys) -> Any:
-    for key in keys:
-        tree = tree[key]
-    return str(tree)
 
 
 def _stand_in(tree: dict[str, Any], keys: source.Keys, kind: str) -> set[str]:

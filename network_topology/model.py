@@ -34,6 +34,7 @@ Domain = Literal[
 ]
 AgreementKind = Literal["gvo", "joint_controllers", "processing"]
 Role = Literal["member", "coordinator_only"]
+Frequency = Literal["unlimited", "hourly", "daily", "weekly", "monthly"]
 DOMAINS: tuple[str, ...] = get_args(Domain)
 
 ITSELF = "itself"
@@ -71,6 +72,8 @@ class Agreement(_Closed):
     """`gvo`, `joint_controllers` (GDPR article 26) or `processing` (GDPR article 28)."""
     signed: datetime.date
     """The day on which the organisation signed it."""
+    until: datetime.date | None = None
+    """The last day on which it holds; without it, until further notice."""
 
 
 class Processor(_Closed):
@@ -153,3 +156,37 @@ class Definition(_Closed):
     def stations(self) -> dict[str, Organisation]:
         """The organisations that have a station, by slug, in alphabetical order."""
         return {slug: one for slug, one in sorted(self.organisations.items()) if one.role != "coordinator_only"}
+
+
+class Term(_Closed):
+    """How long and how often a question may be asked."""
+
+    until: datetime.date
+    """The last day on which it may be asked."""
+    at_most: Frequency
+    """`unlimited`, `hourly`, `daily`, `weekly` or `monthly`."""
+
+
+class Collaboration(_Closed):
+    """An agreed question: an analysis, who puts in data, who sees the outcome, and on which grounds."""
+
+    analysis: str
+    """The computation and its version, as in `hotspots/1`; one that the station image has."""
+    purpose: str
+    """What the outcome is for, in one line that a data steward can judge."""
+    parameters: dict[str, pydantic.JsonValue] = {}
+    """What the analysis wants to know besides the data."""
+    fields: dict[str, str]
+    """The columns that each contributor brings, and in words what stands in them."""
+    contributes: tuple[str, ...]
+    """The organisations that put in data."""
+    results_to: tuple[str, ...]
+    """The organisations that may see the outcome, and may ask the question."""
+    minimum_cell: int
+    """The smallest number of persons or events of which a total is opened."""
+    minimum_contributors: int
+    """The smallest number of organisations that must be in a total."""
+    dpia_annex: datetime.date | None = None
+    """The day on which the annex to the data protection impact assessment was signed."""
+    term: Term
+    """How long and how often the question may be asked."""

@@ -11,7 +11,7 @@ __all__ = ["TABLE", "check", "require"]
 
 # In the order in which they are explained to an author. To add one: write it in the module of its noun, put it here,
 # and add a broken file with its golden message to tests/network_topology/broken.
-TABLE: tuple[Rule, ...] = (
+TABLE: tuple[Rule[model.Definition], ...] = (
     membership.federations_come_later,
     membership.network_slug,
     membership.network_in_its_folder,
@@ -46,6 +46,7 @@ TABLE: tuple[Rule, ...] = (
     operators.sandbox_is_one_operator,
     papers.agreement_signed,
     papers.agreement_dates,
+    papers.agreement_lapsed,
     papers.dpia_signed,
     papers.dpia_date,
 )

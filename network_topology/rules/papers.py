@@ -37,6 +37,21 @@ def agreement_dates(definition: model.Definition, known: context.Context) -> Ite
 
 
 @rule(
+    "organisations",
+    "agreement",
+    why="every question that it takes part in stops with it",
+    remedy="sign it anew and write the new `until:`, or take the organisation out",
+    severity="warning",
+    outside=True,
+)
+def agreement_lapsed(definition: model.Definition, known: context.Context) -> Iterator[Finding]:
+    for slug, card in definition.organisations.items():
+        if card.agreement is not None and (card.agreement.until or known.today) < known.today:
+            text = organisation(slug, f"the agreement lapsed on {card.agreement.until}")
+            yield Finding(("organisations", slug, "agreement", "until"), text)
+
+
+@rule(
     "dpia",
     "personal_data",
     why="a network on personal data is assessed before it starts (GDPR article 35)",

@@ -2,8 +2,9 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from typing import Generic, Protocol, TypeVar
 
-from network_topology import context, model, source
+from network_topology import context, source
 from network_topology.violation import Severity, Violation
 
 
@@ -17,11 +18,20 @@ class Finding:
     severity: Severity | None = None
 
 
-Find = Callable[[model.Definition, context.Context], Iterator[Finding]]
+class Placed(Protocol):
+    """What rules are about: a definition, or a question of one; it knows where its values stand."""
+
+    @property
+    def places(self) -> source.Source:
+        """Where each of its values stands."""
+
+
+Subject = TypeVar("Subject", bound=Placed)
+Find = Callable[[Subject, context.Context], Iterator[Finding]]
 
 
 @dataclasses.dataclass(frozen=True)
-class Rule:
+class Rule(Generic[Subject]):
     """A line of the table.
 
     `why` goes on after the finding's text and a "but": together they are one sentence. `reads` are the fields that
@@ -30,19 +40,19 @@ class Rule:
     """
 
     name: str
-    find: Find
+    find: Find[Subject]
     reads: frozenset[str]
     why: str
     remedy: str
     severity: Severity
     outside: bool
 
-    def violations(self, definition: model.Definition, known: context.Context) -> Iterator[Violation]:
+    def violations(self, subject: Subject, known: context.Context) -> Iterator[Violation]:
         """Every breach of this rule, each with its place in the file."""
-        for finding in self.find(definition, known):
+        for finding in self.find(subject, known):
             yield Violation(
-                definition.places.path,
-                *definition.places.at(finding.at),
+                subject.places.path,
+                *subject.places.at(finding.at),
                 f"{finding.text}, but {self.why}",
                 finding.remedy or self.remedy,
                 finding.severity or self.severity,
@@ -52,10 +62,10 @@ class Rule:
 
 def rule(
     *reads: str, why: str, remedy: str, severity: Severity = "error", outside: bool = False
-) -> Callable[[Find], Rule]:
+) -> Callable[[Find[Subject]], Rule[Subject]]:
     """Make a rule of a function; the function's name is the rule's."""
 
-    def made(find: Find) -> Rule:
+    def made(find: Find[Subject]) -> Rule[Subject]:
         return Rule(find.__name__, find, frozenset(reads), why, remedy, severity, outside)
 
     return made

@@ -1,0 +1,133 @@
+"""The agreed questions of a network: files `analyses/<name>.yml` beside its definition, owned by the data stewards.
+
+What a station knows of a question is a document that holds all that a steward consents to: who takes part, who could
+read what, on which grounds and until when. A difference in any of it is another question.
+"""
+
+import dataclasses
+import datetime
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pydantic
+
+from network_topology import compiled, context, model, shapes, source
+from network_topology.rules import questions as rules
+from network_topology.violation import DefinitionError, Violation
+
+FOLDER = "analyses"
+Document = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """The questions that are right, by name, and everything that is wrong with any, warnings too."""
+
+    questions: Mapping[str, model.Collaboration]
+    violations: tuple[Violation, ...]
+
+
+def check(definition: model.Definition, network_file: Path, known: context.Context) -> Outcome:
+    """Read and check every question beside a network's file; never raises.
+
+    A question that is wrong is left out: the network and its other questions go on without it.
+    """
+    good: dict[str, model.Collaboration] = {}
+    found: list[Violation] = []
+    for path in sorted((network_file.parent / FOLDER).glob("*.yml")):
+        asked, violations = file(path, definition, known)
+        found += violations
+        if asked is not None:
+            good[path.stem] = asked
+    return Outcome(good, tuple(found))
+
+
+def file(
+    path: Path, definition: model.Definition, known: context.Context
+) -> tuple[model.Collaboration | None, list[Violation]]:
+    """One question, None where it has an error, and its violations in the order of the file."""
+    try:
+        tree, places, violations = source.read(path)
+    except DefinitionError as error:
+        return None, list(error.violations)
+    noted = {(one.line, one.column) for one in violations}
+    try:
+        asked = model.Collaboration.model_validate(tree | {"parameters": _listed(tree.get("parameters", {}))})
+    except pydantic.ValidationError as error:
+        wrong = [
+            shapes.violation(one, places, tree, model.Collaboration)
+            for one in error.errors(include_url=False, include_input=False)
+        ]
+        return None, sorted([*violations, *(one for one in wrong if (one.line, one.column) not in noted)])
+    question = rules.Question(path.stem, asked, definition, places)
+    found = sorted([*violations, *(one for rule in rules.TABLE for one in rule.violations(question, known))])
+    return (None if any(one.severity == "error" for one in found) else asked), found
+
+
+def _listed(value: Any) -> Any:
+    """Plain values of JSON: what an analysis gets is the same from a file and from a publication."""
+    if isinstance(value, tuple):
+        return [_listed(one) for one in value]
+    if isinstance(value, dict):
+        return {key: _listed(one) for key, one in value.items()}
+    return value
+
+
+def require(name: str, asked: model.Collaboration, definition: model.Definition) -> None:
+    """Refuse a question that breaks a rule which needs no knowledge from outside. Raises DefinitionError."""
+    question = rules.Question(name, asked, definition, source.Source(Path(f"{FOLDER}/{name}.json")))
+    nothing = context.Context(datetime.date.max, {}, frozenset())
+    found = [one for rule in rules.TABLE if not rule.outside for one in rule.violations(question, nothing)]
+    if errors := [one for one in found if one.severity == "error"]:
+        raise DefinitionError(errors)
+
+
+def taking_part(asked: model.Collaboration, network: compiled.CompiledNetwork) -> tuple[str, ...]:
+    """The organisations whose stations are in it, in alphabetical order."""
+    return tuple(sorted({*asked.contributes, *asked.results_to, *network.computing}))
+
+
+def document(
+    name: str,
+    asked: model.Collaboration,
+    definition: model.Definition,
+    network: compiled.CompiledNetwork,
+    key_digests: Mapping[str, str],
+) -> Document:
+    """What a station is told of a question; `key_digests`: organisation → digest of its statement key.
+
+    It names those who take part and nobody else: who joins elsewhere makes it no other question. Raises LookupError
+    naming those who have no statement key.
+    """
+    people = taking_part(asked, network)
+    if missing := [slug for slug in people if slug not in key_digests]:
+        raise LookupError(f"{', '.join(missing)} has no certificate yet")
+    ids = {slug: network.stations[slug].id for slug in people}
+    return {
+        "network": network.network,
+        "collaboration": name,
+        "purpose": asked.purpose,
+        "analysis": asked.analysis,
+        "parameters": dict(asked.parameters),
+        "fields": dict(asked.fields),
+        "contributors": sorted(ids[slug] for slug in asked.contributes),
+        "results": sorted(ids[slug] for slug in asked.results_to),
+        "computing": [ids[slug] for slug in network.computing],
+        "threshold": network.threshold,
+        "operators": {ids[slug]: network.stations[slug].operated_by for slug in people},
+        "statement_keys": {ids[slug]: key_digests[slug] for slug in people},
+        "minimum_cell": asked.minimum_cell,
+        "minimum_contributors": asked.minimum_contributors,
+        "dpia_annex": asked.dpia_annex.isoformat() if asked.dpia_annex else None,
+        "agreements": {ids[slug]: _agreement(definition.stations[slug].agreement) for slug in people},
+        "until": asked.term.until.isoformat(),
+        "at_most": asked.term.at_most,
+    }
+
+
+def _agreement(agreement: model.Agreement | None) -> Document:
+    if agreement is None:
+        return {"kind": None, "signed": None, "until": None}
+    until = agreement.until.isoformat() if agreement.until else None
+    return {"kind": agreement.kind, "signed": agreement.signed.isoformat(), "until": until}
