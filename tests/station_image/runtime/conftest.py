@@ -8,10 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.station_image.runtime.agreed import MEMBERS, Agreed
-from tests.station_image.runtime.region import Region
-
-SEVEN = ("ggd", "gelre", "sensire", "yunio", "marga", "livio", "carint")
-ALL = (*SEVEN, "huisarts")
+from tests.station_image.runtime.region import ALL, SEVEN, Region
 
 
 @pytest.fixture(scope="session")
@@ -25,9 +22,7 @@ def whole_region() -> Iterator[Region]:
             region.add(organisation)
         region.add("huisarts", inbound=False)
         region.connect({caller: [called for called in SEVEN if called != caller] for caller in ALL})
-        region.network("drie", SEVEN[:3], (*SEVEN[:4], "huisarts"))
-        region.network("vijf", SEVEN[:5], (*SEVEN[:5], "huisarts"))
-        region.network("zeven", SEVEN, ALL)
+        region.usual_networks()
         region.start()
         yield region
     finally:

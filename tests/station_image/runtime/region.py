@@ -23,6 +23,9 @@ from tests.station_image.runtime.stations import (
     wait_until,
 )
 
+SEVEN = ("ggd", "gelre", "sensire", "yunio", "marga", "livio", "carint")
+ALL = (*SEVEN, "huisarts")
+
 
 class Region:
     """Stations with gateways in networks of three, five and seven computing parties."""
@@ -89,6 +92,12 @@ class Region:
         members = list(dict.fromkeys([*computing, *contributors, *others]))
         for organisation in members:
             self.write_view(name, self[organisation], computing, contributors, members)
+
+    def usual_networks(self) -> None:
+        """Networks drie, vijf and zeven, as every test finds them."""
+        self.network("drie", SEVEN[:3], (*SEVEN[:4], "huisarts"))
+        self.network("vijf", SEVEN[:5], (*SEVEN[:5], "huisarts"))
+        self.network("zeven", SEVEN, ALL)
 
     def write_view(
         self, name: str, station: Station, computing: Sequence[str], contributors: Sequence[str], members: Sequence[str]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from station_image.runtime import control
 from station_image.runtime.register import Register
@@ -231,15 +232,17 @@ def test_data_that_cannot_be_used_is_explained_at_home_and_nowhere_else(agreed: 
 
 @pytest.fixture
 def rewritten(agreed: Agreed) -> Iterator[Station]:
-    """A station whose register is put back afterwards."""
+    """A station whose register is not to be believed any more; afterwards it gets another key and begins a new one."""
     assert agreed.ask()["exit"] == 0
     station = agreed["sensire"]
     station.kill("agent")
-    kept = {name: (station.root / name).read_text() for name in REGISTER}
     yield station
     station.kill("agent")
-    for name, text in kept.items():
-        (station.root / name).write_text(text)
+    station.key = Ed25519PrivateKey.generate()
+    station.write_key(station.key)
+    for name in REGISTER:
+        (station.root / name).unlink()
+    agreed.region.usual_networks()
     station.restart("agent")
 
 
