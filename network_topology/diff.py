@@ -195,7 +195,10 @@ def _operator(definition: model.Definition, slug: str) -> str:
 
 
 def _agreement(agreement: model.Agreement | None) -> str:
-    return f"agreement {agreement.kind} of {agreement.signed}" if agreement else "no agreement any more"
+    if agreement is None:
+        return "no agreement any more"
+    until = f" until {agreement.until}" if agreement.until else ""
+    return f"agreement {agreement.kind} of {agreement.signed}{until}"
 
 
 def _said(value: Any) -> str:

@@ -105,16 +105,25 @@ def agreements_hold(question: Question, known: context.Context) -> Iterator[Find
     "contributes",
     "minimum_contributors",
     why="with fewer one of them takes its own figures off the total and sees those of another",
-    remedy=f"write at least {FEWEST_CONTRIBUTORS}, and no more than there are contributors",
+    remedy=f"write at least {FEWEST_CONTRIBUTORS}",
 )
 def contributors_suffice(question: Question, _: context.Context) -> Iterator[Finding]:
     fewest = FEWEST_CONTRIBUTORS if question.definition.personal_data else 2
-    least, there = question.asked.minimum_contributors, len(set(question.asked.contributes))
+    least = question.asked.minimum_contributors
     if least < fewest:
         yield Finding(("minimum_contributors",), f"{least} contributors are to suffice")
-    elif least > there:
-        text = f"{least} contributors are needed and {there} are named"
-        yield Finding(("minimum_contributors",), f"{text}: it would never be answered")
+
+
+@rule(
+    "contributes",
+    "minimum_contributors",
+    why="then it is never answered",
+    remedy="name more contributors, or ask for fewer of them",
+)
+def contributors_reached(question: Question, _: context.Context) -> Iterator[Finding]:
+    least, there = question.asked.minimum_contributors, len(set(question.asked.contributes))
+    if least > there:
+        yield Finding(("minimum_contributors",), f"{least} contributors are needed and {there} are named")
 
 
 @rule(
@@ -196,6 +205,7 @@ TABLE: tuple[Rule[Question], ...] = (
     results_arrive,
     agreements_hold,
     contributors_suffice,
+    contributors_reached,
     cells_suffice,
     annex_signed,
     annex_date,

@@ -46,7 +46,7 @@ OTHERS: dict[type[pydantic.BaseModel], dict[str, Any]] = {
         "egress": ("192.0.2.99/32",),
         "addresses": ("192.0.2.99",),
     },
-    model.Agreement: {"kind": "processing", "signed": datetime.date(2026, 1, 1)},
+    model.Agreement: {"until": datetime.date(2030, 1, 1), "kind": "processing", "signed": datetime.date(2026, 1, 1)},
     model.Processor: {"name": "Other", "agreement": model.Agreement(kind="gvo", signed=datetime.date(2026, 1, 1))},
 }
 
@@ -161,7 +161,8 @@ def test_whatever_changes_the_digest_is_said_in_words(shape: type[pydantic.BaseM
 
 def test_every_shape_of_the_model_is_looked_at() -> None:
     shapes = {one for one in vars(model).values() if isinstance(one, type) and issubclass(one, pydantic.BaseModel)}
-    assert {shape for shape in shapes if shape.model_fields} == set(OTHERS)
+    of_questions = {model.Collaboration, model.Term}  # each is a file of its own
+    assert {shape for shape in shapes if shape.model_fields} - of_questions == set(OTHERS)
 
 
 def test_another_way_to_write_the_same_is_a_change_too_because_the_digest_differs() -> None:
