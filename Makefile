@@ -15,9 +15,10 @@ $(VENV)/.test: requirements/test.lock pyproject.toml
 	@sh scripts/make-venv $(VENV) test
 	@touch $(VENV)/.werkplaats
 
-demo: $(VENV)/.werkplaats ## stand up and verify a network of four organisations on this machine
+demo: $(VENV)/.werkplaats ## stand up a network of four organisations on this machine, verify it, and ask it a question
 	@$(BIN)/werkplaats doctor --yes
 	@$(BIN)/werkplaats up $(NETWORK) --yes --all-steps
+	@$(BIN)/werkplaats rehearse $(NETWORK)
 
 test: $(VENV)/.test ## every check and test of the project
 	@$(BIN)/werkplaats doctor --yes

@@ -17,7 +17,20 @@ from station_image import build, debian
 from werkplaats import errors
 
 # One verb, one file in verbs/, one word in the command. A group is a verb whose first argument is the action.
-VERBS = ("doctor", "check", "plan", "accept", "up", "verify", "status", "map", "destroy", "session", "trust")
+VERBS = (
+    "doctor",
+    "check",
+    "plan",
+    "accept",
+    "up",
+    "verify",
+    "status",
+    "map",
+    "destroy",
+    "session",
+    "rehearse",
+    "trust",
+)
 # What can be missing on this machine, or in the way of the engine; each says what and why in a sentence.
 UNMET = (drive.DriveError, install.EngineError, build.ImageError, make.ImageError, debian.DebianError, seeds.SeedError)
 EPILOG = """exit codes: 0 done, 1 the check found something, 2 wrong use, 3 refused, 4 failed and taken back,

@@ -28,7 +28,7 @@ def test_a_second_up_changes_nothing(toets: sandboxes.Sandbox) -> None:
 
 def test_a_plan_of_a_network_that_is_as_it_should_be_has_no_change(toets: sandboxes.Sandbox) -> None:
     plan = json.loads(toets.run("plan", "--json").stdout)
-    assert plan == {"servers": [], "waiting": [], "configuration": [], "stations": [], "left_out": {}}
+    assert plan == {"servers": [], "waiting": [], "configuration": [], "stations": [], "questions": [], "left_out": {}}
 
 
 def test_verify_looks_at_every_compiled_link_and_every_server(toets: sandboxes.Sandbox) -> None:

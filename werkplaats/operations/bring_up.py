@@ -16,7 +16,18 @@ from stacks.engine import install
 from stacks.servers.image import make as server_image
 from station_image import build
 from werkplaats import errors
-from werkplaats.operations import configure, hostvars, networks, progress, remote, servers, stations, steps, verify
+from werkplaats.operations import (
+    configure,
+    hostvars,
+    networks,
+    progress,
+    questions,
+    remote,
+    servers,
+    stations,
+    steps,
+    verify,
+)
 
 HostVars = Mapping[str, Mapping[str, Any]]
 BOOT_SECONDS = 120.0
@@ -41,6 +52,7 @@ class Outcome:
     stations: drive.Outcome = dataclasses.field(default_factory=lambda: drive.Outcome(()))
     left_out: dict[str, str] = dataclasses.field(default_factory=dict)  # organisation → why
     waiting: dict[str, list[str]] = dataclasses.field(default_factory=dict)  # organisation → what is not accepted
+    questions: dict[str, dict[str, list[str]]] = dataclasses.field(default_factory=dict)  # name → state → organisations
     report: verify.Report | None = None
     phases: dict[str, float] = dataclasses.field(default_factory=dict)
 
@@ -117,7 +129,7 @@ class Run:
                 )
             self._play(remotes, hosts, CONNECT if set(hosts) <= set(fresh) else (), said)
         if ready := self._able(hosts):
-            self._stations(remotes, {o: hosts[o] for o in ready}, engine)
+            self._stations(remotes, {o: hosts[o] for o in ready}, applicable, engine)
 
     def _able(self, organisations: Sequence[str] | Mapping[str, Any]) -> list[str]:
         return [o for o in organisations if o not in self.outcome.left_out]
@@ -128,12 +140,15 @@ class Run:
         for organisation, number in result.changed.items():
             self.outcome.configured[organisation] = self.outcome.configured.get(organisation, 0) + number
 
-    def _stations(self, remotes: remote.Remotes, hosts: HostVars, engine: install.Engine) -> None:
+    def _stations(
+        self, remotes: remote.Remotes, hosts: HostVars, applicable: steps.Applicable, engine: install.Engine
+    ) -> None:
         with self.told.phase("stations") as said:
             images = {organisation: station["image"]["id"] for organisation, station in hosts.items()}
             self.outcome.stations = stations.up(self.network, remotes, engine, images, said)
             said(drive.summary(self.outcome.stations))
             stations.wait(remotes, hosts, said)
+            self.outcome.questions = questions.deliver(self.network, remotes, applicable, hosts, said)
         with self.told.phase("acceptance") as said:
             self.outcome.report = verify.run(self.network, remotes, hosts, self.outcome.left_out, said)
 

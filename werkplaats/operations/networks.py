@@ -6,12 +6,15 @@ import dataclasses
 import datetime
 import functools
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import network_topology
 from network_topology import check, context, model, violation
 from network_topology import compile as compiler
 from stacks import servers as sandbox
+from station_image.runtime import analyses
 from werkplaats.operations import inventory, remote, vault
 
 HOME_VARIABLE = "WERKPLAATS_HOME"
@@ -44,6 +47,7 @@ class Network:
     compiled: compiler.CompiledNetwork
     warnings: tuple[violation.Violation, ...]
     home: Home
+    questions: Mapping[str, model.Collaboration] = dataclasses.field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -98,7 +102,20 @@ class Network:
 def find(name: str, folder: Path | None = None) -> Network:
     """Find and compile a network by name; raises DefinitionError, with every violation, where it is not right."""
     place = home(folder)
-    outcome = check.network(name, place.networks, context.shipped(datetime.date.today()))
+    outcome = check.network(name, place.networks, known())
     if outcome.definition is None:
         raise violation.DefinitionError(outcome.violations)
-    return Network(outcome.definition, compiler.compile_network(outcome.definition), outcome.violations, place)
+    compiled = compiler.compile_network(outcome.definition)
+    return Network(outcome.definition, compiled, outcome.violations, place, outcome.questions)
+
+
+def known() -> context.Context:
+    """What rules know besides the files: the day, the regions, the releases, the analyses of this release."""
+    return context.shipped(datetime.date.today(), _fields)
+
+
+def _fields(name: str, parameters: Mapping[str, Any]) -> tuple[str, ...]:
+    analysis = analyses.find(name)
+    if not analysis.DATA:
+        raise analyses.AnalysisError(f"{name} reads no data: there is nothing to agree on")
+    return tuple(analysis.columns(analysis.parameters(parameters)))

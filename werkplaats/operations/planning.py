@@ -10,7 +10,7 @@ from stacks import drive
 from stacks.engine import install
 from stacks.servers.image import make as server_image
 from station_image import build
-from werkplaats.operations import configure, hostvars, networks, progress, remote, servers, stations, steps
+from werkplaats.operations import configure, hostvars, networks, progress, questions, remote, servers, stations, steps
 
 _WORDS = {"create": "make", "update": "change", "replace": "make anew", "delete": "remove"}
 
@@ -23,6 +23,7 @@ class Plan:
     waiting: list[str] = dataclasses.field(default_factory=list)
     configuration: list[str] = dataclasses.field(default_factory=list)
     stations: list[str] = dataclasses.field(default_factory=list)
+    questions: list[str] = dataclasses.field(default_factory=list)
     left_out: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def sections(self) -> list[tuple[str, list[str]]]:
@@ -33,6 +34,7 @@ class Plan:
             ("waits for acceptance", self.waiting),
             ("on the servers", self.configuration),
             ("stations", self.stations),
+            ("questions", self.questions),
             *([("left out", missing)] if missing else []),
         ]
 
@@ -64,6 +66,7 @@ def plan(network: networks.Network, only: Sequence[str], told: progress.Progress
         images = {o: host["image"]["id"] for o, host in hosts.items()} | dict.fromkeys(to_be_made, image.image_id)
         outcome = stations.plan(network, remotes, engine, images)
         found.stations = _sentences(outcome)
+        found.questions = questions.planned(network, remotes, applicable)
     return found
 
 

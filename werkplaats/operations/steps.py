@@ -77,7 +77,9 @@ def publish(network: networks.Network, release: Mapping[str, Any]) -> publicatio
     """Make the publication of what the records say; `release` is the document of the image that the network runs."""
     network.publication.parent.mkdir(parents=True, exist_ok=True)
     releases = {network.definition.release: release}
-    return publication.publish(network.publication, network.definition, releases, _authority(network))
+    return publication.publish(
+        network.publication, network.definition, releases, _authority(network), asked=network.questions
+    )
 
 
 def accept(

@@ -1,4 +1,4 @@
-"""Check a network's definition: every violation at once, each with its place, the reason and the remedy.
+"""Check a network's definition and its questions: every violation at once, with place, reason and remedy.
 
 Reads files only; no server is asked. Exit code 1 when an error was found, 0 with warnings only.
 """
@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import datetime
 
-from network_topology import check, context, violation
+from network_topology import check, violation
 from werkplaats import errors
 from werkplaats.operations import networks
 from werkplaats.verbs import common
@@ -27,7 +26,7 @@ def run(given: argparse.Namespace) -> int:
     names = [given.network] if given.network else sorted(p.parent.name for p in places.networks.glob("*/network.yml"))
     if not names:
         raise errors.UsageError(f"{places.networks} has no network", "write one as <network>/network.yml")
-    known = context.shipped(datetime.date.today())
+    known = networks.known()
     found = {name: check.network(name, places.networks, known) for name in names}
     if given.json:
         common.print_json({name: [_plain(one) for one in outcome.violations] for name, outcome in found.items()})

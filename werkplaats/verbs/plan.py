@@ -1,4 +1,4 @@
-"""Show what `up` would change: servers, what is on them, stations. Changes nothing.
+"""Show what `up` would change: servers, what is on them, stations, questions. Changes nothing.
 
 A server that cannot be reached is named, and the rest is shown (exit code 5).
 """

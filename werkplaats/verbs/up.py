@@ -65,6 +65,7 @@ def _document(network: networks.Network, outcome: bring_up.Outcome, told: progre
         },
         "left_out": outcome.left_out,
         "waiting": outcome.waiting,
+        "questions": outcome.questions,
         "found": [dataclasses.asdict(v) for v in outcome.report.found()] if outcome.report else [],
         "session": dict(outcome.report.session) if outcome.report else {},
     }
@@ -85,7 +86,18 @@ def _print(network: networks.Network, outcome: bring_up.Outcome, told: progress.
         print(f"left out: {organisation}: {why}; when that is mended run: werkplaats up {network.name}")
     for organisation, changes in outcome.waiting.items():
         print(f"waits: {organisation}:", *changes, sep="\n  ")
+    for name, states in outcome.questions.items():
+        print(f"question {name}: " + "; ".join(f"{_STATES[state]} {', '.join(o)}" for state, o in states.items()))
     print(f"next: werkplaats status {network.name} | map {network.name} | destroy {network.name}")
+
+
+# How a question stands at an organisation, as its own station says → in a sentence about several.
+_STATES = {
+    "allowed": "allowed by",
+    "waits": "waits for the steward of",
+    "changed": "is another one than was allowed, and waits for the steward of",
+    "ended": "is over at",
+}
 
 
 def _print_session(compiled: compiler.CompiledNetwork, outcome: bring_up.Outcome) -> None:

@@ -4,6 +4,7 @@
     ca.pem  crl.pem                    the CA's certificate and the revocation list in force
     identities/<organisation>.json     certificate chain, statement key, approved fingerprint
     releases/<release>.json            what the station image of a release is, by digest
+    analyses/<question>.json           an agreed question, as its author wrote it; each steward allows it or not
     index.json                         the digest of each of these, and a number that grows (see `index`)
 
 A reader takes nothing on trust: names are checked against the definition, certificates and list against the CA.
@@ -23,13 +24,15 @@ from typing import Any
 import pydantic
 from cryptography import x509
 
-from network_topology import model, rules, violation
+from network_topology import model, questions, rules, violation
 from werkplaats import errors
 from werkplaats.operations.trust import canonical, identities, index, profile, revocation
 from werkplaats.operations.trust.authority import Authority, key_fingerprint
 from werkplaats.operations.trust.records import now, stamp
 
-_NAMES = re.compile(r"definition\.json|(ca|crl)\.pem|identities/[a-z0-9-]+\.json|releases/[A-Za-z0-9][\w.-]*\.json")
+_NAMES = re.compile(
+    r"definition\.json|(ca|crl)\.pem|(identities|analyses)/[a-z0-9-]+\.json|releases/[A-Za-z0-9][\w.-]*\.json"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +48,7 @@ class Publication:
     identities: Mapping[str, identities.Identity]
     releases: Mapping[str, Mapping[str, Any]]
     files: Mapping[str, bytes]
+    questions: Mapping[str, model.Collaboration] = dataclasses.field(default_factory=dict)
 
     @property
     def statement_keys(self) -> dict[str, str]:
@@ -68,10 +72,12 @@ def publish(
     releases: Mapping[str, Mapping[str, Any]],
     authority: Authority,
     moment: datetime.datetime | None = None,
+    asked: Mapping[str, model.Collaboration] | None = None,
 ) -> Publication:
     """Publish what the records say, with a revocation list in force; where nothing changed, nothing is written.
 
-    `releases` maps name to document. Raises PublicationError when the result is one that readers would refuse.
+    `releases` maps name to document, `asked` name to question. Raises PublicationError when the result is one that
+    readers would refuse.
     """
     moment = moment or now()
     files = {
@@ -80,6 +86,7 @@ def publish(
         "crl.pem": revocation.pem(revocation.current(authority, moment)),
         **{f"identities/{name}.json": canonical.pretty(one) for name, one in _approved(definition, authority).items()},
         **{f"releases/{name}.json": canonical.pretty(one) for name, one in releases.items()},
+        **{f"analyses/{name}.json": canonical.dump(_plain(one)) for name, one in (asked or {}).items()},
     }
     number = max((int(row["number"]) for row in authority.records.rows("publications")), default=0) + 1
     # Read before it is written: a publication that members would refuse must not take the place of a good one.
@@ -110,6 +117,10 @@ def document(definition: model.Definition) -> dict[str, Any]:
     return definition.model_dump(mode="json", exclude_defaults=True)
 
 
+def _plain(asked: model.Collaboration) -> dict[str, Any]:
+    return asked.model_dump(mode="json", exclude_defaults=True)
+
+
 def _approved(definition: model.Definition, authority: Authority) -> dict[str, dict[str, Any]]:
     """The identities of the definition's organisations, without those whose certificate was revoked."""
     found: dict[str, dict[str, Any]] = {}
@@ -136,8 +147,37 @@ def _understood(whole: index.Whole, folder: Path, moment: datetime.datetime) -> 
             f"{folder / 'definition.json'} names release {definition.release}, which is not in releases/", index.FETCH
         )
     return Publication(
-        whole.network, whole.number, whole.published, definition, authority, revocations, people, releases, whole.files
+        whole.network,
+        whole.number,
+        whole.published,
+        definition,
+        authority,
+        revocations,
+        people,
+        releases,
+        whole.files,
+        _questions(whole, folder, definition),
     )
+
+
+def _questions(whole: index.Whole, folder: Path, definition: model.Definition) -> dict[str, model.Collaboration]:
+    """Every agreed question, by the same rules as its author's file."""
+    found = {}
+    for name, file in _named(whole, "analyses"):
+        place, content = folder / file, _file(whole, folder, file)
+        try:
+            asked = model.Collaboration.model_validate_json(content)
+            questions.require(name, asked, definition)
+        except pydantic.ValidationError as error:
+            raise errors.PublicationError(f"{place} is no question: {error.errors()[0]['msg']}", index.FETCH) from error
+        except violation.DefinitionError as error:
+            raise errors.PublicationError(
+                f"{place} breaks the rules of a question: {error}", "ask the coordinator"
+            ) from error
+        if canonical.dump(_plain(asked)) != content:
+            raise errors.PublicationError(f"{place} is not in canonical form", index.FETCH)
+        found[name] = asked
+    return found
 
 
 def _named(whole: index.Whole, kind: str) -> list[tuple[str, str]]:

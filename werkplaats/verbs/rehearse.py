@@ -1,0 +1,53 @@
+"""Rehearse a question in a sandbox: synthetic records, stewards who allow it, and what comes out.
+
+Shows what each organisation sees alone, what they see together, and what stays hidden. Acts through the accounts of
+steward and scientist, and refuses a network that is not a sandbox. Exit code 1 when the answer is not what was planted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+
+from werkplaats import errors
+from werkplaats.operations import networks, progress, rehearsal
+from werkplaats.verbs import common
+
+SEED = 20261124
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """The network, the collaboration, the seed; `--json`."""
+    common.network_argument(parser)
+    parser.add_argument("--collaboration", metavar="NAME", help="which question (default: the first on hotspots)")
+    parser.add_argument("--seed", type=int, default=SEED, help="the same seed gives the same records (%(default)s)")
+    common.json_argument(parser)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Rehearse, print the contrast."""
+    network = common.find(given)
+    name = rehearsal.question(network, given.collaboration)
+    told = progress.Progress(quiet=given.json)
+    with told.phase("rehearsal") as said:
+        contrast = rehearsal.run(network, name, given.seed, said)
+    if given.json:
+        common.print_json({"collaboration": name, "good": contrast.good, **dataclasses.asdict(contrast)})
+    else:
+        _print(network, name, contrast)
+    return errors.DONE if contrast.good else errors.FOUND
+
+
+def _print(network: networks.Network, name: str, contrast: rehearsal.Contrast) -> None:
+    minimum = network.questions[name].minimum_cell
+    print(f"\n{name}: areas with at least {minimum} cases")
+    width = max(map(len, contrast.alone))
+    for organisation, areas in contrast.alone.items():
+        print(f"  {organisation:<{width}}  alone sees {', '.join(areas) or 'none'}")
+    print(f"  together ({contrast.contributors} organisations):")
+    for one in contrast.together:
+        rate = f", {one['rate_per_10000']} per 10,000 inhabitants" if "rate_per_10000" in one else ""
+        print(f"    {one['area']}: {one['cases']} cases{rate}")
+    print(f"  {contrast.suppressed} other areas stay hidden, their numbers are known to nobody")
+    verdict = "exactly these were planted" if contrast.good else f"PLANTED WERE {', '.join(contrast.planted)}"
+    print(f"  {verdict}; records of no person left any server")
