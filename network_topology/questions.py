@@ -4,6 +4,7 @@ What a station knows of a question is a document that holds all that a steward c
 read what, on which grounds and until when. A difference in any of it is another question.
 """
 
+import copy
 import dataclasses
 import datetime
 from collections.abc import Mapping
@@ -35,7 +36,11 @@ def check(definition: model.Definition, network_file: Path, known: context.Conte
     """
     good: dict[str, model.Collaboration] = {}
     found: list[Violation] = []
-    for path in sorted((network_file.parent / FOLDER).glob("*.yml")):
+    for path in sorted((network_file.parent / FOLDER).glob("*")):
+        if path.suffix != ".yml" or not path.name.isprintable():
+            text = f"{path.name!r} lies here, and a question is a file of which the name ends in .yml"
+            found.append(Violation(path.parent, 0, 0, text, "rename or remove it", rule="file"))
+            continue
         asked, violations = file(path, definition, known)
         found += violations
         if asked is not None:
@@ -109,7 +114,7 @@ def document(
         "collaboration": name,
         "purpose": asked.purpose,
         "analysis": asked.analysis,
-        "parameters": dict(asked.parameters),
+        "parameters": copy.deepcopy(asked.parameters),
         "fields": dict(asked.fields),
         "contributors": sorted(ids[slug] for slug in asked.contributes),
         "results": sorted(ids[slug] for slug in asked.results_to),

@@ -8,7 +8,8 @@ from network_topology import context, model, names, source
 from network_topology.rules.membership import LONGEST_TEXT
 from network_topology.rules.rule import Finding, Rule, rule
 
-FEWEST_CONTRIBUTORS, SMALLEST_CELL, USUAL_CELL = 3, 5, 10
+FEWEST_CONTRIBUTORS, SMALLEST_CELL, USUAL_CELL, LARGEST_CELL = 3, 5, 10, 1000
+RESERVED = "acceptance"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +33,12 @@ def question_named(question: Question, _: context.Context) -> Iterator[Finding]:
         yield Finding((), f"the question is called {source.short(question.name)!r}")
 
 
+@rule("name", why="that is the computation which verifies a network and reads no data", remedy="rename the file")
+def question_name_free(question: Question, _: context.Context) -> Iterator[Finding]:
+    if question.name == RESERVED:
+        yield Finding((), f"the question is called {RESERVED!r}")
+
+
 @rule(
     "purpose",
     "fields",
@@ -42,8 +49,9 @@ def question_texts(question: Question, _: context.Context) -> Iterator[Finding]:
     texts: list[tuple[source.Keys, str, str]] = [(("purpose",), "the purpose", question.asked.purpose)]
     texts += [(("fields", name), f"field {name!r}", text) for name, text in question.asked.fields.items()]
     for at, what, text in texts:
-        if not 1 <= len(text) <= LONGEST_TEXT or text != " ".join(text.split()):
-            yield Finding(at, f"{what} is empty, too long, or has line breaks or double blanks")
+        # A publication does not come through the reader of files: what cannot be seen is refused here too.
+        if not 1 <= len(text) <= LONGEST_TEXT or text != " ".join(text.split()) or not text.isprintable():
+            yield Finding(at, f"{what} is empty, too long, or has line breaks, double blanks or hidden characters")
 
 
 @rule("contributes", "results_to", why="a question names each organisation once", remedy="take one of them out")
@@ -141,6 +149,16 @@ def cells_suffice(question: Question, _: context.Context) -> Iterator[Finding]:
 
 
 @rule(
+    "minimum_cell",
+    why=f"stations answer no question with a minimum above {LARGEST_CELL}",
+    remedy="write a smaller number",
+)
+def cells_possible(question: Question, _: context.Context) -> Iterator[Finding]:
+    if question.asked.minimum_cell > LARGEST_CELL:
+        yield Finding(("minimum_cell",), f"the smallest total to be opened is {question.asked.minimum_cell}")
+
+
+@rule(
     "dpia_annex",
     why="each question on personal data is assessed by itself (GDPR article 35)",
     remedy="add `dpia_annex:` with the day on which the annex was signed",
@@ -148,6 +166,18 @@ def cells_suffice(question: Question, _: context.Context) -> Iterator[Finding]:
 def annex_signed(question: Question, _: context.Context) -> Iterator[Finding]:
     if question.definition.personal_data and question.asked.dpia_annex is None:
         yield Finding((), "no annex to the impact assessment is given")
+
+
+@rule(
+    "dpia_annex",
+    "dpia",
+    why="an annex adds to an assessment that is there",
+    remedy="write the day on which the annex was signed, after that of the assessment",
+)
+def annex_follows(question: Question, _: context.Context) -> Iterator[Finding]:
+    annex, whole = question.asked.dpia_annex, question.definition.dpia
+    if annex is not None and whole is not None and annex < whole:
+        yield Finding(("dpia_annex",), f"the annex is signed on {annex}, the impact assessment on {whole}")
 
 
 @rule(
@@ -199,6 +229,7 @@ def analysis_fits(question: Question, known: context.Context) -> Iterator[Findin
 
 TABLE: tuple[Rule[Question], ...] = (
     question_named,
+    question_name_free,
     question_texts,
     parties_distinct,
     contributors_contribute,
@@ -207,7 +238,9 @@ TABLE: tuple[Rule[Question], ...] = (
     contributors_suffice,
     contributors_reached,
     cells_suffice,
+    cells_possible,
     annex_signed,
+    annex_follows,
     annex_date,
     term_runs,
     analysis_fits,

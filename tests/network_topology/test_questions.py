@@ -122,6 +122,9 @@ def test_a_question_that_travelled_is_the_same_and_is_looked_at_again(asked: mod
     worse = travelled.model_copy(update={"minimum_cell": 2})
     with pytest.raises(violation.DefinitionError, match="totals of 2 and more"):
         questions.require("griep", worse, definition())
+    hidden = travelled.model_copy(update={"purpose": "Where \x1b[2J it rises"})
+    with pytest.raises(violation.DefinitionError, match="hidden characters"):
+        questions.require("griep", hidden, definition())
 
 
 def test_an_error_in_one_question_stops_neither_the_network_nor_the_others(tmp_path: Path) -> None:
@@ -135,6 +138,17 @@ def test_an_error_in_one_question_stops_neither_the_network_nor_the_others(tmp_p
     assert list(outcome.questions) == ["goed"]
     assert [one.path.name for one in outcome.errors] == ["fout.yml"]
     assert list(check.network("proefdorp.sandbox", tmp_path, KNOWN).questions) == ["goed"]
+
+
+@pytest.mark.parametrize("name", ["griep.yaml", "gr\x1b[2Jiep.yml"])
+def test_a_file_that_is_no_question_is_named_and_not_passed_over(tmp_path: Path, name: str) -> None:
+    (tmp_path / "analyses").mkdir()
+    (tmp_path / "analyses" / name).write_text(SOUND.read_text())
+    found = questions.check(definition(), tmp_path / "network.yml", KNOWN)
+    assert not found.questions
+    (one,) = found.violations
+    assert str(one).isprintable()
+    assert repr(name) in str(one)
 
 
 @pytest.mark.parametrize("name", load.known(NETWORKS))
