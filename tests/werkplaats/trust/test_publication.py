@@ -14,6 +14,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from network_topology import compile as compiler
+from network_topology import model
 from werkplaats import errors
 from werkplaats.operations.trust import canonical, identities, index, profile, publication, records, revocation
 
@@ -284,3 +285,51 @@ def test_a_damaged_publication_is_mended_by_publishing(publish: Callable[..., An
     (folder / "ca.pem").unlink()
     assert publish().number == 2
     assert opened(folder).number == 2
+
+
+QUESTION = model.Collaboration.model_validate_json(
+    json.dumps(
+        {
+            "analysis": "hotspots/1",
+            "purpose": "Where influenza rises",
+            "parameters": {"areas": ["7001-7040"]},
+            "fields": {"postcode4": "four digits"},
+            "contributes": ["ggd", "ziekenhuis", "thuiszorg"],
+            "results_to": ["ggd"],
+            "minimum_cell": 10,
+            "minimum_contributors": 3,
+            "dpia_annex": "2026-03-01",
+            "term": {"until": "2029-03-01", "at_most": "daily"},
+        }
+    )
+)
+
+
+def test_a_question_that_was_published_is_what_a_member_reads(coordinator: Any, folder: Path) -> None:
+    folder.parent.mkdir()
+    own = coordinator.authority
+    publication.publish(folder, coordinator.definition, RELEASES, own, asked={"griep": QUESTION})
+    assert opened(folder).questions == {"griep": QUESTION}
+    publication.publish(folder, coordinator.definition, RELEASES, own)
+    assert opened(folder).questions == {}, "withdrawn"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"minimum_cell": 2}, "breaks the rules of a question"),
+        ({"contributes": ["ggd", "ziekenhuis", "vreemd"]}, "breaks the rules of a question"),
+        ({"purpose": "Where\u202e it rises"}, "breaks the rules of a question"),
+        ({"colour": "green"}, "is no question"),
+    ],
+    ids=str,
+)
+def test_a_published_question_is_held_to_the_rules_by_who_reads_it(
+    coordinator: Any, folder: Path, change: Mapping[str, Any], reason: str
+) -> None:
+    folder.parent.mkdir()
+    publication.publish(folder, coordinator.definition, RELEASES, coordinator.authority, asked={"griep": QUESTION})
+    document = json.loads((folder / "analyses" / "griep.json").read_text()) | change
+    with_a_new_index(folder, {"analyses/griep.json": canonical.dump(document)})
+    with pytest.raises(errors.PublicationError, match=reason):
+        opened(folder)

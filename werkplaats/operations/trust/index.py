@@ -80,7 +80,17 @@ def write(
 
 def read(folder: Path, network: str, least_number: int = 0) -> Whole:
     """Read a publication as a whole; raises PublicationError, which names the file, when it is none or an older one."""
-    place = folder.resolve()  # from here on the folder stays the same, whatever is published meanwhile
+    while True:
+        place = folder.resolve()  # from here on the folder stays the same, whatever is published meanwhile
+        try:
+            return _read(place, folder, network, least_number)
+        except errors.PublicationError:
+            # Two were published while this one was read, and it was removed: not damaged, only overtaken.
+            if folder.resolve() == place:
+                raise
+
+
+def _read(place: Path, folder: Path, network: str, least_number: int) -> Whole:
     if not (place / NAME).is_file():
         raise errors.PublicationError(f"{folder} has no {NAME}: it is not a publication", FETCH)
     try:
@@ -115,9 +125,12 @@ def _checked(place: Path, folder: Path, name: str, digest: str) -> bytes:
 
 
 def _content(path: Path, told: Path) -> bytes:
-    if path.stat().st_size > LARGEST_FILE:
-        raise errors.PublicationError(f"{told} is larger than {LARGEST_FILE} bytes", FETCH)
-    return path.read_bytes()
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise errors.PublicationError(f"{told} is larger than {LARGEST_FILE} bytes", FETCH)
+        return path.read_bytes()
+    except OSError as error:
+        raise errors.PublicationError(f"{told} cannot be read: {error.strerror}", FETCH) from error
 
 
 def _fill(made: Path, whole: Whole) -> None:
