@@ -50,6 +50,17 @@ def test_destroy_asks_and_without_an_answer_changes_nothing(toets: sandboxes.San
     assert everything() == before
 
 
+@pytest.mark.parametrize("verb", ["up", "destroy"])
+def test_a_sandbox_of_the_same_name_from_another_vault_is_refused_and_left_alone(
+    toets: sandboxes.Sandbox, tmp_path: Path, verb: str
+) -> None:
+    other = dataclasses.replace(toets, state=tmp_path / "state")
+    before = everything()
+    refused = other.run(verb, "--yes", expect=3)
+    assert str(toets.vault) in refused.stderr
+    assert everything() == before
+
+
 @pytest.fixture
 def real(tmp_path: Path) -> Iterator[sandboxes.Sandbox]:
     """A network that is not a sandbox: it knows its servers, which exist already, by its inventory only."""

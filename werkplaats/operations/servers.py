@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -13,6 +14,7 @@ from stacks import drive, labels
 from stacks.components import sandbox_server
 from stacks.engine import install
 from stacks.servers import program, seeds
+from werkplaats import errors
 from werkplaats.operations import inventory, networks, people, remote
 
 Said = Callable[[str], None]
@@ -20,7 +22,11 @@ NO_IMAGE = "sha256:" + "0" * 64  # of servers that are removed
 
 
 def up(network: networks.Network, engine: install.Engine, image: str, said: Said) -> drive.Outcome:
-    """Make the sandbox servers that are missing, and the inventory by which everything else reaches them."""
+    """Make the sandbox servers that are missing, and the inventory by which everything else reaches them.
+
+    Raises RefusedError where a sandbox of this name is somebody else's.
+    """
+    _require_own(network)
     stack = _stack(network, engine, image)
     stack.recover(said)
     remove_orphans(network, stack, said)
@@ -33,7 +39,8 @@ def plan(network: networks.Network, engine: install.Engine, image: str) -> drive
 
 
 def destroy(network: networks.Network, engine: install.Engine, said: Said) -> drive.Outcome:
-    """Remove every server, volume and network of the sandbox."""
+    """Remove every server, volume and network of the sandbox. Raises RefusedError where it is somebody else's."""
+    _require_own(network)
     stack = _stack(network, engine, NO_IMAGE)
     stack.recover(said)
     remove_orphans(network, stack, said)
@@ -89,6 +96,22 @@ def _taken_subnets(network: str) -> list[str]:
 
 def _mine(network: networks.Network) -> dict[str, str | list[str] | bool]:
     return {"label": [f"{labels.STACK}={program.PROJECT}", f"{labels.NETWORK}={network.name}"]}
+
+
+def _require_own(network: networks.Network) -> None:
+    """A second vault on this machine may have a sandbox of the same name: its servers bear the same labels.
+
+    Whose a server is shows in its seed, which lies in the vault that it was made from.
+    """
+    with _local_engine() as engine:
+        for container in engine.containers.list(all=True, filters=_mine(network)):
+            mounts = {mount["Destination"]: Path(mount["Source"]) for mount in container.attrs["Mounts"]}
+            seed = mounts.get(sandbox_server.SEED_FOLDER)
+            if seed and not seed.resolve().is_relative_to(network.vault.folder.resolve()):
+                raise errors.RefusedError(
+                    f"{network.name} is there already, made from the vault {seed.parents[1]}",
+                    "use that one (XDG_STATE_HOME), or give this network another name",
+                )
 
 
 def remove_orphans(network: networks.Network, stack: drive.Stack, said: Said) -> None:
