@@ -136,6 +136,15 @@ class Region:
         for station in self.stations.values():
             self.wait_for(station)
 
+    def dead(self) -> list[str]:
+        """Parts of stations that ended by themselves."""
+        parts = (
+            (station, part, process)
+            for station in self.stations.values()
+            for part, process in station.processes.items()
+        )
+        return [f"{station.organisation}: {part}" for station, part, process in parts if process.poll() is not None]
+
     def heal(self) -> None:
         """Start again what does not run or was sabotaged."""
         hurt = []

@@ -26,6 +26,7 @@ THREE = ("ggd", "gelre", "sensire")
 def healthy(region: Region) -> Iterator[Region]:
     """Whatever was tried, sessions of others are unharmed."""
     yield region
+    assert region.dead() == [], "an attack ended a part of somebody's station"
     region.heal()
     assert right(region["ggd"].ask("session", "--network", "drie"))
 
@@ -95,11 +96,22 @@ def test_a_relay_with_minted_certificates_on_both_sides_is_refused_by_the_accept
 # Names and keys
 
 
-def test_a_member_under_another_members_name_is_refused(healthy: Region) -> None:
+def _under_the_name_of_gelre(healthy: Region) -> bytes:
+    """What ggd answers to a hello of sensire that says it comes from gelre."""
     opening = {"versions": [1], "network": "drie", "from": healthy["gelre"].id, "to": healthy["ggd"].id}
     hello = frames.encode({"hello": {**opening, "nonce": statement.nonce()}})
-    heard = raw(healthy["sensire"], healthy["ggd"].id, hello)
-    assert b"is not who the gateway verified" in heard
+    return raw(healthy["sensire"], healthy["ggd"].id, hello)
+
+
+def test_a_member_under_another_members_name_is_refused(healthy: Region) -> None:
+    assert b"is not who the gateway verified" in _under_the_name_of_gelre(healthy)
+
+
+def test_a_member_under_another_members_name_is_heard_where_names_are_believed(healthy: Region) -> None:
+    healthy["ggd"].restart("agent", sabotage="believes_names")
+    heard = _under_the_name_of_gelre(healthy)
+    assert b"accepting" in heard
+    assert b"refused" not in heard
 
 
 def test_a_changed_statement_key_is_refused_until_it_was_accepted(healthy: Region) -> None:
