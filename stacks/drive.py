@@ -7,6 +7,7 @@ locked is the lock of a dead run.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import signal
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -15,9 +16,11 @@ from typing import Any
 
 from pulumi import automation
 
-from stacks import plans
+from stacks import plans, settled
 from stacks.engine import install
 
+SETTLED = "settled.json"
+BACKEND = "PULUMI_BACKEND_URL"
 STACK = "network"  # one stack per state folder, and the folder is the network's
 RUN_MARK = "WERKPLAATS_RUN"  # in the environment of every child, so that a killed run's children can be found
 Progress = Callable[[str], None]
@@ -57,20 +60,28 @@ class Stack:
     ) -> None:
         """`plan` makes the program's input from the organisations of which the state has something."""
         self.state = state
+        self._project = project
+        self._program = program
+        self._plan = plan
+        self._engine = engine
         self._read: automation.Deployment | None = None  # the state as last read: each reading starts the engine
         state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._stack = automation.create_or_select_stack(
+
+    @functools.cached_property
+    def _stack(self) -> automation.Stack:
+        """The engine's stack; selecting it starts the engine, which a run that changes nothing does not need."""
+        return automation.create_or_select_stack(
             stack_name=STACK,
-            project_name=project,
-            program=lambda: program(self._planned(plan)),
+            project_name=self._project,
+            program=lambda: self._program(self._planned(self._organisations())),
             opts=automation.LocalWorkspaceOptions(
-                pulumi_command=automation.PulumiCommand(root=str(engine.root)),
+                pulumi_command=automation.PulumiCommand(root=str(self._engine.root)),
                 project_settings=automation.ProjectSettings(
-                    name=project,
+                    name=self._project,
                     runtime="python",
-                    backend=automation.ProjectBackend(os.environ.get("PULUMI_BACKEND_URL", f"file://{state}")),
+                    backend=automation.ProjectBackend(os.environ.get(BACKEND, f"file://{self.state}")),
                 ),
-                env_vars=engine.environment() | self._environment(),
+                env_vars=self._engine.environment() | self._environment(),
             ),
         )
 
@@ -82,11 +93,39 @@ class Stack:
             RUN_MARK: str(self.state),
         }
 
-    def _planned(self, plan: Callable[[Collection[str]], Any]) -> Any:
+    def _planned(self, organisations: Collection[str]) -> Any:
         # On disk as well, for `pulumi up` by hand.
-        made = plan({name for urn in self._exported() if (name := _organisation(urn))})
+        made = self._plan(organisations)
         plans.write(self.state / "plan.json", made)
         return made
+
+    def _organisations(self) -> set[str]:
+        """Of whom the state has something."""
+        if note := self._settled():
+            return set(note.organisations)
+        return {name for urn in self._exported() if (name := _organisation(urn))}
+
+    def _settled(self) -> settled.Settled | None:
+        # Of another backend nobody here knows what others did to it.
+        return None if BACKEND in os.environ else settled.read(self.state / SETTLED)
+
+    def _unsettle(self) -> None:
+        (self.state / SETTLED).unlink(missing_ok=True)
+
+    def _settle(self) -> None:
+        organisations, identifiers = self._organisations(), self.identifiers()
+        plan = settled.digest((self.state / "plan.json").read_bytes())
+        note = settled.Settled(
+            plan, settled.program(self._engine.root.name), tuple(sorted(organisations)), tuple(sorted(identifiers))
+        )
+        settled.write(self.state / SETTLED, note)
+
+    def _nothing_to_do(self) -> bool:
+        note = self._settled()
+        if note is None or note.program != settled.program(self._engine.root.name):
+            return False
+        self._planned(note.organisations)
+        return note.plan == settled.digest((self.state / "plan.json").read_bytes())
 
     def _exported(self) -> dict[str, dict[str, Any]]:
         """Every resource in the state, by URN."""
@@ -105,6 +144,8 @@ class Stack:
         if any((self.state / ".pulumi" / "locks").rglob("*.json")):
             self._stack.cancel()
             progress("took over the lock of a run that was killed")
+        elif self._settled():
+            return
         exported = self._state()
         if (exported.deployment or {}).get("pending_operations"):
             self._replace(exported, pending_operations=[])
@@ -116,6 +157,8 @@ class Stack:
 
     def identifiers(self) -> set[str]:
         """The docker ids (containers, networks) and names (volumes) that the state knows."""
+        if note := self._settled():
+            return set(note.identifiers)
         return {resource["id"] for resource in self.resources().values()}
 
     def preview(self, *, leave_out: Iterable[str] = ()) -> Outcome:
@@ -130,6 +173,9 @@ class Stack:
         `leave_out` names organisations that cannot be reached: one such host would fail the whole stack.
         `drifted` names those of whom the state is known to be wrong; only they are read again first.
         """
+        if not drifted and self._nothing_to_do():
+            return Outcome(())
+        self._unsettle()
         if targets := self._urns(drifted):
             self._run(self._stack.refresh, (), target=targets, clear_pending_creates=True)
         seen: list[Change] = []
@@ -139,10 +185,12 @@ class Stack:
                 progress(f"{change.operation} {change.name}")
 
         self._run(self._stack.up, leave_out, on_event=note, show_secrets=False)
+        self._settle()
         return Outcome(tuple(seen))
 
     def destroy(self, progress: Progress, *, leave_out: Iterable[str] = ()) -> Outcome:
         """Remove everything that the stack made, then the stack itself; what is left out stays in the state."""
+        self._unsettle()
         seen: list[Change] = []
 
         def note(event: automation.EngineEvent) -> None:
@@ -159,6 +207,8 @@ class Stack:
 
     def forget_others(self, organisations: Collection[str]) -> list[str]:
         """Drop from the state what belongs to none of these organisations, without touching it; returns whose."""
+        if self._organisations() <= set(organisations):
+            return []
         exported = self._state()
         resources = (exported.deployment or {}).get("resources") or []
         strangers = {o for r in resources if (o := _organisation(r["urn"])) and o not in organisations}
@@ -168,6 +218,7 @@ class Stack:
 
     def _replace(self, exported: automation.Deployment, **parts: Any) -> None:
         self._read = None
+        self._unsettle()
         self._stack.import_stack(
             automation.Deployment(version=exported.version, deployment={**(exported.deployment or {}), **parts})
         )
