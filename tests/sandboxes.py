@@ -9,6 +9,7 @@ import dataclasses
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -24,7 +25,9 @@ from stacks.servers.image import make
 
 BACK_SECONDS = 60
 ROOT = Path(__file__).resolve().parents[1]
-DEFINITION = (ROOT / "network_topology" / "networks" / "proeftuin" / "network.yml").read_text()
+PROEFTUIN = ROOT / "network_topology" / "networks" / "proeftuin"
+DEFINITION = (PROEFTUIN / "network.yml").read_text()
+QUESTION = "griep-hotspots"
 
 
 @dataclasses.dataclass
@@ -87,6 +90,47 @@ class Sandbox:
             check=False,
         )
 
+    def person(
+        self, account: str, organisation: str, *words: str, expect: int | None = 0
+    ) -> subprocess.CompletedProcess[str]:
+        """Say `station WORDS` as an organisation's steward or scientist, over ssh as they do."""
+        done = self._login("ssh", account, organisation, shlex.join(("station", *words)))
+        if expect is not None and done.returncode != expect:
+            pytest.fail(f"{account} of {organisation}: {shlex.join(words)} ended with {done.returncode}: {done}")
+        return done
+
+    def bring(self, organisation: str, name: str, content: bytes, question: str = QUESTION) -> None:
+        """Put a file in the folder of a question, over sftp as a scientist does; other files there are removed."""
+        local = self.home / name
+        local.write_bytes(content)
+        self.take_away(organisation, question)
+        done = self._login("sftp", "scientist", organisation, said=f"put {local} {question}/{name}\n")
+        assert done.returncode == 0, done
+
+    def take_away(self, organisation: str, question: str = QUESTION) -> None:
+        """Leave the folder of a question empty, over sftp as a scientist does."""
+        done = self._login("sftp", "scientist", organisation, said=f"-rm {question}/*\n")
+        assert done.returncode == 0, done
+
+    def _login(
+        self, program: str, account: str, organisation: str, *words: str, said: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        config, key = self.vault / "run" / "ssh_config", self.vault / "people" / organisation / account
+        # An own connection: the shared one of the configuration is the operator's.
+        options = ["-F", str(config), "-o", f"User={account}", "-o", "ControlPath=none", "-o", f"IdentityFile={key}"]
+        own = self.vault / "run" / f"{account}.config"
+        own.write_text("".join(line for line in config.open() if "IdentityFile" not in line))
+        options[1] = str(own)
+        batch = ["-b", "-"] if program == "sftp" else []
+        return subprocess.run(
+            [program, *options, *batch, organisation, *words],
+            input=said,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
     def works_again(self) -> None:
         """Wait until a session with everybody works, without anybody touching anything; else the test fails."""
         deadline = time.monotonic() + BACK_SECONDS
@@ -109,6 +153,7 @@ def sandbox(folder: Path, name: str, definition: str = DEFINITION) -> Sandbox:
     found = Sandbox(names.twin(name), folder / "home", folder / "state")
     found.definition.parent.mkdir(parents=True)
     found.definition.write_text(definition.replace("network: proeftuin", f"network: {name}"))
+    shutil.copytree(PROEFTUIN / "analyses", found.definition.parent / "analyses")
     return found
 
 

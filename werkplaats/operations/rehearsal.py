@@ -30,6 +30,7 @@ class Contrast:
     together: Sequence[Mapping[str, Any]]
     suppressed: int
     contributors: int
+    left_out: Mapping[str, str]
     session: str
 
     @property
@@ -84,6 +85,7 @@ def run(network: networks.Network, name: str, seed: int, said: Said) -> Contrast
         result["areas"],
         result["suppressed"],
         len(account["contributors"]),
+        account["left_out"],
         account["session"],
     )
 

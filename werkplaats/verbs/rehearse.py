@@ -48,6 +48,8 @@ def _print(network: networks.Network, name: str, contrast: rehearsal.Contrast) -
     for one in contrast.together:
         rate = f", {one['rate_per_10000']} per 10,000 inhabitants" if "rate_per_10000" in one else ""
         print(f"    {one['area']}: {one['cases']} cases{rate}")
+    for station, why in contrast.left_out.items():
+        print(f"  left out: {station}: {why}")
     print(f"  {contrast.suppressed} other areas stay hidden, their numbers are known to nobody")
     verdict = "exactly these were planted" if contrast.good else f"PLANTED WERE {', '.join(contrast.planted)}"
     print(f"  {verdict}; records of no person left any server")
