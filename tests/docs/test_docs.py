@@ -13,22 +13,40 @@ from pathlib import Path
 import pytest
 
 from network_topology import check, context, names
+from station_image.host.station_command import account
+from station_image.host.station_command import cli as station
 from tests.docs import documents
+from tests.station_image.runtime import test_records
 from werkplaats import cli, errors
 from werkplaats.operations import inventory, networks
 
 ROOT = documents.ROOT
-VERBS = ("doctor", "check", "plan", "accept", "up", "verify", "status", "map", "destroy", "session", "trust")
+VERBS = (
+    "doctor",
+    "check",
+    "plan",
+    "accept",
+    "up",
+    "verify",
+    "status",
+    "map",
+    "destroy",
+    "session",
+    "rehearse",
+    "trust",
+)
 INVENTORIES = sorted((ROOT / "inventories").glob("*/servers.yml"))
 MADE_HERE = {"build", ".venv"}  # by running things; ignored by git
 OF_THE_READER = {"inventories", "docs"}  # a reader's own folder has them too, with files that are not here
+# Lines of a demo in the order in which they come: verified, what may be done next, and the question that was rehearsed.
+DEMO_ENDS = (f"{names.twin('proeftuin')}: verified: ", "next: ", "griep-hotspots: ")
 DOCUMENTATION = [ipaddress.ip_network(text) for text in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")]
 
 
-def parsed(words: tuple[str, ...]) -> argparse.Namespace | None:
-    """What the command makes of a command line; None for one that only asks for help."""
+def parsed(words: tuple[str, ...], parser: argparse.ArgumentParser | None = None) -> argparse.Namespace | None:
+    """What a program makes of a command line, `werkplaats` unless told; None for one that only asks for help."""
     try:
-        return cli.parser().parse_args(words[1:])
+        return (parser or cli.parser()).parse_args(words[1:])
     except SystemExit as end:
         if end.code:
             pytest.fail(f"`{' '.join(words)}` is refused as wrong use")
@@ -45,6 +63,17 @@ def test_every_werkplaats_command_in_a_document_is_one(command: documents.Comman
     assert outcome.definition, f"{name} is none of the networks that come with the project"
     named = [*getattr(given, "only", ()), getattr(given, "organisation", None), getattr(given, "proposer", None)]
     assert {one for one in named if one} <= set(outcome.definition.organisations)
+
+
+@pytest.mark.parametrize("command", documents.commands("station"), ids=str)
+def test_every_station_command_in_a_document_is_one(command: documents.Command) -> None:
+    parsed(command.words, station._parser())
+
+
+@pytest.mark.parametrize(("guide", "accounts"), [("people.md", set(account.VERBS)), ("steward.nl.md", {"steward"})])
+def test_a_guide_for_people_shows_every_command_of_their_accounts_and_no_other(guide: str, accounts: set[str]) -> None:
+    shown = {command.words[1] for command in documents.commands("station") if command.document.name == guide}
+    assert shown == {verb for name in accounts for verb in account.VERBS[name]}
 
 
 def test_every_verb_is_shown_in_a_document() -> None:
@@ -178,7 +207,19 @@ def test_every_message_in_the_table_of_troubles_can_be_said_by_a_program() -> No
     assert not unsaid
 
 
+def test_the_table_of_mistakes_in_files_is_what_a_station_says() -> None:
+    """Each sentence is said of a file that the station's own tests bring, and none of theirs is left out."""
+    said = [sentence for _, sentences in test_records.MISTAKES.values() for sentence in sentences]
+    rows = documents.table(ROOT / "docs" / "people.md", "Mistakes in CSV files")
+    told = [row[1].strip("`") for row in rows]
+    patterns = {sentence: re.compile(".+".join(map(re.escape, sentence.split("…")))) for sentence in told}
+    unsaid = [text for text, pattern in patterns.items() if not any(pattern.search(one) for one in said)]
+    untold = [one for one in said if not any(pattern.search(one) for pattern in patterns.values())]
+    assert (unsaid, untold) == ([], [])
+
+
 def test_the_readme_shows_how_a_demo_ends() -> None:
     shown = documents.demo()
-    assert any(line.startswith(f"{names.twin('proeftuin')}: verified: ") for line in shown)
-    assert shown[-1].startswith("next: ")
+    places = [next(n for n, line in enumerate(shown) if line.startswith(start)) for start in DEMO_ENDS]
+    assert places == sorted(places)
+    assert "exactly these were planted" in shown[-1]
