@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from network_topology import context, load, model, names, questions, rules, twin
-from network_topology.violation import DefinitionError, Violation
+from network_topology.violation import Violation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,11 +40,11 @@ def file(path: Path, known: context.Context, *, sandbox: bool = False) -> Outcom
 
 
 def network(name: str, networks: Path, known: context.Context) -> Outcome:
-    """A network by its name in a folder of networks, `gerda` or `gerda.sandbox`, with its questions."""
-    try:
-        path = load.path_of(name, networks)
-    except DefinitionError as error:
-        return Outcome(None, tuple(error.violations))
+    """A network by its name in a folder of networks, `gerda` or `gerda.sandbox`, with its questions.
+
+    Raises UnknownNetworkError where none of that name is defined.
+    """
+    path = load.path_of(name, networks)
     found = file(path, known, sandbox=names.is_sandbox(name))
     if found.definition is None:
         return found

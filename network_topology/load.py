@@ -10,7 +10,7 @@ from typing import Any
 import pydantic
 
 from network_topology import model, names, shapes, source, twin
-from network_topology.violation import DefinitionError, Violation
+from network_topology.violation import DefinitionError, UnknownNetworkError, Violation
 
 __all__ = ["DefinitionError", "Reading", "find", "known", "read", "read_what_can_be"]
 
@@ -59,12 +59,13 @@ def find(name: str, networks: Path) -> model.Definition:
 
 
 def path_of(name: str, networks: Path) -> Path:
-    """The file in which a network, or the network whose twin it is, is defined. Raises DefinitionError."""
+    """The file in which a network, or the network whose twin it is, is defined. Raises UnknownNetworkError."""
     slug = names.defined(name)
     if slug not in (there := known(networks)):
         near = difflib.get_close_matches(slug, there, n=1)
         remedy = f"did you mean {near[0]!r}?" if near else f"name one of: {', '.join(there) or '(none is defined)'}"
-        raise DefinitionError([Violation(networks, 0, 0, f"no network {slug!r} is defined here", remedy, rule="file")])
+        text = f"no network {slug!r} is defined here"
+        raise UnknownNetworkError([Violation(networks, 0, 0, text, remedy, rule="file")])
     return networks / slug / names.FILE
 
 

@@ -35,3 +35,7 @@ class DefinitionError(Exception):
     def __init__(self, violations: Sequence[Violation]) -> None:
         self.violations = sorted(violations)
         super().__init__("\n".join(str(violation) for violation in self.violations))
+
+
+class UnknownNetworkError(DefinitionError):
+    """No network of this name is defined in this folder: nothing is wrong with a definition."""

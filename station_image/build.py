@@ -121,6 +121,8 @@ def _make(build: Path, cache: Path, progress: Progress) -> StationImage:
     started = time.monotonic()
     pinned = packages.read()
     base = _base(pinned, cache, progress)
+    for left in build.glob(".new-*"):  # by a process that was killed: whoever makes one holds the lock
+        shutil.rmtree(left)
     with tempfile.TemporaryDirectory(prefix=".new-", dir=build) as name:
         work = Path(name) / "image"
         work.mkdir()

@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(given.run(given))
     except violation.DefinitionError as error:
         print(*error.violations, sep="\n", file=sys.stderr)
-        return errors.FOUND
+        return errors.WRONG_USE if isinstance(error, violation.UnknownNetworkError) else errors.FOUND
     except errors.WerkplaatsError as error:
         print(f"werkplaats {given.verb}: {error}", file=sys.stderr)
         return error.exit_code

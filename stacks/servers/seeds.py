@@ -32,7 +32,9 @@ def addresses(record: Path, organisations: Iterable[str], taken: Iterable[str]) 
     for organisation in organisations:
         if organisation not in known:
             known[organisation] = next(address for address in free if address not in known.values())
-    record.write_text(json.dumps({"subnet": str(subnet), "addresses": known}, indent=2))
+    text = json.dumps({"subnet": str(subnet), "addresses": known}, indent=2)
+    if not record.exists() or record.read_text() != text:
+        record.write_text(text)
     return str(subnet), known
 
 

@@ -115,6 +115,7 @@ class Run:
             if self.options.all_steps:
                 steps.take_all(self.network, remotes, able, image.release, said)
             applicable = steps.applicable(self.network, remotes, able)
+            steps.keep(self.network, remotes, applicable)
             self.outcome.waiting = dict(applicable.waiting)
             self.outcome.left_out |= applicable.refused
             hosts = hostvars.applied(self.network, applicable, able, image)

@@ -16,7 +16,7 @@ from typing import Any
 
 from stacks import drive
 from werkplaats import errors
-from werkplaats.operations import remote
+from werkplaats.operations import passing, remote
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAYBOOK = ROOT / "playbooks" / "site.yml"
@@ -57,7 +57,6 @@ def write_inventory(folder: Path, remotes: remote.Remotes, stations: Mapping[str
             "mitogen_ssh_compression": False,  # what travels is small, or compressed already
             "station": station,
         }
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / "inventory.json"
     path.write_text(json.dumps({"all": {"hosts": hosts}}))
     return path
@@ -75,31 +74,32 @@ def run(
 ) -> Result:
     """Run the playbook on the servers of `stations` (organisation → host variables); `check` changes nothing.
 
-    Raises HalfWayError when the run ended without saying what became of the servers.
+    The logs of the last run stay in `folder`. Raises HalfWayError when the run ended without saying what became of the
+    servers.
     """
     if not stations:
         return Result()
-    inventory = write_inventory(folder, remotes, stations)
-    events = folder / "events.jsonl"
-    events.unlink(missing_ok=True)
-    os.mkfifo(events, 0o600)
-    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(inventory), str(playbook)]
-    if tags:
-        command += ["--tags", ",".join(tags)]
-    if check:
-        command += ["--check", "--diff"]
-    environment = os.environ | {
-        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-        "WERKPLAATS_EVENTS": str(events),
-        drive.RUN_MARK: str(folder.parent),
-    }
-    with (folder / "ansible.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
-        result = _follow(events, process, said)
-        code = process.wait()
-    events.unlink(missing_ok=True)
+    with passing.folder(folder) as own:
+        events = own / "events.jsonl"
+        os.mkfifo(events, 0o600)
+        command = [str(Path(sys.executable).with_name("ansible-playbook")), str(playbook)]
+        command += ["-i", str(write_inventory(own, remotes, stations))]
+        if tags:
+            command += ["--tags", ",".join(tags)]
+        if check:
+            command += ["--check", "--diff"]
+        environment = os.environ | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "WERKPLAATS_EVENTS": str(events)}
+        if not check:  # what changes nothing may go on, and nobody ends it
+            environment[drive.RUN_MARK] = str(folder.parent)
+        log = own / "ansible.log"
+        with log.open("wb") as stream:
+            process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=stream, stderr=subprocess.STDOUT)
+            result = _follow(events, process, said)
+            code = process.wait()
+        tail = log.read_text(errors="replace")[-1500:]
+        for kept in (log, events.with_suffix(".log")):
+            kept.replace(folder / kept.name)  # the last run's stay: who wants to know more finds it there
     if code and not result.failed:
-        tail = (folder / "ansible.log").read_text(errors="replace")[-1500:]
         raise errors.HalfWayError(f"the playbook ended with code {code}: {tail}", "run the same command again")
     return result
 
@@ -116,9 +116,9 @@ def _follow(events: Path, process: subprocess.Popen[bytes], said: Said) -> Resul
             os.close(os.open(events, os.O_RDWR | os.O_NONBLOCK))
 
     threading.Thread(target=end, daemon=True).start()
-    with events.open() as stream, events.with_suffix(".log").open("a") as kept:
+    with events.open() as stream, events.with_suffix(".log").open("w") as kept:
         for line in stream:
-            kept.write(line)  # who wants to know where the time went finds it here
+            kept.write(line)
             event = json.loads(line)
             result.note(event)
             host, role = str(event.get("host") or ""), str(event.get("role") or "")

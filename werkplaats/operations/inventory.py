@@ -11,7 +11,7 @@ import pydantic
 import yaml
 
 from werkplaats import errors
-from werkplaats.operations import remote
+from werkplaats.operations import remote, vault
 
 FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 
@@ -63,7 +63,7 @@ def read(path: Path) -> tuple[remote.Server, ...]:
 
 
 def write(path: Path, servers: Iterable[remote.Server]) -> None:
-    """Write `servers.yml`, for the servers of a sandbox."""
+    """Write `servers.yml`, for the servers of a sandbox; one that says this already is left alone."""
     entries = {
         server.organisation: {
             "host": server.host,
@@ -76,4 +76,6 @@ def write(path: Path, servers: Iterable[remote.Server]) -> None:
         for server in servers
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump(entries, sort_keys=True))
+    text = yaml.safe_dump(entries, sort_keys=True)
+    if not path.exists() or path.read_text() != text:
+        vault.write_atomically(path, text.encode(), mode=0o600)

@@ -100,7 +100,10 @@ class Network:
 
 
 def find(name: str, folder: Path | None = None) -> Network:
-    """Find and compile a network by name; raises DefinitionError, with every violation, where it is not right."""
+    """Find and compile a network by name.
+
+    Raises UnknownNetworkError, or DefinitionError with every violation of one that is not right.
+    """
     place = home(folder)
     outcome = check.network(name, place.networks, known())
     if outcome.definition is None:

@@ -60,16 +60,19 @@ def up(
     stack.recover(said)
     for organisation in stack.forget_others(remotes.servers):
         said(f"{organisation}: this operator runs no server of it any more; its station is left as it is")
+    remove_orphans(remotes, stack, images, said)
     observed = observe(remotes, images)
-    known = stack.identifiers()
-    orphans = [(o, c) for o, found in observed.items() for c in found.containers.values() if c["id"] not in known]
-    for organisation, container in orphans:
-        said(f"{organisation}: removing {container['name']}, which a run that was killed left behind")
-        remotes.ask(organisation, "docker", "rm", "--force", container["id"], sudo=True)
-    if orphans:
-        observed = observe(remotes, images)
     drifted = [o for o, found in observed.items() if not found.as_wanted(images[o])]
     return stack.up(said, leave_out=_others(remotes, images), drifted=drifted)
+
+
+def remove_orphans(remotes: remote.Remotes, stack: drive.Stack, organisations: Iterable[str], said: Said) -> None:
+    """Remove station containers that are not in the state: a killed run made them and could not say so."""
+    known = stack.identifiers()
+    for organisation, found in observe(remotes, organisations).items():
+        for container in (one for one in found.containers.values() if one["id"] not in known):
+            said(f"{organisation}: removing {container['name']}, which a run that was killed left behind")
+            remotes.ask(organisation, "docker", "rm", "--force", container["id"], sudo=True)
 
 
 def wait(remotes: remote.Remotes, organisations: Iterable[str], said: Said) -> None:
@@ -100,6 +103,7 @@ def destroy(
     images = dict.fromkeys(reached, NO_IMAGE)
     stack = _stack(network, remotes, engine, images)
     stack.recover(said)
+    remove_orphans(remotes, stack, images, said)
     return stack.destroy(said, leave_out=_others(remotes, images))
 
 

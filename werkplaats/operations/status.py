@@ -13,12 +13,16 @@ from cryptography import x509
 from werkplaats.operations import networks, remote, stations, verify
 
 CERTIFICATE = "/etc/werkplaats/gateway"
+LEAST_DAYS = 30  # what renewing a certificate may take, with two organisations in it
 UNITS = ("docker.service", "werkplaats-gateway.service")
 
 
 @dataclasses.dataclass(frozen=True)
 class StationStatus:
-    """One station; every text is empty when all is well there, `certificate_days` is None when unknown."""
+    """One station; every text is empty when all is well there, `certificate_days` is None when unknown.
+
+    Of a station that another operator runs nothing but its certificate is known: `seen_by` is "nobody".
+    """
 
     organisation: str
     operator: str
@@ -34,9 +38,18 @@ class StationStatus:
     seen_by: str  # "server" when asked there, else the organisation whose agent told
 
     @property
+    def wrong(self) -> list[str]:
+        """What is known to be wrong with it: part and reason."""
+        parts = ("server", "engine", "gateway", "agent", "computer")
+        found = [f"{part}: {reason}" for part in parts if (reason := getattr(self, part))]
+        if self.certificate_days is not None and self.certificate_days < LEAST_DAYS:
+            found.append("certificate: " + ("has expired" if self.certificate_days < 0 else "ends soon"))
+        return found
+
+    @property
     def good(self) -> bool:
-        """Whether nothing is wrong with it."""
-        return not (self.server or self.engine or self.gateway or self.agent or self.computer)
+        """Whether nothing is known to be wrong with it."""
+        return not self.wrong
 
 
 def read(network: networks.Network, remotes: remote.Remotes, unreachable: Mapping[str, str]) -> list[StationStatus]:
@@ -50,7 +63,7 @@ def read(network: networks.Network, remotes: remote.Remotes, unreachable: Mappin
     found = []
     for organisation, station in sorted(network.compiled.stations.items()):
         if organisation not in reached:
-            reason = unreachable.get(organisation, "not run by this operator")
+            reason = unreachable.get(organisation, "")
             found.append(_unknown(organisation, station.operator, reason, days.get(organisation)))
             continue
         agent = verify.told(told[organisation]).get("networks", {}).get(network.name, {})
@@ -118,18 +131,7 @@ def lines(found: Iterable[StationStatus]) -> list[str]:
     """A line a station, for people."""
     rows = []
     for one in found:
-        wrong = [
-            f"{name}: {value}"
-            for name, value in (
-                ("server", one.server),
-                ("engine", one.engine),
-                ("gateway", one.gateway),
-                ("agent", one.agent),
-                ("computer", one.computer),
-            )
-            if value
-        ]
-        state = "; ".join(wrong) or "well"
+        state = "; ".join(one.wrong) or ("well" if one.seen_by == "server" else "run by another operator")
         days = "?" if one.certificate_days is None else one.certificate_days
         cut = f", cut off: {', '.join(one.cut)}" if one.cut else ""
         rows.append(

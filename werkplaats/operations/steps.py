@@ -27,10 +27,14 @@ _KEY_BEGINS = "-----BEGIN PUBLIC KEY-----"
 
 @dataclasses.dataclass
 class Applicable:
-    """What may be applied now, by organisation: `views` may; `waiting` is not accepted yet; `refused` says why not."""
+    """What may be applied now, by organisation: `views` may; `waiting` is not accepted yet; `refused` says why not.
+
+    `unkept` are those of whom the view is another document than the accepted one that their server has.
+    """
 
     publication: publication.Publication | None = None
     views: dict[str, acceptance.Accepted] = dataclasses.field(default_factory=dict)
+    unkept: set[str] = dataclasses.field(default_factory=set)
     waiting: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     refused: dict[str, str] = dataclasses.field(default_factory=dict)
 
@@ -122,7 +126,7 @@ def take_all(
 
 
 def applicable(network: networks.Network, remotes: remote.Remotes, organisations: Iterable[str]) -> Applicable:
-    """Read what is published and what each server accepted, and keep there what now applies by itself."""
+    """Read what is published and what each server accepted; `keep` keeps there what now applies by itself."""
     found = Applicable()
     if not (network.publication / index.NAME).exists():
         return found
@@ -140,10 +144,24 @@ def applicable(network: networks.Network, remotes: remote.Remotes, organisations
         if view is not None:
             found.views[organisation] = view
             if view != accepted:
-                _keep(network, remotes, organisation, view)
+                found.unkept.add(organisation)
 
     _on_each(organisations, one)
     return found
+
+
+def keep(network: networks.Network, remotes: remote.Remotes, found: Applicable) -> None:
+    """Keep on each server, as what it accepted, what now applies by itself; one that went away is refused."""
+
+    def one(organisation: str) -> None:
+        try:
+            _keep(network, remotes, organisation, found.views[organisation])
+        except errors.WerkplaatsError as error:
+            found.refused[organisation] = str(error)
+            del found.views[organisation]
+
+    _on_each(found.unkept, one)
+    found.unkept.clear()
 
 
 def _on_each(organisations: Iterable[str], action: Callable[[str], None]) -> None:

@@ -23,13 +23,13 @@ class Result:
 def destroy(network: networks.Network, told: progress.Progress) -> Result:
     """Take it down; the caller holds its lock."""
     engine = install.ensure(lambda text: told.say(text, "engine"))
+    drive.end_children(network.vault.folder)
     return _sandbox(network, engine, told) if network.made_here else _stations(network, engine, told)
 
 
 def _sandbox(network: networks.Network, engine: install.Engine, told: progress.Progress) -> Result:
     """Stations, certificates and data live in the servers and in the vault, and go with them."""
     with told.phase("servers") as said:
-        drive.end_children(network.vault.folder)
         said(drive.summary(servers.destroy(network, engine, said)))
     shutil.rmtree(remote.control_folder(network.vault.folder / "ssh"), ignore_errors=True)
     shutil.rmtree(network.vault.folder)

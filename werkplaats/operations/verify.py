@@ -15,7 +15,7 @@ from typing import Any
 from invoke import runners
 
 from werkplaats import checks
-from werkplaats.operations import networks, remote
+from werkplaats.operations import networks, passing, remote, vault
 
 Said = Callable[[str], None]
 SESSION_SECONDS = 120
@@ -65,7 +65,7 @@ def run(
     reached = [organisation for organisation in expected if organisation not in unreachable]
     with concurrent.futures.ThreadPoolExecutor(max_workers=1) as beside:
         checked = beside.submit(_checks, network, remotes, {o: expected[o] for o in reached})
-        links = _links(network, remotes, reached)
+        links = _links(network, remotes, reached, unreachable)
         said(f"links: {sum(v.good for v in links)} of {len(links)} are good")
         session, verdict = _session(network, remotes, reached)
         said(verdict.reason or _sum_in_words(session))
@@ -85,26 +85,26 @@ def _checks(
     """Run the testinfra suite on every server; one verdict for each check of each server."""
     if not expected:
         return []
-    folder = network.run_folder
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    (folder / "expected.json").write_text(json.dumps(expected))
-    (folder / "ssh_config").write_text(ssh_config(remotes))
-    report = folder / "checks.jsonl"
-    report.unlink(missing_ok=True)
-    command = [
-        *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "werkplaats.checks.report"),
-        *("--rootdir", str(Path(checks.__file__).parent), "-c", os.devnull, str(Path(checks.__file__).parent)),
-        *("--ssh-config", str(folder / "ssh_config"), "--sudo", "--hosts", ",".join(f"ssh://{o}" for o in expected)),
-    ]
-    environment = os.environ | {
-        "PYTHONPATH": str(Path(checks.__file__).parents[2]),
-        "WERKPLAATS_EXPECTED": str(folder / "expected.json"),
-        "WERKPLAATS_CHECKS_REPORT": str(report),
-    }
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder, check=False)
-    if done.returncode not in (0, 1) or not report.exists():  # of pytest: all passed, some failed
+    suite = Path(checks.__file__).parent
+    with passing.folder(network.run_folder) as own:
+        config = network.run_folder / "ssh_config"  # stays: an administrator's own ssh can use it
+        vault.write_atomically(config, ssh_config(remotes).encode(), mode=0o600)
+        (own / "expected.json").write_text(json.dumps(expected))
+        report = own / "checks.jsonl"
+        command = [
+            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "werkplaats.checks.report"),
+            *("--rootdir", str(suite), "-c", os.devnull, str(suite)),
+            *("--ssh-config", str(config), "--sudo", "--hosts", ",".join(f"ssh://{o}" for o in expected)),
+        ]
+        environment = os.environ | {
+            "PYTHONPATH": str(suite.parents[1]),
+            "WERKPLAATS_EXPECTED": str(own / "expected.json"),
+            "WERKPLAATS_CHECKS_REPORT": str(report),
+        }
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=own, check=False)
+        rows = [json.loads(line) for line in report.read_text().splitlines()] if report.exists() else []
+    if done.returncode not in (0, 1) or not rows:  # of pytest: all passed, some failed
         return [Verdict("check", network.name, "the suite itself", (done.stdout + done.stderr)[-1000:])]
-    rows = [json.loads(line) for line in report.read_text().splitlines()]
     return [Verdict("check", row["organisation"], row["name"], row["reason"]) for row in rows]
 
 
@@ -135,15 +135,22 @@ def told(answer: remote.Answer) -> dict[str, Any]:
     return found
 
 
-def _links(network: networks.Network, remotes: remote.Remotes, reached: Sequence[str]) -> list[Verdict]:
-    """Have every reached station call each peer that it must be able to call: the compiled, directed links."""
+def _links(
+    network: networks.Network, remotes: remote.Remotes, reached: Sequence[str], unreachable: Mapping[str, str]
+) -> list[Verdict]:
+    """Have every reached station call each peer that it must be able to call: the compiled, directed links.
+
+    A link of a server that should have been asked and was not reached is bad: nobody knows whether it works.
+    """
     answers = remotes.ask_all(reached, "station", "links", "--json", sudo=True)
     verdicts = []
     for link in network.compiled.links:
+        name = f"{link.source} → {link.target}"
+        if why := unreachable.get(link.source):
+            verdicts.append(Verdict("link", link.source, name, f"its server was not reached: {why}"))
         if link.source not in reached:
             continue
         answer = answers[link.source]
-        name = f"{link.source} → {link.target}"
         if isinstance(answer, remote.UnreachableError):
             verdicts.append(Verdict("link", link.source, name, str(answer)))
             continue

@@ -1,6 +1,7 @@
 """Check a network's definition and its questions: every violation at once, with place, reason and remedy.
 
-Reads files only; no server is asked. Exit code 1 when an error was found, 0 with warnings only.
+Reads files only; no server is asked. Exit code 1 when an error was found, 0 with warnings only, 2 for a network that
+is not defined.
 """
 
 from __future__ import annotations
@@ -23,7 +24,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> int:
     """Check one network or all that the home has."""
     places = networks.home(given.home)
-    names = [given.network] if given.network else sorted(p.parent.name for p in places.networks.glob("*/network.yml"))
+    names = (
+        [given.network]
+        if given.network is not None
+        else sorted(p.parent.name for p in places.networks.glob("*/network.yml"))
+    )
     if not names:
         raise errors.UsageError(f"{places.networks} has no network", "write one as <network>/network.yml")
     known = networks.known()

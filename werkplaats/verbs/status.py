@@ -1,7 +1,7 @@
 """Show every station: server, engine, gateway, certificate days, release, last session.
 
 Changes nothing. Of servers that another operator runs only what is published is shown.
-Exit code 1 when one is not well.
+Exit code 1 when one is not well, also when its certificate has less than a month left.
 """
 
 from __future__ import annotations

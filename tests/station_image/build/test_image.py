@@ -128,8 +128,10 @@ def test_an_archive_that_is_gone_is_made_again(image: build.StationImage, tmp_pa
     copy = tmp_path / "station"
     shutil.copytree(build.BUILD, copy)
     (copy / image.folder.name / "image.tar").unlink()
+    (copy / ".new-by-one-that-was-killed").mkdir()
     assert build.current(copy) is None
     assert build.ensure(print, copy).release == image.release
+    assert not list(copy.glob(".new-*"))
 
 
 def test_the_image_is_small(image: build.StationImage, tmp_path: Path) -> None:
