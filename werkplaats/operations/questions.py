@@ -113,14 +113,18 @@ def differences(before: Mapping[str, questions.Document], after: Mapping[str, qu
 
 
 def planned(network: networks.Network, remotes: remote.Remotes, applicable: steps.Applicable) -> list[str]:
-    """What would be delivered where, of the questions as they are defined here, published or not."""
+    """What would be delivered where: of the questions as they are defined here, published or not.
+
+    Who has no questions of its own is a member and gets those that are published.
+    """
     published = applicable.publication.questions if applicable.publication else {}
+    asked = network.questions or published
     lines = [
         f"question {name} is not published as it is defined here: werkplaats trust publish {network.name}"
-        for name in sorted({*network.questions, *published})
-        if network.questions.get(name) != published.get(name)
+        for name in sorted({*asked, *published})
+        if asked.get(name) != published.get(name)
     ]
     for organisation, delivered in look(network, remotes, applicable.views).items():
-        documents, _ = wanted(applicable.views[organisation], network.questions, organisation)
+        documents, _ = wanted(applicable.views[organisation], asked, organisation)
         lines += [f"{organisation}: {line}" for line in differences(delivered.documents, documents)]
     return lines
