@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import hypothesis
 import pytest
 
-from tests import sandboxes
+from tests import notes, sandboxes
 
 # Where a change is judged the examples are the same at every run; at a desk every run looks at new ones.
 hypothesis.settings.register_profile("judged", derandomize=True)
 if os.environ.get("CI"):
     hypothesis.settings.load_profile("judged")
+
+
+def pytest_report_header() -> str:
+    return notes.cgroups()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """With `-q` pytest shows neither the header nor what tests print: `make test` shows it here."""
+    if told := notes.of(config):
+        terminalreporter.section("measured and seen")
+        for line in (notes.cgroups(), *told):
+            terminalreporter.write_line(line)
+
+
+@pytest.fixture
+def note(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Tell a line at the end of the run."""
+    return notes.of(request.config).append
 
 
 @pytest.fixture(scope="session")

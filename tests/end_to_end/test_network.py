@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -19,11 +22,12 @@ def test_every_organisation_contributes_to_the_joint_computation(toets: sandboxe
     assert {name.rsplit(".", 1)[-1] for name in told["session"]["contributors"]} == ORGANISATIONS
 
 
-def test_a_second_up_changes_nothing(toets: sandboxes.Sandbox) -> None:
+def test_a_second_up_changes_nothing(toets: sandboxes.Sandbox, note: Callable[[str], None]) -> None:
     told = toets.up()
     assert told["changes"] == {"servers": [], "configured": {}, "stations": []}
     assert told["verified"]
-    print({"again, seconds": told["seconds"], "phases": told["phases"]})
+    phases = ", ".join(f"{name} {seconds} s" for name, seconds in told["phases"].items())
+    note(f"`up` again with nothing changed: {told['seconds']} s ({phases}; they overlap)")
 
 
 def test_a_plan_of_a_network_that_is_as_it_should_be_has_no_change(toets: sandboxes.Sandbox) -> None:
@@ -64,8 +68,11 @@ def test_a_second_up_at_the_same_time_is_refused_and_told_who_holds_the_lock(toe
     assert first.returncode == 0, out + err
 
 
-def test_a_container_removed_behind_its_back_is_made_again_and_nothing_else_is(toets: sandboxes.Sandbox) -> None:
-    assert toets.on("ziekenhuis", "docker", "rm", "--force", "station-computer").returncode == 0
+@pytest.mark.parametrize("command", [("rm", "--force"), ("stop",)], ids=" ".join)
+def test_a_container_removed_or_stopped_behind_its_back_is_made_again_and_nothing_else_is(
+    toets: sandboxes.Sandbox, command: tuple[str, ...]
+) -> None:
+    assert toets.on("ziekenhuis", "docker", *command, "station-computer").returncode == 0
     told = toets.up()
     assert [(c["operation"], c["name"]) for c in told["changes"]["stations"]] == [("create", "ziekenhuis-computer")]
     assert told["verified"]
@@ -77,3 +84,31 @@ def test_a_file_of_the_gateway_edited_on_a_server_is_put_right(toets: sandboxes.
     told = toets.up()
     assert set(told["changes"]["configured"]) == {"thuiszorg"}
     assert told["verified"]
+
+
+@pytest.fixture
+def no_authority(toets: sandboxes.Sandbox, tmp_path: Path) -> Iterator[None]:
+    """The CA's keys and the passphrase are not in the vault of whoever brings up, as at an operator that joins."""
+    away = [*toets.vault.glob("ca-*.key"), toets.vault / "passphrase"]
+    assert len(away) > 1
+    for path in away:
+        shutil.move(path, tmp_path / path.name)
+    yield
+    for path in away:
+        shutil.move(tmp_path / path.name, path)
+    assert toets.up()["verified"]
+
+
+@pytest.mark.usefixtures("no_authority")
+def test_one_server_is_mended_without_the_ca_and_the_others_are_not_touched(toets: sandboxes.Sandbox) -> None:
+    settings = "/etc/werkplaats/gateway/compiled/base.cfg"
+    for organisation in ("ggd", "thuiszorg"):
+        assert toets.on(organisation, "sed", "--in-place", "1i # edited by hand", settings).returncode == 0
+    assert toets.on("ggd", "docker", "rm", "--force", "station-computer").returncode == 0
+    told = json.loads(toets.run("up", "--only", "ggd", "--yes", "--json").stdout)
+    assert told["verified"]
+    assert told["changes"]["servers"] == []
+    assert set(told["changes"]["configured"]) == {"ggd"}
+    assert [(c["operation"], c["name"]) for c in told["changes"]["stations"]] == [("create", "ggd-computer")]
+    assert "edited by hand" not in toets.on("ggd", "cat", settings).stdout
+    assert "edited by hand" in toets.on("thuiszorg", "cat", settings).stdout

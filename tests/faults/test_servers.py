@@ -61,3 +61,16 @@ def test_a_server_that_is_off_is_named_and_the_rest_is_done(toets: sandboxes.San
     assert any("huisartsen" in v["reason"] for v in wrong if v["kind"] == "session")
     status = {one["organisation"]: one for one in json.loads(toets.run("status", "--json", expect=1).stdout)}
     assert [o for o, one in status.items() if not one["good"]] == ["huisartsen"]
+
+
+def test_with_a_server_off_up_names_it_and_mends_another_in_the_same_run(toets: sandboxes.Sandbox) -> None:
+    settings = "/etc/werkplaats/gateway/compiled/base.cfg"
+    assert toets.on("thuiszorg", "sed", "--in-place", "1i # edited by hand", settings).returncode == 0
+    assert toets.on("ziekenhuis", "docker", "rm", "--force", "station-computer").returncode == 0
+    sandboxes.docker("stop", toets.container("huisartsen"))
+    told = toets.up(expect=5)
+    assert set(told["left_out"]) == {"huisartsen"}
+    assert set(told["changes"]["configured"]) == {"thuiszorg"}
+    assert [(c["operation"], c["name"]) for c in told["changes"]["stations"]] == [("create", "ziekenhuis-computer")]
+    assert "edited by hand" not in toets.on("thuiszorg", "cat", settings).stdout
+    assert {v["subject"] for v in told["found"] if v["kind"] == "check"} == {"huisartsen"}

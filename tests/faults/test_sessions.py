@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -38,7 +38,7 @@ def test_a_contributor_whose_share_is_missing_at_one_party_is_left_out_everywher
 
 
 def test_when_a_computing_party_dies_in_mid_session_the_others_end_name_it_and_go_on(
-    toets: sandboxes.Sandbox,
+    toets: sandboxes.Sandbox, note: Callable[[str], None]
 ) -> None:
     process = toets.start("session", toets.name, "--proposer", "ggd", "--rounds", "100000", "--json")
     running = "import json,sys; sys.exit(not json.load(sys.stdin)['networks'][sys.argv[1]]['sessions'])"
@@ -53,5 +53,5 @@ def test_when_a_computing_party_dies_in_mid_session_the_others_end_name_it_and_g
     assert process.returncode == 1, err
     assert "thuiszorg" in json.loads(out)["reason"], out
     assert seconds < END_SECONDS, f"the others ended after {seconds:.1f} s"
-    print({"seconds until the others ended": round(seconds, 1)})
+    note(f"a computing party died in mid-session: the others ended after {seconds:.1f} s")
     toets.works_again()

@@ -60,19 +60,26 @@ def up(
     stack.recover(said)
     for organisation in stack.forget_others(remotes.servers):
         said(f"{organisation}: this operator runs no server of it any more; its station is left as it is")
-    remove_orphans(remotes, stack, images, said)
+    _remove_unfit(remotes, stack, images, said)
     observed = observe(remotes, images)
     drifted = [o for o, found in observed.items() if not found.as_wanted(images[o])]
     return stack.up(said, leave_out=_others(remotes, images), drifted=drifted)
 
 
-def remove_orphans(remotes: remote.Remotes, stack: drive.Stack, organisations: Iterable[str], said: Said) -> None:
-    """Remove station containers that are not in the state: a killed run made them and could not say so."""
+def _remove_unfit(remotes: remote.Remotes, stack: drive.Stack, organisations: Iterable[str], said: Said) -> None:
+    """Remove station containers that are not in the state, and those that do not run: Pulumi would leave both alone."""
     known = stack.identifiers()
     for organisation, found in observe(remotes, organisations).items():
-        for container in (one for one in found.containers.values() if one["id"] not in known):
-            said(f"{organisation}: removing {container['name']}, which a run that was killed left behind")
-            remotes.ask(organisation, "docker", "rm", "--force", container["id"], sudo=True)
+        for container in found.containers.values():
+            if why := _unfit(container, known):
+                said(f"{organisation}: removing {container['name']}, which {why}")
+                remotes.ask(organisation, "docker", "rm", "--force", container["id"], sudo=True)
+
+
+def _unfit(container: Mapping[str, str], known: Collection[str]) -> str:
+    if container["id"] not in known:
+        return "a run that was killed left behind"
+    return "" if container["state"] == "running" else f"does not run: {container['state']}"
 
 
 def wait(remotes: remote.Remotes, organisations: Iterable[str], said: Said) -> None:
@@ -103,7 +110,7 @@ def destroy(
     images = dict.fromkeys(reached, NO_IMAGE)
     stack = _stack(network, remotes, engine, images)
     stack.recover(said)
-    remove_orphans(remotes, stack, images, said)
+    _remove_unfit(remotes, stack, images, said)
     return stack.destroy(said, leave_out=_others(remotes, images))
 
 
