@@ -14,7 +14,10 @@ from collections import deque
 async def serve(delay: float, ports: dict[int, int]) -> None:
     """Relay for ever."""
     for own, target in ports.items():
-        await asyncio.start_server(lambda reader, writer, to=target: _relay(reader, writer, to, delay), "127.0.0.1", own)
+        await asyncio.start_server(
+            lambda reader, writer, to=target: _relay(reader, writer, to, delay), "127.0.0.1", own
+        )
+    print("ready", flush=True)
     await asyncio.Event().wait()
 
 

@@ -88,7 +88,7 @@ def _sound(found: dict[str, Any], cases: dict[str, list[int]]) -> None:
 def _row(wires: str, size: int, round_trip: float, runs: list[Ran]) -> dict[str, Any]:
     seconds = [run.connecting + run.computing for run in runs]
     typical = runs[seconds.index(statistics.median(seconds))]
-    steps = typical.ends[0][0]["steps"]
+    told, _ = typical.ends[0]
     return {
         "name": f"session: {size} parties, {AREAS} areas, {wires}, {1000 * round_trip:.0f} ms round trip",
         "organisations": CONTRIBUTORS,
@@ -97,7 +97,8 @@ def _row(wires: str, size: int, round_trip: float, runs: list[Ran]) -> dict[str,
         "floor": FLOORS.get((size, round_trip)),
         "phases": {
             "connect": round(typical.connecting, 3),
-            **{name: milliseconds / 1000 for name, milliseconds in steps.items()},
+            **{name: milliseconds / 1000 for name, milliseconds in told["steps"].items()},
+            "processor of one party": told["processor"] / 1000,
         },
         "environment": topology.environment(),
     }

@@ -47,23 +47,25 @@ class Wires:
     def connect(self) -> None:
         """What there is to do before a pair is made."""
 
-    def pair(self, one: int, other: int) -> tuple[socket.socket, socket.socket]:
-        """A new connection from party `one` to party `other`: the ends of both."""
+    def pair(self, _: int, other: int) -> tuple[socket.socket, socket.socket]:
+        """A new connection from one party to party `other`: the ends of both."""
         ours = socket.create_connection(("127.0.0.1", self._near[other]))
         theirs, _ = self._listeners[other].accept()
         for end in (ours, theirs):
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as HAProxy does
         return ours, theirs
 
-    def run(self, *command: str) -> None:
+    def run(self, *command: str) -> subprocess.Popen[bytes]:
         """Start a process that ends with these wires."""
-        self._processes.append(subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL))
+        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        self._processes.append(process)
+        return process
 
     def close(self) -> None:
         """End everything."""
         for process in self._processes:
             process.kill()
-            process.wait(10)
+            process.communicate(timeout=10)
         for listener in self._listeners:
             listener.close()
         shutil.rmtree(self.folder)
@@ -75,7 +77,10 @@ class Wires:
     def _relayed(self, ports: list[int], delay: float) -> list[int]:
         near = [free_port() for _ in ports]
         pairs = [f"{own}:{target}" for own, target in zip(near, ports, strict=True)]
-        self.run(sys.executable, "-m", "tests.benchmarks.relay", str(delay), *pairs)
+        relay = self.run(sys.executable, "-m", "tests.benchmarks.relay", str(delay), *pairs)
+        # Told, not tried: to try would make a connection that the party behind the relay takes for a peer's.
+        if relay.stdout is None or relay.stdout.readline() != b"ready\n":
+            raise AssertionError("the relay did not start")
         return near
 
 
@@ -108,7 +113,7 @@ class Gateways(Wires):
         for party in self.parties:
             wait_until(lambda party=party: listens(self._ports[party]), "a gateway to start")
         for one, other in itertools.permutations(self.parties, 2):
-            wait_until(lambda path=self._out(one, other): path.exists(), "an outbound socket")
+            wait_until(self._out(one, other).exists, "an outbound socket")
 
     def pair(self, one: int, other: int) -> tuple[socket.socket, socket.socket]:
         """As agents make them: by the outbound socket of one, and from the mesh socket of the other."""

@@ -85,6 +85,7 @@ async def _session(
         "left_out": agreed.left_out,
         "milliseconds": sum(steps.milliseconds.values()),
         "steps": steps.milliseconds,
+        "processor": round(1000 * time.process_time()),
     }
     return facts, outcome
 
@@ -113,16 +114,16 @@ async def _compute(
     steps: Steps,
 ) -> tuple[agreement.Agreed, Shared]:
     mpc = mesh.mpc
-    rows = _rows(plan, tags, body)
+    rows = read(plan, tags, body)
     steps.done("read")
     held, coin = await agreement.agree(mpc, plan, digest, {name: tags[name] for name in rows})
     steps.done("agree")
     field = mpc.SecInt(shares.BIT_LENGTH).field
-    matrix = _matrix(rows, held.contributors, plan["length"])
+    matrix = matrix_of(rows, held.contributors, plan["length"])
     agreed = await agreement.check_degrees(mpc, field, held, matrix, coin)
     steps.done("check shares")
     analysis = analyses.find(plan["analysis"])
-    run = Run(mpc, plan, agreed.contributors, _matrix(rows, agreed.contributors, plan["length"]), coin)
+    run = Run(mpc, plan, agreed.contributors, matrix_of(rows, agreed.contributors, plan["length"]), coin)
     sound = await agreement.check_inputs(analysis, run, agreed)
     steps.done("check inputs")
     try:
@@ -133,13 +134,13 @@ async def _compute(
     if why := differencing.refused(earlier, known, plan["minimum_contributors"]):
         raise PartyLostError(None, why)
     steps.done("confirm")
-    kept = _matrix(rows, sound.contributors, plan["length"])
+    kept = matrix_of(rows, sound.contributors, plan["length"])
     outcome: Shared = await analysis.compute(Run(mpc, plan, sound.contributors, kept, coin))
     steps.done("compute")
     return sound, outcome
 
 
-def _rows(plan: dict[str, Any], tags: dict[str, str], body: bytes) -> dict[str, list[int]]:
+def read(plan: dict[str, Any], tags: dict[str, str], body: bytes) -> dict[str, list[int]]:
     """Shares per contributor; one with numbers outside the field is as good as absent."""
     width = plan["length"] * shares.WIDTH
     rows = {}
@@ -151,7 +152,8 @@ def _rows(plan: dict[str, Any], tags: dict[str, str], body: bytes) -> dict[str, 
     return rows
 
 
-def _matrix(rows: dict[str, list[int]], names: list[str], length: int) -> Any:
+def matrix_of(rows: dict[str, list[int]], names: list[str], length: int) -> Any:
+    """Object array of shape (names, length)."""
     matrix = np.empty((len(names), length), dtype=object)
     for position, name in enumerate(names):
         matrix[position, :] = rows[name]

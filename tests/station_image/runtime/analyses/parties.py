@@ -66,7 +66,7 @@ class Parties:
         job = Job(analysis, parameters, numbers, size, minimum_cell, minimum_contributors)
         return job.outcome(self.run(job).ends)
 
-    def run(self, job: Job, pair: Callable[[int, int], Pair] = lambda one, other: socket.socketpair()) -> Ran:
+    def run(self, job: Job, pair: Callable[[int, int], Pair] = lambda *_: socket.socketpair()) -> Ran:
         """One session; `pair` makes the connection between two parties: the ends of the one and of the other."""
         began = time.perf_counter()
         size = len(job.bodies)
