@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import statistics
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -29,17 +30,17 @@ PROMISED = 1.05
 WIRES: dict[str, type[Wires]] = {"gateways": Gateways, "plain TCP": Wires}
 
 
-def measure() -> list[dict[str, Any]]:
+def measure() -> Iterator[dict[str, Any]]:
     """Seconds of wall clock, medians of three, and what the mesh costs."""
     parties = Parties()
     try:
-        rows = [row for size in PARTIES for row in _sized(parties, size)]
+        for size in PARTIES:
+            yield from _sized(parties, size)
     finally:
         parties.stop()
-    return rows
 
 
-def _sized(parties: Parties, size: int) -> list[dict[str, Any]]:
+def _sized(parties: Parties, size: int) -> Iterator[dict[str, Any]]:
     given = {"areas": [f"{FIRST}-{FIRST + AREAS - 1}"]}
     cases = _cases()
     completed = hotspots.parameters(given)
@@ -47,15 +48,14 @@ def _sized(parties: Parties, size: int) -> list[dict[str, Any]]:
         name: hotspots.numbers(Source("", name, completed), [(area,) for area in rows]) for name, rows in cases.items()
     }
     job = Job("hotspots/1", given, numbers, size)
-    rows = []
     for round_trip in ROUND_TRIPS:
         ran = _alternating(parties, job, size, round_trip)
         for found in (runs[0] for runs in ran.values()):
             _sound(job.outcome(found.ends), cases)
-        rows += [_row(wires, size, round_trip, runs) for wires, runs in ran.items()]
+        rows = [_row(wires, size, round_trip, runs) for wires, runs in ran.items()]
+        yield from rows
         if size == PARTIES[0] and round_trip:
-            rows.append(_ratio(*rows[-2:]))
-    return rows
+            yield _ratio(*rows)
 
 
 def _alternating(parties: Parties, job: Job, size: int, round_trip: float) -> dict[str, list[Ran]]:
