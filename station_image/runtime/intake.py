@@ -35,7 +35,7 @@ class Intake:
         if len(body) != self._plan.body_length or not 16 <= len(tag) <= editions.LONGEST_TAG:
             raise PlanRefusedError(f"shares: {len(body)} bytes where {self._plan.body_length} belong")
         try:
-            shares.unpack(body, self._plan.length)
+            shares.check(body, self._plan.length)
         except shares.ShareError as error:
             raise PlanRefusedError(f"shares: {error}") from error
         if self._deposits.setdefault(peer, (tag, body))[0] != tag:

@@ -1,6 +1,7 @@
 """Run every benchmark, write build/bench.json and compare with what stood there: `make bench`.
 
-`python -m tests.benchmarks topology` runs one of them; the rows of the others stay.
+`python -m tests.benchmarks topology` runs one of them; the rows of the others stay. A row's `floor` is what the same
+work took in a prototype, or cannot be less than; null where nothing is known.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 RESULT = Path(__file__).resolve().parents[2] / "build" / "bench.json"
-BENCHMARKS = ("topology", "network")
+BENCHMARKS = ("topology", "intake", "session", "network")
 
 
 def main() -> None:
@@ -33,7 +34,8 @@ def main() -> None:
 def _line(row: dict[str, Any], before: dict[str, Any] | None) -> str:
     phases = ", ".join(f"{name} {value}" for name, value in row["phases"].items())
     change = f", {row['value'] / before['value']:.2f} of the run before" if before and before["value"] else ""
-    return f"{row['name']}: {row['value']} {row['unit']}{change}" + (f" ({phases})" if phases else "")
+    floor = f", floor {row['floor']}" if row["floor"] is not None else ""
+    return f"{row['name']}: {row['value']} {row['unit']}{floor}{change}" + (f" ({phases})" if phases else "")
 
 
 if __name__ == "__main__":

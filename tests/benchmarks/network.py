@@ -61,6 +61,7 @@ def _row(name: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
         "organisations": ORGANISATIONS,
         "value": round(typical["seconds"], 2),
         "unit": "s",
+        "floor": None,
         "phases": {phase: round(value, 2) for phase, value in typical["phases"].items()},
         "environment": topology.environment(),
     }

@@ -10,6 +10,8 @@ import asyncio
 import sys
 from typing import Any
 
+import numpy as np
+
 from .. import shares
 from . import codec
 from .mesh import Mesh
@@ -35,15 +37,25 @@ def set_up(parties: int, number: int, threshold: int) -> Any:
     """MPyC's runtime for this process. Call inside the running loop."""
     import mpyc.asyncoro
     import mpyc.runtime
+    import mpyc.thresha
 
     mpc = _with_arguments(parties, number, threshold, mpyc.runtime.setup)
     mpyc.runtime.mpc = mpc
     mpyc.runtime.pickle = codec
+    mpyc.thresha.np_random_split = split
     if (len(mpc.parties), mpc.pid, mpc.threshold) != (parties, number, threshold):
         raise RuntimeError("MPyC did not take the options that it was given")
     if mpc.SecInt(shares.BIT_LENGTH).field.modulus != shares.FIELD:
         raise RuntimeError("MPyC computes in another field than the plan's")
     return mpc
+
+
+def split(field: Any, secret: Any, threshold: int, parties: int) -> Any:
+    """As `mpyc.thresha.np_random_split`, which asks the system for each coefficient by itself."""
+    values = secret.value if isinstance(secret, field.array) else secret
+    coefficients = np.array(shares.random(threshold * len(values), field.modulus), dtype=object)
+    powers = np.vander(np.array(range(1, parties + 1), dtype=object), threshold + 1, increasing=True)
+    return powers @ np.vstack((values.reshape(1, -1), coefficients.reshape(threshold, len(values)))) % field.modulus
 
 
 def catch_errors(mesh: Mesh) -> None:

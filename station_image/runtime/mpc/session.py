@@ -76,29 +76,56 @@ async def _session(
     await mesh.ready()
     link.send({"event": "connected"})
     tags, body = await mesh.first(intake)
-    started = time.monotonic()
-    agreed, outcome = await mesh.first(_compute(mesh, plan, digest, earlier, tags, body))
+    steps = Steps()
+    agreed, outcome = await mesh.first(_compute(mesh, plan, digest, earlier, tags, body, steps))
     await mesh.finish()
+    steps.done("finish")
     facts = {
         "contributors": agreed.contributors,
         "left_out": agreed.left_out,
-        "milliseconds": int(1000 * (time.monotonic() - started)),
+        "milliseconds": sum(steps.milliseconds.values()),
+        "steps": steps.milliseconds,
+        "processor": round(1000 * time.process_time()),
     }
     return facts, outcome
 
 
+class Steps:
+    """How long each step of a session took, so that a slow one can be told from a slow network."""
+
+    def __init__(self) -> None:
+        self.milliseconds: dict[str, int] = {}
+        self._before = time.monotonic()
+
+    def done(self, name: str) -> None:
+        """The step `name` ends here."""
+        now = time.monotonic()
+        self.milliseconds[name] = round(1000 * (now - self._before))
+        self._before = now
+
+
 async def _compute(
-    mesh: Mesh, plan: dict[str, Any], digest: str, earlier: list[dict[str, str]], tags: dict[str, str], body: bytes
+    mesh: Mesh,
+    plan: dict[str, Any],
+    digest: str,
+    earlier: list[dict[str, str]],
+    tags: dict[str, str],
+    body: bytes,
+    steps: Steps,
 ) -> tuple[agreement.Agreed, Shared]:
     mpc = mesh.mpc
-    rows = _rows(plan, tags, body)
+    rows = read(plan, tags, body)
+    steps.done("read")
     held, coin = await agreement.agree(mpc, plan, digest, {name: tags[name] for name in rows})
+    steps.done("agree")
     field = mpc.SecInt(shares.BIT_LENGTH).field
-    matrix = _matrix(rows, held.contributors, plan["length"])
+    matrix = matrix_of(rows, held.contributors, plan["length"])
     agreed = await agreement.check_degrees(mpc, field, held, matrix, coin)
+    steps.done("check shares")
     analysis = analyses.find(plan["analysis"])
-    run = Run(mpc, plan, agreed.contributors, _matrix(rows, agreed.contributors, plan["length"]), coin)
+    run = Run(mpc, plan, agreed.contributors, matrix_of(rows, agreed.contributors, plan["length"]), coin)
     sound = await agreement.check_inputs(analysis, run, agreed)
+    steps.done("check inputs")
     try:
         await agreement.confirm(mpc, plan, digest, sound)
     except agreement.TooFewError as error:
@@ -106,12 +133,14 @@ async def _compute(
     known = {name: editions.in_tag(tags[name]) for name in sound.contributors}
     if why := differencing.refused(earlier, known, plan["minimum_contributors"]):
         raise PartyLostError(None, why)
-    kept = _matrix(rows, sound.contributors, plan["length"])
+    steps.done("confirm")
+    kept = matrix_of(rows, sound.contributors, plan["length"])
     outcome: Shared = await analysis.compute(Run(mpc, plan, sound.contributors, kept, coin))
+    steps.done("compute")
     return sound, outcome
 
 
-def _rows(plan: dict[str, Any], tags: dict[str, str], body: bytes) -> dict[str, list[int]]:
+def read(plan: dict[str, Any], tags: dict[str, str], body: bytes) -> dict[str, list[int]]:
     """Shares per contributor; one with numbers outside the field is as good as absent."""
     width = plan["length"] * shares.WIDTH
     rows = {}
@@ -123,7 +152,8 @@ def _rows(plan: dict[str, Any], tags: dict[str, str], body: bytes) -> dict[str, 
     return rows
 
 
-def _matrix(rows: dict[str, list[int]], names: list[str], length: int) -> Any:
+def matrix_of(rows: dict[str, list[int]], names: list[str], length: int) -> Any:
+    """Object array of shape (names, length)."""
     matrix = np.empty((len(names), length), dtype=object)
     for position, name in enumerate(names):
         matrix[position, :] = rows[name]

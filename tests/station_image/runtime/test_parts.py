@@ -16,10 +16,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from hypothesis import given
 from hypothesis import strategies as st
+from mpyc import finfields
 
-from station_image.runtime import analyses, background, journal
+from station_image.runtime import analyses, background, journal, shares
 from station_image.runtime.analyses import acceptance_sum
-from station_image.runtime.mpc import codec
+from station_image.runtime.mpc import codec, engine
 from station_image.runtime.seen import Seen
 from station_image.runtime.statement import StatementError, StatementKey
 from tests.station_image.runtime.views import Small
@@ -33,6 +34,18 @@ ROOT = Path(__file__).parents[3]
 def test_arrays_are_encoded_without_pickle_and_read_back(values: list[int]) -> None:
     data = codec.dumps(np.array(values, dtype=object))
     assert list(codec.loads(data)) == values
+
+
+@pytest.mark.parametrize(("threshold", "parties"), [(0, 1), (1, 3), (2, 5), (3, 7)])
+def test_numbers_that_mpyc_shares_anew_are_on_fresh_polynomials_of_the_threshold(threshold: int, parties: int) -> None:
+    field = finfields.GF(shares.FIELD)
+    secret = [0, 1, shares.FIELD - 1]
+    for given_as in (np.array(secret, dtype=object), field.array(np.array(secret, dtype=object))):
+        rows = engine.split(field, given_as, threshold, parties).tolist()
+        assert shares.recombine(rows, threshold) == secret
+        if threshold:
+            assert rows != engine.split(field, given_as, threshold, parties).tolist()
+            assert shares.inconsistent(rows, threshold - 1) == [0, 1, 2]
 
 
 @given(st.binary())

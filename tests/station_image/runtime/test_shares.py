@@ -69,3 +69,29 @@ def test_missing_or_unequal_rows_are_refused() -> None:
         shares.recombine(rows[:1], 1)
     with pytest.raises(shares.ShareError):
         shares.recombine([rows[0], rows[1], rows[2][:1]], 1)
+
+
+@pytest.mark.parametrize("position", [0, 1, 3])
+@pytest.mark.parametrize(
+    ("number", "within"),
+    [(0, True), (shares.FIELD - 1, True), (shares.FIELD, False), (shares.FIELD + 1, False), (2**96 - 1, False)],
+)
+def test_a_share_outside_the_field_is_found_without_making_numbers(position: int, number: int, within: bool) -> None:
+    data = b"".join((number if place == position else 1).to_bytes(12, "little") for place in range(4))
+    if within:
+        shares.check(data, 4)
+        return
+    with pytest.raises(shares.ShareError, match="outside the field"):
+        shares.check(data, 4)
+
+
+def test_bytes_that_are_all_ones_across_two_shares_are_no_share_outside() -> None:
+    shares.check(bytes(6) + b"\xff" * 12 + bytes(6), 2)
+    with pytest.raises(shares.ShareError, match="23 bytes where 24 belong"):
+        shares.check(bytes(23), 2)
+
+
+@given(st.lists(st.integers(0, 2**128 - 1)), st.integers(12, 20))
+def test_numbers_of_any_width_are_read_as_they_were_packed(values: list[int], width: int) -> None:
+    row = [value % 2 ** (8 * width) for value in values]
+    assert shares.numbers(shares.pack(row, width), width) == row

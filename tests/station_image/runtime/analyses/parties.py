@@ -9,8 +9,10 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from station_image.runtime.computer import MOST_SESSIONS
 from tests.station_image.runtime.stations import ROOT, answers, wait_until
 
 MOST_PARTIES = 7
+Pair = tuple[socket.socket, socket.socket]
 
 
 class Parties:
@@ -60,38 +63,76 @@ class Parties:
         minimum_contributors: int = 3,
     ) -> dict[str, Any]:
         """What a result party reads when `numbers` are shared, by contributor; `left_out` goes with it."""
-        module = analyses.find(analysis)
-        completed = module.parameters(parameters)
-        threshold = (size - 1) // 2
-        plan = {
+        job = Job(analysis, parameters, numbers, size, minimum_cell, minimum_contributors)
+        return job.outcome(self.run(job).ends)
+
+    def run(self, job: Job, pair: Callable[[int, int], Pair] = lambda *_: socket.socketpair()) -> Ran:
+        """One session; `pair` makes the connection between two parties: the ends of the one and of the other."""
+        began = time.perf_counter()
+        size = len(job.bodies)
+        lines = [_Line(self._sockets[number // MOST_SESSIONS], job.plan, number) for number in range(size)]
+        for one, other in itertools.combinations(range(size), 2):
+            ours, theirs = pair(one, other)
+            lines[one].peer(other, ours)
+            lines[other].peer(one, theirs)
+        with ThreadPoolExecutor(size) as pool:
+            list(pool.map(lambda line: line.until("connected"), lines))
+            connected = time.perf_counter()
+            list(pool.map(lambda line, body: line.send({"event": "intake", "tags": job.tags}, body), lines, job.bodies))
+            ends = list(pool.map(lambda line: line.until("done"), lines))
+        done = time.perf_counter()
+        for line in lines:
+            line.close()
+        return Ran(ends, connected - began, done - connected)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What each party said at the end, and seconds until all were connected and from there to the end."""
+
+    ends: list[tuple[dict[str, Any], bytes]]
+    connecting: float
+    computing: float
+
+
+class Job:
+    """A plan, and the shares of all contributors for each computing party."""
+
+    def __init__(
+        self,
+        analysis: str,
+        parameters: Mapping[str, Any],
+        numbers: Mapping[str, Sequence[int]],
+        size: int,
+        minimum_cell: int = 10,
+        minimum_contributors: int = 3,
+    ) -> None:
+        self.analysis = analyses.find(analysis)
+        completed = self.analysis.parameters(parameters)
+        self.plan = {
             "session": "0" * 32,
             "analysis": analysis,
             "parameters": completed,
             "computing": [f"n.{number}" for number in range(size)],
-            "threshold": threshold,
+            "threshold": (size - 1) // 2,
             "contributors": sorted(numbers),
-            "length": module.length(completed),
+            "length": self.analysis.length(completed),
             "minimum_cell": minimum_cell,
             "minimum_contributors": minimum_contributors,
         }
-        split = {name: shares.split(own, threshold, size) for name, own in sorted(numbers.items())}
-        tags = {name: editions.tag("0") for name in split}
-        bodies = [b"".join(shares.pack(rows[number]) for rows in split.values()) for number in range(size)]
-        lines = [_Line(self._sockets[number // MOST_SESSIONS], plan, number) for number in range(size)]
-        for one, other in itertools.combinations(range(size), 2):
-            ours, theirs = socket.socketpair()
-            lines[one].peer(other, ours)
-            lines[other].peer(one, theirs)
-        for line, body in zip(lines, bodies, strict=True):
-            line.send({"event": "intake", "tags": tags}, body)
-        with ThreadPoolExecutor(size) as pool:
-            ends = list(pool.map(_Line.end, lines))
+        self.tags = {name: editions.tag("0") for name in sorted(numbers)}
+        split = [shares.split(numbers[name], self.plan["threshold"], size) for name in self.tags]
+        self.bodies = [b"".join(shares.pack(rows[number]) for rows in split) for number in range(size)]
+
+    def outcome(self, ends: Sequence[tuple[Mapping[str, Any], bytes]]) -> dict[str, Any]:
+        """The result for people, with `left_out` and the opened `values`."""
         done = ends[0][0]
         rows = [shares.unpack(row, len(row) // shares.WIDTH) for _, row in ends]
-        values = tuple(shares.recombine(rows, threshold))
+        values = tuple(shares.recombine(rows, self.plan["threshold"]))
         people, public = tuple(done["contributors"]), tuple(done["public"])
-        opened = analyses.Opened("0" * 32, completed, people, values, public, shares.FIELD, minimum_cell)
-        return {**module.outcome(opened), "left_out": done["left_out"], "values": values}
+        cell = self.plan["minimum_cell"]
+        opened = analyses.Opened("0" * 32, self.plan["parameters"], people, values, public, shares.FIELD, cell)
+        return {**self.analysis.outcome(opened), "left_out": done["left_out"], "values": values}
 
 
 class _Line:
@@ -101,6 +142,7 @@ class _Line:
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.connect(str(path))
         self._socket.settimeout(60)
+        self._stream = self._socket.makefile("rb")
         begin = {"event": "begin", "plan": plan, "digest": "0" * 64, "number": number}
         self.send(begin, frames.canonical({"earlier": []}))
 
@@ -111,12 +153,16 @@ class _Line:
         with sock:
             socket.send_fds(self._socket, [frames.encode({"event": "peer", "number": number})], [sock.fileno()])
 
-    def end(self) -> tuple[dict[str, Any], bytes]:
-        """Follow until the session is done, and close."""
-        with self._socket, self._socket.makefile("rb") as stream:
-            while True:
-                header, body = frames.lengths(stream.read(frames.PREFIX.size), 1 << 20, 1 << 28)
-                content, payload = frames.parse(stream.read(header)), stream.read(body)
-                assert content["event"] != "failed", content
-                if content["event"] == "done":
-                    return content, payload
+    def until(self, event: str) -> tuple[dict[str, Any], bytes]:
+        """Follow until the session's process says `event`."""
+        while True:
+            header, body = frames.lengths(self._stream.read(frames.PREFIX.size), 1 << 20, 1 << 28)
+            content, payload = frames.parse(self._stream.read(header)), self._stream.read(body)
+            assert content["event"] != "failed", content
+            if content["event"] == event:
+                return content, payload
+
+    def close(self) -> None:
+        """The session's process is no longer needed."""
+        self._stream.close()
+        self._socket.close()

@@ -1,0 +1,130 @@
+"""Connections between computing parties: through gateways as stations have them, or plain TCP, near or far apart."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Self
+
+from tests.station_image.runtime import gateways
+from tests.station_image.runtime.stations import ROOT, free_port, listens, wait_until
+
+PROXY = struct.Struct("!12sBBH")
+
+
+class Wires:
+    """Plain TCP; with a round trip, each connection goes through a relay that delays."""
+
+    def __init__(self, parties: int, round_trip: float) -> None:
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self.folder = Path(tempfile.mkdtemp(prefix="wr-", dir="/tmp"))
+        self.parties = range(parties)
+        try:
+            ports = self.listen()
+            self._near = self._relayed(ports, round_trip / 2) if round_trip else ports
+            self.connect()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def listen(self) -> list[int]:
+        """Where each party can be reached."""
+        self._listeners = [socket.create_server(("127.0.0.1", 0)) for _ in self.parties]
+        return [int(listener.getsockname()[1]) for listener in self._listeners]
+
+    def connect(self) -> None:
+        """What there is to do before a pair is made."""
+
+    def pair(self, _: int, other: int) -> tuple[socket.socket, socket.socket]:
+        """A new connection from one party to party `other`: the ends of both."""
+        ours = socket.create_connection(("127.0.0.1", self._near[other]))
+        theirs, _ = self._listeners[other].accept()
+        for end in (ours, theirs):
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as HAProxy does
+        return ours, theirs
+
+    def run(self, *command: str) -> subprocess.Popen[bytes]:
+        """Start a process that ends with these wires."""
+        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        self._processes.append(process)
+        return process
+
+    def close(self) -> None:
+        """End everything."""
+        for process in self._processes:
+            process.kill()
+            process.communicate(timeout=10)
+        for listener in self._listeners:
+            listener.close()
+        shutil.rmtree(self.folder)
+
+    def port(self, party: int) -> int:
+        """The port at which others reach `party`, through the relay if there is one."""
+        return self._near[party]
+
+    def _relayed(self, ports: list[int], delay: float) -> list[int]:
+        near = [free_port() for _ in ports]
+        pairs = [f"{own}:{target}" for own, target in zip(near, ports, strict=True)]
+        relay = self.run(sys.executable, "-m", "tests.benchmarks.relay", str(delay), *pairs)
+        # Told, not tried: to try would make a connection that the party behind the relay takes for a peer's.
+        if relay.stdout is None or relay.stdout.readline() != b"ready\n":
+            raise AssertionError("the relay did not start")
+        return near
+
+
+class Gateways(Wires):
+    """A gateway per party, with mutual TLS between them, in the form that the tests of stations use."""
+
+    def listen(self) -> list[int]:
+        """The gateways' ports; nobody listens there before `connect`."""
+        self._listeners = []
+        for party in self.parties:
+            listener = socket.socket(socket.AF_UNIX)
+            listener.bind(str(self.folder / f"mesh-{party}.sock"))
+            listener.listen(16)
+            self._listeners.append(listener)
+        self._ports = [free_port() for _ in self.parties]
+        return self._ports
+
+    def connect(self) -> None:
+        """Write and start the gateways."""
+        authority = gateways.Authority()
+        peers = {f"n.{party}": f"n{party}" for party in self.parties}
+        for party in self.parties:
+            folder = self.folder / f"tls-{party}"
+            inbound = self._ports[party], self.folder / f"mesh-{party}.sock"
+            gateways.write(folder, authority, authority.issue(f"n{party}"), peers, inbound)
+            for other in self.parties:
+                if other != party:
+                    gateways.add_outbound(folder, self._out(party, other), f"n{other}", self.port(other))
+            self.run("haproxy", "-db", "-f", str(folder / "haproxy.cfg"))
+        for party in self.parties:
+            wait_until(lambda party=party: listens(self._ports[party]), "a gateway to start")
+        for one, other in itertools.permutations(self.parties, 2):
+            wait_until(self._out(one, other).exists, "an outbound socket")
+
+    def pair(self, one: int, other: int) -> tuple[socket.socket, socket.socket]:
+        """As agents make them: by the outbound socket of one, and from the mesh socket of the other."""
+        ours = socket.socket(socket.AF_UNIX)
+        ours.connect(str(self._out(one, other)))
+        theirs, _ = self._listeners[other].accept()
+        _, _, _, length = PROXY.unpack(theirs.recv(PROXY.size, socket.MSG_WAITALL))
+        header = theirs.recv(length, socket.MSG_WAITALL)
+        if f"n.{one}|".encode() not in header:
+            raise AssertionError(f"the gateway of party {other} does not say that party {one} calls: {header!r}")
+        return ours, theirs
+
+    def _out(self, one: int, other: int) -> Path:
+        return self.folder / f"out-{one}-{other}.sock"
