@@ -6,11 +6,12 @@ import json
 import re
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from stacks import parts
 from tests import sandboxes
 
 pytestmark = pytest.mark.servers
@@ -72,7 +73,7 @@ def sessions_of_others_work(network: sandboxes.Sandbox, organisations: int) -> N
 
 
 def test_a_bare_server_becomes_a_verified_station_and_keeps_what_is_its_owners(
-    toets: sandboxes.Sandbox, bare: sandboxes.BareServer
+    toets: sandboxes.Sandbox, bare: sandboxes.BareServer, note: Callable[[str], None]
 ) -> None:
     began = time.monotonic()
     steps: list[str] = []  # what a person does
@@ -113,11 +114,17 @@ def test_a_bare_server_becomes_a_verified_station_and_keeps_what_is_its_owners(
     told = json.loads(toets.run("up", "--yes", "--json").stdout)
     steps.append("administrator: werkplaats up, which verifies by a joint computation (2 minutes)")
     assert told["verified"]
+    changes = {(c["operation"], c["name"]) for c in told["changes"]["stations"]}
+    assert changes == {("create", f"verpleeghuis-{part.name}") for part in parts.PARTS}
     assert f"{toets.name}.verpleeghuis" in told["session"]["contributors"]
 
     assert owners(bare) == before
     assert "ok installed" in bare.run("dpkg-query --show --showformat='${Status}' haproxy")
     minutes = sum(int(number) for number in re.findall(r"\((\d+) minutes\)", "\n".join(steps)))
-    print("\n".join(steps))
-    print(f"{minutes} minutes of people's time, {(time.monotonic() - began) / 60:.1f} minutes of the machine's in this")
-    print(f"test, against about {HOURS_TODAY} hours that one station takes an administrator today")
+    for step in steps:
+        note(f"a bare server becomes a station: {step}")
+    machine = (time.monotonic() - began) / 60
+    note(
+        f"a bare server becomes a station: {minutes} minutes of people's time and {machine:.1f} minutes of the "
+        f"machine's, against about {HOURS_TODAY} hours that it takes an administrator today"
+    )

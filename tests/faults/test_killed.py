@@ -1,4 +1,7 @@
-"""`up` killed with SIGKILL at a seeded point of each phase: the next `up` ends verified, every time."""
+"""`up` killed with SIGKILL at a seeded point of each phase: the next `up` ends verified, every time.
+
+Once per phase in `make test`, on one network; `make soak` does it on a new network for each phase.
+"""
 
 from __future__ import annotations
 
@@ -6,30 +9,35 @@ import os
 import random
 import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from station_image import build
 from tests import sandboxes
 
-pytestmark = [pytest.mark.servers, pytest.mark.soak]
+pytestmark = pytest.mark.servers
 SEED = int(os.environ.get("WERKPLAATS_KILL_SEED", "20261123"))
 LINE = re.compile(r"^\[ *[0-9.]+ s\] (\w+) ")
-# Phase → most lines of it to wait for before the kill; a first run says at least so many.
+# Phase → most lines of it to wait for before the kill; a run that makes all servers says at least so many.
 PHASES = {"servers": 4, "configure": 30, "stations": 6, "acceptance": 2}
+# The same for a run that makes one server anew.
+ONE_SERVER = {"configure": 8, "stations": 2, "acceptance": 2}
 
 
 @pytest.fixture
 def fresh(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[sandboxes.Sandbox]:
     """A network of which nothing exists yet."""
-    name = f"dood-{request.node.callspec.params['phase']}"
+    phase = getattr(request.node, "callspec", None)
+    name = f"dood-{phase.params['phase']}" if phase else "dood"
     made = sandboxes.sandbox(tmp_path_factory.mktemp(name), name)
     yield made
     made.run("destroy", "--yes", expect=None)
 
 
-def kill_in(network: sandboxes.Sandbox, phase: str, after: int) -> str:
-    """Run `up` and kill it when it has said `after` lines of a phase; returns the last line."""
+def kill_in(network: sandboxes.Sandbox, phase: str, most: int) -> str:
+    """Run `up` and kill it when it has said a seeded number of lines of a phase; returns the last line."""
+    after = random.Random(f"{SEED} {phase}").randint(1, most)  # noqa: S311 - a place, not a secret
     process = network.start("up", network.name, "--yes", "--all-steps")
     seen = 0
     assert process.stderr is not None
@@ -43,11 +51,42 @@ def kill_in(network: sandboxes.Sandbox, phase: str, after: int) -> str:
     pytest.fail(f"`up` ended before it said {after} lines of {phase}: {process.communicate()}")
 
 
-@pytest.mark.parametrize("phase", PHASES)
-def test_after_a_kill_in_this_phase_the_next_up_ends_verified(fresh: sandboxes.Sandbox, phase: str) -> None:
-    after = random.Random(f"{SEED} {phase}").randint(1, PHASES[phase])  # noqa: S311 - a place, not a secret
-    killed_at = kill_in(fresh, phase, after)
-    told = fresh.up()
-    assert told["verified"], told
+def kill_while_the_image_is_made(network: sandboxes.Sandbox) -> str:
+    """Have `up` make the station image again and kill it in the middle; returns what to tell of the place."""
+    for pointer in (build.BUILD / "inputs").iterdir():
+        pointer.unlink()
+    process = network.start("up", network.name, "--yes", "--all-steps")
+    while not (begun := list(build.BUILD.glob(".new-*"))):
+        assert process.poll() is None, process.communicate()
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert begun[0].exists(), "the kill came too late: the image was made"
+    return "image: begun, not made"
+
+
+def verified_after_a_kill(network: sandboxes.Sandbox, killed_at: str) -> str:
+    """Bring the network up; returns what to tell of it."""
+    told = network.up()
+    assert told["verified"], (killed_at, told)
+    return f"killed (seed {SEED}) at `{killed_at}`: the next `up` ended verified after {told['seconds']} s"
+
+
+def test_after_a_kill_in_each_phase_the_next_up_ends_verified(
+    fresh: sandboxes.Sandbox, note: Callable[[str], None]
+) -> None:
+    note(verified_after_a_kill(fresh, kill_in(fresh, "servers", PHASES["servers"])))
+    note(verified_after_a_kill(fresh, kill_while_the_image_is_made(fresh)))
+    for phase in ("configure", "stations", "acceptance"):
+        # A server whose disk is gone, but not that of its engine, gives every phase its work again.
+        sandboxes.docker("rm", "--force", "--volumes", fresh.container("huisartsen"))
+        note(verified_after_a_kill(fresh, kill_in(fresh, phase, ONE_SERVER[phase])))
     assert fresh.up()["changes"] == {"servers": [], "configured": {}, "stations": []}
-    print({"seed": SEED, "killed at": killed_at, "seconds of the next up": told["seconds"]})
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("phase", PHASES)
+def test_after_a_kill_in_this_phase_of_a_new_network_the_next_up_ends_verified(
+    fresh: sandboxes.Sandbox, phase: str, note: Callable[[str], None]
+) -> None:
+    note(verified_after_a_kill(fresh, kill_in(fresh, phase, PHASES[phase])))
+    assert fresh.up()["changes"] == {"servers": [], "configured": {}, "stations": []}
