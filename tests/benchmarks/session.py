@@ -65,7 +65,7 @@ def _alternating(parties: Parties, job: Job, size: int, round_trip: float) -> di
         made = {name: stack.enter_context(kind(size, round_trip)) for name, kind in WIRES.items()}
         for _ in range(RUNS):
             for name, wires in made.items():
-                ran[name].append(parties.run(job, wires.pair))
+                ran[name].append(parties.run(job, wires.pairs))
     return ran
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import re
 import shutil
 import socket
 import struct
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -16,6 +18,8 @@ from tests.station_image.runtime import gateways
 from tests.station_image.runtime.stations import ROOT, free_port, listens, wait_until
 
 PROXY = struct.Struct("!12sBBH")
+CALLER = re.compile(rb"n\.([0-9])\|")
+Pair = tuple[socket.socket, socket.socket]
 
 
 class Wires:
@@ -47,8 +51,11 @@ class Wires:
     def connect(self) -> None:
         """What there is to do before a pair is made."""
 
-    def pair(self, _: int, other: int) -> tuple[socket.socket, socket.socket]:
-        """A new connection from one party to party `other`: the ends of both."""
+    def pairs(self, wanted: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Pair]:
+        """A new connection from one party to the other for each of these: the ends of both."""
+        return {(one, other): self._pair(other) for one, other in wanted}
+
+    def _pair(self, other: int) -> Pair:
         ours = socket.create_connection(("127.0.0.1", self._near[other]))
         theirs, _ = self._listeners[other].accept()
         for end in (ours, theirs):
@@ -115,16 +122,25 @@ class Gateways(Wires):
         for one, other in itertools.permutations(self.parties, 2):
             wait_until(self._out(one, other).exists, "an outbound socket")
 
-    def pair(self, one: int, other: int) -> tuple[socket.socket, socket.socket]:
-        """As agents make them: by the outbound socket of one, and from the mesh socket of the other."""
-        ours = socket.socket(socket.AF_UNIX)
-        ours.connect(str(self._out(one, other)))
-        theirs, _ = self._listeners[other].accept()
+    def pairs(self, wanted: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Pair]:
+        """As agents make them, all at once: by the outbound sockets, and from the mesh sockets of the others."""
+        calling = {}
+        for one, other in wanted:
+            calling[one, other] = socket.socket(socket.AF_UNIX)
+            calling[one, other].connect(str(self._out(one, other)))
+        found = {}
+        for _, other in wanted:
+            theirs, one = self._accepted(other)
+            found[one, other] = calling[one, other], theirs
+        return found
+
+    def _accepted(self, party: int) -> tuple[socket.socket, int]:
+        theirs, _ = self._listeners[party].accept()
         _, _, _, length = PROXY.unpack(theirs.recv(PROXY.size, socket.MSG_WAITALL))
-        header = theirs.recv(length, socket.MSG_WAITALL)
-        if f"n.{one}|".encode() not in header:
-            raise AssertionError(f"the gateway of party {other} does not say that party {one} calls: {header!r}")
-        return ours, theirs
+        caller = CALLER.search(theirs.recv(length, socket.MSG_WAITALL))
+        if caller is None:
+            raise AssertionError(f"the gateway of party {party} does not say who calls")
+        return theirs, int(caller[1])
 
     def _out(self, one: int, other: int) -> Path:
         return self.folder / f"out-{one}-{other}.sock"

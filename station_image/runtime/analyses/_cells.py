@@ -152,10 +152,7 @@ async def suppress(run: Any, cells: Cells, sums: Any, present: Any) -> tuple[lis
         ok = (1 - few) * enough_present(run, run.array(present[start : start + BATCH]))
         kept.append(ok * total)
         flags.append(ok)
-        # One batch behind: while the messages of one are under way, the next is computed.
-        if len(kept) > 1:
-            await run.settle(kept[-2])
-    await run.settle(kept[-1])
+        await run.settle(kept[-1])
     return kept, flags
 
 

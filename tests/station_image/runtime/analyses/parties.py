@@ -22,6 +22,7 @@ from tests.station_image.runtime.stations import ROOT, answers, wait_until
 
 MOST_PARTIES = 7
 Pair = tuple[socket.socket, socket.socket]
+Pairs = Sequence[tuple[int, int]]
 
 
 class Parties:
@@ -66,13 +67,14 @@ class Parties:
         job = Job(analysis, parameters, numbers, size, minimum_cell, minimum_contributors)
         return job.outcome(self.run(job).ends)
 
-    def run(self, job: Job, pair: Callable[[int, int], Pair] = lambda *_: socket.socketpair()) -> Ran:
-        """One session; `pair` makes the connection between two parties: the ends of the one and of the other."""
+    def run(self, job: Job, connect: Callable[[Pairs], dict[tuple[int, int], Pair]] | None = None) -> Ran:
+        """One session; `connect` makes connections between pairs of parties: the ends of the one and of the other."""
         began = time.perf_counter()
         size = len(job.bodies)
         lines = [_Line(self._sockets[number // MOST_SESSIONS], job.plan, number) for number in range(size)]
-        for one, other in itertools.combinations(range(size), 2):
-            ours, theirs = pair(one, other)
+        pairs = list(itertools.combinations(range(size), 2))
+        wires = connect(pairs) if connect else {pair: socket.socketpair() for pair in pairs}
+        for (one, other), (ours, theirs) in wires.items():
             lines[one].peer(other, ours)
             lines[other].peer(one, theirs)
         with ThreadPoolExecutor(size) as pool:
