@@ -25,6 +25,8 @@ def computer(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
     try:
         wait_until(lambda: answers(tmp_path / "compute" / "computer.sock"), "the computer to start", 30)
+        # To ask began a session too, which counts while it lasts.
+        wait_until(lambda: children(process) == 0, "the computer to be idle", 30)
         yield process
     finally:
         process.terminate()
