@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import select
 import signal
 import socket
 import sys
@@ -33,25 +34,24 @@ def main() -> int:
     engine.preload()
     agent_uid = int(os.environ.get("STATION_AGENT_UID", AGENT_UID))
     listener = _listen(str(Folders.from_environment().computer_socket))
-    children: set[int] = set()
-
-    def reap(_: int, __: FrameType | None) -> None:
-        for pid in list(children):
-            # The signal may come again in the middle of this, and the inner call take what the outer is about to.
-            with contextlib.suppress(ChildProcessError):
-                if os.waitpid(pid, os.WNOHANG)[0]:
-                    children.discard(pid)
+    children: dict[int, int] = {}  # pidfd → pid: what ended is told like what arrives, and no signal interrupts
 
     def stop(_: int, __: FrameType | None) -> None:
         raise SystemExit(0)
 
-    signal.signal(signal.SIGCHLD, reap)
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     gc.collect()
     gc.freeze()  # what is loaded stays shared between the processes of sessions
     note("computer-ready")
     while True:
+        watched: list[socket.socket | int] = [listener, *children]
+        ready, _, _ = select.select(watched, [], [])
+        for ended in children.keys() & set(ready):
+            os.waitpid(children.pop(ended), 0)
+            os.close(ended)
+        if listener not in ready:
+            continue
         sock, _ = listener.accept()
         with sock:
             if peer_uid(sock) != agent_uid:
@@ -59,12 +59,10 @@ def main() -> int:
             elif len(children) >= MOST_SESSIONS:
                 _refuse(sock, "too many sessions in this station's computer")
             else:
-                signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
                 _start(sock, listener, session.run, children)
-                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
 
 
-def _start(sock: socket.socket, listener: socket.socket, run: Run, children: set[int]) -> None:
+def _start(sock: socket.socket, listener: socket.socket, run: Run, children: dict[int, int]) -> None:
     try:
         child = os.fork()
     except OSError as error:
@@ -72,8 +70,10 @@ def _start(sock: socket.socket, listener: socket.socket, run: Run, children: set
         return
     if not child:
         listener.close()
+        for other in children:
+            os.close(other)
         _child(sock, run)
-    children.add(child)
+    children[os.pidfd_open(child)] = child
 
 
 def _refuse(sock: socket.socket, reason: str) -> None:
@@ -82,9 +82,8 @@ def _refuse(sock: socket.socket, reason: str) -> None:
 
 
 def _child(sock: socket.socket, run: Run) -> None:
-    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
     try:
         run(sock)
     except BaseException:
