@@ -120,6 +120,25 @@ def test_who_joins_waits_and_is_no_peer_until_then(
     assert "apotheek" not in view.statement_keys
 
 
+def test_who_joins_would_be_a_peer_at_once_where_nothing_waited_for_acceptance(
+    coordinator: Any,
+    publish: Callable[..., Any],
+    approved: dict[str, Any],
+    approve: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The defence off. What a gateway does with a member that is no peer: tests/roles/test_gateway_attacks.py."""
+    accepted = acceptance.accept(publish())
+    coordinator.definition = with_copy(coordinator.definition, "huisartsen", "apotheek")
+    approve("apotheek")
+    monkeypatch.setattr(acceptance, "compare", lambda *_: acceptance.Comparison((), ()))
+    view = acceptance.accepted_view(accepted, publish())
+    assert view
+    assert set(view.statement_keys) == {*approved, "apotheek"}
+    peers = compiler.compile_network(view.definition).stations["ggd"].peers
+    assert "apotheek" in {peer.organisation for peer in peers}
+
+
 @pytest.mark.usefixtures("approved")
 def test_who_leaves_is_gone_though_something_else_waits(coordinator: Any, publish: Callable[..., Any]) -> None:
     accepted = acceptance.accept(publish())
