@@ -15,7 +15,10 @@ import pydantic
 
 from network_topology import compiled, context, model, shapes, source
 from network_topology.rules import questions as rules
+from network_topology.rules.questions import taking_part
 from network_topology.violation import DefinitionError, Violation
+
+__all__ = ["Outcome", "check", "document", "file", "require", "taking_part"]
 
 FOLDER = "analyses"
 Document = dict[str, Any]
@@ -88,11 +91,6 @@ def require(name: str, asked: model.Collaboration, definition: model.Definition)
         raise DefinitionError(errors)
 
 
-def taking_part(asked: model.Collaboration, network: compiled.CompiledNetwork) -> tuple[str, ...]:
-    """The organisations whose stations are in it, in alphabetical order."""
-    return tuple(sorted({*asked.contributes, *asked.results_to, *network.computing}))
-
-
 def document(
     name: str,
     asked: model.Collaboration,
@@ -105,7 +103,7 @@ def document(
     It names those who take part and nobody else: who joins elsewhere makes it no other question. Raises LookupError
     naming those who have no statement key.
     """
-    people = taking_part(asked, network)
+    people = taking_part(asked, network.computing)
     if missing := [slug for slug in people if slug not in key_digests]:
         raise LookupError(f"{', '.join(missing)} has no certificate yet")
     ids = {slug: network.stations[slug].id for slug in people}

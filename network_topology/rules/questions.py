@@ -2,7 +2,7 @@
 # ruff: noqa: D103 (what a rule is for stands in its `why`, where the author of a question reads it)
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from network_topology import context, model, names, source
 from network_topology.rules.membership import LONGEST_TEXT
@@ -21,10 +21,10 @@ class Question:
     definition: model.Definition
     places: source.Source
 
-    @property
-    def taking_part(self) -> tuple[str, ...]:
-        """Everybody who puts in data, computes or sees the outcome, in alphabetical order."""
-        return tuple(sorted({*self.asked.contributes, *self.asked.results_to, *self.definition.computing}))
+
+def taking_part(asked: model.Collaboration, computing: Iterable[str]) -> tuple[str, ...]:
+    """Everybody who puts in data, computes or sees the outcome, in alphabetical order."""
+    return tuple(sorted({*asked.contributes, *asked.results_to, *computing}))
 
 
 @rule("name", why="it is named after its file, in lower-case letters, digits and dashes", remedy="rename the file")
@@ -97,7 +97,7 @@ def results_arrive(question: Question, _: context.Context) -> Iterator[Finding]:
     outside=True,
 )
 def agreements_hold(question: Question, known: context.Context) -> Iterator[Finding]:
-    for slug in question.taking_part:
+    for slug in taking_part(question.asked, question.definition.computing):
         card = question.definition.stations.get(slug)
         agreement = card.agreement if card else None
         if agreement is None:

@@ -19,7 +19,6 @@ from werkplaats.operations.trust import acceptance
 
 Said = Callable[[str], None]
 Documents = dict[str, questions.Document]
-ALLOWED = "allowed"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,20 +34,16 @@ def wanted(
 ) -> tuple[Documents, dict[str, str]]:
     """What a station is to be told, by what its operator accepted; and the questions that wait, with the reason."""
     network = compiler.compile_network(view.definition)
-    digests = {slug: statement.key_digest(_raw(key)) for slug, key in view.statement_keys.items()}
+    digests = {slug: statement.key_digest(base64.b64decode(key)) for slug, key in view.statement_keys.items()}
     found, waiting = Documents(), {}
     for name, one in sorted(asked.items()):
-        if organisation not in questions.taking_part(one, network):
+        if organisation not in questions.taking_part(one, network.computing):
             continue
         try:
             found[name] = questions.document(name, one, view.definition, network, digests)
         except LookupError as error:
             waiting[name] = str(error.args[0])
     return found, waiting
-
-
-def _raw(key: str) -> bytes:
-    return base64.b64decode(key)
 
 
 def look(network: networks.Network, remotes: remote.Remotes, organisations: Iterable[str]) -> dict[str, Delivered]:
