@@ -17,16 +17,24 @@ def part(request: pytest.FixtureRequest) -> parts.Part:
     return found
 
 
+@pytest.fixture(scope="module")
+def containers(host: Any) -> dict[str, Any]:
+    """What the engine says of the containers that it has, by name."""
+    asked = host.run("docker inspect " + " ".join(f"station-{part.name}" for part in parts.PARTS))
+    return {container["Name"].removeprefix("/"): container for container in json.loads(asked.stdout or "[]")}
+
+
 @pytest.fixture
-def container(host: Any, part: parts.Part) -> dict[str, Any]:
-    """What the engine says of the container."""
-    inspected: list[dict[str, Any]] = json.loads(host.check_output(f"docker inspect station-{part.name}"))
-    return inspected[0]
+def container(containers: dict[str, Any], part: parts.Part) -> dict[str, Any]:
+    """What the engine says of the container of one part."""
+    assert f"station-{part.name}" in containers, f"the engine has no container station-{part.name}"
+    found: dict[str, Any] = containers[f"station-{part.name}"]
+    return found
 
 
 def test_it_runs_the_reviewed_image(container: dict[str, Any], station: dict[str, Any]) -> None:
-    assert container["State"]["Running"]
-    assert container["Image"] == station["image"]["id"]
+    assert container["State"]["Running"], f"the container is {container['State']['Status']}"
+    assert container["Image"] == station["image"]["id"], "it runs another image than was accepted"
 
 
 def test_it_has_no_network_no_rights_and_a_read_only_file_system(container: dict[str, Any], part: parts.Part) -> None:

@@ -12,6 +12,7 @@ import contextlib
 import dataclasses
 import hashlib
 import io
+import json
 import os
 import secrets
 import shlex
@@ -19,7 +20,7 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
@@ -193,6 +194,25 @@ class Remotes:
             raise UnreachableError(f"{organisation}: {_short(error)}") from error
         return done
 
+    @contextlib.contextmanager
+    def shells(self, organisations: Iterable[str]) -> Iterator[dict[str, Shell]]:
+        """A root shell on each of these servers, over the connection that is open."""
+        asked = list(organisations)
+        with concurrent.futures.ThreadPoolExecutor(max_workers=16) as pool, contextlib.ExitStack() as stack:
+            shells = dict(zip(asked, pool.map(self._shell, asked), strict=True))
+            for shell in shells.values():
+                stack.callback(shell.close)
+            yield shells
+
+    def _shell(self, organisation: str) -> Shell:
+        try:
+            connection = self.connection(organisation)
+            connection.open()
+            return Shell(organisation, connection.transport.open_session(timeout=CONNECT_SECONDS))
+        except (OSError, paramiko.SSHException, EOFError) as error:
+            self._forget(organisation)
+            return Shell(organisation, None, _short(error))
+
     def place(self, organisation: str, path: str, text: str) -> None:
         """Put a file of root (0644) on a server, the old content or the new and never a part of it."""
         passing = f"/tmp/werkplaats-{secrets.token_hex(8)}"  # noqa: S108 - a name that nobody can guess
@@ -234,6 +254,52 @@ class Remotes:
         """Close every connection."""
         for organisation in list(self._connections):
             self._forget(organisation)
+
+
+class Shell:
+    """One root process on a server that runs command lines: many small questions for the price of one login."""
+
+    _PROGRAM = """
+import json, subprocess, sys
+for line in sys.stdin:
+    done = subprocess.run(["/bin/sh", "-c", json.loads(line)], stdin=subprocess.DEVNULL, capture_output=True)
+    print(json.dumps([done.returncode, done.stdout.decode("latin-1"), done.stderr.decode("latin-1")]), flush=True)
+"""
+
+    def __init__(
+        self, organisation: str, channel: paramiko.Channel | None, gone: str = "", seconds: float = 60
+    ) -> None:
+        """`gone`: why there is no channel; whoever asks is told."""
+        self._organisation = organisation
+        self._channel = channel
+        self._gone = gone
+        if channel:
+            channel.settimeout(seconds)
+            channel.exec_command(shlex.join(("sudo", "-n", "/usr/bin/python3", "-u", "-c", self._PROGRAM)))
+            self._answers = channel.makefile("r")
+
+    def __call__(self, line: str) -> tuple[int, bytes, bytes]:
+        """Run one line with /bin/sh; returns exit code and outputs. Raises UnreachableError."""
+        answer = self._asked(line)
+        if not answer:
+            raise UnreachableError(f"{self._organisation}: {self._gone or 'it ended the connection'}")
+        code, stdout, stderr = json.loads(answer)
+        return code, stdout.encode("latin-1"), stderr.encode("latin-1")
+
+    def _asked(self, line: str) -> str:
+        if self._channel is None:
+            return ""
+        try:
+            self._channel.sendall(json.dumps(line).encode() + b"\n")
+            return str(self._answers.readline())
+        except OSError as error:
+            self._gone = _short(error)
+            return ""
+
+    def close(self) -> None:
+        """End it."""
+        if self._channel:
+            self._channel.close()
 
 
 def control_folder(folder: Path) -> Path:

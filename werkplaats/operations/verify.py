@@ -5,16 +5,12 @@ from __future__ import annotations
 import concurrent.futures
 import dataclasses
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from invoke import runners
 
-from werkplaats import checks
+from werkplaats.checks import suite
 from werkplaats.operations import networks, passing, remote, vault
 
 Said = Callable[[str], None]
@@ -64,14 +60,26 @@ def run(
     verdicts = [Verdict("check", organisation, "reachable", reason) for organisation, reason in unreachable.items()]
     reached = [organisation for organisation in expected if organisation not in unreachable]
     with concurrent.futures.ThreadPoolExecutor(max_workers=1) as beside:
-        checked = beside.submit(_checks, network, remotes, {o: expected[o] for o in reached})
-        links = _links(network, remotes, reached, unreachable)
-        said(f"links: {sum(v.good for v in links)} of {len(links)} are good")
-        session, verdict = _session(network, remotes, reached)
-        said(verdict.reason or _sum_in_words(session))
-        on_servers = checked.result()
+        joint = beside.submit(_together, network, remotes, reached, unreachable, said)
+        on_servers = _checks(network, remotes, {o: expected[o] for o in reached})
         said(f"checks: {sum(v.good for v in on_servers)} of {len(on_servers)} are good")
+        links, session, verdict = joint.result()
     return Report((*verdicts, *on_servers, *links, verdict), session)
+
+
+def _together(
+    network: networks.Network,
+    remotes: remote.Remotes,
+    reached: Sequence[str],
+    unreachable: Mapping[str, str],
+    said: Said,
+) -> tuple[list[Verdict], dict[str, Any], Verdict]:
+    """What stations do with each other: every link, then a session."""
+    links = _links(network, remotes, reached, unreachable)
+    said(f"links: {sum(v.good for v in links)} of {len(links)} are good")
+    session, verdict = _session(network, remotes, reached)
+    said(verdict.reason or _sum_in_words(session))
+    return links, session, verdict
 
 
 def _sum_in_words(session: Mapping[str, Any]) -> str:
@@ -85,27 +93,15 @@ def _checks(
     """Run the testinfra suite on every server; one verdict for each check of each server."""
     if not expected:
         return []
-    suite = Path(checks.__file__).parent
-    with passing.folder(network.run_folder) as own:
-        config = network.run_folder / "ssh_config"  # stays: an administrator's own ssh can use it
-        vault.write_atomically(config, ssh_config(remotes).encode(), mode=0o600)
+    # Stays: an administrator's own ssh can use it.
+    vault.write_atomically(network.run_folder / "ssh_config", ssh_config(remotes).encode(), mode=0o600)
+    with passing.folder(network.run_folder) as own, remotes.shells(expected) as shells:
         (own / "expected.json").write_text(json.dumps(expected))
-        report = own / "checks.jsonl"
-        command = [
-            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "werkplaats.checks.report"),
-            *("--rootdir", str(suite), "-c", os.devnull, str(suite)),
-            *("--ssh-config", str(config), "--sudo", "--hosts", ",".join(f"ssh://{o}" for o in expected)),
-        ]
-        environment = os.environ | {
-            "PYTHONPATH": str(suite.parents[1]),
-            "WERKPLAATS_EXPECTED": str(own / "expected.json"),
-            "WERKPLAATS_CHECKS_REPORT": str(report),
-        }
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=own, check=False)
-        rows = [json.loads(line) for line in report.read_text().splitlines()] if report.exists() else []
-    if done.returncode not in (0, 1) or not rows:  # of pytest: all passed, some failed
-        return [Verdict("check", network.name, "the suite itself", (done.stdout + done.stderr)[-1000:])]
-    return [Verdict("check", row["organisation"], row["name"], row["reason"]) for row in rows]
+        try:
+            found = suite.run(shells, own / "expected.json")
+        except RuntimeError as error:
+            return [Verdict("check", network.name, "the suite itself", str(error)[-1000:])]
+    return [Verdict("check", one.organisation, one.name, one.reason) for one in found]
 
 
 def ssh_config(remotes: remote.Remotes) -> str:
