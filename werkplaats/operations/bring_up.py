@@ -31,8 +31,6 @@ from werkplaats.operations import (
 
 HostVars = Mapping[str, Mapping[str, Any]]
 BOOT_SECONDS = 120.0
-PREPARE = ("prepare",)  # everything that needs no certificate
-CONNECT = ("connect",)  # the gateway, which needs one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,36 +105,52 @@ class Run:
     def _configure(
         self, remotes: remote.Remotes, wanted: Sequence[str], image: build.StationImage, engine: install.Engine
     ) -> None:
-        """Prepare servers that may not be connected yet, take the steps between, then configure all."""
+        """Configure all servers; new ones wait prepared while the steps between are taken for all."""
+        agreed: list[tuple[steps.Applicable, HostVars]] = []
         with self.told.phase("configure") as said:
+
+            def between(failed: Mapping[str, str]) -> HostVars:
+                self.outcome.left_out |= failed
+                agreed.append(self._agree(remotes, wanted, image, said))
+                return agreed[0][1]
+
             fresh = [o for o in wanted if o not in steps.applicable(self.network, remotes, wanted).views]
-            self._play(remotes, hostvars.prepared(self.network, fresh, image), PREPARE, said)
-            able = self._able(wanted)
-            if self.options.all_steps:
-                steps.take_all(self.network, remotes, able, image.release, said)
-            applicable = steps.applicable(self.network, remotes, able)
-            steps.keep(self.network, remotes, applicable)
-            self.outcome.waiting = dict(applicable.waiting)
-            self.outcome.left_out |= applicable.refused
-            hosts = hostvars.applied(self.network, applicable, able, image)
-            for organisation in (o for o in able if o not in hosts and o not in applicable.waiting):
-                self.outcome.waiting[organisation] = [
-                    f"a certificate: run werkplaats trust request {self.network.name} --only {organisation}, which the "
-                    "coordinator approves and publishes"
-                ]
-            for organisation in applicable.waiting:
-                self.outcome.waiting[organisation].append(
-                    f"its operator's yes: werkplaats accept {self.network.name} --only {organisation}"
-                )
-            self._play(remotes, hosts, CONNECT if set(hosts) <= set(fresh) else (), said)
+            self._play(remotes, hostvars.prepared(self.network, fresh, image), said, between)
+            applicable, hosts = agreed[0] if agreed else self._agree(remotes, wanted, image, said)
+            self._play(remotes, {o: host for o, host in hosts.items() if o not in fresh}, said)
         if ready := self._able(hosts):
             self._stations(remotes, {o: hosts[o] for o in ready}, applicable, engine)
+
+    def _agree(
+        self, remotes: remote.Remotes, wanted: Sequence[str], image: build.StationImage, said: configure.Said
+    ) -> tuple[steps.Applicable, HostVars]:
+        """Take the steps that this run may take; returns what applies now, and the stations it makes of servers."""
+        able = self._able(wanted)
+        if self.options.all_steps:
+            steps.take_all(self.network, remotes, able, image.release, said)
+        applicable = steps.applicable(self.network, remotes, able)
+        steps.keep(self.network, remotes, applicable)
+        self.outcome.waiting = dict(applicable.waiting)
+        self.outcome.left_out |= applicable.refused
+        hosts = hostvars.applied(self.network, applicable, able, image)
+        for organisation in (o for o in able if o not in hosts and o not in applicable.waiting):
+            self.outcome.waiting[organisation] = [
+                f"a certificate: run werkplaats trust request {self.network.name} --only {organisation}, which the "
+                "coordinator approves and publishes"
+            ]
+        for organisation in applicable.waiting:
+            self.outcome.waiting[organisation].append(
+                f"its operator's yes: werkplaats accept {self.network.name} --only {organisation}"
+            )
+        return applicable, hosts
 
     def _able(self, organisations: Sequence[str] | Mapping[str, Any]) -> list[str]:
         return [o for o in organisations if o not in self.outcome.left_out]
 
-    def _play(self, remotes: remote.Remotes, hosts: HostVars, tags: Sequence[str], said: configure.Said) -> None:
-        result = configure.run(self.network.run_folder, remotes, hosts, said, tags=tags)
+    def _play(
+        self, remotes: remote.Remotes, hosts: HostVars, said: configure.Said, between: configure.Between | None = None
+    ) -> None:
+        result = configure.run(self.network.run_folder, remotes, hosts, said, between=between)
         self.outcome.left_out |= result.failed
         for organisation, number in result.changed.items():
             self.outcome.configured[organisation] = self.outcome.configured.get(organisation, 0) + number

@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,9 @@ from werkplaats.operations import passing, remote
 ROOT = Path(__file__).resolve().parents[2]
 PLAYBOOK = ROOT / "playbooks" / "site.yml"
 Said = Callable[[str], None]
+HostVars = Mapping[str, Mapping[str, Any]]
+# Called when every server is prepared or failed (organisation → why): with which station each prepared one goes on.
+Between = Callable[[Mapping[str, str]], HostVars]
 
 
 @dataclasses.dataclass
@@ -43,8 +46,8 @@ class Result:
             self.tasks.append(f"{host}: {event.get('role')}: {event.get('task')}")
 
 
-def write_inventory(folder: Path, remotes: remote.Remotes, stations: Mapping[str, Mapping[str, Any]]) -> Path:
-    """Ansible's inventory of this run: how to reach each server, and its compiled data as host variables."""
+def write_inventory(folder: Path, remotes: remote.Remotes, stations: HostVars, **more: Any) -> Path:
+    """Ansible's inventory of this run: how to reach each server, its compiled data, and `more` host variables."""
     hosts = {}
     for organisation, station in stations.items():
         server = remotes.servers[organisation]
@@ -56,6 +59,7 @@ def write_inventory(folder: Path, remotes: remote.Remotes, stations: Mapping[str
             **({"ansible_ssh_private_key_file": str(server.key)} if server.key else {}),
             "mitogen_ssh_compression": False,  # what travels is small, or compressed already
             "station": station,
+            **more,
         }
     path = folder / "inventory.json"
     path.write_text(json.dumps({"all": {"hosts": hosts}}))
@@ -65,27 +69,28 @@ def write_inventory(folder: Path, remotes: remote.Remotes, stations: Mapping[str
 def run(
     folder: Path,
     remotes: remote.Remotes,
-    stations: Mapping[str, Mapping[str, Any]],
+    stations: HostVars,
     said: Said,
     *,
-    tags: Iterable[str] = (),
+    between: Between | None = None,
     check: bool = False,
     playbook: Path = PLAYBOOK,
 ) -> Result:
     """Run the playbook on the servers of `stations` (organisation → host variables); `check` changes nothing.
 
-    The logs of the last run stay in `folder`. Raises HalfWayError when the run ended without saying what became of the
-    servers.
+    With `between` the play waits when all servers are prepared, for what they go on with; those that it leaves out are
+    done. The logs of the last run stay in `folder`. Raises HalfWayError when the run ended without saying what became
+    of the servers.
     """
     if not stations:
         return Result()
     with passing.folder(folder) as own:
         events = own / "events.jsonl"
         os.mkfifo(events, 0o600)
+        awaited: dict[str, Any] = {"await_in": str(own)} if between else {}
         command = [str(Path(sys.executable).with_name("ansible-playbook")), str(playbook)]
-        command += ["-i", str(write_inventory(own, remotes, stations))]
-        if tags:
-            command += ["--tags", ",".join(tags)]
+        # A server that waits has a fork of its own.
+        command += ["--forks", str(len(stations)), "-i", str(write_inventory(own, remotes, stations, **awaited))]
         if check:
             command += ["--check", "--diff"]
         environment = os.environ | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "WERKPLAATS_EVENTS": str(events)}
@@ -94,8 +99,10 @@ def run(
         log = own / "ansible.log"
         with log.open("wb") as stream:
             process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=stream, stderr=subprocess.STDOUT)
-            result = _follow(events, process, said)
-            code = process.wait()
+            try:
+                result = _follow(events, process, _Gate(own, set(stations), between), said)
+            finally:
+                code = process.wait()
         tail = log.read_text(errors="replace")[-1500:]
         for kept in (log, events.with_suffix(".log")):
             kept.replace(folder / kept.name)  # the last run's stay: who wants to know more finds it there
@@ -104,7 +111,36 @@ def run(
     return result
 
 
-def _follow(events: Path, process: subprocess.Popen[bytes], said: Said) -> Result:
+class _Gate:
+    """Where prepared servers wait for each other: the answers for all are made once, when no other is under way."""
+
+    def __init__(self, folder: Path, organisations: set[str], between: Between | None) -> None:
+        self._folder = folder
+        self._under_way = organisations
+        self._between = between
+        self._waiting: set[str] = set()
+
+    def note(self, organisation: str, status: object, failed: Mapping[str, str]) -> None:
+        """Take one event of a server."""
+        if status == "waits":
+            self._waiting.add(organisation)
+        self._under_way -= self._waiting | set(failed)
+        if self._between and self._waiting and not self._under_way:
+            self._open(self._between, failed)
+
+    def _open(self, between: Between, failed: Mapping[str, str]) -> None:
+        answers: HostVars = {}
+        try:
+            answers = between(failed)
+        finally:  # without an answer a server would wait for ever
+            for organisation in self._waiting:
+                part = self._folder / f"{organisation}.part"
+                part.write_text(json.dumps(answers.get(organisation)))
+                part.rename(part.with_suffix(".json"))
+            self._between = None
+
+
+def _follow(events: Path, process: subprocess.Popen[bytes], gate: _Gate, said: Said) -> Result:
     """Read events until the playbook ends; says each role of a server when it is done with it."""
     result = Result()
     at: dict[str, str] = {}
@@ -116,7 +152,7 @@ def _follow(events: Path, process: subprocess.Popen[bytes], said: Said) -> Resul
             os.close(os.open(events, os.O_RDWR | os.O_NONBLOCK))
 
     threading.Thread(target=end, daemon=True).start()
-    with events.open() as stream, events.with_suffix(".log").open("w") as kept:
+    with events.open() as stream, events.with_suffix(".log").open("w", buffering=1) as kept:
         for line in stream:
             kept.write(line)
             event = json.loads(line)
@@ -127,4 +163,5 @@ def _follow(events: Path, process: subprocess.Popen[bytes], said: Said) -> Resul
                 said(f"{host}: {role}")
             if event.get("status") in ("failed", "unreachable"):
                 said(f"{host}: {event.get('task')}: {event.get('message')}")
+            gate.note(host, event.get("status"), result.failed)
     return result

@@ -1,0 +1,59 @@
+"""Runs a program on a server as root over a login of its own, and streams a file from here into it.
+
+Over a login of its own, because that is what shall be proved (a changed sshd still lets us in), or because the open
+connection would cost more: Mitogen carries files through Python, and Ansible's copy leaves one on the server.
+"""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+SECONDS = 900
+
+
+def ssh_command(variables: Mapping[str, Any]) -> list[str]:
+    """Return how the inventory's variables say to reach a server with the ssh program."""
+    key = variables.get("ansible_ssh_private_key_file")
+    return [
+        # The first value that ssh sees counts. Compression costs four times what loading an image costs.
+        *("ssh", "-o", "BatchMode=yes", "-o", "Compression=no", "-o", "ControlMaster=no", "-o", "ControlPath=none"),
+        *shlex.split(str(variables.get("ansible_ssh_common_args", ""))),
+        *(("-i", str(key)) if key else ()),
+        *("-p", str(variables.get("ansible_port", 22))),
+        f"{variables['ansible_user']}@{variables['ansible_host']}",
+    ]
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """`new_login: {argv: [program, …], given: <file here>}`; counts as a change, fails with the program's words."""
+
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Log in and run it; in check mode say only that it would be run."""
+        result: dict[str, Any] = super().run(tmp, task_vars) | {"changed": True}
+        given = Path(self._task.args.get("given") or "/dev/null")
+        if not given.exists():
+            return result | {"failed": True, "changed": False, "msg": f"{given} is missing; build or fetch it first"}
+        if self._task.check_mode:
+            return result
+        command = shlex.join(["sudo", "-n", *(str(word) for word in self._task.args["argv"])])
+        with given.open("rb") as stream:
+            done = subprocess.run(
+                [*ssh_command(task_vars or {}), command],
+                stdin=stream,
+                capture_output=True,
+                text=True,
+                timeout=SECONDS,
+                check=False,
+            )
+        if done.returncode:
+            said = " ".join((done.stderr or done.stdout).split()) or f"`{command}` ended with {done.returncode}"
+            return result | {"failed": True, "msg": said}
+        return result | {"stdout": done.stdout}
