@@ -109,7 +109,8 @@ class Run:
     ) -> None:
         """Prepare servers that may not be connected yet, take the steps between, then configure all."""
         with self.told.phase("configure") as said:
-            fresh = [o for o in wanted if o not in steps.applicable(self.network, remotes, wanted).views]
+            before = steps.applicable(self.network, remotes, wanted)
+            fresh = [o for o in wanted if o not in before.views and o not in before.refused]
             self._play(remotes, hostvars.prepared(self.network, fresh, image), PREPARE, said)
             able = self._able(wanted)
             if self.options.all_steps:

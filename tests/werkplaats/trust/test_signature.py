@@ -5,6 +5,7 @@ The attacker can write the whole folder and make a CA of any name. What it canno
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Callable
@@ -22,9 +23,11 @@ from werkplaats.operations import steps, vault
 from werkplaats.operations.trust import (
     acceptance,
     canonical,
+    identities,
     index,
     profile,
     publication,
+    records,
     revocation,
     signature,
 )
@@ -179,6 +182,82 @@ def test_a_publication_of_before_there_were_signatures_is_refused_and_mended_by_
         applicable(network, server)
     assert publish().number == 2
     assert applicable(network, server).publication
+
+
+def of_a_ca_of_its_own(folder: Path, at: Path, coordinator: Any) -> str:
+    """The attacker's publication: everybody's own keys, certified by a CA of the same name; a question made worse."""
+    kept = vault.Vault("proeftuin", at / "vault")
+    kept.make_passphrase()
+    own = records.Records(at / "records")
+    for number in range(1, 9):
+        own.append("publications", number=number, published="then", definition="some")
+    attacker = dataclasses.replace(coordinator, vault=kept, records=own)
+    for organisation in coordinator.definition.stations:
+        asked = identities.Request.read(coordinator.records.read("requests", organisation), "request")
+        identities.receive(own, asked)
+        identities.approve(coordinator.definition, organisation, asked.fingerprint, attacker.authority)
+    worse = QUESTION.model_copy(update={"minimum_cell": 5})
+    made = publication.publish(folder, coordinator.definition, RELEASES, attacker.authority, asked={"griep": worse})
+    return made.authority_key
+
+
+def test_a_ca_of_the_attackers_own_is_refused_and_would_be_taken_where_it_is_not_compared(
+    coordinator: Any,
+    publish: Callable[..., Any],
+    network: Any,
+    server: Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    publish()
+    accept(network, server)
+    before = server.text
+    key = of_a_ca_of_its_own(network.publication, tmp_path, coordinator)
+    found = applicable(network, server)
+    assert found.views == {}
+    assert found.other_authority == {"ggd"}
+    assert "another key in ca.pem" in found.refused["ggd"]
+    assert key in found.refused["ggd"]
+    assert "werkplaats accept proeftuin --authority" in found.refused["ggd"]
+    steps.keep(network, cast("Any", server), found)
+    assert server.text == before
+    monkeypatch.setattr(acceptance, "_authority_changes", lambda *_: [])
+    found = applicable(network, server)
+    assert found.views["ggd"].authority == key, "the attack does not work without the defence either"
+    assert found.publication
+    assert found.publication.questions["griep"].minimum_cell == 5
+
+
+def test_another_ca_is_accepted_by_the_fingerprint_that_was_told_and_by_no_other(
+    coordinator: Any, publish: Callable[..., Any], network: Any, server: Server, tmp_path: Path
+) -> None:
+    publish()
+    accept(network, server)
+    key = of_a_ca_of_its_own(network.publication, tmp_path, coordinator)
+    found = applicable(network, server)
+    with pytest.raises(errors.AcceptanceError, match=r"ca.pem.*--authority.*as the coordinator reads it to you"):
+        steps.require_authority(network, found, None)
+    for wrong in ("", "sha256:0", coordinator.authority.pem.decode(), key.upper()):
+        with pytest.raises(errors.AcceptanceError, match="and the coordinator told"):
+            steps.require_authority(network, found, wrong)
+    steps.require_authority(network, found, key)
+    accept(network, server)
+    assert applicable(network, server).views["ggd"].authority == key
+
+
+def test_at_first_contact_the_ca_is_shown_and_a_fingerprint_that_was_told_must_be_its(
+    publish: Callable[..., Any], network: Any, server: Server
+) -> None:
+    made = publish()
+    found = applicable(network, server)
+    (line,) = [text for text in found.waiting["ggd"] if "the CA of proeftuin" in text]
+    assert made.authority_key in line
+    assert f"publication {made.number} of {made.published}" in line
+    assert "coordinator" in line
+    steps.require_authority(network, found, None)
+    steps.require_authority(network, found, made.authority_key)
+    with pytest.raises(errors.AcceptanceError, match="and the coordinator told sha256:0"):
+        steps.require_authority(network, found, "sha256:0")
 
 
 def test_an_older_publication_is_refused_though_its_signature_holds_and_a_withdrawn_question_stays_withdrawn(
