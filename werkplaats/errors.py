@@ -8,7 +8,7 @@
     │   ├── VaultError          the vault's modes, passphrase or keys are not as they must be
     │   ├── RequestError        a request that cannot be approved
     │   ├── RevocationError     a revocation list that is not newer, not ours or not in force
-    │   ├── PublicationError    a publication that is mixed, edited or older
+    │   ├── PublicationError    a publication that is mixed, edited, unsigned or older
     │   └── AcceptanceError     something waits for the operator's own acceptance
     ├── TakenBackError     4  a change failed and was taken back
     └── HalfWayError       5  a change failed and stands half-way; the remedy says what to run

@@ -114,7 +114,8 @@ class Run:
                 agreed.append(self._agree(remotes, wanted, image, said))
                 return agreed[0][1]
 
-            fresh = [o for o in wanted if o not in steps.applicable(self.network, remotes, wanted).views]
+            before = steps.applicable(self.network, remotes, wanted)
+            fresh = [o for o in wanted if o not in before.views and o not in before.refused]
             self._play(remotes, hostvars.prepared(self.network, fresh, image), said, between)
             applicable, hosts = agreed[0] if agreed else self._agree(remotes, wanted, image, said)
             self._play(remotes, {o: host for o, host in hosts.items() if o not in fresh}, said)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cryptography import x509
-
+from werkplaats import errors
 from werkplaats.operations import networks, remote, stations, verify
+from werkplaats.operations.trust import index, publication
 
 CERTIFICATE = "/etc/werkplaats/gateway"
 LEAST_DAYS = 30  # what renewing a certificate may take, with two organisations in it
@@ -52,14 +51,23 @@ class StationStatus:
         return not self.wrong
 
 
-def read(network: networks.Network, remotes: remote.Remotes, unreachable: Mapping[str, str]) -> list[StationStatus]:
-    """Status of every station of the network."""
+@dataclasses.dataclass(frozen=True)
+class Certificates:
+    """Days until each station's published certificate ends, by organisation; `wrong` says why none is known."""
+
+    days: Mapping[str, int]
+    wrong: str
+
+
+def read(
+    network: networks.Network, remotes: remote.Remotes, unreachable: Mapping[str, str], days: Mapping[str, int]
+) -> list[StationStatus]:
+    """Status of every station of the network; `days` until its certificate ends, by organisation."""
     reached = [o for o in remotes.servers if o not in unreachable]
     units = remotes.ask_all(reached, "systemctl", "is-active", *UNITS)
     told = remotes.ask_all(reached, "station", "status", "--json", sudo=True)
     cuts = remotes.ask_all(reached, "ls", "/etc/werkplaats/cut.d", sudo=True)
     observed = stations.observe(remotes, reached)
-    days = _certificate_days(network)
     found = []
     for organisation, station in sorted(network.compiled.stations.items()):
         if organisation not in reached:
@@ -116,15 +124,17 @@ def _last_session(agent: Mapping[str, Any]) -> str:
     return f"{ended} {last['outcome']}" + (f" ({last['root']})" if last.get("root") else "")
 
 
-def _certificate_days(network: networks.Network) -> dict[str, int]:
-    """Days until each station's published certificate ends."""
-    days = {}
-    for path in (network.publication / "identities").glob("*.json"):
-        document = json.loads(path.read_text())
-        certificate = x509.load_pem_x509_certificates(document["certificate_chain_pem"].encode())[0]
-        left = certificate.not_valid_after_utc - datetime.datetime.now(datetime.UTC)
-        days[path.stem] = left.days
-    return days
+def certificates(network: networks.Network) -> Certificates:
+    """What the publication says of certificates; one that is refused stops nobody from seeing how the stations are."""
+    if not (network.publication / index.NAME).exists():
+        return Certificates({}, "")
+    try:
+        published = publication.read(network.publication, network.name)
+    except errors.RefusedError as error:
+        return Certificates({}, str(error))
+    now = datetime.datetime.now(datetime.UTC)
+    people = published.identities.items()
+    return Certificates({name: (one.station_certificate.not_valid_after_utc - now).days for name, one in people}, "")
 
 
 def lines(found: Iterable[StationStatus]) -> list[str]:

@@ -29,7 +29,8 @@ _KEY_BEGINS = "-----BEGIN PUBLIC KEY-----"
 class Applicable:
     """What may be applied now, by organisation: `views` may; `waiting` is not accepted yet; `refused` says why not.
 
-    `unkept` are those of whom the view is another document than the accepted one that their server has.
+    `unkept` are those of whom the view is another document than the accepted one that their server has, and
+    `other_authority` those that accepted another CA than the one that signed the publication.
     """
 
     publication: publication.Publication | None = None
@@ -37,6 +38,7 @@ class Applicable:
     unkept: set[str] = dataclasses.field(default_factory=set)
     waiting: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     refused: dict[str, str] = dataclasses.field(default_factory=dict)
+    other_authority: set[str] = dataclasses.field(default_factory=set)
 
 
 def request(
@@ -86,6 +88,26 @@ def publish(network: networks.Network, release: Mapping[str, Any]) -> publicatio
     )
 
 
+def require_authority(network: networks.Network, found: Applicable, told: str | None) -> None:
+    """Raise AcceptanceError unless the CA may be accepted: the known one, or the one of which the key was told.
+
+    Whoever relays a publication can sign it with a CA of the same name, so that a mere yes must not be enough.
+    """
+    if found.publication is None or (told is None and not found.other_authority):
+        return
+    key, place = found.publication.authority_key, network.publication / index.AUTHORITY
+    if told is None:
+        raise errors.AcceptanceError(
+            f"{place} is not the CA that {', '.join(sorted(found.other_authority))} accepted; its key is {key}",
+            f"werkplaats accept {network.name} --authority sha256:…, as the coordinator reads it to you",
+        )
+    if told != key:
+        raise errors.AcceptanceError(
+            f"{place} has key {key}, and the coordinator told {told}",
+            "ring the coordinator up, and install nothing of this publication until both are the same",
+        )
+
+
 def accept(
     network: networks.Network,
     remotes: remote.Remotes,
@@ -126,7 +148,10 @@ def take_all(
 
 
 def applicable(network: networks.Network, remotes: remote.Remotes, organisations: Iterable[str]) -> Applicable:
-    """Read what is published and what each server accepted; `keep` keeps there what now applies by itself."""
+    """Read what is published and what each server accepted; `keep` keeps there what now applies by itself.
+
+    Raises PublicationError for a publication that is not whole or not signed.
+    """
     found = Applicable()
     if not (network.publication / index.NAME).exists():
         return found
@@ -137,6 +162,8 @@ def applicable(network: networks.Network, remotes: remote.Remotes, organisations
             accepted = _accepted(network, remotes, organisation)
             if waits := acceptance.compare(accepted, published).waits:
                 found.waiting[organisation] = [change.text for change in waits]
+            if accepted and accepted.authority != published.authority_key:
+                found.other_authority.add(organisation)
             view = acceptance.accepted_view(accepted, published)
         except errors.WerkplaatsError as error:
             found.refused[organisation] = str(error)

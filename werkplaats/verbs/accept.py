@@ -1,7 +1,9 @@
 """Accept the published definition of a network on the servers that this operator runs.
 
 Shows what would change, in words, and asks. Changes that add nothing (removals, revocations, fresher lists) apply by
-themselves and need no acceptance. Blast radius: one small file on each server; nothing runs differently until `up`.
+themselves and need no acceptance. A publication of another CA than was accepted before is refused, unless `--authority`
+has the fingerprint of that CA's key, as the coordinator told it by another way.
+Blast radius: one small file on each server; nothing runs differently until `up`.
 Exit code 5 when a server could not be reached.
 """
 
@@ -15,9 +17,10 @@ from werkplaats.verbs import common
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """The network, `--only`, `--yes`."""
+    """The network, `--only`, `--authority`, `--yes`."""
     common.network_argument(parser)
     common.only_argument(parser)
+    parser.add_argument("--authority", metavar="sha256:…", help="the CA's fingerprint, as the coordinator told it")
     common.yes_argument(parser)
 
 
@@ -32,13 +35,15 @@ def run(given: argparse.Namespace) -> int:
         applicable = steps.applicable(network, remotes, [o for o in wanted if o not in unreachable])
         waiting, published = applicable.waiting, applicable.publication
         for organisation, why in applicable.refused.items():
-            print(f"left out: {organisation}: {why}")
+            if organisation not in waiting:
+                print(f"left out: {organisation}: {why}")
         for organisation, changes in waiting.items():
             print(f"{organisation}:")
             for change in changes:
                 print(f"  {change}")
         if published is None:
             raise errors.UsageError(f"{network.publication} has no publication", "fetch the coordinator's")
+        steps.require_authority(network, applicable, given.authority)
         if not waiting:
             print(f"{network.name}: nothing waits for acceptance")
         else:

@@ -1,13 +1,15 @@
 """Show every station: server, engine, gateway, certificate days, release, last session.
 
 Changes nothing. Of servers that another operator runs only what is published is shown.
-Exit code 1 when one is not well, also when its certificate has less than a month left.
+Exit code 1 when one is not well, also when its certificate has less than a month left, and when the publication is
+refused.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import sys
 
 from werkplaats import errors
 from werkplaats.operations import status
@@ -23,11 +25,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> int:
     """Ask and print."""
     network = common.find(given)
+    certificates = status.certificates(network)
     with network.remotes() as remotes:
         unreachable = remotes.probe()
-        found = status.read(network, remotes, unreachable)
+        found = status.read(network, remotes, unreachable, certificates.days)
     if given.json:
         common.print_json([dataclasses.asdict(one) | {"good": one.good} for one in found])
     else:
         print("\n".join(status.lines(found)))
-    return errors.DONE if all(one.good for one in found) else errors.FOUND
+    if certificates.wrong:
+        print(f"no certificate is known: {certificates.wrong}", file=sys.stderr)
+    return errors.DONE if all(one.good for one in found) and not certificates.wrong else errors.FOUND

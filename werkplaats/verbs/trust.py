@@ -52,4 +52,7 @@ def run(given: argparse.Namespace) -> int:
             case "publish":
                 published = steps.publish(network, build.ensure(lambda text: print(text)).release)
                 print(f"publication {published.number} is in {network.publication}")
+                print(
+                    f"signed by the CA with key {published.authority_key}: read this to who accepts for the first time"
+                )
     return errors.DONE

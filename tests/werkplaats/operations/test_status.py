@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
+from tests.werkplaats.trust.signers import Signer
 from werkplaats.operations import status
+from werkplaats.operations.trust import index
 
 
 def station(days: int | None = 100, *, server: str = "", seen_by: str = "server") -> status.StationStatus:
@@ -30,3 +36,21 @@ def test_a_server_of_this_operator_that_is_away_is_bad() -> None:
     away = station(server="cannot be reached", seen_by="nobody")
     assert not away.good
     assert "server: cannot be reached" in status.lines([away])[0]
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Any:
+    return SimpleNamespace(name="gerda", publication=tmp_path / "gerda")
+
+
+def test_without_a_publication_no_certificate_is_known_and_nothing_is_wrong(network: Any) -> None:
+    assert status.certificates(network) == status.Certificates({}, "")
+
+
+def test_days_are_not_taken_from_a_publication_that_is_refused(network: Any) -> None:
+    signer = Signer()
+    index.write(network.publication, "gerda", 1, signer.with_ca({}), lambda content: signer.sign(content, "gerda"))
+    (network.publication / "index.json.sig").unlink()
+    found = status.certificates(network)
+    assert found.days == {}
+    assert "index.json.sig is missing" in found.wrong

@@ -16,7 +16,16 @@ from cryptography.hazmat.primitives import serialization
 from network_topology import compile as compiler
 from network_topology import model
 from werkplaats import errors
-from werkplaats.operations.trust import canonical, identities, index, profile, publication, records, revocation
+from werkplaats.operations.trust import (
+    canonical,
+    identities,
+    index,
+    profile,
+    publication,
+    records,
+    revocation,
+    signature,
+)
 
 DAY = datetime.timedelta(days=1)
 RELEASES = {"dev": {"release": "dev", "image": "sha256:" + "0" * 64}}
@@ -42,11 +51,16 @@ def opened(folder: Path, **options: Any) -> publication.Publication:
     return publication.read(folder, "proeftuin", **options)
 
 
-def with_a_new_index(folder: Path, changed: Mapping[str, bytes | None]) -> None:
-    """What somebody does who can write the folder: change files, and make the index say so."""
-    whole = index.read(folder, "proeftuin")
-    files = {name: content for name, content in {**whole.files, **changed}.items() if content is not None}
-    index.write(folder, "proeftuin", whole.number + 1, files)
+@pytest.fixture
+def with_a_new_index(coordinator: Any, folder: Path) -> Callable[..., None]:
+    """What only a coordinator can do: change files, and have index and signature say so."""
+
+    def do(changed: Mapping[str, bytes | None], sign: index.Sign | None = None) -> None:
+        whole = index.read(folder, "proeftuin")
+        files = {name: content for name, content in {**whole.files, **changed}.items() if content is not None}
+        index.write(folder, "proeftuin", whole.number + 1, files, sign or coordinator.authority.sign_publication)
+
+    return do
 
 
 def test_what_was_published_is_what_a_member_reads(
@@ -76,7 +90,8 @@ def test_a_publication_can_be_read_by_everybody_and_holds_no_secret(
         os.umask(before)
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert names == {
-        *("ca.pem", "crl.pem", "definition.json", "identities/ggd.json", "index.json", "releases/dev.json"),
+        *("ca.pem", "crl.pem", "definition.json", "identities/ggd.json", "releases/dev.json"),
+        *("index.json", "index.json.sig"),
     }
     for path in [folder.resolve(), *folder.resolve().rglob("*")]:
         assert stat.S_IMODE(path.stat().st_mode) == (0o755 if path.is_dir() else 0o644)
@@ -174,14 +189,19 @@ def identity_with(folder: Path, changes: Mapping[str, str]) -> bytes:
 
 
 def test_a_second_certificate_with_a_members_name_is_refused_by_its_keys(
-    coordinator: Any, publish: Callable[..., Any], folder: Path, approve: Approve, new_keys: Callable[[], Any]
+    coordinator: Any,
+    publish: Callable[..., Any],
+    folder: Path,
+    approve: Approve,
+    new_keys: Callable[[], Any],
+    with_a_new_index: Callable[..., None],
 ) -> None:
     """The holder of the CA mints it: openssl would take it, the approved fingerprint does not cover its key."""
     approve("ggd")
     publish()
     minted = coordinator.authority.issue("ggd", new_keys().private.public_key())
     pem = minted.public_bytes(serialization.Encoding.PEM).decode()
-    with_a_new_index(folder, {"identities/ggd.json": identity_with(folder, {"certificate_chain_pem": pem})})
+    with_a_new_index({"identities/ggd.json": identity_with(folder, {"certificate_chain_pem": pem})})
     with pytest.raises(
         errors.PublicationError, match=r"ggd.json has other keys than the fingerprint that was approved"
     ):
@@ -201,75 +221,89 @@ def test_a_second_certificate_with_a_members_name_is_refused_by_its_keys(
         ({"remark": "hello"}, "is not of the shape"),
     ],
 )
-def test_an_identity_that_says_what_was_not_signed_is_refused_though_the_index_fits(
-    publish: Callable[..., Any], folder: Path, approve: Approve, changes: dict[str, str], message: str
+def test_an_identity_that_says_what_was_not_signed_is_refused_though_the_signature_fits(
+    publish: Callable[..., Any],
+    folder: Path,
+    approve: Approve,
+    changes: dict[str, str],
+    message: str,
+    with_a_new_index: Callable[..., None],
 ) -> None:
     chains = {name: approve(of).certificate_chain_pem for name, of in (("own", "ggd"), ("other", "ziekenhuis"))}
     publish()
     filled = {field: text.format(**chains) for field, text in changes.items()}
-    with_a_new_index(folder, {"identities/ggd.json": identity_with(folder, filled)})
+    with_a_new_index({"identities/ggd.json": identity_with(folder, filled)})
     with pytest.raises(errors.RefusedError, match=rf"identities/ggd.json.*{message}"):
         opened(folder)
 
 
-def test_an_identity_whose_certificate_is_revoked_is_refused_though_the_index_fits(
-    coordinator: Any, publish: Callable[..., Any], folder: Path, approve: Approve
+def test_an_identity_whose_certificate_is_revoked_is_refused_though_the_signature_fits(
+    coordinator: Any, publish: Callable[..., Any], folder: Path, approve: Approve, with_a_new_index: Callable[..., None]
 ) -> None:
     serial = approve("ggd").station_certificate.serial_number
     publish()
     fresher = revocation.revoke(coordinator.authority, serial)
-    with_a_new_index(folder, {"crl.pem": revocation.pem(fresher)})
+    with_a_new_index({"crl.pem": revocation.pem(fresher)})
     with pytest.raises(errors.PublicationError, match=r"ggd.json has a certificate that crl.pem revokes"):
         opened(folder)
 
 
-def test_a_statement_key_that_two_organisations_have_is_refused_though_the_index_fits(
-    publish: Callable[..., Any], folder: Path, approve: Approve
+def test_a_statement_key_that_two_organisations_have_is_refused_though_the_signature_fits(
+    publish: Callable[..., Any], folder: Path, approve: Approve, with_a_new_index: Callable[..., None]
 ) -> None:
     taken = approve("ziekenhuis").statement_key
     key = profile.p256(approve("ggd").station_certificate.public_key())
     publish()
     changes = {"statement_key": taken, "fingerprint": identities.fingerprint("proeftuin", "ggd", key, taken)}
-    with_a_new_index(folder, {"identities/ggd.json": identity_with(folder, changes)})
+    with_a_new_index({"identities/ggd.json": identity_with(folder, changes)})
     with pytest.raises(errors.PublicationError, match=r"identities/\w+.json has the statement key of \w+"):
         opened(folder)
 
 
-def test_the_certificate_of_another_ca_is_refused_though_the_index_fits(
-    publish: Callable[..., Any], folder: Path, approve: Approve, make_coordinator: Any, definition: Any
+def test_the_certificate_of_another_ca_is_refused_though_the_signature_fits(
+    publish: Callable[..., Any],
+    folder: Path,
+    approve: Approve,
+    make_coordinator: Any,
+    definition: Any,
+    with_a_new_index: Callable[..., None],
 ) -> None:
     approve("ggd")
     publish()
     other = make_coordinator(definition.model_copy(update={"network": "elders"})).authority
-    with_a_new_index(folder, {"ca.pem": other.pem})
+    with_a_new_index({"ca.pem": other.pem}, lambda content: signature.make(other._key, "proeftuin", content))
     with pytest.raises(errors.PublicationError, match=r"/ca.pem names CN=CA-1,OU=elders"):
         opened(folder)
 
 
-def test_a_definition_that_breaks_a_rule_is_refused_though_the_index_fits(
-    publish: Callable[..., Any], folder: Path
+def test_a_definition_that_breaks_a_rule_is_refused_though_the_signature_fits(
+    publish: Callable[..., Any], folder: Path, with_a_new_index: Callable[..., None]
 ) -> None:
     publish()
     told = json.loads((folder / "definition.json").read_bytes())
     told["computing"] = ["ggd", "ziekenhuis"]
-    with_a_new_index(folder, {"definition.json": canonical.dump(told)})
+    with_a_new_index({"definition.json": canonical.dump(told)})
     with pytest.raises(errors.PublicationError, match=r"/definition.json breaks the rules of a network"):
         opened(folder)
 
 
-def test_a_definition_with_a_key_twice_is_refused(publish: Callable[..., Any], folder: Path) -> None:
+def test_a_definition_with_a_key_twice_is_refused(
+    publish: Callable[..., Any], folder: Path, with_a_new_index: Callable[..., None]
+) -> None:
     publish()
     content = (folder / "definition.json").read_bytes()
     twice = content.replace(b'"release":"dev"', b'"release":"other","release":"dev"')
     assert twice != content
-    with_a_new_index(folder, {"definition.json": twice})
+    with_a_new_index({"definition.json": twice})
     with pytest.raises(errors.PublicationError, match=r"/definition.json is not in canonical form"):
         opened(folder)
 
 
-def test_a_file_that_no_publication_has_is_refused(publish: Callable[..., Any], folder: Path) -> None:
+def test_a_file_that_no_publication_has_is_refused(
+    publish: Callable[..., Any], folder: Path, with_a_new_index: Callable[..., None]
+) -> None:
     publish()
-    with_a_new_index(folder, {"install.sh": b"#!/bin/sh\n"})
+    with_a_new_index({"install.sh": b"#!/bin/sh\n"})
     with pytest.raises(errors.PublicationError, match=r"/install.sh is nothing that a publication has"):
         opened(folder)
 
@@ -325,11 +359,11 @@ def test_a_question_that_was_published_is_what_a_member_reads(coordinator: Any, 
     ids=str,
 )
 def test_a_published_question_is_held_to_the_rules_by_who_reads_it(
-    coordinator: Any, folder: Path, change: Mapping[str, Any], reason: str
+    coordinator: Any, folder: Path, change: Mapping[str, Any], reason: str, with_a_new_index: Callable[..., None]
 ) -> None:
     folder.parent.mkdir()
     publication.publish(folder, coordinator.definition, RELEASES, coordinator.authority, asked={"griep": QUESTION})
     document = json.loads((folder / "analyses" / "griep.json").read_text()) | change
-    with_a_new_index(folder, {"analyses/griep.json": canonical.dump(document)})
+    with_a_new_index({"analyses/griep.json": canonical.dump(document)})
     with pytest.raises(errors.PublicationError, match=reason):
         opened(folder)

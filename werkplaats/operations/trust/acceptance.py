@@ -98,7 +98,7 @@ def compare(accepted: Accepted | None, publication: published.Publication) -> Co
     if accepted is None:
         changes = diff.changes(None, publication.definition)
         keys = [_pinned(publication, organisation) for organisation in publication.identities]
-        return Comparison((), (*changes, *keys))
+        return Comparison((), (_first_authority(publication), *changes, *keys))
     if accepted.network != publication.network:
         raise errors.PublicationError(
             f"this is the publication of {publication.network}, not of {accepted.network}", "read that of the network"
@@ -133,7 +133,8 @@ def accepted_view(accepted: Accepted | None, publication: published.Publication)
         return accept(publication) if accepted else None
     if publication.authority_key != accepted.authority:
         raise errors.AcceptanceError(
-            _authority_changes(accepted, publication)[0].text, f"werkplaats accept {publication.network}"
+            _authority_changes(accepted, publication)[0].text,
+            f"werkplaats accept {publication.network} --authority sha256:…, as the coordinator reads it to you",
         )
     keys = {
         organisation: key
@@ -188,12 +189,22 @@ def _key_changes(accepted: Accepted, publication: published.Publication) -> list
     return found
 
 
+def _first_authority(publication: published.Publication) -> diff.Change:
+    return diff.Change(
+        "authority",
+        f"the CA of {publication.network} has key {publication.authority_key}, and it signed publication "
+        f"{publication.number} of {publication.published}; compare this with what the coordinator reads to you",
+        True,
+    )
+
+
 def _authority_changes(accepted: Accepted, publication: published.Publication) -> list[diff.Change]:
     if publication.authority_key == accepted.authority:
         return []
     text = (
-        f"WARNING: the CA of {publication.network} has another key, {publication.authority_key}, than was accepted, "
-        f"{accepted.authority}. Every certificate depends on it: ring the coordinator up before you accept"
+        f"WARNING: the CA of {publication.network} has another key in ca.pem, {publication.authority_key}, than was "
+        f"accepted, {accepted.authority}. It signs every certificate and the publication itself: either the "
+        "coordinator made a new CA, or somebody poses as the coordinator. Ring the coordinator up before you accept"
     )
     return [diff.Change("authority", text, True)]
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from network_topology import names
 from werkplaats import errors
 from werkplaats.operations import vault
-from werkplaats.operations.trust import profile
+from werkplaats.operations.trust import profile, signature
 from werkplaats.operations.trust.records import Records, now, stamp
 
 
@@ -79,6 +79,10 @@ class Authority:
             profile.key_identifier(profile.p256(self.certificate.public_key())), critical=False
         )
         return builder.sign(self._key, hashes.SHA256())
+
+    def sign_publication(self, content: bytes) -> bytes:
+        """Sign the index of a publication of this network."""
+        return signature.make(self._key, self.network, content)
 
 
 def open_or_found(kept: vault.Vault, records: Records, moment: datetime.datetime | None = None) -> Authority:

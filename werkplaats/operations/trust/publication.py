@@ -5,9 +5,9 @@
     identities/<organisation>.json     certificate chain, statement key, approved fingerprint
     releases/<release>.json            what the station image of a release is, by digest
     analyses/<question>.json           an agreed question, as its author wrote it; each steward allows it or not
-    index.json                         the digest of each of these, and a number that grows (see `index`)
+    index.json  index.json.sig         the digest of each of these and a number that grows; its signature (see `index`)
 
-A reader takes nothing on trust: names are checked against the definition, certificates and list against the CA.
+A reader takes nothing on trust: names are checked against the definition, certificates, list and index against the CA.
 That it is the same CA, and that the keys are the ones that were accepted, `acceptance` looks after.
 """
 
@@ -92,15 +92,15 @@ def publish(
     # Read before it is written: a publication that members would refuse must not take the place of a good one.
     made = _understood(index.Whole(definition.network, number, stamp(moment), files), folder, moment)
     try:
-        existing = read(folder, definition.network, moment=moment)
+        existing = read(folder, definition.network, least_number=number - 1, moment=moment)
     except errors.RefusedError:
-        existing = None  # none yet, or one that was damaged: this one takes its place
+        existing = None  # none yet, or one that was damaged or is not the newest: this one takes its place
     if existing and existing.files == files:
         return existing
     authority.records.append(
         "publications", number=number, published=made.published, definition=canonical.digest(document(definition))
     )
-    index.write(folder, definition.network, number, files, moment)
+    index.write(folder, definition.network, number, files, authority.sign_publication, moment)
     return made
 
 

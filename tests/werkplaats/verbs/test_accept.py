@@ -1,0 +1,71 @@
+"""`werkplaats accept` before a publication of another CA: a yes is not enough, the fingerprint that was told is."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from werkplaats import errors
+from werkplaats.operations import steps
+from werkplaats.verbs import accept, common
+
+KEY = "sha256:" + "1" * 64
+ATTACKED = "WARNING: the CA of gerda has another key"
+
+
+@pytest.fixture
+def accepted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """Whose acceptance was written. The server of gelre accepted another CA than the one of the publication."""
+    written: list[str] = []
+
+    @contextlib.contextmanager
+    def opened(*_: str) -> Iterator[Any]:
+        yield SimpleNamespace(servers=["gelre"], probe=dict)
+
+    network = SimpleNamespace(name="gerda", publication=tmp_path, remotes=opened, vault=SimpleNamespace(lock=opened))
+    found = steps.Applicable(
+        SimpleNamespace(authority_key=KEY),  # type: ignore[arg-type]
+        waiting={"gelre": [ATTACKED]},
+        refused={"gelre": ATTACKED},
+        other_authority={"gelre"},
+    )
+    monkeypatch.setattr(common, "find", lambda _: network)
+    monkeypatch.setattr(steps, "applicable", lambda *_: found)
+    monkeypatch.setattr(steps, "accept", lambda *given: written.extend(given[-1]))
+    return written
+
+
+def run(*words: str) -> int:
+    parser = argparse.ArgumentParser()
+    accept.arguments(parser)
+    return accept.run(parser.parse_args(["gerda", "--yes", *words]))
+
+
+@pytest.mark.parametrize("words", [[], ["--authority", "sha256:" + "2" * 64], ["--authority", ""]], ids=str)
+def test_another_ca_is_not_accepted_by_a_yes(
+    accepted: list[str], words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(errors.AcceptanceError, match=r"ca.pem"):
+        run(*words)
+    assert accepted == []
+    assert ATTACKED in capsys.readouterr().out, "what would change is shown before it is refused"
+
+
+def test_another_ca_is_accepted_by_the_fingerprint_that_was_told(accepted: list[str]) -> None:
+    assert run("--authority", KEY) == errors.DONE
+    assert accepted == ["gelre"]
+
+
+def test_another_ca_would_be_accepted_by_a_yes_where_no_fingerprint_is_asked_for(
+    accepted: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The defence off."""
+    monkeypatch.setattr(steps, "require_authority", lambda *_: None)
+    assert run() == errors.DONE
+    assert accepted == ["gelre"]
