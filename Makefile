@@ -31,9 +31,9 @@ bench: $(VENV)/.test ## measure, into build/bench.json
 	@$(BIN)/werkplaats doctor --yes
 	@$(BIN)/python -m tests.benchmarks
 
-soak: $(VENV)/.test ## kill `up` in every phase, again and again (WERKPLAATS_KILL_SEED chooses where)
+soak: $(VENV)/.test ## kill `up` in every phase and at random seconds, 25 organisations too (WERKPLAATS_KILL_SEED chooses)
 	@$(BIN)/werkplaats doctor --yes
-	@PATH="$(CURDIR)/$(BIN):$$PATH" pytest -q -s -m soak
+	@PATH="$(CURDIR)/$(BIN):$$PATH" pytest -v -s -m soak
 
 clean: ## remove the demo's network, the build folder and the virtual environment
 	@if [ -x $(BIN)/werkplaats ]; then $(BIN)/werkplaats destroy $(NETWORK) --yes; fi
