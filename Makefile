@@ -4,6 +4,7 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 NETWORK ?= proeftuin.sandbox
+BENCH ?=
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -27,9 +28,9 @@ test: $(VENV)/.test ## every check and test of the project
 lint: $(VENV)/.test ## formatting, types, layers, Ansible and YAML
 	@sh scripts/run-lint
 
-bench: $(VENV)/.test ## measure, into build/bench.json
+bench: $(VENV)/.test ## measure, into build/bench.json (BENCH="network-4 bare" chooses, BENCH=--help tells)
 	@$(BIN)/werkplaats doctor --yes
-	@$(BIN)/python -m tests.benchmarks
+	@$(BIN)/python -m tests.benchmarks $(BENCH)
 
 soak: $(VENV)/.test ## kill `up` in every phase and at random seconds, 25 organisations too (WERKPLAATS_KILL_SEED chooses)
 	@$(BIN)/werkplaats doctor --yes
