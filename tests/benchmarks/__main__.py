@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from tests import sandboxes
-from tests.benchmarks import intake, machine, network, session, topology
+from tests.benchmarks import bare, intake, machine, network, session, topology
 from werkplaats import errors
 from werkplaats.operations import locks, progress, vault
 
@@ -29,15 +29,17 @@ BENCHMARKS: dict[str, Measure] = {
     **{f"network-{size}": functools.partial(network.measure, size) for size in network.RUNS},
     "joining": network.joining,
 }
+ON_REQUEST: dict[str, Measure] = {"bare": bare.measure}
 
 
 def main() -> None:
     """Measure what was asked for, on a machine on which nothing else of ours runs."""
+    every = {**BENCHMARKS, **ON_REQUEST}
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; without: all")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(every)}; without: all but the last")
     parser.add_argument("--busy", action="store_true", help="measure beside sandboxes that run, all the same")
     given = parser.parse_args()
-    if unknown := set(given.names) - BENCHMARKS.keys():
+    if unknown := set(given.names) - every.keys():
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}")
     # So that `finally` runs, and the servers go, when somebody ends this process in another way than by Ctrl-C.
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -46,11 +48,12 @@ def main() -> None:
     network.FOLDER.mkdir(parents=True, exist_ok=True)
     try:
         with locks.Lock(network.FOLDER / "lock", "the benchmark", "bench"):
-            network.remove_left_behind(told.say)
+            for benchmark in (network, bare):
+                benchmark.remove_left_behind(told.say)
             others = machine.networks()
             if others and not given.busy:
                 sys.exit(f"{', '.join(others)}: its servers run, so figures tell nothing; destroy it, or add --busy")
-            _run({name: BENCHMARKS[name] for name in given.names or BENCHMARKS}, told)
+            _run({name: every[name] for name in given.names or BENCHMARKS}, told)
     except errors.LockedError as error:
         sys.exit(str(error))
 

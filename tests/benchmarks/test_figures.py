@@ -1,4 +1,4 @@
-"""What figures are made of: the kernel's counts, what is broken by chance, and rows."""
+"""What figures are made of: definitions, the kernel's counts, what is broken by chance, and rows."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import chance
-from tests.benchmarks import broken, machine, network
+from tests import chance, sandboxes, sized
+from tests.benchmarks import bare, broken, machine, network
+from werkplaats.operations import networks
 
 CONTAINER = "f00ce15466b5" * 5
 V1 = f"5:devices:/docker/{CONTAINER}\n4:memory:/docker/{CONTAINER}\n0::/docker/{CONTAINER}/init.scope\n"
@@ -59,3 +60,12 @@ def test_a_row_is_the_median_with_the_phases_of_the_run_that_gave_it() -> None:
     assert (row["value"], row["phases"]) == (70.0, {"servers": 35.0})
     assert row["floor"] == 56
     assert network.row(10, network.VERIFIED, runs)["floor"] is None
+
+
+def test_calls_between_bare_servers_come_from_the_network_that_they_are_on(tmp_path: Path) -> None:
+    written = sandboxes.Sandbox(bare.NAME, tmp_path, tmp_path)
+    sized.write(written, bare.definition())
+    found = networks.find(bare.NAME, tmp_path)
+    assert not found.made_here
+    inbound = [row for station in found.compiled.stations.values() for row in station.firewall if row.direction == "in"]
+    assert {address for row in inbound for address in row.addresses} == {str(bare.SUBNET)}
