@@ -4,6 +4,7 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 NETWORK ?= proeftuin.sandbox
+BENCH ?=
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
@@ -27,13 +28,13 @@ test: $(VENV)/.test ## every check and test of the project
 lint: $(VENV)/.test ## formatting, types, layers, Ansible and YAML
 	@sh scripts/run-lint
 
-bench: $(VENV)/.test ## measure, into build/bench.json
+bench: $(VENV)/.test ## measure, into build/bench.json (BENCH="network-4 bare" chooses, BENCH=--help tells)
 	@$(BIN)/werkplaats doctor --yes
-	@$(BIN)/python -m tests.benchmarks
+	@$(BIN)/python -m tests.benchmarks $(BENCH)
 
-soak: $(VENV)/.test ## kill `up` in every phase, again and again (WERKPLAATS_KILL_SEED chooses where)
+soak: $(VENV)/.test ## kill `up` in every phase and at random seconds, 25 organisations too (WERKPLAATS_KILL_SEED chooses)
 	@$(BIN)/werkplaats doctor --yes
-	@PATH="$(CURDIR)/$(BIN):$$PATH" pytest -q -s -m soak
+	@PATH="$(CURDIR)/$(BIN):$$PATH" pytest -v -s -m soak
 
 clean: ## remove the demo's network, the build folder and the virtual environment
 	@if [ -x $(BIN)/werkplaats ]; then $(BIN)/werkplaats destroy $(NETWORK) --yes; fi

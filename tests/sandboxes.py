@@ -10,6 +10,7 @@ import json
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -68,7 +69,13 @@ class Sandbox:
     def run(self, verb: str, *arguments: str, expect: int | None = 0) -> subprocess.CompletedProcess[str]:
         """Run one verb ("trust request" too) on this network; fails the test at another exit code than expected."""
         process = self.start(*verb.split(), self.name, *arguments)
-        out, err = process.communicate(timeout=900)
+        try:
+            out, err = process.communicate(timeout=900)
+        except BaseException:
+            # In a session of its own no interrupt reaches it, and it would hold the lock that `destroy` wants.
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
         if expect is not None and process.returncode != expect:
             pytest.fail(f"werkplaats {verb} {self.name} ended with {process.returncode}:\n{out}\n{err}")
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
@@ -173,9 +180,21 @@ class BareServer:
             [*ssh, f"beheer@{self.host}", command], capture_output=True, text=True, check=True, timeout=60
         ).stdout
 
+    def when_booted(self) -> None:
+        """Wait until sshd answers; raises what ssh said last."""
+        deadline = time.monotonic() + BACK_SECONDS
+        while True:
+            try:
+                self.run("true")
+            except subprocess.CalledProcessError:
+                if time.monotonic() > deadline:
+                    raise
+            else:
+                return
 
-def boot_bare(folder: Path, network: str, name: str, address: str, host: str) -> BareServer:
-    """Boot a bare server on the wide-area network of a sandbox; it gets its keys before it boots."""
+
+def boot_bare(folder: Path, network: str, name: str, address: str, host: str, alias: str = "") -> BareServer:
+    """Boot a bare server on a wide-area network; it gets its keys before it boots. Others find it as `alias`."""
     operator = seeds.key_pair(folder / "id_ed25519")
     host_key = seeds.seed(folder / "seed", operator)
     public = (folder / "seed" / "ssh_host_ed25519_key.pub").read_text()
@@ -183,6 +202,7 @@ def boot_bare(folder: Path, network: str, name: str, address: str, host: str) ->
     hybrid = sandbox_server.UNIFIED.is_dir()
     docker(
         *("run", "--detach", "--name", name, "--hostname", name, "--network", network, "--ip", address),
+        *(("--network-alias", alias) if alias else ()),
         *("--cap-add", "ALL", *(f"--cap-drop={one}" for one in sandbox_server.CAPABILITIES_DROPPED)),
         *(f"--security-opt={option}" for option in sandbox_server.SECURITY),
         *(("--cgroupns", "host", "-v", f"{sandbox_server.UNIFIED}:/sys/fs/cgroup") if hybrid else ()),

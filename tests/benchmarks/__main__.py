@@ -1,4 +1,4 @@
-"""Run every benchmark, write build/bench.json and compare with what stood there: `make bench`.
+"""Run the benchmarks, write build/bench.json after each row and compare with what stood there: `make bench`.
 
 `python -m tests.benchmarks topology` runs one of them; the rows of the others stay. A row's `floor` is what the same
 work took in a prototype, or cannot be less than; null where nothing is known.
@@ -6,32 +6,79 @@ work took in a prototype, or cannot be less than; null where nothing is known.
 
 from __future__ import annotations
 
-import importlib
+import argparse
+import functools
 import json
+import signal
 import sys
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-RESULT = Path(__file__).resolve().parents[2] / "build" / "bench.json"
-BENCHMARKS = ("topology", "intake", "session", "network")
+from tests import sandboxes
+from tests.benchmarks import bare, intake, machine, network, session, topology
+from werkplaats import errors
+from werkplaats.operations import locks, progress, vault
+
+RESULT = sandboxes.ROOT / "build" / "bench.json"
+Row = dict[str, Any]
+Measure = Callable[[network.Said], Iterable[Row]]
+BENCHMARKS: dict[str, Measure] = {
+    "topology": lambda _: topology.measure(),
+    "intake": lambda _: intake.measure(),
+    "session": lambda _: session.measure(),
+    **{f"network-{size}": functools.partial(network.measure, size) for size in network.RUNS},
+    "joining": network.joining,
+}
+ON_REQUEST: dict[str, Measure] = {"bare": bare.measure}
 
 
 def main() -> None:
-    """Measure, compare, write."""
-    before: dict[str, dict[str, Any]] = {}
-    if RESULT.exists():
-        before = {row["name"]: row for row in json.loads(RESULT.read_text())}
+    """Measure what was asked for, on a machine on which nothing else of ours runs."""
+    every = {**BENCHMARKS, **ON_REQUEST}
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(every)}; without: all but the last")
+    parser.add_argument("--busy", action="store_true", help="measure beside sandboxes that run, all the same")
+    given = parser.parse_args()
+    if unknown := set(given.names) - every.keys():
+        parser.error(f"there is no benchmark {', '.join(sorted(unknown))}")
+    # So that `finally` runs, and the servers go, when somebody ends this process in another way than by Ctrl-C.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit("ended by a signal"))
+    told = progress.Progress()
+    network.FOLDER.mkdir(parents=True, exist_ok=True)
+    try:
+        with locks.Lock(network.FOLDER / "lock", "the benchmark", "bench"):
+            for benchmark in (network, bare):
+                benchmark.remove_left_behind(told.say)
+            others = machine.networks()
+            if others and not given.busy:
+                sys.exit(f"{', '.join(others)}: its servers run, so figures tell nothing; destroy it, or add --busy")
+            _run({name: every[name] for name in given.names or BENCHMARKS}, told)
+    except errors.LockedError as error:
+        sys.exit(str(error))
+
+
+def _run(chosen: dict[str, Measure], told: progress.Progress) -> None:
+    before = {row["name"]: row for row in json.loads(RESULT.read_text())} if RESULT.exists() else {}
     rows = dict(before)
-    for name in sys.argv[1:] or BENCHMARKS:
-        print(f"measuring {name}", file=sys.stderr, flush=True)
-        for row in importlib.import_module(f"tests.benchmarks.{name}").measure():
+    for name, measure in chosen.items():
+        told.say("measuring", name)
+        for row in _on_this_machine(measure, functools.partial(told.say, phase=name)):
             rows[row["name"]] = row
-            print(_line(row, before.get(row["name"])), flush=True)
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(list(rows.values()), indent=2) + "\n")
+            vault.write_atomically(RESULT, json.dumps(list(rows.values()), indent=2).encode() + b"\n", mode=0o644)
+            print(line(row, before.get(row["name"])), flush=True)
 
 
-def _line(row: dict[str, Any], before: dict[str, Any] | None) -> str:
+def _on_this_machine(measure: Measure, said: network.Said) -> Iterator[Row]:
+    """The rows, each with the machine as it was before it was measured."""
+    before = machine.now()
+    for row in measure(said):
+        yield row | {"machine": before}
+        before = machine.now()
+
+
+def line(row: Row, before: Row | None) -> str:
+    """One row for people."""
     phases = ", ".join(f"{name} {value}" for name, value in row["phases"].items())
     change = f", {row['value'] / before['value']:.2f} of the run before" if before and before["value"] else ""
     floor = f", floor {row['floor']}" if row["floor"] is not None else ""

@@ -26,26 +26,23 @@ FLOOR = 0.01
 
 def measure() -> list[dict[str, Any]]:
     """Seconds and peak memory, medians of three."""
-    from tests.benchmarks import topology
-
     command = [sys.executable, "-m", "tests.benchmarks.intake"]
     root = Path(__file__).resolve().parents[2]
     runs = [json.loads(subprocess.run(command, cwd=root, check=True, capture_output=True).stdout) for _ in range(RUNS)]
     seconds = [sum(run["phases"].values()) for run in runs]
     typical = runs[seconds.index(statistics.median(seconds))]
-    common = {"organisations": CONTRIBUTORS, "environment": topology.environment()}
     return [
         {
-            **common,
             "name": f"intake: {CONTRIBUTORS} x {NUMBERS} shares parsed, checked and summed",
+            "organisations": CONTRIBUTORS,
             "value": round(sum(typical["phases"].values()), 3),
             "unit": "s",
             "floor": FLOOR,
             "phases": {name: round(value, 3) for name, value in typical["phases"].items()},
         },
         {
-            **common,
             "name": f"intake: {CONTRIBUTORS} x {NUMBERS} shares, peak memory",
+            "organisations": CONTRIBUTORS,
             "value": round(statistics.median(run["peak"] for run in runs)),
             "unit": "MB",
             "floor": round(CONTRIBUTORS * NUMBERS * shares.WIDTH / 1e6),

@@ -1,67 +1,182 @@
-"""From a definition to a verified network of four organisations, again with nothing changed, and one session.
+"""Networks of 4, 10 and 25 organisations: from a definition to verified, again, drift mended, one more, memory.
 
-The Pulumi engine and both images are there already; servers, certificates and stations are not. Each figure is the
-median of three runs, with the phases of the run that gave it (they overlap).
+The Pulumi engine and both images are there already; servers, certificates and stations are not. Seconds are those that
+the user of the command waits, phases what its own document says (they overlap). Where there are several runs a row is
+told after each, as the median of those so far.
 """
 
 from __future__ import annotations
 
-import json
+import collections
+import contextlib
+import dataclasses
+import shutil
 import statistics
-import tempfile
 import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests import sandboxes
-from tests.benchmarks import topology
+from network_topology import names
+from stacks.engine import install
+from stacks.servers.image import make as server_image
+from station_image import build
+from tests import chance, sandboxes, sized
+from tests.benchmarks import broken, machine
 
-RUNS = 3
-ORGANISATIONS = 4
+Said = Callable[[str], None]
+Row = dict[str, Any]
+RUNS = {4: 3, 10: 1, 25: 1}
+BREAKS = {25: 3}
+FOLDER = sandboxes.ROOT / "build" / "bench"  # homes and vaults: they stay when a run is killed, so the next removes all
+NOTHING: dict[str, Any] = {"servers": [], "configured": {}, "stations": []}
+VERIFIED, AGAIN, VERIFY = "definition to verified", "up again with nothing changed", "verify"
+MEMORY = "memory per server"
+# What the same work took in prototypes on 2 cores: organisations, step → seconds by part (memory: MB). A part that was
+# not measured is not in it, so a floor can be too low, never too high.
+FLOORS: dict[tuple[int, str], dict[str, float]] = {
+    (4, VERIFIED): {"boot": 5},
+    (25, VERIFIED): {"boot": 32, "load of the image": 12, "Pulumi, 25 providers": 11, "acceptance": 1},
+    (25, AGAIN): {"acceptance": 1},
+    (25, VERIFY): {"acceptance": 1},
+    (25, MEMORY): {"server with an engine, idle": 85},
+}
+# Another system on the same machine: no servers, no engine, no verification.
+COMPARED = {
+    (4, VERIFIED): {"NVFlare, 4 bare processes": 27},
+    (25, VERIFIED): {"NVFlare, 25 bare processes": 64},
+}
 
 
-def measure() -> list[dict[str, Any]]:
-    """Seconds of wall clock, medians of three."""
-    first, again, sessions = [], [], []
-    for number in range(RUNS):
-        with tempfile.TemporaryDirectory() as folder:
-            network = sandboxes.sandbox(Path(folder), f"meting-{number}")
-            try:
-                first.append(_verified(network.up()))
-                again.append(_verified(network.up()))
-                sessions.append(_session(network))
-            finally:
-                network.run("destroy", "--yes")
-    return [
-        _row("network: definition to verified", first),
-        _row("network: up again with nothing changed", again),
-        _row("network: one acceptance session", sessions),
-    ]
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """One figure, what it is made of, and what else people should know of it."""
+
+    value: float
+    phases: Mapping[str, float]
+    more: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    unit: str = "s"
 
 
-def _verified(told: dict[str, Any]) -> dict[str, Any]:
-    if not told["verified"]:
-        raise AssertionError(f"a run that did not verify measures nothing: {told['found']}")
-    return told
+def measure(size: int, said: Said) -> Iterator[Row]:
+    """All of one size but the addition."""
+    prepare(said)
+    runs: dict[str, list[Measured]] = collections.defaultdict(list)
+    for _ in range(RUNS[size]):
+        with made(f"meting-{size}", size, said) as network:
+            for step, measured in _steps(network, size, said):
+                runs[step].append(measured)
+                yield row(size, step, runs[step])
 
 
-def _session(network: sandboxes.Sandbox) -> dict[str, Any]:
+def joining(said: Said) -> Iterator[Row]:
+    """One organisation more, in a network of 24 that runs."""
+    prepare(said)
+    with made("meting-erbij", 24, said) as network:
+        said("up of 24 organisations, not measured")
+        network.up()
+        sized.write(network, sized.definition(names.defined(network.name), 25))
+        said("up with one organisation more")
+        yield row(25, "one organisation added to 24", [up(network)])
+
+
+def _steps(network: sandboxes.Sandbox, size: int, said: Said) -> Iterator[tuple[str, Measured]]:
+    before = machine.available()
+    said(f"up of {size} organisations")
+    yield VERIFIED, dataclasses.replace(up(network), more={})  # it made everything
+    yield MEMORY, _memory(network, size, before - machine.available())
+    said("up again")
+    again = up(network)
+    if again.more["changes"] != NOTHING:
+        raise AssertionError(f"something changed, so this measures something else: {again.more['changes']}")
+    yield AGAIN, again
+    said("verify and one session")
+    yield VERIFY, _timed(network, "verify")
+    yield "one acceptance session", _timed(network, "session")
+    drifted = list(sized.definition("", size)["organisations"])[1]
+    said(f"up after drift of {drifted}")
+    yield "drift of one station mended", _mended(network, [(drifted, what) for what in broken.DRIFT])
+    if breaks := BREAKS.get(size):
+        choice = broken.chosen(chance.of("broken"), sized.definition("", size)["organisations"], breaks)
+        said(f"up after {choice}")
+        yield f"{breaks} servers broken, mended at once", _mended(network, list(choice.items()))
+
+
+def _mended(network: sandboxes.Sandbox, breaks: list[tuple[str, str]]) -> Measured:
+    for organisation, what in breaks:
+        broken.make(network, organisation, what)
+    measured = up(network)
+    if missed := {organisation for organisation, _ in breaks} - broken.touched(measured.more["changes"]):
+        raise AssertionError(f"verified, but `up` changed nothing at {missed} of {breaks}: {measured.more['changes']}")
+    more = {"seed": chance.SEED, "broken": [f"{organisation}: {what}" for organisation, what in breaks]}
+    return dataclasses.replace(measured, more={**measured.more, **more})
+
+
+def _memory(network: sandboxes.Sandbox, size: int, used: int) -> Measured:
+    counted = {f"kernel's count, {name}": held / size / 1e6 for name, held in machine.held(network.name).items()}
+    return Measured(used / size / 1e6, counted, unit="MB")
+
+
+def up(network: sandboxes.Sandbox) -> Measured:
+    """One `up` that ends verified, which its exit code says; `more` has what it changed."""
     began = time.perf_counter()
-    told = json.loads(network.run("session", "--json").stdout)
-    if not told["good"]:
-        raise AssertionError(f"a session that failed measures nothing: {told['reason']}")
-    return {"seconds": time.perf_counter() - began, "phases": {}}
+    told = network.up()
+    seconds = time.perf_counter() - began
+    phases = {"start of the command": seconds - told["seconds"], **told["phases"]}
+    return Measured(seconds, phases, {"changes": told["changes"]})
 
 
-def _row(name: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
-    seconds = [run["seconds"] for run in runs]
-    typical = runs[seconds.index(statistics.median(seconds))]
+def _timed(network: sandboxes.Sandbox, verb: str) -> Measured:
+    """One verb that finds all to be good, which its exit code says."""
+    began = time.perf_counter()
+    network.run(verb, "--json")
+    return Measured(time.perf_counter() - began, {})
+
+
+def row(size: int, step: str, runs: list[Measured]) -> Row:
+    """The median of the runs, as one of them gave it."""
+    typical = next(one for one in runs if one.value == statistics.median_low([run.value for run in runs]))
+    parts = FLOORS.get((size, step), {})
     return {
-        "name": name,
-        "organisations": ORGANISATIONS,
-        "value": round(typical["seconds"], 2),
-        "unit": "s",
-        "floor": None,
-        "phases": {phase: round(value, 2) for phase, value in typical["phases"].items()},
-        "environment": topology.environment(),
+        "name": f"network of {size}: {step}",
+        "organisations": size,
+        "runs": len(runs),
+        "value": round(typical.value, 2),
+        "unit": typical.unit,
+        "floor": sum(parts.values()) or None,
+        "floor_from": parts,
+        "compared_with": COMPARED.get((size, step), {}),
+        "phases": {phase: round(value, 2) for phase, value in typical.phases.items()},
+        **typical.more,
     }
+
+
+def prepare(said: Said) -> None:
+    """Have the engine and the images that every figure takes for granted."""
+    install.ensure(said)
+    server_image.ensure(said)
+    build.ensure(said)
+
+
+@contextlib.contextmanager
+def made(name: str, size: int, said: Said) -> Iterator[sandboxes.Sandbox]:
+    """A network of which nothing exists yet, and nothing is left afterwards."""
+    network = sized.sandbox(FOLDER / name, name, size)
+    try:
+        yield network
+    finally:
+        _remove(network, FOLDER / name, said)
+
+
+def remove_left_behind(said: Said) -> None:
+    """Remove the networks of a run that was killed."""
+    for folder in FOLDER.glob("meting-*"):
+        _remove(sandboxes.Sandbox(names.twin(folder.name), folder / "home", folder / "state"), folder, said)
+
+
+def _remove(network: sandboxes.Sandbox, folder: Path, said: Said) -> None:
+    """The vault goes last: without it nobody can remove the servers."""
+    if network.vault.exists():
+        said(f"destroy {network.name}")
+        network.run("destroy", "--yes")
+    shutil.rmtree(folder)

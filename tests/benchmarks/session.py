@@ -15,7 +15,6 @@ from contextlib import ExitStack
 from typing import Any
 
 from station_image.runtime.analyses import Source, hotspots
-from tests.benchmarks import topology
 from tests.benchmarks.wires import Gateways, Wires
 from tests.station_image.runtime.analyses.parties import Job, Parties, Ran
 
@@ -100,7 +99,6 @@ def _row(wires: str, size: int, round_trip: float, runs: list[Ran]) -> dict[str,
             **{name: milliseconds / 1000 for name, milliseconds in told["steps"].items()},
             "processor of one party": told["processor"] / 1000,
         },
-        "environment": topology.environment(),
     }
 
 
@@ -112,5 +110,4 @@ def _ratio(mesh: dict[str, Any], plain: dict[str, Any]) -> dict[str, Any]:
         "unit": f"times (promised: at most {PROMISED})",
         "floor": 1.0,
         "phases": {"gateways": mesh["value"], "plain TCP": plain["value"]},
-        "environment": topology.environment(),
     }

@@ -5,8 +5,6 @@ run of `werkplaats check` does. Times are of the processor and the clock of one 
 """
 
 import datetime
-import os
-import platform
 import statistics
 import tempfile
 import time
@@ -37,7 +35,6 @@ def measure() -> list[dict[str, Any]]:
             "unit": "s",
             "floor": None,
             "phases": {name: round(seconds, 4) for name, seconds in typical.items()},
-            "environment": environment(),
         }
     ]
 
@@ -73,8 +70,3 @@ def timed(phases: dict[str, float], name: str, work: Callable[[], Result]) -> Re
     result = work()
     phases[name] = time.perf_counter() - before
     return result
-
-
-def environment() -> dict[str, Any]:
-    """What the value depends on besides the code."""
-    return {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()}

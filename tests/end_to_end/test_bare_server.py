@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -54,19 +53,6 @@ def owners(server: sandboxes.BareServer) -> dict[str, str]:
     return found | {"rules": rules}
 
 
-def when_booted(server: sandboxes.BareServer) -> None:
-    """Wait until sshd answers; raises what ssh said last."""
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            server.run("true")
-        except subprocess.CalledProcessError:
-            if time.monotonic() > deadline:
-                raise
-        else:
-            return
-
-
 def sessions_of_others_work(network: sandboxes.Sandbox, organisations: int) -> None:
     told = json.loads(network.run("session", "--json", expect=None).stdout)
     assert len(told["session"]["contributors"]) >= organisations, told
@@ -77,7 +63,7 @@ def test_a_bare_server_becomes_a_verified_station_and_keeps_what_is_its_owners(
 ) -> None:
     began = time.monotonic()
     steps: list[str] = []  # what a person does
-    when_booted(bare)
+    bare.when_booted()
     before = owners(bare)
     assert bare.run("dpkg-query --show docker.io haproxy 2>/dev/null | wc -l").strip() == "0"
 

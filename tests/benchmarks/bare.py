@@ -1,0 +1,88 @@
+"""From bare Debian servers, as organisations make them available, to a verified network of four: roles install it all.
+
+The servers run already and are known by an inventory only, so this is no sandbox; they can reach a Debian mirror.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from stacks.servers import seeds
+from stacks.servers.image import make as server_image
+from tests import sandboxes, sized
+from tests.benchmarks import network as whole
+from werkplaats.operations import vault
+
+NAME, SIZE = "kale-meting", 4
+SUBNET = ipaddress.IPv4Network("198.19.255.0/24")  # the last of seeds.POOL: sandboxes get theirs from the first on
+FOLDER = whole.FOLDER / NAME
+
+
+def measure(said: whole.Said) -> Iterator[whole.Row]:
+    """One run: it depends on the mirror most of all."""
+    whole.prepare(said)
+    server_image.ensure_bare(said)
+    with _booted(said) as network:
+        said(f"up of {SIZE} organisations on bare servers")
+        yield whole.row(SIZE, "bare servers to verified", [whole.up(network)])
+
+
+@contextlib.contextmanager
+def _booted(said: whole.Said) -> Iterator[sandboxes.Sandbox]:
+    defined = definition()
+    network = sandboxes.Sandbox(NAME, FOLDER / "home", FOLDER / "state")
+    try:
+        sized.write(network, defined)
+        vault.Vault(NAME, network.vault).make_passphrase()
+        said(f"booting {SIZE} bare servers")
+        sandboxes.docker("network", "create", "--subnet", str(SUBNET), NAME)
+        servers = dict(_boot(defined, FOLDER / "servers"))
+        inventory = network.home / "inventories" / NAME / "servers.yml"
+        inventory.parent.mkdir(parents=True)
+        inventory.write_text(json.dumps(servers))
+        yield network
+    finally:
+        remove_left_behind(said)
+
+
+def definition() -> dict[str, Any]:
+    """Of the usual network of four; calls come from the network that the servers are really on."""
+    defined = sized.definition(NAME, SIZE)
+    return defined | {"organisations": {slug: _moved(one) for slug, one in defined["organisations"].items()}}
+
+
+def _moved(organisation: dict[str, Any]) -> dict[str, Any]:
+    ranges = {"egress": [str(SUBNET)]}
+    gateway = organisation.get("gateway")
+    return organisation | ({"gateway": gateway | ranges} if gateway else ranges)
+
+
+def _boot(defined: dict[str, Any], folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """Boot the servers; gives organisation and entry in the inventory of each that lets its owner in."""
+    addresses = (str(address) for address in list(SUBNET.hosts())[seeds.FIRST_HOST :])
+    booting = {}
+    for organisation, one in defined["organisations"].items():
+        address, alias = next(addresses), one.get("gateway", {}).get("name", "")
+        own = folder / organisation
+        booting[organisation] = sandboxes.boot_bare(own, NAME, f"{NAME}.{organisation}", address, address, alias)
+    for organisation, server in booting.items():
+        server.when_booted()
+        yield organisation, {"host": server.host, "host_key": server.host_key, "key": str(server.key)}
+
+
+def remove_left_behind(said: whole.Said) -> None:
+    """Remove servers, their network and what is known of them; of a run that was killed too."""
+    if not FOLDER.exists():
+        return
+    if servers := sandboxes.docker("ps", "--all", "--quiet", "--filter", f"network={NAME}").split():
+        said("removing the bare servers")
+        sandboxes.docker("rm", "--force", "--volumes", *servers)
+    if sandboxes.docker("network", "ls", "--quiet", "--filter", f"name=^{NAME}$").strip():
+        sandboxes.docker("network", "rm", NAME)
+    shutil.rmtree(FOLDER)

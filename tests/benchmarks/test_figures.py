@@ -1,0 +1,71 @@
+"""What figures are made of: definitions, the kernel's counts, what is broken by chance, and rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests import chance, sandboxes, sized
+from tests.benchmarks import bare, broken, machine, network
+from werkplaats.operations import networks
+
+CONTAINER = "f00ce15466b5" * 5
+V1 = f"5:devices:/docker/{CONTAINER}\n4:memory:/docker/{CONTAINER}\n0::/docker/{CONTAINER}/init.scope\n"
+V2_OF_SYSTEMD = f"0::/system.slice/docker-{CONTAINER}.scope/init.scope\n"
+V2 = f"0::/docker/{CONTAINER}/init.scope\n"
+
+
+@pytest.mark.parametrize(
+    ("groups", "found"),
+    [
+        (V1, ("v1", Path(f"/sys/fs/cgroup/memory/docker/{CONTAINER}"))),
+        (V2_OF_SYSTEMD, ("v2", Path(f"/sys/fs/cgroup/system.slice/docker-{CONTAINER}.scope"))),
+        (V2, ("v2", Path(f"/sys/fs/cgroup/docker/{CONTAINER}"))),
+    ],
+    ids=["v1", "v2 of systemd", "v2"],
+)
+def test_memory_is_read_of_the_whole_container_and_not_of_its_first_process(
+    groups: str, found: tuple[str, Path]
+) -> None:
+    assert machine.memory_group(groups, CONTAINER) == found
+
+
+def test_the_kernel_s_figures_are_bytes_and_counts_are_left_out() -> None:
+    assert machine.meminfo("MemTotal:  2 kB\nMemAvailable:  1 kB\nHugePages_Total:  7\n") == {
+        "MemTotal": 2048,
+        "MemAvailable": 1024,
+    }
+
+
+def test_the_same_seed_breaks_the_same_and_each_organisation_in_another_way() -> None:
+    organisations = [f"o{number}" for number in range(25)]
+    once = broken.chosen(chance.of("broken"), organisations, 3)
+    assert broken.chosen(chance.of("broken"), reversed(organisations), 3) == once
+    assert len(set(once.values())) == len(once) == 3
+
+
+def test_an_organisation_was_touched_by_whatever_part_of_up_changed_something() -> None:
+    changes = {
+        "servers": [{"operation": "create", "name": "ggd-twente-server", "kind": "Container"}],
+        "configured": {"mst": 2},
+        "stations": [{"operation": "create", "name": "jp-van-den-bent-agent", "kind": "Container"}],
+    }
+    assert broken.touched(changes) == {"ggd-twente", "mst", "jp-van-den-bent"}
+
+
+def test_a_row_is_the_median_with_the_phases_of_the_run_that_gave_it() -> None:
+    runs = [network.Measured(value, {"servers": value / 2}) for value in (70.0, 60.0, 80.0)]
+    row = network.row(25, network.VERIFIED, runs)
+    assert (row["value"], row["phases"]) == (70.0, {"servers": 35.0})
+    assert row["floor"] == 56
+    assert network.row(10, network.VERIFIED, runs)["floor"] is None
+
+
+def test_calls_between_bare_servers_come_from_the_network_that_they_are_on(tmp_path: Path) -> None:
+    written = sandboxes.Sandbox(bare.NAME, tmp_path, tmp_path)
+    sized.write(written, bare.definition())
+    found = networks.find(bare.NAME, tmp_path)
+    assert not found.made_here
+    inbound = [row for station in found.compiled.stations.values() for row in station.firewall if row.direction == "in"]
+    assert {address for row in inbound for address in row.addresses} == {str(bare.SUBNET)}
