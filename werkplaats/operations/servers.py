@@ -15,7 +15,7 @@ from stacks.components import sandbox_server
 from stacks.engine import install
 from stacks.servers import program, seeds
 from werkplaats import errors
-from werkplaats.operations import inventory, networks, people, remote
+from werkplaats.operations import inventory, locks, networks, people, remote
 
 Said = Callable[[str], None]
 NO_IMAGE = "sha256:" + "0" * 64  # of servers that are removed
@@ -48,7 +48,8 @@ def destroy(network: networks.Network, engine: install.Engine, said: Said) -> dr
 
 
 def _stack(network: networks.Network, engine: install.Engine, image: str) -> drive.Stack:
-    planned = _plan(network, image)
+    with locks.turn(network.vault.folder / "seeds.lock"):  # a `plan` too makes what is missing, and keeps it
+        planned = _plan(network, image)
     return drive.Stack(
         project=program.PROJECT,
         program=program.program,
