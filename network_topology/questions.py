@@ -7,7 +7,7 @@ read what, on which grounds and until when. A difference in any of it is another
 import copy
 import dataclasses
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,18 @@ __all__ = ["Outcome", "check", "document", "file", "require", "taking_part"]
 
 FOLDER = "analyses"
 Document = dict[str, Any]
+
+# What takes the place of a field that cannot be read, so that the rules can look at all the others.
+_STAND_INS: Mapping[str, Any] = {
+    "analysis": "unreadable",
+    "purpose": "unreadable",
+    "fields": {},
+    "contributes": (),
+    "results_to": (),
+    "minimum_cell": 0,
+    "minimum_contributors": 0,
+    "term": {"until": datetime.date.max, "at_most": "unlimited"},
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,18 +71,31 @@ def file(
         tree, places, violations = source.read(path)
     except DefinitionError as error:
         return None, list(error.violations)
+    tree |= {"parameters": _listed(tree.get("parameters", {}))}
+    wrong = _wrong(tree)
     noted = {(one.line, one.column) for one in violations}
-    try:
-        asked = model.Collaboration.model_validate(tree | {"parameters": _listed(tree.get("parameters", {}))})
-    except pydantic.ValidationError as error:
-        wrong = [
-            shapes.violation(one, places, tree, model.Collaboration)
-            for one in error.errors(include_url=False, include_input=False)
-        ]
-        return None, sorted([*violations, *(one for one in wrong if (one.line, one.column) not in noted)])
+    shaped = [shapes.violation(one, places, tree, model.Collaboration) for one in wrong]
+    violations += [one for one in shaped if (one.line, one.column) not in noted]
+    unreadable = {str(one["loc"][0]) for one in wrong}
+    asked = model.Collaboration.model_validate(_readable(tree, unreadable))
     question = rules.Question(path.stem, asked, definition, places)
-    found = sorted([*violations, *(one for rule in rules.TABLE for one in rule.violations(question, known))])
+    readable = [rule for rule in rules.TABLE if not rule.reads & unreadable]
+    found = sorted([*violations, *(one for rule in readable for one in rule.violations(question, known))])
     return (None if any(one.severity == "error" for one in found) else asked), found
+
+
+def _wrong(tree: Mapping[str, Any]) -> list[Any]:
+    """What pydantic finds wrong with the shape of a question; see shapes.violation."""
+    try:
+        model.Collaboration.model_validate(tree)
+    except pydantic.ValidationError as error:
+        return error.errors(include_url=False, include_input=False)
+    return []
+
+
+def _readable(tree: Mapping[str, Any], unreadable: Set[str]) -> dict[str, Any]:
+    """The fields that can be read, and stand-ins for the others that a question must have."""
+    return {**_STAND_INS, **{name: value for name, value in tree.items() if name not in unreadable}}
 
 
 def _listed(value: Any) -> Any:

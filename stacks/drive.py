@@ -1,15 +1,18 @@
 """Drive a Pulumi program inline: preview, up, destroy, and the mending of what a killed run left behind.
 
 The caller holds the network's lock (an flock, released by death), so whatever the state backend still has
-locked is the lock of a dead run.
+locked is the lock of a dead run. Only a preview goes without.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -162,9 +165,17 @@ class Stack:
         return {resource["id"] for resource in self.resources().values()}
 
     def preview(self, *, leave_out: Iterable[str] = ()) -> Outcome:
-        """What `up` would change; nothing is changed. Servers are not asked (drift is read over SSH)."""
+        """What `up` would change; nothing is changed. Servers are not asked (drift is read over SSH).
+
+        It holds no lock, so it looks at a copy of the state: a run neither reads what it writes nor ends its children.
+        """
         seen: list[Change] = []
-        self._run(self._stack.preview, leave_out, on_event=lambda event: _note(event, seen))
+        with tempfile.TemporaryDirectory(prefix="werkplaats-preview-") as folder:
+            copy = Stack(
+                project=self._project, program=self._program, plan=self._plan, state=Path(folder), engine=self._engine
+            )
+            _copy_state(self.state, copy.state)
+            copy._run(copy._stack.preview, leave_out, on_event=lambda event: _note(event, seen))
         return Outcome(tuple(seen))
 
     def up(self, progress: Progress, *, leave_out: Iterable[str] = (), drifted: Sequence[str] = ()) -> Outcome:
@@ -235,6 +246,15 @@ class Stack:
             raise DriveError(_what_matters(str(error))) from error
         finally:
             self._read = None
+
+
+def _copy_state(state: Path, folder: Path) -> None:
+    """Copy what there is to read of a state. Each of these files is replaced whole, and some are gone meanwhile."""
+    for path in (*state.glob(SETTLED), *state.glob(".pulumi/*.yaml"), *state.glob(".pulumi/stacks/*/*")):
+        copied = folder / path.relative_to(state)
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copyfile(path, copied)
 
 
 def _organisation(urn: str) -> str:

@@ -47,6 +47,8 @@ TABLE: tuple[Rule[model.Definition], ...] = (
     papers.agreement_signed,
     papers.agreement_dates,
     papers.agreement_lapsed,
+    papers.processor_lapsed,
+    papers.agreement_ends_soon,
     papers.dpia_signed,
     papers.dpia_date,
 )

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from network_topology import context, model
 from network_topology.rules.rule import Finding, organisation, rule
 
+SOON_DAYS = 60  # lawyers and boards of two parties take weeks to sign
+
 
 @rule(
     "organisations",
@@ -49,6 +51,39 @@ def agreement_lapsed(definition: model.Definition, known: context.Context) -> It
         if card.agreement is not None and (card.agreement.until or known.today) < known.today:
             text = organisation(slug, f"the agreement lapsed on {card.agreement.until}")
             yield Finding(("organisations", slug, "agreement", "until"), text)
+
+
+@rule(
+    "processors",
+    "agreement",
+    why="whoever runs a server for another does so under an agreement that holds (GDPR article 28)",
+    remedy="sign it anew and write the new `until:`, or name another operator",
+    severity="warning",
+    outside=True,
+)
+def processor_lapsed(definition: model.Definition, known: context.Context) -> Iterator[Finding]:
+    for slug, card in definition.processors.items():
+        if (card.agreement.until or known.today) < known.today:
+            text = f"processor {slug!r}: the agreement lapsed on {card.agreement.until}"
+            yield Finding(("processors", slug, "agreement", "until"), text)
+
+
+@rule(
+    "organisations",
+    "processors",
+    "agreement",
+    why="nothing follows it yet",
+    remedy="sign it anew and write the new `until:`",
+    severity="warning",
+    outside=True,
+)
+def agreement_ends_soon(definition: model.Definition, known: context.Context) -> Iterator[Finding]:
+    for group, cards in (("organisations", definition.organisations), ("processors", definition.processors)):
+        for slug, card in cards.items():
+            until = card.agreement.until if card.agreement is not None else None
+            if until is not None and 0 <= (until - known.today).days < SOON_DAYS:
+                text = f"{group[:-1]} {slug!r}: the agreement ends on {until}"
+                yield Finding((group, slug, "agreement", "until"), text)
 
 
 @rule(

@@ -6,12 +6,14 @@ import base64
 import hashlib
 import ipaddress
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
+Subnet: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 POOL = ipaddress.ip_network("198.18.0.0/15")  # RFC 2544: for tests between machines, never routed
 FIRST_HOST = 10
 
@@ -20,12 +22,12 @@ class SeedError(Exception):
     """No address is left for a sandbox."""
 
 
-def addresses(record: Path, organisations: Iterable[str], taken: Iterable[str]) -> tuple[str, dict[str, str]]:
+def addresses(record: Path, organisations: Iterable[str], taken: Sequence[str]) -> tuple[str, dict[str, str]]:
     """Subnet (CIDR, /24) of a network and the address of every organisation, kept in `record` once given.
 
-    `taken` are subnets that the engine already uses; a known address never changes when organisations come or go.
+    `taken` are subnets that the engine gave to others; a known address never changes when organisations come or go.
     """
-    kept = json.loads(record.read_text()) if record.exists() else {}
+    kept = json.loads(record.read_text()) if holds(record, taken) else {}
     subnet = ipaddress.ip_network(kept["subnet"]) if kept else _free_subnet(taken)
     known: dict[str, str] = kept.get("addresses", {})
     free = (str(host) for number, host in enumerate(subnet.hosts(), 1) if number >= FIRST_HOST)
@@ -38,12 +40,21 @@ def addresses(record: Path, organisations: Iterable[str], taken: Iterable[str]) 
     return str(subnet), known
 
 
-def _free_subnet(taken: Iterable[str]) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    used = [ipaddress.ip_network(cidr) for cidr in taken]
+def holds(record: Path, taken: Sequence[str]) -> bool:
+    """Whether a subnet is kept in `record` that nobody else has got since."""
+    return record.exists() and _is_free(ipaddress.ip_network(json.loads(record.read_text())["subnet"]), taken)
+
+
+def _free_subnet(taken: Sequence[str]) -> Subnet:
     for subnet in POOL.subnets(new_prefix=24):
-        if not any(subnet.version == other.version and subnet.overlaps(other) for other in used):
+        if _is_free(subnet, taken):
             return subnet
     raise SeedError(f"every /24 of {POOL} is used by an engine network; remove a sandbox with `werkplaats destroy`")
+
+
+def _is_free(subnet: Subnet, taken: Sequence[str]) -> bool:
+    used = (ipaddress.ip_network(cidr) for cidr in taken)
+    return not any(subnet.version == other.version and subnet.overlaps(other) for other in used)
 
 
 def key_pair(path: Path) -> str:

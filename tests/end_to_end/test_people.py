@@ -70,6 +70,17 @@ def test_each_account_does_its_own_part_and_nothing_else(toets: sandboxes.Sandbo
     assert toets._login("sftp", "steward", "ggd", said="ls\n").returncode != 0
 
 
+def test_the_scientist_s_sftp_shows_its_folders_and_results_and_no_others(toets: sandboxes.Sandbox) -> None:
+    done = toets._login("sftp", "scientist", "ggd", said="ls\nls ../out\n")
+    assert done.returncode == 0, done
+    if "not narrowed" in done.stderr:
+        pytest.skip(f"the kernel of this machine has no Landlock: {done.stderr}")
+    for folder in ("/etc", "/tmp", "/proc", "/var/lib/werkplaats"):
+        done = toets._login("sftp", "scientist", "ggd", said=f"ls {folder}\n")
+        assert done.returncode != 0, folder
+        assert "Permission denied" in done.stderr
+
+
 def test_the_operator_cannot_allow_and_up_says_whose_steward_is_waited_for(toets: sandboxes.Sandbox) -> None:
     digest = question(toets, "ggd")["digest"]
     refused = toets.on("ggd", "station", "allow", QUESTION, "--digest", digest)

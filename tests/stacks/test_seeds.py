@@ -14,7 +14,7 @@ from stacks.servers import seeds
 def test_an_address_once_given_stays_when_organisations_come_and_go(tmp_path: Path) -> None:
     record = tmp_path / "addresses.json"
     subnet, first = seeds.addresses(record, ["gelre", "sensire"], [])
-    again, second = seeds.addresses(record, ["aafje", "sensire"], ["198.18.0.0/24"])
+    again, second = seeds.addresses(record, ["aafje", "sensire"], ["198.18.1.0/24"])
     assert again == subnet
     assert second["sensire"] == first["sensire"]
     assert len(set(second.values())) == len(second)
@@ -24,6 +24,15 @@ def test_a_subnet_that_the_engine_uses_already_is_left_alone(tmp_path: Path) -> 
     subnet, _ = seeds.addresses(tmp_path / "a.json", ["gelre"], ["198.18.0.0/24", "172.17.0.0/16"])
     assert ipaddress.ip_network(subnet).subnet_of(ipaddress.ip_network("198.18.0.0/15"))
     assert subnet != "198.18.0.0/24"
+
+
+def test_a_subnet_that_another_network_got_meanwhile_is_not_kept(tmp_path: Path) -> None:
+    record = tmp_path / "a.json"
+    lost, _ = seeds.addresses(record, ["gelre"], [])
+    subnet, given = seeds.addresses(record, ["gelre"], [lost])
+    assert subnet != lost
+    assert ipaddress.ip_address(given["gelre"]) in ipaddress.ip_network(subnet)
+    assert seeds.addresses(record, ["gelre"], [lost]) == (subnet, given)
 
 
 def test_when_no_subnet_is_left_the_error_says_what_to_do(tmp_path: Path) -> None:

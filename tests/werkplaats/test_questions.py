@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import base64
 import datetime
+import json
+from collections.abc import Iterable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from invoke import runners
 
 from network_topology import compile as compiler
 from network_topology import model
 from station_image.runtime import plan, statement
 from station_image.runtime.networks import Networks
-from werkplaats.operations import networks, questions
+from werkplaats.operations import networks, questions, remote, steps
 from werkplaats.operations.trust import acceptance
 
 
@@ -64,6 +69,44 @@ def test_a_question_waits_for_who_has_no_certificate(network: networks.Network) 
     documents, waiting = questions.wanted(accepted(network, without="huisartsen"), network.questions, "ggd")
     assert documents == {}
     assert all("huisartsen" in why for why in waiting.values())
+
+
+class Stations:
+    """Stations that wait with whatever was brought to them; those `away` answer, and are gone when one brings it."""
+
+    def __init__(self, *away: str) -> None:
+        self.away = away
+        self.placed: dict[str, dict[str, Any]] = {}
+
+    def ask_all(self, organisations: Iterable[str], *_: str, sudo: bool) -> dict[str, runners.Result]:
+        assert sudo
+        return {organisation: self._answer(organisation) for organisation in organisations}
+
+    def _answer(self, organisation: str) -> runners.Result:
+        rows = [
+            {"network": "proeftuin", "collaboration": name, "document": document, "state": "waits"}
+            for name, document in self.placed.get(organisation, {}).items()
+        ]
+        return runners.Result(stdout=json.dumps({"collaborations": rows}))
+
+    def place(self, organisation: str, _: str, text: str) -> None:
+        if organisation in self.away:
+            raise remote.UnreachableError(f"{organisation}: No route to host")
+        self.placed[organisation] = json.loads(text)
+
+
+def test_a_server_that_goes_away_when_it_is_brought_a_question_is_left_out_and_the_rest_get_it(
+    network: networks.Network,
+) -> None:
+    published = SimpleNamespace(questions=network.questions)
+    views = dict.fromkeys(("ggd", "thuiszorg", "ziekenhuis"), accepted(network))
+    applicable = steps.Applicable(publication=cast("Any", published), views=views)
+    stations, said = Stations("thuiszorg"), list[str]()
+    stand, left_out = questions.deliver(network, cast("Any", stations), applicable, views, said.append)
+    assert left_out == {"thuiszorg": "thuiszorg: No route to host"}
+    assert set(stations.placed) == {"ggd", "ziekenhuis"}
+    assert list(stand.values()) == [{"waits": ["ggd", "ziekenhuis"]}]
+    assert any(line.startswith("thuiszorg: left out: ") for line in said)
 
 
 def test_differences_are_said_in_words() -> None:

@@ -164,7 +164,8 @@ class Run:
             self.outcome.stations = stations.up(self.network, remotes, engine, images, said)
             said(drive.summary(self.outcome.stations))
             stations.wait(remotes, hosts, said)
-            self.outcome.questions = questions.deliver(self.network, remotes, applicable, hosts, said)
+            self.outcome.questions, untold = questions.deliver(self.network, remotes, applicable, hosts, said)
+            self.outcome.left_out |= untold
         with self.told.phase("acceptance") as said:
             self.outcome.report = verify.run(self.network, remotes, hosts, self.outcome.left_out, said)
 

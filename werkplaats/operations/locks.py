@@ -15,6 +15,7 @@ import json
 import os
 import platform
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -151,3 +152,11 @@ def _write(descriptor: int, text: bytes) -> None:
     """Replace the text in place: a new file under the same name would be another lock."""
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, text, 0)
+
+
+@contextlib.contextmanager
+def turn(path: Path) -> Iterator[None]:
+    """Wait for one's turn at something short that verbs do without the lock of the network."""
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from network_topology import compile as compiler
 from network_topology import model, questions
 from station_image.runtime import statement
+from werkplaats import errors
 from werkplaats.operations import networks, remote, steps, verify
 from werkplaats.operations.trust import acceptance
 
@@ -62,21 +63,30 @@ def look(network: networks.Network, remotes: remote.Remotes, organisations: Iter
 
 def deliver(
     network: networks.Network, remotes: remote.Remotes, applicable: steps.Applicable, ready: Iterable[str], said: Said
-) -> dict[str, dict[str, list[str]]]:
-    """Bring every station what is published; returns name → state → organisations, of what stands now."""
+) -> tuple[dict[str, dict[str, list[str]]], dict[str, str]]:
+    """Bring every station what is published.
+
+    Returns name → state → organisations, of what stands now, and organisation → why, of those who could not be told.
+    """
     published = applicable.publication.questions if applicable.publication else {}
     there = look(network, remotes, ready)
-    late = []
+    late, left_out = [], {}
     for organisation, delivered in there.items():
         documents, waiting = wanted(applicable.views[organisation], published, organisation)
         for name, why in waiting.items():
             said(f"{name} waits: {why}")
         if documents != delivered.documents:
             text = json.dumps(documents, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-            remotes.place(organisation, _place(network.name), text)
-            said(f"{organisation}: {'; '.join(differences(delivered.documents, documents))}")
-            late.append(organisation)
-    return standing(there | look(network, remotes, late)) if late else standing(there)
+            try:
+                remotes.place(organisation, _place(network.name), text)
+            except errors.WerkplaatsError as error:
+                left_out[organisation] = str(error)
+                said(f"{organisation}: left out: {error}")
+            else:
+                said(f"{organisation}: {'; '.join(differences(delivered.documents, documents))}")
+                late.append(organisation)
+    there |= look(network, remotes, late)
+    return standing({o: delivered for o, delivered in there.items() if o not in left_out}), left_out
 
 
 def _place(network: str) -> str:

@@ -15,7 +15,7 @@ from stacks.components import sandbox_server
 from stacks.engine import install
 from stacks.servers import program, seeds
 from werkplaats import errors
-from werkplaats.operations import inventory, networks, people, remote
+from werkplaats.operations import inventory, locks, networks, people, remote
 
 Said = Callable[[str], None]
 NO_IMAGE = "sha256:" + "0" * 64  # of servers that are removed
@@ -27,10 +27,17 @@ def up(network: networks.Network, engine: install.Engine, image: str, said: Said
     Raises RefusedError where a sandbox of this name is somebody else's.
     """
     _require_own(network)
-    stack = _stack(network, engine, image)
-    stack.recover(said)
-    remove_orphans(network, stack, said)
-    return stack.up(said, drifted=_drifted(network))
+    while True:
+        stack = _stack(network, engine, image)
+        stack.recover(said)
+        remove_orphans(network, stack, said)
+        try:
+            return stack.up(said, drifted=_drifted(network))
+        except drive.DriveError:
+            # Who chose the same subnet in the same second may be ahead: the engine gives it to one of the two.
+            if seeds.holds(_addresses(network), _taken_subnets(network.name)):
+                raise
+            said("another network took the same addresses and was ahead; choosing others")
 
 
 def plan(network: networks.Network, engine: install.Engine, image: str) -> drive.Outcome:
@@ -48,7 +55,8 @@ def destroy(network: networks.Network, engine: install.Engine, said: Said) -> dr
 
 
 def _stack(network: networks.Network, engine: install.Engine, image: str) -> drive.Stack:
-    planned = _plan(network, image)
+    with locks.turn(network.vault.folder / "seeds.lock"):  # a `plan` too makes what is missing, and keeps it
+        planned = _plan(network, image)
     return drive.Stack(
         project=program.PROJECT,
         program=program.program,
@@ -62,7 +70,7 @@ def _plan(network: networks.Network, image: str) -> program.ServersPlan:
     vault = network.vault.folder
     given = {server.organisation for server in network.given}
     organisations = sorted(network.compiled.stations.keys() - given)
-    subnet, addresses = seeds.addresses(vault / "addresses.json", organisations, _taken_subnets(network.name))
+    subnet, addresses = seeds.addresses(_addresses(network), organisations, _taken_subnets(network.name))
     operator_line = seeds.key_pair(vault / "ssh" / "id_ed25519")
     specs, servers = [], []
     for organisation in organisations:
@@ -77,6 +85,10 @@ def _plan(network: networks.Network, image: str) -> program.ServersPlan:
     return program.ServersPlan(network.name, subnet, tuple(specs))
 
 
+def _addresses(network: networks.Network) -> Path:
+    return network.vault.folder / "addresses.json"
+
+
 @contextlib.contextmanager
 def _local_engine() -> Iterator[docker.DockerClient]:
     client = docker.from_env()
@@ -87,6 +99,7 @@ def _local_engine() -> Iterator[docker.DockerClient]:
 
 
 def _taken_subnets(network: str) -> list[str]:
+    """The subnets of all other networks of this machine's engine."""
     with _local_engine() as engine:
         found = [n.attrs for n in engine.networks.list() if n.name != network]
     return [

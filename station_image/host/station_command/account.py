@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from . import agent, allowing, cli
+from . import agent, allowing, cli, confine
 from .agent import RefusedError, StationError
 from .words import plain, say
 
@@ -26,6 +26,8 @@ SFTP_SERVER = "/usr/lib/openssh/sftp-server"
 SFTP = {"sftp-server", "internal-sftp"}
 # Links would lead out of the folder; the rest no client for files needs. setstat stays: WinSCP keeps times with it.
 SFTP_DENIED = "symlink,hardlink,lsetstat,copy-data,users-groups-by-id"
+# What any program reads to start and to tell names and times.
+SYSTEM = ("/usr", "/etc/group", "/etc/ld.so.cache", "/etc/localtime", "/etc/nsswitch.conf", "/etc/passwd")
 VERBS = {
     "steward": ("collaborations", "allow", "refuse", "results", "register", "status"),
     "scientist": ("collaborations", "data", "propose", "results", "status"),
@@ -103,12 +105,22 @@ def _sftp(environment: dict[str, str]) -> int:
         make_folders(root, agent.SOCKET)
     except StationError as error:
         print(plain(f"station-account: no new folders were made: {error}"), file=sys.stderr)
+    _narrow(root)
     command = [SFTP_SERVER, "-d", DATA, "-u", f"{UMASK:03o}", "-P", SFTP_DENIED]
     # A connection that breaks must not keep the files from being handed over.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     code = subprocess.run(command, env=environment, check=False).returncode
     hand_over(root)
     return code
+
+
+def _narrow(root: Path) -> None:
+    """Leave sftp the folders of questions and the results beside them, and not whatever any account may read."""
+    reads = (*SYSTEM, SFTP_SERVER, str(root.with_name("out")))
+    try:
+        confine.only(dict.fromkeys(reads, confine.READ) | dict.fromkeys((str(root), "/dev/null"), confine.WRITE))
+    except OSError as error:
+        print(plain(f"station-account: sftp is not narrowed to its folders: {error}"), file=sys.stderr)
 
 
 def _become(words: list[str], environment: dict[str, str]) -> NoReturn:

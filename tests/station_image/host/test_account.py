@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import subprocess
@@ -21,9 +22,11 @@ from tests.station_image.host.conftest import delivered
 
 # station-account with the places of a test; everything else is as on a server.
 DRIVER = """
-import sys
+import os, sys
 sys.path.insert(0, sys.argv[1])
-from station_command import account, agent
+from station_command import account, agent, confine
+if "WITHOUT_LANDLOCK" in os.environ:
+    confine.CREATE_RULESET = -1
 account.STATION, account.SFTP_SERVER, account.DATA, agent.SOCKET = sys.argv[2:6]
 raise SystemExit(account.main(sys.argv[6:]))
 """
@@ -195,6 +198,63 @@ def test_a_folder_that_lost_its_group_is_said_with_the_remedy(login: Login, cont
     done = login("scientist", SUBSYSTEM[0], brings)
     contributing.close()
     assert "a.csv: the station cannot read it, its folder lost its group; remove that folder" in done.stderr
+
+
+# Says of each place whether it can be listed or read, and written.
+REACHES = """
+def can(action):
+    try:
+        action()
+    except OSError:
+        return False
+    return True
+def read(path):
+    return list(path.iterdir()) if path.is_dir() else path.read_bytes()
+def write(path):
+    return (path / "x").write_text("x") if path.is_dir() else path.open("ab")
+data = pathlib.Path(sys.argv[2])
+places = [data / "griep", data.with_name("out"), data.with_name("secret"), data.parent, pathlib.Path("/etc/hosts")]
+print(json.dumps([[can(lambda: read(path)), can(lambda: write(path))] for path in places]))
+(data / "griep" / "x").rename(data / "y")
+"""
+
+
+@pytest.fixture
+def reached(login: Login, data: Path, contributing: Agent) -> Callable[..., tuple[list[list[bool]], str]]:
+    """What sftp can read and write of its folder, the results, another's file, the folder of all these, and /etc."""
+    data.parent.chmod(0o777)
+    data.with_name("out").mkdir()
+    data.with_name("secret").write_text("x")
+    data.with_name("secret").chmod(0o666)
+
+    def start(**environment: str) -> tuple[list[list[bool]], str]:
+        done = login("scientist", SUBSYSTEM[0], REACHES, **environment)
+        contributing.close()
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[1]), done.stderr
+
+    return start
+
+
+LANDLOCK = ctypes.CDLL(None).syscall(444, None, 0, 1)  # the version; see landlock_create_ruleset(2)
+
+
+@pytest.mark.skipif(LANDLOCK < 2, reason="this kernel has no Landlock that lets a file move between folders")
+def test_sftp_reaches_questions_and_results_and_no_other_file_that_any_account_may_read(
+    reached: Callable[..., tuple[list[list[bool]], str]],
+) -> None:
+    found, said = reached()
+    assert found == [[True, True], [True, False], [False, False], [False, False], [False, False]]
+    assert not said
+
+
+def test_where_the_kernel_cannot_narrow_sftp_it_is_said_and_files_come_all_the_same(
+    reached: Callable[..., tuple[list[list[bool]], str]],
+) -> None:
+    (own, *_, hosts), said = reached(WITHOUT_LANDLOCK="yes")
+    assert own == [True, True]
+    assert hosts == [True, False]
+    assert "not narrowed" in said
 
 
 def test_files_can_be_brought_while_the_agent_is_away(login: Login) -> None:

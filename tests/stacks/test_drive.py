@@ -1,0 +1,82 @@
+"""A plan is made of a copy of the state: a run that begins or goes on meanwhile neither sees it nor ends it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from pulumi import automation
+
+from stacks import drive, settled
+
+CHECKPOINT = Path(".pulumi", "stacks", "p", "network.json")
+
+
+class Engine:
+    """Stands for the Automation API: keeps what it was started with, and runs the program as a preview does."""
+
+    def __init__(self) -> None:
+        self.options: automation.LocalWorkspaceOptions | None = None
+        self.checkpoint = ""
+
+    def create_or_select_stack(self, *, program: Any, opts: automation.LocalWorkspaceOptions, **_: str) -> Any:
+        self.options = opts
+        self._program = program
+        assert opts.project_settings is not None
+        assert opts.project_settings.backend is not None
+        self.backend = Path(str(opts.project_settings.backend.url).removeprefix("file://"))
+        return self
+
+    def export_stack(self) -> automation.Deployment:
+        urn = "urn:pulumi:network::p::werkplaats:servers:SandboxServer::ggd"
+        return automation.Deployment(deployment={"resources": [{"urn": urn}]})
+
+    def preview(self, **_: Any) -> None:
+        self.checkpoint = (self.backend / CHECKPOINT).read_text()
+        (self.backend / "scratch").touch()
+        self._program()
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
+    made = Engine()
+    monkeypatch.setattr(automation, "create_or_select_stack", made.create_or_select_stack)
+    monkeypatch.setattr(automation, "PulumiCommand", lambda **_: None)
+    return made
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> drive.Stack:
+    (tmp_path / CHECKPOINT).parent.mkdir(parents=True)
+    (tmp_path / CHECKPOINT).write_text("what the run has come to")
+    (tmp_path / "plan.json").write_text("what the run decides by")
+    engine = SimpleNamespace(root=Path("/engine"), environment=lambda: {})
+    return drive.Stack(
+        project="p",
+        program=lambda _: None,
+        plan=lambda known: settled.Settled("another plan", "", tuple(sorted(known)), ()),
+        state=tmp_path,
+        engine=cast("Any", engine),
+    )
+
+
+def content(folder: Path) -> dict[Path, str]:
+    return {path.relative_to(folder): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_preview_sees_the_state_and_leaves_its_folder_alone(engine: Engine, stack: drive.Stack) -> None:
+    before = content(stack.state)
+    stack.preview(leave_out=["ggd"])
+    assert engine.checkpoint == "what the run has come to"
+    assert content(stack.state) == before
+    assert not engine.backend.exists(), "the copy is gone"
+
+
+def test_a_run_that_begins_does_not_take_the_children_of_a_preview_for_those_of_a_killed_run(
+    engine: Engine, stack: drive.Stack
+) -> None:
+    stack.preview()
+    assert engine.options is not None
+    assert str(stack.state) not in (engine.options.env_vars or {}).values()
