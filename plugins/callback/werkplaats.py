@@ -24,23 +24,12 @@ extends_documentation_fragment:
 QUIET = ("ok", "skipped")
 
 
-def told(stdout: object) -> dict[str, Any]:
-    """Return what one of our programs said on its output: a JSON object with changed, message and perhaps waits."""
-    try:
-        said = json.loads(str(stdout))
-    except ValueError:
-        return {}
-    return said if isinstance(said, dict) else {}
-
-
 def sentence(result: dict[str, Any]) -> str:
     """Return the sentence in a result: a module's msg, or what a program said on its way out."""
     for name in ("msg", "stderr", "stdout", "module_stderr", "exception"):
         said = result.get(name)
         if name == "msg" and said == "non-zero return code":
             continue
-        if name == "stdout":
-            said = told(said).get("message") or said
         if said:
             return " ".join(str(said).split()) if isinstance(said, str) else json.dumps(said, default=str)
     return ""
@@ -76,7 +65,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         }
         if self._events:
             self._events.write(json.dumps(event, ensure_ascii=False) + "\n")
-        if status not in QUIET or told(result._result.get("stdout")).get("waits"):
+        if status not in QUIET or result._result.get("waits"):
             self._display.display(f"{host}: {role}: {event['task']}: {status}: {said}")
             for part in self._differences(result):
                 self._display.display(part)

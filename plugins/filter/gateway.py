@@ -72,7 +72,7 @@ def _peer(network: str, peer: Mapping[str, Any], files: Files) -> None:
 
 
 def gateway_files(networks: list[Mapping[str, Any]], bind_address: str = "") -> Files:
-    """Return what `placed_files` renders and writes for these networks: keys `rendered` and `written`.
+    """Return what `server_part` renders and writes for these networks: keys `rendered` and `written`.
 
     Raises AnsibleFilterError for a value that cannot stand in HAProxy's configuration.
     """

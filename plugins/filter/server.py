@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
@@ -138,6 +138,15 @@ def baseline_packages(server: Facts, managed: Mapping[str, bool]) -> list[str]:
     return wanted + ["systemd-timesyncd"] * bool(managed["time"] and not has_clock)
 
 
+def lacking(server: Facts, names: list[str], held: Sequence[str] = ()) -> dict[str, list[str]]:
+    """Return which packages are to be installed, and which to be held back from upgrades: {} when none."""
+    wanted = {
+        "names": [name for name in names if name not in server["packages"]],
+        "held": [name for name in held if name not in server["held"]],
+    }
+    return wanted if any(wanted.values()) else {}
+
+
 def baseline_without(managed: Mapping[str, bool]) -> list[str]:
     """Return the paths that the baseline does not place, since they are the owner's."""
     firewall = ["/etc/werkplaats/baseline/firewall.nft", "/etc/systemd/system/werkplaats-firewall.service"]
@@ -243,6 +252,6 @@ class FilterModule:
         """Return the filters by name."""
         public = (
             account_commands, baseline_faults, baseline_links, baseline_packages, baseline_without, engine_commands,
-            engine_without, firewall_rules, haproxy_commands, managed_parts, merged_settings,
+            engine_without, firewall_rules, haproxy_commands, lacking, managed_parts, merged_settings,
         )  # fmt: skip
         return {function.__name__: function for function in public}

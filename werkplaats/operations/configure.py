@@ -91,6 +91,8 @@ def run(
         command = [str(Path(sys.executable).with_name("ansible-playbook")), str(playbook)]
         # A server that waits has a fork of its own.
         command += ["--forks", str(len(stations)), "-i", str(write_inventory(own, remotes, stations, **awaited))]
+        if between:
+            command += ["--tags", "all,await"]
         if check:
             command += ["--check", "--diff"]
         environment = os.environ | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "WERKPLAATS_EVENTS": str(events)}

@@ -13,8 +13,8 @@ from typing import Any
 import jinja2
 import pytest
 
-from plugins.action import placed_files as action
-from plugins.modules import placed_files as module
+from plugins.action import server_part as action
+from plugins.modules import server_part as module
 
 ME = {"owner": getpass.getuser(), "group": grp.getgrgid(os.getgid()).gr_name}
 

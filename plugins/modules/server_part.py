@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Puts a set of files, folders and links in their places on a server, in one task.
+"""Brings one part of a server into the state that its role describes, in one task.
 
-The action plugin of the same name renders everything on the controller; this module only compares and places.
+The action plugin of the same name renders everything on the controller; this module compares, places and runs.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import fnmatch
 import grp
+import json
 import os
 import pwd
 import shlex
@@ -21,8 +22,8 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""
-module: placed_files
-short_description: Place rendered files, folders and links in one task
+module: server_part
+short_description: Place rendered files, folders and links, and run what puts them in force, in one task
 description:
   - Called through its action plugin, which renders the role's C(templates/) and reads its C(files/).
   - Every file is written beside its place, checked by the daemon that reads it, and renamed over the old one.
@@ -55,6 +56,13 @@ options:
     default: []
   commands:
     description: Commands to run when everything is in place; each counts as a change, so give only what is needed.
+    type: list
+    elements: list
+    default: []
+  programs:
+    description:
+      - Programs of ours that put in force what lies on disk, run every time, not in check mode. Each finds out itself
+        whether there is something to do, and prints a JSON object with changed, message and perhaps waits.
     type: list
     elements: list
     default: []
@@ -202,15 +210,22 @@ def _validate(path: Path, name: str, command: str) -> None:
         raise PlaceError(f"{path} was not placed, the old one stands: `{words[0]}` refuses it: {said}")
 
 
-def run_commands(places: Places, commands: list[list[str]]) -> list[str]:
-    """Run the commands and return what they are, for the message; PlaceError with its words when one fails."""
-    for words in commands:
-        if places.check:
-            continue
-        answer = subprocess.run(words, capture_output=True, text=True, check=False)
-        if answer.returncode:
-            raise PlaceError(f"`{' '.join(words)}` failed: {(answer.stderr or answer.stdout).strip()}")
-    return [" ".join(words) for words in commands]
+def run(words: list[str]) -> str:
+    """Run a command and return what it printed; PlaceError with its words when it fails."""
+    answer = subprocess.run([str(word) for word in words], capture_output=True, text=True, check=False)
+    if answer.returncode:
+        said = (answer.stderr or told(answer.stdout).get("message") or answer.stdout).strip()
+        raise PlaceError(f"`{' '.join(map(str, words))}` failed: {said}")
+    return answer.stdout
+
+
+def told(printed: str) -> dict[str, Any]:
+    """Return what one of our programs printed as JSON; {} when it is something else."""
+    try:
+        found = json.loads(printed)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def reload_units(places: Places, units: list[str]) -> bool:
@@ -249,6 +264,7 @@ def main() -> None:
             "absent": {"type": "list", "elements": "path", "default": []},
             "only": {"type": "list", "elements": "dict", "default": []},
             "commands": {"type": "list", "elements": "list", "default": []},
+            "programs": {"type": "list", "elements": "list", "default": []},
         },
         supports_check_mode=True,
     )
@@ -267,19 +283,23 @@ def main() -> None:
         for only in wants["only"]:
             places.remove_others(only, wanted)
         reloaded = reload_units(places, units_among(wants["files"]))
-        ran = run_commands(places, wants["commands"])
+        ran = [] if places.check else [" ".join(words) for words in wants["commands"] if run(words) is not None]
+        programs = [] if places.check else [told(run(words)) for words in wants["programs"]]
     except PlaceError as problem:
         module.fail_json(msg=str(problem), placed=places.changed)
     except OSError as problem:
         module.fail_json(
             msg=f"{problem.filename}: {problem.strerror}; nothing after it was placed", placed=places.changed
         )
+    done = [*places.changed, *ran, *["systemd read its units again"] * reloaded]
+    said = [str(program["message"]) for program in programs if program["changed"] or program.get("waits")]
     module.exit_json(
-        changed=bool(places.changed or ran) or reloaded,
+        changed=bool(done) or any(program["changed"] for program in programs),
         placed=places.changed,
+        programs=programs,
+        waits=any(program.get("waits") for program in programs),
         diff=places.diff,
-        msg=", ".join([*places.changed, *ran])
-        or ("systemd read its units again" if reloaded else "everything in place"),
+        msg="; ".join([", ".join(done)] * bool(done) + said) or "as it should be",
     )
 
 

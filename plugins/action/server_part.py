@@ -1,4 +1,5 @@
-"""Renders a role's files on the controller and has them all placed by one task on the server.
+"""Refuses, installs, renders a role's files on the controller and has them placed and put in force: all in one task,
+since tasks are what a run costs.
 
 A role's `files/` and `templates/` mirror the server's root: `templates/etc/x.conf.j2` becomes `/etc/x.conf`. Templates
 that lie directly in `templates/` are building blocks, for files of which there are many (`rendered`). Templates see
@@ -16,7 +17,7 @@ import jinja2
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-_OURS = {"variables", "rendered", "written", "rights", "validate", "without"}
+_OURS = {"refuse", "packages", "variables", "rendered", "written", "rights", "validate", "without"}
 
 
 def environment(templates: Path) -> jinja2.Environment:
@@ -72,25 +73,36 @@ def _rights(path: str, mode: str, args: dict[str, Any]) -> dict[str, Any]:
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """Render, then call the module once."""
+    """Say why not, install what is lacking, render, then call the module once."""
 
     TRANSFERS_FILES = False
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Render the role's files and place them."""
+        """Bring the part of the server that the role is about into its state."""
         super().run(tmp, task_vars)
-        role = self._task._role
-        args = dict(self._task.args)
+        role, args = self._task._role, dict(self._task.args)
         if role is None:
-            raise AnsibleActionFail("placed_files belongs in a role: it places the role's files/ and templates/")
-        try:
-            files = render(Path(role._role_path), args)
-        except jinja2.TemplateError as problem:
-            where = getattr(problem, "name", None) or "a template"
-            raise AnsibleActionFail(f"role {role.get_name()}, {where}: {problem}") from problem
-        except FileNotFoundError as problem:
-            raise AnsibleActionFail(f"{problem.filename} is missing; take a complete copy of this project") from problem
-        wants = {key: value for key, value in args.items() if key not in _OURS} | {"files": files}
-        result: dict[str, Any] = self._execute_module("placed_files", module_args=wants, task_vars=task_vars)
+            raise AnsibleActionFail("server_part belongs in a role: it places the role's files/ and templates/")
+        if faults := args.get("refuse"):
+            raise AnsibleActionFail("; ".join(faults))
+        packages: dict[str, Any] = {}
+        if args.get("packages"):
+            packages = self._execute_module("debian_packages", module_args=dict(args["packages"]), task_vars=task_vars)
+            if packages.get("failed"):
+                return packages
+        wants = {key: value for key, value in args.items() if key not in _OURS} | {"files": _files(role, args)}
+        result: dict[str, Any] = self._execute_module("server_part", module_args=wants, task_vars=task_vars)
+        if packages.get("changed"):
+            result |= {"changed": True, "msg": f"{packages['msg']}; {result['msg']}"}
         return result
+
+
+def _files(role: Any, args: dict[str, Any]) -> list[dict[str, Any]]:
+    try:
+        return render(Path(role._role_path), args)
+    except jinja2.TemplateError as problem:
+        where = getattr(problem, "name", None) or "a template"
+        raise AnsibleActionFail(f"role {role.get_name()}, {where}: {problem}") from problem
+    except FileNotFoundError as problem:
+        raise AnsibleActionFail(f"{problem.filename} is missing; take a complete copy of this project") from problem
