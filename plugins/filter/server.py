@@ -230,8 +230,14 @@ def engine_commands(server: Facts) -> list[list[str]]:
 
 
 def haproxy_commands(server: Facts) -> list[list[str]]:
-    """Return the command that switches Debian's own haproxy.service off, where it is on and nobody's."""
-    return [["systemctl", "disable", "--now", "haproxy.service"]] if haproxy_service_is_idle(server) else []
+    """Return the command that stops Debian's own haproxy.service, where it is on and nobody's."""
+    return [["systemctl", "stop", "haproxy.service"]] if haproxy_service_is_idle(server) else []
+
+
+def haproxy_absent(server: Facts) -> list[str]:
+    """Return the link that starts Debian's own haproxy.service at boot, where it is nobody's."""
+    link = "/etc/systemd/system/multi-user.target.wants/haproxy.service"
+    return [link] if haproxy_service_is_idle(server) else []
 
 
 def haproxy_service_is_idle(server: Facts) -> bool:
@@ -252,6 +258,6 @@ class FilterModule:
         """Return the filters by name."""
         public = (
             account_commands, baseline_faults, baseline_links, baseline_packages, baseline_without, engine_commands,
-            engine_without, firewall_rules, haproxy_commands, lacking, managed_parts, merged_settings,
+            engine_without, firewall_rules, haproxy_absent, haproxy_commands, lacking, managed_parts, merged_settings,
         )  # fmt: skip
         return {function.__name__: function for function in public}

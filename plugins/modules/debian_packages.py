@@ -45,12 +45,18 @@ def apt(*words: str) -> None:
         raise RuntimeError(f"`apt-get {' '.join(words)}` failed: {said}; see that this server reaches its mirror")
 
 
-def missing(names: list[str]) -> list[str]:
-    """Return the packages that are not installed."""
+def states(names: list[str]) -> dict[str, str]:
+    """Return how dpkg has each package that is installed: `ii`, or `hi` when it is held back."""
     command = ["dpkg-query", "--show", "--showformat=${db:Status-Abbrev}|${Package}\n", *names]
     rows = subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
-    there = {row.split("|")[1] for row in rows if row.startswith(("ii", "hi"))}
-    return [name for name in names if name not in there]
+    found = {name: state.strip() for state, name in (row.split("|") for row in rows)}
+    return {name: state for name, state in found.items() if state in ("ii", "hi")}
+
+
+def hold(names: list[str]) -> None:
+    """Hold packages back from upgrades; what `apt-mark hold` does, in a tenth of the time."""
+    selections = "".join(f"{name} hold\n" for name in names)
+    subprocess.run(["dpkg", "--set-selections"], input=selections, check=True, capture_output=True, text=True)
 
 
 def install(names: list[str]) -> None:
@@ -76,19 +82,20 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    wanted = missing(module.params["names"])
-    held = subprocess.run(["apt-mark", "showhold"], capture_output=True, text=True, check=False).stdout.split()
-    hold = [name for name in module.params["held"] if name not in held]
+    names, held = module.params["names"], module.params["held"]
+    there = states([*names, *held])
+    wanted = [name for name in names if name not in there]
+    free = [name for name in held if there.get(name) != "hi"]
     if not module.check_mode:
         try:
             if wanted:
                 install(wanted)
-            if hold:
-                subprocess.run(["apt-mark", "hold", *hold], check=True, capture_output=True)
+            if free:
+                hold(free)
         except (RuntimeError, subprocess.CalledProcessError) as problem:
             module.fail_json(msg=str(problem))
-    said = [f"installed {', '.join(wanted)}"] * bool(wanted) + [f"held {', '.join(hold)}"] * bool(hold)
-    module.exit_json(changed=bool(wanted or hold), msg="; ".join(said) or "all there")
+    said = [f"installed {', '.join(wanted)}"] * bool(wanted) + [f"held {', '.join(free)}"] * bool(free)
+    module.exit_json(changed=bool(wanted or free), msg="; ".join(said) or "all there")
 
 
 if __name__ == "__main__":

@@ -41,7 +41,6 @@ options:
 # All questions are asked at once and read afterwards: together they take as long as the slowest.
 QUESTIONS = {
     "packages": ["dpkg-query", "--show", "--showformat=${db:Status-Abbrev}|${Package}|${Version}\n"],
-    "held": ["apt-mark", "showhold"],
     "sshd": ["/usr/sbin/sshd", "-T"],
     "sshd_steward": ["/usr/sbin/sshd", "-T", "-C", "user=steward,host=localhost,addr=127.0.0.1"],
     "sshd_scientist": ["/usr/sbin/sshd", "-T", "-C", "user=scientist,host=localhost,addr=127.0.0.1"],
@@ -73,6 +72,12 @@ def packages(said: str, wanted: list[str]) -> dict[str, str]:
     """Return the installed ones among the wanted packages, with their versions."""
     rows = (line.split("|") for line in said.splitlines())
     return {row[1]: row[2] for row in rows if len(row) == 3 and row[1] in wanted and row[0].startswith(("ii", "hi"))}
+
+
+def held(said: str) -> list[str]:
+    """Return the packages that are held back from upgrades."""
+    rows = (line.split("|") for line in said.splitlines())
+    return [row[1] for row in rows if len(row) == 3 and row[0].startswith("h")]
 
 
 def units(said: str) -> dict[str, dict[str, Any]]:
@@ -148,7 +153,7 @@ def main() -> None:
         "architecture": os.uname().machine,
         "container": said.get("virtual", "none").strip() not in ("", "none"),
         "packages": packages(said.get("packages", ""), module.params["packages"]),
-        "held": said.get("held", "").split(),
+        "held": held(said.get("packages", "")),
         "units": units(said["units"]),
         "haproxy_untouched": untouched(said.get("haproxy_files", "")),
         "daemon_json": json_file(Path("/etc/docker/daemon.json")),

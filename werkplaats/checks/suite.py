@@ -7,8 +7,10 @@ function per server that runs a command there as root, over a connection that is
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 from collections.abc import Callable, Generator, Mapping
+from concurrent import futures
 from pathlib import Path
 from typing import Any
 
@@ -36,15 +38,44 @@ def run(servers: Mapping[str, Ask], expected: Path) -> list[Verdict]:
 
     `expected`: a JSON file, organisation → host variables. Raises RuntimeError when the suite itself cannot be run.
     """
-    plugin = _Plugin(servers)
+    chorus = _Chorus(servers)
+    plugin = _Plugin({name: functools.partial(chorus.ask, name) for name in servers})
     words = ["-s", "--disable-plugin-autoload", *(word for name in _WITHOUT for word in ("-p", f"no:{name}"))]
     suite = str(Path(__file__).parent)
-    code = pytest.main([*words, "--rootdir", suite, "-c", os.devnull, "--expected", str(expected), suite], [plugin])
+    try:
+        code = pytest.main([*words, "--rootdir", suite, "-c", os.devnull, "--expected", str(expected), suite], [plugin])
+    finally:
+        chorus.close()
     if code == pytest.ExitCode.INTERRUPTED:
         raise KeyboardInterrupt
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
         raise RuntimeError(f"pytest ended with {code!r} {plugin.error}")
     return plugin.verdicts
+
+
+class _Chorus:
+    """Asks all servers at once what the first of them is asked: their answers are there when their turn comes.
+
+    Checks go through the servers one after another and ask each the same.
+    """
+
+    def __init__(self, servers: Mapping[str, Ask]) -> None:
+        self._servers = servers
+        self._first = next(iter(servers), "")
+        self._singers = {name: futures.ThreadPoolExecutor(max_workers=1) for name in servers}
+        self._answers: dict[tuple[str, str], futures.Future[tuple[int, bytes, bytes]]] = {}
+
+    def ask(self, server: str, line: str) -> tuple[int, bytes, bytes]:
+        """The answer of one server; an answer that came ahead serves once."""
+        if (server, line) not in self._answers:
+            for name in self._servers if server == self._first else (server,):
+                self._answers[name, line] = self._singers[name].submit(self._servers[name], line)
+        return self._answers.pop((server, line)).result()
+
+    def close(self) -> None:
+        """Ask no more."""
+        for singer in self._singers.values():
+            singer.shutdown(cancel_futures=True)
 
 
 class _Backend(base.BaseBackend):  # type: ignore[misc]

@@ -86,7 +86,7 @@ class Run:
                     self.outcome.servers = servers.up(self.network, engine, server_image.ensure(said), said)
                 remotes, wanted = self._reach()
             with remotes:
-                self._configure(remotes, wanted, image.result(), engine)
+                self._configure(remotes, wanted, image.result(), engine, beside)
         return self.outcome
 
     def _image(self) -> build.StationImage:
@@ -103,24 +103,38 @@ class Run:
         return remotes, [o for o in wanted if o not in unreachable]
 
     def _configure(
-        self, remotes: remote.Remotes, wanted: Sequence[str], image: build.StationImage, engine: install.Engine
+        self,
+        remotes: remote.Remotes,
+        wanted: Sequence[str],
+        image: build.StationImage,
+        engine: install.Engine,
+        beside: concurrent.futures.Executor,
     ) -> None:
-        """Configure all servers; new ones wait prepared while the steps between are taken for all."""
+        """Configure all servers; new ones wait prepared while the steps between are taken for all.
+
+        Stations of new servers are made while their gateways are: neither needs the other. One that is there already
+        may need an image that the roles bring first.
+        """
         agreed: list[tuple[steps.Applicable, HostVars]] = []
+        making: list[concurrent.futures.Future[drive.Outcome]] = []
         with self.told.phase("configure") as said:
 
             def between(failed: Mapping[str, str]) -> HostVars:
                 self.outcome.left_out |= failed
                 agreed.append(self._agree(remotes, wanted, image, said))
-                return agreed[0][1]
+                hosts = agreed[0][1]
+                if hosts and set(hosts) <= set(fresh):
+                    making.append(beside.submit(self._make, remotes, hosts, engine))
+                return hosts
 
             before = steps.applicable(self.network, remotes, wanted)
             fresh = [o for o in wanted if o not in before.views and o not in before.refused]
             self._play(remotes, hostvars.prepared(self.network, fresh, image), said, between)
             applicable, hosts = agreed[0] if agreed else self._agree(remotes, wanted, image, said)
             self._play(remotes, {o: host for o, host in hosts.items() if o not in fresh}, said)
-        if ready := self._able(hosts):
-            self._stations(remotes, {o: hosts[o] for o in ready}, applicable, engine)
+        if ready := {o: hosts[o] for o in self._able(hosts)}:
+            self.outcome.stations = making[0].result() if making else self._make(remotes, ready, engine)
+            self._ask(remotes, ready, applicable)
 
     def _agree(
         self, remotes: remote.Remotes, wanted: Sequence[str], image: build.StationImage, said: configure.Said
@@ -156,13 +170,15 @@ class Run:
         for organisation, number in result.changed.items():
             self.outcome.configured[organisation] = self.outcome.configured.get(organisation, 0) + number
 
-    def _stations(
-        self, remotes: remote.Remotes, hosts: HostVars, applicable: steps.Applicable, engine: install.Engine
-    ) -> None:
+    def _make(self, remotes: remote.Remotes, hosts: HostVars, engine: install.Engine) -> drive.Outcome:
         with self.told.phase("stations") as said:
             images = {organisation: station["image"]["id"] for organisation, station in hosts.items()}
-            self.outcome.stations = stations.up(self.network, remotes, engine, images, said)
-            said(drive.summary(self.outcome.stations))
+            made = stations.up(self.network, remotes, engine, images, said)
+            said(drive.summary(made))
+        return made
+
+    def _ask(self, remotes: remote.Remotes, hosts: HostVars, applicable: steps.Applicable) -> None:
+        with self.told.phase("stations") as said:
             stations.wait(remotes, hosts, said)
             self.outcome.questions, untold = questions.deliver(self.network, remotes, applicable, hosts, said)
             self.outcome.left_out |= untold

@@ -11,10 +11,8 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import hashlib
-import io
 import json
 import os
-import secrets
 import shlex
 import socket
 import tempfile
@@ -185,14 +183,25 @@ class Remotes:
         Returns its result (`.stdout`, `.stderr`, `.exited`), whatever its exit code; raises UnreachableError.
         """
         line = shlex.join((*(("sudo", "-n") if sudo else ()), *command))
+        with self._reached(organisation) as connection:
+            done: runners.Result = connection.run(line, hide=True, warn=True, in_stream=False, timeout=seconds)
+        return done
+
+    @contextlib.contextmanager
+    def _reached(self, organisation: str) -> Iterator[fabric.Connection]:
         try:
-            done: runners.Result = self.connection(organisation).run(
-                line, hide=True, warn=True, in_stream=False, timeout=seconds
-            )
+            yield self.connection(organisation)
         except (OSError, paramiko.SSHException, EOFError, exceptions.CommandTimedOut) as error:
             self._forget(organisation)
             raise UnreachableError(f"{organisation}: {_short(error)}") from error
-        return done
+
+    def _session(self, organisation: str, seconds: float = 60) -> paramiko.Channel:
+        """A session of its own on the open connection, for what Fabric has no words for."""
+        with self._reached(organisation) as connection:
+            connection.open()
+            channel: paramiko.Channel = connection.transport.open_session(timeout=CONNECT_SECONDS)
+            channel.settimeout(seconds)
+        return channel
 
     @contextlib.contextmanager
     def shells(self, organisations: Iterable[str]) -> Iterator[dict[str, Shell]]:
@@ -206,31 +215,20 @@ class Remotes:
 
     def _shell(self, organisation: str) -> Shell:
         try:
-            connection = self.connection(organisation)
-            connection.open()
-            return Shell(organisation, connection.transport.open_session(timeout=CONNECT_SECONDS))
-        except (OSError, paramiko.SSHException, EOFError) as error:
-            self._forget(organisation)
-            return Shell(organisation, None, _short(error))
+            return Shell(organisation, self._session(organisation))
+        except UnreachableError as error:
+            return Shell(organisation, None, str(error))
 
     def place(self, organisation: str, path: str, text: str) -> None:
         """Put a file of root (0644) on a server, the old content or the new and never a part of it."""
-        passing = f"/tmp/werkplaats-{secrets.token_hex(8)}"  # noqa: S108 - a name that nobody can guess
-        try:
-            self.connection(organisation).put(io.BytesIO(text.encode()), passing)
-        except (OSError, paramiko.SSHException, EOFError) as error:
-            self._forget(organisation)
-            raise UnreachableError(f"{organisation}: {_short(error)}") from error
-        for command in (
-            ("install", "-m", "0644", "-o", "root", "-g", "root", passing, f"{path}.part"),
-            ("mv", "--force", "--no-target-directory", f"{path}.part", path),
-            ("rm", passing),
-        ):
-            done = self.ask(organisation, *command, sudo=True)
-            if done.exited:
-                raise errors.HalfWayError(
-                    f"{organisation}: {path} cannot be written: {done.stderr.strip()}", "try again"
-                )
+        line = 'umask 022 && cat > "$1.part" && mv --force --no-target-directory "$1.part" "$1"'
+        with self._reached(organisation), self._session(organisation) as channel:
+            channel.exec_command(shlex.join(("sudo", "-n", "sh", "-c", line, "place", path)))
+            channel.sendall(text.encode())
+            channel.shutdown_write()
+            said = channel.makefile_stderr("r").read()
+            if channel.recv_exit_status():
+                raise errors.HalfWayError(f"{organisation}: {path} cannot be written: {said.strip()}", "try again")
 
     def ask_all(
         self, organisations: Iterable[str], *command: str, sudo: bool = False, seconds: float = 60
@@ -266,15 +264,12 @@ for line in sys.stdin:
     print(json.dumps([done.returncode, done.stdout.decode("latin-1"), done.stderr.decode("latin-1")]), flush=True)
 """
 
-    def __init__(
-        self, organisation: str, channel: paramiko.Channel | None, gone: str = "", seconds: float = 60
-    ) -> None:
+    def __init__(self, organisation: str, channel: paramiko.Channel | None, gone: str = "") -> None:
         """`gone`: why there is no channel; whoever asks is told."""
         self._organisation = organisation
         self._channel = channel
         self._gone = gone
         if channel:
-            channel.settimeout(seconds)
             channel.exec_command(shlex.join(("sudo", "-n", "/usr/bin/python3", "-u", "-c", self._PROGRAM)))
             self._answers = channel.makefile("r")
 
