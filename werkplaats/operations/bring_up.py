@@ -26,6 +26,7 @@ from werkplaats.operations import (
     servers,
     stations,
     steps,
+    unchanged,
     verify,
 )
 
@@ -129,9 +130,16 @@ class Run:
 
             before = steps.applicable(self.network, remotes, wanted)
             fresh = [o for o in wanted if o not in before.views and o not in before.refused]
+            notes = unchanged.Notes(self.network.run_folder, remotes)
+            notes.forget(fresh)
             self._play(remotes, hostvars.prepared(self.network, fresh, image), said, between)
             applicable, hosts = agreed[0] if agreed else self._agree(remotes, wanted, image, said)
-            self._play(remotes, {o: host for o, host in hosts.items() if o not in fresh}, said)
+            if same := notes.unchanged({o: host for o, host in hosts.items() if o not in fresh}):
+                said(f"{len(same)} servers are as the run before left them")
+            rest = {o: host for o, host in hosts.items() if o not in same and o not in fresh}
+            notes.forget(rest)
+            self._play(remotes, rest, said)
+            notes.keep({o: hosts[o] for o in self._able(hosts) if o not in same})
         if ready := {o: hosts[o] for o in self._able(hosts)}:
             self.outcome.stations = making[0].result() if making else self._make(remotes, ready, engine)
             self._ask(remotes, ready, applicable)

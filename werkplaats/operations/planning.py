@@ -10,7 +10,18 @@ from stacks import drive
 from stacks.engine import install
 from stacks.servers.image import make as server_image
 from station_image import build
-from werkplaats.operations import configure, hostvars, networks, progress, questions, remote, servers, stations, steps
+from werkplaats.operations import (
+    configure,
+    hostvars,
+    networks,
+    progress,
+    questions,
+    remote,
+    servers,
+    stations,
+    steps,
+    unchanged,
+)
 
 _WORDS = {"create": "make", "update": "change", "replace": "make anew", "delete": "remove"}
 
@@ -76,7 +87,9 @@ def _configuration(
     hosts: Mapping[str, Mapping[str, Any]],
     told: progress.Progress,
 ) -> list[str]:
-    result = configure.run(network.run_folder, remotes, hosts, lambda text: told.say(text, "plan"), check=True)
+    same = unchanged.Notes(network.run_folder, remotes).unchanged(hosts)
+    others = {o: host for o, host in hosts.items() if o not in same}
+    result = configure.run(network.run_folder, remotes, others, lambda text: told.say(text, "plan"), check=True)
     return result.tasks
 
 
