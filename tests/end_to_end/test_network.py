@@ -78,9 +78,20 @@ def test_a_container_removed_or_stopped_behind_its_back_is_made_again_and_nothin
     assert told["verified"]
 
 
-def test_a_file_of_the_gateway_edited_on_a_server_is_put_right(toets: sandboxes.Sandbox) -> None:
-    settings = "/etc/werkplaats/gateway/compiled/base.cfg"
-    assert toets.on("thuiszorg", "sed", "--in-place", "1i # edited by hand", settings).returncode == 0
+DRIFT = {
+    "a file of the gateway is edited": "sed --in-place '1i # by hand' /etc/werkplaats/gateway/compiled/base.cfg",
+    "a file lies where nobody placed it": "touch /etc/werkplaats/gateway/compiled/more.cfg",
+    "the firewall's table is gone": "nft delete table inet werkplaats",
+    "the folder of the statement key is open to others": "chmod 0755 /var/lib/werkplaats/state",
+    "the gateway does not run": "systemctl stop werkplaats-gateway",
+}
+
+
+@pytest.mark.parametrize("command", DRIFT.values(), ids=DRIFT)
+def test_what_was_changed_on_a_server_behind_its_back_is_put_right_there_only(
+    toets: sandboxes.Sandbox, command: str
+) -> None:
+    assert toets.on("thuiszorg", "sh", "-c", command).returncode == 0
     told = toets.up()
     assert set(told["changes"]["configured"]) == {"thuiszorg"}
     assert told["verified"]
