@@ -26,6 +26,10 @@ QUIET = ("ok", "skipped")
 
 def sentence(result: dict[str, Any]) -> str:
     """Return the sentence in a result: a module's msg, or what a program said on its way out."""
+    lines = str(result.get("module_stderr") or "").strip().splitlines()
+    # Of a module that broke off, Ansible says only that no result came; the last line of its traceback says why.
+    if lines and "deserialization failed" in str(result.get("msg")):
+        return lines[-1].strip()
     for name in ("msg", "stderr", "stdout", "module_stderr", "exception"):
         said = result.get(name)
         if name == "msg" and said == "non-zero return code":

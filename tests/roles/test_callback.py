@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,12 @@ from plugins.action import server_facts
 from plugins.callback import werkplaats
 
 ROOT = Path(__file__).resolve().parents[2]
+CRASHED = "Module result deserialization failed. See stdout/stderr for the returned output."
+BROKEN = """
+from ansible.module_utils.basic import AnsibleModule
+AnsibleModule(argument_spec={})
+raise KeyError("changed")
+"""
 PLAYBOOK = """
 - hosts: all
   gather_facts: false
@@ -30,17 +37,22 @@ PLAYBOOK = """
 """
 
 
-@pytest.mark.slow
-def test_events_and_lines_of_a_run(tmp_path: Path) -> None:
-    (tmp_path / "play.yml").write_text(PLAYBOOK)
-    events = tmp_path / "events"
+def play(folder: Path, playbook: str) -> tuple[list[dict[str, Any]], str]:
+    """Run a playbook on this machine; returns its events and its output."""
+    (folder / "play.yml").write_text(playbook)
+    events = folder / "events"
     variables = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
-    (tmp_path / "inventory.json").write_text(json.dumps({"all": {"hosts": {"een": variables}}}))
-    playbook = Path(sys.executable).with_name("ansible-playbook")
-    command = [str(playbook), "-i", str(tmp_path / "inventory.json"), str(tmp_path / "play.yml")]
+    (folder / "inventory.json").write_text(json.dumps({"all": {"hosts": {"een": variables}}}))
+    program = Path(sys.executable).with_name("ansible-playbook")
+    command = [str(program), "-i", str(folder / "inventory.json"), str(folder / "play.yml")]
     environment = os.environ | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "WERKPLAATS_EVENTS": str(events)}
     answer = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
-    told = [json.loads(line) for line in events.read_text().splitlines()]
+    return [json.loads(line) for line in events.read_text().splitlines()], answer.stdout
+
+
+@pytest.mark.slow
+def test_events_and_lines_of_a_run(tmp_path: Path) -> None:
+    told, output = play(tmp_path, PLAYBOOK)
     assert [event["status"] for event in told] == ["start", "ok", "changed", "failed", "end"]
     assert told[2].pop("seconds") >= 0
     assert told[2] == {
@@ -53,8 +65,16 @@ def test_events_and_lines_of_a_run(tmp_path: Path) -> None:
     }
     assert told[3]["message"] == "the reason"
     assert told[4]["summary"]["failures"] == 1
-    assert "Say nothing" not in answer.stdout
-    assert "een: : Fail: failed: the reason" in answer.stdout
+    assert "Say nothing" not in output
+    assert "een: : Fail: failed: the reason" in output
+
+
+@pytest.mark.slow
+def test_of_a_module_that_broke_off_the_cause_is_told(tmp_path: Path) -> None:
+    (tmp_path / "library").mkdir()
+    (tmp_path / "library" / "broken.py").write_text(BROKEN)
+    told, _ = play(tmp_path, "- hosts: all\n  gather_facts: false\n  tasks:\n    - broken:\n")
+    assert [event["message"] for event in told if event["status"] == "failed"] == ["KeyError: 'changed'"]
 
 
 @pytest.mark.parametrize(
@@ -63,6 +83,10 @@ def test_events_and_lines_of_a_run(tmp_path: Path) -> None:
         ({"msg": "a\n  sentence"}, "a sentence"),
         ({"msg": "non-zero return code", "stderr": "why"}, "why"),
         ({"msg": ["x"]}, '["x"]'),
+        ({"msg": CRASHED, "module_stderr": "Traceback\n  File x\nKeyError: 'changed'\n\n"}, "KeyError: 'changed'"),
+        ({"msg": CRASHED, "module_stderr": " \n"}, CRASHED),
+        ({"msg": CRASHED}, CRASHED),
+        ({"msg": "a module's own sentence", "module_stderr": "a warning"}, "a module's own sentence"),
         ({}, ""),
     ],
 )
