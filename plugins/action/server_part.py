@@ -1,5 +1,5 @@
-"""Refuses, installs, renders a role's files on the controller and has them placed and put in force: all in one task,
-since tasks are what a run costs.
+"""Refuses, renders a role's files on the controller, installs, and has the files placed and put in force: all in one
+task, since tasks are what a run costs.
 
 A role's `files/` and `templates/` mirror the server's root: `templates/etc/x.conf.j2` becomes `/etc/x.conf`. Templates
 that lie directly in `templates/` are building blocks, for files of which there are many (`rendered`). Templates see
@@ -73,7 +73,7 @@ def _rights(path: str, mode: str, args: dict[str, Any]) -> dict[str, Any]:
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """Say why not, install what is lacking, render, then call the module once."""
+    """Say why not, render, install what is lacking, then call the module once."""
 
     TRANSFERS_FILES = False
     _supports_check_mode = True
@@ -86,12 +86,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             raise AnsibleActionFail("server_part belongs in a role: it places the role's files/ and templates/")
         if faults := args.get("refuse"):
             raise AnsibleActionFail("; ".join(faults))
+        # Before anything changes: a file that cannot be rendered must not leave a server with half of its part.
+        wants = {key: value for key, value in args.items() if key not in _OURS} | {"files": _files(role, args)}
         packages: dict[str, Any] = {}
         if args.get("packages"):
             packages = self._execute_module("debian_packages", module_args=dict(args["packages"]), task_vars=task_vars)
             if packages.get("failed"):
                 return packages
-        wants = {key: value for key, value in args.items() if key not in _OURS} | {"files": _files(role, args)}
         result: dict[str, Any] = self._execute_module("server_part", module_args=wants, task_vars=task_vars)
         if packages.get("changed"):
             result |= {"changed": True, "msg": f"{packages['msg']}; {result['msg']}"}
