@@ -219,6 +219,18 @@ def run(words: list[str]) -> str:
     return answer.stdout
 
 
+def put_in_force(words: list[str]) -> dict[str, Any]:
+    """Run one of our programs and return what it told; PlaceError when it fails, or does not tell what it did."""
+    printed = run(words)
+    found = told(printed)
+    if not {"changed", "message"} <= set(found):
+        said = printed.strip() or "it printed nothing"
+        raise PlaceError(
+            f"`{' '.join(map(str, words))}` does not tell what it did: {said}; run it on the server and see, then again"
+        )
+    return found
+
+
 def told(printed: str) -> dict[str, Any]:
     """Return what one of our programs printed as JSON; {} when it is something else."""
     try:
@@ -284,7 +296,7 @@ def main() -> None:
             places.remove_others(only, wanted)
         reloaded = reload_units(places, units_among(wants["files"]))
         ran = [] if places.check else [" ".join(words) for words in wants["commands"] if run(words) is not None]
-        programs = [] if places.check else [told(run(words)) for words in wants["programs"]]
+        programs = [] if places.check else [put_in_force(words) for words in wants["programs"]]
     except PlaceError as problem:
         module.fail_json(msg=str(problem), placed=places.changed)
     except OSError as problem:
