@@ -2,41 +2,79 @@
 
 from __future__ import annotations
 
+import configparser
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-ROLES = Path(__file__).resolve().parents[2] / "roles"
-PHASED = sorted(path for path in ROLES.iterdir() if (path / "tasks/run.yml").exists())
-TEMPLATES = sorted(ROLES.glob("*/templates/**/*.j2"))
+from plugins.action import server_part as action
+from plugins.modules import server_part as module
+
+ROOT = Path(__file__).resolve().parents[2]
+ROLES = sorted((ROOT / "roles").iterdir())
+TEMPLATES = sorted((ROOT / "roles").glob("*/templates/**/*.j2"))
+# What a role has one task of on the server; the other tasks of a role prove or refuse something.
+PARTS = {
+    "baseline": "server_part",
+    "container_engine": "server_part",
+    "server_facts": "server_facts",
+    "station_folders": "server_part",
+    "station_identity": "station_identity",
+    "station_release": "new_login",
+    "station_removed": "ansible.builtin.script",
+    "tls_mesh": "server_part",
+}
+
+
+def tasks(role: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = yaml.safe_load((role / "tasks/main.yml").read_text())
+    return found
 
 
 def test_there_are_the_roles_of_the_design() -> None:
-    assert {role.name for role in PHASED} == {
-        *(
-            "baseline",
-            "container_engine",
-            "station_folders",
-            "station_identity",
-            "station_release",
-            "station_removed",
-            "tls_mesh",
-        ),
-    }
+    assert {role.name for role in ROLES} == set(PARTS)
 
 
-@pytest.mark.parametrize("role", PHASED, ids=lambda role: role.name)
-def test_a_role_reads_preflight_install_configure_run(role: Path) -> None:
-    tasks = yaml.safe_load((role / "tasks/main.yml").read_text())
-    assert [task["ansible.builtin.import_tasks"] for task in tasks] == [
-        *("preflight.yml", "install.yml", "configure.yml", "run.yml"),
-    ]
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_a_role_is_one_file_with_one_task_that_brings_its_part_of_the_server(role: Path) -> None:
+    assert [path.name for path in (role / "tasks").iterdir()] == ["main.yml"]
+    assert [PARTS[role.name] in task for task in tasks(role)].count(True) == 1
+    assert all(task["name"] for task in tasks(role)), "a task without a name tells nothing when it fails"
     assert (role / "README.md").exists()
 
 
-@pytest.mark.parametrize("role", sorted(ROLES.iterdir()), ids=lambda role: role.name)
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_a_role_depends_on_no_other_since_the_playbook_reads_the_server_once(role: Path) -> None:
+    assert yaml.safe_load((role / "meta/main.yml").read_text())["dependencies"] == []
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_a_part_of_a_server_says_nothing_that_is_not_understood(role: Path) -> None:
+    understood = action._OURS | set(yaml.safe_load(module.DOCUMENTATION)["options"])
+    for task in tasks(role):
+        assert set(task.get("server_part", {})) <= understood - {"files"}
+
+
+def test_the_playbook_reads_the_server_before_every_role_with_whichever_tags() -> None:
+    [play] = yaml.safe_load((ROOT / "playbooks/site.yml").read_text())
+    roles = [task for task in play["tasks"] if "ansible.builtin.import_role" in task]
+    assert roles[0]["ansible.builtin.import_role"]["name"] == "server_facts"
+    assert {tag for role in roles for tag in role["tags"]} == set(roles[0]["tags"]) == {"prepare", "connect"}
+    assert {role["ansible.builtin.import_role"]["name"] for role in roles} == set(PARTS) - {"station_removed"}
+
+
+def test_every_task_is_root_s_by_its_interpreter_and_none_starts_another() -> None:
+    settings = configparser.ConfigParser()
+    settings.read(ROOT / "ansible.cfg")
+    assert settings["defaults"]["interpreter_python"].startswith("sudo -n ")
+    files = [*(ROOT / "roles").glob("*/tasks/*.yml"), *(ROOT / "playbooks").glob("*.yml")]
+    assert not [path for path in files if "become" in path.read_text()]
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 def test_defaults_and_argument_specs_name_the_same_variables(role: Path) -> None:
     defaults = yaml.safe_load((role / "defaults/main.yml").read_text())
     specs = yaml.safe_load((role / "meta/argument_specs.yml").read_text())
@@ -49,5 +87,5 @@ def test_a_template_prints_and_decides_nothing(template: Path) -> None:
 
 
 def test_no_role_has_a_handler_since_a_killed_run_would_lose_its_notification() -> None:
-    assert not list(ROLES.glob("*/handlers"))
-    assert not [path for path in ROLES.glob("*/tasks/*.yml") if "notify:" in path.read_text()]
+    assert not list((ROOT / "roles").glob("*/handlers"))
+    assert not [path for path in (ROOT / "roles").glob("*/tasks/*.yml") if "notify:" in path.read_text()]

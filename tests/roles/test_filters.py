@@ -41,6 +41,7 @@ def facts(**changes: Any) -> dict[str, Any]:
         "groups": {"station": {"gid": 5000}, "station-control": {"gid": 990, "members": ["steward", "scientist"]}},
         "sshd": {"passwordauthentication": "no", "permitrootlogin": "no"},
         "sshd_people": {},
+        "held": [],
         "haproxy_untouched": True,
         **changes,
     }
@@ -139,6 +140,15 @@ def test_commands_run_only_where_something_is_missing() -> None:
     assert server.engine_commands(facts(login="beheer")) != []
     groups = {"docker": {"members": ["beheer"]}}
     assert server.engine_commands(facts(login="beheer", groups=groups)) == []
+
+
+def test_only_what_a_server_lacks_is_installed_and_held() -> None:
+    there = facts(packages={"haproxy": "3.0"}, held=["haproxy"])
+    assert server.lacking(there, ["haproxy"], ["haproxy"]) == {}
+    assert server.lacking(there, []) == {}
+    assert server.lacking(there, ["haproxy", "openssl"], ["haproxy"]) == {"names": ["openssl"], "held": []}
+    assert server.lacking(there, ["haproxy"], ["runc", "haproxy"]) == {"names": [], "held": ["runc"]}
+    assert server.lacking(there, ["openssl"]) == {"names": ["openssl"], "held": []}
 
 
 def test_the_engine_keeps_its_owner_s_settings_and_takes_ours() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,7 +32,7 @@ def test_the_roles_take_the_compiled_variables_as_their_arguments(mesh: Mesh) ->
     run = mesh.play(playbook="tests/roles/validated.yml")
     validated = {event["role"] for event in run.events if event.get("task", "").startswith("Validating arguments")}
     assert (run.code, run.changed) == (0, []), run.output
-    assert {"baseline", "tls_mesh", "station_release"} <= validated
+    assert validated == {path.name for path in (servers.ROOT / "roles").iterdir()} - {"station_removed"}
 
 
 def test_what_somebody_changed_by_hand_is_shown_and_put_right(mesh: Mesh, een: servers.Server) -> None:
@@ -117,13 +119,25 @@ def test_the_engine_waits_for_an_upgrade_while_a_station_runs(mesh: Mesh, een: s
     begun = een.run("systemctl show --property=MainPID docker").stdout
     run = mesh.play("--tags", "prepare", only="een", container_engine_settings=settings | {"debug": True})
     assert run.code == 0
-    said = [event["message"] for event in run.events if "Start the engine" in event.get("task", "")]
-    assert "reads them at the next upgrade: runs runs now" in said[0]
+    [said] = [event["message"] for event in run.events if event.get("role") == "container_engine"]
+    assert "reads them at the next upgrade: runs runs now" in said
+    assert said in run.output, "who runs it is not told that something waits"
     assert een.run("systemctl show --property=MainPID docker").stdout == begun
     een.run("docker rm --force runs")
     run = mesh.play("--tags", "prepare", only="een", container_engine_settings=settings | {"debug": False})
     assert run.code == 0
     assert een.run("systemctl show --property=MainPID docker").stdout != begun, "nothing runs, and it still waits"
+
+
+def test_a_prepared_server_goes_on_with_what_it_waits_for_or_is_done(mesh: Mesh, tmp_path: Path) -> None:
+    for name, answer in (("een", None), ("twee", mesh.stations["twee"])):
+        (tmp_path / f"{name}.json").write_text(json.dumps(answer))
+    fresh = {name: station | {"networks": [{"network": NETWORK}]} for name, station in mesh.stations.items()}
+    more = {"await_in": str(tmp_path), "station_folders_program": str(mesh.program)}
+    run = servers.play(mesh.servers, fresh, mesh.folder, "--tags", "all,await", **more)
+    assert (run.code, run.changed) == (0, []), run.output
+    assert {event["host"] for event in run.events if event["status"] == "waits"} == {"een", "twee"}
+    assert {event["host"] for event in run.events if event.get("role") == "tls_mesh"} == {"twee"}
 
 
 def test_an_unreachable_server_is_named_and_the_others_are_done(mesh: Mesh) -> None:
@@ -177,6 +191,15 @@ def test_a_bare_server_becomes_a_station_and_the_owner_s_settings_stay(
         assert server.run("systemctl is-enabled haproxy", check=False).stdout.strip() == "disabled"
         held = server.run("apt-mark showhold").stdout.split()
         assert held == ["containerd", "docker-cli", "docker.io", "haproxy", "runc"]
+        run = mesh.play(only="kaal", playbook="playbooks/destroy.yml", station_removed_network=NETWORK)
+        assert (run.code, len(run.changed)) == (0, 1), run.output
+        gone = "/etc/werkplaats", "/etc/ssh/sshd_config.d/60-werkplaats.conf", "/usr/local/sbin/guarded-change"
+        assert server.run(f"ls --directory {' '.join(gone)}", check=False).stdout == ""
+        assert server.run("nft list table inet werkplaats", check=False).returncode != 0
+        assert server.run("nft list table inet owner").stdout == rules
+        assert server.run(drop_in).stdout == owners
+        again = mesh.play(only="kaal", playbook="playbooks/destroy.yml", station_removed_network=NETWORK)
+        assert (again.code, again.changed) == (0, []), again.output
     finally:
         mesh.servers.pop("kaal", None)
         mesh.stations.pop("kaal", None)

@@ -1,10 +1,11 @@
-"""Placing files: rendered with what the task gives, checked before they land, changed only where they differ."""
+"""A part of a server: refused or rendered before anything changes, checked before it lands, put in force every time."""
 
 from __future__ import annotations
 
 import base64
 import getpass
 import grp
+import json
 import os
 import stat
 from pathlib import Path
@@ -12,9 +13,12 @@ from typing import Any
 
 import jinja2
 import pytest
+from ansible.errors import AnsibleActionFail
+from ansible.module_utils.testing import patch_module_args
 
 from plugins.action import server_part as action
 from plugins.modules import server_part as module
+from tests.roles import actions
 
 ME = {"owner": getpass.getuser(), "group": grp.getgrgid(os.getgid()).gr_name}
 
@@ -124,3 +128,145 @@ def test_drop_ins_count_for_the_unit_they_belong_to() -> None:
     folder = "/etc/systemd/system"
     files = [{"path": path} for path in (f"{folder}/a.service", f"{folder}/b.service.d/c.conf", "/etc/d.service")]
     assert module.units_among(files) == ["a.service", "b.service"]
+
+
+PACKAGES = {"names": ["haproxy"], "held": []}
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        ({"refuse": ["no room", "no clock"]}, "no room; no clock"),
+        ({"variables": {}}, "role tested, .*'a' is undefined"),
+        ({"written": [{"path": "/etc/x", "source": "/nowhere/x"}]}, "/nowhere/x is missing; take a complete copy"),
+    ],
+)
+def test_what_is_refused_or_cannot_be_rendered_changes_nothing(role: Path, args: dict[str, Any], said: str) -> None:
+    asked = actions.Asked()
+    with pytest.raises(AnsibleActionFail, match=said):
+        actions.run(action, asked, role=role, **{"packages": PACKAGES, "variables": {"a": 1}, **args})
+    assert asked.modules == []
+
+
+def test_outside_a_role_there_is_nothing_to_place() -> None:
+    with pytest.raises(AnsibleActionFail, match="belongs in a role"):
+        actions.run(action, actions.Asked())
+
+
+def test_only_what_is_lacking_is_installed_and_both_are_told(role: Path) -> None:
+    asked = actions.Asked(debian_packages={"changed": True, "msg": "installed haproxy"})
+    result = actions.run(action, asked, role=role, packages=PACKAGES, variables={"a": 1})
+    assert [name for name, _ in asked.modules] == ["debian_packages", "server_part"]
+    assert asked.modules[0][1] == PACKAGES
+    assert (result["changed"], result["msg"]) == (True, "installed haproxy; as it should be")
+
+    asked = actions.Asked()
+    assert actions.run(action, asked, role=role, packages={}, variables={"a": 1})["changed"] is False
+    assert [name for name, _ in asked.modules] == ["server_part"]
+
+
+def test_without_its_packages_nothing_is_placed(role: Path) -> None:
+    asked = actions.Asked(debian_packages={"failed": True, "msg": "no mirror"})
+    assert actions.run(action, asked, role=role, packages=PACKAGES, variables={"a": 1})["msg"] == "no mirror"
+    assert [name for name, _ in asked.modules] == ["debian_packages"]
+
+
+def test_the_module_gets_rendered_files_and_nothing_that_was_for_rendering(role: Path) -> None:
+    asked = actions.Asked()
+    given = {"refuse": [], "validate": [{"match": "/etc/*", "command": "check %s"}], "without": ["/usr/*"]}
+    actions.run(action, asked, role=role, variables={"a": 1}, programs=[["p"]], **given)
+    [(name, wants)] = asked.modules
+    assert (name, set(wants), wants["programs"]) == ("server_part", {"files", "programs"}, [["p"]])
+    assert [file["path"] for file in wants["files"]] == ["/etc/a.conf"]
+
+
+def placed(capsys: pytest.CaptureFixture[str], **args: Any) -> dict[str, Any]:
+    """Run the module as Ansible does; returns its result."""
+    with patch_module_args(args), pytest.raises(SystemExit):
+        module.main()
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Any:
+    """Make a program of ours that counts its runs in `runs`, says what it is told to and ends with a code."""
+
+    def make(said: str, code: int = 0, error: str = "") -> list[str]:
+        script = 'echo run >> "$1"; printf %s "$2"; printf %s "$3" >&2; exit "$4"'
+        return ["sh", "-c", script, "program", str(tmp_path / "runs"), said, error, str(code)]
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("said", "changed", "message"),
+    [
+        ({"changed": False, "message": "in force"}, False, "as it should be"),
+        ({"changed": True, "message": "loaded"}, True, "loaded"),
+        ({"changed": False, "message": "at the next upgrade", "waits": True}, False, "at the next upgrade"),
+        ({"changed": False, "message": "in force", "waits": False}, False, "as it should be"),
+    ],
+)
+def test_a_program_runs_every_time_and_tells_what_it_did_or_waits_for(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    program: Any,
+    said: dict[str, Any],
+    changed: bool,
+    message: str,
+) -> None:
+    for times in (1, 2):
+        result = placed(capsys, programs=[program(json.dumps(said))])
+        assert (tmp_path / "runs").read_text() == "run\n" * times
+        assert (result["changed"], result["msg"]) == (changed, message)
+        assert (result["programs"], result["waits"]) == ([said], said.get("waits", False))
+
+
+def test_check_mode_runs_no_program_and_no_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], program: Any
+) -> None:
+    words = program('{"changed": true, "message": "loaded"}')
+    result = placed(capsys, programs=[words], commands=[words], _ansible_check_mode=True)
+    assert not (tmp_path / "runs").exists()
+    assert (result["changed"], result["programs"], result["waits"]) == (False, [], False)
+
+
+@pytest.mark.parametrize(
+    ("said", "error", "sentence"),
+    [
+        ('{"changed": false, "message": "an older list"}', "", "failed: an older list"),
+        ('{"changed": false, "message": "an older list"}', "sshd refuses", "failed: sshd refuses"),
+        ("no JSON", "", "failed: no JSON"),
+    ],
+)
+def test_a_program_that_fails_is_named_with_its_words_and_what_was_placed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], program: Any, said: str, error: str, sentence: str
+) -> None:
+    path, after = tmp_path / "file", ["touch", str(tmp_path / "after")]
+    result = placed(capsys, files=[spec(path, "text")], programs=[program(said, 1, error), after])
+    assert result["failed"]
+    assert result["msg"].endswith(sentence)
+    assert result["placed"] == [str(path)]
+    assert not (tmp_path / "after").exists(), "the next program ran all the same"
+
+
+@pytest.mark.parametrize("said", ["", "done", "[]", '{"message": "what became of it?"}'])
+def test_a_program_that_does_not_tell_what_it_did_is_a_sentence(
+    capsys: pytest.CaptureFixture[str], program: Any, said: str
+) -> None:
+    result = placed(capsys, programs=[program(said)])
+    assert result["failed"]
+    assert "does not tell what it did" in result["msg"]
+
+
+def test_commands_come_after_the_files_and_before_the_programs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, copy = tmp_path / "file", tmp_path / "copy"
+    said = '{"changed": true, "message": "loaded"}'
+    script = f"test -e {copy} && printf %s '{said}'"
+    result = placed(
+        capsys, files=[spec(path, "text")], commands=[["cp", str(path), str(copy)]], programs=[["sh", "-c", script]]
+    )
+    assert (result["changed"], result["msg"]) == (True, f"{path}, cp {path} {copy}; loaded")

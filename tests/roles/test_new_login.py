@@ -1,0 +1,81 @@
+"""A program over a login of its own: as root, with a file streamed into it, failing with its own words."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from plugins.action import new_login
+from tests.roles import actions
+
+# Stands in for ssh and, on the server, for sudo: the last word of ssh is the command line.
+SSH = '#!/bin/sh\nprintf "%s\\n" "$@" > "$SSH_WORDS"\nfor line; do :; done\nexec sh -c "$line"\n'
+SUDO = '#!/bin/sh\n[ "$1" = -n ] && shift && exec "$@"\n'
+
+
+@pytest.fixture
+def words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the stand-in notes how it was called."""
+    for name, script in (("ssh", SSH), ("sudo", SUDO)):
+        (tmp_path / name).write_text(script)
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("SSH_WORDS", str(tmp_path / "words"))
+    return tmp_path / "words"
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_a_file_that_is_not_here_is_a_sentence_before_any_login(words: Path, tmp_path: Path, check: bool) -> None:
+    given = tmp_path / "image.tar"
+    result = actions.run(new_login, actions.Asked(), check=check, argv=["cat"], given=str(given))
+    assert (result["failed"], result["changed"]) == (True, False)
+    assert result["msg"] == f"{given} is missing; build or fetch it first"
+    assert not words.exists()
+
+
+def test_check_mode_says_that_it_would_run_and_logs_in_nowhere(words: Path) -> None:
+    result = actions.run(new_login, actions.Asked(), check=True, argv=["false"])
+    assert result["changed"]
+    assert not result.get("failed")
+    assert not words.exists()
+
+
+def test_a_file_is_streamed_in_over_a_connection_of_its_own(words: Path, tmp_path: Path) -> None:
+    given = tmp_path / "image.tar"
+    given.write_bytes(b"a layer")
+    result = actions.run(new_login, actions.Asked(), argv=["sh", "-c", 'cat; echo " for $1"', "x", "a b"], given=given)
+    assert (result["changed"], result["stdout"]) == (True, "a layer for a b\n")
+    called = words.read_text().splitlines()
+    assert "beheer@192.0.2.1" in called
+    assert {"BatchMode=yes", "ControlMaster=no", "ControlPath=none"} <= set(called)
+
+
+def test_what_the_inventory_says_comes_after_what_must_hold() -> None:
+    shared = "-o ControlPath=/run/shared -o StrictHostKeyChecking=yes"
+    variables = {
+        "ansible_user": "beheer",
+        "ansible_host": "192.0.2.1",
+        "ansible_port": 2222,
+        "ansible_ssh_common_args": shared,
+        "ansible_ssh_private_key_file": "/keys/one",
+    }
+    command = new_login.ssh_command(variables)
+    assert command.index("ControlPath=none") < command.index("ControlPath=/run/shared"), "ssh takes the first"
+    assert command[-5:] == ["-i", "/keys/one", "-p", "2222", "beheer@192.0.2.1"]
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("echo out; echo the  reason >&2; exit 3", "the reason"),
+        ("echo only this; exit 3", "only this"),
+        ("exit 3", "ended with 3"),
+    ],
+)
+@pytest.mark.usefixtures("words")
+def test_a_program_that_fails_tells_why(script: str, said: str) -> None:
+    result = actions.run(new_login, actions.Asked(), argv=["sh", "-c", script])
+    assert result["failed"]
+    assert said in result["msg"]
