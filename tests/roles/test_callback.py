@@ -77,6 +77,14 @@ def test_of_a_module_that_broke_off_the_cause_is_told(tmp_path: Path) -> None:
     assert [event["message"] for event in told if event["status"] == "failed"] == ["KeyError: 'changed'"]
 
 
+@pytest.mark.slow
+def test_of_a_filter_that_refuses_its_own_sentence_is_told(tmp_path: Path) -> None:
+    task = "ansible.builtin.debug: {msg: \"{{ {'unreadable': 'why'} | merged_settings({}) }}\"}"
+    told, _ = play(tmp_path, f"- hosts: all\n  gather_facts: false\n  tasks:\n    - {task}\n")
+    said = [event["message"] for event in told if event["status"] == "failed"]
+    assert said == ["/etc/docker/daemon.json cannot be read (why); correct it"]
+
+
 @pytest.mark.parametrize(
     ("result", "said"),
     [
