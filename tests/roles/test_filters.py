@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plugins.filter import gateway, host_program, people, server
+from plugins.modules import debian_packages, server_facts
 from tests.roles import pki, stations
 
 NETWORK = "filter.sandbox"
@@ -126,10 +127,13 @@ def test_people_who_have_keys_get_no_more_than_their_command_from_the_owner_s_ss
 
 def test_debian_s_haproxy_service_stays_when_its_owner_configured_it() -> None:
     used = {"packages": {"haproxy": "3.0"}, "units": {"haproxy.service": {"active": True}}}
-    off = [["systemctl", "disable", "--now", "haproxy.service"]]
-    assert server.haproxy_commands(facts(**used)) == off
-    assert server.haproxy_commands(facts(**used, haproxy_untouched=False)) == []
-    assert server.haproxy_commands(facts()) == off, "its package was installed a moment ago, and started it"
+    stopped, link = ["systemctl", "stop", "haproxy.service"], "multi-user.target.wants/haproxy.service"
+    for idle in (facts(**used), facts()):  # without its package: it was installed a moment ago, and started it
+        assert server.haproxy_commands(idle) == [stopped]
+        assert server.haproxy_absent(idle) == [f"/etc/systemd/system/{link}"]
+    for theirs in (facts(**used, haproxy_untouched=False), facts(packages={"haproxy": "3.0"}, units={})):
+        assert server.haproxy_commands(theirs) == []
+        assert server.haproxy_absent(theirs) == []
 
 
 def test_commands_run_only_where_something_is_missing() -> None:
@@ -149,6 +153,21 @@ def test_only_what_a_server_lacks_is_installed_and_held() -> None:
     assert server.lacking(there, ["haproxy", "openssl"], ["haproxy"]) == {"names": ["openssl"], "held": []}
     assert server.lacking(there, ["haproxy"], ["runc", "haproxy"]) == {"names": [], "held": ["runc"]}
     assert server.lacking(there, ["openssl"]) == {"names": ["openssl"], "held": []}
+
+
+def test_of_dpkg_s_rows_those_count_that_are_installed_and_those_that_are_held() -> None:
+    rows = "ii |haproxy|3.0\nhi |runc|1.1\nrc |docker.io|26\nhn |containerd|\nii |nano|8\nnonsense\n"
+    found = server_facts.packages(rows, ["haproxy", "runc", "docker.io", "containerd"])
+    assert found == {"haproxy": "3.0", "runc": "1.1"}
+    assert server_facts.held(rows) == ["runc", "containerd"]
+
+
+def test_a_package_counts_as_installed_when_dpkg_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "dpkg-query"
+    program.write_text("#!/bin/sh\nprintf 'ii |haproxy\\nhi |runc\\nrc |docker.io\\n'; exit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert debian_packages.states(["haproxy", "runc", "docker.io", "nowhere"]) == {"haproxy": "ii", "runc": "hi"}
 
 
 def test_the_engine_keeps_its_owner_s_settings_and_takes_ours() -> None:

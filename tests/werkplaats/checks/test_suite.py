@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,23 @@ def test_a_server_that_went_away_is_the_reason_and_the_other_is_judged_by_itself
     assert found["een", clock] == ""
     assert found["twee", clock] == "twee: it ended the connection"
     assert "ended the connection" not in "".join(reason for (one, _), reason in found.items() if one == "een")
+
+
+def test_all_servers_are_asked_at_once_and_each_is_judged_by_its_own_answer(expected: Path) -> None:
+    together = threading.Barrier(2)
+
+    def answers(code: int) -> suite.Ask:
+        def ask(line: str) -> tuple[int, bytes, bytes]:
+            if line.startswith("nft "):
+                together.wait(timeout=20)
+                return code, b"", b""
+            return nothing(line)
+
+        return ask
+
+    found = suite.run({"een": answers(1), "twee": answers(0)}, expected)
+    bad = {v.organisation: bool(v.reason) for v in found if v.name == "the firewall has our own table"}
+    assert bad == {"een": True, "twee": False}
 
 
 def test_a_reason_is_one_line_that_says_what_is_wrong(expected: Path) -> None:
