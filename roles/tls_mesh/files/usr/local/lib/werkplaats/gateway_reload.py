@@ -232,9 +232,13 @@ def in_force(paths: Paths) -> bool:
 
 
 def by_unit(paths: Paths) -> tuple[bool, int, str]:
-    """Have gateway-reload.service reload when needed; returns (changed, exit code, sentence)."""
+    """Start the gateway, or have gateway-reload.service reload it, when needed; (changed, exit code, sentence)."""
     if in_force(paths):
         return False, 0, "the gateway has loaded what lies on disk"
+    if not active():
+        start()
+        if in_force(paths):
+            return True, 0, "the gateway was started"
     before = paths.stamp()
     answer = subprocess.run(["systemctl", "start", "gateway-reload.service"], check=False, capture_output=True)
     with contextlib.suppress(FileNotFoundError):
@@ -250,7 +254,10 @@ def main() -> int:
     wants, paths = parser.parse_args(), Paths()
     os.umask(0o022)
     if wants.if_needed:
-        changed, code, sentence = by_unit(paths)
+        try:
+            changed, code, sentence = by_unit(paths)
+        except files.GatewayError as problem:
+            changed, code, sentence = False, 1, str(problem)
         sys.stdout.write(json.dumps({"changed": changed, "message": sentence}) + "\n")
         return code
     try:
