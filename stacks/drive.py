@@ -184,7 +184,8 @@ class Stack:
         `leave_out` names organisations that cannot be reached: one such host would fail the whole stack.
         `drifted` names those of whom the state is known to be wrong; only they are read again first.
         """
-        if not drifted and self._nothing_to_do():
+        as_before = self._nothing_to_do()
+        if not drifted and as_before:
             return Outcome(())
         self._unsettle()
         if targets := self._urns(drifted):
@@ -195,7 +196,10 @@ class Stack:
             if change := _note(event, seen):
                 progress(f"{change.operation} {change.name}")
 
-        self._run(self._stack.up, leave_out, on_event=note, show_secrets=False)
+        if as_before and targets:  # declared as before: the servers of others need not be asked
+            self._run(self._stack.up, (), target=targets, on_event=note, show_secrets=False)
+        else:
+            self._run(self._stack.up, leave_out, on_event=note, show_secrets=False)
         self._settle()
         return Outcome(tuple(seen))
 

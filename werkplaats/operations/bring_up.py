@@ -150,8 +150,9 @@ class Run:
         """Take the steps that this run may take; returns what applies now, and the stations it makes of servers."""
         able = self._able(wanted)
         if self.options.all_steps:
-            steps.take_all(self.network, remotes, able, image.release, said)
-        applicable = steps.applicable(self.network, remotes, able)
+            applicable = steps.take_all(self.network, remotes, able, image.release, said)
+        else:
+            applicable = steps.applicable(self.network, remotes, able)
         steps.keep(self.network, remotes, applicable)
         self.outcome.waiting = dict(applicable.waiting)
         self.outcome.left_out |= applicable.refused
@@ -187,7 +188,8 @@ class Run:
 
     def _ask(self, remotes: remote.Remotes, hosts: HostVars, applicable: steps.Applicable) -> None:
         with self.told.phase("stations") as said:
-            stations.wait(remotes, hosts, said)
+            if self.outcome.stations.changes:
+                stations.wait(remotes, hosts, said)
             self.outcome.questions, untold = questions.deliver(self.network, remotes, applicable, hosts, said)
             self.outcome.left_out |= untold
         with self.told.phase("acceptance") as said:

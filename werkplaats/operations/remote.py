@@ -1,7 +1,7 @@
 """Reach servers over SSH, as this operator's inventory says: strict host keys, always.
 
 The inventory names a server's host key by its fingerprint, as it came by telephone or letter. OpenSSH and Ansible
-want the key itself: it is asked from the server once, compared with the fingerprint, and kept in `known_hosts`.
+want the key itself: the one that the server shows at the first login is compared with it, and kept in `known_hosts`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import shlex
-import socket
 import tempfile
 import threading
 import time
@@ -115,10 +114,13 @@ class Remotes:
     def _try(self, server: Server, deadline: float) -> str:
         while True:
             try:
-                self._learn(server)
                 self.connection(server.organisation).open()
             except UnreachableError as error:
+                self._forget(server.organisation)
                 return str(error)
+            except paramiko.BadHostKeyException as error:
+                self._forget(server.organisation)
+                return str(_another_key(server, error.key))
             except (OSError, paramiko.SSHException, EOFError) as error:
                 self._forget(server.organisation)
                 if time.monotonic() >= deadline:
@@ -127,25 +129,17 @@ class Remotes:
             else:
                 return ""
 
-    def _learn(self, server: Server) -> None:
-        """Put the server's key in known_hosts, when it has the fingerprint of the inventory."""
-        with self._lock:
-            known = paramiko.HostKeys(str(self.known_hosts) if self.known_hosts.exists() else None)
+    def _learn(self, server: Server, key: paramiko.PKey | None) -> None:
+        """Have this key of a server in known_hosts and no other; the caller holds the lock."""
+        known = paramiko.HostKeys(str(self.known_hosts) if self.known_hosts.exists() else None)
         entry = known.lookup(server.known_as)
-        if entry and KEY_TYPE in entry and _fingerprint(entry[KEY_TYPE]) == server.host_key:
+        if entry and not key and KEY_TYPE in entry and _fingerprint(entry[KEY_TYPE]) == server.host_key:
             return
-        key = _host_key(server)
-        if _fingerprint(key) != server.host_key:
-            raise UnreachableError(
-                f"{server.host}:{server.port} shows host key {_fingerprint(key)}, the inventory says {server.host_key}",
-                "ask the server's administrator by telephone which is right, and do not go on before that",
-            )
-        with self._lock:
-            known = paramiko.HostKeys(str(self.known_hosts) if self.known_hosts.exists() else None)
-            if known.lookup(server.known_as):
-                del known[server.known_as]
+        if entry:
+            del known[server.known_as]
+        if key:
             known.add(server.known_as, KEY_TYPE, key)
-            known.save(str(self.known_hosts))
+        known.save(str(self.known_hosts))
 
     def connection(self, organisation: str) -> fabric.Connection:
         """The connection to one server; not yet opened on first use."""
@@ -166,9 +160,20 @@ class Remotes:
             connect_timeout=int(CONNECT_SECONDS),
             connect_kwargs=connect,
         )
-        connection.client.set_missing_host_key_policy(paramiko.RejectPolicy())
+        self._learn(server, None)  # a key that the inventory does not name any more
+        connection.client.set_missing_host_key_policy(_Pinned(self, server))
         connection.client.load_host_keys(str(self.known_hosts))
         return connection
+
+    def learn(self, server: Server, key: paramiko.PKey) -> None:
+        """Keep the key that a server showed, where it has the fingerprint of the inventory.
+
+        Raises UnreachableError; nothing but the key exchange has passed before.
+        """
+        if key.get_name() != KEY_TYPE or _fingerprint(key) != server.host_key:
+            raise _another_key(server, key)
+        with self._lock:
+            self._learn(server, key)
 
     def _forget(self, organisation: str) -> None:
         with self._lock:
@@ -307,22 +312,22 @@ def control_folder(folder: Path) -> Path:
     return place
 
 
-def _host_key(server: Server) -> paramiko.PKey:
-    """The Ed25519 host key that the server shows; nothing is sent to it before the caller has compared it."""
-    if server.jump:
-        gateway = fabric.Connection(server.jump)
-        gateway.open()
-        channel: Any = gateway.transport.open_channel("direct-tcpip", (server.host, server.port), ("", 0))
-    else:
-        channel = socket.create_connection((server.host, server.port), timeout=CONNECT_SECONDS)
-    transport = paramiko.Transport(channel)
-    try:
-        transport.banner_timeout = CONNECT_SECONDS
-        transport.get_security_options().key_types = (KEY_TYPE,)
-        transport.start_client(timeout=CONNECT_SECONDS)
-        return transport.get_remote_server_key()
-    finally:
-        transport.close()
+class _Pinned(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]
+    """A server that is not in known_hosts yet is one of the inventory, by its fingerprint, or is refused."""
+
+    def __init__(self, remotes: Remotes, server: Server) -> None:
+        self._remotes = remotes
+        self._server = server
+
+    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:  # noqa: ARG002
+        self._remotes.learn(self._server, key)
+
+
+def _another_key(server: Server, key: paramiko.PKey) -> UnreachableError:
+    return UnreachableError(
+        f"{server.host}:{server.port} shows host key {_fingerprint(key)}, the inventory says {server.host_key}",
+        "ask the server's administrator by telephone which is right, and do not go on before that",
+    )
 
 
 def _fingerprint(key: paramiko.PKey) -> str:

@@ -60,20 +60,28 @@ def up(
     stack.recover(said)
     for organisation in stack.forget_others(remotes.servers):
         said(f"{organisation}: this operator runs no server of it any more; its station is left as it is")
-    _remove_unfit(remotes, stack, images, said)
     observed = observe(remotes, images)
-    drifted = [o for o, found in observed.items() if not found.as_wanted(images[o])]
+    removed = _remove_unfit(remotes, stack, observed, said)
+    drifted = [o for o, found in observed.items() if o in removed or not found.as_wanted(images[o])]
     return stack.up(said, leave_out=_others(remotes, images), drifted=drifted)
 
 
-def _remove_unfit(remotes: remote.Remotes, stack: drive.Stack, organisations: Iterable[str], said: Said) -> None:
-    """Remove station containers that are not in the state, and those that do not run: Pulumi would leave both alone."""
+def _remove_unfit(
+    remotes: remote.Remotes, stack: drive.Stack, observed: Mapping[str, Observed], said: Said
+) -> set[str]:
+    """Remove station containers that are not in the state, and those that do not run: Pulumi would leave both alone.
+
+    Returns whose were removed.
+    """
     known = stack.identifiers()
-    for organisation, found in observe(remotes, organisations).items():
+    removed = set()
+    for organisation, found in observed.items():
         for container in found.containers.values():
             if why := _unfit(container, known):
                 said(f"{organisation}: removing {container['name']}, which {why}")
                 remotes.ask(organisation, "docker", "rm", "--force", container["id"], sudo=True)
+                removed.add(organisation)
+    return removed
 
 
 def _unfit(container: Mapping[str, str], known: Collection[str]) -> str:
@@ -110,7 +118,7 @@ def destroy(
     images = dict.fromkeys(reached, NO_IMAGE)
     stack = _stack(network, remotes, engine, images)
     stack.recover(said)
-    _remove_unfit(remotes, stack, images, said)
+    _remove_unfit(remotes, stack, observe(remotes, images), said)
     return stack.destroy(said, leave_out=_others(remotes, images))
 
 

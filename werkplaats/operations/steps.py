@@ -125,8 +125,8 @@ def take_all(
     organisations: Sequence[str],
     release: Mapping[str, Any],
     said: Said,
-) -> None:
-    """Request, approve, publish and accept in one go, where one operator does them all.
+) -> Applicable:
+    """Request, approve, publish and accept in one go, where one operator does them all; returns what applies then.
 
     The fingerprint is the one that came over this operator's own connection to the server. A server that has other
     keys than were approved was made anew: its earlier certificate is revoked first.
@@ -142,9 +142,12 @@ def take_all(
         identities.approve(network.definition, asked.organisation, asked.fingerprint, ca)
         said(f"{asked.organisation}: approved {asked.fingerprint}")
     published = publish(network, release)
-    if waiting := applicable(network, remotes, organisations).waiting:
-        said(f"accepting publication {published.number} on {len(waiting)} servers")
-        accept(network, remotes, published, waiting)
+    found = applicable(network, remotes, organisations)
+    if not found.waiting:
+        return found
+    said(f"accepting publication {published.number} on {len(found.waiting)} servers")
+    accept(network, remotes, published, found.waiting)
+    return applicable(network, remotes, organisations)
 
 
 def applicable(network: networks.Network, remotes: remote.Remotes, organisations: Iterable[str]) -> Applicable:
