@@ -38,6 +38,7 @@ def edit(name: str) -> Callable[[Path], object]:
 CHANGES: dict[str, Callable[[Path], object]] = {
     "a file is edited": edit("etc/ssh/sshd_config.d/60-werkplaats.conf"),
     "a mode is changed": lambda root: (root / "etc/werkplaats/gateway/compiled/base.cfg").chmod(0o666),
+    "the top folder is open to others": lambda root: (root / "etc/werkplaats").chmod(0o777),
     "a file is added": edit("etc/werkplaats/gateway/compiled/more.cfg"),
     "a file is removed": lambda root: (root / "etc/werkplaats/gateway/compiled/base.cfg").unlink(),
     "a link is laid": lambda root: (root / "etc/werkplaats/link").symlink_to("/etc/passwd"),

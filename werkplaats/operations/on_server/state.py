@@ -49,6 +49,7 @@ COMMANDS = (
 def rows(root: Path) -> Iterator[bytes]:
     """Everything that counts, in a fixed order; empty for what is others' to write."""
     for name in FOLDERS:
+        yield _row(root, root / name, content=False)
         for folder, folders, files in os.walk(root / name):
             folders.sort()
             yield from (_row(root, Path(folder) / one, content=True) for one in sorted([*folders, *files]))
