@@ -204,5 +204,6 @@ def verify_network(network: networks.Network, told: progress.Progress, *, only: 
         reached = [o for o in wanted if o not in left_out]
         applicable = steps.applicable(network, remotes, reached)
         hosts = hostvars.applied(network, applicable, reached, build.ensure(told.say))
-        left_out |= {o: "nothing is accepted on it yet" for o in reached if o not in hosts}
+        missing = [o for o in reached if o not in hosts]
+        left_out |= {o: applicable.refused.get(o, "nothing is accepted on it yet") for o in missing}
         return verify.run(network, remotes, hosts, left_out, lambda text: told.say(text, "verify"))
