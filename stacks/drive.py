@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import json
 import os
 import shutil
 import signal
@@ -144,6 +145,11 @@ class Stack:
         """End a killed run's children, take its lock, forget its half-done operations."""
         for pid in end_children(self.state):
             progress(f"ended process {pid} of a run that was killed")
+        for checkpoint in _mend_checkpoints(self.state):
+            self._unsettle()
+            progress(
+                f"{checkpoint.name} was left half-written by a run that was killed; went back to the one before it"
+            )
         if any((self.state / ".pulumi" / "locks").rglob("*.json")):
             self._stack.cancel()
             progress("took over the lock of a run that was killed")
@@ -259,6 +265,37 @@ def _copy_state(state: Path, folder: Path) -> None:
         copied.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
             shutil.copyfile(path, copied)
+
+
+def _mend_checkpoints(state: Path) -> list[Path]:
+    """Go back to the engine's own copy of the state where a kill cut its writing short; returns what was mended.
+
+    Without a good copy it goes: what was made and is in no state is found on the servers by its labels. Where there is
+    none at all, the stack was removed, or the kill came just before the writing, and again labels tell what there is.
+    """
+    mended = []
+    for folder in (state / ".pulumi" / "stacks").glob("*/"):
+        checkpoint, copy = folder / f"{STACK}.json", folder / f"{STACK}.json.bak"
+        if not checkpoint.exists() or _is_json(checkpoint):
+            continue
+        for path, before in ((checkpoint, copy), (_attributes(checkpoint), _attributes(copy))):
+            path.unlink(missing_ok=True)
+            if _is_json(copy) and before.exists():
+                shutil.copyfile(before, path)
+        mended.append(checkpoint)
+    return mended
+
+
+def _attributes(path: Path) -> Path:
+    return path.with_name(f"{path.name}.attrs")
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _organisation(urn: str) -> str:

@@ -1,4 +1,4 @@
-"""A plan is made of a copy of the state: a run that begins or goes on meanwhile neither sees it nor ends it."""
+"""The state: a plan is made of a copy of it, and what a kill in the middle of its writing left is mended."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pulumi
 import pytest
 from pulumi import automation
 
 from stacks import drive, settled
+from stacks.engine import install
 
 CHECKPOINT = Path(".pulumi", "stacks", "p", "network.json")
 
@@ -80,3 +82,40 @@ def test_a_run_that_begins_does_not_take_the_children_of_a_preview_for_those_of_
     stack.preview()
     assert engine.options is not None
     assert str(stack.state) not in (engine.options.env_vars or {}).values()
+
+
+def component(_: Any) -> None:
+    pulumi.ComponentResource("werkplaats:servers:SandboxServer", "ggd")
+
+
+@pytest.fixture
+def real(tmp_path: Path) -> drive.Stack:
+    """A stack of one component, by the real engine, of which a run has ended."""
+    made = drive.Stack(
+        project="p",
+        program=component,
+        plan=lambda known: settled.Settled("plan", "", tuple(sorted(known)), ()),
+        state=tmp_path,
+        engine=install.ensure(print),
+    )
+    made.up(print)
+    made._unsettle()
+    return made
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backup", ["as it was", "damaged", "gone"])
+@pytest.mark.parametrize("left", ["", '{"version": 3, "chec', None])
+def test_a_state_that_a_kill_left_half_written_is_mended(real: drive.Stack, left: str | None, backup: str) -> None:
+    checkpoint = real.state / CHECKPOINT
+    copy = checkpoint.with_suffix(".json.bak")
+    copy.write_bytes(checkpoint.read_bytes())
+    if backup != "as it was":
+        copy.unlink() if backup == "gone" else copy.write_text("{")
+    checkpoint.unlink() if left is None else checkpoint.write_text(left)
+    said: list[str] = []
+    again = drive.Stack(project="p", program=component, plan=real._plan, state=real.state, engine=real._engine)
+    again.recover(said.append)
+    again.up(said.append)
+    assert any("half-written" in line for line in said) == (left is not None)
+    assert again._organisations() == {"ggd"}
