@@ -21,6 +21,7 @@ from station_image.runtime.computer import MOST_SESSIONS
 from tests.station_image.runtime.stations import ROOT, answers, wait_until
 
 MOST_PARTIES = 7
+REAPED = 0.2  # seconds in which a computer notices that a process has ended: before that it counts, and it may be full
 Pair = tuple[socket.socket, socket.socket]
 Pairs = Sequence[tuple[int, int]]
 
@@ -85,6 +86,7 @@ class Parties:
         done = time.perf_counter()
         for line in lines:
             line.close()
+        time.sleep(REAPED)
         return Ran(ends, connected - began, done - connected)
 
 
@@ -165,6 +167,8 @@ class _Line:
                 return content, payload
 
     def close(self) -> None:
-        """The session's process is no longer needed."""
+        """Let the session's process go, and wait until it is gone."""
+        self._socket.shutdown(socket.SHUT_WR)
+        self._stream.read()
         self._stream.close()
         self._socket.close()
