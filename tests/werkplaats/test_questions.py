@@ -11,7 +11,6 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from invoke import runners
 
 from network_topology import compile as compiler
 from network_topology import model
@@ -78,16 +77,15 @@ class Stations:
         self.away = away
         self.placed: dict[str, dict[str, Any]] = {}
 
-    def ask_all(self, organisations: Iterable[str], *_: str, sudo: bool) -> dict[str, runners.Result]:
-        assert sudo
+    def ask_all(self, organisations: Iterable[str], *_: str) -> dict[str, remote.Done]:
         return {organisation: self._answer(organisation) for organisation in organisations}
 
-    def _answer(self, organisation: str) -> runners.Result:
+    def _answer(self, organisation: str) -> remote.Done:
         rows = [
             {"network": "proeftuin", "collaboration": name, "document": document, "state": "waits"}
             for name, document in self.placed.get(organisation, {}).items()
         ]
-        return runners.Result(stdout=json.dumps({"collaborations": rows}))
+        return remote.Done(stdout=json.dumps({"collaborations": rows}))
 
     def place(self, organisation: str, _: str, text: str) -> None:
         if organisation in self.away:

@@ -38,7 +38,7 @@ class Observed:
 
 def observe(remotes: remote.Remotes, organisations: Iterable[str]) -> dict[str, Observed]:
     """Ask each server's engine what stations it has; a server that went away is left out."""
-    answers = remotes.ask_all(organisations, *_INSPECT, sudo=True)  # its exit code tells only that a name is missing
+    answers = remotes.ask_all(organisations, *_INSPECT)  # its exit code tells only that a name is missing
     found: dict[str, Observed] = {}
     for organisation, answer in answers.items():
         if isinstance(answer, remote.UnreachableError):
@@ -79,7 +79,7 @@ def _remove_unfit(
         for container in found.containers.values():
             if why := _unfit(container, known):
                 said(f"{organisation}: removing {container['name']}, which {why}")
-                remotes.ask(organisation, "docker", "rm", "--force", container["id"], sudo=True)
+                remotes.ask(organisation, "docker", "rm", "--force", container["id"])
                 removed.add(organisation)
     return removed
 
@@ -98,7 +98,7 @@ def wait(remotes: remote.Remotes, organisations: Iterable[str], said: Said) -> N
     starting = set(organisations)
     deadline = time.monotonic() + START_SECONDS
     while starting and time.monotonic() < deadline:
-        answers = remotes.ask_all(starting, "station", "status", "--json", sudo=True)
+        answers = remotes.ask_all(starting, "station", "status", "--json")
         starting = {o for o, one in answers.items() if isinstance(one, remote.UnreachableError) or one.exited}
     for organisation in sorted(starting):
         said(f"{organisation}: the station does not answer after {START_SECONDS:.0f} s")

@@ -46,7 +46,7 @@ def request(
 ) -> list[identities.Request]:
     """Fetch the requests that servers made, into the records where the coordinator finds them."""
     asked = list(organisations)
-    answers = remotes.ask_all(asked, "cat", REQUEST, STATEMENT_KEY, sudo=True)
+    answers = remotes.ask_all(asked, "cat", REQUEST, STATEMENT_KEY)
     found: list[identities.Request] = []
     for organisation in asked:
         answer = answers[organisation]
@@ -202,7 +202,7 @@ def _on_each(organisations: Iterable[str], action: Callable[[str], None]) -> Non
 
 def _accepted(network: networks.Network, remotes: remote.Remotes, organisation: str) -> acceptance.Accepted | None:
     path = _place(network)
-    answer = remotes.ask(organisation, "cat", path, sudo=True)
+    answer = remotes.ask(organisation, "cat", path)
     if answer.exited and "No such file" not in answer.stderr:
         raise errors.HalfWayError(f"{organisation}: {path} cannot be read: {answer.stderr.strip()}", "run it again")
     return acceptance.load(None if answer.exited else json.loads(answer.stdout))

@@ -56,7 +56,7 @@ class Notes:
         self._write(self._read() | made)
 
     def _states(self, organisations: Iterable[str]) -> dict[str, str]:
-        answers = self._remotes.ask_all(organisations, "python3", "-IS", "-c", PROGRAM.read_text(), sudo=True)
+        answers = self._remotes.ask_all(organisations, "python3", "-IS", "-c", PROGRAM.read_text())
         return {
             organisation: answer.stdout.strip()
             for organisation, answer in answers.items()

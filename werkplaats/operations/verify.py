@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
+import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-
-from invoke import runners
 
 from werkplaats.checks import suite
 from werkplaats.operations import networks, passing, remote, vault
@@ -95,13 +94,17 @@ def _checks(
         return []
     # Stays: an administrator's own ssh can use it.
     vault.write_atomically(network.run_folder / "ssh_config", ssh_config(remotes).encode(), mode=0o600)
-    with passing.folder(network.run_folder) as own, remotes.shells(expected) as shells:
+    with passing.folder(network.run_folder) as own:
         (own / "expected.json").write_text(json.dumps(expected))
         try:
-            found = suite.run(shells, own / "expected.json")
+            found = suite.run({o: functools.partial(_line, remotes, o) for o in expected}, own / "expected.json")
         except RuntimeError as error:
             return [Verdict("check", network.name, "the suite itself", str(error)[-1000:])]
     return [Verdict("check", one.organisation, one.name, one.reason) for one in found]
+
+
+def _line(remotes: remote.Remotes, organisation: str, line: str) -> tuple[int, bytes, bytes]:
+    return remotes.run(organisation, ("/bin/sh", "-c", line))
 
 
 def ssh_config(remotes: remote.Remotes) -> str:
@@ -138,7 +141,7 @@ def _links(
 
     A link of a server that should have been asked and was not reached is bad: nobody knows whether it works.
     """
-    answers = remotes.ask_all(reached, "station", "links", "--json", sudo=True)
+    answers = remotes.ask_all(reached, "station", "links", "--json")
     verdicts = []
     for link in network.compiled.links:
         name = f"{link.source} → {link.target}"
@@ -173,14 +176,14 @@ def session(
     """Run one acceptance session proposed by `proposer`; returns what its station told, and the verdict."""
     command = ("station", "session", "--network", network.name, "--json", *options)
     try:
-        answer = remotes.ask(proposer, *command, sudo=True, seconds=SESSION_SECONDS)
+        answer = remotes.ask(proposer, *command, seconds=SESSION_SECONDS)
     except remote.UnreachableError as error:
         return {}, Verdict("session", proposer, "acceptance", str(error))
     document = told(answer)
     return document, Verdict("session", proposer, "acceptance", _wrong(document, answer))
 
 
-def _wrong(document: Mapping[str, Any], answer: runners.Result) -> str:
+def _wrong(document: Mapping[str, Any], answer: remote.Done) -> str:
     """What is wrong with a session, by what its proposer's station told; empty when everybody took part."""
     if left_out := document.get("left_out"):
         return "left out of the joint computation: " + ", ".join(f"{one} ({why})" for one, why in left_out.items())

@@ -14,12 +14,11 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from invoke import runners
 
 from network_topology import model
 from tests.werkplaats.trust.signers import Signer
 from werkplaats import errors
-from werkplaats.operations import steps, vault
+from werkplaats.operations import remote, steps, vault
 from werkplaats.operations.trust import (
     acceptance,
     canonical,
@@ -57,9 +56,8 @@ class Server:
     def __init__(self) -> None:
         self.text = ""
 
-    def ask(self, *_: str, sudo: bool) -> runners.Result:
-        assert sudo
-        return runners.Result(stdout=self.text) if self.text else runners.Result(stderr="No such file", exited=1)
+    def ask(self, *_: str) -> remote.Done:
+        return remote.Done(stdout=self.text) if self.text else remote.Done(stderr="No such file", exited=1)
 
     def place(self, _: str, __: str, text: str) -> None:
         self.text = text

@@ -7,10 +7,9 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from invoke import runners
 
 from werkplaats import errors
-from werkplaats.operations import steps
+from werkplaats.operations import remote, steps
 from werkplaats.operations.trust import acceptance, publication
 
 RELEASES = {"dev": {"release": "dev", "image": "sha256:" + "0" * 64}}
@@ -24,9 +23,8 @@ class Servers:
         self.placed: dict[str, str] = {}
         self.away: set[str] = set()
 
-    def ask(self, *_: str, sudo: bool) -> runners.Result:
-        assert sudo
-        return runners.Result(stdout=self._text)
+    def ask(self, *_: str) -> remote.Done:
+        return remote.Done(stdout=self._text)
 
     def place(self, organisation: str, _: str, text: str) -> None:
         if organisation in self.away:
