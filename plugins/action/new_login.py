@@ -17,13 +17,17 @@ from ansible.plugins.action import ActionBase
 SECONDS = 900
 
 
-def ssh_command(variables: Mapping[str, Any]) -> list[str]:
-    """Return how the inventory's variables say to reach a server with the ssh program."""
+def ssh_command(variables: Mapping[str, Any], *, for_engine: bool = False) -> list[str]:
+    """Return how the inventory's variables say to reach a server with the ssh program.
+
+    `for_engine`: over the login that whoever uses the engine afterwards takes as well.
+    """
     key = variables.get("ansible_ssh_private_key_file")
+    alone = () if for_engine else ("-o", "ControlMaster=no", "-o", "ControlPath=none")
     return [
         # The first value that ssh sees counts. Compression costs four times what loading an image costs.
-        *("ssh", "-o", "BatchMode=yes", "-o", "Compression=no", "-o", "ControlMaster=no", "-o", "ControlPath=none"),
-        *shlex.split(str(variables.get("ansible_ssh_common_args", ""))),
+        *("ssh", "-o", "BatchMode=yes", "-o", "Compression=no", *alone),
+        *shlex.split(str(variables.get("engine_ssh_args" if for_engine else "ansible_ssh_common_args", ""))),
         *(("-i", str(key)) if key else ()),
         *("-p", str(variables.get("ansible_port", 22))),
         f"{variables['ansible_user']}@{variables['ansible_host']}",
@@ -31,7 +35,10 @@ def ssh_command(variables: Mapping[str, Any]) -> list[str]:
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """`new_login: {argv: [program, …], given: <file here>}`; counts as a change, fails with the program's words."""
+    """`new_login: {argv: [program, …], given: <file here>, for_engine: true}`; counts as a change.
+
+    Fails with the program's words.
+    """
 
     _supports_check_mode = True
 
@@ -43,10 +50,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             return result | {"failed": True, "changed": False, "msg": f"{given} is missing; build or fetch it first"}
         if self._task.check_mode:
             return result
+        ssh = ssh_command(task_vars or {}, for_engine=bool(self._task.args.get("for_engine")))
         command = shlex.join(["sudo", "-n", *(str(word) for word in self._task.args["argv"])])
         with given.open("rb") as stream:
             done = subprocess.run(
-                [*ssh_command(task_vars or {}), command],
+                [*ssh, command],
                 stdin=stream,
                 capture_output=True,
                 text=True,

@@ -56,6 +56,7 @@ def write_inventory(folder: Path, remotes: remote.Remotes, stations: HostVars, *
             "ansible_port": server.port,
             "ansible_user": server.user,
             "ansible_ssh_common_args": " ".join(remotes.options(server)),
+            "engine_ssh_args": " ".join(remotes.options(server, "engine")),
             **({"ansible_ssh_private_key_file": str(server.key)} if server.key else {}),
             "mitogen_ssh_compression": False,  # what travels is small, or compressed already
             "station": station,
