@@ -6,6 +6,7 @@ where a package lies.
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import ansible_mitogen.loaders
@@ -16,3 +17,8 @@ Base: Any = ansible_mitogen.loaders.strategy_loader.get("free", class_only=True)
 
 class StrategyModule(ansible_mitogen.strategy.StrategyMixin, Base):  # type: ignore[misc]
     """Each server goes through the play at its own speed, over one Mitogen connection."""
+
+    def run(self, iterator: Any, play_context: Any, result: Any = 0) -> Any:
+        """Run the play. Every task is a fork: what the collector does not look at again, forks need not copy."""
+        gc.freeze()
+        return super().run(iterator, play_context, result)
