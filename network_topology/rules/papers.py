@@ -9,6 +9,21 @@ from network_topology.rules.rule import Finding, organisation, rule
 SOON_DAYS = 60  # lawyers and boards of two parties take weeks to sign
 
 
+def _agreements(definition: model.Definition) -> Iterator[tuple[str, str, model.Agreement]]:
+    """Every agreement: the group that it stands in, the slug there, and itself."""
+    for group, cards in (("organisations", definition.organisations), ("processors", definition.processors)):
+        for slug, card in cards.items():
+            if card.agreement is not None:
+                yield group, slug, card.agreement
+
+
+def _lapsed(group: str, definition: model.Definition, known: context.Context) -> Iterator[Finding]:
+    for found, slug, agreement in _agreements(definition):
+        if found == group and agreement.until is not None and agreement.until < known.today:
+            text = f"{group[:-1]} {slug!r}: the agreement lapsed on {agreement.until}"
+            yield Finding((group, slug, "agreement", "until"), text)
+
+
 @rule(
     "organisations",
     "agreement",
@@ -31,11 +46,10 @@ def agreement_signed(definition: model.Definition, _: context.Context) -> Iterat
     outside=True,
 )
 def agreement_dates(definition: model.Definition, known: context.Context) -> Iterator[Finding]:
-    for group, cards in (("organisations", definition.organisations), ("processors", definition.processors)):
-        for slug, card in cards.items():
-            if card.agreement is not None and card.agreement.signed > known.today:
-                text = f"{group[:-1]} {slug!r}: the agreement is signed on {card.agreement.signed}"
-                yield Finding((group, slug, "agreement", "signed"), text)
+    for group, slug, agreement in _agreements(definition):
+        if agreement.signed > known.today:
+            text = f"{group[:-1]} {slug!r}: the agreement is signed on {agreement.signed}"
+            yield Finding((group, slug, "agreement", "signed"), text)
 
 
 @rule(
@@ -47,10 +61,7 @@ def agreement_dates(definition: model.Definition, known: context.Context) -> Ite
     outside=True,
 )
 def agreement_lapsed(definition: model.Definition, known: context.Context) -> Iterator[Finding]:
-    for slug, card in definition.organisations.items():
-        if card.agreement is not None and (card.agreement.until or known.today) < known.today:
-            text = organisation(slug, f"the agreement lapsed on {card.agreement.until}")
-            yield Finding(("organisations", slug, "agreement", "until"), text)
+    yield from _lapsed("organisations", definition, known)
 
 
 @rule(
@@ -62,10 +73,7 @@ def agreement_lapsed(definition: model.Definition, known: context.Context) -> It
     outside=True,
 )
 def processor_lapsed(definition: model.Definition, known: context.Context) -> Iterator[Finding]:
-    for slug, card in definition.processors.items():
-        if (card.agreement.until or known.today) < known.today:
-            text = f"processor {slug!r}: the agreement lapsed on {card.agreement.until}"
-            yield Finding(("processors", slug, "agreement", "until"), text)
+    yield from _lapsed("processors", definition, known)
 
 
 @rule(
@@ -78,12 +86,10 @@ def processor_lapsed(definition: model.Definition, known: context.Context) -> It
     outside=True,
 )
 def agreement_ends_soon(definition: model.Definition, known: context.Context) -> Iterator[Finding]:
-    for group, cards in (("organisations", definition.organisations), ("processors", definition.processors)):
-        for slug, card in cards.items():
-            until = card.agreement.until if card.agreement is not None else None
-            if until is not None and 0 <= (until - known.today).days < SOON_DAYS:
-                text = f"{group[:-1]} {slug!r}: the agreement ends on {until}"
-                yield Finding((group, slug, "agreement", "until"), text)
+    for group, slug, agreement in _agreements(definition):
+        if agreement.until is not None and 0 <= (agreement.until - known.today).days < SOON_DAYS:
+            text = f"{group[:-1]} {slug!r}: the agreement ends on {agreement.until}"
+            yield Finding((group, slug, "agreement", "until"), text)
 
 
 @rule(

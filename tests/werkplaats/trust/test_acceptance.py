@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from network_topology import compile as compiler
 from network_topology import load, model
+from tests.werkplaats.trust.published import RELEASES
 from werkplaats import errors
 from werkplaats.operations import vault
 from werkplaats.operations.trust import acceptance, identities, publication, records, revocation
 
 NETWORKS = Path(load.__file__).parent / "networks"
-RELEASES = {"dev": {"release": "dev", "image": "sha256:" + "0" * 64}}
 
 
 @pytest.fixture

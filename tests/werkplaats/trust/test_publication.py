@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from network_topology import compile as compiler
-from network_topology import model
+from tests.werkplaats.trust.published import QUESTION, RELEASES
 from werkplaats import errors
 from werkplaats.operations.trust import (
     canonical,
@@ -28,7 +28,6 @@ from werkplaats.operations.trust import (
 )
 
 DAY = datetime.timedelta(days=1)
-RELEASES = {"dev": {"release": "dev", "image": "sha256:" + "0" * 64}}
 Approve = Callable[..., identities.Identity]
 
 
@@ -319,24 +318,6 @@ def test_a_damaged_publication_is_mended_by_publishing(publish: Callable[..., An
     (folder / "ca.pem").unlink()
     assert publish().number == 2
     assert opened(folder).number == 2
-
-
-QUESTION = model.Collaboration.model_validate_json(
-    json.dumps(
-        {
-            "analysis": "hotspots/1",
-            "purpose": "Where influenza rises",
-            "parameters": {"areas": ["7001-7040"]},
-            "fields": {"postcode4": "four digits"},
-            "contributes": ["ggd", "ziekenhuis", "thuiszorg"],
-            "results_to": ["ggd"],
-            "minimum_cell": 10,
-            "minimum_contributors": 3,
-            "dpia_annex": "2026-03-01",
-            "term": {"until": "2029-03-01", "at_most": "daily"},
-        }
-    )
-)
 
 
 def test_a_question_that_was_published_is_what_a_member_reads(coordinator: Any, folder: Path) -> None:

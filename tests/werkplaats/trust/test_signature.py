@@ -16,6 +16,7 @@ from typing import Any, cast
 import pytest
 
 from network_topology import model
+from tests.werkplaats.trust.published import QUESTION, RELEASES
 from tests.werkplaats.trust.signers import Signer
 from werkplaats import errors
 from werkplaats.operations import remote, steps, vault
@@ -29,24 +30,6 @@ from werkplaats.operations.trust import (
     records,
     revocation,
     signature,
-)
-
-RELEASES = {"dev": {"release": "dev", "image": "sha256:" + "0" * 64}}
-QUESTION = model.Collaboration.model_validate_json(
-    json.dumps(
-        {
-            "analysis": "hotspots/1",
-            "purpose": "Where influenza rises",
-            "parameters": {"areas": ["7001-7040"]},
-            "fields": {"postcode4": "four digits"},
-            "contributes": ["ggd", "ziekenhuis", "thuiszorg"],
-            "results_to": ["ggd"],
-            "minimum_cell": 10,
-            "minimum_contributors": 3,
-            "dpia_annex": "2026-03-01",
-            "term": {"until": "2029-03-01", "at_most": "daily"},
-        }
-    )
 )
 
 

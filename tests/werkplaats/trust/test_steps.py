@@ -8,11 +8,10 @@ from typing import Any, cast
 
 import pytest
 
+from tests.werkplaats.trust.published import RELEASES
 from werkplaats import errors
 from werkplaats.operations import remote, steps
 from werkplaats.operations.trust import acceptance, publication
-
-RELEASES = {"dev": {"release": "dev", "image": "sha256:" + "0" * 64}}
 
 
 class Servers:
