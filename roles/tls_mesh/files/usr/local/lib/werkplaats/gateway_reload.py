@@ -189,12 +189,18 @@ def active() -> bool:
     return subprocess.run(["systemctl", "is-active", "--quiet", UNIT], check=False).returncode == 0
 
 
-def start() -> None:
-    """Start the gateway; raises GatewayError with what it said last."""
+def start(paths: Paths) -> list[str]:
+    """Start the gateway, which takes what lies on disk; returns the refusals.
+
+    Raises GatewayError with what it said last.
+    """
     if subprocess.run(["systemctl", "start", UNIT], check=False, capture_output=True).returncode:
         journal = ["journalctl", "--unit", UNIT, "--lines", "5", "--output", "cat", "--no-pager"]
         said = subprocess.run(journal, check=False, capture_output=True, text=True).stdout
         raise files.GatewayError(f"the gateway does not start; it said: {' '.join(said.split())}")
+    if paths.stamp() == paths.inputs().digest:
+        return []
+    return assemble(paths) or ["the gateway started with other files than those on disk; run this again"]
 
 
 def assemble(paths: Paths) -> list[str]:
@@ -208,10 +214,7 @@ def assemble(paths: Paths) -> list[str]:
 def reload(paths: Paths) -> list[str]:
     """Have the running gateway load what lies on disk, or start it; returns the refusals."""
     if not active():
-        start()
-        if paths.stamp() == paths.inputs().digest:
-            return []
-        return assemble(paths) or ["the gateway started with other files than those on disk; run this again"]
+        return start(paths)
     with lock(paths):
         before = paths.loaded.resolve() if paths.loaded.exists() else None
         _inputs, generation, refused = prepare(paths)
@@ -233,13 +236,12 @@ def in_force(paths: Paths) -> bool:
 
 def by_unit(paths: Paths) -> tuple[bool, int, str]:
     """Start the gateway, or have gateway-reload.service reload it, when needed; (changed, exit code, sentence)."""
-    if in_force(paths):
-        return False, 0, "the gateway has loaded what lies on disk"
     if not active():
-        start()
-        if in_force(paths):
-            return True, 0, "the gateway was started"
+        refused = start(paths)
+        return True, int(bool(refused)), "; ".join(refused) or "the gateway was started"
     before = paths.stamp()
+    if before == paths.inputs().digest:
+        return False, 0, "the gateway has loaded what lies on disk"
     answer = subprocess.run(["systemctl", "start", "gateway-reload.service"], check=False, capture_output=True)
     with contextlib.suppress(FileNotFoundError):
         return paths.stamp() != before, answer.returncode, (paths.run / "gateway.message").read_text().strip()
