@@ -31,6 +31,7 @@ from werkplaats.operations import (
 )
 
 HostVars = Mapping[str, Mapping[str, Any]]
+Made = tuple[drive.Outcome, dict[str, str]]  # of the stations; and whose server went away, with the reason
 BOOT_SECONDS = 120.0
 
 
@@ -117,7 +118,7 @@ class Run:
         may need an image that the roles bring first.
         """
         agreed: list[tuple[steps.Applicable, HostVars]] = []
-        making: list[concurrent.futures.Future[drive.Outcome]] = []
+        making: list[concurrent.futures.Future[Made]] = []
         with self.told.phase("configure") as said:
 
             def between(failed: Mapping[str, str]) -> HostVars:
@@ -141,8 +142,9 @@ class Run:
             self._play(remotes, rest, said)
             notes.keep({o: hosts[o] for o in self._able(hosts) if o not in same})
         if ready := {o: hosts[o] for o in self._able(hosts)}:
-            self.outcome.stations = making[0].result() if making else self._make(remotes, ready, engine)
-            self._ask(remotes, ready, applicable)
+            self.outcome.stations, lost = making[0].result() if making else self._make(remotes, ready, engine)
+            self.outcome.left_out |= lost
+            self._ask(remotes, {o: hosts[o] for o in self._able(ready)}, applicable)
 
     def _agree(
         self, remotes: remote.Remotes, wanted: Sequence[str], image: build.StationImage, said: configure.Said
@@ -179,12 +181,14 @@ class Run:
         for organisation, number in result.changed.items():
             self.outcome.configured[organisation] = self.outcome.configured.get(organisation, 0) + number
 
-    def _make(self, remotes: remote.Remotes, hosts: HostVars, engine: install.Engine) -> drive.Outcome:
+    def _make(self, remotes: remote.Remotes, hosts: HostVars, engine: install.Engine) -> Made:
         with self.told.phase("stations") as said:
             images = {organisation: station["image"]["id"] for organisation, station in hosts.items()}
-            made = stations.up(self.network, remotes, engine, images, said)
+            made, lost = stations.up(self.network, remotes, engine, images, said)
+            for organisation, why in lost.items():
+                said(f"{organisation}: left out: {why}")
             said(drive.summary(made))
-        return made
+        return made, lost
 
     def _ask(self, remotes: remote.Remotes, hosts: HostVars, applicable: steps.Applicable) -> None:
         with self.told.phase("stations") as said:

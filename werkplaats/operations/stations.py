@@ -36,16 +36,18 @@ class Observed:
         )
 
 
-def observe(remotes: remote.Remotes, organisations: Iterable[str]) -> dict[str, Observed]:
-    """Ask each server's engine what stations it has; a server that went away is left out."""
+def observe(remotes: remote.Remotes, organisations: Iterable[str]) -> tuple[dict[str, Observed], dict[str, str]]:
+    """Ask each server's engine what stations it has; returns that, and organisation → why, of who does not answer."""
     answers = remotes.ask_all(organisations, *_INSPECT)  # its exit code tells only that a name is missing
     found: dict[str, Observed] = {}
+    lost: dict[str, str] = {}
     for organisation, answer in answers.items():
         if isinstance(answer, remote.UnreachableError):
+            lost[organisation] = str(answer)
             continue
         rows = [json.loads(line) for line in answer.stdout.splitlines() if line.strip()]
         found[organisation] = Observed({row["name"].removeprefix("/"): row for row in rows})
-    return found
+    return found, lost
 
 
 def up(
@@ -54,34 +56,45 @@ def up(
     engine: install.Engine,
     images: Mapping[str, str],
     said: Said,
-) -> drive.Outcome:
-    """Make the stations of `images` (organisation → image id) as declared; all others are not touched."""
+) -> tuple[drive.Outcome, dict[str, str]]:
+    """Make the stations of `images` (organisation → image id) as declared; all others are not touched.
+
+    Returns what changed, and organisation → why, of those whose server went away meanwhile.
+    """
     stack = _stack(network, remotes, engine, images)
     stack.recover(said)
     for organisation in stack.forget_others(remotes.servers):
         said(f"{organisation}: this operator runs no server of it any more; its station is left as it is")
-    observed = observe(remotes, images)
-    removed = _remove_unfit(remotes, stack, observed, said)
-    drifted = [o for o, found in observed.items() if o in removed or not found.as_wanted(images[o])]
-    return stack.up(said, leave_out=_others(remotes, images), drifted=drifted)
+    observed, lost = observe(remotes, images)
+    removed, lost_then = _remove_unfit(remotes, stack, observed, said)
+    lost |= lost_then
+    if lost:  # one such server would fail the whole stack
+        images = {organisation: image for organisation, image in images.items() if organisation not in lost}
+        stack = _stack(network, remotes, engine, images)
+    drifted = [o for o in images if o in removed or not observed[o].as_wanted(images[o])]
+    return stack.up(said, leave_out=_others(remotes, images), drifted=drifted), lost
 
 
 def _remove_unfit(
     remotes: remote.Remotes, stack: drive.Stack, observed: Mapping[str, Observed], said: Said
-) -> set[str]:
+) -> tuple[set[str], dict[str, str]]:
     """Remove station containers that are not in the state, and those that do not run: Pulumi would leave both alone.
 
-    Returns whose were removed.
+    Returns whose were removed, and organisation → why, of whose server went away.
     """
     known = stack.identifiers()
-    removed = set()
+    removed, lost = set(), {}
     for organisation, found in observed.items():
         for container in found.containers.values():
             if why := _unfit(container, known):
                 said(f"{organisation}: removing {container['name']}, which {why}")
-                remotes.ask(organisation, "docker", "rm", "--force", container["id"])
-                removed.add(organisation)
-    return removed
+                try:
+                    remotes.ask(organisation, "docker", "rm", "--force", container["id"])
+                except remote.UnreachableError as error:
+                    lost[organisation] = str(error)
+                else:
+                    removed.add(organisation)
+    return removed, lost
 
 
 def _unfit(container: Mapping[str, str], known: Collection[str]) -> str:
@@ -118,8 +131,9 @@ def destroy(
     images = dict.fromkeys(reached, NO_IMAGE)
     stack = _stack(network, remotes, engine, images)
     stack.recover(said)
-    _remove_unfit(remotes, stack, observe(remotes, images), said)
-    return stack.destroy(said, leave_out=_others(remotes, images))
+    observed, lost = observe(remotes, images)
+    lost |= _remove_unfit(remotes, stack, observed, said)[1]
+    return stack.destroy(said, leave_out=[*_others(remotes, images), *lost])
 
 
 def _others(remotes: remote.Remotes, images: Mapping[str, str]) -> list[str]:
@@ -132,6 +146,8 @@ def _stack(
     def planned(known: Collection[str]) -> program.StationsPlan:
         # A station that is not ours to touch now is declared only where it exists: it would be removed otherwise.
         servers = [s for o, s in remotes.servers.items() if o in images or o in known]
+        # Computing parties first: every other station calls them as soon as it is there, until they answer.
+        servers.sort(key=lambda server: server.organisation not in network.compiled.computing)
         return program.StationsPlan(
             network.name, tuple(_spec(remotes, s, images.get(s.organisation, NO_IMAGE)) for s in servers)
         )

@@ -67,7 +67,7 @@ def read(
     units = remotes.ask_all(reached, "systemctl", "is-active", *UNITS)
     told = remotes.ask_all(reached, "station", "status", "--json")
     cuts = remotes.ask_all(reached, "ls", "/etc/werkplaats/cut.d")
-    observed = stations.observe(remotes, reached)
+    observed, _ = stations.observe(remotes, reached)
     found = []
     for organisation, station in sorted(network.compiled.stations.items()):
         if organisation not in reached:

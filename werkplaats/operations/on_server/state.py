@@ -26,7 +26,7 @@ FOLDERS = (
     "usr/local/lib/werkplaats",
     "usr/local/sbin",
 )
-FILES = ("etc/group", "etc/passwd", "etc/shadow", "run/werkplaats/gateway.stamp", "run/werkplaats-engine.stamp")
+FILES = ("etc/group", "etc/passwd", "etc/shadow", "run/werkplaats/gateway.stamp", "run/werkplaats-engine.json")
 # Below these only folders are looked at: what lies in them is the stations' and people's.
 PLACES = ("run/werkplaats", "var/lib/werkplaats")
 # `werkplaats` asks for these itself in every run.
