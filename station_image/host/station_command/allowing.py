@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import hashlib
 import json
 import os
 import re
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,6 +26,8 @@ ONLY_THE_STEWARD = "only the steward's own account allows and refuses; log in as
 
 def digest(document: Mapping[str, Any]) -> str:
     """What the agent compares with, computed here from the question itself: SHA-256 of its canonical JSON."""
+    import hashlib  # here, since loading it costs as much as most of what this program is asked
+
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -144,16 +144,17 @@ def _allowed_in(name: str) -> list[str]:
 
 def _write(path: Path, content: Line) -> None:
     """Whole or not at all, also over a power cut; the folder's set-group-id bit lets the agent read it."""
-    handle, fresh = tempfile.mkstemp(prefix=".", dir=path.parent)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(handle, "w") as stream:
             json.dump(content, stream, indent=1, ensure_ascii=False)
             stream.flush()
             os.fchmod(handle, 0o640)
             os.fsync(handle)
-        Path(fresh).replace(path)
+        fresh.replace(path)
     except BaseException:
-        Path(fresh).unlink(missing_ok=True)
+        fresh.unlink(missing_ok=True)
         raise
     _settle(path.parent)
 

@@ -1,12 +1,12 @@
 """Has the container engine read its settings, but never under a running station.
 
 engine-settings apply   start the engine; restart it when its settings changed and no container runs
-engine-settings stamp   remember what the engine read (docker.service runs this when it has started)
+
+docker.service keeps a copy of what the engine read when it started.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import subprocess
 import sys
@@ -16,12 +16,7 @@ SETTINGS = Path("/etc/docker/daemon.json")
 # The limit of the journal is journald's, not the engine's: it is read again at once.
 JOURNAL = Path("/etc/systemd/journald.conf.d/60-werkplaats.conf")
 JOURNALD = "systemd-journald.service"
-STAMP = Path("/run/werkplaats-engine.stamp")
-
-
-def digest() -> str:
-    """Return the hex SHA-256 of the engine's settings."""
-    return hashlib.sha256(SETTINGS.read_bytes()).hexdigest()
+READ = Path("/run/werkplaats-engine.json")
 
 
 def active() -> bool:
@@ -51,7 +46,7 @@ def apply() -> dict[str, object]:
     if not active():
         subprocess.run(["systemctl", "start", "docker.service"], check=True, capture_output=True)
         return {"changed": True, "waits": False, "message": "the engine was started"}
-    if STAMP.exists() and STAMP.read_text() == digest():
+    if READ.exists() and READ.read_bytes() == SETTINGS.read_bytes():
         return {"changed": changed, "waits": False, "message": "the engine has read its settings"}
     if names := running():
         said = f"the engine has new settings and reads them at the next upgrade: {', '.join(names)} runs now"
@@ -62,17 +57,14 @@ def apply() -> dict[str, object]:
 
 def main() -> int:
     """Run the program."""
-    if sys.argv[1:] == ["stamp"]:
-        STAMP.write_text(digest())
-    elif sys.argv[1:] == ["apply"]:
-        try:
-            sys.stdout.write(json.dumps(apply()) + "\n")
-        except subprocess.CalledProcessError as problem:
-            sys.stderr.write(f"engine-settings: `{' '.join(problem.cmd)}` failed; see `journalctl -u docker`\n")
-            return 1
-    else:
+    if sys.argv[1:] != ["apply"]:
         sys.stderr.write(__doc__ or "")
         return 2
+    try:
+        sys.stdout.write(json.dumps(apply()) + "\n")
+    except subprocess.CalledProcessError as problem:
+        sys.stderr.write(f"engine-settings: `{' '.join(problem.cmd)}` failed; see `journalctl -u docker`\n")
+        return 1
     return 0
 
 
