@@ -1,4 +1,6 @@
-"""The computer: a fork server with numpy, gmpy2 and MPyC loaded; each session runs in a process of its own.
+"""The computer: a fork server; each session runs in a process of its own.
+
+The first session has it load numpy, gmpy2 and MPyC, for all that follow: a station that only contributes never does.
 
 It serves one socket in one folder, for the agent's uid only, and sees no key, no peer's socket, no data and no
 allowance. `python3 -m station_image.runtime.computer`
@@ -7,6 +9,7 @@ allowance. `python3 -m station_image.runtime.computer`
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import os
 import select
@@ -29,9 +32,6 @@ Run = Callable[[socket.socket], None]
 
 def main() -> int:
     """Serve until stopped."""
-    from .mpc import engine, session  # heavy: numpy, gmpy2, MPyC
-
-    engine.preload()
     agent_uid = int(os.environ.get("STATION_AGENT_UID", AGENT_UID))
     listener = _listen(str(Folders.from_environment().computer_socket))
     children: dict[int, int] = {}  # pidfd → pid: what ended is told like what arrives, and no signal interrupts
@@ -41,8 +41,6 @@ def main() -> int:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    gc.collect()
-    gc.freeze()  # what is loaded stays shared between the processes of sessions
     note("computer-ready")
     while True:
         watched: list[socket.socket | int] = [listener, *children]
@@ -59,7 +57,18 @@ def main() -> int:
             elif len(children) >= MOST_SESSIONS:
                 _refuse(sock, "too many sessions in this station's computer")
             else:
-                _start(sock, listener, session.run, children)
+                _start(sock, listener, _loaded(), children)
+
+
+@functools.cache
+def _loaded() -> Run:
+    """What runs a session, with all that is heavy."""
+    from .mpc import engine, session
+
+    engine.preload()
+    gc.collect()
+    gc.freeze()  # what is loaded stays shared between the processes of sessions
+    return session.run
 
 
 def _start(sock: socket.socket, listener: socket.socket, run: Run, children: dict[int, int]) -> None:

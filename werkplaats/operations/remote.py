@@ -102,7 +102,7 @@ class Remotes:
                 "-o",
                 "ControlPersist=60",
             ),
-            # Hardware does AES: an image of 60 MB costs a third less than with the usual cipher, and is as safe.
+            # Hardware does AES: an image of 60 MB costs a quarter less than with the usual cipher, as safely.
             *("-o", "Ciphers=^aes256-gcm@openssh.com"),
             *("-o", f"ConnectTimeout={CONNECT_SECONDS:.0f}", "-o", "ServerAliveInterval=15", "-o", "BatchMode=yes"),
         ]
@@ -227,7 +227,7 @@ class Remotes:
         connection = self.connection(organisation)
         with self._opening[organisation]:  # two at once would open two, and lose the first
             connection.open()
-        return Shell(connection.transport.open_session(timeout=CONNECT_SECONDS))
+        return Shell(connection.transport.open_session(timeout=LOGIN_SECONDS))
 
     def place(self, organisation: str, path: str, text: str) -> None:
         """Put a file of root (0644) on a server, the old content or the new and never a part of it."""
@@ -288,7 +288,7 @@ for line in sys.stdin:
             answer = self._answers.readline()
         except TimeoutError as error:
             raise TimeoutError(f"no answer within {seconds:.0f} s") from error
-        if not answer:
+        if not answer.endswith(b"\n"):  # nothing, or a part that was under way
             said: bytes = self._channel.makefile_stderr("rb").read()
             raise EOFError(said.decode(errors="replace") or "it ended the connection")
         code, stdout, stderr = json.loads(answer)
