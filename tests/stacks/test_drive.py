@@ -104,6 +104,32 @@ def real(tmp_path: Path) -> drive.Stack:
 
 
 @pytest.mark.slow
+def test_the_state_is_read_from_its_file_as_the_engine_exports_it(
+    real: drive.Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, exported = real._checkpoint(), real._stack.export_stack()
+    assert found is not None
+    assert (found.version, found.deployment) == (exported.version, exported.deployment)
+    assert real._organisations() == {"ggd"}
+    monkeypatch.setenv(drive.BACKEND, "s3://elsewhere")
+    assert real._checkpoint() is None, "it does not lie here"
+
+
+@pytest.mark.slow
+def test_after_a_run_the_engine_is_asked_nothing(real: drive.Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+    run = automation.PulumiCommand.run
+
+    def noted(command: automation.PulumiCommand, args: list[str], *more: Any) -> Any:
+        asked.append(args)
+        return run(command, args, *more)
+
+    monkeypatch.setattr(automation.PulumiCommand, "run", noted)
+    real.up(print)
+    assert "up" in asked[-1]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("backup", ["as it was", "damaged", "gone"])
 @pytest.mark.parametrize("left", ["", '{"version": 3, "chec', None])
 def test_a_state_that_a_kill_left_half_written_is_mended(real: drive.Stack, left: str | None, backup: str) -> None:
