@@ -20,14 +20,15 @@ SECONDS = 900
 def ssh_command(variables: Mapping[str, Any], *, for_engine: bool = False) -> list[str]:
     """Return how the inventory's variables say to reach a server with the ssh program.
 
-    `for_engine`: over the login that whoever uses the engine afterwards takes as well.
+    `for_engine`: over the login that whoever uses the engine afterwards takes as well, if `engine_ssh_args` tells one.
     """
     key = variables.get("ansible_ssh_private_key_file")
-    alone = () if for_engine else ("-o", "ControlMaster=no", "-o", "ControlPath=none")
+    shared = variables.get("engine_ssh_args") if for_engine else None
+    alone = () if shared else ("-o", "ControlMaster=no", "-o", "ControlPath=none")
     return [
         # The first value that ssh sees counts. Compression costs four times what loading an image costs.
         *("ssh", "-o", "BatchMode=yes", "-o", "Compression=no", *alone),
-        *shlex.split(str(variables.get("engine_ssh_args" if for_engine else "ansible_ssh_common_args", ""))),
+        *shlex.split(str(shared or variables.get("ansible_ssh_common_args", ""))),
         *(("-i", str(key)) if key else ()),
         *("-p", str(variables.get("ansible_port", 22))),
         f"{variables['ansible_user']}@{variables['ansible_host']}",

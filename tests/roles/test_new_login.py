@@ -64,6 +64,10 @@ def test_what_the_inventory_says_comes_after_what_must_hold() -> None:
     command = new_login.ssh_command(variables)
     assert command.index("ControlPath=none") < command.index("ControlPath=/run/shared"), "ssh takes the first"
     assert command[-5:] == ["-i", "/keys/one", "-p", "2222", "beheer@192.0.2.1"]
+    assert new_login.ssh_command(variables, for_engine=True) == command, "nobody told of a login that is shared"
+    own = new_login.ssh_command({**variables, "engine_ssh_args": "-o ControlPath=/run/engine"}, for_engine=True)
+    assert "ControlPath=/run/engine" in own
+    assert not {"ControlPath=none", "ControlPath=/run/shared"} & set(own)
 
 
 @pytest.mark.parametrize(
