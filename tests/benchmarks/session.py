@@ -22,8 +22,10 @@ RUNS = 3
 PARTIES = (3, 5, 7)
 FIRST, AREAS, CONTRIBUTORS = 1000, 4000, 25
 ROUND_TRIPS = (0.0, 0.010)
-FLOORS = {(3, 0.0): 1.0, (5, 0.0): 4.6, (7, 0.0): 18.0}
-"""Seconds of the comparisons alone in a prototype on two cores, without contributors, gateways or a round trip."""
+FLOORS = {(3, 0.0): 1.0, (5, 0.0): 4.6}
+"""Seconds of the comparisons alone in a prototype on two cores, without contributors, gateways or a round trip.
+
+For seven it took 18 s, and a whole session takes less now: that says nothing any more."""
 PROMISED = 1.05
 """A session over the mesh costs at most so much of the same over plain TCP: 3 parties, 10 ms apart."""
 WIRES: dict[str, type[Wires]] = {"gateways": Gateways, "plain TCP": Wires}
