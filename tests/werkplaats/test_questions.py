@@ -76,10 +76,8 @@ class Stations:
     def __init__(self, *away: str) -> None:
         self.away = away
         self.placed: dict[str, dict[str, Any]] = {}
-        self.asked: list[list[str]] = []
 
     def ask_all(self, organisations: Iterable[str], *_: str) -> dict[str, remote.Done]:
-        self.asked.append(sorted(organisations))
         return {organisation: self._answer(organisation) for organisation in organisations}
 
     def _answer(self, organisation: str) -> remote.Done:
@@ -107,16 +105,6 @@ def test_a_server_that_goes_away_when_it_is_brought_a_question_is_left_out_and_t
     assert set(stations.placed) == {"ggd", "ziekenhuis"}
     assert list(stand.values()) == [{"waits": ["ggd", "ziekenhuis"]}]
     assert any(line.startswith("thuiszorg: left out: ") for line in said)
-
-
-def test_a_new_station_is_not_asked_what_it_has_before_it_is_brought_a_question(network: networks.Network) -> None:
-    published = SimpleNamespace(questions=network.questions)
-    views = dict.fromkeys(("ggd", "thuiszorg", "ziekenhuis"), accepted(network))
-    applicable = steps.Applicable(publication=cast("Any", published), views=views)
-    stations = Stations()
-    stand, _ = questions.deliver(network, cast("Any", stations), applicable, views, lambda _: None, new=["ggd"])
-    assert stations.asked == [["thuiszorg", "ziekenhuis"], ["ggd", "thuiszorg", "ziekenhuis"]]
-    assert list(stand.values()) == [{"waits": ["ggd", "thuiszorg", "ziekenhuis"]}]
 
 
 def test_differences_are_said_in_words() -> None:

@@ -144,7 +144,7 @@ class Run:
         if ready := {o: hosts[o] for o in self._able(hosts)}:
             self.outcome.stations, lost = making[0].result() if making else self._make(remotes, ready, engine)
             self.outcome.left_out |= lost
-            self._ask(remotes, {o: hosts[o] for o in self._able(ready)}, applicable, fresh)
+            self._ask(remotes, {o: hosts[o] for o in self._able(ready)}, applicable)
 
     def _agree(
         self, remotes: remote.Remotes, wanted: Sequence[str], image: build.StationImage, said: configure.Said
@@ -190,15 +190,11 @@ class Run:
             said(drive.summary(made))
         return made, lost
 
-    def _ask(
-        self, remotes: remote.Remotes, hosts: HostVars, applicable: steps.Applicable, fresh: Sequence[str]
-    ) -> None:
+    def _ask(self, remotes: remote.Remotes, hosts: HostVars, applicable: steps.Applicable) -> None:
         with self.told.phase("stations") as said:
             if self.outcome.stations.changes:
                 stations.wait(remotes, hosts, said)
-            self.outcome.questions, untold = questions.deliver(
-                self.network, remotes, applicable, hosts, said, new=fresh
-            )
+            self.outcome.questions, untold = questions.deliver(self.network, remotes, applicable, hosts, said)
             self.outcome.left_out |= untold
         with self.told.phase("acceptance") as said:
             self.outcome.report = verify.run(self.network, remotes, hosts, self.outcome.left_out, said)

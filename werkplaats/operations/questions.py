@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from network_topology import compile as compiler
 from network_topology import model, questions
@@ -62,21 +62,14 @@ def look(network: networks.Network, remotes: remote.Remotes, organisations: Iter
 
 
 def deliver(
-    network: networks.Network,
-    remotes: remote.Remotes,
-    applicable: steps.Applicable,
-    ready: Collection[str],
-    said: Said,
-    *,
-    new: Collection[str] = (),
+    network: networks.Network, remotes: remote.Remotes, applicable: steps.Applicable, ready: Iterable[str], said: Said
 ) -> tuple[dict[str, dict[str, list[str]]], dict[str, str]]:
-    """Bring every station what is published; those that are `new` have nothing yet and need not be asked.
+    """Bring every station what is published.
 
     Returns name → state → organisations, of what stands now, and organisation → why, of those who could not be told.
     """
     published = applicable.publication.questions if applicable.publication else {}
-    there = dict.fromkeys((o for o in ready if o in new), Delivered({}, {}))
-    there |= look(network, remotes, [o for o in ready if o not in new])
+    there = look(network, remotes, ready)
     late, left_out = [], {}
     for organisation, delivered in there.items():
         documents, waiting = wanted(applicable.views[organisation], published, organisation)
