@@ -216,7 +216,8 @@ class Remotes:
             with self._lock:
                 idle = self._idle.setdefault(organisation, [])
                 shell = idle.pop() if idle else None
-            answer = (shell := shell or self._shell(organisation))(command, given, seconds)
+            shell = shell or self._shell(organisation)
+            answer = shell(command, given, seconds)
         except (OSError, paramiko.SSHException, EOFError) as error:
             self._forget(organisation)
             raise UnreachableError(f"{organisation}: {_short(error)}") from error
