@@ -29,7 +29,6 @@ from network_topology import model, questions, rules, violation
 from publication import profile, repository
 from werkplaats.operations.coordinator import approval, revocation
 from werkplaats.operations.coordinator.authority import Authority, key_fingerprint
-from werkplaats.operations.coordinator.ledger import now, stamp
 
 _NAMES = re.compile(
     r"definition\.json|(ca|crl)\.pem|(identities|questions)/[a-z0-9-]+\.json|releases/[A-Za-z0-9][\w.-]*\.json"
@@ -80,7 +79,7 @@ def publish(
     `releases` maps name to document, `asked` name to question. Raises PublicationError when the result is one that
     readers would refuse.
     """
-    moment = moment or now()
+    moment = moment or canonical.now()
     files = {
         "definition.json": canonical.dump(document(definition)),
         "ca.pem": authority.pem,
@@ -91,7 +90,7 @@ def publish(
     }
     number = max((int(row["number"]) for row in authority.records.rows("publications")), default=0) + 1
     # Read before it is written: a publication that members would refuse must not take the place of a good one.
-    made = _understood(repository.Whole(definition.network, number, stamp(moment), files), folder, moment)
+    made = _understood(repository.Whole(definition.network, number, canonical.stamp(moment), files), folder, moment)
     try:
         existing = read(folder, definition.network, least_number=number - 1, moment=moment)
     except errors.RefusedError:
@@ -110,7 +109,7 @@ def read(folder: Path, network: str, *, least_number: int = 0, moment: datetime.
 
     Raises PublicationError (RevocationError, RequestError) with the file that is not right.
     """
-    return _understood(repository.read(folder, network, least_number), folder, moment or now())
+    return _understood(repository.read(folder, network, least_number), folder, moment or canonical.now())
 
 
 def document(definition: model.Definition) -> dict[str, Any]:

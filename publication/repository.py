@@ -20,7 +20,6 @@ import contextlib
 import dataclasses
 import datetime
 import hashlib
-import os
 import secrets
 import shutil
 from collections.abc import Callable, Mapping
@@ -30,9 +29,8 @@ import pydantic
 from cryptography import x509
 
 from base import canonical, errors
+from base import files as disk
 from publication import profile, signature
-from werkplaats.operations.coordinator.ledger import now, stamp
-from werkplaats.operations.home import vault
 
 NAME = "index.json"
 SIGNATURE = "index.json.sig"
@@ -84,14 +82,14 @@ def write(
         raise errors.PublicationError(
             f"{folder} is a folder that was not published here", "move it, or publish elsewhere"
         )
-    whole = Whole(network, number, stamp(moment or now()), files)
+    whole = Whole(network, number, canonical.stamp(moment or canonical.now()), files)
     before = folder.resolve() if folder.is_symlink() else None
     made = folder.parent / f".{folder.name}.{number}.{secrets.token_hex(4)}"
     _fill(made, whole, sign)
     link = made.with_name(f"{made.name}.link")
     link.symlink_to(made.name)
     link.replace(folder)
-    vault.sync_folder(folder.parent)
+    disk.sync_folder(folder.parent)
     for left in folder.parent.glob(f".{folder.name}.*"):
         if left not in (made, before):
             _remove(left)
@@ -206,15 +204,10 @@ def _fill(made: Path, whole: Whole, sign: Sign) -> None:
     made.mkdir()
     for name, content in [*sorted(whole.files.items()), *last.items()]:
         (made / name).parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(made / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(file.fileno(), 0o644)  # for everybody, whatever the umask of who publishes
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        disk.write_new(made / name, content, mode=0o644)  # for everybody, whatever the umask of who publishes
     for path in [made, *(path for path in made.rglob("*") if path.is_dir())]:
         path.chmod(0o755)
-        vault.sync_folder(path)
+        disk.sync_folder(path)
 
 
 def _remove(left: Path) -> None:

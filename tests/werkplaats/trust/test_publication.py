@@ -17,7 +17,7 @@ from base import canonical, errors
 from network_topology import compile as compiler
 from publication import profile, publication, repository, signature
 from tests.werkplaats.trust.published import QUESTION, RELEASES
-from werkplaats.operations.coordinator import approval, ledger, revocation
+from werkplaats.operations.coordinator import approval, revocation
 
 DAY = datetime.timedelta(days=1)
 Approve = Callable[..., approval.Identity]
@@ -109,7 +109,7 @@ def test_numbers_go_on_when_the_folder_was_lost(publish: Callable[..., Any], fol
 
 def test_a_fresher_revocation_list_makes_a_new_publication(publish: Callable[..., Any]) -> None:
     first = publish()
-    second = publish(ledger.now() + 31 * DAY)
+    second = publish(canonical.now() + 31 * DAY)
     assert second.number == 2
     assert revocation.number(second.revocations) == revocation.number(first.revocations) + 1
 
@@ -172,7 +172,7 @@ def test_a_publication_is_refused_once_its_revocation_list_is_out_of_force(
 ) -> None:
     publish()
     with pytest.raises(errors.RevocationError, match="was in force until"):
-        opened(folder, moment=ledger.now() + 91 * DAY)
+        opened(folder, moment=canonical.now() + 91 * DAY)
 
 
 def identity_with(folder: Path, changes: Mapping[str, str]) -> bytes:

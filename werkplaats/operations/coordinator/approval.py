@@ -17,12 +17,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from base import errors
+from base import canonical, errors
 from network_topology import model, names
 from publication import profile
 from werkplaats.operations.coordinator import revocation
 from werkplaats.operations.coordinator.authority import Authority
-from werkplaats.operations.coordinator.ledger import Records, now, stamp
+from werkplaats.operations.coordinator.ledger import Records
 
 LARGEST_REQUEST = 16 * 1024
 _DOMAIN = b"datawerkplaats station request 1\x00"  # so that no other digest of ours is ever taken for a fingerprint
@@ -116,7 +116,7 @@ def approve(
     _refuse_other_fingerprint(asked, computed, approved_fingerprint, str(place))
     _refuse_keys_of_others(definition, organisation, key, asked.statement_key, authority.records)
     existing = find(authority.records, organisation)
-    if existing and _stands(existing, computed, authority, moment or now()):
+    if existing and _stands(existing, computed, authority, moment or canonical.now()):
         return existing
     certificate = authority.issue(organisation, key, moment)
     identity = Identity(
@@ -125,7 +125,7 @@ def approve(
         statement_key=asked.statement_key,
         fingerprint=computed,
         certificate_chain_pem=certificate.public_bytes(serialization.Encoding.PEM).decode(),
-        approved=stamp(moment or now()),
+        approved=canonical.stamp(moment or canonical.now()),
     )
     authority.records.write("identities", organisation, identity.model_dump())
     return identity
@@ -241,7 +241,7 @@ def _stands(existing: Identity, computed: str, authority: Authority, moment: dat
     if own and not revoked and certificate.not_valid_after_utc > moment:
         raise errors.RequestError(
             f"{organisation} has an identity with other keys, {existing.fingerprint}, valid until "
-            f"{stamp(certificate.not_valid_after_utc)}",
+            f"{canonical.stamp(certificate.not_valid_after_utc)}",
             f"if the keys of {names.station_id(authority.network, organisation)} were lost or stolen, revoke that "
             "certificate first",
         )

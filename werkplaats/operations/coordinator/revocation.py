@@ -11,10 +11,10 @@ import datetime
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
-from base import errors
+from base import canonical, errors
 from publication import profile
 from werkplaats.operations.coordinator.authority import Authority
-from werkplaats.operations.coordinator.ledger import Records, now, stamp
+from werkplaats.operations.coordinator.ledger import Records
 
 LIFETIME = datetime.timedelta(days=90)
 RENEWED_WITH_LESS_THAN = datetime.timedelta(days=60)
@@ -72,14 +72,14 @@ def revoke(
             f"no certificate of {authority.network} has serial {text}", "take it from serials.txt in the inventory"
         )
     if text not in revoked_serials(authority.records):
-        at = stamp(moment or now())
+        at = canonical.stamp(moment or canonical.now())
         authority.records.append("revoked", serial=text, name=issued[text], at=at, reason=reason)
     return current(authority, moment)
 
 
 def current(authority: Authority, moment: datetime.datetime | None = None) -> x509.CertificateRevocationList:
     """The list in force: the one in the vault, or a new one when that is too old or says another thing."""
-    moment = moment or now()
+    moment = moment or canonical.now()
     last = load(authority.vault.read(IN_VAULT)) if authority.vault.has(IN_VAULT) else None
     if last is not None and _serves(last, authority, moment):
         return last
@@ -92,7 +92,7 @@ def verify(
     revocations: x509.CertificateRevocationList, authority: x509.Certificate, moment: datetime.datetime | None = None
 ) -> None:
     """Raise RevocationError unless the list is signed by this CA and in force at the moment (now)."""
-    moment, ends = moment or now(), revocations.next_update_utc
+    moment, ends = moment or canonical.now(), revocations.next_update_utc
     name = authority.subject.rfc4514_string()
     signed = revocations.issuer == authority.subject and revocations.is_signature_valid(
         profile.p256(authority.public_key())
@@ -100,13 +100,14 @@ def verify(
     if not signed or not isinstance(revocations.signature_hash_algorithm, hashes.SHA256):
         raise errors.RevocationError(f"the revocation list is not signed by {name}", "fetch the publication anew")
     if ends is None or ends <= moment:
+        until = canonical.stamp(ends) if ends else "a moment it does not say"
         raise errors.RevocationError(
-            f"the revocation list of {name} was in force until {stamp(ends) if ends else 'a moment it does not say'}",
+            f"the revocation list of {name} was in force until {until}",
             "ask the coordinator for a new one with `werkplaats trust publish`",
         )
     if revocations.last_update_utc > moment:
         raise errors.RevocationError(
-            f"the revocation list of {name} comes into force at {stamp(revocations.last_update_utc)} only",
+            f"the revocation list of {name} comes into force at {canonical.stamp(revocations.last_update_utc)} only",
             "set the clock of this machine right",
         )
 
@@ -124,8 +125,8 @@ def refuse_rollback(installed: x509.CertificateRevocationList, offered: x509.Cer
         raise errors.RevocationError(f"the revocation list has number {after}, and number {before} is in force", remedy)
     if offered.last_update_utc < installed.last_update_utc:
         raise errors.RevocationError(
-            f"revocation list {after} is of {stamp(offered.last_update_utc)}, older than the one in force, of "
-            f"{stamp(installed.last_update_utc)}",
+            f"revocation list {after} is of {canonical.stamp(offered.last_update_utc)}, "
+            f"older than the one in force, of {canonical.stamp(installed.last_update_utc)}",
             remedy,
         )
     if after == before and installed.fingerprint(hashes.SHA256()) != offered.fingerprint(hashes.SHA256()):
@@ -150,7 +151,11 @@ def _make(
     start = moment - profile.BACKDATED if last is None else max(moment - profile.BACKDATED, last.last_update_utc)
     end = moment + LIFETIME
     authority.records.append(
-        "crl-numbers", number=following, this_update=stamp(start), next_update=stamp(end), revoked=len(rows)
+        "crl-numbers",
+        number=following,
+        this_update=canonical.stamp(start),
+        next_update=canonical.stamp(end),
+        revoked=len(rows),
     )
     builder = x509.CertificateRevocationListBuilder(last_update=start, next_update=end)
     builder = builder.add_extension(x509.CRLNumber(following), critical=False)
