@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime
 import functools
-import hashlib
 import re
 
 from cryptography import x509
@@ -20,11 +19,6 @@ from network_topology import names
 from publication import profile, signature
 from werkplaats.operations.coordinator.ledger import Records
 from werkplaats.operations.home import vault
-
-
-def key_fingerprint(key: ec.EllipticCurvePublicKey) -> str:
-    """The fingerprint of a CA's key: the same in its self-signed certificate and in every cross-certificate."""
-    return f"sha256:{hashlib.sha256(profile.spki(key)).hexdigest()}"
 
 
 class Authority:
@@ -122,14 +116,16 @@ def _found(kept: vault.Vault, records: Records, generation: int, moment: datetim
     private = kept.read_private_key(_key_name(generation))
     key = private.public_key()
     if not any(int(row["generation"]) == generation for row in records.rows("authorities")):
-        records.append("authorities", generation=generation, key=key_fingerprint(key), founded=canonical.stamp(moment))
+        records.append(
+            "authorities", generation=generation, key=profile.key_fingerprint(key), founded=canonical.stamp(moment)
+        )
     name = names.ca_subject(kept.network, generation)
     extensions = profile.authority_extensions(kept.network, key)
     return _sign(records, name, name, key, private, extensions, moment, moment + profile.AUTHORITY_LIFETIME)
 
 
 def _refuse_stranger(records: Records, certificate: x509.Certificate, generation: int) -> None:
-    found = key_fingerprint(profile.p256(certificate.public_key()))
+    found = profile.key_fingerprint(profile.p256(certificate.public_key()))
     known = {row["key"] for row in records.rows("authorities") if int(row["generation"]) == generation}
     if known != {found}:
         raise errors.VaultError(
