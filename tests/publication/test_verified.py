@@ -188,4 +188,4 @@ def test_from_bytes_to_acceptance_nothing_is_opened_and_reading_a_folder_would_b
     document = json.loads(json.dumps(accepted.document()))
     done = middle(relayed, document, None)
     assert (done.stdout.decode().strip(), done.stderr) == (accepted.digest, b"")
-    assert b"os.listdir" in middle(relayed, document, tmp_path).stderr
+    assert middle(relayed, document, tmp_path).stderr.startswith((b"os.listdir", b"os.scandir"))
