@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from base import errors, files
+from base import canonical, errors, files
 from station_image.builder import archive, debian, packages, rootfs, sbom
 from station_image.runtime.base import contract
 
@@ -189,14 +189,15 @@ def _base_key() -> str:
 
 def _inputs() -> str:
     """Return the digest of all that the image is made from."""
-    return _digest_of([packages.LOCK, *sorted((PACKAGE / "builder").glob("*.py")), *_runtime_files()])
+    ours = [*sorted((PACKAGE / "builder").glob("*.py")), Path(canonical.__file__)]
+    return _digest_of([packages.LOCK, *ours, *_runtime_files()])
 
 
 def _digest_of(paths: list[Path]) -> str:
     digest = hashlib.sha256()
     for path in paths:
         text = path.read_bytes()
-        digest.update(f"{path.relative_to(PACKAGE)} {len(text)}\n".encode() + text)
+        digest.update(f"{path.relative_to(PACKAGE.parent)} {len(text)}\n".encode() + text)
     return digest.hexdigest()[:32]
 
 
