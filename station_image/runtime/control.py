@@ -15,8 +15,8 @@ from .accepted import statement
 from .accepted.networks import Network, NetworkError
 from .base import background
 from .base.journal import note, plain
+from .base.refusal import RefusedError
 from .consent import allowances, gate, plan
-from .consent.plan import PlanRefusedError
 from .consent.register import RegisterError
 from .session import proposal
 from .station import Station
@@ -43,7 +43,7 @@ async def serve(station: Station, reader: asyncio.StreamReader, writer: asyncio.
         request = json.loads(await asyncio.wait_for(reader.readline(), 10))
         verb = VERBS.get(str(request.get("verb")), _unknown)
         tell({"done": True, **await verb(station, request, tell)})
-    except (WrongUseError, NetworkError, analyses.AnalysisError, PlanRefusedError) as error:
+    except (WrongUseError, NetworkError, analyses.AnalysisError, RefusedError) as error:
         tell({"done": True, "exit": 2, "error": str(error)})
     except proposal.ProposalRefusedError as error:
         tell({"done": True, "exit": 3 if error.refused else 4, "error": str(error), "reasons": error.reasons})
@@ -137,7 +137,7 @@ async def _questions(station: Station, _: Mapping[str, Any], __: Tell) -> dict[s
             try:
                 allowance = station.allowances.find(network.name, name)
                 state, problem = allowances.state(document, allowance, time.time())
-            except PlanRefusedError as error:
+            except RefusedError as error:
                 allowance, state, problem = None, "changed", str(error)
             shown = {key: document[key] for key in ("network", "question", "purpose", "analysis")}
             until = str(allowance.until) if allowance else None

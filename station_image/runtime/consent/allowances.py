@@ -16,7 +16,7 @@ from typing import Any
 from ..accepted import statement
 from ..accepted.networks import Network
 from ..base.contract import FREQUENCIES
-from .plan import PlanRefusedError
+from ..base.refusal import RefusedError
 
 DAY = datetime.timedelta(days=1)
 
@@ -37,7 +37,7 @@ class Allowances:
         self._folder = folder
 
     def find(self, network: str, question: str) -> Allowance | None:
-        """The allowance of a question, None where there is none. Raises PlanRefusedError for a damaged one."""
+        """The allowance of a question, None where there is none. Raises RefusedError for a damaged one."""
         path = self._folder / f"{network}~{question}.json"
         try:
             content = json.loads(path.read_text())
@@ -46,36 +46,36 @@ class Allowances:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise PlanRefusedError(f"allowance: {path.name} cannot be read; its steward allows it anew") from error
+            raise RefusedError(f"allowance: {path.name} cannot be read; its steward allows it anew") from error
         if statement.digest(found.document) != content.get("digest"):
-            raise PlanRefusedError(f"allowance: {path.name} was edited; its steward allows it anew")
+            raise RefusedError(f"allowance: {path.name} was edited; its steward allows it anew")
         if FREQUENCIES.get(found.at_most, -1) < FREQUENCIES.get(document["at_most"], 0):
-            raise PlanRefusedError(f"at_most: {path.name} is for another frequency; its steward allows it anew")
+            raise RefusedError(f"at_most: {path.name} is for another frequency; its steward allows it anew")
         return found
 
 
 def question(network: Network, name: str) -> Mapping[str, Any]:
-    """The question as it was delivered to this station. Raises PlanRefusedError where there is none."""
+    """The question as it was delivered to this station. Raises RefusedError where there is none."""
     found = network.questions.get(name)
     if found is None:
-        raise PlanRefusedError(f"question: none of the name {name!r} was delivered to this station")
+        raise RefusedError(f"question: none of the name {name!r} was delivered to this station")
     return found
 
 
 def check(document: Mapping[str, Any], allowance: Allowance | None, now: float) -> Allowance:
-    """The allowance. Raises PlanRefusedError naming the field unless the steward allows this very question today."""
+    """The allowance. Raises RefusedError naming the field unless the steward allows this very question today."""
     name, today = document["question"], datetime.datetime.fromtimestamp(now, datetime.UTC).date()
     if allowance is None:
-        raise PlanRefusedError(f"allowance: the steward here does not allow {name}")
+        raise RefusedError(f"allowance: the steward here does not allow {name}")
     for field in sorted({*document, *allowance.document}):
         if document.get(field) != allowance.document.get(field):
-            raise PlanRefusedError(f"{field}: not as the steward here allowed it for {name}")
+            raise RefusedError(f"{field}: not as the steward here allowed it for {name}")
     for field, until in (("allowance", allowance.until), ("until", _day(document["until"]))):
         if today > until:
-            raise PlanRefusedError(f"{field}: {name} ended on {until}")
+            raise RefusedError(f"{field}: {name} ended on {until}")
     for station, agreement in sorted(document["agreements"].items()):
         if agreement.get("until") and today > _day(agreement["until"]):
-            raise PlanRefusedError(f"agreements: that of {station} lapsed on {agreement['until']}")
+            raise RefusedError(f"agreements: that of {station} lapsed on {agreement['until']}")
     return allowance
 
 
@@ -83,7 +83,7 @@ def state(document: Mapping[str, Any], allowance: Allowance | None, now: float) 
     """How a question stands here, and why: allowed, waits, changed or ended."""
     try:
         check(document, allowance, now)
-    except PlanRefusedError as error:
+    except RefusedError as error:
         if allowance is None:
             return "waits", str(error)
         return ("ended" if " on " in str(error) else "changed"), str(error)

@@ -11,8 +11,9 @@ from pathlib import Path
 from .. import analyses
 from ..base.contract import FREQUENCIES, HOUR
 from ..base.journal import note
+from ..base.refusal import RefusedError
 from ..data import differencing
-from .plan import Plan, PlanRefusedError
+from .plan import Plan
 
 EARLY = 0.02
 """A daily question may come this part of its interval early: nobody starts it at the same second each day."""
@@ -47,16 +48,16 @@ class Runs:
             note("runs-unreadable", why=error)
 
     def check(self, plan: Plan, at_most: str, now: float) -> None:
-        """Raise PlanRefusedError when the question comes too soon, or differs too little from an earlier one."""
+        """Raise RefusedError when the question comes too soon, or differs too little from an earlier one."""
         if self.problem:
-            raise PlanRefusedError(self.problem)
+            raise RefusedError(self.problem)
         wait = FREQUENCIES[at_most] * (1 - EARLY)
         same = [one.at for one in self._opened if (one.network, one.question) == _name(plan)]
         if same and now - max(same) < wait:
-            raise PlanRefusedError(f"at_most: {plan.question} may run {at_most} at most and ran before")
+            raise RefusedError(f"at_most: {plan.question} may run {at_most} at most and ran before")
         scopes = [frozenset(one.scope) for one in self._opened if one.network == plan.network]
         if why := differencing.scope_refused(scopes, scope(plan), plan.minimum_cell):
-            raise PlanRefusedError(why)
+            raise RefusedError(why)
 
     def earlier(self, plan: Plan) -> list[dict[str, str]]:
         """Who contributed which edition to earlier results about some of the same; of those computed here."""

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..wire.frames import canonical
+from ..base.documents import canonical
 
 LENGTH = 16
 LONGEST_TAG = 80

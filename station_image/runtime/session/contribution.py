@@ -9,6 +9,7 @@ from .. import analyses
 from ..accepted.networks import Network
 from ..base import background
 from ..base.journal import note
+from ..base.refusal import RefusedError
 from ..consent import gate, plan
 from ..consent.bundle import Bundle
 from ..data import editions, shares
@@ -21,10 +22,10 @@ RETRY = 0.5
 async def begin(station: Station, network: Network, bundle: Bundle) -> None:
     """Check `bundle`, read the data and contribute in the background; a bundle that was seen before is left alone.
 
-    Raises PlanRefusedError with the reason when this station does not take part.
+    Raises RefusedError with the reason when this station does not take part.
     """
     if network.self_id not in bundle.plan.contributors:
-        raise plan.PlanRefusedError(f"contributors: {network.self_id} is not one of them")
+        raise RefusedError(f"contributors: {network.self_id} is not one of them")
     agreed = bundle.plan
     gate.check(station, network, agreed)
     try:
@@ -33,7 +34,7 @@ async def begin(station: Station, network: Network, bundle: Bundle) -> None:
         # What is wrong with the data is for the organisation's own people, not for who asks.
         note("data-refused", session=agreed.session, question=agreed.question)
         where = f"`station data {agreed.question}` there says why"
-        raise plan.PlanRefusedError(f"data: its files cannot be used; {where}") from error
+        raise RefusedError(f"data: its files cannot be used; {where}") from error
     if station.sessions.contributed(agreed):
         background.start(contribute(station, network, bundle, *brought))
 

@@ -13,8 +13,9 @@ from ..accepted import statement
 from ..accepted.networks import Network
 from ..accepted.statement import StatementError
 from ..base.journal import note, plain
+from ..base.refusal import RefusedError
 from ..consent import bundle
-from ..consent.plan import ACCEPTANCE, Plan, PlanRefusedError
+from ..consent.plan import ACCEPTANCE, Plan
 from ..station import Station
 from ..wire import calls
 from ..wire.connection import LARGE, Connection, ConnectionLostError
@@ -95,16 +96,16 @@ async def _answers(
         await line.send({"plan": plan.content, "signature": signature, "heard": heard.get(party)})
         row, _ = await line.receive(LARGE)
         if "refused" in row:
-            raise PlanRefusedError(plain(row["refused"]))
+            raise RefusedError(plain(row["refused"]))
         said = row.get("answer")
         if isinstance(said, dict) and said.get("accepted") is False:
-            raise PlanRefusedError(plain(said.get("reason")))
+            raise RefusedError(plain(said.get("reason")))
         if set(row) != {"answer", "signature"}:
-            raise PlanRefusedError("an answer that cannot be read")
+            raise RefusedError("an answer that cannot be read")
         bundle.check_answer(row, plan.digest, party, network)
         if party in heard and row["answer"]["register"].get("heard") != heard[party]:
             number = heard[party]["entries"]
-            raise PlanRefusedError(f"register: its entry {number} is not the one that it told of before")
+            raise RefusedError(f"register: its entry {number} is not the one that it told of before")
         return row
 
     given = await asyncio.gather(*(answer(*item) for item in lines.items()), return_exceptions=True)
@@ -112,9 +113,9 @@ async def _answers(
     said_no = False
     answers: dict[str, dict[str, Any]] = {}
     for party, outcome in zip(lines, given, strict=True):
-        if isinstance(outcome, PlanRefusedError | ConnectionLostError | FrameError):
+        if isinstance(outcome, RefusedError | ConnectionLostError | FrameError):
             reasons[party] = str(outcome)
-            said_no = said_no or isinstance(outcome, PlanRefusedError)
+            said_no = said_no or isinstance(outcome, RefusedError)
         elif isinstance(outcome, BaseException):
             raise outcome
         else:

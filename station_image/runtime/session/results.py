@@ -15,12 +15,13 @@ from typing import Any
 
 from .. import analyses
 from ..accepted.networks import Network
+from ..base.documents import canonical
 from ..base.journal import note
+from ..base.refusal import RefusedError
 from ..consent import bundle, gate, plan
-from ..consent.plan import Plan, PlanRefusedError
+from ..consent.plan import Plan
 from ..data import shares
 from ..station import Station
-from ..wire.frames import canonical
 from ..wire.hello import Caller
 
 COMPLETE_WITHIN = 20.0
@@ -59,7 +60,7 @@ class Results:
             collector.finished.cancel()
 
     def receive(self, caller: Caller, content: Mapping[str, Any], body: bytes) -> None:
-        """Take one computing party's shares. Raises PlanRefusedError."""
+        """Take one computing party's shares. Raises RefusedError."""
         network = caller.network
         agreed = bundle.parse(dict(content.get("bundle") or {}), network).plan
         # Its time was right when it started; the outcome may come hours later.
@@ -67,18 +68,18 @@ class Results:
         if agreed.question != plan.ACCEPTANCE:
             gate.permitted(self._station, network, agreed.question)
         if network.self_id not in agreed.results:
-            raise PlanRefusedError(f"results: {network.self_id} is not a result party")
+            raise RefusedError(f"results: {network.self_id} is not a result party")
         if caller.peer not in agreed.computing or caller.request.get("plan") != agreed.digest:
-            raise PlanRefusedError("computing: these shares are not of a computing party of this plan")
+            raise RefusedError("computing: these shares are not of a computing party of this plan")
         if self._path(agreed).exists():
-            raise PlanRefusedError("session: its result is here already")
+            raise RefusedError("session: its result is here already")
         collector, number = self._collector(agreed), agreed.number(caller.peer)
         if number in collector.rows:
-            raise PlanRefusedError("shares: a second time")
+            raise RefusedError("shares: a second time")
         try:
             collector.rows[number] = shares.unpack(body, len(body) // shares.WIDTH)
         except shares.ShareError as error:
-            raise PlanRefusedError(f"shares: {error}") from error
+            raise RefusedError(f"shares: {error}") from error
         collector.commons[number] = canonical(content.get("common"))
         if collector.timer is None:
             loop = asyncio.get_running_loop()

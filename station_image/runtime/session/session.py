@@ -11,8 +11,9 @@ from ..accepted import statement
 from ..accepted.networks import Network
 from ..base import background
 from ..base.journal import note, plain
+from ..base.refusal import RefusedError
 from ..consent.bundle import Bundle
-from ..consent.plan import ACCEPTANCE, Plan, PlanRefusedError
+from ..consent.plan import ACCEPTANCE, Plan
 from ..station import Station
 from ..wire import calls
 from ..wire.connection import Connection, ConnectionLostError
@@ -54,12 +55,12 @@ class Session:
     # What other stations bring
 
     def check_channel(self, peer: str) -> None:
-        """Raise PlanRefusedError unless `peer` is a computing party that calls us, and did not before."""
+        """Raise RefusedError unless `peer` is a computing party that calls us, and did not before."""
         channel = self._channels.get(peer)
         if channel is None:
-            raise PlanRefusedError(f"computing: {peer} is no computing party that opens a channel to this one")
+            raise RefusedError(f"computing: {peer} is no computing party that opens a channel to this one")
         if channel.done():
-            raise PlanRefusedError(f"channel: {peer} opened one before")
+            raise RefusedError(f"channel: {peer} opened one before")
 
     def take_channel(self, peer: str, sock: socket.socket) -> None:
         """Keep the connection of `peer`; its place in the plan is its party number."""
@@ -85,7 +86,7 @@ class Session:
     @property
     def _agreed(self) -> Bundle:
         if self._bundle is None:
-            raise PlanRefusedError("session: not all computing parties accepted it yet")
+            raise RefusedError("session: not all computing parties accepted it yet")
         return self._bundle
 
     async def narrate(self, connection: Connection) -> None:
@@ -205,7 +206,7 @@ class Session:
     async def _contribute(self) -> None:
         try:
             await contribution.begin(self._station, self.network, self._agreed)
-        except PlanRefusedError as error:
+        except RefusedError as error:
             self.intake.decline(self.network.self_id, str(error))
             # The others do not ask a computing party whether it contributes; without this they would wait for it.
             request = {"kind": "decline", "session": self.plan.session, "plan": self.plan.digest}

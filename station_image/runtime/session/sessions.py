@@ -13,8 +13,9 @@ from ..accepted.networks import Network
 from ..accepted.statement import StatementError
 from ..base import background
 from ..base.journal import note, plain
+from ..base.refusal import RefusedError
 from ..consent import bundle, gate, plan, runs
-from ..consent.plan import Plan, PlanRefusedError
+from ..consent.plan import Plan
 from ..consent.seen import Seen
 from ..station import Station
 from ..wire.connection import LARGE, Connection, ConnectionLostError
@@ -81,7 +82,7 @@ class Sessions:
         session, reason = None, ""
         try:
             session = self._reserve(proposed, network)
-        except PlanRefusedError as error:
+        except RefusedError as error:
             reason = str(error)
             note("proposal-refused", session=proposed.session, proposer=caller.peer, why=reason)
         try:
@@ -94,7 +95,7 @@ class Sessions:
                 return
             content, _ = await connection.receive(LARGE, timeout=START_WITHIN)
             agreed = bundle.parse(content, network, proposed)
-        except (ConnectionLostError, FrameError, PlanRefusedError):
+        except (ConnectionLostError, FrameError, RefusedError):
             if session is not None:
                 self._release(session)
             raise
@@ -109,32 +110,32 @@ class Sessions:
         session.take_channel(caller.peer, connection.detach())
 
     def expected_body(self, caller: Caller) -> int:
-        """Bytes of the deposit that `caller` may bring. Raises PlanRefusedError when none is expected."""
+        """Bytes of the deposit that `caller` may bring. Raises RefusedError when none is expected."""
         session = self._find(caller)
         session.intake.check(caller.peer)
         return session.plan.body_length
 
     def deposit(self, caller: Caller, body: bytes) -> None:
-        """Take the shares of a contributor. Raises PlanRefusedError."""
+        """Take the shares of a contributor. Raises RefusedError."""
         self._find(caller).intake.deposit(caller.peer, str(caller.request.get("tag")), body)
 
     def decline(self, caller: Caller, content: Mapping[str, Any]) -> None:
-        """A computing party does not contribute to a session that it computes in. Raises PlanRefusedError."""
+        """A computing party does not contribute to a session that it computes in. Raises RefusedError."""
         self._find(caller).intake.decline(caller.peer, plain(content.get("reason")))
 
     def receipt(self, caller: Caller, content: Mapping[str, Any]) -> None:
         """Take a computing party's signed report of a session that this station contributed to."""
         report = content.get("report")
         if not isinstance(report, dict) or report.get("party") != caller.peer:
-            raise PlanRefusedError("report: not that of who sends it")
+            raise RefusedError("report: not that of who sends it")
         agreed = self._contributions.get(str(report.get("session")))
         if agreed is None or report.get("plan") != agreed.digest or caller.peer not in agreed.computing:
-            raise PlanRefusedError("report: of no session that this station contributed to lately")
+            raise RefusedError("report: of no session that this station contributed to lately")
         member = caller.network.stations[caller.peer]
         try:
             statement.verify(member.statement_key, statement.ENDED, report, content.get("signature"))
         except StatementError as error:
-            raise PlanRefusedError(f"report: {error}") from error
+            raise RefusedError(f"report: {error}") from error
         facts = {"session": agreed.session, "plan": agreed.digest, "question": agreed.question}
         outcome = plain(report.get("outcome"), 20)
         self._station.register.add("receipt", **facts, party=caller.peer, outcome=outcome)
@@ -159,17 +160,17 @@ class Sessions:
     def _reserve(self, proposed: Plan, network: Network) -> Session:
         gate.check(self._station, network, proposed)
         if not network.is_computing(network.self_id):
-            raise PlanRefusedError(f"{network.self_id} is not a computing party")
+            raise RefusedError(f"{network.self_id} is not a computing party")
         if any(runs.meet(session.plan, proposed) for session in self._sessions.values()):
             # Neither would know what the other opens, so that the two could be subtracted from each other.
-            raise PlanRefusedError("session: a question about some of the same is being answered; ask again after it")
+            raise RefusedError("session: a question about some of the same is being answered; ask again after it")
         if len(self._sessions) >= MOST:
-            raise PlanRefusedError(f"this station computes in {MOST} sessions already; try again later")
+            raise RefusedError(f"this station computes in {MOST} sessions already; try again later")
         needed = sum(_memory(session.plan) for session in self._sessions.values()) + _memory(proposed)
         if needed > MEMORY:
-            raise PlanRefusedError("the shares of all running sessions would not fit in this station's memory")
+            raise RefusedError("the shares of all running sessions would not fit in this station's memory")
         if not self._seen.add(f"computes {proposed.session}"):
-            raise PlanRefusedError("session: this id was used before")
+            raise RefusedError("session: this id was used before")
         session = self._sessions[proposed.session] = Session(self._station, network, proposed)
         return session
 
@@ -189,9 +190,9 @@ class Sessions:
         request: Mapping[str, Any] = caller.request
         session = self._sessions.get(str(request.get("session")))
         if session is None or session.network.name != caller.network.name:
-            raise PlanRefusedError("session: none with this id is running here")
+            raise RefusedError("session: none with this id is running here")
         if request.get("plan") != session.plan.digest:
-            raise PlanRefusedError("plan: another one was accepted under this session id")
+            raise RefusedError("plan: another one was accepted under this session id")
         return session
 
 

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from ..base.journal import note, plain
+from ..base.refusal import RefusedError
 from ..consent import bundle as bundles
-from ..consent.plan import PlanRefusedError
 from ..session import contribution
 from ..station import Station
 from .connection import LARGE, Connection, ConnectionLostError
@@ -32,7 +32,7 @@ async def serve(station: Station, connection: Connection, caller: Caller) -> Non
             await connection.send({"refused": "this release knows no such request"})
     except ConnectionLostError:
         pass  # whoever needs to know notices on its own side
-    except (FrameError, PlanRefusedError) as error:
+    except (FrameError, RefusedError) as error:
         note("request-refused", peer=caller.peer, kind=kind, why=error)
         await _refuse(connection, error)
     finally:
@@ -46,7 +46,7 @@ async def answer(station: Station, caller: Caller, content: Mapping[str, Any], b
         return {"refused": "this release knows no such request"}
     try:
         return await QUESTIONS[kind](station, caller, content, body)
-    except PlanRefusedError as error:
+    except RefusedError as error:
         note("request-refused", peer=caller.peer, kind=kind, why=error)
         return {"refused": plain(error)}
 
@@ -73,7 +73,7 @@ async def _status(station: Station, caller: Caller, _: Mapping[str, Any], __: by
 async def _start(station: Station, caller: Caller, content: Mapping[str, Any], _: bytes) -> Answer:
     """A computing party brings a plan that all computing parties accepted: contribute to it."""
     if not caller.network.is_computing(caller.peer):
-        raise PlanRefusedError(f"{caller.peer} is not a computing party")
+        raise RefusedError(f"{caller.peer} is not a computing party")
     bundle = bundles.parse(dict(content), caller.network)
     await contribution.begin(station, caller.network, bundle)
     return {"ok": True}

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from station_image.runtime.accepted.networks import Network
+from station_image.runtime.base.refusal import RefusedError
 from station_image.runtime.consent import allowances, gate
-from station_image.runtime.consent.plan import PlanRefusedError
 from tests.station_image.runtime import questions
 from tests.station_image.runtime.views import Small
 
@@ -27,7 +27,7 @@ def refusal(folder: Path, asked: dict[str, Any], now: float | None = None) -> st
     kept = allowances.Allowances(folder)
     try:
         allowances.check(asked, kept.find("n", questions.NAME), time.time() if now is None else now)
-    except PlanRefusedError as error:
+    except RefusedError as error:
         return str(error)
     return ""
 
