@@ -8,24 +8,29 @@ import json
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from . import analyses
 from .accepted import statement
-from .accepted.networks import Network, NetworkError
+from .accepted.networks import Network, NetworkError, Networks
 from .base import background
+from .base.folders import Folders
 from .base.journal import note, plain
 from .base.refusal import RefusedError
-from .consent import allowances, gate, plan
-from .consent.register import RegisterError
-from .session import proposal
-from .station import Station
-from .wire import calls
+from .consent import allowances, plan
+from .consent.allowances import Allowances
+from .consent.gate import Gate
+from .consent.register import Register, RegisterError
+from .session.proposal import ProposalRefusedError, Proposals
+from .session.status import Status
+from .wire.peers import CallFailedError, Peers
 
 LONGEST_LINE = 64 * 1024
 INTAKE = 10
 INTAKE_DATA = 60
 DEADLINE = 3600
+Request = Mapping[str, Any]
 Tell = Callable[[dict[str, Any]], None]
 
 
@@ -33,69 +38,104 @@ class WrongUseError(Exception):
     """The request names something that does not exist."""
 
 
-async def serve(station: Station, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer one request: events, then a line with `done` and the exit code that `station` ends with."""
+@dataclass(frozen=True)
+class Control:
+    """Answers this organisation's own people, with the parts of the agent that they may ask."""
 
-    def tell(line: dict[str, Any]) -> None:
-        writer.write(json.dumps(line).encode() + b"\n")
+    folders: Folders
+    networks: Networks
+    allowances: Allowances
+    gate: Gate
+    register: Register
+    peers: Peers
+    proposals: Proposals
+    status: Status
 
-    try:
-        request = json.loads(await asyncio.wait_for(reader.readline(), 10))
-        verb = VERBS.get(str(request.get("verb")), _unknown)
-        tell({"done": True, **await verb(station, request, tell)})
-    except (WrongUseError, NetworkError, analyses.AnalysisError, RefusedError) as error:
-        tell({"done": True, "exit": 2, "error": str(error)})
-    except proposal.ProposalRefusedError as error:
-        tell({"done": True, "exit": 3 if error.refused else 4, "error": str(error), "reasons": error.reasons})
-    except (ValueError, TimeoutError, AttributeError):
-        tell({"done": True, "exit": 2, "error": "a request that is not one line of JSON with fields of the right kind"})
-    except Exception as error:
-        background.blame(error)
-        tell({"done": True, "exit": 4, "error": f"the agent failed ({type(error).__name__}); its journal says where"})
-    finally:
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one request: events, then a line with `done` and the exit code that `station` ends with."""
+
+        def tell(line: dict[str, Any]) -> None:
+            writer.write(json.dumps(line).encode() + b"\n")
+
         try:
-            await writer.drain()
-            writer.close()
-            await writer.wait_closed()
-        except OSError:
-            note("control-gone")
+            request = json.loads(await asyncio.wait_for(reader.readline(), 10))
+            verb = VERBS.get(str(request.get("verb")), _unknown)
+            tell({"done": True, **await verb(self, request, tell)})
+        except (WrongUseError, NetworkError, analyses.AnalysisError, RefusedError) as error:
+            tell({"done": True, "exit": 2, "error": str(error)})
+        except ProposalRefusedError as error:
+            tell({"done": True, "exit": 3 if error.refused else 4, "error": str(error), "reasons": error.reasons})
+        except (ValueError, TimeoutError, AttributeError):
+            wrong = "a request that is not one line of JSON with fields of the right kind"
+            tell({"done": True, "exit": 2, "error": wrong})
+        except Exception as error:
+            background.blame(error)
+            failed = f"the agent failed ({type(error).__name__}); its journal says where"
+            tell({"done": True, "exit": 4, "error": failed})
+        finally:
+            try:
+                await writer.drain()
+                writer.close()
+                await writer.wait_closed()
+            except OSError:
+                note("control-gone")
+
+    def network(self, name: Any) -> Network:
+        """The network of a name, or the only one. Raises WrongUseError, NetworkError."""
+        networks = self.networks.current()
+        if name:
+            return self.networks.find(str(name))
+        if len(networks) != 1:
+            known = ", ".join(networks) or "(none)"
+            raise WrongUseError(f"this station is in {len(networks)} networks; name one: {known}")
+        return next(iter(networks.values()))
+
+    def question(self, request: Request) -> tuple[Network, Mapping[str, Any]]:
+        """The question that a request names. Raises WrongUseError, NetworkError."""
+        network, name = self.network(request.get("network")), str(request.get("question"))
+        if name not in network.questions:
+            known = ", ".join(sorted(network.questions)) or "(none)"
+            raise WrongUseError(f"no question {plain(name, 60)!r} in {network.name}; known are {known}")
+        return network, network.questions[name]
 
 
-async def _unknown(_: Station, request: Mapping[str, Any], __: Tell) -> dict[str, Any]:
+async def _unknown(_: Control, request: Request, __: Tell) -> dict[str, Any]:
     raise WrongUseError(f"no verb {request.get('verb')!r}; known are {', '.join(VERBS)}")
 
 
-async def _status(station: Station, _: Mapping[str, Any], __: Tell) -> dict[str, Any]:
+async def _status(control: Control, _: Request, __: Tell) -> dict[str, Any]:
     now = time.time()
     networks = {}
-    for network in station.networks.current().values():
-        seen = {
-            peer: {
-                "seconds_ago": int(now - station.contacts[peer]) if peer in station.contacts else None,
-                "polls": station.polls.find(network.name, peer) is not None,
-                "outbound": station.folders.peer_socket(peer).exists(),
+    for network in control.networks.current().values():
+        seen = {}
+        for peer in network.stations:
+            if peer == network.self_id:
+                continue
+            contact = control.peers.last_contact(peer)
+            seen[peer] = {
+                "seconds_ago": None if contact is None else int(now - contact),
+                "polls": control.peers.polls.find(network.name, peer) is not None,
+                "outbound": control.peers.can_call(peer),
             }
-            for peer in network.stations
-            if peer != network.self_id
-        }
-        networks[network.name] = {**station.summary(network), "peers": seen}
-    problem = station.networks.problem
-    computer = station.folders.computer_socket.exists()
+        networks[network.name] = {**control.status.summary(network), "peers": seen}
+    problem = control.networks.problem
+    computer = control.folders.computer_socket.exists()
     bad = problem or not networks or not computer
     return {"exit": 1 if bad else 0, "problem": problem, "computer": computer, "networks": networks}
 
 
-async def _links(station: Station, _: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
+async def _links(control: Control, _: Request, tell: Tell) -> dict[str, Any]:
     """Call every peer that the gateway has an outbound socket for, and ask those that poll us."""
-    callable_peers = station.folders.callable_peers()
+    peers = control.peers
+    called = peers.callable()
     asked: list[tuple[Network, str, str]] = []
-    for network in station.networks.current().values():
-        asked += [(network, peer, "call") for peer in callable_peers if peer in network.stations]
-        asked += [(network, peer, "poll") for peer in station.polls.peers(network.name) if peer not in callable_peers]
+    for network in control.networks.current().values():
+        asked += [(network, peer, "call") for peer in called if peer in network.stations]
+        asked += [(network, peer, "poll") for peer in peers.polls.peers(network.name) if peer not in called]
     known = {peer for _, peer, _ in asked}
     strangers = [
         {"network": "", "peer": peer, "way": "call", "ok": False, "why": "in no definition that this station accepted"}
-        for peer in callable_peers
+        for peer in called
         if peer not in known
     ]
     limit = asyncio.Semaphore(8)
@@ -106,10 +146,10 @@ async def _links(station: Station, _: Mapping[str, Any], tell: Tell) -> dict[str
             row = {"network": network.name, "peer": peer, "way": way, "ok": True, "why": ""}
             try:
                 # Over a connection of our own also when the peer polls us: it is this link that is looked at.
-                question = calls.ask if way == "poll" else calls.ask_directly
-                answer, _ = await question(station, network, peer, {"kind": "status"})
+                ask = peers.ask if way == "poll" else peers.ask_directly
+                answer, _ = await ask(network, peer, {"kind": "status"})
                 row.update(release=answer.get("release"), definition=answer.get("definition"))
-            except calls.CallFailedError as error:
+            except CallFailedError as error:
                 row.update(ok=False, why=error.why)
             row["milliseconds"] = int(1000 * (time.monotonic() - started))
             tell({"event": "link", **row})
@@ -119,23 +159,23 @@ async def _links(station: Station, _: Mapping[str, Any], tell: Tell) -> dict[str
     return {"exit": 0 if all(row["ok"] for row in rows) else 1, "links": rows}
 
 
-async def _propose(station: Station, request: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
+async def _propose(control: Control, request: Request, tell: Tell) -> dict[str, Any]:
     """Ask an agreed question: everything about it is in its document."""
-    network, document = _question(station, request)
-    gate.permitted(station, network, document["question"])
+    network, document = control.question(request)
+    control.gate.permitted(network, document["question"])
     session = secrets.token_hex(16)
     proposed = plan.question(network, document, session=session, intake=INTAKE_DATA, deadline=DEADLINE)
     tell({"event": "proposed", "session": session, "contributors": proposed.contributors})
-    account = await proposal.run(station, network, proposed, tell)
+    account = await control.proposals.run(network, proposed, tell)
     return {"exit": _session_exit(account), **account}
 
 
-async def _questions(station: Station, _: Mapping[str, Any], __: Tell) -> dict[str, Any]:
+async def _questions(control: Control, _: Request, __: Tell) -> dict[str, Any]:
     rows = []
-    for network in station.networks.current().values():
+    for network in control.networks.current().values():
         for name, document in sorted(network.questions.items()):
             try:
-                allowance = station.allowances.find(network.name, name)
+                allowance = control.allowances.find(network.name, name)
                 state, problem = allowances.state(document, allowance, time.time())
             except RefusedError as error:
                 allowance, state, problem = None, "changed", str(error)
@@ -148,38 +188,38 @@ async def _questions(station: Station, _: Mapping[str, Any], __: Tell) -> dict[s
     return {"exit": 0, "questions": rows}
 
 
-async def _allowances(station: Station, request: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
+async def _allowances(control: Control, request: Request, tell: Tell) -> dict[str, Any]:
     """The steward changed something: enter in the register what is allowed now."""
-    found = (await _questions(station, request, tell))["questions"]
-    station.register.add("allowances", allowed={row["question"]: row["digest"] for row in found if row["until"]})
+    found = (await _questions(control, request, tell))["questions"]
+    control.register.add("allowances", allowed={row["question"]: row["digest"] for row in found if row["until"]})
     return {"exit": 0}
 
 
-async def _data(station: Station, request: Mapping[str, Any], __: Tell) -> dict[str, Any]:
+async def _data(control: Control, request: Request, __: Tell) -> dict[str, Any]:
     """Look at the files of a question as a session would."""
-    _, document = _question(station, request)
-    folder = station.folders.data(document["question"])
+    _, document = control.question(request)
+    folder = control.folders.data(document["question"])
     look = functools.partial(analyses.look, document["analysis"], document["parameters"], folder)
     rows, problems = await asyncio.to_thread(look)
     return {"exit": 1 if problems else 0, "rows": rows, "problems": problems}
 
 
-async def _register(station: Station, request: Mapping[str, Any], __: Tell) -> dict[str, Any]:
+async def _register(control: Control, request: Request, __: Tell) -> dict[str, Any]:
     problem = ""
     try:
-        await asyncio.to_thread(station.register.verify)
+        await asyncio.to_thread(control.register.verify)
     except RegisterError as error:
         problem = str(error)
     try:
-        entries = station.register.last(int(request.get("last", 20)))
+        entries = control.register.last(int(request.get("last", 20)))
     except RegisterError:
         entries = []
     return {"exit": 1 if problem else 0, "entries": entries, "sound": not problem, "problem": problem}
 
 
-async def _results(station: Station, request: Mapping[str, Any], __: Tell) -> dict[str, Any]:
+async def _results(control: Control, request: Request, __: Tell) -> dict[str, Any]:
     """The results that lie here, newest first; with `session` the whole of one."""
-    paths = sorted(station.folders.results.glob("*/result.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+    paths = sorted(control.folders.results.glob("*/result.json"), key=lambda path: path.stat().st_mtime, reverse=True)
     if session := request.get("session"):
         found = [path for path in paths if path.parent.name.startswith(str(session))]
         if len(found) != 1:
@@ -193,16 +233,8 @@ async def _results(station: Station, request: Mapping[str, Any], __: Tell) -> di
     return {"exit": 0, "results": rows}
 
 
-def _question(station: Station, request: Mapping[str, Any]) -> tuple[Network, Mapping[str, Any]]:
-    network, name = _network(station, request.get("network")), str(request.get("question"))
-    if name not in network.questions:
-        known = ", ".join(sorted(network.questions)) or "(none)"
-        raise WrongUseError(f"no question {plain(name, 60)!r} in {network.name}; known are {known}")
-    return network, network.questions[name]
-
-
-async def _session(station: Station, request: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
-    network = _network(station, request.get("network"))
+async def _session(control: Control, request: Request, tell: Tell) -> dict[str, Any]:
+    network = control.network(request.get("network"))
     contributors = sorted(name for name, member in network.stations.items() if member.contributes)
     proposed = plan.make(
         network,
@@ -217,7 +249,7 @@ async def _session(station: Station, request: Mapping[str, Any], tell: Tell) -> 
         deadline=int(request.get("deadline", DEADLINE)),
     )
     tell({"event": "proposed", "session": proposed.session, "contributors": contributors})
-    account = await proposal.run(station, network, proposed, tell)
+    account = await control.proposals.run(network, proposed, tell)
     return {"exit": _session_exit(account), **account}
 
 
@@ -234,16 +266,7 @@ def _session_exit(account: Mapping[str, Any]) -> int:
     return 1 if account["left_out"] else 0
 
 
-def _network(station: Station, name: Any) -> Network:
-    networks = station.networks.current()
-    if name:
-        return station.networks.find(str(name))
-    if len(networks) != 1:
-        raise WrongUseError(f"this station is in {len(networks)} networks; name one: {', '.join(networks) or '(none)'}")
-    return next(iter(networks.values()))
-
-
-VERBS: Mapping[str, Callable[[Station, Mapping[str, Any], Tell], Awaitable[dict[str, Any]]]] = {
+VERBS: Mapping[str, Callable[[Control, Request, Tell], Awaitable[dict[str, Any]]]] = {
     "status": _status,
     "links": _links,
     "session": _session,

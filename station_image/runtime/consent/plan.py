@@ -61,6 +61,11 @@ class Plan:
         return statement.digest(self.content)
 
     @property
+    def facts(self) -> dict[str, str]:
+        """How an entry of a register names it."""
+        return {"session": self.session, "plan": self.digest, "question": self.question}
+
+    @property
     def body_length(self) -> int:
         """Bytes of one contributor's shares for one computing party."""
         return self.length * shares.WIDTH

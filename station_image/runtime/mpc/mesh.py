@@ -55,7 +55,8 @@ class Mesh:
         """Use `sock` for party `number`; each party once."""
         if number not in self._others or number in self._peers:
             raise ValueError(f"no connection expected for party {number}")
-        peer = self._peers[number] = Exchanger(self, number, sock)
+        keys = () if self.mpc.options.no_prss else self.mpc._prss_keys_to_peer(number)
+        peer = self._peers[number] = Exchanger(self, self.loop, number, sock, b"".join(keys))
         sock.setblocking(False)
         self.mpc.parties[number].protocol = peer
         await self.loop.connect_accepted_socket(lambda: peer, sock=sock)

@@ -18,10 +18,12 @@ from ..accepted.networks import Network
 from ..base.documents import canonical
 from ..base.journal import note
 from ..base.refusal import RefusedError
-from ..consent import bundle, gate, plan
+from ..consent import bundle, plan
+from ..consent.gate import Gate
 from ..consent.plan import Plan
+from ..consent.register import Register
 from ..data import shares
-from ..station import Station
+from ..wire.answers import REQUEST_BODY, Answers
 from ..wire.hello import Caller
 
 COMPLETE_WITHIN = 20.0
@@ -45,9 +47,15 @@ class Collector:
 class Results:
     """Outcomes of sessions that this station may see."""
 
-    def __init__(self, station: Station) -> None:
-        self._station = station
+    def __init__(self, folder: Path, gate: Gate, register: Register) -> None:
+        self._folder = folder
+        self._gate = gate
+        self._register = register
         self._collectors: dict[str, Collector] = {}
+
+    def answer_in(self, answers: Answers) -> None:
+        """Take what computing parties send of outcomes."""
+        answers.add("result", self._receive, lambda _: REQUEST_BODY)
 
     def expect(self, agreed: Plan) -> asyncio.Future[dict[str, Any]]:
         """A future of the outcome, for the proposer that waits for it."""
@@ -59,14 +67,14 @@ class Results:
         if collector is not None:
             collector.finished.cancel()
 
-    def receive(self, caller: Caller, content: Mapping[str, Any], body: bytes) -> None:
+    async def _receive(self, caller: Caller, content: Mapping[str, Any], body: bytes) -> None:
         """Take one computing party's shares. Raises RefusedError."""
         network = caller.network
         agreed = bundle.parse(dict(content.get("bundle") or {}), network).plan
         # Its time was right when it started; the outcome may come hours later.
         plan.check(agreed, network, now=agreed.proposed)
         if agreed.question != plan.ACCEPTANCE:
-            gate.permitted(self._station, network, agreed.question)
+            self._gate.permitted(network, agreed.question)
         if network.self_id not in agreed.results:
             raise RefusedError(f"results: {network.self_id} is not a result party")
         if caller.peer not in agreed.computing or caller.request.get("plan") != agreed.digest:
@@ -106,8 +114,7 @@ class Results:
                 collector.finished.set_exception(ResultError(str(error)))
         else:
             note("result", session=agreed.session, analysis=agreed.analysis)
-            facts = {"session": agreed.session, "plan": agreed.digest, "question": agreed.question}
-            self._station.register.add("result", **facts, contributors=outcome["contributors"])
+            self._register.add("result", **agreed.facts, contributors=outcome["contributors"])
             if not collector.finished.done():
                 collector.finished.set_result(outcome)
 
@@ -124,7 +131,7 @@ class Results:
             collector.timer.cancel()
 
     def _path(self, agreed: Plan) -> Path:
-        return self._station.folders.results / agreed.session / "result.json"
+        return self._folder / agreed.session / "result.json"
 
     def _write(self, network: Network, agreed: Plan, outcome: Mapping[str, Any]) -> None:
         path = self._path(agreed)

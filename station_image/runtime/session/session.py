@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from pathlib import Path
 from typing import Any
 
 from ..accepted import statement
 from ..accepted.networks import Network
+from ..accepted.statement import StatementKey
 from ..base import background
 from ..base.journal import note, plain
 from ..base.refusal import RefusedError
 from ..consent.bundle import Bundle
+from ..consent.opened import Opened
 from ..consent.plan import ACCEPTANCE, Plan
-from ..station import Station
-from ..wire import calls
+from ..consent.register import Register
 from ..wire.connection import Connection, ConnectionLostError
 from ..wire.frames import FrameError
-from . import contribution
+from ..wire.peers import CallFailedError, Peers
+from .contribution import Contributions
 from .handover import ComputerLink
 from .intake import Intake
 
@@ -39,10 +42,25 @@ class SessionFailedError(Exception):
 class Session:
     """From the answer to the proposal until the signed report."""
 
-    def __init__(self, station: Station, network: Network, plan: Plan) -> None:
+    def __init__(
+        self,
+        key: StatementKey,
+        register: Register,
+        opened: Opened,
+        peers: Peers,
+        contributions: Contributions,
+        computer: Path,
+        network: Network,
+        plan: Plan,
+    ) -> None:
         self.network = network
         self.plan = plan
-        self._station = station
+        self._key = key
+        self._register = register
+        self._opened = opened
+        self._peers = peers
+        self._contributions = contributions
+        self._computer = computer
         self._number = plan.number(network.self_id)
         lower = plan.computing[: self._number]
         self._channels: dict[str, asyncio.Future[socket.socket]] = {
@@ -78,8 +96,8 @@ class Session:
         """Bring `peer` the bundle; it contributes or says why not."""
         try:
             request = {"kind": "start", "session": self.plan.session, "plan": self.plan.digest}
-            await calls.ask(self._station, self.network, peer, request, self._agreed.content)
-        except calls.CallFailedError as error:
+            await self._peers.ask(self.network, peer, request, self._agreed.content)
+        except CallFailedError as error:
             if self.waits_for(peer):
                 (self.intake.decline if error.refused else self.intake.absent)(peer, error.why)
 
@@ -123,8 +141,8 @@ class Session:
         report["ended"] = int(time.time())
         note("session-ended", session=self.plan.session, outcome=report["outcome"], root=report["root"] or None)
         facts = {name: report[name] for name in ("session", "plan", "outcome", "root", "contributors", "left_out")}
-        self._station.register.add("run", **facts, question=self.plan.question, registers=bundle.registers)
-        signature = self._station.key.sign(statement.ENDED, report)
+        self._register.add("run", **facts, question=self.plan.question, registers=bundle.registers)
+        signature = self._key.sign(statement.ENDED, report)
         background.start(self._receipts(report, signature))
         self._events.put_nowait({"event": "ended", "report": report, "signature": signature})
         return report
@@ -132,7 +150,7 @@ class Session:
     def _remember(self, contributors: list[str]) -> None:
         """Before a share of the outcome leaves: what was opened counts for whoever asks next."""
         if self.plan.question != ACCEPTANCE:
-            self._station.runs.add(self.plan, {name: self.intake.editions[name] for name in contributors})
+            self._opened.add(self.plan, {name: self.intake.editions[name] for name in contributors})
 
     async def _receipts(self, report: dict[str, Any], signature: str) -> None:
         """Tell every contributor how the session ended; one that is away has the others' word."""
@@ -144,8 +162,8 @@ class Session:
 
         async def tell(peer: str) -> None:
             try:
-                await calls.ask(self._station, self.network, peer, request, content)
-            except calls.CallFailedError as error:
+                await self._peers.ask(self.network, peer, request, content)
+            except CallFailedError as error:
                 note(f"{request['kind']}-undelivered", session=self.plan.session, station=peer, why=error.why)
 
         await asyncio.gather(*(tell(peer) for peer in peers if peer != self.network.self_id))
@@ -159,10 +177,9 @@ class Session:
 
     async def _compute(self) -> tuple[dict[str, Any], bytes]:
         us = self.network.self_id
-        earlier = self._station.runs.earlier(self.plan)
+        earlier = self._opened.earlier(self.plan)
         try:
-            socket_path = str(self._station.folders.computer_socket)
-            link = await ComputerLink.begin(socket_path, self.plan, self._number, earlier)
+            link = await ComputerLink.begin(str(self._computer), self.plan, self._number, earlier)
         except ConnectionLostError as error:
             raise SessionFailedError(us, "its computer does not run") from error
         feeding = asyncio.create_task(self._feed(link))
@@ -205,7 +222,7 @@ class Session:
 
     async def _contribute(self) -> None:
         try:
-            await contribution.begin(self._station, self.network, self._agreed)
+            await self._contributions.begin(self.network, self._agreed)
         except RefusedError as error:
             self.intake.decline(self.network.self_id, str(error))
             # The others do not ask a computing party whether it contributes; without this they would wait for it.
@@ -231,12 +248,12 @@ class Session:
         request = {"kind": "channel", "session": self.plan.session, "plan": self.plan.digest}
         while True:
             try:
-                async with calls.open_call(self._station, self.network, party, request) as connection:
+                async with self._peers.open(self.network, party, request) as connection:
                     answer, _ = await connection.receive()
                     if answer.get("ok") is True:
                         return connection.detach()
                     raise SessionFailedError(party, f"it refused the channel: {plain(answer.get('refused'))}")
-            except calls.CallFailedError as error:
+            except CallFailedError as error:
                 if error.refused:
                     raise SessionFailedError(party, error.why) from error
                 await asyncio.sleep(RETRY)
@@ -254,8 +271,8 @@ class Session:
 
         async def deliver(party: str) -> str:
             try:
-                await calls.ask(self._station, self.network, party, request, content, row)
-            except calls.CallFailedError as error:
+                await self._peers.ask(self.network, party, request, content, row)
+            except CallFailedError as error:
                 note("result-undelivered", session=self.plan.session, station=party, why=error.why)
                 return error.why
             return ""

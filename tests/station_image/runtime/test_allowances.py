@@ -13,7 +13,9 @@ import pytest
 
 from station_image.runtime.accepted.networks import Network
 from station_image.runtime.base.refusal import RefusedError
-from station_image.runtime.consent import allowances, gate
+from station_image.runtime.consent import allowances
+from station_image.runtime.consent.gate import Gate
+from station_image.runtime.consent.opened import Opened
 from tests.station_image.runtime import questions
 from tests.station_image.runtime.views import Small
 
@@ -111,10 +113,11 @@ def test_a_steward_may_allow_a_question_more_rarely_than_agreed_and_never_more_o
 def test_the_frequency_that_counts_is_the_one_that_the_steward_allows(tmp_path: Path, network: Network) -> None:
     asked = questions.document(network, at_most="daily")
     questions.allow(tmp_path, asked, at_most="monthly")
-    register = types.SimpleNamespace(problem="")
-    station: Any = types.SimpleNamespace(allowances=allowances.Allowances(tmp_path), register=register)
+    register: Any = types.SimpleNamespace(problem="")
+    opened = Opened(tmp_path / "runs.json")
+    own = Gate(allowances.Allowances(tmp_path), opened, register)
     delivered = dataclasses.replace(network, questions={questions.NAME: asked})
-    assert gate.permitted(station, delivered, questions.NAME) == {**asked, "at_most": "monthly"}
+    assert own.permitted(delivered, questions.NAME) == {**asked, "at_most": "monthly"}
 
 
 def test_an_allowance_that_names_no_frequency_is_for_the_agreed_one(tmp_path: Path, network: Network) -> None:

@@ -21,7 +21,7 @@ KEEP = 2 * 366 * 24 * HOUR
 
 
 @dataclass
-class Opened:
+class OpenedResult:
     """One opened result. `contributors` is station → edition, empty at a station that did not compute it."""
 
     network: str
@@ -31,15 +31,15 @@ class Opened:
     contributors: dict[str, str] = field(default_factory=dict)
 
 
-class Runs:
+class Opened:
     """Opened results in one file, which is replaced atomically."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._opened: list[Opened] = []
+        self._results: list[OpenedResult] = []
         self.problem = ""
         try:
-            self._opened = [Opened(**row) for row in json.loads(path.read_text())]
+            self._results = [OpenedResult(**row) for row in json.loads(path.read_text())]
         except FileNotFoundError:
             pass
         except (OSError, ValueError, TypeError) as error:
@@ -52,10 +52,10 @@ class Runs:
         if self.problem:
             raise RefusedError(self.problem)
         wait = FREQUENCIES[at_most] * (1 - EARLY)
-        same = [one.at for one in self._opened if (one.network, one.question) == _name(plan)]
+        same = [one.at for one in self._results if (one.network, one.question) == _name(plan)]
         if same and now - max(same) < wait:
             raise RefusedError(f"at_most: {plan.question} may run {at_most} at most and ran before")
-        scopes = [frozenset(one.scope) for one in self._opened if one.network == plan.network]
+        scopes = [frozenset(one.scope) for one in self._results if one.network == plan.network]
         if why := differencing.scope_refused(scopes, scope(plan), plan.minimum_cell):
             raise RefusedError(why)
 
@@ -64,14 +64,14 @@ class Runs:
         about = scope(plan)
         return [
             one.contributors
-            for one in self._opened
+            for one in self._results
             if one.contributors and one.network == plan.network and not about.isdisjoint(one.scope)
         ]
 
     def add(self, plan: Plan, contributors: Mapping[str, str]) -> None:
         """Remember that the result of `plan` is opened; the same again only moves the time."""
         now = time.time()
-        fresh = Opened(
+        fresh = OpenedResult(
             plan.network,
             plan.question,
             sorted(scope(plan)),
@@ -79,10 +79,10 @@ class Runs:
             dict(contributors),
         )
         same = {**asdict(fresh), "at": 0}
-        kept = [one for one in self._opened if {**asdict(one), "at": 0} != same and now - one.at < KEEP]
-        self._opened = [*kept, fresh]
+        kept = [one for one in self._results if {**asdict(one), "at": 0} != same and now - one.at < KEEP]
+        self._results = [*kept, fresh]
         part = self._path.with_suffix(".new")
-        part.write_text(json.dumps([asdict(one) for one in self._opened]))
+        part.write_text(json.dumps([asdict(one) for one in self._results]))
         part.replace(self._path)
 
 
