@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from .. import analyses
+from ..base import files
 from ..base.contract import FREQUENCIES, HOUR
 from ..base.journal import note
 from ..base.refusal import RefusedError
@@ -32,7 +33,7 @@ class OpenedResult:
 
 
 class Opened:
-    """Opened results in one file, which is replaced atomically."""
+    """Opened results in one file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -81,9 +82,7 @@ class Opened:
         same = {**asdict(fresh), "at": 0}
         kept = [one for one in self._results if {**asdict(one), "at": 0} != same and now - one.at < KEEP]
         self._results = [*kept, fresh]
-        part = self._path.with_suffix(".new")
-        part.write_text(json.dumps([asdict(one) for one in self._results]))
-        part.replace(self._path)
+        files.replace(self._path, json.dumps([asdict(one) for one in self._results]))
 
 
 def scope(plan: Plan) -> frozenset[str]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from .. import analyses
 from ..accepted.networks import Network
+from ..base import files
 from ..base.documents import canonical
 from ..base.journal import note
 from ..base.refusal import RefusedError
@@ -135,12 +136,10 @@ class Results:
 
     def _write(self, network: Network, agreed: Plan, outcome: Mapping[str, Any]) -> None:
         path = self._path(agreed)
-        path.parent.mkdir(mode=0o750)
+        files.make_folder(path.parent, 0o750)
         about = {"question": agreed.question, "analysis": agreed.analysis}
         document = {"network": network.name, "session": agreed.session, **about, **outcome}
-        fresh = path.with_suffix(".new")
-        fresh.write_text(json.dumps(document, indent=1) + "\n")
-        fresh.replace(path)
+        files.replace(path, json.dumps(document, indent=1) + "\n")
 
 
 def _open(agreed: Plan, collector: Collector) -> dict[str, Any]:
