@@ -18,7 +18,7 @@ from .base import background
 from .base.folders import Folders
 from .base.journal import note, plain
 from .base.refusal import RefusedError
-from .consent import allowances, plan
+from .consent import plan
 from .consent.allowances import Allowances
 from .consent.gate import Gate
 from .consent.register import Register, RegisterError
@@ -173,17 +173,18 @@ async def _propose(control: Control, request: Request, tell: Tell) -> dict[str, 
 async def _questions(control: Control, _: Request, __: Tell) -> dict[str, Any]:
     rows = []
     for network in control.networks.current().values():
-        for name, document in sorted(network.questions.items()):
-            try:
-                allowance = control.allowances.find(network.name, name)
-                state, problem = allowances.state(document, allowance, time.time())
-            except RefusedError as error:
-                allowance, state, problem = None, "changed", str(error)
-            shown = {key: document[key] for key in ("network", "question", "purpose", "analysis")}
-            until = str(allowance.until) if allowance else None
-            digest = statement.digest(document)
+        for name in sorted(network.questions):
+            document = network.questions[name]
+            standing = control.allowances.standing(network.name, document, time.time())
             rows.append(
-                {**shown, "digest": digest, "state": state, "until": until, "problem": problem, "document": document}
+                {
+                    **{key: document[key] for key in ("network", "question", "purpose", "analysis")},
+                    "digest": statement.digest(document),
+                    "state": standing.state,
+                    "until": str(standing.until) if standing.until else None,
+                    "problem": standing.problem,
+                    "document": document,
+                }
             )
     return {"exit": 0, "questions": rows}
 

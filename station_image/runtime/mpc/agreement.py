@@ -26,7 +26,7 @@ from ..analyses import Analysis
 from ..base import documents
 from ..data import shares
 from ..wire import frames
-from .mesh import PartyLostError
+from .mesh import PartyLostError, ViolationError
 
 OUTSIDE = "its inputs are outside what the analysis takes"
 COIN = 32
@@ -51,7 +51,7 @@ async def exchange(mpc: Any, content: bytes) -> list[bytes]:
     heard: list[bytes] = await mpc.transfer(content)
     for number, item in enumerate(heard):
         if not isinstance(item, bytes):
-            raise PartyLostError(number, "it sent numbers where bytes belong")
+            raise ViolationError(number, "numbers where bytes belong")
     return heard
 
 
@@ -130,7 +130,7 @@ async def open_rows(mpc: Any, row: list[int]) -> list[list[int]]:
         try:
             rows.append(shares.unpack(data, len(row)))
         except shares.ShareError as error:
-            raise PartyLostError(number, f"it sent {error}") from error
+            raise ViolationError(number, str(error)) from error
     return rows
 
 
@@ -143,9 +143,9 @@ def _parse(number: int, opening: bytes) -> dict[str, Any]:
         said = frames.parse(opening)
         texts = [said["coin"], *said["held"], *said["held"].values()]
     except (frames.FrameError, KeyError, TypeError, AttributeError) as error:
-        raise PartyLostError(number, "it sent a list of contributors that cannot be read") from error
+        raise ViolationError(number, "a list of contributors that cannot be read") from error
     if not all(isinstance(text, str) and len(text) <= 200 for text in texts) or len(said["coin"]) != 2 * COIN:
-        raise PartyLostError(number, "it sent a list of contributors that cannot be read")
+        raise ViolationError(number, "a list of contributors that cannot be read")
     return said
 
 

@@ -39,6 +39,9 @@ class Listener(Protocol):
     def lost(self, number: int, why: str) -> None:
         """The party is gone."""
 
+    def violated(self, number: int, what: str) -> None:
+        """The party sent what it may not."""
+
 
 class Exchanger(asyncio.Protocol):
     """Takes the place of MPyC's MessageExchanger; MPyC calls `send` and `receive` only.
@@ -150,7 +153,7 @@ class Exchanger(asyncio.Protocol):
         self._data.clear()
         if self._transport is not None:
             self._transport.abort()
-        self._listener.lost(self.number, f"it sent {what}")
+        self._listener.violated(self.number, what)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the session, unless the peer had said that it was done."""

@@ -190,9 +190,9 @@ def _account(plan: Plan, reports: Mapping[str, dict[str, Any]]) -> dict[str, Any
         named = Counter(str(report["root"]) for report in failed if report["root"])
         account["root"] = named.most_common(1)[0][0] if named else ""
         # That it went away is often the consequence of what it sent to another party: that is quoted first.
-        about = [str(row["reason"]) for row in failed if row["root"] == account["root"]]
-        about.sort(key=lambda reason: not reason.startswith("it sent "))
-        account.update(outcome="failed", reason=about[0] if about else "")
+        about = [row for row in failed if row["root"] == account["root"]]
+        about.sort(key=lambda row: row.get("violation") is not True)
+        account.update(outcome="failed", reason=str(about[0]["reason"]) if about else "")
     else:
         first = next(iter(reports.values()))
         account.update(contributors=first["contributors"], left_out=first["left_out"])

@@ -32,11 +32,15 @@ FAREWELL = 3.0
 
 
 class SessionFailedError(Exception):
-    """The session ended without a result; `root` is the station that it failed on, or empty."""
+    """The session ended without a result; `root` is the station that it failed on, or empty.
 
-    def __init__(self, root: str, reason: str) -> None:
+    `violation`: what `root` sent was seen here to be what it may not send.
+    """
+
+    def __init__(self, root: str, reason: str, violation: bool = False) -> None:
         super().__init__(reason)
         self.root = root
+        self.violation = violation
 
 
 class Session:
@@ -131,7 +135,7 @@ class Session:
             self._remember(done["contributors"])
             report["undelivered"] = await self._deliver(done, row)
         except SessionFailedError as error:
-            report.update(root=error.root, reason=str(error))
+            report.update(root=error.root, reason=str(error), violation=error.violation)
         except Exception as error:
             # Whatever it is, the proposer must hear an end; the text of an unknown error may hold values.
             report.update(root=self.network.self_id, reason=f"its agent failed ({type(error).__name__})")
@@ -202,7 +206,8 @@ class Session:
                 return event, body
             if event["event"] == "failed":
                 root = event["root"]
-                raise SessionFailedError("" if root is None else self.plan.computing[root], plain(event["reason"]))
+                named = "" if root is None else self.plan.computing[root]
+                raise SessionFailedError(named, plain(event["reason"]), event.get("violation") is True)
             self._say(event["event"])
 
     async def _feed(self, link: ComputerLink) -> None:

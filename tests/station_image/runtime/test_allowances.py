@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from station_image.runtime.accepted.networks import Network
+from station_image.runtime.base.contract import State
 from station_image.runtime.base.refusal import RefusedError
 from station_image.runtime.consent import allowances
 from station_image.runtime.consent.gate import Gate
@@ -129,3 +130,28 @@ def test_an_allowance_that_names_no_frequency_is_for_the_agreed_one(tmp_path: Pa
     found = allowances.Allowances(tmp_path).find("n", questions.NAME)
     assert found is not None
     assert found.at_most == "weekly"
+
+
+def test_how_a_question_stands_follows_from_what_differs_and_not_from_the_words(
+    tmp_path: Path, network: Network
+) -> None:
+    kept = allowances.Allowances(tmp_path)
+    asked = questions.document(network, purpose="op de eerste hulp, based on nothing")
+
+    def standing(document: dict[str, Any]) -> tuple[State, str | None]:
+        found = kept.standing("n", document, time.time())
+        assert bool(found.problem) is (found.state is not State.ALLOWED)
+        return found.state, str(found.until) if found.until else None
+
+    assert standing(asked) == (State.WAITS, None)
+    path = questions.allow(tmp_path, asked)
+    assert standing(asked) == (State.ALLOWED, "2098-01-01")
+    assert standing({**asked, "minimum_cell": 5}) == (State.CHANGED, "2098-01-01")
+    questions.allow(tmp_path, asked, until="2026-01-01")
+    assert standing(asked) == (State.ENDED, "2026-01-01")
+    lapsed = questions.document(network)
+    lapsed["agreements"]["n.d"]["until"] = "2026-01-31"
+    questions.allow(tmp_path, lapsed)
+    assert standing(lapsed) == (State.ENDED, "2098-01-01")
+    path.write_text("{")
+    assert standing(asked) == (State.CHANGED, None)
