@@ -14,7 +14,6 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import control
 from .accepted.networks import Networks
 from .accepted.statement import StatementError, StatementKey
 from .base import background
@@ -25,7 +24,9 @@ from .consent.gate import Gate
 from .consent.opened import Opened
 from .consent.register import Register
 from .consent.seen import Seen
-from .control import Control
+from .control import requests
+from .control.server import Server
+from .control.verbs import Desk
 from .session import sessions
 from .session.contribution import Contributions
 from .session.past import Past
@@ -51,7 +52,7 @@ class Agent:
     proposals: Proposals
     mesh: MeshServer
     polling: Polling
-    control: Control
+    desk: Desk
 
 
 def assemble(folders: Folders) -> Agent:
@@ -84,7 +85,7 @@ def assemble(folders: Folders) -> Agent:
         proposals,
         MeshServer(key, networks, peers, answers),
         Polling(networks, peers, answers),
-        Control(folders, networks, allowances, gate, register, peers, proposals, status),
+        Desk(folders, networks, allowances, gate, register, peers, proposals, status),
     )
 
 
@@ -99,8 +100,8 @@ async def run(agent: Agent) -> None:
     mesh = _listen(agent.folders.mesh_socket)
     tasks = [background.start(agent.mesh.run(mesh)), background.start(agent.polling.keep())]
     control_socket = _listen(agent.folders.control_socket)
-    server = await asyncio.start_unix_server(agent.control.serve, sock=control_socket, limit=control.LONGEST_LINE)
-    note("agent-ready", release=agent.control.status.release, networks=",".join(agent.networks.current()))
+    server = await asyncio.start_unix_server(Server(agent.desk).serve, sock=control_socket, limit=requests.LONGEST_LINE)
+    note("agent-ready", release=agent.desk.status.release, networks=",".join(agent.networks.current()))
     await stop.wait()
     server.close()
     for task in tasks:

@@ -1,4 +1,4 @@
-"""The control socket: what the `station` program on the host asks. JSON lines; who may connect, the folder decides."""
+"""What the agent does for each verb of the `station` program."""
 
 from __future__ import annotations
 
@@ -7,40 +7,31 @@ import functools
 import json
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import analyses
-from .accepted import statement
-from .accepted.networks import Network, NetworkError, Networks
-from .base import background
-from .base.folders import Folders
-from .base.journal import note, plain
-from .base.refusal import RefusedError
-from .consent import plan
-from .consent.allowances import Allowances
-from .consent.gate import Gate
-from .consent.register import Register, RegisterError
-from .session.proposal import ProposalRefusedError, Proposals
-from .session.status import Status
-from .wire.peers import CallFailedError, Peers
+from .. import analyses
+from ..accepted import statement
+from ..accepted.networks import Network, Networks
+from ..base.folders import Folders
+from ..base.journal import plain
+from ..consent import plan
+from ..consent.allowances import Allowances
+from ..consent.gate import Gate
+from ..consent.register import Register, RegisterError
+from ..session.proposal import Proposals
+from ..session.status import Status
+from ..wire.peers import CallFailedError, Peers
+from .requests import DEADLINE, Request, WrongUseError, unknown
 
-LONGEST_LINE = 64 * 1024
-INTAKE = 10
 INTAKE_DATA = 60
-DEADLINE = 3600
-Request = Mapping[str, Any]
 Tell = Callable[[dict[str, Any]], None]
 
 
-class WrongUseError(Exception):
-    """The request names something that does not exist."""
-
-
 @dataclass(frozen=True)
-class Control:
-    """Answers this organisation's own people, with the parts of the agent that they may ask."""
+class Desk:
+    """The parts of the agent that this organisation's own people may ask; no part is given it."""
 
     folders: Folders
     networks: Networks
@@ -51,40 +42,11 @@ class Control:
     proposals: Proposals
     status: Status
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one request: events, then a line with `done` and the exit code that `station` ends with."""
-
-        def tell(line: dict[str, Any]) -> None:
-            writer.write(json.dumps(line).encode() + b"\n")
-
-        try:
-            request = json.loads(await asyncio.wait_for(reader.readline(), 10))
-            verb = VERBS.get(str(request.get("verb")), _unknown)
-            tell({"done": True, **await verb(self, request, tell)})
-        except (WrongUseError, NetworkError, analyses.AnalysisError, RefusedError) as error:
-            tell({"done": True, "exit": 2, "error": str(error)})
-        except ProposalRefusedError as error:
-            tell({"done": True, "exit": 3 if error.refused else 4, "error": str(error), "reasons": error.reasons})
-        except (ValueError, TimeoutError, AttributeError):
-            wrong = "a request that is not one line of JSON with fields of the right kind"
-            tell({"done": True, "exit": 2, "error": wrong})
-        except Exception as error:
-            background.blame(error)
-            failed = f"the agent failed ({type(error).__name__}); its journal says where"
-            tell({"done": True, "exit": 4, "error": failed})
-        finally:
-            try:
-                await writer.drain()
-                writer.close()
-                await writer.wait_closed()
-            except OSError:
-                note("control-gone")
-
-    def network(self, name: Any) -> Network:
+    def network(self, name: str) -> Network:
         """The network of a name, or the only one. Raises WrongUseError, NetworkError."""
         networks = self.networks.current()
         if name:
-            return self.networks.find(str(name))
+            return self.networks.find(name)
         if len(networks) != 1:
             known = ", ".join(networks) or "(none)"
             raise WrongUseError(f"this station is in {len(networks)} networks; name one: {known}")
@@ -92,44 +54,39 @@ class Control:
 
     def question(self, request: Request) -> tuple[Network, Mapping[str, Any]]:
         """The question that a request names. Raises WrongUseError, NetworkError."""
-        network, name = self.network(request.get("network")), str(request.get("question"))
+        network, name = self.network(request.network), request.question
         if name not in network.questions:
-            known = ", ".join(sorted(network.questions)) or "(none)"
-            raise WrongUseError(f"no question {plain(name, 60)!r} in {network.name}; known are {known}")
+            raise unknown("question", name, f" in {network.name}", network.questions)
         return network, network.questions[name]
 
 
-async def _unknown(_: Control, request: Request, __: Tell) -> dict[str, Any]:
-    raise WrongUseError(f"no verb {request.get('verb')!r}; known are {', '.join(VERBS)}")
-
-
-async def _status(control: Control, _: Request, __: Tell) -> dict[str, Any]:
+async def _status(desk: Desk, _: Request, __: Tell) -> dict[str, Any]:
     now = time.time()
     networks = {}
-    for network in control.networks.current().values():
+    for network in desk.networks.current().values():
         seen = {}
         for peer in network.stations:
             if peer == network.self_id:
                 continue
-            contact = control.peers.last_contact(peer)
+            contact = desk.peers.last_contact(peer)
             seen[peer] = {
                 "seconds_ago": None if contact is None else int(now - contact),
-                "polls": control.peers.polls.find(network.name, peer) is not None,
-                "outbound": control.peers.can_call(peer),
+                "polls": desk.peers.polls.find(network.name, peer) is not None,
+                "outbound": desk.peers.can_call(peer),
             }
-        networks[network.name] = {**control.status.summary(network), "peers": seen}
-    problem = control.networks.problem
-    computer = control.folders.computer_socket.exists()
+        networks[network.name] = {**desk.status.summary(network), "peers": seen}
+    problem = desk.networks.problem
+    computer = desk.folders.computer_socket.exists()
     bad = problem or not networks or not computer
     return {"exit": 1 if bad else 0, "problem": problem, "computer": computer, "networks": networks}
 
 
-async def _links(control: Control, _: Request, tell: Tell) -> dict[str, Any]:
+async def _links(desk: Desk, _: Request, tell: Tell) -> dict[str, Any]:
     """Call every peer that the gateway has an outbound socket for, and ask those that poll us."""
-    peers = control.peers
+    peers = desk.peers
     called = peers.callable()
     asked: list[tuple[Network, str, str]] = []
-    for network in control.networks.current().values():
+    for network in desk.networks.current().values():
         asked += [(network, peer, "call") for peer in called if peer in network.stations]
         asked += [(network, peer, "poll") for peer in peers.polls.peers(network.name) if peer not in called]
     known = {peer for _, peer, _ in asked}
@@ -159,23 +116,23 @@ async def _links(control: Control, _: Request, tell: Tell) -> dict[str, Any]:
     return {"exit": 0 if all(row["ok"] for row in rows) else 1, "links": rows}
 
 
-async def _propose(control: Control, request: Request, tell: Tell) -> dict[str, Any]:
+async def _propose(desk: Desk, request: Request, tell: Tell) -> dict[str, Any]:
     """Ask an agreed question: everything about it is in its document."""
-    network, document = control.question(request)
-    control.gate.permitted(network, document["question"])
+    network, document = desk.question(request)
+    desk.gate.permitted(network, document["question"])
     session = secrets.token_hex(16)
     proposed = plan.question(network, document, session=session, intake=INTAKE_DATA, deadline=DEADLINE)
     tell({"event": "proposed", "session": session, "contributors": proposed.contributors})
-    account = await control.proposals.run(network, proposed, tell)
+    account = await desk.proposals.run(network, proposed, tell)
     return {"exit": _session_exit(account), **account}
 
 
-async def _questions(control: Control, _: Request, __: Tell) -> dict[str, Any]:
+async def _questions(desk: Desk, _: Request, __: Tell) -> dict[str, Any]:
     rows = []
-    for network in control.networks.current().values():
+    for network in desk.networks.current().values():
         for name in sorted(network.questions):
             document = network.questions[name]
-            standing = control.allowances.standing(network.name, document, time.time())
+            standing = desk.allowances.standing(network.name, document, time.time())
             rows.append(
                 {
                     **{key: document[key] for key in ("network", "question", "purpose", "analysis")},
@@ -189,42 +146,42 @@ async def _questions(control: Control, _: Request, __: Tell) -> dict[str, Any]:
     return {"exit": 0, "questions": rows}
 
 
-async def _allowances(control: Control, request: Request, tell: Tell) -> dict[str, Any]:
+async def _allowances(desk: Desk, request: Request, tell: Tell) -> dict[str, Any]:
     """The steward changed something: enter in the register what is allowed now."""
-    found = (await _questions(control, request, tell))["questions"]
-    control.register.add("allowances", allowed={row["question"]: row["digest"] for row in found if row["until"]})
+    found = (await _questions(desk, request, tell))["questions"]
+    desk.register.add("allowances", allowed={row["question"]: row["digest"] for row in found if row["until"]})
     return {"exit": 0}
 
 
-async def _data(control: Control, request: Request, __: Tell) -> dict[str, Any]:
+async def _data(desk: Desk, request: Request, __: Tell) -> dict[str, Any]:
     """Look at the files of a question as a session would."""
-    _, document = control.question(request)
-    folder = control.folders.data(document["question"])
+    _, document = desk.question(request)
+    folder = desk.folders.data(document["question"])
     look = functools.partial(analyses.look, document["analysis"], document["parameters"], folder)
     rows, problems = await asyncio.to_thread(look)
     return {"exit": 1 if problems else 0, "rows": rows, "problems": problems}
 
 
-async def _register(control: Control, request: Request, __: Tell) -> dict[str, Any]:
+async def _register(desk: Desk, request: Request, __: Tell) -> dict[str, Any]:
     problem = ""
     try:
-        await asyncio.to_thread(control.register.verify)
+        await asyncio.to_thread(desk.register.verify)
     except RegisterError as error:
         problem = str(error)
     try:
-        entries = control.register.last(int(request.get("last", 20)))
+        entries = desk.register.last(request.last)
     except RegisterError:
         entries = []
     return {"exit": 1 if problem else 0, "entries": entries, "sound": not problem, "problem": problem}
 
 
-async def _results(control: Control, request: Request, __: Tell) -> dict[str, Any]:
+async def _results(desk: Desk, request: Request, __: Tell) -> dict[str, Any]:
     """The results that lie here, newest first; with `session` the whole of one."""
-    paths = sorted(control.folders.results.glob("*/result.json"), key=lambda path: path.stat().st_mtime, reverse=True)
-    if session := request.get("session"):
-        found = [path for path in paths if path.parent.name.startswith(str(session))]
+    paths = sorted(desk.folders.results.glob("*/result.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+    if request.session:
+        found = [path for path in paths if path.parent.name.startswith(request.session)]
         if len(found) != 1:
-            raise WrongUseError(f"{len(found)} results have a session that begins with {plain(session, 40)!r}")
+            raise WrongUseError(f"{len(found)} results have a session that begins with {plain(request.session, 40)!r}")
         return {"exit": 0, "result": json.loads(found[0].read_text())}
     rows = []
     for path in paths:
@@ -234,30 +191,30 @@ async def _results(control: Control, request: Request, __: Tell) -> dict[str, An
     return {"exit": 0, "results": rows}
 
 
-async def _session(control: Control, request: Request, tell: Tell) -> dict[str, Any]:
-    network = control.network(request.get("network"))
+async def _session(desk: Desk, request: Request, tell: Tell) -> dict[str, Any]:
+    network = desk.network(request.network)
     contributors = sorted(name for name, member in network.stations.items() if member.contributes)
     proposed = plan.make(
         network,
-        str(request.get("analysis", "acceptance_sum/1")),
-        request.get("parameters") or {},
+        request.analysis,
+        request.parameters,
         session=secrets.token_hex(16),
         contributors=contributors,
-        results=_stations(network, request.get("results") or [network.self_id]),
+        results=_stations(network, request.results or [network.self_id]),
         minimum_cell=0,
         minimum_contributors=min(2, len(contributors)),
-        intake=int(request.get("intake", INTAKE)),
-        deadline=int(request.get("deadline", DEADLINE)),
+        intake=request.intake,
+        deadline=request.deadline,
     )
     tell({"event": "proposed", "session": proposed.session, "contributors": contributors})
-    account = await control.proposals.run(network, proposed, tell)
+    account = await desk.proposals.run(network, proposed, tell)
     return {"exit": _session_exit(account), **account}
 
 
-def _stations(network: Network, named: Any) -> list[str]:
+def _stations(network: Network, named: Iterable[str]) -> list[str]:
     """Station ids, of ids or organisations."""
     ids = {member.organisation: name for name, member in network.stations.items()}
-    return sorted({ids.get(str(name), str(name)) for name in named})
+    return sorted({ids.get(name, name) for name in named})
 
 
 def _session_exit(account: Mapping[str, Any]) -> int:
@@ -267,7 +224,7 @@ def _session_exit(account: Mapping[str, Any]) -> int:
     return 1 if account["left_out"] else 0
 
 
-VERBS: Mapping[str, Callable[[Control, Request, Tell], Awaitable[dict[str, Any]]]] = {
+VERBS: Mapping[str, Callable[[Desk, Request, Tell], Awaitable[dict[str, Any]]]] = {
     "status": _status,
     "links": _links,
     "session": _session,
