@@ -28,7 +28,6 @@ from .intake import Intake
 CHANNEL_WITHIN = 6.0
 RETRY = 0.3
 KEEP_WARM = 4.0
-FAREWELL = 3.0
 
 
 class SessionFailedError(Exception):
