@@ -17,7 +17,7 @@ from network_topology import check, context, names
 from station_image.host.station_command import account
 from station_image.host.station_command import cli as station
 from tests.docs import documents
-from tests.station_image.runtime import test_records
+from tests.station_image.runtime.data import test_records
 from werkplaats import cli
 from werkplaats.operations.home import places
 from werkplaats.operations.reach import inventory
