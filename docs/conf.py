@@ -12,9 +12,9 @@ myst_heading_anchors = 3
 html_theme = "furo"
 html_copy_source = False
 html_show_copyright = False
-# Furo's own pictures and styles are in its package; what it would link to outside is left out.
-html_theme_options = {"footer_icons": [], "top_of_page_buttons": []}
-pygments_style = "default"
+html_static_path = ["site"]
+html_css_files = ["site.css"]
+highlight_language = "none"
 
 
 def _with_readme(_: Any, page: str, source: list[str]) -> None:
