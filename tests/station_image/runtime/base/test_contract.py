@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import typing
 from pathlib import Path, PurePosixPath
 
 import yaml
 
+from network_topology import model
+from station_image.builder import rootfs
 from station_image.runtime.base import contract
 from station_image.runtime.base.folders import Folders
 from tests.station_image.runtime.stations import ROOT
@@ -71,3 +74,18 @@ def test_the_server_has_these_accounts_with_these_numbers() -> None:
 
 def test_frequencies_go_from_often_to_rarely() -> None:
     assert list(contract.FREQUENCIES.values()) == sorted(contract.FREQUENCIES.values())
+
+
+def test_a_definition_knows_the_same_frequencies() -> None:
+    assert typing.get_args(model.Frequency) == tuple(contract.FREQUENCIES)
+
+
+def test_the_image_has_names_for_the_numbers_that_its_containers_run_as() -> None:
+    users = [line.split(":")[:4] for line in rootfs.FILES["etc/passwd"].splitlines()]
+    groups = [line.split(":")[:3] for line in rootfs.FILES["etc/group"].splitlines()]
+    group = str(contract.GROUP_ID)
+    assert users[1:] == [
+        [contract.AGENT_USER, "x", str(contract.AGENT_UID), group],
+        [contract.COMPUTER_USER, "x", str(contract.COMPUTER_UID), group],
+    ]
+    assert groups[1:] == [[contract.GROUP, "x", group]]
