@@ -121,6 +121,16 @@ def test_every_link_leads_to_a_file(document: Path) -> None:
     assert not missing
 
 
+def test_the_readme_is_short() -> None:
+    assert len(documents.README.read_text().splitlines()) <= 150
+
+
+def test_the_site_has_every_guide_and_no_other() -> None:
+    """The site's own list; `make docs` itself fails on a link that leads nowhere."""
+    listed = re.findall(r"<([\w.-]+)>$", (ROOT / "docs" / "index.md").read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted(["changelog", *(guide.name.removesuffix(".md") for guide in documents.GUIDES)])
+
+
 def test_every_guide_is_reached_from_the_readme() -> None:
     assert {f"docs/{guide.name}" for guide in documents.GUIDES} <= set(documents.links(documents.README))
 
@@ -133,10 +143,26 @@ def test_every_path_of_the_repository_that_is_named_exists(document: Path) -> No
     assert not missing
 
 
+def kept() -> list[str]:
+    """The files that git keeps."""
+    listed = subprocess.run(["git", "-C", str(ROOT), "ls-files"], capture_output=True, text=True, check=True).stdout
+    return [path for path in listed.splitlines() if (ROOT / path).is_file()]
+
+
 def folders() -> set[str]:
     """The top-level folders that git keeps."""
-    kept = subprocess.run(["git", "-C", str(ROOT), "ls-files"], capture_output=True, text=True, check=True).stdout
-    return {path.split("/")[0] for path in kept.splitlines() if "/" in path}
+    return {path.split("/")[0] for path in kept() if "/" in path}
+
+
+def test_every_page_that_code_or_a_page_names_is_in_the_repository() -> None:
+    """A comment that sends its reader to a page which nobody has explains nothing."""
+    missing = []
+    for name in kept():
+        file = ROOT / name
+        pages = set(re.findall(r"[\w./-]*\w\.md\b", file.read_text(errors="replace")))
+        places = (ROOT, file.parent, ROOT / "docs")
+        missing += [f"{name}: {page}" for page in pages if not any((place / page).exists() for place in places)]
+    assert not missing
 
 
 def test_the_map_of_folders_names_every_folder_and_no_other() -> None:
@@ -188,10 +214,9 @@ def test_there_is_an_example_inventory_that_a_document_points_to() -> None:
 def literals() -> str:
     """Every text that our programs hold, one a line: what a message can be made of."""
     found: list[str] = []
-    kept = subprocess.run(["git", "-C", str(ROOT), "ls-files"], capture_output=True, text=True, check=True).stdout
-    for name in kept.splitlines():
+    for name in kept():
         path = ROOT / name
-        if name.startswith(("tests/", "docs/")) or not path.is_file():
+        if name.startswith(("tests/", "docs/")):
             continue
         if name.endswith(".py"):
             nodes = ast.walk(ast.parse(path.read_text()))
