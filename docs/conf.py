@@ -1,4 +1,4 @@
-"""The site of `make docs`, made by Sphinx from README and the guides. No font, script or picture comes from elsewhere."""
+"""The site of `make docs`: README and the guides by Sphinx. No font, script or picture comes from elsewhere."""
 
 from pathlib import Path
 from typing import Any

@@ -19,6 +19,11 @@ def quoted() -> list[documents.Block]:
     return [block for block in found if block.language == "output" and not documents.is_demo(block)]
 
 
+def commands(block: documents.Block) -> list[str]:
+    """What is typed above a block, without comments."""
+    return [line.split("  #")[0].strip() for line in block.typed]
+
+
 def unprinted(block: documents.Block, printed: Iterable[str]) -> list[str]:
     """The lines of a block that are not among the printed ones."""
     lines = [line.rstrip() for line in printed]
