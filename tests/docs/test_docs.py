@@ -39,6 +39,8 @@ VERBS = (
     "completion",
 )
 INVENTORIES = sorted((ROOT / "inventories").glob("*/servers.yml"))
+# Programs, and one line of a file, that a sentence shows as they are typed or written.
+TYPED = {"werkplaats", "station", "station-cut", "python", "ssh-keygen", "journalctl", "function", "eval", "<kind>"}
 MADE_HERE = {"build", ".venv"}  # by running things; ignored by git
 OF_THE_READER = {"inventories", "docs"}  # a reader's own folder has them too, with files that are not here
 # Lines of a demo in the order in which they come: verified, what may be done next, and the question that was rehearsed.
@@ -94,6 +96,14 @@ def test_every_command_in_a_sentence_names_a_verb(document: Path) -> None:
             assert words[0] in cli.VERBS, code
         if program == "make" and words:
             assert words[0] in targets(), code
+        if program == "station" and words:
+            assert words[0] in station_verbs(), code
+
+
+def station_verbs() -> set[str]:
+    """What the command of a server knows."""
+    (verbs,) = [one for one in station._parser()._actions if isinstance(one, argparse._SubParsersAction)]
+    return set(verbs.choices)
 
 
 def targets() -> set[str]:
@@ -235,6 +245,17 @@ def test_every_message_in_the_table_of_troubles_can_be_said_by_a_program() -> No
     said = literals()
     unsaid = {m: piece for m in messages for piece in m.split("…") if piece.strip() and piece not in said}
     assert not unsaid
+
+
+def test_every_message_in_a_sentence_can_be_said_by_a_program() -> None:
+    """What stands in backticks and has three words or more is typed, is shown in a table above, or is a message."""
+    told = {row[1].strip("`") for row in documents.table(ROOT / "docs" / "scientists.md", "Mistakes in CSV files")}
+    others = [guide for guide in documents.DOCUMENTS if guide.name != "troubleshooting.md"]
+    quoted = {code for guide in others for code in documents.inline(guide) if len(code.split()) > 2} - told
+    said = literals()
+    messages = {code for code in quoted if code.split()[0] not in TYPED}
+    assert len(messages) > 2
+    assert {code for code in messages if any(piece.strip() not in said for piece in code.split("…"))} == set()
 
 
 def test_the_table_of_mistakes_in_files_is_what_a_station_says() -> None:
