@@ -41,7 +41,6 @@ VERBS = (
 INVENTORIES = sorted((ROOT / "inventories").glob("*/servers.yml"))
 # Programs, and one line of a file, that a sentence shows as they are typed or written.
 TYPED = {"werkplaats", "station", "station-cut", "python", "ssh-keygen", "journalctl", "function", "eval", "<kind>"}
-MADE_HERE = {"build", ".venv"}  # by running things; ignored by git
 OF_THE_READER = {"inventories", "docs"}  # a reader's own folder has them too, with files that are not here
 # Lines of a demo in the order in which they come: verified, what may be done next, and the question that was rehearsed.
 DEMO_ENDS = (f"{names.twin('proeftuin')}: verified: ", "next: ", "griep-hotspots: ")
