@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import datetime
+import importlib.util
 import ipaddress
 import re
 import subprocess
@@ -38,6 +39,7 @@ VERBS = (
     "trust",
     "completion",
 )
+RUN_AS = re.compile(r"python3? -m ([\w.]+\w)")
 INVENTORIES = sorted((ROOT / "inventories").glob("*/servers.yml"))
 # Programs, and one line of a file, that a sentence shows as they are typed or written.
 TYPED = {"werkplaats", "station", "station-cut", "python", "ssh-keygen", "journalctl", "function", "eval", "<kind>"}
@@ -122,6 +124,14 @@ def test_make_lists_every_target_of_the_makefile() -> None:
     makefile = (ROOT / "Makefile").read_text()
     (phony,) = re.findall(r"^\.PHONY: (.+)$", makefile, re.MULTILINE)
     assert targets() == set(phony.split())
+
+
+def test_every_module_that_is_to_be_run_is_there() -> None:
+    """`python -m NAME` in a page, a message or a comment, where the name is of this project."""
+    named = {name for file in kept() for name in RUN_AS.findall((ROOT / file).read_text(errors="replace"))}
+    ours = {name for name in named if name.split(".")[0] in folders()}
+    assert len(ours) > 3
+    assert {name for name in ours if importlib.util.find_spec(name) is None} == set()
 
 
 @pytest.mark.parametrize("document", documents.DOCUMENTS, ids=lambda path: path.name)
