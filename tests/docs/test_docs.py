@@ -197,7 +197,7 @@ def test_the_rooms_of_the_runtime_are_told_as_their_contract_has_them() -> None:
         for contract in settings["tool"]["importlinter"]["contracts"]
         if contract.get("containers") == ["station_image.runtime"]
     ]
-    told = " › ".join(", ".join(f"`{room.strip()}`" for room in layer.split("|")) for layer in layers)
+    told = " → ".join(", ".join(f"`{room.strip()}`" for room in layer.split("|")) for layer in layers)
     assert told in (ROOT / "docs" / "how-it-works.md").read_text().splitlines()
 
 
