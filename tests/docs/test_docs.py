@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from network_topology import check, context, names
-from station_image.host.station_command import account
-from station_image.host.station_command import cli as station
+from on_server.station_command import account
+from on_server.station_command import cli as station
 from tests.docs import documents
 from tests.station_image.runtime import test_records
 from werkplaats import cli, errors

@@ -11,7 +11,8 @@ from ansible.errors import AnsibleFilterError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plugins.filter import gateway, host_program, people, server
+from plugins.action import server_part as action
+from plugins.filter import gateway, people, programs, server
 from plugins.modules import debian_packages, server_facts
 from tests.roles import pki, stations
 
@@ -339,16 +340,26 @@ def test_no_comment_and_no_range_can_write_a_second_line_or_end_an_option(commen
         assert content.count('"') == 4
 
 
-def test_the_host_programs_lie_where_their_starters_look_for_them(tmp_path: Path) -> None:
-    folder = Path(__file__).parents[2] / "station_image" / "host"
-    files = {file["path"]: file for file in host_program.host_program_files(str(folder))}
-    assert files["/usr/local/bin/station"]["mode"] == files["/usr/local/bin/station-account"]["mode"] == "0755"
-    library = "/usr/local/lib/werkplaats"
-    modules = {path.name for path in (folder / "station_command").glob("*.py")}
-    assert {f"{library}/station_command/{name}" for name in modules} == set(files) - {
-        *("/usr/local/bin/station", "/usr/local/bin/station-account"),
-    }
-    for name in ("station", "station-account"):
-        assert f'"{library}"' in (folder / name).read_text()
+def test_programs_lie_where_their_starters_look_for_them(tmp_path: Path) -> None:
+    folder = Path(__file__).parents[2] / programs.PACKAGE
+    files = programs.program_files(str(folder))
+    placed = {file["path"]: Path(file["source"]) for file in files["written"]}
+    assert set(placed.values()) == set(folder.rglob("*.py"))
+    for starter in files["rendered"]:
+        library, module = starter["variables"]["library"], starter["variables"]["module"]
+        source = placed[f"{library}/{module.replace('.', '/')}.py"]
+        assert "\ndef main(" in source.read_text()
     with pytest.raises(AnsibleFilterError, match="take a complete copy"):
-        host_program.host_program_files(str(tmp_path))
+        programs.program_files(str(tmp_path))
+
+
+def test_a_starter_starts_its_module_and_nothing_that_its_surroundings_say() -> None:
+    """The paths are what sshd, units and people know; -IS is what keeps an environment from bringing code in."""
+    role = Path(__file__).parents[2] / "roles/baseline"
+    files = programs.program_files(str(role.parents[1] / programs.PACKAGE))
+    variables = {"rules": []}
+    made = {file["path"]: file for file in action.render(role, {"variables": variables, **files})}
+    for path in ("/usr/local/bin/station", "/usr/local/bin/station-account", "/usr/local/sbin/guarded-change"):
+        text = base64.b64decode(made[path]["content"]).decode()
+        assert text.startswith("#!/usr/bin/python3 -IS\n")
+        assert f"from {programs.PACKAGE}.{programs.COMMANDS[path]} import main" in text

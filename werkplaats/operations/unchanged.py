@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from werkplaats.operations import on_server, remote, vault
+import on_server
+from werkplaats.operations import remote, vault
 from werkplaats.operations.configure import ROOT, HostVars
 
 PROGRAM = Path(on_server.__file__).with_name("state.py")
@@ -22,7 +23,7 @@ SOURCES = (
     "playbooks",
     "plugins",
     "roles",
-    "station_image/host",
+    "on_server",
 )  # what the roles are, beside their data
 
 

@@ -1,0 +1,67 @@
+"""The package as a server has it: alone, with the standard library and nothing beside it."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from on_server import removed
+from plugins.filter import programs
+from plugins.modules import server_part
+from tests.on_server import starters
+
+PACKAGE = starters.ROOT / programs.PACKAGE
+MODULES = sorted(
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+    for path in PACKAGE.rglob("*.py")
+)
+
+
+@pytest.fixture
+def alone(tmp_path: Path) -> Path:
+    """A folder in which nothing but the package lies."""
+    shutil.copytree(PACKAGE, tmp_path / programs.PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def python(code: str, library: Path) -> str:
+    """What Python prints without the packages of this environment."""
+    code = f"import sys; sys.path.insert(0, {str(library)!r}); {code}"
+    return subprocess.run([sys.executable, "-ISB", "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+def test_every_module_needs_nothing_but_the_standard_library(alone: Path) -> None:
+    said = python(f"import {', '.join(MODULES)}; print(sorted(n for n in sys.modules if 'on_server' in n))", alone)
+    assert said.strip() == str(MODULES)
+
+
+@pytest.mark.parametrize("name", ["state", "removed"])
+def test_what_is_sent_to_a_server_needs_not_even_the_package(name: str, alone: Path) -> None:
+    sent = (alone / programs.PACKAGE / f"{name}.py").read_text()
+    python(f"exec({sent!r}, {{'__name__': 'sent'}}); assert not [n for n in sys.modules if 'on_server' in n]", alone)
+
+
+def test_a_station_that_leaves_takes_every_command_along() -> None:
+    assert set(map(str, removed.FILES)) >= {*programs.COMMANDS, programs.LIBRARY}
+
+
+def test_programs_of_an_earlier_layout_go_and_what_python_compiled_of_these_stays(tmp_path: Path) -> None:
+    stays = [f"{programs.PACKAGE}/guard.py", f"{programs.PACKAGE}/__pycache__/guard.pyc"]
+    stays += [f"{programs.PACKAGE}/gateway/cut.py", f"{programs.PACKAGE}/gateway/__pycache__/cut.pyc"]
+    goes = ["gateway_files.py", "__pycache__/gateway_files.pyc", "station_command/cli.py"]
+    goes += ["station_command/__pycache__/cli.pyc", f"{programs.PACKAGE}/gone.py"]
+    for name in (*stays, *goes):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    [task, _] = yaml.safe_load((starters.ROLE / "tasks/main.yml").read_text())
+    [only] = [one for one in task["server_part"]["only"] if one["folder"] == programs.LIBRARY]
+    places = server_part.Places(check=False)
+    placed = {str(tmp_path / name) for name in stays if name.endswith(".py")}
+    places.remove_others(only | {"folder": str(tmp_path)}, placed)
+    assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()} == set(stays)
+    assert {path.name for path in tmp_path.iterdir()} == {programs.PACKAGE}
