@@ -10,11 +10,12 @@ Candidates lie in /etc/werkplaats/baseline; a candidate that is not there is the
 from __future__ import annotations
 
 import dataclasses
-import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+from on_server import disk, programs
 
 BASE = Path("/etc/werkplaats/baseline")
 TIMER = "werkplaats-undo-timer"
@@ -65,19 +66,6 @@ CHANGES = (
 )
 
 
-def run(words: tuple[str, ...]) -> None:
-    """Run a program; CalledProcessError with its words when it fails."""
-    subprocess.run(words, check=True, capture_output=True, text=True)
-
-
-def copy(source: Path, target: Path) -> None:
-    """Copy a file so that the target is whole at any moment."""
-    new = target.with_name(f".{target.name}.new")
-    shutil.copyfile(source, new)
-    new.chmod(0o644)
-    new.replace(target)
-
-
 def apply(seconds: int) -> list[str]:
     """Put in force what differs; returns the names. The way back is laid before the first step forward."""
     if (BASE / "pending").exists():
@@ -92,12 +80,12 @@ def apply(seconds: int) -> list[str]:
         else:
             change.previous.with_suffix(".absent").touch()
     back = ("systemd-run", f"--unit={TIMER}", f"--on-active={seconds}", "--timer-property=AccuracySec=1s")
-    run((*back, "/usr/local/sbin/guarded-change", "undo"))
+    programs.run(*back, "/usr/local/sbin/guarded-change", "undo")
     try:
         for change in changes:
-            copy(change.candidate, change.live)
-            run(change.test)
-            run(change.load)
+            disk.write(change.live, change.candidate.read_bytes())
+            programs.run(*change.test)
+            programs.run(*change.load)
     except subprocess.CalledProcessError:
         undo()
         raise
@@ -109,7 +97,7 @@ def undo() -> None:
     for change in CHANGES:
         absent = change.previous.with_suffix(".absent")
         if change.previous.exists():
-            copy(change.previous, change.live)
+            disk.write(change.live, change.previous.read_bytes())
         elif absent.exists():
             change.live.unlink(missing_ok=True)
         else:
@@ -144,7 +132,7 @@ def main() -> int:
             said = (problem.stderr or "").strip()
             sys.stderr.write(f"guarded-change: taken back, `{' '.join(problem.cmd)}` refuses: {said}\n")
             return 1
-        sys.stdout.write(json.dumps({"changed": bool(changed), "message": ", ".join(changed) or "in force"}) + "\n")
+        programs.tell(bool(changed), ", ".join(changed) or "in force")
     else:
         sys.stderr.write((__doc__ or "") + "\n")
         return 2

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 
+from on_server import programs
 from on_server.gateway import files, master, reload
 
 NAME = re.compile(r"[a-z][a-z0-9-]*(?:\.[a-z][a-z0-9-]*){1,2}")
@@ -39,7 +40,7 @@ def end_sessions(peer: str) -> int:
 
 def apply(paths: reload.Paths) -> None:
     """Have the gateway take today's cuts; a stopped gateway stays stopped and takes them when it starts."""
-    if reload.active():
+    if programs.active(reload.UNIT):
         subprocess.run(["systemctl", "start", "gateway-reload.service"], check=False, capture_output=True)
     else:
         reload.assemble(paths)
@@ -55,7 +56,7 @@ def cut(paths: reload.Paths, peer: str) -> str:
     """Cut one peer; returns the sentence to print."""
     (paths.cut / peer).touch(mode=0o644)
     apply(paths)
-    ended = end_sessions(peer) if reload.active() else 0
+    ended = end_sessions(peer) if programs.active(reload.UNIT) else 0
     return f"{peer} is cut: no new connections, {ended} running ended. Undo: station-cut --restore {peer}"
 
 

@@ -20,10 +20,10 @@ import pwd
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from on_server import disk, programs
 from on_server.gateway import files, master
 
 UNIT = "werkplaats-gateway.service"
@@ -73,16 +73,9 @@ class Paths:
 
 
 def put(path: Path, content: bytes, mode: int = 0o644, group: str = "root") -> None:
-    """Write a file whole or not at all."""
+    """Write a file whole or not at all, in a folder that is made where it is missing."""
     path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    with os.fdopen(handle, "wb") as new:
-        new.write(content)
-        os.fchmod(new.fileno(), mode)
-        if group != "root":
-            os.fchown(new.fileno(), 0, grp.getgrnam(group).gr_gid)
-        os.fsync(new.fileno())
-    Path(name).replace(path)
+    disk.write(path, content, mode, grp.getgrnam(group).gr_gid)
 
 
 @contextlib.contextmanager
@@ -183,11 +176,6 @@ def finish(paths: Paths, generation: Path) -> None:
             shutil.rmtree(other)
 
 
-def active() -> bool:
-    """Return whether the gateway runs."""
-    return subprocess.run(["systemctl", "is-active", "--quiet", UNIT], check=False).returncode == 0
-
-
 def start(paths: Paths) -> list[str]:
     """Start the gateway, which takes what lies on disk; returns the refusals.
 
@@ -212,7 +200,7 @@ def assemble(paths: Paths) -> list[str]:
 
 def reload(paths: Paths) -> list[str]:
     """Have the running gateway load what lies on disk, or start it; returns the refusals."""
-    if not active():
+    if not programs.active(UNIT):
         return start(paths)
     with lock(paths):
         before = paths.loaded.resolve() if paths.loaded.exists() else None
@@ -230,12 +218,12 @@ def reload(paths: Paths) -> list[str]:
 
 def in_force(paths: Paths) -> bool:
     """Return whether the gateway runs with what lies on disk."""
-    return active() and paths.stamp() == paths.inputs().digest
+    return programs.active(UNIT) and paths.stamp() == paths.inputs().digest
 
 
 def by_unit(paths: Paths) -> tuple[bool, int, str]:
     """Start the gateway, or have gateway-reload.service reload it, when needed; (changed, exit code, sentence)."""
-    if not active():
+    if not programs.active(UNIT):
         refused = start(paths)
         return True, int(bool(refused)), "; ".join(refused) or "the gateway was started"
     before = paths.stamp()
@@ -259,7 +247,7 @@ def main() -> int:
             changed, code, sentence = by_unit(paths)
         except files.GatewayError as problem:
             changed, code, sentence = False, 1, str(problem)
-        sys.stdout.write(json.dumps({"changed": changed, "message": sentence}) + "\n")
+        programs.tell(changed, sentence)
         return code
     try:
         if wants.check:

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from on_server import disk
 from on_server.station_command import agent
 from on_server.station_command.agent import AgentAwayError, Line, RefusedError, StationError, Tell, WrongUseError
 from on_server.station_command.words import say
@@ -88,7 +89,7 @@ def refuse(options: argparse.Namespace, _: Tell) -> Line:
             continue
         withdrawn.append(network)
     if withdrawn:
-        _settle(folder())
+        disk.sync_folder(folder())
     left = sorted(path.stem for path in folder().glob("*~*.json"))
     answer = {"collaboration": options.name, "withdrawn": withdrawn, "allowed": left}
     return {"exit": agent.DONE, **answer, **_entered(options)}
@@ -144,27 +145,8 @@ def _allowed_in(name: str) -> list[str]:
 
 def _write(path: Path, content: Line) -> None:
     """Whole or not at all, also over a power cut; the folder's set-group-id bit lets the agent read it."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(handle, "w") as stream:
-            json.dump(content, stream, indent=1, ensure_ascii=False)
-            stream.flush()
-            os.fchmod(handle, 0o640)
-            os.fsync(handle)
-        fresh.replace(path)
-    except BaseException:
-        fresh.unlink(missing_ok=True)
-        raise
-    _settle(path.parent)
-
-
-def _settle(where: Path) -> None:
-    descriptor = os.open(where, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    disk.write(path, json.dumps(content, indent=1, ensure_ascii=False).encode(), 0o640)
+    disk.sync_folder(path.parent)
 
 
 def _entered(options: argparse.Namespace) -> Line:
