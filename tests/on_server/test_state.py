@@ -73,10 +73,9 @@ def test_what_stations_and_people_write_is_none(root: Path, change: Callable[[Pa
 
 def test_every_file_that_a_role_places_is_looked_at() -> None:
     placed = [
-        path.relative_to(role / kind).as_posix()
+        path.relative_to(role / "templates").as_posix()
         for role in ROLES.iterdir()
-        for kind in ("files", "templates")
-        for path in (role / kind).glob("*/**/*")
+        for path in (role / "templates").glob("*/**/*")
         if path.is_file()
     ]
     ours = programs.program_files(str(ROLES.parent / programs.PACKAGE))
