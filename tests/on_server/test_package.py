@@ -11,11 +11,11 @@ import pytest
 import yaml
 
 from on_server import removed
-from plugins.filter import programs
+from plugins.filter import baseline
 from plugins.modules import server_part
 from tests.on_server import starters
 
-PACKAGE = starters.ROOT / programs.PACKAGE
+PACKAGE = starters.ROOT / baseline.PACKAGE
 MODULES = sorted(
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
     for path in PACKAGE.rglob("*.py")
@@ -25,7 +25,7 @@ MODULES = sorted(
 @pytest.fixture
 def alone(tmp_path: Path) -> Path:
     """A folder in which nothing but the package lies."""
-    shutil.copytree(PACKAGE, tmp_path / programs.PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(PACKAGE, tmp_path / baseline.PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
 
 
@@ -42,26 +42,26 @@ def test_every_module_needs_nothing_but_the_standard_library(alone: Path) -> Non
 
 @pytest.mark.parametrize("name", ["state", "removed"])
 def test_what_is_sent_to_a_server_needs_not_even_the_package(name: str, alone: Path) -> None:
-    sent = (alone / programs.PACKAGE / f"{name}.py").read_text()
+    sent = (alone / baseline.PACKAGE / f"{name}.py").read_text()
     python(f"exec({sent!r}, {{'__name__': 'sent'}}); assert not [n for n in sys.modules if 'on_server' in n]", alone)
 
 
 def test_a_station_that_leaves_takes_every_command_along() -> None:
-    assert set(map(str, removed.FILES)) >= {*programs.COMMANDS, programs.LIBRARY}
+    assert set(map(str, removed.FILES)) >= {*baseline.COMMANDS, baseline.LIBRARY}
 
 
 def test_programs_of_an_earlier_layout_go_and_what_python_compiled_of_these_stays(tmp_path: Path) -> None:
-    stays = [f"{programs.PACKAGE}/guard.py", f"{programs.PACKAGE}/__pycache__/guard.pyc"]
-    stays += [f"{programs.PACKAGE}/gateway/cut.py", f"{programs.PACKAGE}/gateway/__pycache__/cut.pyc"]
+    stays = [f"{baseline.PACKAGE}/guard.py", f"{baseline.PACKAGE}/__pycache__/guard.pyc"]
+    stays += [f"{baseline.PACKAGE}/gateway/cut.py", f"{baseline.PACKAGE}/gateway/__pycache__/cut.pyc"]
     goes = ["gateway_files.py", "__pycache__/gateway_files.pyc", "station_command/cli.py"]
-    goes += ["station_command/__pycache__/cli.pyc", f"{programs.PACKAGE}/gone.py"]
+    goes += ["station_command/__pycache__/cli.pyc", f"{baseline.PACKAGE}/gone.py"]
     for name in (*stays, *goes):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     [task, _] = yaml.safe_load((starters.ROLE / "tasks/main.yml").read_text())
-    [only] = [one for one in task["server_part"]["only"] if one["folder"] == programs.LIBRARY]
+    [only] = [one for one in task["server_part"]["only"] if one["folder"] == baseline.LIBRARY]
     places = server_part.Places(check=False)
     placed = {str(tmp_path / name) for name in stays if name.endswith(".py")}
     places.remove_others(only | {"folder": str(tmp_path)}, placed)
     assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()} == set(stays)
-    assert {path.name for path in tmp_path.iterdir()} == {programs.PACKAGE}
+    assert {path.name for path in tmp_path.iterdir()} == {baseline.PACKAGE}

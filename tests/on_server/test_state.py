@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from on_server import state
-from plugins.filter import programs
+from plugins.filter import baseline
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 KEPT = {
@@ -78,7 +78,7 @@ def test_every_file_that_a_role_places_is_looked_at() -> None:
         for path in (role / "templates").glob("*/**/*")
         if path.is_file()
     ]
-    ours = programs.program_files(str(ROLES.parent / programs.PACKAGE))
+    ours = baseline.program_files(str(ROLES.parent / baseline.PACKAGE))
     placed += [file["path"].removeprefix("/") for files in ours.values() for file in files]
     assert placed
     assert not [path for path in placed if not path.startswith(tuple(f"{folder}/" for folder in state.FOLDERS))]

@@ -1,4 +1,4 @@
-"""What the gateway of one station is made of, decided from its compiled data; the templates only print it."""
+"""Filters of the role `tls_mesh`: what the gateway of one station is made of; the templates only print it."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ NAME = re.compile(r"[A-Za-z0-9=,.-]+")
 # HAProxy binds under a temporary name first, and sun_path ends at 107 bytes (unix(7)).
 LONGEST_SOCKET = 96
 
+Facts = Mapping[str, Any]
 Files = dict[str, list[dict[str, Any]]]
 
 
@@ -109,9 +110,32 @@ def gateway_capabilities(networks: list[Mapping[str, Any]]) -> str:
     return "CAP_NET_BIND_SERVICE" if any(port < 1024 for port in ports) else ""
 
 
+def haproxy_commands(server: Facts) -> list[list[str]]:
+    """Return the command that stops Debian's own haproxy.service, where it is on and nobody's."""
+    return [["systemctl", "stop", "haproxy.service"]] if haproxy_service_is_idle(server) else []
+
+
+def haproxy_absent(server: Facts) -> list[str]:
+    """Return the link that starts Debian's own haproxy.service at boot, where it is nobody's."""
+    link = "/etc/systemd/system/multi-user.target.wants/haproxy.service"
+    return [link] if haproxy_service_is_idle(server) else []
+
+
+def haproxy_service_is_idle(server: Facts) -> bool:
+    """Return whether Debian's own haproxy.service is on while nobody configured it: then it is only in the way.
+
+    Without the package when the facts were read, it was installed by this run: nobody can have configured it.
+    """
+    if "haproxy" not in server["packages"]:
+        return True
+    unit = server["units"].get("haproxy.service", {})
+    return bool(server["haproxy_untouched"] and (unit.get("active") or unit.get("enabled")))
+
+
 class FilterModule:
     """Makes the filters known to Ansible."""
 
     def filters(self) -> dict[str, Any]:
         """Return the filters by name."""
-        return {"gateway_files": gateway_files, "gateway_capabilities": gateway_capabilities}
+        public = (gateway_capabilities, gateway_files, haproxy_absent, haproxy_commands)
+        return {function.__name__: function for function in public}

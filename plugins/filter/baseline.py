@@ -1,9 +1,13 @@
-"""What a server lacks, decided from the facts that `server_facts` read."""
+"""Filters of the role `baseline`: what keeps a server from carrying a station, our programs, people, firewall rules."""
 
 from __future__ import annotations
 
+import base64
+import binascii
 import ipaddress
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
@@ -17,6 +21,28 @@ USERS = {"station": (5001, 5000), "computer": (5002, 5000)}
 PEOPLE = ("steward", "scientist")
 SHELL = "/bin/sh"
 SSHD = {"passwordauthentication": ("no",), "permitrootlogin": ("no", "without-password", "prohibit-password")}
+COMMENT = re.compile(r"[A-Za-z0-9@._+: -]{0,100}")
+# What follows the name of the type in the key itself (RFC 4253, 5656, 8709; PROTOCOL.u2f): a length in bytes, a fixed
+# text, or None for anything.
+FIELDS: Mapping[str, tuple[int | bytes | None, ...]] = {
+    "ssh-ed25519": (32,),
+    "ecdsa-sha2-nistp256": (b"nistp256", 65),
+    "sk-ssh-ed25519@openssh.com": (32, b"ssh:"),
+    "sk-ecdsa-sha2-nistp256@openssh.com": (b"nistp256", 65, b"ssh:"),
+    "ssh-rsa": (None, None),
+}
+RSA_BITS = 3072
+LIBRARY = "/usr/local/lib/werkplaats"
+PACKAGE = "on_server"
+# Command → module of the package whose main() it starts. sshd, units and people know commands by these paths.
+COMMANDS = {
+    "/usr/local/bin/station": "station_command.cli",
+    "/usr/local/bin/station-account": "station_command.account",
+    "/usr/local/sbin/engine-settings": "engine_settings",
+    "/usr/local/sbin/gateway-reload": "gateway.reload",
+    "/usr/local/sbin/guarded-change": "guard",
+    "/usr/local/sbin/station-cut": "gateway.cut",
+}
 
 
 def account_differences(server: Facts) -> list[str]:
@@ -138,15 +164,6 @@ def baseline_packages(server: Facts, managed: Mapping[str, bool]) -> list[str]:
     return wanted + ["systemd-timesyncd"] * bool(managed["time"] and not has_clock)
 
 
-def lacking(server: Facts, names: list[str], held: Sequence[str] = ()) -> dict[str, list[str]]:
-    """Return which packages are to be installed, and which to be held back from upgrades: {} when none."""
-    wanted = {
-        "names": [name for name in names if name not in server["packages"]],
-        "held": [name for name in held if name not in server["held"]],
-    }
-    return wanted if any(wanted.values()) else {}
-
-
 def baseline_without(managed: Mapping[str, bool]) -> list[str]:
     """Return the paths that the baseline does not place, since they are the owner's."""
     firewall = ["/etc/werkplaats/baseline/firewall.nft", "/etc/systemd/system/werkplaats-firewall.service"]
@@ -210,45 +227,117 @@ def account_commands(server: Facts, managed: Mapping[str, bool]) -> list[list[st
     return [["systemd-sysusers", "/etc/sysusers.d/werkplaats.conf"]] if missing else []
 
 
-def merged_settings(owner: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the engine's settings: the owner's with ours over them; an unreadable file is an AnsibleFilterError."""
-    if "unreadable" in owner:
-        raise AnsibleFilterError(f"/etc/docker/daemon.json cannot be read ({owner['unreadable']}); correct it")
-    return {**owner, **ours}
+def people_faults(people: Any) -> list[str]:
+    """Return a sentence with its remedy for everything that keeps these people from being let in safely."""
+    if not isinstance(people, Mapping):
+        return ["people: give accounts with `keys` and `from`"]
+    found = [f"people: {str(name)[:40]!r} is none of {', '.join(PEOPLE)}" for name in people if name not in PEOPLE]
+    for account in PEOPLE:
+        given = people.get(account)
+        if given is not None:
+            found += [f"people: {account}: {line}" for line in _account_faults(given)]
+    return found
 
 
-def engine_without(server: Facts) -> list[str]:
-    """Return the paths that the engine's role does not place: root needs no group to use the engine."""
-    return ["/etc/sysusers.d/*"] if server["login"] == "root" else []
+def people_files(people: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return a file of keys for each account that somebody may use; unsafe people are an AnsibleFilterError."""
+    if faults := people_faults(people):
+        raise AnsibleFilterError("; ".join(faults))
+    files = []
+    for account in PEOPLE:
+        given = people.get(account) or {}
+        ranges = ",".join(str(ipaddress.ip_network(text)) for text in given.get("from") or ())
+        options = f'restrict,from="{ranges}",command="/usr/local/bin/station-account {account}"'
+        lines = [f"{options} {key.rstrip(' ')}\n" for key in given.get("keys") or ()]
+        if lines:
+            files.append({"path": f"/etc/werkplaats/people/{account}", "content": "".join(lines), "mode": "0644"})
+    return files
 
 
-def engine_commands(server: Facts) -> list[list[str]]:
-    """Return the command that lets the operator's login use the engine, where it may not yet."""
-    members = server["groups"].get("docker", {}).get("members", [])
-    may = server["login"] == "root" or server["login"] in members
-    return [] if may else [["systemd-sysusers", "/etc/sysusers.d/werkplaats-engine.conf"]]
+def _account_faults(given: Any) -> list[str]:
+    if not isinstance(given, Mapping) or not set(given) <= {"keys", "from"}:
+        return ["give `keys` (lines of public keys) and `from` (ranges of addresses), and nothing else"]
+    keys, ranges = given.get("keys") or [], given.get("from") or []
+    if not isinstance(keys, list) or not isinstance(ranges, list):
+        return ["`keys` and `from` are lists"]
+    found = [f"key {number}: {fault}" for number, key in enumerate(keys, 1) if (fault := _key_fault(key))]
+    found += [fault for text in ranges if (fault := _range_fault(text))]
+    if keys and not ranges:
+        found.append("reachable from the organisation's own range only; give that range under `from`")
+    return found
 
 
-def haproxy_commands(server: Facts) -> list[list[str]]:
-    """Return the command that stops Debian's own haproxy.service, where it is on and nobody's."""
-    return [["systemctl", "stop", "haproxy.service"]] if haproxy_service_is_idle(server) else []
+def _key_fault(line: Any) -> str:
+    """Why one line is no public key that may log in; empty where it is one."""
+    if not isinstance(line, str):
+        return "not a text; give the line of the .pub file"
+    kind, _, rest = line.partition(" ")
+    body, _, comment = rest.partition(" ")
+    if kind not in FIELDS:
+        return f"its type is none of {', '.join(FIELDS)}; make one with `ssh-keygen -t ed25519`"
+    if not COMMENT.fullmatch(comment):
+        return "its comment has other characters than letters, digits and @._+:-; shorten it to a name"
+    try:
+        fields = _key_fields(base64.b64decode(body, validate=True))
+    except (binascii.Error, ValueError):
+        return "it is damaged; copy the whole line of the .pub file"
+    if not fields or fields[0] != kind.encode() or len(fields) != len(FIELDS[kind]) + 1:
+        return "it is not a key of the type that it begins with; copy the whole line of the .pub file"
+    for field, wanted in zip(fields[1:], FIELDS[kind], strict=True):
+        if wanted is not None and (len(field) if isinstance(wanted, int) else field) != wanted:
+            return "it is not a key of the type that it begins with; copy the whole line of the .pub file"
+    if kind == "ssh-rsa" and int.from_bytes(fields[2], "big").bit_length() < RSA_BITS:
+        return f"an RSA key of less than {RSA_BITS} bits; make one with `ssh-keygen -t ed25519`"
+    return ""
 
 
-def haproxy_absent(server: Facts) -> list[str]:
-    """Return the link that starts Debian's own haproxy.service at boot, where it is nobody's."""
-    link = "/etc/systemd/system/multi-user.target.wants/haproxy.service"
-    return [link] if haproxy_service_is_idle(server) else []
+def _key_fields(blob: bytes) -> list[bytes]:
+    """The texts of a key, each after its length in four bytes (RFC 4251, section 5). Raises ValueError."""
+    found = []
+    while blob:
+        length = int.from_bytes(blob[:4], "big")
+        if len(blob) < 4 + length:
+            raise ValueError("cut off")
+        found.append(blob[4 : 4 + length])
+        blob = blob[4 + length :]
+    return found
 
 
-def haproxy_service_is_idle(server: Facts) -> bool:
-    """Return whether Debian's own haproxy.service is on while nobody configured it: then it is only in the way.
+def _range_fault(text: Any) -> str:
+    try:
+        found = ipaddress.ip_network(text) if isinstance(text, str) else None
+    except ValueError:
+        found = None
+    # A scope after % may hold any character, also a quote.
+    if found is None or "%" in text:
+        return f"{str(text)[:50]!r} is no range of addresses such as 192.0.2.0/24"
+    if found.prefixlen == 0:
+        return f"{found} is everybody; give the organisation's own range"
+    return ""
 
-    Without the package when the facts were read, it was installed by this run: nobody can have configured it.
+
+def program_files(folder: str) -> dict[str, list[dict[str, Any]]]:
+    """Return what `server_part` writes of the package in `folder`, and renders for its commands.
+
+    Keys are `written` and `rendered`. Raises AnsibleFilterError where the package is not.
     """
-    if "haproxy" not in server["packages"]:
-        return True
-    unit = server["units"].get("haproxy.service", {})
-    return bool(server["haproxy_untouched"] and (unit.get("active") or unit.get("enabled")))
+    modules = sorted(Path(folder).rglob("*.py"))
+    if not modules:
+        raise AnsibleFilterError(f"{folder} is missing; take a complete copy of this project")
+    return {
+        "written": [
+            {"path": f"{LIBRARY}/{PACKAGE}/{module.relative_to(folder).as_posix()}", "source": str(module)}
+            for module in modules
+        ],
+        "rendered": [
+            {
+                "template": "starter.j2",
+                "path": path,
+                "variables": {"library": LIBRARY, "module": f"{PACKAGE}.{module}"},
+            }
+            for path, module in COMMANDS.items()
+        ],
+    }
 
 
 class FilterModule:
@@ -257,7 +346,7 @@ class FilterModule:
     def filters(self) -> dict[str, Any]:
         """Return the filters by name."""
         public = (
-            account_commands, baseline_faults, baseline_links, baseline_packages, baseline_without, engine_commands,
-            engine_without, firewall_rules, haproxy_absent, haproxy_commands, lacking, managed_parts, merged_settings,
+            account_commands, baseline_faults, baseline_links, baseline_packages, baseline_without, firewall_rules,
+            managed_parts, people_faults, people_files, program_files,
         )  # fmt: skip
         return {function.__name__: function for function in public}
