@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from base import errors
 from station_image.builder import archive, debian, packages, rootfs, sbom
 from station_image.runtime.base import contract
 
@@ -49,7 +50,7 @@ SETTINGS: dict[str, Any] = {
 Progress = Callable[[str], None]
 
 
-class ImageError(Exception):
+class ImageError(errors.UnmetError):
     """The station image cannot be made here; the text says why and what to do."""
 
 
