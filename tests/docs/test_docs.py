@@ -32,6 +32,7 @@ VERBS = (
     "verify",
     "status",
     "map",
+    "inventory",
     "destroy",
     "session",
     "rehearse",
