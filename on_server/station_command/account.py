@@ -35,8 +35,9 @@ VERBS = {
 UMASK = 0o027
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Do what this account may, and nothing else."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     if len(arguments) != 1 or arguments[0] not in VERBS:
         return _refused("this is for the accounts steward and scientist")
     account = arguments[0]

@@ -65,3 +65,11 @@ def test_programs_of_an_earlier_layout_go_and_what_python_compiled_of_these_stay
     places.remove_others(only | {"folder": str(tmp_path)}, placed)
     assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()} == set(stays)
     assert {path.name for path in tmp_path.iterdir()} == {baseline.PACKAGE}
+
+
+@pytest.mark.parametrize("path", baseline.COMMANDS)
+def test_every_command_starts_and_refuses_what_it_does_not_know(path: str) -> None:
+    words = [sys.executable, "-ISB", "-c", starters.starter(Path(path).name), "--unknown"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode in (2, 3), done.stderr
+    assert "Traceback" not in done.stderr
