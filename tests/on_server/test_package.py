@@ -13,6 +13,7 @@ import yaml
 from on_server import removed
 from plugins.filter import baseline
 from plugins.modules import server_part
+from tests.docs import documents
 from tests.on_server import starters
 
 PACKAGE = starters.ROOT / baseline.PACKAGE
@@ -65,6 +66,12 @@ def test_programs_of_an_earlier_layout_go_and_what_python_compiled_of_these_stay
     places.remove_others(only | {"folder": str(tmp_path)}, placed)
     assert {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()} == set(stays)
     assert {path.name for path in tmp_path.iterdir()} == {baseline.PACKAGE}
+
+
+def test_its_readme_lists_every_command_with_its_module() -> None:
+    rows = documents.table(PACKAGE / "README.md", "Commands")
+    modules = {path: f"{module.replace('.', '/')}.py" for path, module in baseline.COMMANDS.items()}
+    assert {row[0].strip("`"): row[1].strip("`") for row in rows} == modules
 
 
 @pytest.mark.parametrize("path", baseline.COMMANDS)
