@@ -129,7 +129,7 @@ def test_ansible_by_hand_sees_nothing_to_do_after_up_and_then_exactly_what_someb
     first, *differences = by_hand(inventory)
     assert first.startswith(f"{organisation}: tls_mesh: ")
     assert first.endswith(f": changed: {path}")
-    assert [line for line in differences if line[:1] in "+-" and line[:3] not in ("+++", "---")] == ["-# by hand"]
+    assert [line for line in differences if line[:1] in ("+", "-") and line[:3] not in ("+++", "---")] == ["-# by hand"]
 
 
 @pytest.fixture
