@@ -16,8 +16,8 @@ import pytest
 
 from base import errors
 from network_topology import check, context, names
-from station_image.host.station_command import account
-from station_image.host.station_command import cli as station
+from on_server.station_command import account
+from on_server.station_command import cli as station
 from tests.docs import documents
 from tests.station_image.runtime.data import test_records
 from werkplaats import cli
@@ -34,6 +34,7 @@ VERBS = (
     "verify",
     "status",
     "map",
+    "inventory",
     "destroy",
     "session",
     "rehearse",

@@ -16,6 +16,7 @@ from typing import Any
 
 from base import errors
 from stacks import drive
+from werkplaats.operations.bring_up import ansible_inventory
 from werkplaats.operations.home import passing
 from werkplaats.operations.reach import remote
 
@@ -47,27 +48,6 @@ class Result:
             self.tasks.append(f"{host}: {event.get('role')}: {event.get('task')}")
 
 
-def write_inventory(folder: Path, remotes: remote.Remotes, stations: HostVars, **more: Any) -> Path:
-    """Ansible's inventory of this run: how to reach each server, its compiled data, and `more` host variables."""
-    hosts = {}
-    for organisation, station in stations.items():
-        server = remotes.servers[organisation]
-        hosts[organisation] = {
-            "ansible_host": server.host,
-            "ansible_port": server.port,
-            "ansible_user": server.user,
-            "ansible_ssh_common_args": " ".join(remotes.options(server)),
-            "engine_ssh_args": " ".join(remotes.options(server, "engine")),
-            **({"ansible_ssh_private_key_file": str(server.key)} if server.key else {}),
-            "mitogen_ssh_compression": False,  # what travels is small, or compressed already
-            "station": station,
-            **more,
-        }
-    path = folder / "inventory.json"
-    path.write_text(json.dumps({"all": {"hosts": hosts}}))
-    return path
-
-
 def run(
     folder: Path,
     remotes: remote.Remotes,
@@ -90,9 +70,10 @@ def run(
         events = own / "events.jsonl"
         os.mkfifo(events, 0o600)
         awaited: dict[str, Any] = {"await_in": str(own)} if between else {}
-        command = [str(Path(sys.executable).with_name("ansible-playbook")), str(playbook)]
-        # A server that waits has a fork of its own.
-        command += ["--forks", str(len(stations)), "-i", str(write_inventory(own, remotes, stations, **awaited))]
+        inventory = own / "inventory.yml"
+        inventory.write_text(ansible_inventory.text(remotes, stations, **awaited))
+        command = [str(Path(sys.executable).with_name("ansible-playbook")), str(playbook), "-i", str(inventory)]
+        command += ["--forks", str(len(stations))]  # a server that waits has a fork of its own
         if between:
             command += ["--tags", "all,await"]
         if check:

@@ -29,7 +29,7 @@ def applied(
     network: networks.Network,
     applicable: hand_over.Applicable,
     organisations: Iterable[str],
-    image: images.StationImage,
+    image: images.StationImage | None,
 ) -> dict[str, HostVars]:
     """Host variables of the servers that have an identity and an accepted definition."""
     found = {}
@@ -41,7 +41,7 @@ def applied(
         entry = _network(accepted, organisation, view, published)
         # A release that is not accepted yet is not brought: the accepted one is on the server already.
         wanted = str(view.release["image_id"])
-        archive = str(image.archive) if wanted == image.image_id else ""
+        archive = str(image.archive) if image and wanted == image.image_id else ""
         own = {"id": wanted, "archive": archive}
         station = accepted.stations[organisation]
         found[organisation] = _server(station, [entry], own, people.of(network, organisation))
