@@ -12,19 +12,24 @@ import datetime
 import functools
 import json
 import os
+import platform
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from pulumi import automation
+from pulumi.automation import _stack
 
 from stacks import plans, settled
 from stacks.engine import install
 
 SETTLED = "settled.json"
+PLAN = "plan.json"
+ENVIRONMENT = "environment"
 BACKEND = "PULUMI_BACKEND_URL"
 STACK = "network"  # one stack per state folder, and the folder is the network's
 RUN_MARK = "WERKPLAATS_RUN"  # in the environment of every child, so that a killed run's children can be found
@@ -51,6 +56,21 @@ class Outcome:
     changes: tuple[Change, ...]
 
 
+class _Quiet(automation.Stack):
+    """After each run the library asks for outputs and a summary, which nobody here reads: each starts the engine."""
+
+    def __init__(self, workspace: automation.LocalWorkspace) -> None:
+        super().__init__(STACK, workspace, _stack.StackInitMode.CREATE_OR_SELECT)  # its classmethods make its own class
+
+    def outputs(self) -> automation.OutputMap:
+        """Nothing; our programs have none."""
+        return {}
+
+    def info(self, show_secrets: bool = True) -> automation.UpdateSummary:  # noqa: ARG002 - the library's
+        """That it went well: the library raises where it did not."""
+        return automation.UpdateSummary("", datetime.datetime.now(datetime.UTC), "", {}, {}, "succeeded")
+
+
 class Stack:
     """One program with its plan and its state folder."""
 
@@ -75,37 +95,45 @@ class Stack:
     @functools.cached_property
     def _stack(self) -> automation.Stack:
         """The engine's stack; selecting it starts the engine, which a run that changes nothing does not need."""
-        made = automation.create_or_select_stack(
-            stack_name=STACK,
-            project_name=self._project,
+        workspace = automation.LocalWorkspace(
             program=lambda: self._program(self._planned(self._organisations())),
-            opts=automation.LocalWorkspaceOptions(
-                pulumi_command=automation.PulumiCommand(root=str(self._engine.root)),
-                project_settings=automation.ProjectSettings(
-                    name=self._project,
-                    runtime="python",
-                    backend=automation.ProjectBackend(os.environ.get(BACKEND, f"file://{self.state}")),
-                ),
-                env_vars=self._engine.environment() | self._environment(),
+            pulumi_command=automation.PulumiCommand(root=str(self._engine.root)),
+            project_settings=automation.ProjectSettings(
+                name=self._project,
+                runtime="python",
+                main=str(Path.cwd()),
+                backend=automation.ProjectBackend(self._backend()),
             ),
+            env_vars=self._environment() | {RUN_MARK: str(self.state)},
         )
-        # After each run it asks for outputs and a summary, which nobody here reads: each starts the engine anew.
-        summary = automation.UpdateSummary("", datetime.datetime.now(datetime.UTC), "", {}, {}, "succeeded")
-        vars(made).update(outputs=dict, info=lambda _: summary)
-        return made
+        return _Quiet(workspace)
+
+    def _backend(self) -> str:
+        return os.environ.get(BACKEND, f"file://{self.state}")
 
     def _environment(self) -> dict[str, str]:
+        """What the engine is told by its environment, here as by hand."""
         # Nothing in these programs is secret (keys never pass through them), so the passphrase protects nothing.
-        return {
+        return self._engine.environment() | {
+            BACKEND: self._backend(),
             "PULUMI_CONFIG_PASSPHRASE": "",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-            RUN_MARK: str(self.state),
         }
+
+    def _leave_for_hands(self) -> None:
+        """Leave the environment in which `pulumi` by hand has the same engine, state and plan (stacks/README.md)."""
+        own = {
+            "PULUMI_STACK": STACK,
+            "PULUMI_OPTION_CONFIG_FILE": str(self.state / f"Pulumi.{STACK}.yaml"),  # or it would lie in our sources
+            plans.VARIABLE: str(self.state / PLAN),
+        }
+        programs = (self._engine.pulumi.parent, Path(sys.executable).parent)
+        plans.write_environment(self.state / ENVIRONMENT, self._environment() | own, programs)
 
     def _planned(self, organisations: Collection[str]) -> Any:
         # On disk as well, for `pulumi up` by hand.
         made = self._plan(organisations)
-        plans.write(self.state / "plan.json", made)
+        plans.write(self.state / PLAN, made)
         return made
 
     def _organisations(self) -> set[str]:
@@ -115,26 +143,43 @@ class Stack:
         return {name for urn in self._exported() if (name := _organisation(urn))}
 
     def _settled(self) -> settled.Settled | None:
-        # Of another backend nobody here knows what others did to it.
-        return None if BACKEND in os.environ else settled.read(self.state / SETTLED)
+        # Of another backend nobody here knows what others did to it; and this one may be changed by hand.
+        note = None if BACKEND in os.environ else settled.read(self.state / SETTLED)
+        return note if note and note.state == self._written() else None
+
+    def _written(self) -> str:
+        """The digest of the state as it lies in its file; of nothing where there is none."""
+        try:
+            return settled.digest(self._file().read_bytes())
+        except FileNotFoundError:
+            return settled.digest(b"")
+
+    def _file(self) -> Path:
+        return self.state / ".pulumi" / "stacks" / self._project / f"{STACK}.json"
 
     def _unsettle(self) -> None:
         (self.state / SETTLED).unlink(missing_ok=True)
 
-    def _settle(self) -> None:
-        organisations, identifiers = self._organisations(), self.identifiers()
-        plan = settled.digest((self.state / "plan.json").read_bytes())
+    def _settle(self, left_out: Iterable[str]) -> None:
         note = settled.Settled(
-            plan, settled.program(self._engine.root.name), tuple(sorted(organisations)), tuple(sorted(identifiers))
+            self._asked(left_out),
+            settled.program(self._engine.root.name),
+            self._written(),
+            tuple(sorted(self._organisations())),
+            tuple(sorted(self.identifiers())),
         )
         settled.write(self.state / SETTLED, note)
 
-    def _nothing_to_do(self) -> bool:
+    def _nothing_to_do(self, left_out: Iterable[str]) -> bool:
         note = self._settled()
         if note is None or note.program != settled.program(self._engine.root.name):
             return False
         self._planned(note.organisations)
-        return note.plan == settled.digest((self.state / "plan.json").read_bytes())
+        return note.plan == self._asked(left_out)
+
+    def _asked(self, left_out: Iterable[str]) -> str:
+        """The digest of what a run was to make: the plan, but for whom it left out."""
+        return settled.digest((self.state / PLAN).read_bytes(), *sorted(left_out))
 
     def _exported(self) -> dict[str, dict[str, Any]]:
         """Every resource in the state, by URN."""
@@ -151,21 +196,26 @@ class Stack:
         if BACKEND in os.environ:
             return None
         try:
-            found = json.loads((self.state / ".pulumi" / "stacks" / self._project / f"{STACK}.json").read_bytes())
+            found = json.loads(self._file().read_bytes())
         except (OSError, ValueError):  # the engine says what is wrong with it
             return None
         return automation.Deployment(version=found["version"], deployment=found["checkpoint"].get("latest"))
 
     def recover(self, progress: Progress) -> None:
-        """End a killed run's children, take its lock, forget its half-done operations."""
-        for pid in end_children(self.state):
+        """End a killed run's children, take its lock, forget its half-done operations.
+
+        Raises DriveError where somebody works on this state by hand.
+        """
+        ended = end_children(self.state)
+        for pid in ended:
             progress(f"ended process {pid} of a run that was killed")
         for checkpoint in _mend_checkpoints(self.state):
             self._unsettle()
             progress(
                 f"{checkpoint.name} was left half-written by a run that was killed; went back to the one before it"
             )
-        if any((self.state / ".pulumi" / "locks").rglob("*.json")):
+        if locks := list((self.state / ".pulumi" / "locks").rglob("*.json")):
+            self._refuse_by_hand(locks, ended)
             self._stack.cancel()
             progress("took over the lock of a run that was killed")
         elif self._settled():
@@ -174,6 +224,16 @@ class Stack:
         if (exported.deployment or {}).get("pending_operations"):
             self._replace(exported, pending_operations=[])
             progress("cleared the unfinished operations of a run that was killed")
+
+    def _refuse_by_hand(self, locks: Iterable[Path], ended: Collection[int]) -> None:
+        """Our own children are ended by now: an engine that still runs and holds a lock was started by somebody."""
+        for path in locks:
+            lock = json.loads(path.read_bytes())
+            if lock["hostname"] == platform.node() and lock["pid"] not in ended and _is_engine(lock["pid"]):
+                raise DriveError(
+                    f"{self.state}: `pulumi` works on this state, started by hand (process {lock['pid']} of "
+                    f"{lock['username']}); let it end and run the same command again"
+                )
 
     def resources(self) -> dict[str, dict[str, Any]]:
         """Every custom resource in the state, by URN."""
@@ -205,7 +265,9 @@ class Stack:
         `leave_out` names organisations that cannot be reached: one such host would fail the whole stack.
         `drifted` names those of whom the state is known to be wrong; only they are read again first.
         """
-        as_before = self._nothing_to_do()
+        leave_out = tuple(leave_out)
+        self._leave_for_hands()
+        as_before = self._nothing_to_do(leave_out)
         if not drifted and as_before:
             return Outcome(())
         self._unsettle()
@@ -221,7 +283,7 @@ class Stack:
             self._run(self._stack.up, (), target=targets, on_event=note, show_secrets=False)
         else:
             self._run(self._stack.up, leave_out, on_event=note, show_secrets=False)
-        self._settle()
+        self._settle(leave_out)
         return Outcome(tuple(seen))
 
     def destroy(self, progress: Progress, *, leave_out: Iterable[str] = ()) -> Outcome:
@@ -299,6 +361,14 @@ def _mend_checkpoints(state: Path) -> list[Path]:
                 shutil.copyfile(before, path)
         mended.append(checkpoint)
     return mended
+
+
+def _is_engine(pid: int) -> bool:
+    """Whether this process runs Pulumi; one that has died and still waits for its parent does not (proc(5))."""
+    try:
+        return Path(f"/proc/{pid}/exe").readlink().name == "pulumi"
+    except OSError:
+        return False
 
 
 def _attributes(path: Path) -> Path:

@@ -1,14 +1,18 @@
 """The input of a stack as a file, so that `pulumi up` by hand builds what `werkplaats up` built.
 
-`drive` writes the plan beside the stack's state; a program run by hand finds it by WERKPLAATS_PLAN.
+`drive` writes the plan beside the stack's state; a program run by hand finds it by WERKPLAATS_PLAN, which stands with
+all else that `pulumi` by hand needs in a file for the shell.
 """
 
 from __future__ import annotations
 
 import os
+import shlex
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+import pulumi
 import pydantic
 
 Plan = TypeVar("Plan")
@@ -21,7 +25,24 @@ def write(path: Path, plan: object) -> None:
 
 
 def read(kind: type[Plan]) -> Plan:
-    """Read the plan named by WERKPLAATS_PLAN; raises SystemExit with the remedy where it is not set."""
+    """Read the plan named by WERKPLAATS_PLAN; raises RunError with the remedy where it is not set."""
     if VARIABLE not in os.environ:
-        raise SystemExit(f"{VARIABLE} is not set; give it the plan.json that `werkplaats up` wrote beside the state")
+        raise pulumi.RunError(
+            f"{VARIABLE} is not set; source the file `environment` that `werkplaats up` left (stacks/README.md)"
+        )
     return pydantic.TypeAdapter(kind).validate_json(Path(os.environ[VARIABLE]).read_bytes())
+
+
+def before(path: Path, kind: type[Plan]) -> Plan | None:
+    """The plan of the run before; None where there is none, or one of another version of ours."""
+    try:
+        return pydantic.TypeAdapter(kind).validate_json(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+def write_environment(path: Path, variables: Mapping[str, str], programs: Iterable[Path]) -> None:
+    """Write a file for the shell to source: variables, and folders of programs that come first on PATH."""
+    lines = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
+    first = "".join(f"{shlex.quote(str(folder))}:" for folder in programs)
+    path.write_text("".join((*lines, f'export PATH={first}"$PATH"\n')))

@@ -29,7 +29,7 @@ class LanguageHost(_server.LanguageServer):
         super().__init__(lambda: None)
         self._engine = engine
 
-    def Run(self, request: language_pb2.RunRequest, context: Any) -> Any:  # noqa: N802 - the service's name
+    def Run(self, request: language_pb2.RunRequest, context: Any) -> language_pb2.RunResponse:  # noqa: N802 - the service's name
         """Run the project once: for a preview, or for the changes that it showed."""
         folder = Path(request.info.program_directory, request.info.entry_point)
 
@@ -38,7 +38,9 @@ class LanguageHost(_server.LanguageServer):
 
         self.program = program
         request.args.insert(0, self._engine)  # where a program that is given as a function is told of the engine
-        return super().Run(request, context)  # type: ignore[no-untyped-call]
+        result = super().Run(request, context)  # type: ignore[no-untyped-call]
+        # It has shown the error and tells it as well; told, the engine would show it again.
+        return language_pb2.RunResponse(bail=True) if result.error else result
 
 
 def main() -> None:
