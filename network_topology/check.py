@@ -17,7 +17,7 @@ class Outcome:
 
     definition: model.Definition | None
     violations: tuple[Violation, ...]
-    questions: Mapping[str, model.Collaboration] = dataclasses.field(default_factory=dict)
+    questions: Mapping[str, model.Question] = dataclasses.field(default_factory=dict)
 
     @property
     def errors(self) -> tuple[Violation, ...]:

@@ -92,7 +92,7 @@ def _links(definition: model.Definition) -> tuple[compiled.Link, ...]:
 
     Computing parties call each other both ways: the lower party number opens a session's MPC channel, but any agent
     may have something to say. Results go to the computing parties, over the links they have; links with purpose
-    `result` to other result parties follow from collaborations, which are not part of a network's file.
+    `result` to other result parties follow from questions, which are not part of a network's file.
     """
     computing = definition.computing
     compute = (compiled.Link(one, other, "compute") for one in computing for other in computing if one != other)

@@ -24,7 +24,7 @@ def test_a_cut_network_has_its_size_and_no_violations(tmp_path: Path, size: int,
 
 def test_a_network_that_grows_by_one_keeps_everybody_and_its_question(tmp_path: Path) -> None:
     network = sized.sandbox(tmp_path, "meting", 24)
-    question = network.definition.parent / "analyses" / "griep-hotspots.yml"
+    question = network.definition.parent / "questions" / "griep-hotspots.yml"
     before, defined = question.read_text(), sized.definition("meting", 24)
     grown = sized.definition("meting", 25)
     sized.write(network, grown)

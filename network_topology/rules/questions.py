@@ -14,15 +14,15 @@ RESERVED = "acceptance"
 
 @dataclasses.dataclass(frozen=True)
 class Question:
-    """A collaboration by its name, in the network that it belongs to."""
+    """A question by its name, in the network that it belongs to."""
 
     name: str
-    asked: model.Collaboration
+    asked: model.Question
     definition: model.Definition
     places: source.Source
 
 
-def taking_part(asked: model.Collaboration, computing: Iterable[str]) -> tuple[str, ...]:
+def taking_part(asked: model.Question, computing: Iterable[str]) -> tuple[str, ...]:
     """Everybody who puts in data, computes or sees the outcome, in alphabetical order."""
     return tuple(sorted({*asked.contributes, *asked.results_to, *computing}))
 

@@ -45,7 +45,7 @@ class Folders:
 
     @property
     def allowances(self) -> Path:
-        """One file per collaboration that the steward allows; only the steward's account writes here."""
+        """One file per question that the steward allows; only the steward's account writes here."""
         return self.root / "allowances"
 
     @property
@@ -53,9 +53,9 @@ class Folders:
         """The register."""
         return self.root / "register"
 
-    def data(self, collaboration: str) -> Path:
-        """Where the organisation puts its files for a collaboration."""
-        return self.root / "data" / "in" / collaboration
+    def data(self, question: str) -> Path:
+        """Where the organisation puts its files for a question."""
+        return self.root / "data" / "in" / question
 
     @property
     def results(self) -> Path:

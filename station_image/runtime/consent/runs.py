@@ -31,7 +31,7 @@ class Opened:
     """One opened result. `contributors` is station → edition, empty at a station that did not compute it."""
 
     network: str
-    collaboration: str
+    question: str
     scope: list[str]
     at: float
     contributors: dict[str, str] = field(default_factory=dict)
@@ -58,9 +58,9 @@ class Runs:
         if self.problem:
             raise PlanRefusedError(self.problem)
         wait = AT_MOST[at_most] * (1 - EARLY)
-        same = [one.at for one in self._opened if (one.network, one.collaboration) == _name(plan)]
+        same = [one.at for one in self._opened if (one.network, one.question) == _name(plan)]
         if same and now - max(same) < wait:
-            raise PlanRefusedError(f"at_most: {plan.collaboration} may run {at_most} at most and ran before")
+            raise PlanRefusedError(f"at_most: {plan.question} may run {at_most} at most and ran before")
         scopes = [frozenset(one.scope) for one in self._opened if one.network == plan.network]
         if why := differencing.scope_refused(scopes, scope(plan), plan.minimum_cell):
             raise PlanRefusedError(why)
@@ -79,7 +79,7 @@ class Runs:
         now = time.time()
         fresh = Opened(
             plan.network,
-            plan.collaboration,
+            plan.question,
             sorted(scope(plan)),
             now,
             dict(contributors),
@@ -103,4 +103,4 @@ def meet(one: Plan, other: Plan) -> bool:
 
 
 def _name(plan: Plan) -> tuple[str, str]:
-    return plan.network, plan.collaboration
+    return plan.network, plan.question

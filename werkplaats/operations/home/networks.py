@@ -48,7 +48,7 @@ class Network:
     compiled: compiler.CompiledNetwork
     warnings: tuple[violation.Violation, ...]
     home: Home
-    questions: Mapping[str, model.Collaboration] = dataclasses.field(default_factory=dict)
+    questions: Mapping[str, model.Question] = dataclasses.field(default_factory=dict)
 
     @property
     def name(self) -> str:
