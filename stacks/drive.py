@@ -205,7 +205,7 @@ class Stack:
     def recover(self, progress: Progress) -> None:
         """End a killed run's children, take its lock, forget its half-done operations.
 
-        Raises DriveError where somebody works on this state by hand.
+        Raises LockedError where somebody works on this state by hand.
         """
         ended = end_children(self.state)
         for pid in ended:
@@ -231,10 +231,8 @@ class Stack:
         for path in locks:
             lock = json.loads(path.read_bytes())
             if lock["hostname"] == platform.node() and lock["pid"] not in ended and _is_engine(lock["pid"]):
-                raise DriveError(
-                    f"{self.state}: `pulumi` works on this state, started by hand (process {lock['pid']} of "
-                    f"{lock['username']}); let it end and run the same command again"
-                )
+                who = f"process {lock['pid']} of {lock['username']}, since {lock['timestamp']} (`pulumi` by hand)"
+                raise errors.LockedError(f"{self.state} is locked by {who}", "wait until it has ended")
 
     def resources(self) -> dict[str, dict[str, Any]]:
         """Every custom resource in the state, by URN."""

@@ -12,6 +12,7 @@ import pulumi
 import pytest
 from pulumi import automation
 
+from base import errors
 from stacks import drive, settled
 from stacks.engine import install
 
@@ -157,9 +158,9 @@ def test_a_run_waits_for_nobody_who_works_by_hand_and_takes_no_lock_from_him(rea
     os.mkfifo(told)
     line = f". {real.state / drive.ENVIRONMENT}; exec pulumi up --yes --skip-preview --non-interactive"
     with subprocess.Popen(["/bin/sh", "-c", line], cwd=project, stdout=subprocess.PIPE, text=True) as process:
-        by_hand = rf"started by hand \(process {process.pid} of "
+        by_hand = rf"is locked by process {process.pid} of .* \(`pulumi` by hand\); wait"
         # The pipe opens when the program does.
-        with told.open("w"), pytest.raises(drive.DriveError, match=by_hand):
+        with told.open("w"), pytest.raises(errors.LockedError, match=by_hand):
             real.recover(print)
         out, _ = process.communicate(timeout=60)
     assert process.returncode == 0, out
