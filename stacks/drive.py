@@ -6,14 +6,12 @@ locked is the lock of a dead run. Only a preview goes without.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime
 import functools
+import inspect
 import json
 import os
-import platform
-import shutil
 import signal
 import sys
 import tempfile
@@ -25,14 +23,13 @@ from pulumi import automation
 from pulumi.automation import _stack
 
 from base import errors
-from stacks import plans, settled
+from stacks import by_hand, checkpoint, plans, settled
 from stacks.engine import install
 
 SETTLED = "settled.json"
 PLAN = "plan.json"
-ENVIRONMENT = "environment"
+BY_HAND = "pulumi"
 BACKEND = "PULUMI_BACKEND_URL"
-STACK = "network"  # one stack per state folder, and the folder is the network's
 RUN_MARK = "WERKPLAATS_RUN"  # in the environment of every child, so that a killed run's children can be found
 Progress = Callable[[str], None]
 
@@ -61,7 +58,9 @@ class _Quiet(automation.Stack):
     """After each run the library asks for outputs and a summary, which nobody here reads: each starts the engine."""
 
     def __init__(self, workspace: automation.LocalWorkspace) -> None:
-        super().__init__(STACK, workspace, _stack.StackInitMode.CREATE_OR_SELECT)  # its classmethods make its own class
+        super().__init__(
+            checkpoint.STACK, workspace, _stack.StackInitMode.CREATE_OR_SELECT
+        )  # its classmethods make its own class
 
     def outputs(self) -> automation.OutputMap:
         """Nothing; our programs have none."""
@@ -122,14 +121,15 @@ class Stack:
         }
 
     def _leave_for_hands(self) -> None:
-        """Leave the environment in which `pulumi` by hand has the same engine, state and plan (stacks/README.md)."""
+        """Leave a `pulumi` that works by hand with the same engine, program, plan and state (stacks/README.md)."""
         own = {
-            "PULUMI_STACK": STACK,
-            "PULUMI_OPTION_CONFIG_FILE": str(self.state / f"Pulumi.{STACK}.yaml"),  # or it would lie in our sources
+            "PULUMI_STACK": checkpoint.STACK,
+            "PULUMI_OPTION_CONFIG_FILE": str(self.state / f"Pulumi.{checkpoint.STACK}.yaml"),  # not in our sources
             plans.VARIABLE: str(self.state / PLAN),
         }
-        programs = (self._engine.pulumi.parent, Path(sys.executable).parent)
-        plans.write_environment(self.state / ENVIRONMENT, self._environment() | own, programs)
+        project = Path(inspect.getfile(self._program)).parent
+        command = (str(self._engine.pulumi), "--cwd", str(project))
+        by_hand.write(self.state / BY_HAND, self._environment() | own, Path(sys.executable).parent, *command)
 
     def _planned(self, organisations: Collection[str]) -> Any:
         # On disk as well, for `pulumi up` by hand.
@@ -151,12 +151,9 @@ class Stack:
     def _written(self) -> str:
         """The digest of the state as it lies in its file; of nothing where there is none."""
         try:
-            return settled.digest(self._file().read_bytes())
+            return settled.digest(checkpoint.path(self.state, self._project).read_bytes())
         except FileNotFoundError:
             return settled.digest(b"")
-
-    def _file(self) -> Path:
-        return self.state / ".pulumi" / "stacks" / self._project / f"{STACK}.json"
 
     def _unsettle(self) -> None:
         (self.state / SETTLED).unlink(missing_ok=True)
@@ -197,7 +194,7 @@ class Stack:
         if BACKEND in os.environ:
             return None
         try:
-            found = json.loads(self._file().read_bytes())
+            found = json.loads(checkpoint.path(self.state, self._project).read_bytes())
         except (OSError, ValueError):  # the engine says what is wrong with it
             return None
         return automation.Deployment(version=found["version"], deployment=found["checkpoint"].get("latest"))
@@ -210,13 +207,12 @@ class Stack:
         ended = end_children(self.state)
         for pid in ended:
             progress(f"ended process {pid} of a run that was killed")
-        for checkpoint in _mend_checkpoints(self.state):
+        if holder := by_hand.holder(self.state, ended):
+            raise errors.LockedError(f"{self.state} is locked by {holder}", "wait until it has ended")
+        for mended in checkpoint.mend(self.state):
             self._unsettle()
-            progress(
-                f"{checkpoint.name} was left half-written by a run that was killed; went back to the one before it"
-            )
-        if locks := list((self.state / ".pulumi" / "locks").rglob("*.json")):
-            self._refuse_by_hand(locks, ended)
+            progress(f"{mended.name} was left half-written by a run that was killed; went back to the one before it")
+        if any((self.state / ".pulumi" / "locks").rglob("*.json")):
             self._stack.cancel()
             progress("took over the lock of a run that was killed")
         elif self._settled():
@@ -225,14 +221,6 @@ class Stack:
         if (exported.deployment or {}).get("pending_operations"):
             self._replace(exported, pending_operations=[])
             progress("cleared the unfinished operations of a run that was killed")
-
-    def _refuse_by_hand(self, locks: Iterable[Path], ended: Collection[int]) -> None:
-        """Our own children are ended by now: an engine that still runs and holds a lock was started by somebody."""
-        for path in locks:
-            lock = json.loads(path.read_bytes())
-            if lock["hostname"] == platform.node() and lock["pid"] not in ended and _is_engine(lock["pid"]):
-                who = f"process {lock['pid']} of {lock['username']}, since {lock['timestamp']} (`pulumi` by hand)"
-                raise errors.LockedError(f"{self.state} is locked by {who}", "wait until it has ended")
 
     def resources(self) -> dict[str, dict[str, Any]]:
         """Every custom resource in the state, by URN."""
@@ -254,7 +242,7 @@ class Stack:
             copy = Stack(
                 project=self._project, program=self._program, plan=self._plan, state=Path(folder), engine=self._engine
             )
-            _copy_state(self.state, copy.state)
+            checkpoint.copy(self.state, copy.state, [SETTLED])
             copy._run(copy._stack.preview, leave_out, on_event=lambda event: _note(event, seen))
         return Outcome(tuple(seen))
 
@@ -299,7 +287,7 @@ class Stack:
             self._run(self._stack.destroy, (), target=targets, on_event=note, show_secrets=False)
         else:
             self._run(self._stack.destroy, (), on_event=note, show_secrets=False)
-            self._stack.workspace.remove_stack(STACK)
+            self._stack.workspace.remove_stack(checkpoint.STACK)
         return Outcome(tuple(seen))
 
     def forget_others(self, organisations: Collection[str]) -> list[str]:
@@ -332,54 +320,6 @@ class Stack:
             raise DriveError(_what_matters(str(error))) from error
         finally:
             self._read = None
-
-
-def _copy_state(state: Path, folder: Path) -> None:
-    """Copy what there is to read of a state. Each of these files is replaced whole, and some are gone meanwhile."""
-    for path in (*state.glob(SETTLED), *state.glob(".pulumi/*.yaml"), *state.glob(".pulumi/stacks/*/*")):
-        copied = folder / path.relative_to(state)
-        copied.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):
-            shutil.copyfile(path, copied)
-
-
-def _mend_checkpoints(state: Path) -> list[Path]:
-    """Go back to the engine's own copy of the state where a kill cut its writing short; returns what was mended.
-
-    Without a good copy it goes: what was made and is in no state is found on the servers by its labels. Where there is
-    none at all, the stack was removed, or the kill came just before the writing, and again labels tell what there is.
-    """
-    mended = []
-    for folder in (state / ".pulumi" / "stacks").glob("*/"):
-        checkpoint, copy = folder / f"{STACK}.json", folder / f"{STACK}.json.bak"
-        if not checkpoint.exists() or _is_json(checkpoint):
-            continue
-        for path, before in ((checkpoint, copy), (_attributes(checkpoint), _attributes(copy))):
-            path.unlink(missing_ok=True)
-            if _is_json(copy) and before.exists():
-                shutil.copyfile(before, path)
-        mended.append(checkpoint)
-    return mended
-
-
-def _is_engine(pid: int) -> bool:
-    """Whether this process runs Pulumi; one that has died and still waits for its parent does not (proc(5))."""
-    try:
-        return Path(f"/proc/{pid}/exe").readlink().name == "pulumi"
-    except OSError:
-        return False
-
-
-def _attributes(path: Path) -> Path:
-    return path.with_name(f"{path.name}.attrs")
-
-
-def _is_json(path: Path) -> bool:
-    try:
-        json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return False
-    return True
 
 
 def _organisation(urn: str) -> str:

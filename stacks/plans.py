@@ -1,14 +1,11 @@
 """The input of a stack as a file, so that `pulumi up` by hand builds what `werkplaats up` built.
 
-`drive` writes the plan beside the stack's state; a program run by hand finds it by WERKPLAATS_PLAN, which stands with
-all else that `pulumi` by hand needs in a file for the shell.
+`drive` writes the plan beside the stack's state; a program run by hand finds it by WERKPLAATS_PLAN.
 """
 
 from __future__ import annotations
 
 import os
-import shlex
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,7 +25,7 @@ def read(kind: type[Plan]) -> Plan:
     """Read the plan named by WERKPLAATS_PLAN; raises RunError with the remedy where it is not set."""
     if VARIABLE not in os.environ:
         raise pulumi.RunError(
-            f"{VARIABLE} is not set; source the file `environment` that `werkplaats up` left (stacks/README.md)"
+            f"{VARIABLE} is not set; run the `pulumi` that `werkplaats up` left beside its plan (stacks/README.md)"
         )
     return pydantic.TypeAdapter(kind).validate_json(Path(os.environ[VARIABLE]).read_bytes())
 
@@ -39,10 +36,3 @@ def before(path: Path, kind: type[Plan]) -> Plan | None:
         return pydantic.TypeAdapter(kind).validate_json(path.read_bytes())
     except (OSError, ValueError):
         return None
-
-
-def write_environment(path: Path, variables: Mapping[str, str], programs: Iterable[Path]) -> None:
-    """Write a file for the shell to source: variables, and folders of programs that come first on PATH."""
-    lines = [f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()]
-    first = "".join(f"{shlex.quote(str(folder))}:" for folder in programs)
-    path.write_text("".join((*lines, f'export PATH={first}"$PATH"\n')))

@@ -156,8 +156,8 @@ def test_a_run_waits_for_nobody_who_works_by_hand_and_takes_no_lock_from_him(rea
     (project / "Pulumi.yaml").write_text(f"name: p\nruntime: python\n{plugins}\n")
     (project / "__main__.py").write_text(f"open({str(told)!r}).read()\n")
     os.mkfifo(told)
-    line = f". {real.state / drive.ENVIRONMENT}; exec pulumi up --yes --skip-preview --non-interactive"
-    with subprocess.Popen(["/bin/sh", "-c", line], cwd=project, stdout=subprocess.PIPE, text=True) as process:
+    command = [real.state / drive.BY_HAND, "--cwd", project, "--non-interactive", "up", "--yes", "--skip-preview"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         by_hand = rf"is locked by process {process.pid} of .* \(`pulumi` by hand\); wait"
         # The pipe opens when the program does.
         with told.open("w"), pytest.raises(errors.LockedError, match=by_hand):

@@ -1,8 +1,7 @@
-"""What `up` leaves for `pulumi` by hand: the plan, and the environment in which it is found."""
+"""The plan that a run leaves for `pulumi` by hand, and for the next run."""
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pulumi
@@ -23,7 +22,7 @@ def test_a_plan_is_read_as_it_was_written(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_a_plan_that_nobody_named_is_an_error_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(plans.VARIABLE, raising=False)
-    with pytest.raises(pulumi.RunError, match="source the file `environment`"):
+    with pytest.raises(pulumi.RunError, match="run the `pulumi` that `werkplaats up` left"):
         plans.read(program.ServersPlan)
 
 
@@ -33,17 +32,3 @@ def test_without_a_plan_that_can_be_read_there_is_none_before(tmp_path: Path, co
     if content is not None:
         path.write_text(content)
     assert plans.before(path, program.ServersPlan) is None
-
-
-def test_a_shell_that_sources_the_environment_has_it(tmp_path: Path) -> None:
-    value = "a b; 'c' $HOME"
-    plans.write_environment(tmp_path / "environment", {"A": value, "EMPTY": ""}, [tmp_path / "two words", tmp_path])
-    line = 'set -u; . "$1"; printf "%s\\n" "$A" "[$EMPTY]" "$PATH"'
-    told = subprocess.run(
-        ["/bin/sh", "-c", line, "sh", str(tmp_path / "environment")],
-        env={"PATH": "/usr/bin"},
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    assert told.splitlines() == [value, "[]", f"{tmp_path}/two words:{tmp_path}:/usr/bin"]
