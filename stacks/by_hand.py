@@ -27,7 +27,10 @@ def write(path: Path, variables: Mapping[str, str], programs: Path, *command: st
 def holder(state: Path, ended: Collection[int]) -> str:
     """Who holds a lock on a state, "" where nobody who lives does; `ended` are processes that were just killed."""
     for path in (state / ".pulumi" / "locks").rglob("*.json"):
-        lock = json.loads(path.read_bytes())
+        try:
+            lock = json.loads(path.read_bytes())
+        except (FileNotFoundError, ValueError):  # let go of meanwhile, or cut short by a kill
+            continue
         if lock["hostname"] == platform.node() and lock["pid"] not in ended and _is_engine(lock["pid"]):
             return f"process {lock['pid']} of {lock['username']}, since {lock['timestamp']} (`pulumi` by hand)"
     return ""

@@ -154,15 +154,22 @@ def test_a_run_waits_for_nobody_who_works_by_hand_and_takes_no_lock_from_him(rea
     host = Path(install.__file__).parent / "language_host"
     plugins = f"plugins: {{languages: [{{name: python, path: {host}}}]}}"
     (project / "Pulumi.yaml").write_text(f"name: p\nruntime: python\n{plugins}\n")
-    (project / "__main__.py").write_text(f"open({str(told)!r}).read()\n")
+    (project / "__main__.py").write_text(f"open({str(told)!r}).readline()\n")
     os.mkfifo(told)
+    go_on = os.open(told, os.O_RDWR)
     command = [real.state / drive.BY_HAND, "--cwd", project, "--non-interactive", "up", "--yes", "--skip-preview"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        by_hand = rf"is locked by process {process.pid} of .* \(`pulumi` by hand\); wait"
-        # The pipe opens when the program does.
-        with told.open("w"), pytest.raises(errors.LockedError, match=by_hand):
-            real.recover(print)
-        out, _ = process.communicate(timeout=60)
+        try:
+            while process.poll() is None and not any((real.state / ".pulumi" / "locks").rglob("*.json")):
+                pass
+            by_hand = rf"is locked by process {process.pid} of .* \(`pulumi` by hand\); wait"
+            with pytest.raises(errors.LockedError, match=by_hand):
+                real.recover(print)
+            os.write(go_on, b"\n")
+            out, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()
+            os.close(go_on)
     assert process.returncode == 0, out
     again = drive.Stack(project="p", program=component, plan=real._plan, state=real.state, engine=real._engine)
     again.recover(print)

@@ -29,10 +29,13 @@ def test_it_ends_with_the_engine_that_started_it() -> None:
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
-        assert int(process.stdout.readline()) > 0
-        assert process.poll() is None
-        process.stdin.close()
-        assert process.wait(timeout=30) == 0
+        try:
+            assert int(process.stdout.readline()) > 0
+            assert process.poll() is None
+            process.stdin.close()
+            assert process.wait(timeout=30) == 0
+        finally:
+            process.kill()
 
 
 @pytest.fixture
