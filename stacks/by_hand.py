@@ -8,6 +8,8 @@ import shlex
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from base import files
+
 
 def write(path: Path, variables: Mapping[str, str], programs: Path, *command: str) -> None:
     """Write a program that runs a command with these variables, and with a folder of programs first on PATH."""
@@ -18,10 +20,7 @@ def write(path: Path, variables: Mapping[str, str], programs: Path, *command: st
         f'export PATH={shlex.quote(str(programs))}:"$PATH"\n',
         f'exec {shlex.join(command)} "$@"\n',
     )
-    part = path.with_suffix(".part")
-    part.write_text("".join(lines))
-    part.chmod(0o700)
-    part.replace(path)
+    files.write_atomically(path, "".join(lines).encode(), mode=0o700)
 
 
 def holder(state: Path, ended: Collection[int]) -> str:

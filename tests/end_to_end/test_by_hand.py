@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 
@@ -37,10 +36,12 @@ def test_a_container_that_was_removed_is_all_that_a_preview_shows_and_up_by_hand
     toets: sandboxes.Sandbox,
 ) -> None:
     assert toets.on("ziekenhuis", "docker", "rm", "--force", "station-computer").returncode == 0
-    shown = json.loads(pulumi(toets, "stations", "preview", "--refresh", "--json").stdout)
-    steps = [(step["op"], step["urn"].rpartition("::")[2]) for step in shown["steps"] if step["op"] != "refresh"]
-    assert [step for step in steps if step[0] != "same"] == [("create", "ziekenhuis-computer")]
-    assert shown["changeSummary"] == {"create": 1, "same": 16}  # stack, 4 stations with their providers, 8 containers
+    shown = pulumi(toets, "stations", "preview", "--refresh").stdout
+    (told,) = re.findall(r"```\n(    docker:.+?)```", README.read_text(), re.DOTALL)
+    assert {line for line in told.splitlines() if line != "…"} <= {line.rstrip() for line in shown.splitlines()}
+    changed = [line.split() for line in shown.splitlines() if line.startswith((" + ", " - ", "+", "-"))]
+    assert changed == [["+", "docker:index:Container", "ziekenhuis-computer", "create"]]
+    assert "Resources:\n    + 1 to create\n    16 unchanged\n" in shown
     pulumi(toets, "stations", "up", "--refresh", "--yes", "--skip-preview")
     told = toets.up()
     assert told["changes"] == {"servers": [], "configured": {}, "stations": []}
