@@ -6,8 +6,9 @@ import dataclasses
 import json
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import Path
 
-from stacks import drive, parts
+from stacks import drive, parts, plans
 from stacks.components import station
 from stacks.engine import install
 from stacks.stations import program
@@ -16,7 +17,7 @@ from werkplaats.operations.reach import remote
 
 Said = Callable[[str], None]
 START_SECONDS = 30.0
-NO_IMAGE = "sha256:" + "0" * 64  # of stations that are not touched or are removed
+NO_IMAGE = "sha256:" + "0" * 64  # of stations that are removed
 _FORMAT = '{"id": {{json .Id}}, "name": {{json .Name}}, "state": {{json .State.Status}}, "image": {{json .Image}}}'
 _INSPECT = ("docker", "inspect", "--format", _FORMAT, *(f"station-{part.name}" for part in parts.PARTS))
 
@@ -144,22 +145,31 @@ def _others(remotes: remote.Remotes, images: Mapping[str, str]) -> list[str]:
 def _stack(
     network: networks.Network, remotes: remote.Remotes, engine: install.Engine, images: Mapping[str, str]
 ) -> drive.Stack:
+    state = network.vault.folder / "stacks" / "stations"
+
     def planned(known: Collection[str]) -> program.StationsPlan:
         # A station that is not ours to touch now is declared only where it exists: it would be removed otherwise.
         servers = [s for o, s in remotes.servers.items() if o in images or o in known]
         # Computing parties first: every other station calls them as soon as it is there, until they answer.
         servers.sort(key=lambda server: server.organisation not in network.compiled.computing)
+        wanted = {**_images_before(state / drive.PLAN), **images}
         return program.StationsPlan(
-            network.name, tuple(_spec(remotes, s, images.get(s.organisation, NO_IMAGE)) for s in servers)
+            network.name, tuple(_spec(remotes, s, wanted.get(s.organisation, NO_IMAGE)) for s in servers)
         )
 
     return drive.Stack(
         project=program.PROJECT,
         program=program.program,
         plan=planned,
-        state=network.vault.folder / "stacks" / "stations",
+        state=state,
         engine=engine,
     )
+
+
+def _images_before(path: Path) -> dict[str, str]:
+    """Of which image each station was to be: the plan is read by hand too, and would replace those not touched now."""
+    plan = plans.before(path, program.StationsPlan)
+    return {spec.organisation: spec.image for spec in plan.stations} if plan else {}
 
 
 def _spec(remotes: remote.Remotes, server: remote.Server, image: str) -> station.StationSpec:
