@@ -1,7 +1,7 @@
 """What the station image is made from: Debian packages and one wheel, each pinned by version and SHA-256.
 
 `packages.lock` is text for reviewers: `<kind> <name> <version> <sha256> <file>`, sorted.
-`python -m station_image.packages` writes it again with what the mirror has today.
+`python -m station_image.builder.packages` writes it again with what the mirror has today.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from base import files
 from station_image.builder import debian
 
 LOCK = Path(__file__).parent / "packages.lock"
-REFRESH = "python -m station_image.packages"
+REFRESH = "python -m station_image.builder.packages"
 ARCHITECTURE = "amd64"
 
 # Python, numpy, gmpy2 and cryptography, and every library that these load; `rootfs` fails when one is missing.

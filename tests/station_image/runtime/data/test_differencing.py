@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from station_image.runtime import analyses
-from station_image.runtime.consent import runs
-from station_image.runtime.consent.plan import Plan, PlanRefusedError
+from station_image.runtime.base.refusal import RefusedError
+from station_image.runtime.consent import opened
+from station_image.runtime.consent.plan import Plan
 from station_image.runtime.data import differencing, editions
 from tests.station_image.runtime import questions
 
@@ -82,7 +83,7 @@ def test_two_questions_about_some_of_the_same_differ_in_nothing_or_in_enough_org
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Plan:
-    monkeypatch.setattr(runs, "scope", lambda plan: frozenset(plan.parameters["areas"]))
+    monkeypatch.setattr(opened, "scope", lambda plan: frozenset(plan.parameters["areas"]))
     names = dict.fromkeys(Plan.__dataclass_fields__)
     return Plan(
         **names
@@ -97,11 +98,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Plan:
 
 
 def test_a_question_that_comes_sooner_than_agreed_is_refused_over_a_restart(tmp_path: Path, asked: Plan) -> None:
-    kept = runs.Runs(tmp_path / "runs.json")
+    kept = opened.Opened(tmp_path / "runs.json")
     kept.check(asked, "daily", time.time())
     kept.add(asked, ALL)
-    again = runs.Runs(tmp_path / "runs.json")
-    with pytest.raises(PlanRefusedError, match="at_most: griep may run daily at most"):
+    again = opened.Opened(tmp_path / "runs.json")
+    with pytest.raises(RefusedError, match="at_most: griep may run daily at most"):
         again.check(asked, "daily", time.time())
     again.check(asked, "daily", time.time() + 86400)
     again.check(asked, "hourly", time.time() + 3600)
@@ -109,21 +110,21 @@ def test_a_question_that_comes_sooner_than_agreed_is_refused_over_a_restart(tmp_
 
 
 def test_the_same_result_again_takes_no_room_and_a_damaged_file_stops_questions(tmp_path: Path, asked: Plan) -> None:
-    kept = runs.Runs(tmp_path / "runs.json")
+    kept = opened.Opened(tmp_path / "runs.json")
     for _ in itertools.repeat(None, 3):
         kept.add(asked, ALL)
     assert len(kept.earlier(asked)) == 1
     (tmp_path / "runs.json").write_text("[{]")
-    with pytest.raises(PlanRefusedError, match="cannot be read"):
-        runs.Runs(tmp_path / "runs.json").check(asked, "unlimited", time.time())
+    with pytest.raises(RefusedError, match="cannot be read"):
+        opened.Opened(tmp_path / "runs.json").check(asked, "unlimited", time.time())
 
 
 def test_a_station_that_only_contributed_holds_to_the_areas_of_what_was_opened(tmp_path: Path, asked: Plan) -> None:
-    kept = runs.Runs(tmp_path / "runs.json")
+    kept = opened.Opened(tmp_path / "runs.json")
     kept.add(asked, {})
     assert kept.earlier(asked) == []
     wider = dataclasses.replace(asked, parameters={"areas": [*asked.parameters["areas"], "40"]})
-    with pytest.raises(PlanRefusedError, match=r"parameters: .* in 1 areas"):
+    with pytest.raises(RefusedError, match=r"parameters: .* in 1 areas"):
         kept.check(wider, "unlimited", time.time())
 
 

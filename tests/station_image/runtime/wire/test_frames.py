@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from station_image.runtime.base import documents
 from station_image.runtime.wire import frames
 from station_image.runtime.wire.connection import Connection, ConnectionLostError
 
@@ -23,12 +24,12 @@ values = st.recursive(
 
 @given(st.dictionaries(st.text("abcd", max_size=3), values, max_size=4))
 def test_canonical_text_is_read_back_as_it_was(content: dict[str, object]) -> None:
-    assert frames.parse(frames.canonical(content)) == content
+    assert frames.parse(documents.canonical(content)) == content
 
 
 @given(st.dictionaries(st.text("abcd"), st.integers(), min_size=2))
 def test_canonical_text_does_not_depend_on_order(content: dict[str, int]) -> None:
-    assert frames.canonical(dict(reversed(content.items()))) == frames.canonical(content)
+    assert documents.canonical(dict(reversed(content.items()))) == documents.canonical(content)
 
 
 @given(st.binary(max_size=200))

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from station_image.runtime.accepted import statement
 from station_image.runtime.accepted.networks import Network
+from station_image.runtime.base.refusal import RefusedError
 from station_image.runtime.consent import bundle, plan
 from tests.station_image.runtime.views import PARTIES, Small
 
@@ -93,13 +94,13 @@ def test_a_plan_as_in_the_definition_is_accepted_by_another_station(small: Small
     ],
 )
 def test_any_other_plan_is_refused_and_the_field_named(network: Network, changes: dict[str, Any], field: str) -> None:
-    with pytest.raises(plan.PlanRefusedError, match=field):
+    with pytest.raises(RefusedError, match=field):
         plan.check(plan.parse(content(network, **changes)), network, NOW)
 
 
 def test_a_plan_with_another_key_of_a_participant_is_refused_and_the_station_named(network: Network) -> None:
     keys = {**content(network)["statement_keys"], "n.b": "0" * 64}
-    with pytest.raises(plan.PlanRefusedError, match=r"n\.b has another key"):
+    with pytest.raises(RefusedError, match=r"n\.b has another key"):
         plan.check(plan.parse(content(network, statement_keys=keys)), network, NOW)
 
 
@@ -107,7 +108,7 @@ def test_a_plan_with_a_field_more_or_less_is_refused(network: Network) -> None:
     more = {**content(network), "extra": 1}
     less = {key: value for key, value in content(network).items() if key != "deadline"}
     for changed in (more, less, [], None, "plan"):
-        with pytest.raises(plan.PlanRefusedError, match="exactly the fields"):
+        with pytest.raises(RefusedError, match="exactly the fields"):
             plan.parse(changed)
 
 
@@ -117,13 +118,13 @@ def test_a_station_that_contributes_nothing_cannot_be_named_as_a_contributor(sma
     network = small.networks("n.a").find("n")
     given_plan = content(network)
     small.write("n.a", stations=rows)
-    with pytest.raises(plan.PlanRefusedError, match=r"n\.d contributes nothing"):
+    with pytest.raises(RefusedError, match=r"n\.d contributes nothing"):
         plan.check(plan.parse(given_plan), small.networks("n.a").find("n"), NOW)
 
 
 @given(st.sampled_from(sorted(plan._KINDS)), st.none() | st.integers() | st.text() | st.lists(st.integers()))
 def test_no_value_of_any_field_raises_anything_but_a_refusal(kept: Network, name: str, value: Any) -> None:
-    with contextlib.suppress(plan.PlanRefusedError):
+    with contextlib.suppress(RefusedError):
         plan.check(plan.parse(content(kept, **{name: value})), kept, NOW)
 
 
@@ -149,24 +150,24 @@ def test_a_bundle_without_the_acceptance_of_each_computing_party_is_refused(smal
     foreign["answers"]["n.b"] = bundle.sign_answer(small.keys["n.d"], digest, "n.b", "", HEAD)
     other["answers"]["n.b"] = bundle.sign_answer(small.keys["n.b"], "1" * 64, "n.b", "", HEAD)
     for changed in (missing, refused, foreign, other):
-        with pytest.raises(plan.PlanRefusedError):
+        with pytest.raises(RefusedError):
             bundle.parse(changed, network)
 
 
 def test_a_plan_that_was_changed_after_it_was_signed_is_refused(small: Small, network: Network) -> None:
     changed = signed(small, network)
     changed["plan"] = {**changed["plan"], "results": ["n.b"]}
-    with pytest.raises(plan.PlanRefusedError, match="did not sign"):
+    with pytest.raises(RefusedError, match="did not sign"):
         bundle.parse(changed, network)
 
 
 def test_a_signature_for_one_purpose_is_worth_nothing_for_another(small: Small, network: Network) -> None:
     changed = signed(small, network)
     changed["signature"] = small.keys["n.a"].sign(statement.ANSWER, changed["plan"])
-    with pytest.raises(plan.PlanRefusedError, match="did not sign"):
+    with pytest.raises(RefusedError, match="did not sign"):
         bundle.parse(changed, network)
 
 
 def test_a_plan_is_refused_when_another_than_its_proposer_brings_it(small: Small, network: Network) -> None:
-    with pytest.raises(plan.PlanRefusedError, match=r"not proposed by n\.b"):
+    with pytest.raises(RefusedError, match=r"not proposed by n\.b"):
         bundle.parse_proposal(signed(small, network), network, "n.b")

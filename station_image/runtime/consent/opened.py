@@ -9,10 +9,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from .. import analyses
+from ..base import files
 from ..base.contract import FREQUENCIES, HOUR
 from ..base.journal import note
+from ..base.refusal import RefusedError
 from ..data import differencing
-from .plan import Plan, PlanRefusedError
+from .plan import Plan
 
 EARLY = 0.02
 """A daily question may come this part of its interval early: nobody starts it at the same second each day."""
@@ -20,7 +22,7 @@ KEEP = 2 * 366 * 24 * HOUR
 
 
 @dataclass
-class Opened:
+class OpenedResult:
     """One opened result. `contributors` is station → edition, empty at a station that did not compute it."""
 
     network: str
@@ -30,15 +32,15 @@ class Opened:
     contributors: dict[str, str] = field(default_factory=dict)
 
 
-class Runs:
-    """Opened results in one file, which is replaced atomically."""
+class Opened:
+    """Opened results in one file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._opened: list[Opened] = []
+        self._results: list[OpenedResult] = []
         self.problem = ""
         try:
-            self._opened = [Opened(**row) for row in json.loads(path.read_text())]
+            self._results = [OpenedResult(**row) for row in json.loads(path.read_text())]
         except FileNotFoundError:
             pass
         except (OSError, ValueError, TypeError) as error:
@@ -47,30 +49,30 @@ class Runs:
             note("runs-unreadable", why=error)
 
     def check(self, plan: Plan, at_most: str, now: float) -> None:
-        """Raise PlanRefusedError when the question comes too soon, or differs too little from an earlier one."""
+        """Raise RefusedError when the question comes too soon, or differs too little from an earlier one."""
         if self.problem:
-            raise PlanRefusedError(self.problem)
+            raise RefusedError(self.problem)
         wait = FREQUENCIES[at_most] * (1 - EARLY)
-        same = [one.at for one in self._opened if (one.network, one.question) == _name(plan)]
+        same = [one.at for one in self._results if (one.network, one.question) == _name(plan)]
         if same and now - max(same) < wait:
-            raise PlanRefusedError(f"at_most: {plan.question} may run {at_most} at most and ran before")
-        scopes = [frozenset(one.scope) for one in self._opened if one.network == plan.network]
+            raise RefusedError(f"at_most: {plan.question} may run {at_most} at most and ran before")
+        scopes = [frozenset(one.scope) for one in self._results if one.network == plan.network]
         if why := differencing.scope_refused(scopes, scope(plan), plan.minimum_cell):
-            raise PlanRefusedError(why)
+            raise RefusedError(why)
 
     def earlier(self, plan: Plan) -> list[dict[str, str]]:
         """Who contributed which edition to earlier results about some of the same; of those computed here."""
         about = scope(plan)
         return [
             one.contributors
-            for one in self._opened
+            for one in self._results
             if one.contributors and one.network == plan.network and not about.isdisjoint(one.scope)
         ]
 
     def add(self, plan: Plan, contributors: Mapping[str, str]) -> None:
         """Remember that the result of `plan` is opened; the same again only moves the time."""
         now = time.time()
-        fresh = Opened(
+        fresh = OpenedResult(
             plan.network,
             plan.question,
             sorted(scope(plan)),
@@ -78,11 +80,9 @@ class Runs:
             dict(contributors),
         )
         same = {**asdict(fresh), "at": 0}
-        kept = [one for one in self._opened if {**asdict(one), "at": 0} != same and now - one.at < KEEP]
-        self._opened = [*kept, fresh]
-        part = self._path.with_suffix(".new")
-        part.write_text(json.dumps([asdict(one) for one in self._opened]))
-        part.replace(self._path)
+        kept = [one for one in self._results if {**asdict(one), "at": 0} != same and now - one.at < KEEP]
+        self._results = [*kept, fresh]
+        files.replace(self._path, json.dumps([asdict(one) for one in self._results]))
 
 
 def scope(plan: Plan) -> frozenset[str]:

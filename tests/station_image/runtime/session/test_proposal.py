@@ -8,8 +8,8 @@ from station_image.runtime.consent import plan
 from station_image.runtime.session import proposal
 
 
-def report(root: str, reason: str) -> dict[str, object]:
-    return {"outcome": "failed", "root": root, "reason": reason, "contributors": [], "left_out": {}}
+def report(root: str, reason: str, **more: object) -> dict[str, object]:
+    return {"outcome": "failed", "root": root, "reason": reason, "contributors": [], "left_out": {}, **more}
 
 
 def test_what_a_party_sent_is_quoted_before_what_came_of_it() -> None:
@@ -20,7 +20,7 @@ def test_what_a_party_sent_is_quoted_before_what_came_of_it() -> None:
         asked,
         {
             "n.a": report("n.c", "it refused the channel: session: none with this id is running here"),
-            "n.b": report("n.c", "it sent keys that do not belong to its number"),
+            "n.b": report("n.c", "it sent keys that do not belong to its number", violation=True),
             "n.c": report("n.a", "its connection was closed"),
         },
     )

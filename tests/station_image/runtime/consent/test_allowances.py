@@ -12,8 +12,11 @@ from typing import Any
 import pytest
 
 from station_image.runtime.accepted.networks import Network
-from station_image.runtime.consent import allowances, gate
-from station_image.runtime.consent.plan import PlanRefusedError
+from station_image.runtime.base.contract import State
+from station_image.runtime.base.refusal import RefusedError
+from station_image.runtime.consent import allowances
+from station_image.runtime.consent.gate import Gate
+from station_image.runtime.consent.opened import Opened
 from tests.station_image.runtime import questions
 from tests.station_image.runtime.views import Small
 
@@ -27,7 +30,7 @@ def refusal(folder: Path, asked: dict[str, Any], now: float | None = None) -> st
     kept = allowances.Allowances(folder)
     try:
         allowances.check(asked, kept.find("n", questions.NAME), time.time() if now is None else now)
-    except PlanRefusedError as error:
+    except RefusedError as error:
         return str(error)
     return ""
 
@@ -111,10 +114,11 @@ def test_a_steward_may_allow_a_question_more_rarely_than_agreed_and_never_more_o
 def test_the_frequency_that_counts_is_the_one_that_the_steward_allows(tmp_path: Path, network: Network) -> None:
     asked = questions.document(network, at_most="daily")
     questions.allow(tmp_path, asked, at_most="monthly")
-    register = types.SimpleNamespace(problem="")
-    station: Any = types.SimpleNamespace(allowances=allowances.Allowances(tmp_path), register=register)
+    register: Any = types.SimpleNamespace(problem="")
+    opened = Opened(tmp_path / "runs.json")
+    own = Gate(allowances.Allowances(tmp_path), opened, register)
     delivered = dataclasses.replace(network, questions={questions.NAME: asked})
-    assert gate.permitted(station, delivered, questions.NAME) == {**asked, "at_most": "monthly"}
+    assert own.permitted(delivered, questions.NAME) == {**asked, "at_most": "monthly"}
 
 
 def test_an_allowance_that_names_no_frequency_is_for_the_agreed_one(tmp_path: Path, network: Network) -> None:
@@ -126,3 +130,28 @@ def test_an_allowance_that_names_no_frequency_is_for_the_agreed_one(tmp_path: Pa
     found = allowances.Allowances(tmp_path).find("n", questions.NAME)
     assert found is not None
     assert found.at_most == "weekly"
+
+
+def test_how_a_question_stands_follows_from_what_differs_and_not_from_the_words(
+    tmp_path: Path, network: Network
+) -> None:
+    kept = allowances.Allowances(tmp_path)
+    asked = questions.document(network, purpose="op de eerste hulp, based on nothing")
+
+    def standing(document: dict[str, Any]) -> tuple[State, str | None]:
+        found = kept.standing("n", document, time.time())
+        assert bool(found.problem) is (found.state is not State.ALLOWED)
+        return found.state, str(found.until) if found.until else None
+
+    assert standing(asked) == (State.WAITS, None)
+    path = questions.allow(tmp_path, asked)
+    assert standing(asked) == (State.ALLOWED, "2098-01-01")
+    assert standing({**asked, "minimum_cell": 5}) == (State.CHANGED, "2098-01-01")
+    questions.allow(tmp_path, asked, until="2026-01-01")
+    assert standing(asked) == (State.ENDED, "2026-01-01")
+    lapsed = questions.document(network)
+    lapsed["agreements"]["n.d"]["until"] = "2026-01-31"
+    questions.allow(tmp_path, lapsed)
+    assert standing(lapsed) == (State.ENDED, "2098-01-01")
+    path.write_text("{")
+    assert standing(asked) == (State.CHANGED, None)
