@@ -1,7 +1,7 @@
 """Run the benchmarks, write build/bench.json after each row and compare with what stood there: `make bench`.
 
-`python -m tests.benchmarks topology` runs one of them; the rows of the others stay. A row's `floor` is what the same
-work took in a prototype, or cannot be less than; null where nothing is known.
+`python -m tests.benchmarks topology` runs one of them; the rows of the others stay. A row's `floor` is what the
+work cannot be less than: counted, or measured in the same run; null where nothing is.
 """
 
 from __future__ import annotations

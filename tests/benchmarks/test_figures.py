@@ -58,8 +58,13 @@ def test_a_row_is_the_median_with_the_phases_of_the_run_that_gave_it() -> None:
     runs = [network.Measured(value, {"servers": value / 2}) for value in (70.0, 60.0, 80.0)]
     row = network.row(25, network.VERIFIED, runs)
     assert (row["value"], row["phases"]) == (70.0, {"servers": 35.0})
-    assert row["floor"] == 56
-    assert network.row(10, network.VERIFIED, runs)["floor"] is None
+    assert row["floor"] is None
+
+
+def test_a_floor_is_the_median_of_a_part_of_the_same_work_in_the_same_runs() -> None:
+    runs = [network.Measured(value, {}) for value in (12.5, 14.0, 13.0)]
+    parts = [network.Measured(value, {}) for value in (2.0, 9.0, 3.0)]
+    assert network.row(25, network.AGAIN, runs, parts)["floor"] == 3.0
 
 
 def test_calls_between_bare_servers_come_from_the_network_that_they_are_on(tmp_path: Path) -> None:
