@@ -8,7 +8,7 @@ import pytest
 
 from network_topology import check
 from tests import sized
-from werkplaats.operations import networks
+from werkplaats.operations.home import networks
 
 
 @pytest.mark.parametrize(("size", "computing"), [(4, 3), (10, 5), (24, 5), (25, 5)])

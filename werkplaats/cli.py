@@ -8,13 +8,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from base import errors
 from network_topology import violation
 from stacks import drive
 from stacks.engine import install
 from stacks.servers import seeds
 from stacks.servers.image import make
-from station_image import build, debian
-from werkplaats import errors
+from station_image.builder import debian, images
 
 # One verb, one file in verbs/, one word in the command. A group is a verb whose first argument is the action.
 VERBS = (
@@ -32,7 +32,7 @@ VERBS = (
     "trust",
 )
 # What can be missing on this machine, or in the way of the engine; each says what and why in a sentence.
-UNMET = (drive.DriveError, install.EngineError, build.ImageError, make.ImageError, debian.DebianError, seeds.SeedError)
+UNMET = (drive.DriveError, install.EngineError, images.ImageError, make.ImageError, debian.DebianError, seeds.SeedError)
 EPILOG = """exit codes: 0 done, 1 the check found something, 2 wrong use, 3 refused, 4 failed and taken back,
 5 failed and stands half-way (the message says what to run)"""
 

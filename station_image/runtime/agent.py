@@ -10,20 +10,22 @@ import socket
 from collections import Counter
 from pathlib import Path
 
-from . import background, control, hello, proxy, requests
-from .allowances import Allowances
-from .connection import Connection, ConnectionLostError, peer_uid
-from .folders import Folders
-from .frames import FrameError
-from .journal import note
-from .networks import Networks
-from .polls import Polls
-from .register import Register
-from .results import Results
-from .runs import Runs
-from .sessions import Sessions
-from .statement import StatementError, StatementKey
+from . import control
+from .accepted.networks import Networks
+from .accepted.statement import StatementError, StatementKey
+from .base import background
+from .base.folders import Folders
+from .base.journal import note
+from .consent.allowances import Allowances
+from .consent.register import Register
+from .consent.runs import Runs
+from .session.results import Results
+from .session.sessions import Sessions
 from .station import Station
+from .wire import hello, proxy, requests
+from .wire.connection import Connection, ConnectionLostError, peer_uid
+from .wire.frames import FrameError
+from .wire.polls import Polls
 
 MOST_PER_PEER = 32
 MOST_STRANGERS = 256

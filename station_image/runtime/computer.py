@@ -20,10 +20,10 @@ import traceback
 from collections.abc import Callable
 from types import FrameType
 
-from . import frames
-from .connection import peer_uid
-from .folders import Folders
-from .journal import note
+from .base.folders import Folders
+from .base.journal import note
+from .wire import frames
+from .wire.connection import peer_uid
 
 AGENT_UID = 5001
 MOST_SESSIONS = 6

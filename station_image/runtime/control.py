@@ -10,12 +10,17 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from . import allowances, analyses, background, calls, consent, plan, proposal, statement
-from .journal import note, plain
-from .networks import Network, NetworkError
-from .plan import PlanRefusedError
-from .register import RegisterError
+from . import analyses
+from .accepted import statement
+from .accepted.networks import Network, NetworkError
+from .base import background
+from .base.journal import note, plain
+from .consent import allowances, gate, plan
+from .consent.plan import PlanRefusedError
+from .consent.register import RegisterError
+from .session import proposal
 from .station import Station
+from .wire import calls
 
 LONGEST_LINE = 64 * 1024
 INTAKE = 10
@@ -117,7 +122,7 @@ async def _links(station: Station, _: Mapping[str, Any], tell: Tell) -> dict[str
 async def _propose(station: Station, request: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
     """Ask an agreed question: everything about it is in the collaboration."""
     network, document = _question(station, request)
-    consent.permitted(station, network, document["collaboration"])
+    gate.permitted(station, network, document["collaboration"])
     session = secrets.token_hex(16)
     proposed = plan.question(network, document, session=session, intake=INTAKE_DATA, deadline=DEADLINE)
     tell({"event": "proposed", "session": session, "contributors": proposed.contributors})

@@ -8,19 +8,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from . import PROTOCOL_VERSIONS
-from .allowances import Allowances
-from .connection import Connection
-from .folders import Folders
-from .hello import Caller
-from .networks import Network, Networks
-from .register import Register
-from .runs import Runs
-from .statement import StatementKey
+from .accepted.networks import Network, Networks
+from .accepted.statement import StatementKey
+from .base.folders import Folders
+from .consent.allowances import Allowances
+from .consent.register import Register
+from .consent.runs import Runs
+from .wire.connection import Connection
+from .wire.hello import Caller
 
 if TYPE_CHECKING:
-    from .polls import Polls
-    from .results import Results
-    from .sessions import Sessions
+    from .session.results import Results
+    from .session.sessions import Sessions
+    from .wire.polls import Polls
 
 
 @dataclass

@@ -14,10 +14,11 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from base import errors
 from tests import sandboxes
 from tests.benchmarks import bare, intake, machine, network, race, session, topology
-from werkplaats import errors
-from werkplaats.operations import locks, progress, vault
+from werkplaats.operations import progress
+from werkplaats.operations.home import locks, vault
 
 RESULT = sandboxes.ROOT / "build" / "bench.json"
 Row = dict[str, Any]

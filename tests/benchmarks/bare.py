@@ -17,7 +17,7 @@ from stacks.servers import seeds
 from stacks.servers.image import make as server_image
 from tests import sandboxes, sized
 from tests.benchmarks import network as whole
-from werkplaats.operations import vault
+from werkplaats.operations.home import vault
 
 NAME, SIZE = "kale-meting", 4
 SUBNET = ipaddress.IPv4Network("198.19.255.0/24")  # the last of seeds.POOL: sandboxes get theirs from the first on

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from station_image.runtime import shares
+from station_image.runtime.data import shares
 
 RUNS = 3
 CONTRIBUTORS, NUMBERS = 625, 4000

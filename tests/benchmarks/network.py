@@ -20,7 +20,7 @@ from typing import Any
 from network_topology import names
 from stacks.engine import install
 from stacks.servers.image import make as server_image
-from station_image import build
+from station_image.builder import images
 from tests import chance, sandboxes, sized
 from tests.benchmarks import broken, machine
 
@@ -141,7 +141,7 @@ def prepare(said: Said) -> None:
     """Have the engine and the images that every figure takes for granted."""
     install.ensure(said)
     server_image.ensure(said)
-    build.ensure(said)
+    images.ensure(said)
 
 
 @contextlib.contextmanager

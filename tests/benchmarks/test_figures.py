@@ -10,7 +10,7 @@ import pytest
 from tests import chance, sandboxes, sized
 from tests.benchmarks import __main__ as bench
 from tests.benchmarks import bare, broken, machine, network, race
-from werkplaats.operations import networks
+from werkplaats.operations.home import networks
 
 CONTAINER = "f00ce15466b5" * 5
 V1 = f"5:devices:/docker/{CONTAINER}\n4:memory:/docker/{CONTAINER}\n0::/docker/{CONTAINER}/init.scope\n"

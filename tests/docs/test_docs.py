@@ -12,13 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from base import errors
 from network_topology import check, context, names
 from station_image.host.station_command import account
 from station_image.host.station_command import cli as station
 from tests.docs import documents
 from tests.station_image.runtime import test_records
-from werkplaats import cli, errors
-from werkplaats.operations import inventory, networks
+from werkplaats import cli
+from werkplaats.operations.home import networks
+from werkplaats.operations.reach import inventory
 
 ROOT = documents.ROOT
 VERBS = (

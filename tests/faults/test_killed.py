@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from station_image import build
+from station_image.builder import images
 from tests import chance, sandboxes, sized
 
 pytestmark = pytest.mark.servers
@@ -89,10 +89,10 @@ def kill_after(network: sandboxes.Sandbox, seconds: float) -> str:
 
 def kill_while_the_image_is_made(network: sandboxes.Sandbox) -> str:
     """Have `up` make the station image again and kill it in the middle; returns what to tell of the place."""
-    for pointer in (build.BUILD / "inputs").iterdir():
+    for pointer in (images.BUILD / "inputs").iterdir():
         pointer.unlink()
     process = network.start("up", network.name, "--yes", "--all-steps")
-    while not (begun := list(build.BUILD.glob(".new-*"))):
+    while not (begun := list(images.BUILD.glob(".new-*"))):
         assert process.poll() is None, process.communicate()
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()

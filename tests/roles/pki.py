@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from network_topology import names
-from werkplaats.operations.trust import profile
+from publication import profile
 
 PEM = serialization.Encoding.PEM
 DAY = datetime.timedelta(days=1)

@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from stacks import parts
-from station_image.runtime.folders import Folders
+from station_image.runtime.base.folders import Folders
 
 ROOT = Path(__file__).resolve().parents[2]
 AGENT = parts.PARTS[0]

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import argparse
 
-from werkplaats import errors
-from werkplaats.operations import steps
+from base import errors
+from werkplaats.operations.bring_up import hand_over
 from werkplaats.verbs import common
 
 
@@ -32,7 +32,7 @@ def run(given: argparse.Namespace) -> int:
         wanted = [o for o in given.only or remotes.servers if o in remotes.servers]
         for organisation in (o for o in wanted if o in unreachable):
             print(f"left out: {organisation}: {unreachable[organisation]}")
-        applicable = steps.applicable(network, remotes, [o for o in wanted if o not in unreachable])
+        applicable = hand_over.applicable(network, remotes, [o for o in wanted if o not in unreachable])
         waiting, published = applicable.waiting, applicable.publication
         for organisation, why in applicable.refused.items():
             if organisation not in waiting:
@@ -43,12 +43,12 @@ def run(given: argparse.Namespace) -> int:
                 print(f"  {change}")
         if published is None:
             raise errors.UsageError(f"{network.publication} has no publication", "fetch the coordinator's")
-        steps.require_authority(network, applicable, given.authority)
+        hand_over.require_authority(network, applicable, given.authority)
         if not waiting:
             print(f"{network.name}: nothing waits for acceptance")
         else:
             common.confirm(f"accept this for {', '.join(waiting)}?", yes=given.yes)
             with network.vault.lock("accept"):
-                steps.accept(network, remotes, published, waiting)
+                hand_over.accept(network, remotes, published, waiting)
             print(f"accepted by {', '.join(waiting)}; run: werkplaats up {network.name}")
     return errors.HALF_WAY if any(o in unreachable for o in wanted) else errors.DONE

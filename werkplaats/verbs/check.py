@@ -9,9 +9,9 @@ from __future__ import annotations
 import argparse
 import dataclasses
 
+from base import errors
 from network_topology import check, violation
-from werkplaats import errors
-from werkplaats.operations import networks
+from werkplaats.operations.home import networks
 from werkplaats.verbs import common
 
 

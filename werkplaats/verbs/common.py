@@ -7,8 +7,8 @@ import json
 import sys
 from typing import Any
 
-from werkplaats import errors
-from werkplaats.operations import networks
+from base import errors
+from werkplaats.operations.home import networks
 
 
 def network_argument(parser: argparse.ArgumentParser) -> None:

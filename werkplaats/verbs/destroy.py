@@ -9,8 +9,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from werkplaats import errors
-from werkplaats.operations import progress, teardown
+from base import errors
+from werkplaats.operations import progress
+from werkplaats.operations.bring_up import teardown
 from werkplaats.verbs import common
 
 

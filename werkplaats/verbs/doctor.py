@@ -10,7 +10,7 @@ import argparse
 import dataclasses
 import sys
 
-from werkplaats import errors
+from base import errors
 from werkplaats.operations import host
 from werkplaats.verbs import common
 

@@ -9,8 +9,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from base import errors
 from network_topology import draw
-from werkplaats import errors
 from werkplaats.verbs import common
 
 

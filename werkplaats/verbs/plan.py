@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import argparse
 
-from werkplaats import errors
-from werkplaats.operations import planning, progress
+from base import errors
+from werkplaats.operations import progress
+from werkplaats.operations.bring_up import planning
 from werkplaats.verbs import common
 
 

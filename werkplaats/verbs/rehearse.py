@@ -9,8 +9,10 @@ from __future__ import annotations
 import argparse
 import dataclasses
 
-from werkplaats import errors
-from werkplaats.operations import networks, progress, rehearsal
+from base import errors
+from werkplaats.operations import progress
+from werkplaats.operations.home import networks
+from werkplaats.operations.rehearsal import rehearse
 from werkplaats.verbs import common
 
 SEED = 20261124
@@ -27,10 +29,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> int:
     """Rehearse, print the contrast."""
     network = common.find(given)
-    name = rehearsal.question(network, given.collaboration)
+    name = rehearse.question(network, given.collaboration)
     told = progress.Progress(quiet=given.json)
     with told.phase("rehearsal") as said:
-        contrast = rehearsal.run(network, name, given.seed, said)
+        contrast = rehearse.run(network, name, given.seed, said)
     if given.json:
         common.print_json({"collaboration": name, "good": contrast.good, **dataclasses.asdict(contrast)})
     else:
@@ -38,7 +40,7 @@ def run(given: argparse.Namespace) -> int:
     return errors.DONE if contrast.good else errors.FOUND
 
 
-def _print(network: networks.Network, name: str, contrast: rehearsal.Contrast) -> None:
+def _print(network: networks.Network, name: str, contrast: rehearse.Contrast) -> None:
     minimum = network.questions[name].minimum_cell
     print(f"\n{name}: areas with at least {minimum} cases")
     width = max(map(len, contrast.alone))

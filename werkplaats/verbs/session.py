@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import argparse
 
-from werkplaats import errors
-from werkplaats.operations import verify
+from base import errors
+from werkplaats.operations.look import verify
 from werkplaats.verbs import common
 
 

@@ -11,8 +11,8 @@ import argparse
 import dataclasses
 import sys
 
-from werkplaats import errors
-from werkplaats.operations import status
+from base import errors
+from werkplaats.operations.look import status
 from werkplaats.verbs import common
 
 

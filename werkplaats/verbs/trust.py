@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import argparse
 
-from station_image import build
-from werkplaats import errors
-from werkplaats.operations import steps
+from base import errors
+from station_image.builder import images
+from werkplaats.operations.bring_up import hand_over
 from werkplaats.verbs import common
 
 
@@ -40,17 +40,17 @@ def run(given: argparse.Namespace) -> int:
                 with network.remotes() as remotes:
                     unreachable = remotes.probe()
                     wanted = [o for o in given.only or remotes.servers if o not in unreachable]
-                    for asked in steps.request(network, remotes, wanted):
+                    for asked in hand_over.request(network, remotes, wanted):
                         print(f"{asked.organisation}: {asked.fingerprint}")
                     for organisation, why in unreachable.items():
                         print(f"left out: {organisation}: {why}")
                 print("tell each fingerprint to the coordinator by another way than this file")
                 return errors.HALF_WAY if unreachable else errors.DONE
             case "approve":
-                identity = steps.approve(network, given.organisation, given.fingerprint)
+                identity = hand_over.approve(network, given.organisation, given.fingerprint)
                 print(f"{identity.organisation}: approved {identity.fingerprint}")
             case "publish":
-                published = steps.publish(network, build.ensure(lambda text: print(text)).release)
+                published = hand_over.publish(network, images.ensure(lambda text: print(text)).release)
                 print(f"publication {published.number} is in {network.publication}")
                 print(
                     f"signed by the CA with key {published.authority_key}: read this to who accepts for the first time"

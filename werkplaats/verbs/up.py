@@ -11,10 +11,12 @@ from __future__ import annotations
 import argparse
 import dataclasses
 
+from base import errors
 from network_topology import compile as compiler
 from stacks import drive
-from werkplaats import errors
-from werkplaats.operations import bring_up, host, networks, progress
+from werkplaats.operations import host, progress
+from werkplaats.operations.bring_up import up
+from werkplaats.operations.home import networks
 from werkplaats.verbs import common
 from werkplaats.verbs import verify as verify_verb
 
@@ -44,7 +46,7 @@ def run(given: argparse.Namespace) -> int:
     with network.vault.lock("up") as lock:
         if lock.taken_over:
             told.say(lock.taken_over)
-        outcome = bring_up.Run(network, bring_up.Options(given.only, given.all_steps), told)()
+        outcome = up.Run(network, up.Options(given.only, given.all_steps), told)()
     if given.json:
         common.print_json(_document(network, outcome, told))
     else:
@@ -52,7 +54,7 @@ def run(given: argparse.Namespace) -> int:
     return outcome.exit_code
 
 
-def _document(network: networks.Network, outcome: bring_up.Outcome, told: progress.Progress) -> dict[str, object]:
+def _document(network: networks.Network, outcome: up.Outcome, told: progress.Progress) -> dict[str, object]:
     return {
         "network": network.name,
         "verified": bool(outcome.report and outcome.report.good),
@@ -71,7 +73,7 @@ def _document(network: networks.Network, outcome: bring_up.Outcome, told: progre
     }
 
 
-def _print(network: networks.Network, outcome: bring_up.Outcome, told: progress.Progress) -> None:
+def _print(network: networks.Network, outcome: up.Outcome, told: progress.Progress) -> None:
     print()
     if outcome.report:
         verify_verb.print_report(network.name, outcome.report)
@@ -100,7 +102,7 @@ _STATES = {
 }
 
 
-def _print_session(compiled: compiler.CompiledNetwork, outcome: bring_up.Outcome) -> None:
+def _print_session(compiled: compiler.CompiledNetwork, outcome: up.Outcome) -> None:
     session = outcome.report.session if outcome.report else {}
     if not session:
         return

@@ -8,8 +8,10 @@ from __future__ import annotations
 import argparse
 import dataclasses
 
-from werkplaats import errors
-from werkplaats.operations import bring_up, progress, verify
+from base import errors
+from werkplaats.operations import progress
+from werkplaats.operations.bring_up import up
+from werkplaats.operations.look import verify
 from werkplaats.verbs import common
 
 
@@ -23,7 +25,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> int:
     """Verify and print what was found."""
     network = common.find(given)
-    report = bring_up.verify_network(network, progress.Progress(quiet=given.json), only=given.only)
+    report = up.verify_network(network, progress.Progress(quiet=given.json), only=given.only)
     if given.json:
         verdicts = [dataclasses.asdict(verdict) | {"good": verdict.good} for verdict in report.verdicts]
         common.print_json({"good": report.good, "verdicts": verdicts, "session": dict(report.session)})

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from station_image import debian
+from station_image.builder import debian
 
 HERE = Path(__file__).parent
 REPOSITORY = "werkplaats/server"

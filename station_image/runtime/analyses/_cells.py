@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .. import records, shares
+from ..data import records, shares
 from . import AnalysisError
 
 BATCH = 500

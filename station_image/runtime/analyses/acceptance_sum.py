@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .. import records
+from ..data import records
 from . import AnalysisError, Opened, Source
 
 VERSION = 1

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .. import records, shares
+from ..data import records, shares
 from . import AnalysisError, Opened, Source, _cells
 
 VERSION = 1

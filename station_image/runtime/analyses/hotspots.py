@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .. import records
+from ..data import records
 from . import AnalysisError, Opened, Source, _cells
 
 VERSION = 1

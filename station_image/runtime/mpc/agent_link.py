@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from .. import frames
+from ..wire import frames
 
 HEADER = 1024 * 1024
 BODY = 256 * 1024 * 1024

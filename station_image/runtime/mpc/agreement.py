@@ -22,8 +22,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import frames, shares
 from ..analyses import Analysis
+from ..data import shares
+from ..wire import frames
 from .mesh import PartyLostError
 
 OUTSIDE = "its inputs are outside what the analysis takes"

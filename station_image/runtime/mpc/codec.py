@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import shares
+from ..data import shares
 
 ARRAY = struct.Struct("<cHI")
 BYTES = b"B"

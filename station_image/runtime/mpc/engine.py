@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import shares
+from ..data import shares
 from . import codec
 from .mesh import Mesh
 

@@ -13,7 +13,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, cast
 
-from ..journal import plain
+from ..base.journal import plain
 from .codec import PeerBytes
 
 if TYPE_CHECKING:

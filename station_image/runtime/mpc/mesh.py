@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from ..journal import plain
+from ..base.journal import plain
 from . import exchanger
 from .codec import MessageError
 from .exchanger import Exchanger

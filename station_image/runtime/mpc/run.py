@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import shares
+from ..data import shares
 from .agreement import open_rows, weights
 from .mesh import PartyLostError
 

@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import analyses, differencing, editions, frames, shares
-from ..journal import note
+from .. import analyses
+from ..base.journal import note
+from ..data import differencing, editions, shares
+from ..wire import frames
 from . import agreement, engine
 from .agent_link import AgentLink
 from .mesh import Mesh, PartyLostError

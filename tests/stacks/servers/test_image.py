@@ -14,7 +14,7 @@ import pytest
 from stacks.components import sandbox_server
 from stacks.servers import seeds
 from stacks.servers.image import make
-from station_image import build
+from station_image.builder import images
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 PATIENCE = 60.0
@@ -150,7 +150,7 @@ def test_the_gateway_is_installed_and_waits_for_its_configuration(server: Server
 
 
 def test_the_engine_inside_runs_the_station_image_without_a_network(server: Server) -> None:
-    image = build.ensure(print)
+    image = images.ensure(print)
     server.tell("docker load --quiet", given=image.archive)
     started = server.tell(f"docker run --rm --network none --read-only {image.image_id} python3 -c 'print(6 * 7)'")
     assert started == "42"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from station_image.runtime import statement
+from station_image.runtime.accepted import statement
 from tests.station_image.host import agents
 from tests.station_image.host.agents import Agent, done
 from tests.station_image.runtime import questions

@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from station_image.host.station_command import allowing
-from station_image.runtime import runs, statement
-from station_image.runtime.allowances import Allowances, check
+from station_image.runtime.accepted import statement
+from station_image.runtime.consent import runs
+from station_image.runtime.consent.allowances import Allowances, check
 from tests.station_image.host import agents
 from tests.station_image.host.agents import Agent
 from tests.station_image.host.conftest import delivered

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from station_image.runtime import calls, plan, statement
-from station_image.runtime.networks import Network, Networks
+from station_image.runtime.accepted import statement
+from station_image.runtime.accepted.networks import Network, Networks
+from station_image.runtime.consent import plan
+from station_image.runtime.wire import calls
 from tests.station_image.runtime import questions
 from tests.station_image.runtime.impostor import as_station
 from tests.station_image.runtime.region import Region

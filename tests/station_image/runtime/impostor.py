@@ -11,10 +11,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from station_image.runtime import agent, calls
-from station_image.runtime.connection import Connection, open_unix
-from station_image.runtime.folders import Folders
-from station_image.runtime.networks import Network
+from station_image.runtime import agent
+from station_image.runtime.accepted.networks import Network
+from station_image.runtime.base.folders import Folders
+from station_image.runtime.wire import calls
+from station_image.runtime.wire.connection import Connection, open_unix
 from tests.station_image.runtime import gateways
 from tests.station_image.runtime.region import Region
 from tests.station_image.runtime.stations import Station, free_port, listens, wait_until

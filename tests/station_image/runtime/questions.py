@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from station_image.runtime import statement
-from station_image.runtime.networks import Network
+from station_image.runtime.accepted import statement
+from station_image.runtime.accepted.networks import Network
 
 NAME = "griep"
 

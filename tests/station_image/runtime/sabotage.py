@@ -13,9 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from station_image.runtime import contribution, differencing, hello, register, runs, shares
 from station_image.runtime.analyses import _cells, hotspots
-from station_image.runtime.proxy import Identity
+from station_image.runtime.consent import register, runs
+from station_image.runtime.data import differencing, shares
+from station_image.runtime.session import contribution
+from station_image.runtime.wire import hello
+from station_image.runtime.wire.proxy import Identity
 
 # Defences switched off
 
@@ -185,7 +188,7 @@ def lies_when_opening() -> None:
 
 def lies_to_result_party() -> None:
     """An agent that brings the result party a wrong share."""
-    from station_image.runtime import session
+    from station_image.runtime.session import session
 
     deliver = session.Session._deliver
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from station_image.runtime import allowances, consent
-from station_image.runtime.networks import Network
-from station_image.runtime.plan import PlanRefusedError
+from station_image.runtime.accepted.networks import Network
+from station_image.runtime.consent import allowances, gate
+from station_image.runtime.consent.plan import PlanRefusedError
 from tests.station_image.runtime import questions
 from tests.station_image.runtime.views import Small
 
@@ -114,7 +114,7 @@ def test_the_frequency_that_counts_is_the_one_that_the_steward_allows(tmp_path: 
     register = types.SimpleNamespace(problem="")
     station: Any = types.SimpleNamespace(allowances=allowances.Allowances(tmp_path), register=register)
     delivered = dataclasses.replace(network, collaborations={questions.NAME: asked})
-    assert consent.permitted(station, delivered, questions.NAME) == {**asked, "at_most": "monthly"}
+    assert gate.permitted(station, delivered, questions.NAME) == {**asked, "at_most": "monthly"}
 
 
 def test_an_allowance_that_names_no_frequency_is_for_the_agreed_one(tmp_path: Path, network: Network) -> None:

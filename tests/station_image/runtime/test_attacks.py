@@ -12,7 +12,10 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from station_image.runtime import calls, frames, plan, proposal, statement
+from station_image.runtime.accepted import statement
+from station_image.runtime.consent import plan
+from station_image.runtime.session import proposal
+from station_image.runtime.wire import calls, frames
 from tests.station_image.runtime.impostor import Relay, as_station, question, raw
 from tests.station_image.runtime.region import Region
 from tests.station_image.runtime.stations import Station, wait_until

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from station_image.runtime import frames
 from station_image.runtime.computer import MOST_SESSIONS
 from station_image.runtime.mpc import exchanger
+from station_image.runtime.wire import frames
 from tests.station_image.runtime.stations import ROOT, answers, wait_until
 
 

@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from station_image.runtime import analyses, differencing, editions, runs
-from station_image.runtime.plan import Plan, PlanRefusedError
+from station_image.runtime import analyses
+from station_image.runtime.consent import runs
+from station_image.runtime.consent.plan import Plan, PlanRefusedError
+from station_image.runtime.data import differencing, editions
 from tests.station_image.runtime import questions
 
 ALL = dict.fromkeys(("n.a", "n.b", "n.c", "n.d", "n.e"), "1")

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from station_image.runtime import frames
-from station_image.runtime.connection import Connection, ConnectionLostError
+from station_image.runtime.wire import frames
+from station_image.runtime.wire.connection import Connection, ConnectionLostError
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.text(st.characters(exclude_categories=["Cs"])),

@@ -14,10 +14,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from station_image.runtime import frames, hello, statement
-from station_image.runtime.connection import Connection, ConnectionLostError
-from station_image.runtime.proxy import Identity
-from station_image.runtime.statement import StatementKey
+from station_image.runtime.accepted import statement
+from station_image.runtime.accepted.statement import StatementKey
+from station_image.runtime.wire import frames, hello
+from station_image.runtime.wire.connection import Connection, ConnectionLostError
+from station_image.runtime.wire.proxy import Identity
 from tests.station_image.runtime.views import PRINTS, Small
 
 REQUEST = {"kind": "status"}

@@ -18,11 +18,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mpyc import finfields
 
-from station_image.runtime import analyses, background, journal, shares
+from station_image.runtime import analyses
+from station_image.runtime.accepted.statement import StatementError, StatementKey
 from station_image.runtime.analyses import acceptance_sum
+from station_image.runtime.base import background, journal
+from station_image.runtime.consent.seen import Seen
+from station_image.runtime.data import shares
 from station_image.runtime.mpc import codec, engine
-from station_image.runtime.seen import Seen
-from station_image.runtime.statement import StatementError, StatementKey
 from tests.station_image.runtime.views import Small
 
 ROOT = Path(__file__).parents[3]

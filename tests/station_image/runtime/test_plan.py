@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from station_image.runtime import bundle, plan, statement
-from station_image.runtime.networks import Network
+from station_image.runtime.accepted import statement
+from station_image.runtime.accepted.networks import Network
+from station_image.runtime.consent import bundle, plan
 from tests.station_image.runtime.views import PARTIES, Small
 
 HEAD = {"entries": 0, "digest": "0" * 64}

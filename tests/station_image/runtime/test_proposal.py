@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from station_image.runtime import plan, proposal
+from station_image.runtime.consent import plan
+from station_image.runtime.session import proposal
 
 
 def report(root: str, reason: str) -> dict[str, object]:

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from station_image.runtime import proxy
-from station_image.runtime.connection import Connection, ConnectionLostError
+from station_image.runtime.wire import proxy
+from station_image.runtime.wire.connection import Connection, ConnectionLostError
 
 PRINT = "A" * 43 + "="
 

@@ -11,8 +11,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from station_image.runtime import control
-from station_image.runtime.register import Register
-from station_image.runtime.statement import StatementKey
+from station_image.runtime.accepted.statement import StatementKey
+from station_image.runtime.consent.register import Register
 from tests.station_image.runtime.agreed import AREAS, MEMBERS, PLANTED_TOTALS, Agreed
 from tests.station_image.runtime.stations import Station
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from station_image.runtime import analyses, records
+from station_image.runtime import analyses
+from station_image.runtime.data import records
 
 COLUMNS = {"postcode4": records.Postcode4(), "ligduur": records.Integer(0, 365)}
 HEADER = "postcode4,ligduur\n"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from station_image.runtime.register import Register, RegisterError
-from station_image.runtime.statement import StatementKey
+from station_image.runtime.accepted.statement import StatementKey
+from station_image.runtime.consent.register import Register, RegisterError
 
 KEY = StatementKey(Ed25519PrivateKey.generate())
 
@@ -56,7 +56,7 @@ def edited(content: list[str]) -> list[str]:
 
 def re_chained(content: list[str]) -> list[str]:
     """Edited by somebody who also computes the digests anew, but has not the statement key."""
-    from station_image.runtime import statement
+    from station_image.runtime.accepted import statement
 
     before, found = "0" * 64, []
     for number, line in enumerate(content, 1):

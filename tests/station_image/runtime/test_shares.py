@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpyc import finfields
 
-from station_image.runtime import shares
+from station_image.runtime.data import shares
 
 sizes = st.sampled_from([(1, 3), (2, 5), (3, 7)])
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from station_image.runtime.networks import Networks
-from station_image.runtime.statement import StatementKey
+from station_image.runtime.accepted.networks import Networks
+from station_image.runtime.accepted.statement import StatementKey
 
 PARTIES = ("n.a", "n.b", "n.c")
 PRINTS = {name: base64.b64encode(bytes([number]) * 32).decode() for number, name in enumerate((*PARTIES, "n.d"))}

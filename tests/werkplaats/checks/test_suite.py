@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from werkplaats.checks import suite
-from werkplaats.operations import remote
+from werkplaats.operations.reach import remote
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from network_topology import load, model
-from werkplaats.operations import vault
-from werkplaats.operations.trust import authority, identities, records, revocation
+from werkplaats.operations.coordinator import approval, authority, ledger, revocation
+from werkplaats.operations.home import vault
 
 NETWORKS = Path(load.__file__).parent / "networks"
 
@@ -26,7 +26,7 @@ class Coordinator:
 
     definition: model.Definition
     vault: vault.Vault
-    records: records.Records
+    records: ledger.Records
 
     @property
     def authority(self) -> authority.Authority:
@@ -69,7 +69,7 @@ def make_coordinator(tmp_path: Path) -> Callable[[model.Definition], Coordinator
     def make(definition: model.Definition) -> Coordinator:
         kept = vault.Vault(definition.network, tmp_path / "state" / definition.network)
         kept.make_passphrase()
-        return Coordinator(definition, kept, records.Records(tmp_path / "inventories" / definition.network))
+        return Coordinator(definition, kept, ledger.Records(tmp_path / "inventories" / definition.network))
 
     return make
 
@@ -82,14 +82,14 @@ def coordinator(
 
 
 @pytest.fixture
-def approve(coordinator: Coordinator) -> Callable[..., identities.Identity]:
+def approve(coordinator: Coordinator) -> Callable[..., approval.Identity]:
     """Request and approve, as the two do it, with keys or new ones."""
 
-    def do(organisation: str, keys: Keys | None = None) -> identities.Identity:
+    def do(organisation: str, keys: Keys | None = None) -> approval.Identity:
         keys = keys or make_keys()
-        asked = identities.request(coordinator.definition.network, organisation, keys.request_pem, keys.statement_key)
-        identities.receive(coordinator.records, asked)
-        return identities.approve(coordinator.definition, organisation, asked.fingerprint, coordinator.authority)
+        asked = approval.request(coordinator.definition.network, organisation, keys.request_pem, keys.statement_key)
+        approval.receive(coordinator.records, asked)
+        return approval.approve(coordinator.definition, organisation, asked.fingerprint, coordinator.authority)
 
     return do
 

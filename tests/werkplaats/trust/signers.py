@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from werkplaats.operations.trust import index, signature
+from publication import repository, signature
 
 
 class Signer:
@@ -28,4 +28,4 @@ class Signer:
 
     def with_ca(self, files: dict[str, bytes]) -> dict[str, bytes]:
         """Files of a publication that this signer can sign."""
-        return {index.AUTHORITY: self.pem, **files}
+        return {repository.AUTHORITY: self.pem, **files}

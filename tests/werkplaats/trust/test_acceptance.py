@@ -9,12 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from base import errors
 from network_topology import compile as compiler
 from network_topology import load, model
+from publication import acceptance, publication
 from tests.werkplaats.trust.published import RELEASES
-from werkplaats import errors
-from werkplaats.operations import vault
-from werkplaats.operations.trust import acceptance, identities, publication, records, revocation
+from werkplaats.operations.coordinator import approval, ledger, revocation
+from werkplaats.operations.home import vault
 
 NETWORKS = Path(load.__file__).parent / "networks"
 
@@ -30,7 +31,7 @@ def publish(coordinator: Any, tmp_path: Path) -> Callable[..., publication.Publi
 
 
 @pytest.fixture
-def approved(coordinator: Any, approve: Callable[..., Any]) -> dict[str, identities.Identity]:
+def approved(coordinator: Any, approve: Callable[..., Any]) -> dict[str, approval.Identity]:
     return {organisation: approve(organisation) for organisation in coordinator.definition.stations}
 
 
@@ -234,7 +235,7 @@ def test_another_ca_waits_and_until_then_nothing_may_be_applied(
     accepted = acceptance.accept(publish())
     kept = vault.Vault("proeftuin", tmp_path / "other-vault")
     kept.make_passphrase()
-    coordinator.vault, coordinator.records = kept, records.Records(tmp_path / "other-records")
+    coordinator.vault, coordinator.records = kept, ledger.Records(tmp_path / "other-records")
     for number in range(1, 3):
         coordinator.records.append("publications", number=number, published="then", definition="some")
     after = publish()

@@ -16,9 +16,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from base import errors
 from network_topology import names
-from werkplaats import errors
-from werkplaats.operations.trust import identities, profile, revocation
+from publication import profile
+from werkplaats.operations.coordinator import approval, revocation
 
 KEY = ec.generate_private_key(ec.SECP256R1()).public_key()
 STATEMENT_KEY = base64.b64encode(ed25519.Ed25519PrivateKey.generate().public_key().public_bytes_raw()).decode()
@@ -62,9 +63,9 @@ def test_of_a_hostile_request_only_the_public_key_is_taken(
         ["openssl", "req", "-noout", "-text"], input=request_pem, capture_output=True, text=True, check=True
     )
     assert {"CA:TRUE", "IP Address:192.0.2.1", "Certificate Sign"} <= set(re.split(r",? {2,}|, |\n", shown.stdout))
-    asked = identities.request("proeftuin", "huisartsen", request_pem, STATEMENT_KEY)
-    identities.receive(coordinator.records, asked)
-    made = identities.approve(coordinator.definition, "huisartsen", asked.fingerprint, coordinator.authority)
+    asked = approval.request("proeftuin", "huisartsen", request_pem, STATEMENT_KEY)
+    approval.receive(coordinator.records, asked)
+    made = approval.approve(coordinator.definition, "huisartsen", asked.fingerprint, coordinator.authority)
     certificate = made.station_certificate
     own = coordinator.authority
     assert certificate.public_key() == x509.load_pem_x509_csr(request_pem.encode()).public_key()
@@ -89,7 +90,7 @@ REFUSED_KEYS = {
 @pytest.mark.parametrize("kind", REFUSED_KEYS)
 def test_any_other_kind_of_key_is_refused_with_a_sentence(kind: str) -> None:
     with pytest.raises(errors.RequestError, match=r"cannot be taken: its key is .*P-256 is the only kind.*; make key"):
-        identities.request("proeftuin", "ggd", REFUSED_KEYS[kind](), STATEMENT_KEY)
+        approval.request("proeftuin", "ggd", REFUSED_KEYS[kind](), STATEMENT_KEY)
 
 
 def test_a_request_for_somebody_elses_public_key_is_refused() -> None:
@@ -100,7 +101,7 @@ def test_a_request_for_somebody_elses_public_key_is_refused() -> None:
     body = base64.encodebytes(bytes(der)).decode()
     pem = f"-----BEGIN CERTIFICATE REQUEST-----\n{body}-----END CERTIFICATE REQUEST-----\n"
     with pytest.raises(errors.RequestError, match=r"not signed with the key|cannot be taken"):
-        identities.request("proeftuin", "ggd", pem, STATEMENT_KEY)
+        approval.request("proeftuin", "ggd", pem, STATEMENT_KEY)
 
 
 @pytest.mark.parametrize(
@@ -115,13 +116,13 @@ def test_a_request_for_somebody_elses_public_key_is_refused() -> None:
 )
 def test_what_is_no_request_is_refused_with_a_sentence(pem: str) -> None:
     with pytest.raises(errors.RequestError, match=r"the request of ggd (cannot be taken|is larger).*; make key"):
-        identities.request("proeftuin", "ggd", pem, STATEMENT_KEY)
+        approval.request("proeftuin", "ggd", pem, STATEMENT_KEY)
 
 
 @pytest.mark.parametrize("key", ["", "AAAA", "é", STATEMENT_KEY + "\n", STATEMENT_KEY[:-1], STATEMENT_KEY + "AAAA"])
 def test_a_statement_key_of_another_form_is_refused(key: str) -> None:
     with pytest.raises(errors.RequestError, match="the statement key"):
-        identities.request("proeftuin", "ggd", csr(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256()), key)
+        approval.request("proeftuin", "ggd", csr(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256()), key)
 
 
 def test_a_statement_key_is_written_in_one_way_only() -> None:
@@ -130,7 +131,7 @@ def test_a_statement_key_is_written_in_one_way_only() -> None:
     other = STATEMENT_KEY[:42] + last + "="
     assert base64.b64decode(other) == base64.b64decode(STATEMENT_KEY)
     with pytest.raises(errors.RequestError, match="in an unusual way"):
-        identities.checked_statement_key(other, "here")
+        approval.checked_statement_key(other, "here")
 
 
 slugs = st.from_regex(r"[a-z][a-z0-9-]{1,12}", fullmatch=True)
@@ -141,7 +142,7 @@ def test_a_fingerprint_covers_network_and_organisation_and_where_one_ends(
     one: tuple[str, str], other: tuple[str, str]
 ) -> None:
     def of(pair: tuple[str, str]) -> str:
-        return identities.fingerprint(*pair, KEY, STATEMENT_KEY)
+        return approval.fingerprint(*pair, KEY, STATEMENT_KEY)
 
     assert (of(one) == of(other)) == (one == other)
     moved = (one[0] + one[1][:1], one[1][1:])
@@ -149,33 +150,33 @@ def test_a_fingerprint_covers_network_and_organisation_and_where_one_ends(
 
 
 def test_a_fingerprint_covers_both_keys() -> None:
-    own = identities.fingerprint("gerda", "ggd", KEY, STATEMENT_KEY)
+    own = approval.fingerprint("gerda", "ggd", KEY, STATEMENT_KEY)
     other_key = ec.generate_private_key(ec.SECP256R1()).public_key()
     other_statement = base64.b64encode(bytes(32)).decode()
     found = {
         own,
-        identities.fingerprint("gerda", "ggd", other_key, STATEMENT_KEY),
-        identities.fingerprint("gerda", "ggd", KEY, other_statement),
+        approval.fingerprint("gerda", "ggd", other_key, STATEMENT_KEY),
+        approval.fingerprint("gerda", "ggd", KEY, other_statement),
     }
     assert len(found) == 3
     assert all(len(one) == len("SHA256:") + 43 for one in found)
 
 
-def waiting(coordinator: Any, organisation: str, keys: Any) -> identities.Request:
-    asked = identities.request("proeftuin", organisation, keys.request_pem, keys.statement_key)
-    identities.receive(coordinator.records, asked)
+def waiting(coordinator: Any, organisation: str, keys: Any) -> approval.Request:
+    asked = approval.request("proeftuin", organisation, keys.request_pem, keys.statement_key)
+    approval.receive(coordinator.records, asked)
     return asked
 
 
 def test_approval_with_another_fingerprint_is_refused(coordinator: Any, new_keys: Callable[[], Any]) -> None:
     asked = waiting(coordinator, "ggd", new_keys())
-    wrong = identities.fingerprint("proeftuin", "ggd", KEY, STATEMENT_KEY)
+    wrong = approval.fingerprint("proeftuin", "ggd", KEY, STATEMENT_KEY)
     with pytest.raises(errors.RequestError) as refused:
-        identities.approve(coordinator.definition, "ggd", wrong, coordinator.authority)
+        approval.approve(coordinator.definition, "ggd", wrong, coordinator.authority)
     assert asked.fingerprint in str(refused.value)
     assert wrong in str(refused.value)
     assert "by telephone" in str(refused.value)
-    assert identities.find(coordinator.records, "ggd") is None
+    assert approval.find(coordinator.records, "ggd") is None
 
 
 def test_a_request_that_was_changed_on_the_way_is_refused(coordinator: Any, new_keys: Callable[[], Any]) -> None:
@@ -183,14 +184,14 @@ def test_a_request_that_was_changed_on_the_way_is_refused(coordinator: Any, new_
     path = coordinator.records.place("requests", "ggd")
     path.write_text(json.dumps({**json.loads(path.read_text()), "statement_key": new_keys().statement_key}))
     with pytest.raises(errors.RequestError, match=r"requests/ggd.json was changed on the way"):
-        identities.approve(coordinator.definition, "ggd", asked.fingerprint, coordinator.authority)
+        approval.approve(coordinator.definition, "ggd", asked.fingerprint, coordinator.authority)
 
 
 def test_the_request_of_another_organisation_is_refused(coordinator: Any, new_keys: Callable[[], Any]) -> None:
     asked = waiting(coordinator, "ggd", new_keys())
     coordinator.records.write("requests", "ziekenhuis", asked.model_dump())
     with pytest.raises(errors.RequestError, match="is a request of ggd in proeftuin, not of ziekenhuis"):
-        identities.approve(coordinator.definition, "ziekenhuis", asked.fingerprint, coordinator.authority)
+        approval.approve(coordinator.definition, "ziekenhuis", asked.fingerprint, coordinator.authority)
 
 
 @pytest.mark.parametrize("content", ["[]", "{}", "{", '{"organisation": 1}', "[" * 100_000, '"' + "x" * 70_000 + '"'])
@@ -200,16 +201,16 @@ def test_a_request_file_of_another_shape_is_refused(
     asked = waiting(coordinator, "ggd", new_keys())
     coordinator.records.place("requests", "ggd").write_text(content)
     with pytest.raises(errors.RefusedError, match=r"requests/ggd.json"):
-        identities.approve(coordinator.definition, "ggd", asked.fingerprint, coordinator.authority)
+        approval.approve(coordinator.definition, "ggd", asked.fingerprint, coordinator.authority)
 
 
 def test_an_organisation_without_station_or_request_is_named(coordinator: Any) -> None:
     with pytest.raises(errors.UsageError, match=r"'gelre' has no station in proeftuin; one of ggd, huisartsen"):
-        identities.approve(coordinator.definition, "gelre", "SHA256:", coordinator.authority)
+        approval.approve(coordinator.definition, "gelre", "SHA256:", coordinator.authority)
     with pytest.raises(
         errors.UsageError, match=r"ggd has not asked yet.*werkplaats trust request proeftuin --only ggd"
     ):
-        identities.approve(coordinator.definition, "ggd", "SHA256:", coordinator.authority)
+        approval.approve(coordinator.definition, "ggd", "SHA256:", coordinator.authority)
 
 
 def test_the_same_keys_again_give_the_same_identity(approve: Callable[..., Any], new_keys: Callable[[], Any]) -> None:
@@ -256,6 +257,6 @@ def test_an_expired_certificate_is_made_anew_for_the_same_keys(
     keys = new_keys()
     first = approve("ggd", keys)
     later = first.station_certificate.not_valid_after_utc + datetime.timedelta(days=1)
-    again = identities.approve(coordinator.definition, "ggd", first.fingerprint, coordinator.authority, later)
+    again = approval.approve(coordinator.definition, "ggd", first.fingerprint, coordinator.authority, later)
     assert again.fingerprint == first.fingerprint
     assert again.station_certificate.not_valid_after_utc > later

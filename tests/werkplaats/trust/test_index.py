@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from base import errors
+from publication import repository
 from tests.werkplaats.trust.signers import Signer
-from werkplaats import errors
-from werkplaats.operations.trust import index
 
 ROOT = Path(__file__).parents[3]
 SIGNER = Signer()
@@ -28,15 +28,15 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_an_older_publication_as_a_whole_is_refused(folder: Path) -> None:
-    index.write(folder, "proeftuin", 1, FILES, SIGNER.sign)
+    repository.write(folder, "proeftuin", 1, FILES, SIGNER.sign)
     with pytest.raises(errors.PublicationError, match="is publication 1, and 2 was read before"):
-        index.read(folder, "proeftuin", least_number=2)
+        repository.read(folder, "proeftuin", least_number=2)
 
 
 def test_the_publication_of_another_network_is_refused(folder: Path) -> None:
-    index.write(folder, "proeftuin", 1, FILES, SIGNER.sign)
+    repository.write(folder, "proeftuin", 1, FILES, SIGNER.sign)
     with pytest.raises(errors.PublicationError, match="is the publication of proeftuin, not of gerda"):
-        index.read(folder, "gerda")
+        repository.read(folder, "gerda")
 
 
 @pytest.mark.parametrize(
@@ -49,15 +49,15 @@ def test_the_publication_of_another_network_is_refused(folder: Path) -> None:
     ids=["empty", "no fields", "a list", "number 0", "control characters"],
 )
 def test_an_index_of_another_shape_is_refused(folder: Path, content: bytes) -> None:
-    index.write(folder, "proeftuin", 1, FILES, SIGNER.sign)
+    repository.write(folder, "proeftuin", 1, FILES, SIGNER.sign)
     (folder / "index.json").write_bytes(content)
     with pytest.raises(errors.PublicationError, match=r"index.json is not an index"):
-        index.read(folder, "proeftuin")
+        repository.read(folder, "proeftuin")
 
 
 @pytest.mark.parametrize("name", ["../../secret", "/etc/hostname", "identities/../../../secret", "./ca.pem"])
 def test_an_index_cannot_lead_out_of_its_folder(folder: Path, name: str) -> None:
-    index.write(folder, "proeftuin", 1, FILES, SIGNER.sign)
+    repository.write(folder, "proeftuin", 1, FILES, SIGNER.sign)
     secret = folder.parent / "secret"
     secret.write_bytes(b"secret")
     told = json.loads((folder / "index.json").read_bytes())
@@ -66,39 +66,39 @@ def test_an_index_cannot_lead_out_of_its_folder(folder: Path, name: str) -> None
     (folder / "index.json").write_bytes(content)
     (folder / "index.json.sig").write_bytes(SIGNER.sign(content))
     with pytest.raises(errors.PublicationError, match="which is not in the publication"):
-        index.read(folder, "proeftuin")
+        repository.read(folder, "proeftuin")
 
 
 def test_a_link_in_a_publication_is_refused(folder: Path) -> None:
-    index.write(folder, "proeftuin", 1, FILES, SIGNER.sign)
+    repository.write(folder, "proeftuin", 1, FILES, SIGNER.sign)
     (folder / "ca.pem").rename(folder.parent / "elsewhere.pem")
     (folder / "ca.pem").symlink_to(folder.parent / "elsewhere.pem")
     with pytest.raises(errors.PublicationError, match=r"/ca.pem is missing"):
-        index.read(folder, "proeftuin")
+        repository.read(folder, "proeftuin")
 
 
 def test_a_folder_of_somebody_elses_making_is_not_written_over(folder: Path) -> None:
     folder.mkdir()
     (folder / "thesis.txt").write_text("all my work")
     with pytest.raises(errors.PublicationError, match="was not published here"):
-        index.write(folder, "proeftuin", 1, FILES, SIGNER.sign)
+        repository.write(folder, "proeftuin", 1, FILES, SIGNER.sign)
     assert (folder / "thesis.txt").read_text() == "all my work"
 
 
 PUBLISHER = """
 import itertools, pathlib, sys
 from tests.werkplaats.trust.signers import Signer
-from werkplaats.operations.trust import index
+from publication import repository
 signer, folder = Signer(), pathlib.Path(sys.argv[1])
 for number in itertools.count(int(sys.argv[2])):
     files = {f"{name}.json": b"%d" % number for name in range(20)}
-    index.write(folder, "proeftuin", number, signer.with_ca(files), signer.sign)
+    repository.write(folder, "proeftuin", number, signer.with_ca(files), signer.sign)
     print("published", flush=True)
 """
 
 
-def contents(whole: index.Whole) -> set[bytes]:
-    return {content for name, content in whole.files.items() if name != index.AUTHORITY}
+def contents(whole: repository.Whole) -> set[bytes]:
+    return {content for name, content in whole.files.items() if name != repository.AUTHORITY}
 
 
 def test_a_reader_finds_a_whole_publication_whenever_a_publisher_is_killed(tmp_path: Path) -> None:
@@ -113,24 +113,24 @@ def test_a_reader_finds_a_whole_publication_whenever_a_publisher_is_killed(tmp_p
             publisher.wait(chance.uniform(0, 0.03))
         publisher.send_signal(signal.SIGKILL)
         publisher.communicate()
-        whole = index.read(folder, "proeftuin", least_number=number + 1)
+        whole = repository.read(folder, "proeftuin", least_number=number + 1)
         assert contents(whole) == {b"%d" % whole.number}
         number = whole.number
         left_half_way += len(list(tmp_path.glob(".proeftuin.*"))) > 2
     assert left_half_way, "nothing was ever interrupted: this test has shown nothing"
-    index.write(folder, "proeftuin", number + 1, FILES, SIGNER.sign)
+    repository.write(folder, "proeftuin", number + 1, FILES, SIGNER.sign)
     assert len(list(tmp_path.iterdir())) == 3, "the link, what it leads to, and the one before it"
 
 
 def test_a_reader_beside_a_publisher_never_sees_a_mixture(tmp_path: Path) -> None:
     folder = tmp_path / "proeftuin"
     first = SIGNER.with_ca({f"{name}.json": b"1" for name in range(20)})
-    index.write(folder, "proeftuin", 1, first, SIGNER.sign)
+    repository.write(folder, "proeftuin", 1, first, SIGNER.sign)
     publisher = subprocess.Popen([sys.executable, "-c", PUBLISHER, str(folder), "2"], stdout=subprocess.PIPE, cwd=ROOT)
     seen: set[int] = set()
     try:
         while len(seen) < 5:
-            whole = index.read(folder, "proeftuin", least_number=max(seen, default=1))
+            whole = repository.read(folder, "proeftuin", least_number=max(seen, default=1))
             assert contents(whole) == {b"%d" % whole.number}
             seen.add(whole.number)
     finally:
@@ -139,12 +139,12 @@ def test_a_reader_beside_a_publisher_never_sees_a_mixture(tmp_path: Path) -> Non
 
 
 def test_a_publication_that_nobody_signed_is_refused_with_the_remedy(folder: Path) -> None:
-    index.write(folder, "proeftuin", 1, FILES, SIGNER.sign)
+    repository.write(folder, "proeftuin", 1, FILES, SIGNER.sign)
     (folder / "index.json.sig").unlink()
     with pytest.raises(
         errors.PublicationError, match=r"/index.json.sig is missing.*werkplaats trust publish proeftuin"
     ):
-        index.read(folder, "proeftuin")
+        repository.read(folder, "proeftuin")
 
 
 @pytest.mark.parametrize(
@@ -163,47 +163,47 @@ def test_a_publication_that_nobody_signed_is_refused_with_the_remedy(folder: Pat
     ids=["empty", "a line", "no DER", "no base64", "no ASCII", "large", "another index", "another key", "another name"],
 )
 def test_a_signature_that_does_not_hold_is_refused_by_its_file(folder: Path, signed: bytes) -> None:
-    index.write(folder, "proeftuin", 1, FILES, SIGNER.sign)
+    repository.write(folder, "proeftuin", 1, FILES, SIGNER.sign)
     (folder / "index.json.sig").write_bytes(signed)
     with pytest.raises(errors.PublicationError, match=r"/index.json.sig is not the signature of index.json"):
-        index.read(folder, "proeftuin")
+        repository.read(folder, "proeftuin")
 
 
 @pytest.mark.parametrize("whitespace", [b" ", b"\n"])
 def test_the_signature_is_over_the_exact_bytes_and_not_over_what_they_mean(folder: Path, whitespace: bytes) -> None:
-    index.write(folder, "proeftuin", 1, FILES, SIGNER.sign)
+    repository.write(folder, "proeftuin", 1, FILES, SIGNER.sign)
     content = (folder / "index.json").read_bytes()
     (folder / "index.json").write_bytes(content + whitespace)
     with pytest.raises(errors.PublicationError, match=r"/index.json.sig is not the signature of index.json"):
-        index.read(folder, "proeftuin")
+        repository.read(folder, "proeftuin")
 
 
 @pytest.mark.parametrize("pem", [b"", b"no certificate", SIGNER.pem + SIGNER.pem])
 def test_a_ca_that_is_not_one_certificate_is_refused(folder: Path, pem: bytes) -> None:
-    index.write(folder, "proeftuin", 1, {"ca.pem": pem}, SIGNER.sign)
+    repository.write(folder, "proeftuin", 1, {"ca.pem": pem}, SIGNER.sign)
     with pytest.raises(errors.PublicationError, match=r"/ca.pem is no CA of ours"):
-        index.read(folder, "proeftuin")
+        repository.read(folder, "proeftuin")
 
 
 def test_an_index_that_does_not_name_the_ca_is_refused(folder: Path) -> None:
-    index.write(folder, "proeftuin", 1, {}, SIGNER.sign)
+    repository.write(folder, "proeftuin", 1, {}, SIGNER.sign)
     with pytest.raises(errors.PublicationError, match=r"/ca.pem is missing"):
-        index.read(folder, "proeftuin")
+        repository.read(folder, "proeftuin")
     (folder / "ca.pem").write_bytes(SIGNER.pem)
     with pytest.raises(errors.PublicationError, match=r"/ca.pem is not (the file|in index.json)"):
-        index.read(folder, "proeftuin")
+        repository.read(folder, "proeftuin")
 
 
 def between(folder: Path, then: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
     """Have `then` happen once, after a reader has read the index and before it reads the signature."""
-    content, waiting = index._content, [then]
+    content, waiting = repository._content, [then]
 
     def read(path: Path, told: Path) -> bytes:
-        if path.name == index.SIGNATURE and waiting:
+        if path.name == repository.SIGNATURE and waiting:
             waiting.pop()()
         return content(path, told)
 
-    monkeypatch.setattr(index, "_content", read)
+    monkeypatch.setattr(repository, "_content", read)
     assert folder.exists()
 
 
@@ -211,8 +211,8 @@ def test_a_reader_between_an_index_and_its_signature_reads_again(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A member's folder is no link: whatever fetches a publication puts its files in place one by one."""
-    index.write(folder, "proeftuin", 1, FILES, SIGNER.sign)
-    index.write(tmp_path / "newer", "proeftuin", 2, FILES, SIGNER.sign)
+    repository.write(folder, "proeftuin", 1, FILES, SIGNER.sign)
+    repository.write(tmp_path / "newer", "proeftuin", 2, FILES, SIGNER.sign)
     shutil.copytree(folder, tmp_path / "fetched")
 
     def fetch() -> None:
@@ -220,36 +220,36 @@ def test_a_reader_between_an_index_and_its_signature_reads_again(
             shutil.copy(tmp_path / "newer" / name, tmp_path / "fetched" / name)
 
     between(tmp_path / "fetched", fetch, monkeypatch)
-    assert index.read(tmp_path / "fetched", "proeftuin").number == 2
+    assert repository.read(tmp_path / "fetched", "proeftuin").number == 2
 
 
 def test_half_of_a_newer_publication_is_refused_and_not_called_an_attack(folder: Path, tmp_path: Path) -> None:
-    index.write(folder, "proeftuin", 1, FILES, SIGNER.sign)
-    index.write(tmp_path / "newer", "proeftuin", 2, FILES, SIGNER.sign)
+    repository.write(folder, "proeftuin", 1, FILES, SIGNER.sign)
+    repository.write(tmp_path / "newer", "proeftuin", 2, FILES, SIGNER.sign)
     shutil.copy(tmp_path / "newer" / "index.json", folder / "index.json")
     with pytest.raises(
         errors.PublicationError, match="or is being replaced at this moment; fetch the publication anew"
     ):
-        index.read(folder, "proeftuin")
+        repository.read(folder, "proeftuin")
 
 
 def test_a_publication_with_a_ca_on_another_curve_is_refused(folder: Path) -> None:
     other = Signer(ec.SECP384R1())
-    index.write(folder, "proeftuin", 1, other.with_ca({}), other.sign)
+    repository.write(folder, "proeftuin", 1, other.with_ca({}), other.sign)
     with pytest.raises(errors.PublicationError, match=r"/ca.pem is no CA of ours.*P-256 is the only kind"):
-        index.read(folder, "proeftuin")
+        repository.read(folder, "proeftuin")
 
 
 def test_the_ca_that_is_given_back_is_the_one_that_signed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever serves the folder could show one CA to who verifies, and another to who looks whether it is the known."""
-    index.write(folder, "proeftuin", 1, FILES, SIGNER.sign)
-    content, reads = index._content, []
+    repository.write(folder, "proeftuin", 1, FILES, SIGNER.sign)
+    content, reads = repository._content, []
 
     def read(path: Path, told: Path) -> bytes:
-        if path.name == index.AUTHORITY:
+        if path.name == repository.AUTHORITY:
             reads.append(path)
         return content(path, told)
 
-    monkeypatch.setattr(index, "_content", read)
-    index.read(folder, "proeftuin")
+    monkeypatch.setattr(repository, "_content", read)
+    repository.read(folder, "proeftuin")
     assert len(reads) == 1

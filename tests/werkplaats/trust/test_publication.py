@@ -13,22 +13,14 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 
+from base import canonical, errors
 from network_topology import compile as compiler
+from publication import profile, publication, repository, signature
 from tests.werkplaats.trust.published import QUESTION, RELEASES
-from werkplaats import errors
-from werkplaats.operations.trust import (
-    canonical,
-    identities,
-    index,
-    profile,
-    publication,
-    records,
-    revocation,
-    signature,
-)
+from werkplaats.operations.coordinator import approval, ledger, revocation
 
 DAY = datetime.timedelta(days=1)
-Approve = Callable[..., identities.Identity]
+Approve = Callable[..., approval.Identity]
 
 
 @pytest.fixture
@@ -54,10 +46,10 @@ def opened(folder: Path, **options: Any) -> publication.Publication:
 def with_a_new_index(coordinator: Any, folder: Path) -> Callable[..., None]:
     """What only a coordinator can do: change files, and have index and signature say so."""
 
-    def do(changed: Mapping[str, bytes | None], sign: index.Sign | None = None) -> None:
-        whole = index.read(folder, "proeftuin")
+    def do(changed: Mapping[str, bytes | None], sign: repository.Sign | None = None) -> None:
+        whole = repository.read(folder, "proeftuin")
         files = {name: content for name, content in {**whole.files, **changed}.items() if content is not None}
-        index.write(folder, "proeftuin", whole.number + 1, files, sign or coordinator.authority.sign_publication)
+        repository.write(folder, "proeftuin", whole.number + 1, files, sign or coordinator.authority.sign_publication)
 
     return do
 
@@ -117,7 +109,7 @@ def test_numbers_go_on_when_the_folder_was_lost(publish: Callable[..., Any], fol
 
 def test_a_fresher_revocation_list_makes_a_new_publication(publish: Callable[..., Any]) -> None:
     first = publish()
-    second = publish(records.now() + 31 * DAY)
+    second = publish(ledger.now() + 31 * DAY)
     assert second.number == 2
     assert revocation.number(second.revocations) == revocation.number(first.revocations) + 1
 
@@ -180,7 +172,7 @@ def test_a_publication_is_refused_once_its_revocation_list_is_out_of_force(
 ) -> None:
     publish()
     with pytest.raises(errors.RevocationError, match="was in force until"):
-        opened(folder, moment=records.now() + 91 * DAY)
+        opened(folder, moment=ledger.now() + 91 * DAY)
 
 
 def identity_with(folder: Path, changes: Mapping[str, str]) -> bytes:
@@ -253,7 +245,7 @@ def test_a_statement_key_that_two_organisations_have_is_refused_though_the_signa
     taken = approve("ziekenhuis").statement_key
     key = profile.p256(approve("ggd").station_certificate.public_key())
     publish()
-    changes = {"statement_key": taken, "fingerprint": identities.fingerprint("proeftuin", "ggd", key, taken)}
+    changes = {"statement_key": taken, "fingerprint": approval.fingerprint("proeftuin", "ggd", key, taken)}
     with_a_new_index({"identities/ggd.json": identity_with(folder, changes)})
     with pytest.raises(errors.PublicationError, match=r"identities/\w+.json has the statement key of \w+"):
         opened(folder)

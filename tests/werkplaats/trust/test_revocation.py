@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives import hashes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from werkplaats import errors
-from werkplaats.operations import vault
-from werkplaats.operations.trust import authority, records, revocation
+from base import errors
+from werkplaats.operations.coordinator import authority, ledger, revocation
+from werkplaats.operations.home import vault
 
 DAY = datetime.timedelta(days=1)
 Verify = Callable[..., str]
@@ -49,20 +49,20 @@ def test_openssl_refuses_everybody_once_the_list_is_out_of_force(
 ) -> None:
     own, station = coordinator.authority, approve("ggd").station_certificate
     first = revocation.current(own)
-    late = int((records.now() + 91 * DAY).timestamp())
+    late = int((ledger.now() + 91 * DAY).timestamp())
     assert "CRL has expired" in openssl_verify(station, [own.certificate], "-attime", str(late), lists=[first])
     with pytest.raises(errors.RevocationError, match=r"was in force until .*trust publish"):
-        revocation.verify(first, own.certificate, records.now() + 91 * DAY)
+        revocation.verify(first, own.certificate, ledger.now() + 91 * DAY)
 
 
 def test_a_list_from_the_future_is_refused(coordinator: Any) -> None:
     own = coordinator.authority
     with pytest.raises(errors.RevocationError, match="set the clock"):
-        revocation.verify(revocation.current(own), own.certificate, records.now() - DAY)
+        revocation.verify(revocation.current(own), own.certificate, ledger.now() - DAY)
 
 
 def test_a_list_is_kept_until_less_than_60_days_are_left(coordinator: Any) -> None:
-    own, start = coordinator.authority, records.now()
+    own, start = coordinator.authority, ledger.now()
     first = revocation.current(own, start)
     assert first.next_update_utc == start + 90 * DAY
     assert revocation.current(own, start + 30 * DAY) == first
@@ -103,13 +103,13 @@ def signed(own: authority.Authority, number: int, moment: datetime.datetime) -> 
 
 
 def test_an_older_date_under_a_newer_number_is_refused(coordinator: Any) -> None:
-    own, start = coordinator.authority, records.now()
+    own, start = coordinator.authority, ledger.now()
     with pytest.raises(errors.RevocationError, match=r"revocation list 8 is of .*, older than the one in force"):
         revocation.refuse_rollback(signed(own, 7, start), signed(own, 8, start - DAY))
 
 
 def test_two_lists_of_one_number_are_refused(coordinator: Any) -> None:
-    own, start = coordinator.authority, records.now()
+    own, start = coordinator.authority, ledger.now()
     with pytest.raises(errors.RevocationError, match="two different revocation lists with number 7"):
         revocation.refuse_rollback(signed(own, 7, start), signed(own, 7, start + DAY))
 
@@ -121,7 +121,7 @@ def test_the_list_of_another_ca_is_refused(
     with pytest.raises(errors.RevocationError, match=r"not signed by CN=CA-1,OU=proeftuin"):
         revocation.verify(revocation.current(other), coordinator.authority.certificate)
     # A CA of the same name with another key, as somebody would make who has the folder but not the vault.
-    double = authority.open_or_found(pretender(tmp_path), records.Records(tmp_path / "pretender-records"))
+    double = authority.open_or_found(pretender(tmp_path), ledger.Records(tmp_path / "pretender-records"))
     with pytest.raises(errors.RevocationError, match=r"not signed by CN=CA-1,OU=proeftuin"):
         revocation.verify(revocation.current(double), coordinator.authority.certificate)
 
@@ -143,7 +143,7 @@ def test_numbers_go_on_when_the_list_itself_was_lost(coordinator: Any) -> None:
 
 def test_a_clock_that_was_set_back_makes_no_list_that_is_refused(coordinator: Any, approve: Callable[..., Any]) -> None:
     own = coordinator.authority
-    first = revocation.current(own, records.now() + 10 * DAY)
+    first = revocation.current(own, ledger.now() + 10 * DAY)
     second = revocation.revoke(own, approve("ggd").station_certificate.serial_number)
     revocation.refuse_rollback(first, second)
 
@@ -155,7 +155,7 @@ def test_what_is_no_list_is_refused_with_a_sentence(content: bytes) -> None:
 
 
 def test_a_list_without_a_number_is_refused(coordinator: Any) -> None:
-    start = records.now()
+    start = ledger.now()
     builder = x509.CertificateRevocationListBuilder(last_update=start, next_update=start + DAY)
     with pytest.raises(errors.RevocationError, match="with a number"):
         revocation.load(revocation.pem(coordinator.authority.sign_revocations(builder)))
@@ -169,8 +169,8 @@ def test_whatever_happens_each_list_follows_the_one_before_and_says_all_that_was
     with tempfile.TemporaryDirectory() as folder:
         kept = vault.Vault("proeftuin", Path(folder) / "vault")
         kept.make_passphrase()
-        own = authority.open_or_found(kept, records.Records(Path(folder) / "records"))
-        moment, last, revoked = records.now(), None, set()
+        own = authority.open_or_found(kept, ledger.Records(Path(folder) / "records"))
+        moment, last, revoked = ledger.now(), None, set()
         for days, revoke in steps:
             moment += days * DAY
             if revoke:

@@ -15,22 +15,15 @@ from typing import Any, cast
 
 import pytest
 
+from base import canonical, errors
 from network_topology import model
+from publication import acceptance, profile, publication, repository, signature
 from tests.werkplaats.trust.published import QUESTION, RELEASES
 from tests.werkplaats.trust.signers import Signer
-from werkplaats import errors
-from werkplaats.operations import remote, steps, vault
-from werkplaats.operations.trust import (
-    acceptance,
-    canonical,
-    identities,
-    index,
-    profile,
-    publication,
-    records,
-    revocation,
-    signature,
-)
+from werkplaats.operations.bring_up import hand_over
+from werkplaats.operations.coordinator import approval, ledger, revocation
+from werkplaats.operations.home import vault
+from werkplaats.operations.reach import remote
 
 
 class Server:
@@ -73,24 +66,24 @@ def publish(coordinator: Any, approve: Callable[..., Any], network: Any) -> Call
     return do
 
 
-def applicable(network: Any, server: Server) -> steps.Applicable:
-    return steps.applicable(network, cast("Any", server), ["ggd"])
+def applicable(network: Any, server: Server) -> hand_over.Applicable:
+    return hand_over.applicable(network, cast("Any", server), ["ggd"])
 
 
 def accept(network: Any, server: Server) -> None:
     found = applicable(network, server)
     assert found.publication
-    steps.accept(network, cast("Any", server), found.publication, ["ggd"])
+    hand_over.accept(network, cast("Any", server), found.publication, ["ggd"])
 
 
-def forged(folder: Path, changed: dict[str, bytes | None], sign: index.Sign = lambda _: b"AAAA\n") -> None:
+def forged(folder: Path, changed: dict[str, bytes | None], sign: repository.Sign = lambda _: b"AAAA\n") -> None:
     """What somebody does who can write the folder: change files, and make the index say so."""
-    told = json.loads((folder / index.NAME).read_bytes())
+    told = json.loads((folder / repository.NAME).read_bytes())
     files = {name: (folder / name).read_bytes() for name in told["files"]} | changed
     kept = {name: content for name, content in files.items() if content is not None}
     shutil.rmtree(folder.resolve())
     folder.unlink()
-    index.write(folder, told["network"], told["number"] + 1, kept, sign)
+    repository.write(folder, told["network"], told["number"] + 1, kept, sign)
 
 
 def edited(folder: Path, name: str, **changes: Any) -> dict[str, bytes | None]:
@@ -148,7 +141,7 @@ def test_the_signature_of_an_earlier_publication_is_none_of_a_changed_one(
     publish: Callable[..., Any], network: Any
 ) -> None:
     publish()
-    signed = (network.publication / index.SIGNATURE).read_bytes()
+    signed = (network.publication / repository.SIGNATURE).read_bytes()
     forged(network.publication, edited(network.publication, "analyses/griep.json", minimum_cell=5), lambda _: signed)
     with pytest.raises(errors.PublicationError, match=r"/index.json.sig is not the signature of index.json"):
         publication.read(network.publication, "proeftuin")
@@ -158,7 +151,7 @@ def test_a_publication_of_before_there_were_signatures_is_refused_and_mended_by_
     publish: Callable[..., Any], network: Any, server: Server
 ) -> None:
     publish()
-    (network.publication / index.SIGNATURE).unlink()
+    (network.publication / repository.SIGNATURE).unlink()
     with pytest.raises(errors.PublicationError, match="werkplaats trust publish proeftuin"):
         applicable(network, server)
     assert publish().number == 2
@@ -169,14 +162,14 @@ def of_a_ca_of_its_own(folder: Path, at: Path, coordinator: Any) -> str:
     """The attacker's publication: everybody's own keys, certified by a CA of the same name; a question made worse."""
     kept = vault.Vault("proeftuin", at / "vault")
     kept.make_passphrase()
-    own = records.Records(at / "records")
+    own = ledger.Records(at / "records")
     for number in range(1, 9):
         own.append("publications", number=number, published="then", definition="some")
     attacker = dataclasses.replace(coordinator, vault=kept, records=own)
     for organisation in coordinator.definition.stations:
-        asked = identities.Request.read(coordinator.records.read("requests", organisation), "request")
-        identities.receive(own, asked)
-        identities.approve(coordinator.definition, organisation, asked.fingerprint, attacker.authority)
+        asked = approval.Request.read(coordinator.records.read("requests", organisation), "request")
+        approval.receive(own, asked)
+        approval.approve(coordinator.definition, organisation, asked.fingerprint, attacker.authority)
     worse = QUESTION.model_copy(update={"minimum_cell": 5})
     made = publication.publish(folder, coordinator.definition, RELEASES, attacker.authority, asked={"griep": worse})
     return made.authority_key
@@ -200,7 +193,7 @@ def test_a_ca_of_the_attackers_own_is_refused_and_would_be_taken_where_it_is_not
     assert "another key in ca.pem" in found.refused["ggd"]
     assert key in found.refused["ggd"]
     assert "werkplaats accept proeftuin --authority" in found.refused["ggd"]
-    steps.keep(network, cast("Any", server), found)
+    hand_over.keep(network, cast("Any", server), found)
     assert server.text == before
     monkeypatch.setattr(acceptance, "_authority_changes", lambda *_: [])
     found = applicable(network, server)
@@ -217,11 +210,11 @@ def test_another_ca_is_accepted_by_the_fingerprint_that_was_told_and_by_no_other
     key = of_a_ca_of_its_own(network.publication, tmp_path, coordinator)
     found = applicable(network, server)
     with pytest.raises(errors.AcceptanceError, match=r"ca.pem.*--authority.*as the coordinator reads it to you"):
-        steps.require_authority(network, found, None)
+        hand_over.require_authority(network, found, None)
     for wrong in ("", "sha256:0", coordinator.authority.pem.decode(), key.upper()):
         with pytest.raises(errors.AcceptanceError, match="and the coordinator told"):
-            steps.require_authority(network, found, wrong)
-    steps.require_authority(network, found, key)
+            hand_over.require_authority(network, found, wrong)
+    hand_over.require_authority(network, found, key)
     accept(network, server)
     assert applicable(network, server).views["ggd"].authority == key
 
@@ -235,10 +228,10 @@ def test_at_first_contact_the_ca_is_shown_and_a_fingerprint_that_was_told_must_b
     assert made.authority_key in line
     assert f"publication {made.number} of {made.published}" in line
     assert "coordinator" in line
-    steps.require_authority(network, found, None)
-    steps.require_authority(network, found, made.authority_key)
+    hand_over.require_authority(network, found, None)
+    hand_over.require_authority(network, found, made.authority_key)
     with pytest.raises(errors.AcceptanceError, match="and the coordinator told sha256:0"):
-        steps.require_authority(network, found, "sha256:0")
+        hand_over.require_authority(network, found, "sha256:0")
 
 
 def test_an_older_publication_is_refused_though_its_signature_holds_and_a_withdrawn_question_stays_withdrawn(
@@ -250,7 +243,7 @@ def test_an_older_publication_is_refused_though_its_signature_holds_and_a_withdr
     publish(None)
     found = applicable(network, server)
     assert found.waiting == {}, "a question asks no operator's yes"
-    steps.keep(network, cast("Any", server), found)
+    hand_over.keep(network, cast("Any", server), found)
     network.publication = tmp_path / "older"
     found = applicable(network, server)
     assert found.views == {}

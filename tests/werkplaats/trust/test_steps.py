@@ -8,10 +8,11 @@ from typing import Any, cast
 
 import pytest
 
+from base import errors
+from publication import acceptance, publication
 from tests.werkplaats.trust.published import RELEASES
-from werkplaats import errors
-from werkplaats.operations import remote, steps
-from werkplaats.operations.trust import acceptance, publication
+from werkplaats.operations.bring_up import hand_over
+from werkplaats.operations.reach import remote
 
 
 class Servers:
@@ -52,10 +53,10 @@ def servers(coordinator: Any, network: Any) -> Servers:
 
 
 def test_reading_what_applies_by_itself_writes_nothing_and_keeping_writes_it(network: Any, servers: Servers) -> None:
-    found = steps.applicable(network, cast("Any", servers), ["ggd", "ziekenhuis"])
+    found = hand_over.applicable(network, cast("Any", servers), ["ggd", "ziekenhuis"])
     assert set(found.views) == found.unkept == {"ggd", "ziekenhuis"}
     assert servers.placed == {}
-    steps.keep(network, cast("Any", servers), found)
+    hand_over.keep(network, cast("Any", servers), found)
     assert set(servers.placed) == {"ggd", "ziekenhuis"}
     assert json.loads(servers.placed["ggd"]) == found.views["ggd"].document()
 
@@ -64,7 +65,7 @@ def test_a_server_that_went_away_before_it_could_keep_is_refused_and_the_others_
     network: Any, servers: Servers
 ) -> None:
     servers.away = {"ggd"}
-    found = steps.applicable(network, cast("Any", servers), ["ggd", "ziekenhuis"])
-    steps.keep(network, cast("Any", servers), found)
+    found = hand_over.applicable(network, cast("Any", servers), ["ggd", "ziekenhuis"])
+    hand_over.keep(network, cast("Any", servers), found)
     assert set(found.views) == set(servers.placed) == {"ziekenhuis"}
     assert "went away" in found.refused["ggd"]

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from werkplaats import errors
-from werkplaats.operations import steps
+from base import errors
+from werkplaats.operations.bring_up import hand_over
 from werkplaats.verbs import accept, common
 
 KEY = "sha256:" + "1" * 64
@@ -29,15 +29,15 @@ def accepted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
         yield SimpleNamespace(servers=["gelre"], probe=dict)
 
     network = SimpleNamespace(name="gerda", publication=tmp_path, remotes=opened, vault=SimpleNamespace(lock=opened))
-    found = steps.Applicable(
+    found = hand_over.Applicable(
         SimpleNamespace(authority_key=KEY),  # type: ignore[arg-type]
         waiting={"gelre": [ATTACKED]},
         refused={"gelre": ATTACKED},
         other_authority={"gelre"},
     )
     monkeypatch.setattr(common, "find", lambda _: network)
-    monkeypatch.setattr(steps, "applicable", lambda *_: found)
-    monkeypatch.setattr(steps, "accept", lambda *given: written.extend(given[-1]))
+    monkeypatch.setattr(hand_over, "applicable", lambda *_: found)
+    monkeypatch.setattr(hand_over, "accept", lambda *given: written.extend(given[-1]))
     return written
 
 
@@ -66,6 +66,6 @@ def test_another_ca_would_be_accepted_by_a_yes_where_no_fingerprint_is_asked_for
     accepted: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The defence off."""
-    monkeypatch.setattr(steps, "require_authority", lambda *_: None)
+    monkeypatch.setattr(hand_over, "require_authority", lambda *_: None)
     assert run() == errors.DONE
     assert accepted == ["gelre"]

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from base import errors
 from network_topology import context, names
-from werkplaats import cli, errors
-from werkplaats.operations import networks
+from werkplaats import cli
+from werkplaats.operations.home import networks
 
 TOPOLOGY = Path(__file__).parents[2] / "network_topology"
 BROKEN = TOPOLOGY / "broken"

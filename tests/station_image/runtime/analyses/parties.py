@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from station_image.runtime import analyses, editions, frames, shares
+from station_image.runtime import analyses
 from station_image.runtime.computer import MOST_SESSIONS
+from station_image.runtime.data import editions, shares
+from station_image.runtime.wire import frames
 from tests.station_image.runtime.stations import ROOT, answers, wait_until
 
 MOST_PARTIES = 7

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from station_image.runtime import analyses, records
+from station_image.runtime import analyses
 from station_image.runtime.analyses import Source, descriptive
+from station_image.runtime.data import records
 from tests.station_image.runtime.analyses.parties import Parties
 
 STAYS = {"field": "ligduur", "low": 0, "high": 39, "bins": 4}

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from station_image.runtime import analyses, records
+from station_image.runtime import analyses
 from station_image.runtime.analyses import Source, hotspots
+from station_image.runtime.data import records
 from tests.station_image.runtime.analyses.parties import Parties
 
 FIRST = 7001

@@ -1,0 +1,1 @@
+"""Ground of everything but the station's own code: errors, files, documents."""

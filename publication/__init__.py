@@ -1,0 +1,1 @@
+"""What a coordinator publishes, as its readers take it: knows neither CA key nor vault nor ssh."""

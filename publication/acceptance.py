@@ -1,0 +1,217 @@
+"""Acceptance: what the operator of a server said yes to, against what the coordinator publishes now.
+
+Removals and revocations apply by themselves: nobody's protection waits for a signature. All that adds a peer, an
+address, a party, a release or a key waits until the operator accepts it. The accepted document lies on the server
+(`/etc/werkplaats/accepted/<network>.json`); its digest covers the definition, the pinned statement keys, the CA's key
+and the release, so that two organisations that compare one digest compare everything.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import pydantic
+
+from base import canonical, errors
+from network_topology import diff, model, rules, violation
+from publication import publication as published
+
+
+class Accepted(pydantic.BaseModel):
+    """What was accepted. A station without a pinned key in `statement_keys` (by organisation) is nobody's peer."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    network: str
+    publication: int
+    definition: model.Definition
+    statement_keys: dict[str, str]
+    authority: str
+    release: dict[str, Any]
+
+    @property
+    def cut(self) -> frozenset[str]:
+        """Organisations with a station in the definition that is cut: no key of theirs is (or is still) pinned."""
+        return frozenset(self.definition.stations.keys() - self.statement_keys.keys())
+
+    @property
+    def digest(self) -> str:
+        """What two organisations compare; the number of the publication is no part of it."""
+        return canonical.digest(self._document(without={"publication"}))
+
+    def document(self) -> dict[str, Any]:
+        """As it lies on the server."""
+        return {**self._document(), "digest": self.digest}
+
+    def _document(self, without: set[str] | None = None) -> dict[str, Any]:
+        return {
+            **self.model_dump(mode="json", exclude={"definition", *(without or ())}),
+            "definition": published.document(self.definition),
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """Changes between what was accepted and what is published, in people's words."""
+
+    applies: tuple[diff.Change, ...]
+    waits: tuple[diff.Change, ...]
+
+
+def load(document: Mapping[str, Any] | None) -> Accepted | None:
+    """The accepted document of a server; None when nothing was accepted. Raises AcceptanceError when it was edited."""
+    if document is None:
+        return None
+    remedy = "look at what is published with `werkplaats plan`, and accept it anew with `werkplaats accept`"
+    inner = {name: value for name, value in document.items() if name != "digest"}
+    try:
+        found = Accepted.model_validate_json(canonical.dump(inner))
+    except (TypeError, ValueError) as error:
+        why = error.errors()[0]["msg"] if isinstance(error, pydantic.ValidationError) else error
+        what = f"the accepted definition on the server cannot be read: {why}"
+        raise errors.AcceptanceError(what, remedy) from error
+    if document.get("digest") != found.digest:
+        raise errors.AcceptanceError("the accepted definition on the server was edited after it was accepted", remedy)
+    return found
+
+
+def accept(publication: published.Publication) -> Accepted:
+    """The acceptance of all that a publication says: what is kept on the server when its operator says yes."""
+    return Accepted(
+        network=publication.network,
+        publication=publication.number,
+        definition=publication.definition,
+        statement_keys=publication.statement_keys,
+        authority=publication.authority_key,
+        release=dict(publication.release),
+    )
+
+
+def compare(accepted: Accepted | None, publication: published.Publication) -> Comparison:
+    """What changed since the acceptance, split in what applies by itself and what waits.
+
+    Raises PublicationError for the publication of another network, or one older than the accepted one.
+    """
+    if accepted is None:
+        changes = diff.changes(None, publication.definition)
+        keys = [_pinned(publication, organisation) for organisation in publication.identities]
+        return Comparison((), (_first_authority(publication), *changes, *keys))
+    if accepted.network != publication.network:
+        raise errors.PublicationError(
+            f"this is the publication of {publication.network}, not of {accepted.network}", "read that of the network"
+        )
+    if publication.number < accepted.publication:
+        raise errors.PublicationError(
+            f"publication {publication.number} is older than {accepted.publication}, which was accepted",
+            "fetch the newest publication",
+        )
+    found = (
+        *_authority_changes(accepted, publication),
+        *_key_changes(accepted, publication),
+        *diff.changes(accepted.definition, publication.definition),
+        *_release_changes(accepted, publication),
+    )
+    return Comparison(
+        tuple(change for change in found if not change.adds), tuple(change for change in found if change.adds)
+    )
+
+
+def accepted_view(accepted: Accepted | None, publication: published.Publication) -> Accepted | None:
+    """What may be applied now, to be kept on the server as the accepted document from now on.
+
+    Where nothing waits it is all that is published. Else it is what was accepted, without the keys of those who were
+    removed or revoked (they are `cut`), and without those organisations altogether where the definition stays sound:
+    a computing party cannot be taken out of it, since with fewer parties the threshold would fall.
+
+    Raises AcceptanceError while another CA waits: nothing that it signed, no list either, may be installed.
+    """
+    comparison = compare(accepted, publication)
+    if accepted is None or not comparison.waits:
+        return accept(publication) if accepted else None
+    if publication.authority_key != accepted.authority:
+        raise errors.AcceptanceError(
+            _authority_changes(accepted, publication)[0].text,
+            f"werkplaats accept {publication.network} --authority sha256:…, as the coordinator reads it to you",
+        )
+    keys = {
+        organisation: key
+        for organisation, key in accepted.statement_keys.items()
+        if organisation in publication.definition.stations and organisation in publication.identities
+    }
+    return accepted.model_copy(
+        update={
+            "publication": publication.number,
+            "definition": _without_removed(accepted.definition, publication.definition),
+            "statement_keys": keys,
+        }
+    )
+
+
+def _without_removed(accepted: model.Definition, current: model.Definition) -> model.Definition:
+    kept = {name: one for name, one in accepted.organisations.items() if name in current.organisations}
+    smaller = accepted.model_copy(update={"organisations": kept})
+    try:
+        rules.require(smaller)
+    except violation.DefinitionError:
+        return accepted
+    return smaller
+
+
+def _pinned(publication: published.Publication, organisation: str) -> diff.Change:
+    return diff.Change(
+        "statement_key",
+        f"the keys of {organisation} are pinned: {publication.identities[organisation].fingerprint}; compare this with "
+        "what its people read to you from their server",
+        True,
+    )
+
+
+def _key_changes(accepted: Accepted, publication: published.Publication) -> list[diff.Change]:
+    found: list[diff.Change] = []
+    current = publication.statement_keys
+    for organisation in sorted(accepted.statement_keys.keys() | current.keys()):
+        before, after = accepted.statement_keys.get(organisation), current.get(organisation)
+        if before is None:
+            found.append(_pinned(publication, organisation))
+        elif after is None and organisation in publication.definition.stations:
+            text = f"the identity of {organisation} was withdrawn: its station is cut off until it has a new one"
+            found.append(diff.Change("identity", text, False))
+        elif after is not None and after != before:
+            text = (
+                f"WARNING: the statement key of {organisation} is another one than was accepted. Either its server got "
+                "new keys, or somebody poses as it. Ring its people up, and accept only what they read to you: "
+                f"{publication.identities[organisation].fingerprint}"
+            )
+            found.append(diff.Change("statement_key", text, True))
+    return found
+
+
+def _first_authority(publication: published.Publication) -> diff.Change:
+    return diff.Change(
+        "authority",
+        f"the CA of {publication.network} has key {publication.authority_key}, and it signed publication "
+        f"{publication.number} of {publication.published}; compare this with what the coordinator reads to you",
+        True,
+    )
+
+
+def _authority_changes(accepted: Accepted, publication: published.Publication) -> list[diff.Change]:
+    if publication.authority_key == accepted.authority:
+        return []
+    text = (
+        f"WARNING: the CA of {publication.network} has another key in ca.pem, {publication.authority_key}, than was "
+        f"accepted, {accepted.authority}. It signs every certificate and the publication itself: either the "
+        "coordinator made a new CA, or somebody poses as the coordinator. Ring the coordinator up before you accept"
+    )
+    return [diff.Change("authority", text, True)]
+
+
+def _release_changes(accepted: Accepted, publication: published.Publication) -> list[diff.Change]:
+    """A release of another name shows in the definition; here, the same name for another image."""
+    same_name = accepted.definition.release == publication.definition.release
+    if not same_name or canonical.digest(accepted.release) == canonical.digest(dict(publication.release)):
+        return []
+    text = f"release {publication.definition.release} is not the one that was accepted: its contents changed"
+    return [diff.Change("release", text, True)]

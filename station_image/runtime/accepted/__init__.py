@@ -1,0 +1,1 @@
+"""Who is who, as this station's own operator accepted it."""

@@ -1,0 +1,1 @@
+"""Ground of the runtime: knows no peer, session or question."""

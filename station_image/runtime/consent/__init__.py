@@ -1,0 +1,1 @@
+"""Whether this station takes part: plans, allowances, what ran before, the register."""

@@ -1,0 +1,94 @@
+"""What the steward of this organisation allows: files that only the steward's account writes; no container can.
+
+An allowance holds the whole question as it was allowed, so that a later difference can be named by its field. It is
+read at each use: a withdrawal holds from the next session on.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..accepted import statement
+from ..accepted.networks import Network
+from . import runs
+from .plan import PlanRefusedError
+
+DAY = datetime.timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """The consent of one organisation to one collaboration: until the end of a day (UTC), and how often `at_most`."""
+
+    document: Mapping[str, Any]
+    until: datetime.date
+    at_most: str
+
+
+class Allowances:
+    """The folder of allowances."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def find(self, network: str, collaboration: str) -> Allowance | None:
+        """The allowance of a collaboration, None where there is none. Raises PlanRefusedError for a damaged one."""
+        path = self._folder / f"{network}~{collaboration}.json"
+        try:
+            content = json.loads(path.read_text())
+            document, until = dict(content["collaboration"]), datetime.date.fromisoformat(content["until"])
+            found = Allowance(document, until, str(content.get("at_most", document["at_most"])))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise PlanRefusedError(f"allowance: {path.name} cannot be read; its steward allows it anew") from error
+        if statement.digest(found.document) != content.get("digest"):
+            raise PlanRefusedError(f"allowance: {path.name} was edited; its steward allows it anew")
+        if runs.AT_MOST.get(found.at_most, -1) < runs.AT_MOST.get(document["at_most"], 0):
+            raise PlanRefusedError(f"at_most: {path.name} is for another frequency; its steward allows it anew")
+        return found
+
+
+def question(network: Network, collaboration: str) -> Mapping[str, Any]:
+    """The collaboration as it was delivered to this station. Raises PlanRefusedError where there is none."""
+    found = network.collaborations.get(collaboration)
+    if found is None:
+        raise PlanRefusedError(f"collaboration: none of the name {collaboration!r} was delivered to this station")
+    return found
+
+
+def check(document: Mapping[str, Any], allowance: Allowance | None, now: float) -> Allowance:
+    """The allowance. Raises PlanRefusedError naming the field unless the steward allows this very question today."""
+    name, today = document["collaboration"], datetime.datetime.fromtimestamp(now, datetime.UTC).date()
+    if allowance is None:
+        raise PlanRefusedError(f"allowance: the steward here does not allow {name}")
+    for field in sorted({*document, *allowance.document}):
+        if document.get(field) != allowance.document.get(field):
+            raise PlanRefusedError(f"{field}: not as the steward here allowed it for {name}")
+    for field, until in (("allowance", allowance.until), ("until", _day(document["until"]))):
+        if today > until:
+            raise PlanRefusedError(f"{field}: {name} ended on {until}")
+    for station, agreement in sorted(document["agreements"].items()):
+        if agreement.get("until") and today > _day(agreement["until"]):
+            raise PlanRefusedError(f"agreements: that of {station} lapsed on {agreement['until']}")
+    return allowance
+
+
+def state(document: Mapping[str, Any], allowance: Allowance | None, now: float) -> tuple[str, str]:
+    """How a collaboration stands here, and why: allowed, waits, changed or ended."""
+    try:
+        check(document, allowance, now)
+    except PlanRefusedError as error:
+        if allowance is None:
+            return "waits", str(error)
+        return ("ended" if " on " in str(error) else "changed"), str(error)
+    return "allowed", ""
+
+
+def _day(text: str) -> datetime.date:
+    return datetime.date.fromisoformat(text)

@@ -1,0 +1,91 @@
+"""A plan with the proposer's signature and the signed answers of all computing parties: the licence to start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..accepted import statement
+from ..accepted.networks import Network
+from ..accepted.statement import StatementError, StatementKey
+from . import plan as plans
+from .plan import Plan, PlanRefusedError
+
+HEAD = {"entries": int, "digest": str}
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What everybody holds before a share leaves a contributor."""
+
+    plan: Plan
+    signature: str
+    answers: dict[str, dict[str, Any]]
+
+    @property
+    def registers(self) -> dict[str, dict[str, Any]]:
+        """The heads of the computing parties' registers, and the keys that they were signed with."""
+        heads = {party: row["answer"]["register"] for party, row in self.answers.items()}
+        keys = self.plan.statement_keys
+        return {name: {key: head[key] for key in HEAD} | {"key": keys[name]} for name, head in heads.items()}
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The bundle as JSON."""
+        return {"plan": self.plan.content, "signature": self.signature, "answers": self.answers}
+
+
+def parse_proposal(content: dict[str, Any], network: Network, proposer: str | None = None) -> tuple[Plan, str]:
+    """Plan and signature of a proposal, the signature verified. Raises PlanRefusedError."""
+    plan = plans.parse(content.get("plan"))
+    if proposer is not None and plan.proposer != proposer:
+        raise PlanRefusedError(f"proposer: the plan is not proposed by {proposer}, who sent it")
+    signature = str(content.get("signature"))
+    _verify(network, plan.proposer, statement.PLAN, plan.content, signature)
+    return plan, signature
+
+
+def parse(content: dict[str, Any], network: Network, answered: Plan | None = None) -> Bundle:
+    """A bundle of which every signature holds and every computing party accepted; of the plan that was answered.
+
+    Raises PlanRefusedError.
+    """
+    plan, signature = parse_proposal(content, network)
+    if answered is not None and plan.digest != answered.digest:
+        raise PlanRefusedError("plan: not the one that was answered")
+    answers = content.get("answers")
+    if not isinstance(answers, dict) or set(answers) != set(network.computing):
+        raise PlanRefusedError("answers: not one of each computing party of the accepted definition")
+    for party, row in answers.items():
+        if not isinstance(row, dict) or set(row) != {"answer", "signature"}:
+            raise PlanRefusedError(f"answers: {party} gave none")
+        check_answer(row, plan.digest, party, network)
+    return Bundle(plan, signature, answers)
+
+
+def sign_answer(key: StatementKey, digest: str, party: str, reason: str, register: dict[str, Any]) -> dict[str, Any]:
+    """A computing party's answer: accepted, or refused with a reason; the head of its register goes with it."""
+    answer = {"plan": digest, "party": party, "accepted": not reason, "reason": reason, "register": register}
+    return {"answer": answer, "signature": key.sign(statement.ANSWER, answer)}
+
+
+def check_answer(row: dict[str, Any], digest: str, party: str, network: Network) -> None:
+    """Raise PlanRefusedError unless `row` is the signed acceptance of `party`."""
+    answer = row["answer"]
+    _verify(network, party, statement.ANSWER, answer, row["signature"])
+    said = {name: value for name, value in answer.items() if name != "register"} if isinstance(answer, dict) else {}
+    if said != {"plan": digest, "party": party, "accepted": True, "reason": ""}:
+        raise PlanRefusedError(f"answers: {party} did not accept this plan")
+    head = answer.get("register")
+    if not isinstance(head, dict) or {name: type(head.get(name)) for name in HEAD} != HEAD:
+        raise PlanRefusedError(f"answers: {party} did not tell the head of its register")
+
+
+def _verify(network: Network, station: str, purpose: str, content: object, signature: object) -> None:
+    member = network.stations.get(station)
+    if member is None:
+        raise PlanRefusedError("a signature of somebody who is not in the accepted definition")
+    try:
+        statement.verify(member.statement_key, purpose, content, signature)
+    except StatementError as error:
+        raise PlanRefusedError(f"{station} did not sign this with its pinned statement key") from error

@@ -1,0 +1,234 @@
+"""The plan of a session: what all parties sign, and what each checks against the definition it accepted itself."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from .. import PROTOCOL_VERSIONS, analyses
+from ..accepted import statement
+from ..accepted.networks import Network
+from ..base.journal import plain
+from ..data import shares
+
+ACCEPTANCE = "acceptance"
+SESSION = re.compile(r"[0-9a-f]{32}")
+CLOCK_SKEW = 300
+VALID = 600
+LONGEST_INTAKE = 3600
+LONGEST_SESSION = 24 * 3600
+LARGEST_MINIMUM = 1000
+MEMORY = 256 * 1024 * 1024
+
+
+class PlanRefusedError(Exception):
+    """This station does not take part; the text is the reason, and names the field."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run of a collaboration. Times are seconds; `proposed` is seconds since 1970."""
+
+    protocol: int
+    session: str
+    network: str
+    collaboration: str
+    analysis: str
+    parameters: dict[str, Any]
+    proposer: str
+    contributors: list[str]
+    computing: list[str]
+    results: list[str]
+    minimum_cell: int
+    minimum_contributors: int
+    field: str
+    threshold: int
+    length: int
+    statement_keys: dict[str, str]
+    proposed: int
+    intake: int
+    deadline: int
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The plan as JSON."""
+        return asdict(self)
+
+    @property
+    def digest(self) -> str:
+        """What answers, shares, channels and results are bound to."""
+        return statement.digest(self.content)
+
+    @property
+    def body_length(self) -> int:
+        """Bytes of one contributor's shares for one computing party."""
+        return self.length * shares.WIDTH
+
+    @property
+    def participants(self) -> set[str]:
+        """Everybody who is named in the plan."""
+        return {self.proposer, *self.contributors, *self.computing, *self.results}
+
+    def number(self, station: str) -> int:
+        """Party number of a computing party; the only source of party numbers."""
+        return self.computing.index(station)
+
+
+def parse(content: object) -> Plan:
+    """A plan of well-formed fields. Raises PlanRefusedError naming the first field that is not."""
+    if not isinstance(content, dict) or set(content) != {field.name for field in fields(Plan)}:
+        raise PlanRefusedError("the plan does not have exactly the fields of this protocol version")
+    for name, kind in _KINDS.items():
+        value = content[name]
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise PlanRefusedError(f"{name}: not {'a text' if kind is str else 'of the right kind'}")
+        if isinstance(value, list) and not (value and all(isinstance(item, str) for item in value)):
+            raise PlanRefusedError(f"{name}: not a list of station ids")
+    if not SESSION.fullmatch(content["session"]):
+        raise PlanRefusedError("session: not 32 hexadecimal digits")
+    return Plan(**content)
+
+
+_KINDS: Mapping[str, type] = {
+    field.name: {"int": int, "str": str}.get(str(field.type), list if "list" in str(field.type) else dict)
+    for field in fields(Plan)
+}
+
+
+def check(plan: Plan, network: Network, now: float | None = None) -> None:
+    """Raise PlanRefusedError unless `plan` is what the accepted definition of `network` provides for."""
+    now = time.time() if now is None else now
+    for found, wanted, name in (
+        (plan.protocol in PROTOCOL_VERSIONS, True, "protocol"),
+        (plan.network, network.name, "network"),
+        (plan.computing, list(network.computing), "computing"),
+        (plan.threshold, network.threshold, "threshold"),
+        (plan.field, str(shares.FIELD), "field"),
+    ):
+        if found != wanted:
+            raise PlanRefusedError(f"{name}: not as in the definition that this station accepted")
+    _check_people(plan, network)
+    _check_analysis(plan)
+    _check_question(plan, network)
+    if not now - VALID <= plan.proposed <= now + CLOCK_SKEW:
+        raise PlanRefusedError("proposed: the proposal expired, or the clocks of the stations differ by minutes")
+    if not 1 <= plan.intake <= LONGEST_INTAKE or not 1 <= plan.deadline <= LONGEST_SESSION:
+        raise PlanRefusedError("intake, deadline: outside what a session may last")
+    if not 0 <= plan.minimum_cell <= LARGEST_MINIMUM:
+        raise PlanRefusedError(f"minimum_cell: outside 0 to {LARGEST_MINIMUM}")
+    if not 1 <= plan.minimum_contributors <= len(plan.contributors):
+        raise PlanRefusedError("minimum_contributors: outside 1 to the number of contributors")
+
+
+def _check_people(plan: Plan, network: Network) -> None:
+    strangers = sorted(plan.participants - set(network.stations))
+    if strangers:
+        raise PlanRefusedError(f"{plain(strangers[0], 80)} is not in the definition that this station accepted")
+    for name, people in (("contributors", plan.contributors), ("results", plan.results)):
+        if people != sorted(set(people)):
+            raise PlanRefusedError(f"{name}: not sorted, or somebody twice")
+    for station in plan.contributors:
+        if not network.stations[station].contributes:
+            raise PlanRefusedError(f"contributors: {station} contributes nothing according to the definition")
+    pinned = {station: network.stations[station].key_digest for station in plan.participants}
+    for station in sorted(plan.participants):
+        if plan.statement_keys.get(station) != pinned[station]:
+            raise PlanRefusedError(
+                f"statement_keys: {station} has another key in the definition that was accepted here"
+            )
+    if plan.statement_keys != pinned:
+        raise PlanRefusedError("statement_keys: names somebody who does not take part")
+
+
+def _check_question(plan: Plan, network: Network) -> None:
+    """Acceptance reads no data; everything else is a collaboration, and the plan asks exactly what it asks."""
+    analysis = analyses.find(plan.analysis)
+    if plan.collaboration == ACCEPTANCE:
+        if analysis.DATA:
+            raise PlanRefusedError(f"analysis: {plan.analysis} reads data, which takes a collaboration")
+        return
+    document = network.collaborations.get(plan.collaboration)
+    if document is None:
+        raise PlanRefusedError(
+            f"collaboration: none of the name {plain(plan.collaboration, 60)} was delivered to this station"
+        )
+    for name, wanted in asked(document).items():
+        if getattr(plan, name) != wanted:
+            raise PlanRefusedError(f"{name}: not as in the collaboration that was delivered to this station")
+    if set(document["fields"]) != set(analysis.columns(plan.parameters)):
+        raise PlanRefusedError("fields: not those that the analysis reads")
+    keys = document["statement_keys"]
+    for station, key in plan.statement_keys.items():
+        if keys.get(station) != key:
+            raise PlanRefusedError(f"statement_keys: {station} has another key in the collaboration")
+    if plan.proposer not in document["results"]:
+        raise PlanRefusedError(f"proposer: {plan.proposer} is no result party of {plan.collaboration}")
+
+
+def asked(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a plan that a collaboration fixes. Raises AnalysisError."""
+    return {
+        "network": document["network"],
+        "collaboration": document["collaboration"],
+        "analysis": document["analysis"],
+        "parameters": analyses.find(document["analysis"]).parameters(document["parameters"]),
+        "contributors": document["contributors"],
+        "computing": document["computing"],
+        "threshold": document["threshold"],
+        "results": document["results"],
+        "minimum_cell": document["minimum_cell"],
+        "minimum_contributors": document["minimum_contributors"],
+    }
+
+
+def _check_analysis(plan: Plan) -> None:
+    try:
+        analysis = analyses.find(plan.analysis)
+        if analysis.parameters(plan.parameters) != plan.parameters:
+            raise PlanRefusedError("parameters: not complete")
+        length = analysis.length(plan.parameters)
+    except analyses.AnalysisError as error:
+        raise PlanRefusedError(f"analysis: {error}") from error
+    if analysis.DATA and plan.minimum_cell < 1:
+        raise PlanRefusedError("minimum_cell: 0, where an analysis of data opens no cell below a minimum; at least 1")
+    if plan.length != length:
+        raise PlanRefusedError(f"length: {plain(plan.length, 20)} where this analysis takes {length}")
+    if plan.body_length * len(plan.contributors) > MEMORY:
+        raise PlanRefusedError("length: the shares of all contributors would not fit in this station's memory")
+
+
+def question(network: Network, document: Mapping[str, Any], **choices: Any) -> Plan:
+    """A plan of a collaboration, proposed by this station. Raises AnalysisError, PlanRefusedError."""
+    fixed = asked(document)
+    analysis, parameters = fixed.pop("analysis"), fixed.pop("parameters")
+    return make(network, analysis, parameters, **fixed, **choices)
+
+
+def make(here: Network, analysis_name: str, parameters: Mapping[str, Any], **choices: Any) -> Plan:
+    """A plan proposed by this station; `choices` are the remaining fields. Raises AnalysisError, PlanRefusedError."""
+    analysis = analyses.find(analysis_name)
+    completed = analysis.parameters(parameters)
+    draft: dict[str, Any] = {
+        "protocol": PROTOCOL_VERSIONS[-1],
+        "network": here.name,
+        "collaboration": ACCEPTANCE,
+        "analysis": analysis_name,
+        "parameters": completed,
+        "proposer": here.self_id,
+        "computing": list(here.computing),
+        "field": str(shares.FIELD),
+        "threshold": here.threshold,
+        "length": analysis.length(completed),
+        "proposed": int(time.time()),
+        **choices,
+    }
+    people = {draft["proposer"], *draft["contributors"], *draft["computing"], *draft["results"]}
+    unknown = sorted(people - set(here.stations))
+    if unknown:
+        raise PlanRefusedError(f"{plain(unknown[0], 80)} is not in the definition that this station accepted")
+    plan = Plan(statement_keys={name: here.stations[name].key_digest for name in people}, **draft)
+    check(plan, here)
+    return plan

@@ -1,0 +1,1 @@
+"""The organisation's own records, and the shares made of them."""

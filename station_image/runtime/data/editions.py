@@ -1,0 +1,56 @@
+"""Editions: keyed digests of what an organisation brought, by which computing parties see whether its data changed.
+
+An edition has two marks: of the numbers that one question asks for, and of the rows of the files, whatever is asked of
+them. Two editions with a mark in common are of the same data. So rows that no cell of a question counts change nothing
+for that question, and data that two questions count differently are still known to be the same. Nobody else can make
+a mark, and it tells nothing but whether it is another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..wire.frames import canonical
+
+LENGTH = 16
+LONGEST_TAG = 80
+
+
+def of(inputs: Sequence[int], rows: Iterable[tuple[int, ...]], asked: object, state: Path) -> str:
+    """Marks of sixteen hexadecimal digits; the key is made at the first use and stays in the agent's state."""
+    path = state / "edition.key"
+    if not path.exists():
+        fresh = path.with_suffix(".new")
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(secrets.token_bytes(32))
+        fresh.replace(path)
+    key = path.read_bytes()
+    return ".".join(_mark(key, content) for content in (["asked", asked, *inputs], ["rows", *sorted(rows)]))
+
+
+def same(one: str | None, other: str | None) -> bool:
+    """Whether two editions are of the same data; None is of nobody's."""
+    return (
+        one is not None and other is not None and (one == other or not set(one.split(".")).isdisjoint(other.split(".")))
+    )
+
+
+def _mark(key: bytes, content: list[Any]) -> str:
+    return hmac.new(key, canonical(content), hashlib.sha256).hexdigest()[:LENGTH]
+
+
+def tag(edition: str) -> str:
+    """The tag of one submission: a random part, which tells submissions apart, and the edition."""
+    return f"{secrets.token_hex(16)}.{edition}"
+
+
+def in_tag(text: str) -> str:
+    """The edition in a tag; "" where it has none."""
+    return text.partition(".")[2]

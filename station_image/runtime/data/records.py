@@ -1,0 +1,275 @@
+"""The CSV files that people bring for a collaboration: read against the columns of its analysis, or refused in words.
+
+Whoever makes such a file uses a spreadsheet and sees the sentence, not the program: each mistake that people make has a
+sentence of its own, with file, line, column and remedy. No sentence holds a value of the data, and because the first
+line of a file without header is data, none quotes what stands there either.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import hashlib
+import io
+import os
+import re
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ..base.journal import plain
+
+MOST_PROBLEMS = 20
+LARGEST_FILE = 64 * 1024 * 1024
+MOST_ROWS = 2_000_000
+"""Some 200 MB in the agent; an organisation's cases or patients of one question are far fewer."""
+UTF8 = "save it as 'CSV UTF-8'"
+CSV = f"{UTF8} and bring that file"
+WORKBOOKS = {".xlsx", ".xls", ".xlsm", ".ods", ".numbers"}
+# Bytes that a file starts with: a zip archive (xlsx, ods), an OLE document (xls).
+WORKBOOK_STARTS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+UTF16_STARTS = (b"\xff\xfe", b"\xfe\xff")
+DUTCH = " (Excel with Dutch settings writes semicolons)"
+DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+WHOLE = re.compile(r"-?[0-9]{1,18}")
+FRACTION = re.compile(r"-?[0-9][0-9.,]*[.,][0-9]*")
+POSTCODE = re.compile(r"[1-9][0-9]{3}")
+POSTCODE_LETTERS = re.compile(r"[1-9][0-9]{3}\s*[A-Za-z]{2}")
+Row = tuple[int, ...]
+
+
+class RecordsError(ValueError):
+    """Files that cannot be used. `problems`: at most MOST_PROBLEMS sentences, then how many more there are."""
+
+    def __init__(self, problems: list[str], count: int | None = None) -> None:
+        more = (len(problems) if count is None else count) - MOST_PROBLEMS
+        self.problems = problems[:MOST_PROBLEMS] + ([f"and {more} more problems like these"] if more > 0 else [])
+        super().__init__("; ".join(self.problems))
+
+
+class Column(Protocol):
+    """What may stand in a column."""
+
+    def read(self, text: str) -> int:
+        """The value. Raises ValueError with what is wrong and the remedy, without the value."""
+
+
+@dataclass(frozen=True)
+class Postcode4:
+    """The four digits of a Dutch postcode, 1000 to 9999."""
+
+    def read(self, text: str) -> int:
+        """The four digits as a number."""
+        if POSTCODE.fullmatch(text):
+            return int(text)
+        if POSTCODE_LETTERS.fullmatch(text):
+            raise ValueError("a postcode with letters; give only its four digits, never the letters")
+        if FRACTION.fullmatch(text):
+            raise ValueError("a postcode with a point or a comma; give four digits and nothing else")
+        raise ValueError("not a postcode of four digits from 1000 to 9999; correct it or remove the line")
+
+
+@dataclass(frozen=True)
+class Integer:
+    """A whole number from `low` to `high`, both included."""
+
+    low: int
+    high: int
+
+    def read(self, text: str) -> int:
+        """The number."""
+        if FRACTION.fullmatch(text):
+            raise ValueError("a number with a decimal comma or point; give whole numbers without comma or point")
+        if not WHOLE.fullmatch(text):
+            raise ValueError(f"not a whole number; give digits only, from {self.low} to {self.high}")
+        value = int(text)
+        if not self.low <= value <= self.high:
+            raise ValueError(
+                f"a number outside {self.low} to {self.high}, which is what was agreed; correct it or remove the line"
+            )
+        return value
+
+
+def read(folder: Path, columns: Mapping[str, Column]) -> list[Row]:
+    """All rows of all CSV files in `folder`, the values in the order of `columns`. Raises RecordsError.
+
+    Empty lines are passed over, the order of columns in a file is free, files whose name starts with a dot are not
+    looked at. A file with a header and no rows is fine: there were no cases.
+    """
+    problems = _Problems()
+    rows: list[Row] = []
+    seen: dict[bytes, str] = {}
+    for path in _files(folder, problems):
+        try:
+            content = _content(path)
+            text = _text(content)
+        except _FileError as error:
+            problems.add(f"{plain(path.name, 80)}: {error}")
+            continue
+        first = seen.setdefault(hashlib.sha256(content).digest(), path.name)
+        if first != path.name:
+            problems.add(f"{plain(path.name, 80)}: the same content as {plain(first, 80)}; remove one of the two")
+            continue
+        _File(plain(path.name, 80), text, columns, problems).read_into(rows)
+        if len(rows) > MOST_ROWS:
+            problems.add(f"{plain(path.name, 80)}: more than {MOST_ROWS} rows in all; bring fewer")
+            break
+    problems.stop_if_any()
+    return rows
+
+
+class _FileError(Exception):
+    """A file that cannot be read at all."""
+
+
+class _Problems:
+    """Sentences up to a limit, and how many there were."""
+
+    def __init__(self) -> None:
+        self._sentences: list[str] = []
+        self.count = 0
+
+    def add(self, sentence: str) -> None:
+        self.count += 1
+        if len(self._sentences) < MOST_PROBLEMS:
+            self._sentences.append(sentence)
+
+    def stop_if_any(self) -> None:
+        if self.count:
+            raise RecordsError(self._sentences, self.count)
+
+
+def _files(folder: Path, problems: _Problems) -> list[Path]:
+    try:
+        paths = sorted(path for path in folder.iterdir() if not path.name.startswith((".", "~$")))
+    except OSError:
+        paths = []
+    found = [path for path in paths if path.suffix.lower() == ".csv"]
+    workbooks = [path for path in paths if path.suffix.lower() in WORKBOOKS]
+    for path in workbooks:
+        problems.add(f"{plain(path.name, 80)}: a workbook, not a CSV file; {CSV} instead")
+    if not found and not workbooks:
+        problems.add(f"no CSV file in the folder {plain(folder.name, 80)}; put one there whose name ends in .csv")
+    return found
+
+
+def _content(path: Path) -> bytes:
+    # Not through a link: who may put files here may not have the agent read its own.
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        raise _FileError("it cannot be opened; bring it anew as a plain file that the station may read") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _FileError("not a file; remove it")
+    with os.fdopen(descriptor, "rb") as file:
+        content = file.read(LARGEST_FILE + 1)
+    if len(content) > LARGEST_FILE:
+        raise _FileError(f"more than {LARGEST_FILE // 1024**2} MB; bring only the columns that were agreed")
+    return content
+
+
+def _text(content: bytes) -> str:
+    """The text of a file. Encodings are told by their bytes: the station image has no codecs but UTF-8's."""
+    if content.startswith(WORKBOOK_STARTS):
+        raise _FileError(f"a workbook that was renamed to .csv; open it in the spreadsheet and {UTF8}")
+    if content.startswith(UTF16_STARTS) or b"\0" in content:
+        raise _FileError(f"saved in UTF-16 ('Unicode text'), which is not read here; {UTF8}")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise _FileError(
+            f"line {line} has a character in another encoding than UTF-8, as Excel's plain 'CSV' writes it; {UTF8}"
+        ) from error
+    if not text.strip():
+        raise _FileError("it is empty; write the names of the columns in its first line, or remove it")
+    return text
+
+
+class _File:
+    """One file: its header, then its rows."""
+
+    def __init__(self, name: str, text: str, columns: Mapping[str, Column], problems: _Problems) -> None:
+        self._name = name
+        self._columns = columns
+        self._problems = problems
+        self._reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+
+    def read_into(self, rows: list[Row]) -> None:
+        """Append the rows, or tell what is wrong with them."""
+        lines = self._lines()
+        _, header = next(lines, (0, []))
+        if not self._header_is_right(header):
+            return
+        places = [(header.index(name), name, column) for name, column in self._columns.items()]
+        for number, line in lines:
+            if len(line) != len(header):
+                self._wrong_length(number, len(line), len(header))
+                continue
+            row = self._row(number, line, places)
+            if row is not None:
+                rows.append(row)
+                if len(rows) > MOST_ROWS:
+                    return
+
+    def _lines(self) -> Iterator[tuple[int, list[str]]]:
+        """Number and stripped fields of every line that is not empty; a spreadsheet leaves lines of commas behind."""
+        while True:
+            number = self._reader.line_num + 1
+            try:
+                fields = [field.strip() for field in next(self._reader)]
+            except StopIteration:
+                return
+            except csv.Error:
+                self._say(number, "", "quotation marks that do not belong together; remove the quotation marks")
+                return
+            if any(fields):
+                yield number, fields
+
+    def _header_is_right(self, header: list[str]) -> bool:
+        wanted = list(self._columns)
+        for delimiter, name in DELIMITERS.items():
+            if any(delimiter in field for field in header):
+                self._say(1, "", f"{name} between the columns; replace them by commas in a text editor{DUTCH}")
+                return False
+        missing = [name for name in wanted if name not in header]
+        others = [position for position, field in enumerate(header, 1) if field not in wanted]
+        before = self._problems.count
+        for name in missing:
+            near = [place for place in others if difflib.get_close_matches(header[place - 1].lower(), [name], 1, 0.6)]
+            if near:
+                others.remove(near[0])
+                self._say(1, name, f"did you mean it in column {near[0]}? write exactly '{name}' there")
+            else:
+                self._say(1, name, f"missing; the first line must name the columns: {','.join(wanted)}")
+        for position in others:
+            self._say(1, "", f"column {position} is not among the agreed ones ({', '.join(wanted)}); remove it")
+        for name in wanted:
+            if header.count(name) > 1:
+                self._say(1, name, "named more than once; remove the other")
+        return self._problems.count == before
+
+    def _wrong_length(self, number: int, found: int, wanted: int) -> None:
+        why = f"{found} value{'' if found == 1 else 's'} where {wanted} belong"
+        if found > wanted:
+            self._say(number, "", f"{why}; a decimal comma or another comma inside a value? give whole numbers only")
+        else:
+            self._say(number, "", f"{why}; fill in what is missing or remove the line")
+
+    def _row(self, number: int, line: list[str], places: list[tuple[int, str, Column]]) -> Row | None:
+        values = []
+        for place, name, column in places:
+            if not line[place]:
+                self._say(number, name, "no value; fill it in or remove the line")
+                continue
+            try:
+                values.append(column.read(line[place]))
+            except ValueError as error:
+                self._say(number, name, str(error))
+        return tuple(values) if len(values) == len(places) else None
+
+    def _say(self, line: int, column: str, what: str) -> None:
+        self._problems.add(f"{self._name} line {line}{f', column {column}' if column else ''}: {what}")

@@ -1,0 +1,1 @@
+"""A session from proposal to result."""

@@ -1,0 +1,58 @@
+"""The agent's end of its connection with the computer, one per session."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping, Sequence
+
+from ..consent.plan import Plan
+from ..wire import frames
+from ..wire.connection import LARGE, Connection, open_unix
+
+SILENCE = 8.0
+RESULT = 64 * 1024 * 1024
+
+
+class ComputerLink:
+    """One session in the computer."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @classmethod
+    async def begin(cls, path: str, plan: Plan, number: int, earlier: Sequence[Mapping[str, str]]) -> ComputerLink:
+        """Have a process made for `plan`. Raises ConnectionLostError when the computer is not there.
+
+        `earlier`: station → edition of the results that this one may not differ too little from.
+        """
+        connection = await open_unix(path)
+        begin = {"event": "begin", "plan": plan.content, "digest": plan.digest, "number": number}
+        # In the body: after two years of daily results it is larger than a header may be.
+        await connection.send(begin, frames.canonical({"earlier": list(earlier)}))
+        return cls(connection)
+
+    async def peer(self, number: int, sock: socket.socket) -> None:
+        """Hand over the connection with party `number`; ours is closed."""
+        with sock:
+            await self._connection.send_descriptor({"event": "peer", "number": number}, sock)
+
+    async def leave(self, root: int | None, reason: str) -> None:
+        """Have the process tell the other parties because of whom this one leaves."""
+        await self._connection.send({"event": "leave", "root": root, "reason": reason})
+
+    async def intake(self, deposits: Mapping[str, tuple[str, bytes]]) -> None:
+        """Hand over the shares of all contributors, sorted by name."""
+        tags = {name: tag for name, (tag, _) in deposits.items()}
+        body = b"".join(deposits[name][1] for name in sorted(deposits))
+        await self._connection.send({"event": "intake", "tags": tags}, body)
+
+    async def next_event(self) -> tuple[frames.JSON, bytes]:
+        """What the session's process says next. Raises ConnectionLostError when it is gone or stuck."""
+        while True:
+            header, body = await self._connection.receive(LARGE, RESULT, SILENCE)
+            if header.get("event") != "beat":
+                return header, bytes(body)
+
+    def close(self) -> None:
+        """End the session's process, if it still runs."""
+        self._connection.close()

@@ -1,0 +1,193 @@
+"""What the proposer of a session does: ask all computing parties, bring them each other's answers, hear how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..accepted import statement
+from ..accepted.networks import Network
+from ..accepted.statement import StatementError
+from ..base.journal import note, plain
+from ..consent import bundle
+from ..consent.plan import ACCEPTANCE, Plan, PlanRefusedError
+from ..station import Station
+from ..wire import calls
+from ..wire.connection import LARGE, Connection, ConnectionLostError
+from ..wire.frames import FrameError
+from .results import ResultError
+
+SILENCE = 13.0
+RESULT_WITHIN = 25.0
+FAREWELL = 3.0
+Tell = Callable[[dict[str, Any]], None]
+
+
+class ProposalRefusedError(Exception):
+    """Somebody does not take part; `reasons` by station. `refused` is False when nobody said no, only was away."""
+
+    def __init__(self, reasons: Mapping[str, str], refused: bool) -> None:
+        super().__init__("; ".join(f"{station}: {why}" for station, why in sorted(reasons.items())))
+        self.reasons = dict(reasons)
+        self.refused = refused
+
+
+async def run(station: Station, network: Network, plan: Plan, tell: Tell) -> dict[str, Any]:
+    """Have `plan` carried out. Raises ProposalRefusedError. Returns the account of the session."""
+    started = time.monotonic()
+    signature = station.key.sign(statement.PLAN, plan.content)
+    heard = {} if plan.collaboration == ACCEPTANCE else station.register.heard(plan.statement_keys)
+    waiting = station.results.expect(plan) if network.self_id in plan.results else None
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            lines = await _open_all(station, network, plan, stack)
+            answers = await _answers(network, plan, signature, lines, heard)
+        except ProposalRefusedError:
+            station.results.forget(plan)
+            raise
+        agreed = bundle.Bundle(plan, signature, answers)
+        facts = {"session": plan.session, "plan": plan.digest, "collaboration": plan.collaboration}
+        station.register.add("proposal", **facts, registers=agreed.registers)
+        tell({"event": "accepted", "session": plan.session, "by": list(plan.computing)})
+        reports = await _follow(network, agreed, lines, tell)
+    account = _account(plan, reports)
+    if waiting is not None and account["outcome"] == "done":
+        try:
+            account.update(await asyncio.wait_for(waiting, RESULT_WITHIN))
+        except (ResultError, TimeoutError) as error:
+            account.update(outcome="failed", reason=str(error) or "no result came in time")
+    station.results.forget(plan)
+    account["milliseconds"] = int(1000 * (time.monotonic() - started))
+    note("session-proposed", session=plan.session, outcome=account["outcome"])
+    return account
+
+
+async def _open_all(
+    station: Station, network: Network, plan: Plan, stack: contextlib.AsyncExitStack
+) -> dict[str, Connection]:
+    request = {"kind": "propose", "session": plan.session}
+    calling = [calls.open_call(station, network, party, request) for party in plan.computing]
+    opened = await asyncio.gather(*(stack.enter_async_context(call) for call in calling), return_exceptions=True)
+    failed: dict[str, calls.CallFailedError] = {}
+    for party, outcome in zip(plan.computing, opened, strict=True):
+        if isinstance(outcome, calls.CallFailedError):
+            failed[party] = outcome
+        elif isinstance(outcome, BaseException):
+            raise outcome
+    if failed:
+        reasons = {party: error.why for party, error in failed.items()}
+        raise ProposalRefusedError(reasons, any(error.refused for error in failed.values()))
+    return {party: line for party, line in zip(plan.computing, opened, strict=True) if isinstance(line, Connection)}
+
+
+async def _answers(
+    network: Network,
+    plan: Plan,
+    signature: str,
+    lines: Mapping[str, Connection],
+    heard: Mapping[str, Mapping[str, Any]],
+) -> dict[str, dict[str, Any]]:
+    async def answer(party: str, line: Connection) -> dict[str, Any]:
+        await line.send({"plan": plan.content, "signature": signature, "heard": heard.get(party)})
+        row, _ = await line.receive(LARGE)
+        if "refused" in row:
+            raise PlanRefusedError(plain(row["refused"]))
+        said = row.get("answer")
+        if isinstance(said, dict) and said.get("accepted") is False:
+            raise PlanRefusedError(plain(said.get("reason")))
+        if set(row) != {"answer", "signature"}:
+            raise PlanRefusedError("an answer that cannot be read")
+        bundle.check_answer(row, plan.digest, party, network)
+        if party in heard and row["answer"]["register"].get("heard") != heard[party]:
+            number = heard[party]["entries"]
+            raise PlanRefusedError(f"register: its entry {number} is not the one that it told of before")
+        return row
+
+    given = await asyncio.gather(*(answer(*item) for item in lines.items()), return_exceptions=True)
+    reasons: dict[str, str] = {}
+    said_no = False
+    answers: dict[str, dict[str, Any]] = {}
+    for party, outcome in zip(lines, given, strict=True):
+        if isinstance(outcome, PlanRefusedError | ConnectionLostError | FrameError):
+            reasons[party] = str(outcome)
+            said_no = said_no or isinstance(outcome, PlanRefusedError)
+        elif isinstance(outcome, BaseException):
+            raise outcome
+        else:
+            answers[party] = outcome
+    if reasons:
+        raise ProposalRefusedError(reasons, said_no)
+    return answers
+
+
+async def _follow(
+    network: Network, agreed: bundle.Bundle, lines: Mapping[str, Connection], tell: Tell
+) -> dict[str, dict[str, Any]]:
+    """Signed reports of all computing parties; of one that fell silent, that it did."""
+
+    async def follow(party: str, line: Connection) -> dict[str, Any]:
+        try:
+            await line.send(agreed.content)
+            while True:
+                event, _ = await line.receive(LARGE, timeout=SILENCE)
+                if event.get("event") == "ended":
+                    return _report(network, agreed.plan, party, event)
+                if "refused" in event:
+                    return _silent(party, event["refused"])
+                if event.get("event") != "busy":
+                    tell({"party": party, **event})
+        except (ConnectionLostError, FrameError, StatementError) as error:
+            return _silent(party, error)
+
+    return await _collect({asyncio.create_task(follow(*item)): item[0] for item in lines.items()})
+
+
+async def _collect(following: Mapping[asyncio.Task[dict[str, Any]], str]) -> dict[str, dict[str, Any]]:
+    """All reports; once one says that the session failed, the others have some seconds left to say so too."""
+    waiting, until = set(following), None
+    try:
+        while waiting and (until is None or time.monotonic() < until):
+            left = None if until is None else until - time.monotonic()
+            done, waiting = await asyncio.wait(waiting, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            if until is None and any(task.result()["outcome"] != "done" for task in done):
+                until = time.monotonic() + FAREWELL
+    finally:
+        for task in waiting:
+            task.cancel()
+    silent = "it said nothing more after the session had failed for others"
+    return {party: _silent(party, silent) if task in waiting else task.result() for task, party in following.items()}
+
+
+def _silent(party: str, why: object) -> dict[str, Any]:
+    return {"outcome": "silent", "root": party, "reason": plain(why), "contributors": [], "left_out": {}}
+
+
+def _report(network: Network, plan: Plan, party: str, event: Mapping[str, Any]) -> dict[str, Any]:
+    report = event.get("report")
+    statement.verify(network.stations[party].statement_key, statement.ENDED, report, event.get("signature"))
+    if not isinstance(report, dict) or (report.get("plan"), report.get("party")) != (plan.digest, party):
+        raise StatementError("a report on another session")
+    return report
+
+
+def _account(plan: Plan, reports: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """One account from all reports: on whom it failed is who is named most often, counting a silent party itself."""
+    account: dict[str, Any] = {"session": plan.session, "outcome": "done", "root": "", "reason": "", "reports": {}}
+    for party, report in reports.items():
+        account["reports"][party] = {key: report[key] for key in ("outcome", "root", "reason")}
+    failed = [report for report in reports.values() if report["outcome"] != "done"]
+    if failed:
+        named = Counter(str(report["root"]) for report in failed if report["root"])
+        account["root"] = named.most_common(1)[0][0] if named else ""
+        # That it went away is often the consequence of what it sent to another party: that is quoted first.
+        about = [str(row["reason"]) for row in failed if row["root"] == account["root"]]
+        about.sort(key=lambda reason: not reason.startswith("it sent "))
+        account.update(outcome="failed", reason=about[0] if about else "")
+    else:
+        first = next(iter(reports.values()))
+        account.update(contributors=first["contributors"], left_out=first["left_out"])
+    return account

@@ -1,0 +1,159 @@
+"""What a result party does: collect the computing parties' shares of the outcome, check them, open it.
+
+Only here are the numbers known. All computing parties must have sent shares on one polynomial and the same account of
+who contributed; one that sends something else can spoil the result, not change it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .. import analyses
+from ..accepted.networks import Network
+from ..base.journal import note
+from ..consent import bundle, gate, plan
+from ..consent.plan import Plan, PlanRefusedError
+from ..data import shares
+from ..station import Station
+from ..wire.frames import canonical
+from ..wire.hello import Caller
+
+COMPLETE_WITHIN = 20.0
+
+
+class ResultError(Exception):
+    """No result; the text says why."""
+
+
+@dataclass
+class Collector:
+    """Shares of one session's outcome, by party number."""
+
+    plan: Plan
+    finished: asyncio.Future[dict[str, Any]]
+    rows: dict[int, list[int]] = field(default_factory=dict)
+    commons: dict[int, bytes] = field(default_factory=dict)
+    timer: asyncio.TimerHandle | None = None
+
+
+class Results:
+    """Outcomes of sessions that this station may see."""
+
+    def __init__(self, station: Station) -> None:
+        self._station = station
+        self._collectors: dict[str, Collector] = {}
+
+    def expect(self, agreed: Plan) -> asyncio.Future[dict[str, Any]]:
+        """A future of the outcome, for the proposer that waits for it."""
+        return self._collector(agreed).finished
+
+    def forget(self, agreed: Plan) -> None:
+        """The session failed: nothing will come."""
+        collector = self._collectors.pop(agreed.digest, None)
+        if collector is not None:
+            collector.finished.cancel()
+
+    def receive(self, caller: Caller, content: Mapping[str, Any], body: bytes) -> None:
+        """Take one computing party's shares. Raises PlanRefusedError."""
+        network = caller.network
+        agreed = bundle.parse(dict(content.get("bundle") or {}), network).plan
+        # Its time was right when it started; the outcome may come hours later.
+        plan.check(agreed, network, now=agreed.proposed)
+        if agreed.collaboration != plan.ACCEPTANCE:
+            gate.permitted(self._station, network, agreed.collaboration)
+        if network.self_id not in agreed.results:
+            raise PlanRefusedError(f"results: {network.self_id} is not a result party")
+        if caller.peer not in agreed.computing or caller.request.get("plan") != agreed.digest:
+            raise PlanRefusedError("computing: these shares are not of a computing party of this plan")
+        if self._path(agreed).exists():
+            raise PlanRefusedError("session: its result is here already")
+        collector, number = self._collector(agreed), agreed.number(caller.peer)
+        if number in collector.rows:
+            raise PlanRefusedError("shares: a second time")
+        try:
+            collector.rows[number] = shares.unpack(body, len(body) // shares.WIDTH)
+        except shares.ShareError as error:
+            raise PlanRefusedError(f"shares: {error}") from error
+        collector.commons[number] = canonical(content.get("common"))
+        if collector.timer is None:
+            loop = asyncio.get_running_loop()
+            collector.timer = loop.call_later(COMPLETE_WITHIN, self._incomplete, collector)
+        if len(collector.rows) == len(agreed.computing):
+            self._finish(network, collector)
+
+    def _collector(self, agreed: Plan) -> Collector:
+        if agreed.digest not in self._collectors:
+            finished: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+            finished.add_done_callback(lambda future: None if future.cancelled() else future.exception())
+            self._collectors[agreed.digest] = Collector(agreed, finished)
+        return self._collectors[agreed.digest]
+
+    def _finish(self, network: Network, collector: Collector) -> None:
+        agreed = collector.plan
+        self._drop(collector)
+        try:
+            outcome = _open(agreed, collector)
+            self._write(network, agreed, outcome)
+        except (ResultError, shares.ShareError, OSError) as error:
+            note("result-failed", session=agreed.session, why=error)
+            if not collector.finished.done():
+                collector.finished.set_exception(ResultError(str(error)))
+        else:
+            note("result", session=agreed.session, analysis=agreed.analysis)
+            facts = {"session": agreed.session, "plan": agreed.digest, "collaboration": agreed.collaboration}
+            self._station.register.add("result", **facts, contributors=outcome["contributors"])
+            if not collector.finished.done():
+                collector.finished.set_result(outcome)
+
+    def _incomplete(self, collector: Collector) -> None:
+        self._drop(collector)
+        missing = [party for number, party in enumerate(collector.plan.computing) if number not in collector.rows]
+        note("result-incomplete", session=collector.plan.session, missing=",".join(missing))
+        if not collector.finished.done():
+            collector.finished.set_exception(ResultError(f"no share of the result came from {', '.join(missing)}"))
+
+    def _drop(self, collector: Collector) -> None:
+        self._collectors.pop(collector.plan.digest, None)
+        if collector.timer is not None:
+            collector.timer.cancel()
+
+    def _path(self, agreed: Plan) -> Path:
+        return self._station.folders.results / agreed.session / "result.json"
+
+    def _write(self, network: Network, agreed: Plan, outcome: Mapping[str, Any]) -> None:
+        path = self._path(agreed)
+        path.parent.mkdir(mode=0o750)
+        about = {"collaboration": agreed.collaboration, "analysis": agreed.analysis}
+        document = {"network": network.name, "session": agreed.session, **about, **outcome}
+        fresh = path.with_suffix(".new")
+        fresh.write_text(json.dumps(document, indent=1) + "\n")
+        fresh.replace(path)
+
+
+def _open(agreed: Plan, collector: Collector) -> dict[str, Any]:
+    if len(set(collector.commons.values())) != 1:
+        raise ResultError("the computing parties do not give the same account of who contributed")
+    try:
+        common = json.loads(collector.commons[0])
+        people = tuple(map(str, common["contributors"]))
+        left_out = {str(name): str(why) for name, why in common["left_out"].items()}
+        public = tuple(map(int, common["public"]))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ResultError("the computing parties' account of who contributed cannot be read") from error
+    if {*people, *left_out} != set(agreed.contributors) or len(people) < agreed.minimum_contributors:
+        raise ResultError("the computing parties' account of who contributed does not fit the plan")
+    rows = [collector.rows[number] for number in range(len(agreed.computing))]
+    values = tuple(shares.recombine(rows, agreed.threshold))
+    opened = analyses.Opened(
+        agreed.session, agreed.parameters, people, values, public, shares.FIELD, agreed.minimum_cell
+    )
+    try:
+        result = analyses.find(agreed.analysis).outcome(opened)
+    except analyses.AnalysisError as error:
+        raise ResultError(str(error)) from error
+    return {"contributors": list(people), "left_out": left_out, "result": result}

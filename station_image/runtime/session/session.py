@@ -1,0 +1,266 @@
+"""One session at one computing party, as the agent sees it: intake, channels, the computer, the results, the report."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from typing import Any
+
+from ..accepted import statement
+from ..accepted.networks import Network
+from ..base import background
+from ..base.journal import note, plain
+from ..consent.bundle import Bundle
+from ..consent.plan import ACCEPTANCE, Plan, PlanRefusedError
+from ..station import Station
+from ..wire import calls
+from ..wire.connection import Connection, ConnectionLostError
+from ..wire.frames import FrameError
+from . import contribution
+from .handover import ComputerLink
+from .intake import Intake
+
+CHANNEL_WITHIN = 6.0
+RETRY = 0.3
+KEEP_WARM = 4.0
+FAREWELL = 3.0
+
+
+class SessionFailedError(Exception):
+    """The session ended without a result; `root` is the station that it failed on, or empty."""
+
+    def __init__(self, root: str, reason: str) -> None:
+        super().__init__(reason)
+        self.root = root
+
+
+class Session:
+    """From the answer to the proposal until the signed report."""
+
+    def __init__(self, station: Station, network: Network, plan: Plan) -> None:
+        self.network = network
+        self.plan = plan
+        self._station = station
+        self._number = plan.number(network.self_id)
+        lower = plan.computing[: self._number]
+        self._channels: dict[str, asyncio.Future[socket.socket]] = {
+            party: asyncio.get_running_loop().create_future() for party in lower
+        }
+        self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.intake = Intake(plan, self._say)
+        self._bundle: Bundle | None = None
+
+    # What other stations bring
+
+    def check_channel(self, peer: str) -> None:
+        """Raise PlanRefusedError unless `peer` is a computing party that calls us, and did not before."""
+        channel = self._channels.get(peer)
+        if channel is None:
+            raise PlanRefusedError(f"computing: {peer} is no computing party that opens a channel to this one")
+        if channel.done():
+            raise PlanRefusedError(f"channel: {peer} opened one before")
+
+    def take_channel(self, peer: str, sock: socket.socket) -> None:
+        """Keep the connection of `peer`; its place in the plan is its party number."""
+        channel = self._channels[peer]
+        if channel.done():
+            sock.close()
+        else:
+            channel.set_result(sock)
+
+    def waits_for(self, peer: str) -> bool:
+        """Whether the session runs and `peer` may still contribute."""
+        return self._bundle is not None and self.intake.waits_for(peer)
+
+    async def tell_contributor(self, peer: str) -> None:
+        """Bring `peer` the bundle; it contributes or says why not."""
+        try:
+            request = {"kind": "start", "session": self.plan.session, "plan": self.plan.digest}
+            await calls.ask(self._station, self.network, peer, request, self._agreed.content)
+        except calls.CallFailedError as error:
+            if self.waits_for(peer):
+                (self.intake.decline if error.refused else self.intake.absent)(peer, error.why)
+
+    @property
+    def _agreed(self) -> Bundle:
+        if self._bundle is None:
+            raise PlanRefusedError("session: not all computing parties accepted it yet")
+        return self._bundle
+
+    async def narrate(self, connection: Connection) -> None:
+        """Tell the proposer what happens until the report; a proposer that went away changes nothing."""
+        while True:
+            try:
+                event = await asyncio.wait_for(self._events.get(), KEEP_WARM)
+            except TimeoutError:
+                event = {"event": "busy"}
+            await connection.send(event)
+            if event["event"] == "ended":
+                return
+
+    # The run
+
+    async def run(self, bundle: Bundle) -> dict[str, Any]:
+        """Compute; returns the report, that was also signed and told to the proposer."""
+        self._bundle = bundle
+        note("session-started", session=self.plan.session, proposer=self.plan.proposer, number=self._number)
+        report: dict[str, Any] = {"outcome": "failed", "root": "", "reason": "", "contributors": [], "left_out": {}}
+        try:
+            done, row = await self._compute()
+            report.update(outcome="done", contributors=done["contributors"], left_out=done["left_out"])
+            self._remember(done["contributors"])
+            report["undelivered"] = await self._deliver(done, row)
+        except SessionFailedError as error:
+            report.update(root=error.root, reason=str(error))
+        except Exception as error:
+            # Whatever it is, the proposer must hear an end; the text of an unknown error may hold values.
+            report.update(root=self.network.self_id, reason=f"its agent failed ({type(error).__name__})")
+            background.blame(error)
+        self.intake.open = False
+        report.update(session=self.plan.session, plan=self.plan.digest, party=self.network.self_id)
+        report["ended"] = int(time.time())
+        note("session-ended", session=self.plan.session, outcome=report["outcome"], root=report["root"] or None)
+        facts = {name: report[name] for name in ("session", "plan", "outcome", "root", "contributors", "left_out")}
+        self._station.register.add("run", **facts, collaboration=self.plan.collaboration, registers=bundle.registers)
+        signature = self._station.key.sign(statement.ENDED, report)
+        background.start(self._receipts(report, signature))
+        self._events.put_nowait({"event": "ended", "report": report, "signature": signature})
+        return report
+
+    def _remember(self, contributors: list[str]) -> None:
+        """Before a share of the outcome leaves: what was opened counts for whoever asks next."""
+        if self.plan.collaboration != ACCEPTANCE:
+            self._station.runs.add(self.plan, {name: self.intake.editions[name] for name in contributors})
+
+    async def _receipts(self, report: dict[str, Any], signature: str) -> None:
+        """Tell every contributor how the session ended; one that is away has the others' word."""
+        request = {"kind": "receipt", "session": self.plan.session, "plan": self.plan.digest}
+        await self._tell(self.plan.contributors, request, {"report": report, "signature": signature})
+
+    async def _tell(self, peers: list[str], request: dict[str, Any], content: dict[str, Any]) -> None:
+        """Tell all others of `peers`; who cannot be reached does without."""
+
+        async def tell(peer: str) -> None:
+            try:
+                await calls.ask(self._station, self.network, peer, request, content)
+            except calls.CallFailedError as error:
+                note(f"{request['kind']}-undelivered", session=self.plan.session, station=peer, why=error.why)
+
+        await asyncio.gather(*(tell(peer) for peer in peers if peer != self.network.self_id))
+
+    def close(self) -> None:
+        """Drop what was not handed on."""
+        for channel in self._channels.values():
+            if channel.done() and not channel.cancelled():
+                channel.result().close()
+            channel.cancel()
+
+    async def _compute(self) -> tuple[dict[str, Any], bytes]:
+        us = self.network.self_id
+        earlier = self._station.runs.earlier(self.plan)
+        try:
+            socket_path = str(self._station.folders.computer_socket)
+            link = await ComputerLink.begin(socket_path, self.plan, self._number, earlier)
+        except ConnectionLostError as error:
+            raise SessionFailedError(us, "its computer does not run") from error
+        feeding = asyncio.create_task(self._feed(link))
+        try:
+            async with asyncio.timeout(self.plan.deadline):
+                return await self._listen(link)
+        except TimeoutError as error:
+            raise SessionFailedError("", "the session took longer than its deadline") from error
+        except (ConnectionLostError, FrameError) as error:
+            raise SessionFailedError(us, "its computer ended or is stuck") from error
+        finally:
+            feeding.cancel()
+            await asyncio.wait({feeding})
+            link.close()
+
+    async def _listen(self, link: ComputerLink) -> tuple[dict[str, Any], bytes]:
+        while True:
+            event, body = await link.next_event()
+            if event["event"] == "done":
+                return event, body
+            if event["event"] == "failed":
+                root = event["root"]
+                raise SessionFailedError("" if root is None else self.plan.computing[root], plain(event["reason"]))
+            self._say(event["event"])
+
+    async def _feed(self, link: ComputerLink) -> None:
+        """Bring the computer the channels and the shares; what cannot be had makes it leave, naming the party."""
+        for peer in self.plan.contributors:
+            if peer == self.network.self_id:
+                background.start(self._contribute())
+            elif not self.network.is_computing(peer):
+                background.start(self.tell_contributor(peer))
+        channels = [self._channel(link, party) for party in self.plan.computing if party != self.network.self_id]
+        try:
+            await asyncio.gather(*channels, self._intake(link))
+        except SessionFailedError as error:
+            await self._leave(link, error)
+        except ConnectionLostError:
+            return  # the computer is gone: whoever listens to it knows
+
+    async def _contribute(self) -> None:
+        try:
+            await contribution.begin(self._station, self.network, self._agreed)
+        except PlanRefusedError as error:
+            self.intake.decline(self.network.self_id, str(error))
+            # The others do not ask a computing party whether it contributes; without this they would wait for it.
+            request = {"kind": "decline", "session": self.plan.session, "plan": self.plan.digest}
+            await self._tell(self.plan.computing, request, {"reason": str(error)})
+
+    async def _leave(self, link: ComputerLink, error: SessionFailedError) -> None:
+        try:
+            await link.leave(self.plan.number(error.root), str(error))
+        except ConnectionLostError:
+            return
+
+    async def _channel(self, link: ComputerLink, party: str) -> None:
+        number = self.plan.number(party)
+        try:
+            async with asyncio.timeout(CHANNEL_WITHIN):
+                sock = await (self._channels[party] if number < self._number else self._dial(party))
+        except TimeoutError as error:
+            raise SessionFailedError(party, "no channel with it came about") from error
+        await link.peer(number, sock)
+
+    async def _dial(self, party: str) -> socket.socket:
+        request = {"kind": "channel", "session": self.plan.session, "plan": self.plan.digest}
+        while True:
+            try:
+                async with calls.open_call(self._station, self.network, party, request) as connection:
+                    answer, _ = await connection.receive()
+                    if answer.get("ok") is True:
+                        return connection.detach()
+                    raise SessionFailedError(party, f"it refused the channel: {plain(answer.get('refused'))}")
+            except calls.CallFailedError as error:
+                if error.refused:
+                    raise SessionFailedError(party, error.why) from error
+                await asyncio.sleep(RETRY)
+
+    async def _intake(self, link: ComputerLink) -> None:
+        deposits = await self.intake.close()
+        self._say("computing", contributors=len(deposits))
+        await link.intake(deposits)
+
+    async def _deliver(self, done: dict[str, Any], row: bytes) -> dict[str, str]:
+        """Bring each result party our shares of the outcome; returns who could not be reached, and why."""
+        common = {key: done[key] for key in ("contributors", "left_out", "public")}
+        content = {"bundle": self._agreed.content, "common": common}
+        request = {"kind": "result", "session": self.plan.session, "plan": self.plan.digest}
+
+        async def deliver(party: str) -> str:
+            try:
+                await calls.ask(self._station, self.network, party, request, content, row)
+            except calls.CallFailedError as error:
+                note("result-undelivered", session=self.plan.session, station=party, why=error.why)
+                return error.why
+            return ""
+
+        outcomes = await asyncio.gather(*(deliver(party) for party in self.plan.results))
+        return {party: why for party, why in zip(self.plan.results, outcomes, strict=True) if why}
+
+    def _say(self, event: str, **facts: Any) -> None:
+        self._events.put_nowait({"event": event, **facts})

@@ -1,0 +1,1 @@
+"""Bytes from others: frames, hello, calls, polls."""

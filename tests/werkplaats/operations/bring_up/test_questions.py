@@ -1,0 +1,135 @@
+"""What of the agreed questions stations are told, and what is said of a difference."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from network_topology import compile as compiler
+from network_topology import model
+from publication import acceptance
+from station_image.runtime.accepted import statement
+from station_image.runtime.accepted.networks import Networks
+from station_image.runtime.consent import plan
+from werkplaats.operations.bring_up import hand_over, questions
+from werkplaats.operations.home import networks
+from werkplaats.operations.reach import remote
+
+
+@pytest.fixture
+def network() -> networks.Network:
+    return networks.find("proeftuin", None)
+
+
+def accepted(network: networks.Network, without: str = "") -> acceptance.Accepted:
+    slugs = [slug for slug in network.compiled.stations if slug != without]
+    keys = {slug: base64.b64encode(bytes([number]) * 32).decode() for number, slug in enumerate(slugs, 1)}
+    return acceptance.Accepted(
+        network="proeftuin",
+        publication=1,
+        definition=network.definition,
+        statement_keys=keys,
+        authority="",
+        release={},
+    )
+
+
+def test_a_station_understands_what_it_is_told(network: networks.Network, tmp_path: Path) -> None:
+    """The agent's own reading of the delivered file, with the accepted definition beside it, makes a plan of it."""
+    view = accepted(network)
+    documents, waiting = questions.wanted(view, network.questions, "ggd")
+    assert not waiting
+    folder = tmp_path / "proeftuin"
+    folder.mkdir()
+    told = compiler.station_view(network.compiled, "ggd", view.statement_keys)
+    for name, content in (("host.json", {"gateway_uid": 1}), ("proeftuin/network.json", told)):
+        (tmp_path / name).write_text(statement.canonical(content).decode())
+    (folder / "collaborations.json").write_text(statement.canonical(documents).decode())
+    here = Networks(tmp_path).find("proeftuin")
+    (name,) = documents
+    made = plan.question(here, here.collaborations[name], session="0" * 32, intake=10, deadline=60)
+    assert made.minimum_cell == network.questions[name].minimum_cell
+    assert made.contributors == documents[name]["contributors"]
+
+
+def test_only_those_who_take_part_are_told(network: networks.Network) -> None:
+    asked = dict(network.questions)
+    (name,) = asked
+    asked[name] = asked[name].model_copy(update={"contributes": ("ggd", "ziekenhuis", "thuiszorg")})
+    assert questions.wanted(accepted(network), asked, "huisartsen") == ({}, {})
+    assert set(questions.wanted(accepted(network), asked, "ggd")[0]) == {name}
+
+
+def test_a_question_waits_for_who_has_no_certificate(network: networks.Network) -> None:
+    documents, waiting = questions.wanted(accepted(network, without="huisartsen"), network.questions, "ggd")
+    assert documents == {}
+    assert all("huisartsen" in why for why in waiting.values())
+
+
+class Stations:
+    """Stations that wait with whatever was brought to them; those `away` answer, and are gone when one brings it."""
+
+    def __init__(self, *away: str) -> None:
+        self.away = away
+        self.placed: dict[str, dict[str, Any]] = {}
+
+    def ask_all(self, organisations: Iterable[str], *_: str) -> dict[str, remote.Done]:
+        return {organisation: self._answer(organisation) for organisation in organisations}
+
+    def _answer(self, organisation: str) -> remote.Done:
+        rows = [
+            {"network": "proeftuin", "collaboration": name, "document": document, "state": "waits"}
+            for name, document in self.placed.get(organisation, {}).items()
+        ]
+        return remote.Done(stdout=json.dumps({"collaborations": rows}))
+
+    def place(self, organisation: str, _: str, text: str) -> None:
+        if organisation in self.away:
+            raise remote.UnreachableError(f"{organisation}: No route to host")
+        self.placed[organisation] = json.loads(text)
+
+
+def test_a_server_that_goes_away_when_it_is_brought_a_question_is_left_out_and_the_rest_get_it(
+    network: networks.Network,
+) -> None:
+    published = SimpleNamespace(questions=network.questions)
+    views = dict.fromkeys(("ggd", "thuiszorg", "ziekenhuis"), accepted(network))
+    applicable = hand_over.Applicable(publication=cast("Any", published), views=views)
+    stations, said = Stations("thuiszorg"), list[str]()
+    stand, left_out = questions.deliver(network, cast("Any", stations), applicable, views, said.append)
+    assert left_out == {"thuiszorg": "thuiszorg: No route to host"}
+    assert set(stations.placed) == {"ggd", "ziekenhuis"}
+    assert list(stand.values()) == [{"waits": ["ggd", "ziekenhuis"]}]
+    assert any(line.startswith("thuiszorg: left out: ") for line in said)
+
+
+def test_differences_are_said_in_words() -> None:
+    before = {"oud": {"purpose": "a"}, "anders": {"minimum_cell": 10}, "gelijk": {}}
+    after = {"nieuw": {}, "anders": {"minimum_cell": 5}, "gelijk": {}}
+    assert questions.differences(before, after) == [
+        "question anders is another one (minimum_cell), and waits for the steward",
+        "question nieuw is new, and waits for the steward",
+        "question oud is withdrawn: no session runs any more",
+    ]
+
+
+def test_where_a_question_stands_is_told_by_organisation() -> None:
+    there = {"b": questions.Delivered({}, {"q": "allowed"}), "a": questions.Delivered({}, {"q": "waits"})}
+    assert questions.standing(there) == {"q": {"waits": ["a"], "allowed": ["b"]}}
+
+
+@pytest.mark.parametrize("analysis", ["acceptance_sum/1", "hotspots/9"])
+def test_a_question_that_no_station_can_answer_is_found_by_check(analysis: str, network: networks.Network) -> None:
+    fields_of = networks.known().fields_of
+    assert fields_of is not None
+    with pytest.raises(ValueError, match=r"reads no data|has version"):
+        fields_of(analysis, {})
+    assert networks.known().today == datetime.date.today()
+    assert isinstance(next(iter(network.questions.values())), model.Collaboration)

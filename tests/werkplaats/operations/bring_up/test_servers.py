@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import concurrent.futures
+import functools
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519
+
+from stacks import drive
+from werkplaats.operations.bring_up import servers
+
+
+@pytest.fixture
+def taken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The subnets of the networks that this machine's engine has; none of them is ours."""
+    subnets: list[str] = []
+    monkeypatch.setattr(servers, "_taken_subnets", lambda _: subnets)
+    return subnets
+
+
+@pytest.fixture
+def network(tmp_path: Path, taken: list[str]) -> Any:
+    """A sandbox of which nothing exists yet, on a machine whose engine has no networks."""
+    assert not taken
+    return SimpleNamespace(
+        name="proef.sandbox",
+        vault=SimpleNamespace(folder=tmp_path),
+        inventory=tmp_path / "inventory",
+        given=(),
+        compiled=SimpleNamespace(stations={"ggd": None, "gelre": None}),
+    )
+
+
+def test_a_plan_and_an_up_that_begin_together_make_every_key_once(
+    network: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+
+    def slowly() -> ed25519.Ed25519PrivateKey:
+        time.sleep(0.02)  # as long as the other needs to see that there is no key yet
+        made.append(ed25519.Ed25519PrivateKey.from_private_bytes(bytes([len(made)]) * 32))
+        return made[-1]
+
+    monkeypatch.setattr(ed25519.Ed25519PrivateKey, "generate", slowly)
+    with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
+        list(pool.map(lambda _: servers._stack(network, cast("Any", None), servers.NO_IMAGE), range(2)))
+    assert len(made) == len(list(network.vault.folder.rglob("*.pub")))
+
+
+class Stack:
+    """Stands for Pulumi: another network's `up` is `ahead` times the first to make the subnet that this one chose."""
+
+    ahead = 0
+
+    def __init__(self, *, plan: Any, taken: list[str], **_: Any) -> None:
+        self._subnet = plan(()).subnet
+        self._taken = taken
+
+    def recover(self, _: Any) -> None:
+        """Nothing was left behind."""
+
+    def up(self, _: Any, *, drifted: list[str]) -> drive.Outcome:
+        assert drifted == []
+        if Stack.ahead > 0:
+            Stack.ahead -= 1
+            self._taken.append(self._subnet)
+        if self._subnet in self._taken:
+            raise drive.DriveError("error: Pool overlaps with other one on this address space")
+        return drive.Outcome((drive.Change("create", self._subnet, "Network"),))
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch, taken: list[str]) -> Any:
+    for name, answer in {"_require_own": None, "remove_orphans": None, "_drifted": []}.items():
+        monkeypatch.setattr(servers, name, lambda *_, answer=answer: answer)
+    monkeypatch.setattr(drive, "Stack", functools.partial(Stack, taken=taken))
+
+
+@pytest.mark.usefixtures("engine")
+def test_whom_another_network_is_ahead_of_takes_another_subnet(network: Any, taken: list[str]) -> None:
+    Stack.ahead = 2
+    said = list[str]()
+    (made,) = servers.up(network, cast("Any", None), servers.NO_IMAGE, said.append).changes
+    assert made.name not in taken
+    assert len(taken) == len(said) == 2
+    assert all("another" in line for line in said)
+
+
+@pytest.mark.usefixtures("engine")
+def test_what_fails_for_another_reason_is_not_tried_again(
+    network: Any, taken: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise drive.DriveError("error: no space left on device")
+
+    monkeypatch.setattr(Stack, "up", fail)
+    with pytest.raises(drive.DriveError, match="no space left"):
+        servers.up(network, cast("Any", None), servers.NO_IMAGE, print)
+    assert taken == []

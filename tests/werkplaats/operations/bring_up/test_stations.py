@@ -1,0 +1,99 @@
+"""A server that goes away while its station is looked at is left out with a reason, and the others go on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from stacks import drive, parts
+from werkplaats.operations.bring_up import stations
+from werkplaats.operations.reach import remote
+
+IMAGE = "sha256:" + "1" * 64
+AWAY = remote.UnreachableError("zorg: No route to host")
+
+
+class Servers:
+    """Engines that run a station each; what is removed, and who went away at which question."""
+
+    def __init__(self, state: str = "running") -> None:
+        self.servers = {"ggd": "", "zorg": ""}
+        self.state = state
+        self.away_at = ""
+        self.removed: list[str] = []
+
+    def ask_all(self, organisations: Iterable[str], *_: str) -> dict[str, Any]:
+        return {o: AWAY if (o, self.away_at) == ("zorg", "look") else self._engine(o) for o in organisations}
+
+    def ask(self, organisation: str, *command: str) -> remote.Done:
+        if (organisation, self.away_at) == ("zorg", "remove"):
+            raise AWAY
+        self.removed.append(command[-1])
+        return remote.Done()
+
+    def _engine(self, organisation: str) -> remote.Done:
+        rows = [
+            {"id": f"{organisation}-{part.name}", "name": f"/station-{part.name}", "state": self.state, "image": IMAGE}
+            for part in parts.PARTS
+        ]
+        return remote.Done("\n".join(json.dumps(row) for row in rows))
+
+
+class Stack:
+    """What Pulumi would be asked."""
+
+    def __init__(self, images: Iterable[str]) -> None:
+        self.images = set(images)
+        self.asked: dict[str, Any] = {}
+
+    def recover(self, _: Any) -> None: ...
+
+    def forget_others(self, _: Any) -> list[str]:
+        return []
+
+    def identifiers(self) -> set[str]:
+        return {f"{organisation}-{part.name}" for organisation in ("ggd", "zorg") for part in parts.PARTS}
+
+    def up(self, _: Any, **asked: Any) -> drive.Outcome:
+        self.asked = asked
+        return drive.Outcome(())
+
+
+@pytest.fixture
+def stacks(monkeypatch: pytest.MonkeyPatch) -> list[Stack]:
+    made: list[Stack] = []
+
+    def make(*words: Any) -> Stack:
+        made.append(Stack(words[-1]))
+        return made[-1]
+
+    monkeypatch.setattr(stations, "_stack", make)
+    return made
+
+
+def up(servers: Servers) -> dict[str, str]:
+    network: Any = SimpleNamespace()
+    remotes: Any = servers
+    engine: Any = None
+    return stations.up(network, remotes, engine, {"ggd": IMAGE, "zorg": IMAGE}, lambda _: None)[1]
+
+
+@pytest.mark.parametrize(("away_at", "state"), [("look", "running"), ("remove", "exited")])
+def test_a_server_that_goes_away_is_left_out(stacks: list[Stack], away_at: str, state: str) -> None:
+    servers = Servers(state)
+    servers.away_at = away_at
+    assert up(servers) == {"zorg": str(AWAY)}
+    assert stacks[-1].images == {"ggd"}
+    assert stacks[-1].asked["leave_out"] == ["zorg"]
+    assert stacks[-1].asked["drifted"] == (["ggd"] if state == "exited" else [])
+
+
+def test_what_does_not_run_is_removed_and_made_anew(stacks: list[Stack]) -> None:
+    servers = Servers("exited")
+    assert up(servers) == {}
+    assert servers.removed == [f"{o}-{part.name}" for o in ("ggd", "zorg") for part in parts.PARTS]
+    assert stacks[-1].asked == {"leave_out": [], "drifted": ["ggd", "zorg"]}

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from publication import repository
+from tests.werkplaats.trust.signers import Signer
+from werkplaats.operations.look import status
+
+
+def station(days: int | None = 100, *, server: str = "", seen_by: str = "server") -> status.StationStatus:
+    return status.StationStatus("ggd", "ggd", server, "", "", days, "", "", "dev", "", (), seen_by)
+
+
+@pytest.mark.parametrize(("days", "told"), [(-1, "has expired"), (0, "ends soon"), (29, "ends soon")])
+def test_a_certificate_with_less_than_a_month_is_not_well(days: int, told: str) -> None:
+    assert not station(days).good
+    assert told in status.lines([station(days)])[0]
+
+
+def test_a_month_is_enough_and_a_station_without_a_certificate_is_none_the_worse() -> None:
+    assert station(30).good
+    assert station(None).good
+
+
+def test_a_station_of_another_operator_is_unknown_and_not_bad() -> None:
+    other = station(seen_by="nobody")
+    assert other.good
+    assert "run by another operator" in status.lines([other])[0]
+
+
+def test_a_server_of_this_operator_that_is_away_is_bad() -> None:
+    away = station(server="cannot be reached", seen_by="nobody")
+    assert not away.good
+    assert "server: cannot be reached" in status.lines([away])[0]
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Any:
+    return SimpleNamespace(name="gerda", publication=tmp_path / "gerda")
+
+
+def test_without_a_publication_no_certificate_is_known_and_nothing_is_wrong(network: Any) -> None:
+    assert status.certificates(network) == status.Certificates({}, "")
+
+
+def test_days_are_not_taken_from_a_publication_that_is_refused(network: Any) -> None:
+    signer = Signer()
+    repository.write(network.publication, "gerda", 1, signer.with_ca({}), lambda content: signer.sign(content, "gerda"))
+    (network.publication / "index.json.sig").unlink()
+    found = status.certificates(network)
+    assert found.days == {}
+    assert "index.json.sig is missing" in found.wrong

@@ -1,0 +1,212 @@
+"""The first login, where the host key must be the one of the inventory, and programs that are run as root after it."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import shlex
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import paramiko
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
+
+from werkplaats.operations.reach import remote
+
+
+def key(folder: Path, name: str) -> Path:
+    path = folder / name
+    private = ed25519.Ed25519PrivateKey.generate()
+    path.write_bytes(
+        private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
+        )
+    )
+    path.chmod(0o600)
+    return path
+
+
+class Sshd(paramiko.ServerInterface):
+    """Lets everybody in, remembers that somebody asked, and runs what sudo would run."""
+
+    def __init__(self, host_key: Path) -> None:
+        self.host_key = paramiko.Ed25519Key.from_private_key_file(str(host_key))
+        self.asked: list[str] = []
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        self._open: list[paramiko.Transport] = []
+        self.processes: list[subprocess.Popen[bytes]] = []
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    @property
+    def fingerprint(self) -> str:
+        return f"SHA256:{self.host_key.fingerprint.removeprefix('SHA256:')}"
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            transport = paramiko.Transport(connection)
+            transport.add_server_key(self.host_key)
+            transport.start_server(server=self)
+            self._open.append(transport)
+
+    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:  # noqa: ARG002
+        self.asked.append(username)
+        return int(paramiko.AUTH_SUCCESSFUL)
+
+    def get_allowed_auths(self, username: str) -> str:  # noqa: ARG002
+        return "publickey"
+
+    def check_channel_request(self, kind: str, chanid: int) -> int:  # noqa: ARG002
+        return int(paramiko.OPEN_SUCCEEDED)
+
+    def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
+        sudo, without_prompt, *words = shlex.split(command.decode())
+        assert (sudo, without_prompt) == ("sudo", "-n")
+        # Without a buffer: the channel's files take every line at once.
+        process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        self.processes.append(process)
+        for pumped in (self._to, self._from):
+            threading.Thread(target=pumped, args=(process, channel), daemon=True).start()
+        return True
+
+    @staticmethod
+    def _to(process: subprocess.Popen[bytes], channel: paramiko.Channel) -> None:
+        assert process.stdin
+        while data := channel.recv(65536):
+            process.stdin.write(data)
+        process.stdin.close()
+
+    @staticmethod
+    def _from(process: subprocess.Popen[bytes], channel: paramiko.Channel) -> None:
+        assert process.stdout
+        with contextlib.suppress(OSError):  # nobody reads any more
+            while data := process.stdout.read(65536):
+                channel.sendall(data)
+        channel.close()
+
+    def close(self) -> None:
+        self._socket.close()
+        for transport in self._open:
+            transport.close()
+
+
+@pytest.fixture
+def sshd(tmp_path: Path) -> Iterator[Sshd]:
+    made = Sshd(key(tmp_path, "host"))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def server(sshd: Sshd, tmp_path: Path) -> remote.Server:
+    return remote.Server("ggd", "127.0.0.1", sshd.fingerprint, port=sshd.port, key=key(tmp_path, "own"))
+
+
+def tried(server: remote.Server, folder: Path) -> tuple[str, str]:
+    """Why it cannot be reached (empty when it can), and known_hosts afterwards."""
+    with remote.Remotes([server], folder) as remotes:
+        return remotes.probe().get(server.organisation, ""), remotes.known_hosts.read_text()
+
+
+def other(server: remote.Server, fingerprint: str) -> remote.Server:
+    return remote.Server(server.organisation, server.host, fingerprint, port=server.port, key=server.key)
+
+
+def test_the_key_of_the_inventory_is_kept_for_ssh(server: remote.Server, tmp_path: Path, sshd: Sshd) -> None:
+    for _ in range(2):
+        reason, known = tried(server, tmp_path / "ssh")
+        assert not reason
+        assert known.strip() == f"[127.0.0.1]:{sshd.port} ssh-ed25519 {sshd.host_key.get_base64()}"
+
+
+def test_another_key_is_refused_before_anything_is_sent(server: remote.Server, tmp_path: Path, sshd: Sshd) -> None:
+    wrong = "SHA256:" + "A" * 43
+    reason, known = tried(other(server, wrong), tmp_path / "ssh")
+    assert f"shows host key {sshd.fingerprint}, the inventory says {wrong}" in reason
+    assert (known, sshd.asked) == ("", [])
+
+
+def test_a_server_that_shows_another_key_than_it_did_is_refused(
+    server: remote.Server, tmp_path: Path, sshd: Sshd
+) -> None:
+    assert not tried(server, tmp_path / "ssh")[0]
+    before = sshd.fingerprint
+    sshd.host_key, sshd.asked = paramiko.Ed25519Key.from_private_key_file(str(key(tmp_path, "stranger"))), []
+    reason, known = tried(server, tmp_path / "ssh")
+    assert f"shows host key {sshd.fingerprint}, the inventory says {before}" in reason
+    assert sshd.host_key.get_base64() not in known
+    assert sshd.asked == []
+
+
+def test_a_server_that_was_made_anew_is_known_when_the_inventory_says_so(
+    server: remote.Server, tmp_path: Path, sshd: Sshd
+) -> None:
+    assert not tried(server, tmp_path / "ssh")[0]
+    sshd.host_key = paramiko.Ed25519Key.from_private_key_file(str(key(tmp_path, "new")))
+    reason, known = tried(other(server, sshd.fingerprint), tmp_path / "ssh")
+    assert not reason
+    assert known.split()[-1] == sshd.host_key.get_base64()
+
+
+@pytest.fixture
+def remotes(server: remote.Server, tmp_path: Path) -> Iterator[remote.Remotes]:
+    with remote.Remotes([server], tmp_path / "ssh") as made:
+        yield made
+
+
+def test_a_program_gets_its_input_and_tells_all_that_it_said(remotes: remote.Remotes) -> None:
+    answer = remotes.ask("ggd", "sh", "-c", 'cat; echo "$0" >&2; exit 3', "één 'woord'", given="regel 1\nregel 2\n")
+    assert answer == remote.Done("regel 1\nregel 2\n", "één 'woord'\n", 3)
+    assert remotes.run("ggd", ["printf", r"\377\000"]) == (0, b"\xff\x00", b"")
+
+
+def test_a_program_that_is_not_there_is_an_answer(remotes: remote.Remotes) -> None:
+    answer = remotes.ask("ggd", "does-not-exist")
+    assert answer.exited == 127
+    assert "does-not-exist" in answer.stderr
+
+
+def test_one_process_serves_all_that_is_asked_in_turn(remotes: remote.Remotes, sshd: Sshd) -> None:
+    for _ in range(3):
+        assert not remotes.ask("ggd", "true").exited
+    assert len(sshd.processes) == 1
+
+
+def test_what_takes_long_keeps_nobody_waiting(remotes: remote.Remotes, sshd: Sshd, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    subprocess.run(["mkfifo", pipe], check=True)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        long = pool.submit(remotes.ask, "ggd", "cat", str(pipe))
+        # Both ends wait for each other: the second program is under way while the first is.
+        assert not remotes.ask("ggd", "sh", "-c", f"echo met > {pipe}").exited
+        assert long.result().stdout == "met\n"
+    assert len(sshd.processes) == 2
+
+
+def test_a_process_that_is_gone_is_said_and_made_anew(remotes: remote.Remotes, sshd: Sshd) -> None:
+    remotes.ask("ggd", "true")
+    sshd.processes[0].kill()
+    with pytest.raises(remote.UnreachableError, match="it ended the connection"):
+        remotes.ask("ggd", "true")
+    assert not remotes.ask("ggd", "true").exited
+
+
+def test_no_answer_in_time_is_said(remotes: remote.Remotes) -> None:
+    with pytest.raises(remote.UnreachableError, match="no answer within 1 s"):
+        remotes.ask("ggd", "sleep", "10", seconds=1)
+
+
+def test_a_file_is_placed_whole(remotes: remote.Remotes, tmp_path: Path) -> None:
+    path = tmp_path / "een bestand"
+    remotes.place("ggd", str(path), "é\n")
+    assert path.read_text() == "é\n"
+    assert not list(tmp_path.glob("*.part"))

@@ -1,0 +1,1 @@
+"""From a definition to running, verified stations, and back."""

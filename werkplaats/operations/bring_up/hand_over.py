@@ -1,0 +1,221 @@
+"""The steps from a server's own key to a definition that may be applied there, all through files.
+
+request (the operator's server → the coordinator's records) → approve → publish (the publication folder) → accept (a
+document on the operator's server) → what may be applied. The last step has no access to the CA.
+"""
+
+from __future__ import annotations
+
+import base64
+import concurrent.futures
+import dataclasses
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+
+from base import errors
+from publication import acceptance, publication, repository
+from werkplaats.operations.coordinator import approval, authority, ledger, revocation
+from werkplaats.operations.home import networks
+from werkplaats.operations.reach import remote
+
+Said = Callable[[str], None]
+REQUEST = "/etc/werkplaats/identity/request.pem"
+STATEMENT_KEY = "/etc/werkplaats/identity/statement.pub"
+_KEY_BEGINS = "-----BEGIN PUBLIC KEY-----"
+
+
+@dataclasses.dataclass
+class Applicable:
+    """What may be applied now, by organisation: `views` may; `waiting` is not accepted yet; `refused` says why not.
+
+    `unkept` are those of whom the view is another document than the accepted one that their server has, and
+    `other_authority` those that accepted another CA than the one that signed the publication.
+    """
+
+    publication: publication.Publication | None = None
+    views: dict[str, acceptance.Accepted] = dataclasses.field(default_factory=dict)
+    unkept: set[str] = dataclasses.field(default_factory=set)
+    waiting: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+    refused: dict[str, str] = dataclasses.field(default_factory=dict)
+    other_authority: set[str] = dataclasses.field(default_factory=set)
+
+
+def request(network: networks.Network, remotes: remote.Remotes, organisations: Iterable[str]) -> list[approval.Request]:
+    """Fetch the requests that servers made, into the records where the coordinator finds them."""
+    asked = list(organisations)
+    answers = remotes.ask_all(asked, "cat", REQUEST, STATEMENT_KEY)
+    found: list[approval.Request] = []
+    for organisation in asked:
+        answer = answers[organisation]
+        if isinstance(answer, remote.UnreachableError):
+            raise answer
+        if answer.exited:
+            raise errors.UsageError(
+                f"the server of {organisation} has made no request yet: {answer.stderr.strip()}",
+                f"werkplaats up {network.name} --only {organisation} prepares it",
+            )
+        asks, _, key = answer.stdout.partition(_KEY_BEGINS)
+        made = approval.request(network.name, organisation, asks, _raw(_KEY_BEGINS + key))
+        approval.receive(ledger.Records(network.inventory), made)
+        found.append(made)
+    return found
+
+
+def _raw(pem: str) -> str:
+    """The base64 of the raw bytes of a public statement key; "" of what is none, which the request then refuses."""
+    try:
+        key = serialization.load_pem_public_key(pem.encode())
+        raw = key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    except ValueError:
+        return ""
+    return base64.b64encode(raw).decode()
+
+
+def approve(network: networks.Network, organisation: str, fingerprint: str) -> approval.Identity:
+    """Sign one waiting request, by the fingerprint that the coordinator compared."""
+    return approval.approve(network.definition, organisation, fingerprint, _authority(network))
+
+
+def publish(network: networks.Network, release: Mapping[str, Any]) -> publication.Publication:
+    """Make the publication of what the records say; `release` is the document of the image that the network runs."""
+    network.publication.parent.mkdir(parents=True, exist_ok=True)
+    releases = {network.definition.release: release}
+    return publication.publish(
+        network.publication, network.definition, releases, _authority(network), asked=network.questions
+    )
+
+
+def require_authority(network: networks.Network, found: Applicable, told: str | None) -> None:
+    """Raise AcceptanceError unless the CA may be accepted: the known one, or the one of which the key was told.
+
+    Whoever relays a publication can sign it with a CA of the same name, so that a mere yes must not be enough.
+    """
+    if found.publication is None or (told is None and not found.other_authority):
+        return
+    key, place = found.publication.authority_key, network.publication / repository.AUTHORITY
+    if told is None:
+        raise errors.AcceptanceError(
+            f"{place} is not the CA that {', '.join(sorted(found.other_authority))} accepted; its key is {key}",
+            f"werkplaats accept {network.name} --authority sha256:…, as the coordinator reads it to you",
+        )
+    if told != key:
+        raise errors.AcceptanceError(
+            f"{place} has key {key}, and the coordinator told {told}",
+            "ring the coordinator up, and install nothing of this publication until both are the same",
+        )
+
+
+def accept(
+    network: networks.Network,
+    remotes: remote.Remotes,
+    published: publication.Publication,
+    organisations: Iterable[str],
+) -> None:
+    """Write on each server that its operator accepts this publication, the one that was shown."""
+    accepted = acceptance.accept(published)
+    _on_each(organisations, lambda organisation: _keep(network, remotes, organisation, accepted))
+
+
+def take_all(
+    network: networks.Network,
+    remotes: remote.Remotes,
+    organisations: Sequence[str],
+    release: Mapping[str, Any],
+    said: Said,
+) -> Applicable:
+    """Request, approve, publish and accept in one go, where one operator does them all; returns what applies then.
+
+    The fingerprint is the one that came over this operator's own connection to the server. A server that has other
+    keys than were approved was made anew: its earlier certificate is revoked first.
+    """
+    ca = _authority(network)
+    for asked in request(network, remotes, organisations):
+        known = approval.find(ca.records, asked.organisation)
+        if known and known.fingerprint == asked.fingerprint:
+            continue
+        if known:
+            revocation.revoke(ca, known.station_certificate.serial_number, "superseded")
+            said(f"{asked.organisation}: has new keys; the certificate of its earlier ones is revoked")
+        approval.approve(network.definition, asked.organisation, asked.fingerprint, ca)
+        said(f"{asked.organisation}: approved {asked.fingerprint}")
+    published = publish(network, release)
+    found = applicable(network, remotes, organisations)
+    if not found.waiting:
+        return found
+    said(f"accepting publication {published.number} on {len(found.waiting)} servers")
+    accept(network, remotes, published, found.waiting)
+    return applicable(network, remotes, organisations)
+
+
+def applicable(network: networks.Network, remotes: remote.Remotes, organisations: Iterable[str]) -> Applicable:
+    """Read what is published and what each server accepted; `keep` keeps there what now applies by itself.
+
+    Raises PublicationError for a publication that is not whole or not signed.
+    """
+    found = Applicable()
+    if not (network.publication / repository.NAME).exists():
+        return found
+    found.publication = published = publication.read(network.publication, network.name)
+
+    def one(organisation: str) -> None:
+        try:
+            accepted = _accepted(network, remotes, organisation)
+            if waits := acceptance.compare(accepted, published).waits:
+                found.waiting[organisation] = [change.text for change in waits]
+            if accepted and accepted.authority != published.authority_key:
+                found.other_authority.add(organisation)
+            view = acceptance.accepted_view(accepted, published)
+        except errors.WerkplaatsError as error:
+            found.refused[organisation] = str(error)
+            return
+        if view is not None:
+            found.views[organisation] = view
+            if view != accepted:
+                found.unkept.add(organisation)
+
+    _on_each(organisations, one)
+    return found
+
+
+def keep(network: networks.Network, remotes: remote.Remotes, found: Applicable) -> None:
+    """Keep on each server, as what it accepted, what now applies by itself; one that went away is refused."""
+
+    def one(organisation: str) -> None:
+        try:
+            _keep(network, remotes, organisation, found.views[organisation])
+        except errors.WerkplaatsError as error:
+            found.refused[organisation] = str(error)
+            del found.views[organisation]
+
+    _on_each(found.unkept, one)
+    found.unkept.clear()
+
+
+def _on_each(organisations: Iterable[str], action: Callable[[str], None]) -> None:
+    with concurrent.futures.ThreadPoolExecutor(max_workers=16) as pool:
+        for done in [pool.submit(action, organisation) for organisation in organisations]:
+            done.result()
+
+
+def _accepted(network: networks.Network, remotes: remote.Remotes, organisation: str) -> acceptance.Accepted | None:
+    path = _place(network)
+    answer = remotes.ask(organisation, "cat", path)
+    if answer.exited and "No such file" not in answer.stderr:
+        raise errors.HalfWayError(f"{organisation}: {path} cannot be read: {answer.stderr.strip()}", "run it again")
+    return acceptance.load(None if answer.exited else json.loads(answer.stdout))
+
+
+def _keep(network: networks.Network, remotes: remote.Remotes, organisation: str, accepted: acceptance.Accepted) -> None:
+    text = json.dumps(accepted.document(), indent=2, ensure_ascii=False) + "\n"
+    remotes.place(organisation, _place(network), text)
+
+
+def _place(network: networks.Network) -> str:
+    return f"/etc/werkplaats/accepted/{network.name}.json"
+
+
+def _authority(network: networks.Network) -> authority.Authority:
+    return authority.open_or_found(network.vault, ledger.Records(network.inventory))

@@ -1,0 +1,90 @@
+"""From what may be applied to host variables: everything that the roles need to know of one server."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+from network_topology import compile as compiler
+from network_topology import compiled
+from publication import acceptance, publication
+from station_image.builder import images
+from werkplaats.operations.bring_up import hand_over
+from werkplaats.operations.home import networks, people
+
+HostVars = dict[str, Any]
+
+
+def prepared(
+    network: networks.Network, organisations: Iterable[str], image: images.StationImage
+) -> dict[str, HostVars]:
+    """Host variables of servers before anything was accepted: enough for what needs no certificate."""
+    own = {"id": image.image_id, "archive": str(image.archive)}
+    home: list[HostVars] = [{"network": network.name}]
+    return {o: _server(network.compiled.stations[o], home, own, people.of(network, o)) for o in organisations}
+
+
+def applied(
+    network: networks.Network,
+    applicable: hand_over.Applicable,
+    organisations: Iterable[str],
+    image: images.StationImage,
+) -> dict[str, HostVars]:
+    """Host variables of the servers that have an identity and an accepted definition."""
+    found = {}
+    for organisation in organisations:
+        view, published = applicable.views.get(organisation), applicable.publication
+        if view is None or published is None or organisation not in view.statement_keys:
+            continue
+        accepted = compiler.compile_network(view.definition)
+        entry = _network(accepted, organisation, view, published)
+        # A release that is not accepted yet is not brought: the accepted one is on the server already.
+        wanted = str(view.release["image_id"])
+        archive = str(image.archive) if wanted == image.image_id else ""
+        own = {"id": wanted, "archive": archive}
+        station = accepted.stations[organisation]
+        found[organisation] = _server(station, [entry], own, people.of(network, organisation))
+    return found
+
+
+def _server(station: compiled.Station, entries: list[HostVars], image: HostVars, own_people: HostVars) -> HostVars:
+    return {
+        "organisation": station.organisation,
+        "id": station.id,
+        "networks": entries,
+        "image": image,
+        "firewall": [dataclasses.asdict(row) for row in _narrowing(station.firewall)],
+        "people": own_people,
+    }
+
+
+def _narrowing(rows: Iterable[compiled.FirewallRow]) -> list[compiled.FirewallRow]:
+    """The inbound rows of ports of which every caller's address is known.
+
+    A port with a caller whose addresses the definition does not say (the organisation's own administrators) is left
+    to the owner's firewall: to narrow it to the others would lock that caller out.
+    """
+    inbound = [row for row in rows if row.direction == "in"]
+    unknown = {row.port for row in inbound if not row.addresses}
+    return [row for row in inbound if row.port not in unknown]
+
+
+def _network(
+    network: compiled.CompiledNetwork, organisation: str, view: acceptance.Accepted, published: publication.Publication
+) -> HostVars:
+    station = network.stations[organisation]
+    return {
+        "network": network.network,
+        "network_json": compiler.station_view(network, organisation, view.statement_keys),
+        "gateway": {"name": station.gateway.name, "port": station.gateway.port} if station.gateway else None,
+        "certificate_pem": published.identities[organisation].certificate_chain_pem,
+        "chain_pem": "",
+        "ca_pem": published.files["ca.pem"].decode(),
+        "crl_pem": published.files["crl.pem"].decode(),
+        "peers": [
+            {**dataclasses.asdict(peer), "issuers": [published.authority.subject.rfc4514_string()]}
+            for peer in station.peers
+            if peer.organisation in view.statement_keys
+        ],
+    }

@@ -1,0 +1,97 @@
+"""Plan: what `up` would change, read from the definition, the servers and the engines. Changes nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from stacks import drive
+from stacks.engine import install
+from stacks.servers.image import make as server_image
+from station_image.builder import images
+from werkplaats.operations import progress
+from werkplaats.operations.bring_up import configure, hand_over, hostvars, questions, servers, stations, unchanged
+from werkplaats.operations.home import networks
+from werkplaats.operations.reach import remote
+
+_WORDS = {"create": "make", "update": "change", "replace": "make anew", "delete": "remove"}
+
+
+@dataclasses.dataclass
+class Plan:
+    """What would change, as sentences, and who was left out with the reason."""
+
+    servers: list[str] = dataclasses.field(default_factory=list)
+    waiting: list[str] = dataclasses.field(default_factory=list)
+    configuration: list[str] = dataclasses.field(default_factory=list)
+    stations: list[str] = dataclasses.field(default_factory=list)
+    questions: list[str] = dataclasses.field(default_factory=list)
+    left_out: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def sections(self) -> list[tuple[str, list[str]]]:
+        """Headings and lines for people."""
+        missing = [f"{organisation}: {why}" for organisation, why in self.left_out.items()]
+        return [
+            ("servers", self.servers),
+            ("waits for acceptance", self.waiting),
+            ("on the servers", self.configuration),
+            ("stations", self.stations),
+            ("questions", self.questions),
+            *([("left out", missing)] if missing else []),
+        ]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return dataclasses.asdict(self)
+
+
+def plan(network: networks.Network, only: Sequence[str], told: progress.Progress) -> Plan:
+    """Look at everything; a network of which nothing exists yet is planned from its definition alone."""
+    found = Plan()
+    engine = install.ensure(lambda text: told.say(text, "engine"))
+    image = images.current() or images.ensure(lambda text: told.say(text, "image"))
+    if network.made_here:
+        image_id = server_image.ensure(lambda text: told.say(text, "servers"))
+        found.servers = _sentences(servers.plan(network, engine, image_id))
+    to_be_made = {o for o in network.compiled.stations if f"make server of {o}" in found.servers}
+    with network.remotes() as remotes:
+        unreachable = remotes.probe()
+        wanted = [o for o in remotes.servers if not only or o in only]
+        found.left_out = {o: why for o, why in unreachable.items() if o in wanted and o not in to_be_made}
+        reached = [o for o in wanted if o not in unreachable]
+        applicable = hand_over.applicable(network, remotes, reached)
+        found.waiting = [f"{o}: {change}" for o, changes in applicable.waiting.items() for change in changes]
+        hosts = hostvars.applied(network, applicable, reached, image)
+        found.configuration = _configuration(network, remotes, hosts, told)
+        found.configuration += [f"{o}: has no certificate or acceptance yet" for o in reached if o not in hosts]
+        found.configuration += [f"{o}: everything, from a bare server to a gateway" for o in sorted(to_be_made)]
+        wanted_images = {o: host["image"]["id"] for o, host in hosts.items()} | dict.fromkeys(
+            to_be_made, image.image_id
+        )
+        outcome = stations.plan(network, remotes, engine, wanted_images)
+        found.stations = _sentences(outcome)
+        found.questions = questions.planned(network, remotes, applicable)
+    return found
+
+
+def _configuration(
+    network: networks.Network,
+    remotes: remote.Remotes,
+    hosts: Mapping[str, Mapping[str, Any]],
+    told: progress.Progress,
+) -> list[str]:
+    same = unchanged.Notes(network.run_folder, remotes).unchanged(hosts)
+    others = {o: host for o, host in hosts.items() if o not in same}
+    result = configure.run(network.run_folder, remotes, others, lambda text: told.say(text, "plan"), check=True)
+    return result.tasks
+
+
+def _sentences(outcome: drive.Outcome) -> list[str]:
+    """`create gelre-server` → `make server of gelre`."""
+    sentences = []
+    for change in outcome.changes:
+        organisation, _, part = change.name.rpartition("-")
+        about = f"{part} of {organisation}" if organisation else f"network {change.name}"
+        sentences.append(f"{_WORDS[change.operation]} {about}")
+    return sentences

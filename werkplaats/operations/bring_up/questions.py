@@ -1,0 +1,142 @@
+"""The agreed questions of a network, brought to the stations of those who take part.
+
+Delivering one changes no server: the agent reads one file anew. And it allows nothing: what was delivered waits until
+the steward of each organisation says yes, on its own server, through an account of its own.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import json
+from collections.abc import Callable, Iterable, Mapping
+
+from base import errors
+from network_topology import compile as compiler
+from network_topology import model, questions
+from publication import acceptance
+from station_image.runtime.accepted import statement
+from werkplaats.operations.bring_up import hand_over
+from werkplaats.operations.home import networks
+from werkplaats.operations.look import verify
+from werkplaats.operations.reach import remote
+
+Said = Callable[[str], None]
+Documents = dict[str, questions.Document]
+
+
+@dataclasses.dataclass(frozen=True)
+class Delivered:
+    """What one station has of this network's questions, and how each stands there: name → document, name → state."""
+
+    documents: Mapping[str, questions.Document]
+    states: Mapping[str, str]
+
+
+def wanted(
+    view: acceptance.Accepted, asked: Mapping[str, model.Collaboration], organisation: str
+) -> tuple[Documents, dict[str, str]]:
+    """What a station is to be told, by what its operator accepted; and the questions that wait, with the reason."""
+    network = compiler.compile_network(view.definition)
+    digests = {slug: statement.key_digest(base64.b64decode(key)) for slug, key in view.statement_keys.items()}
+    found, waiting = Documents(), {}
+    for name, one in sorted(asked.items()):
+        if organisation not in questions.taking_part(one, network.computing):
+            continue
+        try:
+            found[name] = questions.document(name, one, view.definition, network, digests)
+        except LookupError as error:
+            waiting[name] = str(error.args[0])
+    return found, waiting
+
+
+def look(network: networks.Network, remotes: remote.Remotes, organisations: Iterable[str]) -> dict[str, Delivered]:
+    """Ask each station what it has; one that does not answer is left out."""
+    answers = remotes.ask_all(organisations, "station", "collaborations", "--json")
+    found = {}
+    for organisation, answer in answers.items():
+        if "collaborations" in (told := verify.told(answer)):
+            rows = [row for row in told["collaborations"] if row["network"] == network.name]
+            found[organisation] = Delivered(
+                {row["collaboration"]: row["document"] for row in rows},
+                {row["collaboration"]: row["state"] for row in rows},
+            )
+    return found
+
+
+def deliver(
+    network: networks.Network,
+    remotes: remote.Remotes,
+    applicable: hand_over.Applicable,
+    ready: Iterable[str],
+    said: Said,
+) -> tuple[dict[str, dict[str, list[str]]], dict[str, str]]:
+    """Bring every station what is published.
+
+    Returns name → state → organisations, of what stands now, and organisation → why, of those who could not be told.
+    """
+    published = applicable.publication.questions if applicable.publication else {}
+    there = look(network, remotes, ready)
+    late, left_out = [], {}
+    for organisation, delivered in there.items():
+        documents, waiting = wanted(applicable.views[organisation], published, organisation)
+        for name, why in waiting.items():
+            said(f"{name} waits: {why}")
+        if documents != delivered.documents:
+            text = json.dumps(documents, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+            try:
+                remotes.place(organisation, _place(network.name), text)
+            except errors.WerkplaatsError as error:
+                left_out[organisation] = str(error)
+                said(f"{organisation}: left out: {error}")
+            else:
+                said(f"{organisation}: {'; '.join(differences(delivered.documents, documents))}")
+                late.append(organisation)
+    there |= look(network, remotes, late)
+    return standing({o: delivered for o, delivered in there.items() if o not in left_out}), left_out
+
+
+def _place(network: str) -> str:
+    return f"/etc/werkplaats/networks.d/{network}/collaborations.json"
+
+
+def standing(there: Mapping[str, Delivered]) -> dict[str, dict[str, list[str]]]:
+    """Name → state (allowed, waits, changed, ended) → the organisations where it stands so."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for organisation, delivered in sorted(there.items()):
+        for name, state in delivered.states.items():
+            found.setdefault(name, {}).setdefault(state, []).append(organisation)
+    return found
+
+
+def differences(before: Mapping[str, questions.Document], after: Mapping[str, questions.Document]) -> list[str]:
+    """A sentence for each question that is new, withdrawn or another than before."""
+    found = []
+    for name in sorted({*before, *after}):
+        old, new = before.get(name), after.get(name)
+        if old is None:
+            found.append(f"question {name} is new, and waits for the steward")
+        elif new is None:
+            found.append(f"question {name} is withdrawn: no session runs any more")
+        elif old != new:
+            fields = ", ".join(field for field in sorted({*old, *new}) if old.get(field) != new.get(field))
+            found.append(f"question {name} is another one ({fields}), and waits for the steward")
+    return found
+
+
+def planned(network: networks.Network, remotes: remote.Remotes, applicable: hand_over.Applicable) -> list[str]:
+    """What would be delivered where: of the questions as they are defined here, published or not.
+
+    Who has no questions of its own is a member and gets those that are published.
+    """
+    published = applicable.publication.questions if applicable.publication else {}
+    asked = network.questions or published
+    lines = [
+        f"question {name} is not published as it is defined here: werkplaats trust publish {network.name}"
+        for name in sorted({*asked, *published})
+        if asked.get(name) != published.get(name)
+    ]
+    for organisation, delivered in look(network, remotes, applicable.views).items():
+        documents, _ = wanted(applicable.views[organisation], asked, organisation)
+        lines += [f"{organisation}: {line}" for line in differences(delivered.documents, documents)]
+    return lines

@@ -1,0 +1,163 @@
+"""Servers: those of a sandbox are made here; all others exist already and are only reached."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+
+from base import errors
+from network_topology import names
+from stacks import drive, labels
+from stacks.components import sandbox_server
+from stacks.engine import install
+from stacks.servers import program, seeds
+from werkplaats.operations.home import locks, networks, people
+from werkplaats.operations.reach import inventory, remote
+
+Said = Callable[[str], None]
+NO_IMAGE = "sha256:" + "0" * 64  # of servers that are removed
+
+
+def up(network: networks.Network, engine: install.Engine, image: str, said: Said) -> drive.Outcome:
+    """Make the sandbox servers that are missing, and the inventory by which everything else reaches them.
+
+    Raises RefusedError where a sandbox of this name is somebody else's.
+    """
+    _require_own(network)
+    while True:
+        stack = _stack(network, engine, image)
+        stack.recover(said)
+        remove_orphans(network, stack, said)
+        try:
+            return stack.up(said, drifted=_drifted(network))
+        except drive.DriveError:
+            # Who chose the same subnet in the same second may be ahead: the engine gives it to one of the two.
+            if seeds.holds(_addresses(network), _taken_subnets(network.name)):
+                raise
+            said("another network took the same addresses and was ahead; choosing others")
+
+
+def plan(network: networks.Network, engine: install.Engine, image: str) -> drive.Outcome:
+    """What `up` would change of the servers."""
+    return _stack(network, engine, image).preview()
+
+
+def destroy(network: networks.Network, engine: install.Engine, said: Said) -> drive.Outcome:
+    """Remove every server, volume and network of the sandbox. Raises RefusedError where it is somebody else's."""
+    _require_own(network)
+    stack = _stack(network, engine, NO_IMAGE)
+    stack.recover(said)
+    remove_orphans(network, stack, said)
+    return stack.destroy(said)
+
+
+def _stack(network: networks.Network, engine: install.Engine, image: str) -> drive.Stack:
+    with locks.turn(network.vault.folder / "seeds.lock"):  # a `plan` too makes what is missing, and keeps it
+        planned = _plan(network, image)
+    return drive.Stack(
+        project=program.PROJECT,
+        program=program.program,
+        plan=lambda _: planned,
+        state=network.vault.folder / "stacks" / "servers",
+        engine=engine,
+    )
+
+
+def _plan(network: networks.Network, image: str) -> program.ServersPlan:
+    vault = network.vault.folder
+    given = {server.organisation for server in network.given}
+    organisations = sorted(network.compiled.stations.keys() - given)
+    subnet, addresses = seeds.addresses(_addresses(network), organisations, _taken_subnets(network.name))
+    operator_line = seeds.key_pair(vault / "ssh" / "id_ed25519")
+    specs, servers = [], []
+    for organisation in organisations:
+        folder = vault / "seeds" / organisation
+        fingerprint = seeds.seed(folder, operator_line)
+        alias = names.dns(network.name, organisation)
+        specs.append(sandbox_server.ServerSpec(organisation, addresses[organisation], alias, image, folder))
+        key = vault / "ssh" / "id_ed25519"
+        own = people.in_sandbox(vault, organisation)
+        servers.append(remote.Server(organisation, addresses[organisation], fingerprint, key=key, people=own))
+    inventory.write(network.inventory / "servers.yml", servers)
+    return program.ServersPlan(network.name, subnet, tuple(specs))
+
+
+def _addresses(network: networks.Network) -> Path:
+    return network.vault.folder / "addresses.json"
+
+
+@contextlib.contextmanager
+def _local_engine() -> Iterator[docker.DockerClient]:
+    client = docker.from_env()
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def _taken_subnets(network: str) -> list[str]:
+    """The subnets of all other networks of this machine's engine."""
+    with _local_engine() as engine:
+        found = [n.attrs for n in engine.networks.list() if n.name != network]
+    return [
+        config["Subnet"] for a in found for config in (a.get("IPAM") or {}).get("Config") or () if "Subnet" in config
+    ]
+
+
+def _mine(network: networks.Network) -> dict[str, str | list[str] | bool]:
+    return {"label": [f"{labels.STACK}={program.PROJECT}", f"{labels.NETWORK}={network.name}"]}
+
+
+def _require_own(network: networks.Network) -> None:
+    """A second vault on this machine may have a sandbox of the same name: its servers bear the same labels.
+
+    Whose a server is shows in its seed, which lies in the vault that it was made from.
+    """
+    with _local_engine() as engine:
+        for container in engine.containers.list(all=True, filters=_mine(network)):
+            mounts = {mount["Destination"]: Path(mount["Source"]) for mount in container.attrs["Mounts"]}
+            seed = mounts.get(sandbox_server.SEED_FOLDER)
+            if seed and not seed.resolve().is_relative_to(network.vault.folder.resolve()):
+                raise errors.RefusedError(
+                    f"{network.name} is there already, made from the vault {seed.parents[1]}",
+                    "use that one (XDG_STATE_HOME), or give this network another name",
+                )
+
+
+def remove_orphans(network: networks.Network, stack: drive.Stack, said: Said) -> None:
+    """Remove what bears this network's labels but is not in the state: a killed run made it and could not say so."""
+    with _local_engine() as engine:
+        made: dict[str | None, Any] = {c.id: c for c in engine.containers.list(all=True, filters=_mine(network))}
+        made |= {n.id: n for n in engine.networks.list(filters=_mine(network))}
+        made |= {v.name: v for v in engine.volumes.list(filters=_mine(network))}
+        known = stack.identifiers() if made else set()
+        # In the order of the dict: containers hold networks and volumes.
+        for identifier, thing in made.items():
+            if identifier not in known:
+                said(f"removing {thing.name}, which a run that was killed left behind")
+                _remove(thing)
+
+
+def _remove(thing: Any) -> None:
+    kind = type(thing).__name__
+    if kind == "Container":
+        thing.remove(force=True, v=True)
+    elif kind == "Network":
+        thing.reload()
+        for container in thing.attrs.get("Containers") or {}:
+            thing.disconnect(container, force=True)
+        thing.remove()
+    else:
+        thing.remove()
+
+
+def _drifted(network: networks.Network) -> list[str]:
+    """Organisations whose server the engine does not have any more; one that is off is not ours to start."""
+    with _local_engine() as engine:
+        there = {c.labels.get(labels.ORGANISATION) for c in engine.containers.list(all=True, filters=_mine(network))}
+    given = {server.organisation for server in network.given}
+    return [o for o in network.compiled.stations if o not in there | given]

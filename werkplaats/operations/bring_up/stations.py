@@ -1,0 +1,167 @@
+"""Stations: the two containers of each organisation, on its own engine."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+from stacks import drive, parts
+from stacks.components import station
+from stacks.engine import install
+from stacks.stations import program
+from werkplaats.operations.home import networks
+from werkplaats.operations.reach import remote
+
+Said = Callable[[str], None]
+START_SECONDS = 30.0
+NO_IMAGE = "sha256:" + "0" * 64  # of stations that are not touched or are removed
+_FORMAT = '{"id": {{json .Id}}, "name": {{json .Name}}, "state": {{json .State.Status}}, "image": {{json .Image}}}'
+_INSPECT = ("docker", "inspect", "--format", _FORMAT, *(f"station-{part.name}" for part in parts.PARTS))
+
+
+@dataclasses.dataclass(frozen=True)
+class Observed:
+    """The station containers that one server's engine has: name → {id, name, state, image}."""
+
+    containers: Mapping[str, Mapping[str, str]]
+
+    def as_wanted(self, image: str) -> bool:
+        """Whether both parts run, from this image."""
+        return all(
+            (found := self.containers.get(f"station-{part.name}"))
+            and found["state"] == "running"
+            and found["image"] == image
+            for part in parts.PARTS
+        )
+
+
+def observe(remotes: remote.Remotes, organisations: Iterable[str]) -> tuple[dict[str, Observed], dict[str, str]]:
+    """Ask each server's engine what stations it has; returns that, and organisation → why, of who does not answer."""
+    answers = remotes.ask_all(organisations, *_INSPECT)  # its exit code tells only that a name is missing
+    found: dict[str, Observed] = {}
+    lost: dict[str, str] = {}
+    for organisation, answer in answers.items():
+        if isinstance(answer, remote.UnreachableError):
+            lost[organisation] = str(answer)
+            continue
+        rows = [json.loads(line) for line in answer.stdout.splitlines() if line.strip()]
+        found[organisation] = Observed({row["name"].removeprefix("/"): row for row in rows})
+    return found, lost
+
+
+def up(
+    network: networks.Network,
+    remotes: remote.Remotes,
+    engine: install.Engine,
+    images: Mapping[str, str],
+    said: Said,
+) -> tuple[drive.Outcome, dict[str, str]]:
+    """Make the stations of `images` (organisation → image id) as declared; all others are not touched.
+
+    Returns what changed, and organisation → why, of those whose server went away meanwhile.
+    """
+    stack = _stack(network, remotes, engine, images)
+    stack.recover(said)
+    for organisation in stack.forget_others(remotes.servers):
+        said(f"{organisation}: this operator runs no server of it any more; its station is left as it is")
+    observed, lost = observe(remotes, images)
+    removed, lost_then = _remove_unfit(remotes, stack, observed, said)
+    lost |= lost_then
+    if lost:  # one such server would fail the whole stack
+        images = {organisation: image for organisation, image in images.items() if organisation not in lost}
+        stack = _stack(network, remotes, engine, images)
+    drifted = [o for o in images if o in removed or not observed[o].as_wanted(images[o])]
+    return stack.up(said, leave_out=_others(remotes, images), drifted=drifted), lost
+
+
+def _remove_unfit(
+    remotes: remote.Remotes, stack: drive.Stack, observed: Mapping[str, Observed], said: Said
+) -> tuple[set[str], dict[str, str]]:
+    """Remove station containers that are not in the state, and those that do not run: Pulumi would leave both alone.
+
+    Returns whose were removed, and organisation → why, of whose server went away.
+    """
+    known = stack.identifiers()
+    removed, lost = set(), {}
+    for organisation, found in observed.items():
+        for container in found.containers.values():
+            if why := _unfit(container, known):
+                said(f"{organisation}: removing {container['name']}, which {why}")
+                try:
+                    remotes.ask(organisation, "docker", "rm", "--force", container["id"])
+                except remote.UnreachableError as error:
+                    lost[organisation] = str(error)
+                else:
+                    removed.add(organisation)
+    return removed, lost
+
+
+def _unfit(container: Mapping[str, str], known: Collection[str]) -> str:
+    if container["id"] not in known:
+        return "a run that was killed left behind"
+    return "" if container["state"] == "running" else f"does not run: {container['state']}"
+
+
+def wait(remotes: remote.Remotes, organisations: Iterable[str], said: Said) -> None:
+    """Wait until every agent answers and sees its computer: verification asks nothing of a station that still starts.
+
+    One that does not come is said, not raised: verification will find it.
+    """
+    starting = set(organisations)
+    deadline = time.monotonic() + START_SECONDS
+    while starting and time.monotonic() < deadline:
+        answers = remotes.ask_all(starting, "station", "status", "--json")
+        starting = {o for o, one in answers.items() if isinstance(one, remote.UnreachableError) or one.exited}
+    for organisation in sorted(starting):
+        said(f"{organisation}: the station does not answer after {START_SECONDS:.0f} s")
+
+
+def plan(
+    network: networks.Network, remotes: remote.Remotes, engine: install.Engine, images: Mapping[str, str]
+) -> drive.Outcome:
+    """What `up` would change of the stations of `images`."""
+    return _stack(network, remotes, engine, images).preview(leave_out=_others(remotes, images))
+
+
+def destroy(
+    network: networks.Network, remotes: remote.Remotes, engine: install.Engine, reached: Iterable[str], said: Said
+) -> drive.Outcome:
+    """Remove the station containers of the servers that are reached; of the others they stay in the state."""
+    images = dict.fromkeys(reached, NO_IMAGE)
+    stack = _stack(network, remotes, engine, images)
+    stack.recover(said)
+    observed, lost = observe(remotes, images)
+    lost |= _remove_unfit(remotes, stack, observed, said)[1]
+    return stack.destroy(said, leave_out=[*_others(remotes, images), *lost])
+
+
+def _others(remotes: remote.Remotes, images: Mapping[str, str]) -> list[str]:
+    return [organisation for organisation in remotes.servers if organisation not in images]
+
+
+def _stack(
+    network: networks.Network, remotes: remote.Remotes, engine: install.Engine, images: Mapping[str, str]
+) -> drive.Stack:
+    def planned(known: Collection[str]) -> program.StationsPlan:
+        # A station that is not ours to touch now is declared only where it exists: it would be removed otherwise.
+        servers = [s for o, s in remotes.servers.items() if o in images or o in known]
+        # Computing parties first: every other station calls them as soon as it is there, until they answer.
+        servers.sort(key=lambda server: server.organisation not in network.compiled.computing)
+        return program.StationsPlan(
+            network.name, tuple(_spec(remotes, s, images.get(s.organisation, NO_IMAGE)) for s in servers)
+        )
+
+    return drive.Stack(
+        project=program.PROJECT,
+        program=program.program,
+        plan=planned,
+        state=network.vault.folder / "stacks" / "stations",
+        engine=engine,
+    )
+
+
+def _spec(remotes: remote.Remotes, server: remote.Server, image: str) -> station.StationSpec:
+    address = f"ssh://{server.user}@{server.host}:{server.port}"
+    return station.StationSpec(server.organisation, address, tuple(remotes.options(server, "engine")), image)

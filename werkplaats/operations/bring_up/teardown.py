@@ -1,0 +1,61 @@
+"""Take a network down: everything that `up` made, and nothing else. Data folders of real servers stay."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+
+from stacks import drive
+from stacks.engine import install
+from werkplaats.operations import progress
+from werkplaats.operations.bring_up import configure, servers, stations
+from werkplaats.operations.home import networks
+from werkplaats.operations.reach import remote
+
+DATA = "/var/lib/werkplaats"  # data, results, allowances, register and keys of an organisation: never ours to remove
+
+
+@dataclasses.dataclass
+class Result:
+    """What stays on purpose, and what could not be reached."""
+
+    kept: list[str] = dataclasses.field(default_factory=list)
+    left_out: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+def destroy(network: networks.Network, told: progress.Progress) -> Result:
+    """Take it down; the caller holds its lock."""
+    engine = install.ensure(lambda text: told.say(text, "engine"))
+    drive.end_children(network.vault.folder)
+    return _sandbox(network, engine, told) if network.made_here else _stations(network, engine, told)
+
+
+def _sandbox(network: networks.Network, engine: install.Engine, told: progress.Progress) -> Result:
+    """Stations, certificates and data live in the servers and in the vault, and go with them."""
+    with told.phase("servers") as said:
+        said(drive.summary(servers.destroy(network, engine, said)))
+    shutil.rmtree(remote.control_folder(network.vault.folder / "ssh"), ignore_errors=True)
+    shutil.rmtree(network.vault.folder)
+    return Result()
+
+
+def _stations(network: networks.Network, engine: install.Engine, told: progress.Progress) -> Result:
+    result = Result()
+    with network.remotes() as remotes:
+        unreachable = remotes.probe()
+        result.left_out |= unreachable
+        reached = [o for o in remotes.servers if o not in unreachable]
+        with told.phase("stations") as said:
+            said(drive.summary(stations.destroy(network, remotes, engine, reached, said)))
+        with told.phase("configure") as said:
+            played = configure.run(
+                network.run_folder,
+                remotes,
+                {o: {"organisation": o, "network": network.name} for o in reached},
+                said,
+                playbook=configure.ROOT / "playbooks" / "destroy.yml",
+            )
+            result.left_out |= played.failed
+    result.kept += [f"{organisation}:{DATA}" for organisation in reached]
+    result.kept.append(f"{network.vault.folder} (keys of this operator) and {network.inventory} (records)")
+    return result

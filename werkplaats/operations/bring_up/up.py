@@ -1,0 +1,205 @@
+"""Bring a network up: servers → configure → image → stations → acceptance, each told with its time.
+
+Every step looks at what is there and does what is missing, so an interrupted run is simply run again. What cannot be
+reached is named and left out; the rest goes on.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from base import errors
+from stacks import drive
+from stacks.engine import install
+from stacks.servers.image import make as server_image
+from station_image.builder import images
+from werkplaats.operations import progress
+from werkplaats.operations.bring_up import configure, hand_over, hostvars, questions, servers, stations, unchanged
+from werkplaats.operations.home import networks
+from werkplaats.operations.look import verify
+from werkplaats.operations.reach import remote
+
+HostVars = Mapping[str, Mapping[str, Any]]
+Made = tuple[drive.Outcome, dict[str, str]]  # of the stations; and whose server went away, with the reason
+BOOT_SECONDS = 120.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How a run is limited: to some organisations, and whether it also does the coordinator's and accepting steps."""
+
+    only: Sequence[str] = ()
+    all_steps: bool = False
+
+
+@dataclasses.dataclass
+class Outcome:
+    """What a run did and found; `phases` are seconds of wall clock."""
+
+    servers: drive.Outcome = dataclasses.field(default_factory=lambda: drive.Outcome(()))
+    configured: dict[str, int] = dataclasses.field(default_factory=dict)
+    stations: drive.Outcome = dataclasses.field(default_factory=lambda: drive.Outcome(()))
+    left_out: dict[str, str] = dataclasses.field(default_factory=dict)  # organisation → why
+    waiting: dict[str, list[str]] = dataclasses.field(default_factory=dict)  # organisation → what is not accepted
+    questions: dict[str, dict[str, list[str]]] = dataclasses.field(default_factory=dict)  # name → state → organisations
+    report: verify.Report | None = None
+    phases: dict[str, float] = dataclasses.field(default_factory=dict)
+
+    @property
+    def exit_code(self) -> int:
+        """Done, found, refused or half-way."""
+        if self.left_out:
+            return errors.HALF_WAY
+        if self.waiting:
+            return errors.REFUSED
+        return errors.DONE if self.report and self.report.good else errors.FOUND
+
+
+class Run:
+    """One run of `up`; the caller holds the network's lock."""
+
+    def __init__(self, network: networks.Network, options: Options, told: progress.Progress) -> None:
+        self.network = network
+        self.options = options
+        self.told = told
+        self.outcome = Outcome(phases=told.phases)
+
+    def __call__(self) -> Outcome:
+        """Go through the phases; the station image is made while servers boot."""
+        for pid in drive.end_children(self.network.vault.folder):
+            self.told.say(f"ended process {pid} of a run that was killed: it was still configuring servers")
+        with self.told.phase("servers") as said:
+            engine = install.ensure(said)
+        with concurrent.futures.ThreadPoolExecutor(max_workers=1) as beside:
+            image = beside.submit(self._image)
+            with self.told.phase("servers") as said:
+                if self.network.made_here:
+                    self.outcome.servers = servers.up(self.network, engine, server_image.ensure(said), said)
+                remotes, wanted = self._reach()
+            with remotes:
+                self._configure(remotes, wanted, image.result(), engine, beside)
+        return self.outcome
+
+    def _image(self) -> images.StationImage:
+        with self.told.phase("image") as said:
+            return images.ensure(said)
+
+    def _reach(self) -> tuple[remote.Remotes, list[str]]:
+        remotes = self.network.remotes()
+        unreachable = remotes.probe(patience=BOOT_SECONDS if self.outcome.servers.changes else 0)
+        wanted = [o for o in remotes.servers if not self.options.only or o in self.options.only]
+        self.outcome.left_out = {o: why for o, why in unreachable.items() if o in wanted}
+        for organisation, why in self.outcome.left_out.items():
+            self.told.say(f"{organisation}: left out: {why}", "servers")
+        return remotes, [o for o in wanted if o not in unreachable]
+
+    def _configure(
+        self,
+        remotes: remote.Remotes,
+        wanted: Sequence[str],
+        image: images.StationImage,
+        engine: install.Engine,
+        beside: concurrent.futures.Executor,
+    ) -> None:
+        """Configure all servers; new ones wait prepared while the steps between are taken for all.
+
+        Stations of new servers are made while their gateways are: neither needs the other. One that is there already
+        may need an image that the roles bring first.
+        """
+        agreed: list[tuple[hand_over.Applicable, HostVars]] = []
+        making: list[concurrent.futures.Future[Made]] = []
+        with self.told.phase("configure") as said:
+
+            def between(failed: Mapping[str, str]) -> HostVars:
+                self.outcome.left_out |= failed
+                agreed.append(self._agree(remotes, wanted, image, said))
+                hosts = agreed[0][1]
+                if hosts and set(hosts) <= set(fresh):
+                    making.append(beside.submit(self._make, remotes, hosts, engine))
+                return hosts
+
+            before = hand_over.applicable(self.network, remotes, wanted)
+            fresh = [o for o in wanted if o not in before.views and o not in before.refused]
+            notes = unchanged.Notes(self.network.run_folder, remotes)
+            notes.forget(fresh)
+            self._play(remotes, hostvars.prepared(self.network, fresh, image), said, between)
+            applicable, hosts = agreed[0] if agreed else self._agree(remotes, wanted, image, said)
+            if same := notes.unchanged({o: host for o, host in hosts.items() if o not in fresh}):
+                said(f"{len(same)} servers are as the run before left them")
+            rest = {o: host for o, host in hosts.items() if o not in same and o not in fresh}
+            notes.forget(rest)
+            self._play(remotes, rest, said)
+            notes.keep({o: hosts[o] for o in self._able(hosts) if o not in same})
+        if ready := {o: hosts[o] for o in self._able(hosts)}:
+            self.outcome.stations, lost = making[0].result() if making else self._make(remotes, ready, engine)
+            self.outcome.left_out |= lost
+            self._ask(remotes, {o: hosts[o] for o in self._able(ready)}, applicable)
+
+    def _agree(
+        self, remotes: remote.Remotes, wanted: Sequence[str], image: images.StationImage, said: configure.Said
+    ) -> tuple[hand_over.Applicable, HostVars]:
+        """Take the steps that this run may take; returns what applies now, and the stations it makes of servers."""
+        able = self._able(wanted)
+        if self.options.all_steps:
+            applicable = hand_over.take_all(self.network, remotes, able, image.release, said)
+        else:
+            applicable = hand_over.applicable(self.network, remotes, able)
+        hand_over.keep(self.network, remotes, applicable)
+        self.outcome.waiting = dict(applicable.waiting)
+        self.outcome.left_out |= applicable.refused
+        hosts = hostvars.applied(self.network, applicable, able, image)
+        for organisation in (o for o in able if o not in hosts and o not in applicable.waiting):
+            self.outcome.waiting[organisation] = [
+                f"a certificate: run werkplaats trust request {self.network.name} --only {organisation}, which the "
+                "coordinator approves and publishes"
+            ]
+        for organisation in applicable.waiting:
+            self.outcome.waiting[organisation].append(
+                f"its operator's yes: werkplaats accept {self.network.name} --only {organisation}"
+            )
+        return applicable, hosts
+
+    def _able(self, organisations: Sequence[str] | Mapping[str, Any]) -> list[str]:
+        return [o for o in organisations if o not in self.outcome.left_out]
+
+    def _play(
+        self, remotes: remote.Remotes, hosts: HostVars, said: configure.Said, between: configure.Between | None = None
+    ) -> None:
+        result = configure.run(self.network.run_folder, remotes, hosts, said, between=between)
+        self.outcome.left_out |= result.failed
+        for organisation, number in result.changed.items():
+            self.outcome.configured[organisation] = self.outcome.configured.get(organisation, 0) + number
+
+    def _make(self, remotes: remote.Remotes, hosts: HostVars, engine: install.Engine) -> Made:
+        with self.told.phase("stations") as said:
+            wanted = {organisation: station["image"]["id"] for organisation, station in hosts.items()}
+            made, lost = stations.up(self.network, remotes, engine, wanted, said)
+            for organisation, why in lost.items():
+                said(f"{organisation}: left out: {why}")
+            said(drive.summary(made))
+        return made, lost
+
+    def _ask(self, remotes: remote.Remotes, hosts: HostVars, applicable: hand_over.Applicable) -> None:
+        with self.told.phase("stations") as said:
+            if self.outcome.stations.changes:
+                stations.wait(remotes, hosts, said)
+            self.outcome.questions, untold = questions.deliver(self.network, remotes, applicable, hosts, said)
+            self.outcome.left_out |= untold
+        with self.told.phase("acceptance") as said:
+            self.outcome.report = verify.run(self.network, remotes, hosts, self.outcome.left_out, said)
+
+
+def verify_network(network: networks.Network, told: progress.Progress, *, only: Sequence[str] = ()) -> verify.Report:
+    """Verify without changing anything."""
+    with network.remotes() as remotes:
+        wanted = [o for o in remotes.servers if not only or o in only]
+        left_out = {o: why for o, why in remotes.probe().items() if o in wanted}
+        reached = [o for o in wanted if o not in left_out]
+        applicable = hand_over.applicable(network, remotes, reached)
+        hosts = hostvars.applied(network, applicable, reached, images.ensure(told.say))
+        missing = [o for o in reached if o not in hosts]
+        left_out |= {o: applicable.refused.get(o, "nothing is accepted on it yet") for o in missing}
+        return verify.run(network, remotes, hosts, left_out, lambda text: told.say(text, "verify"))

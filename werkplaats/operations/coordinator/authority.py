@@ -1,0 +1,168 @@
+"""The CA of a network, as its coordinator holds it: key and certificate in the vault, what it did in the records.
+
+A network starts alone: its CA is self-signed and constrains itself. The key is made once per generation; when the
+network joins a federation the same key and name are signed again, and no station notices.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import hashlib
+import re
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from base import errors
+from network_topology import names
+from publication import profile, signature
+from werkplaats.operations.coordinator.ledger import Records, now, stamp
+from werkplaats.operations.home import vault
+
+
+def key_fingerprint(key: ec.EllipticCurvePublicKey) -> str:
+    """The fingerprint of a CA's key: the same in its self-signed certificate and in every cross-certificate."""
+    return f"sha256:{hashlib.sha256(profile.spki(key)).hexdigest()}"
+
+
+class Authority:
+    """The CA of a network of one generation. The key is decrypted when it is first needed."""
+
+    def __init__(self, kept: vault.Vault, records: Records, generation: int, certificate: x509.Certificate) -> None:
+        self.vault = kept
+        self.records = records
+        self.generation = generation
+        self.certificate = certificate
+        self.network = kept.network
+
+    @functools.cached_property
+    def _key(self) -> ec.EllipticCurvePrivateKey:
+        key = self.vault.read_private_key(_key_name(self.generation))
+        if key.public_key() != self.certificate.public_key():
+            raise errors.VaultError(
+                f"{_key_name(self.generation)} and {_certificate_name(self.generation)} in {self.vault.folder} "
+                "do not belong together",
+                "restore the vault from its backup",
+            )
+        return key
+
+    @property
+    def pem(self) -> bytes:
+        """The certificate, PEM."""
+        return self.certificate.public_bytes(serialization.Encoding.PEM)
+
+    def issue(
+        self, organisation: str, key: ec.EllipticCurvePublicKey, moment: datetime.datetime | None = None
+    ) -> x509.Certificate:
+        """A station certificate of 180 days. Takes a public key and nothing else; names follow from the topology.
+
+        The serial is recorded before the certificate exists, so there is none that cannot be revoked.
+        """
+        start = moment or now()
+        authority_key = profile.p256(self.certificate.public_key())
+        return _sign(
+            self.records,
+            names.subject(self.network, organisation),
+            names.ca_subject(self.network, self.generation),
+            profile.p256(key),
+            self._key,
+            profile.station_extensions(self.network, organisation, key, authority_key),
+            start,
+            min(start + profile.STATION_LIFETIME, self.certificate.not_valid_after_utc),
+        )
+
+    def sign_revocations(self, builder: x509.CertificateRevocationListBuilder) -> x509.CertificateRevocationList:
+        """Sign a revocation list in the name of this CA."""
+        builder = builder.issuer_name(self.certificate.subject).add_extension(
+            profile.key_identifier(profile.p256(self.certificate.public_key())), critical=False
+        )
+        return builder.sign(self._key, hashes.SHA256())
+
+    def sign_publication(self, content: bytes) -> bytes:
+        """Sign the index of a publication of this network."""
+        return signature.make(self._key, self.network, content)
+
+
+def open_or_found(kept: vault.Vault, records: Records, moment: datetime.datetime | None = None) -> Authority:
+    """The CA of the vault's network, the newest generation; founded as the first one where there never was one.
+
+    Raises VaultError when the records know a CA whose key is not in the vault: a second CA of the same name would be
+    taken for the first by nobody, and by some for an attack.
+    """
+    recorded = records.rows("authorities")
+    generation = max((int(row["generation"]) for row in recorded), default=1)
+    if not kept.has(_key_name(generation)):
+        if recorded:
+            raise errors.VaultError(
+                f"the key of CA-{generation} of {kept.network} is not in {kept.folder}, though "
+                f"{records.folder / 'authorities.txt'} knows it",
+                "restore the vault from its backup",
+            )
+        kept.write_private_key(_key_name(generation), ec.generate_private_key(ec.SECP256R1()))
+    if not kept.has(_certificate_name(generation)):
+        # Also the way on for a founding that was killed between key and certificate.
+        certificate = _found(kept, records, generation, moment or now())
+        kept.write(_certificate_name(generation), certificate.public_bytes(serialization.Encoding.PEM))
+    certificate = x509.load_pem_x509_certificate(kept.read(_certificate_name(generation)))
+    _refuse_stranger(records, certificate, generation)
+    return Authority(kept, records, generation, certificate)
+
+
+def generation_of(certificate: x509.Certificate) -> int:
+    """The generation in the name of a CA certificate; raises ValueError for any other certificate."""
+    found = re.match(r"CN=CA-([1-9][0-9]*),", certificate.subject.rfc4514_string())
+    if not found:
+        raise ValueError(f"{certificate.subject.rfc4514_string()} is not the name of a CA of ours")
+    return int(found[1])
+
+
+def _found(kept: vault.Vault, records: Records, generation: int, moment: datetime.datetime) -> x509.Certificate:
+    private = kept.read_private_key(_key_name(generation))
+    key = private.public_key()
+    if not any(int(row["generation"]) == generation for row in records.rows("authorities")):
+        records.append("authorities", generation=generation, key=key_fingerprint(key), founded=stamp(moment))
+    name = names.ca_subject(kept.network, generation)
+    extensions = profile.authority_extensions(kept.network, key)
+    return _sign(records, name, name, key, private, extensions, moment, moment + profile.AUTHORITY_LIFETIME)
+
+
+def _refuse_stranger(records: Records, certificate: x509.Certificate, generation: int) -> None:
+    found = key_fingerprint(profile.p256(certificate.public_key()))
+    known = {row["key"] for row in records.rows("authorities") if int(row["generation"]) == generation}
+    if known != {found}:
+        raise errors.VaultError(
+            f"the vault holds another CA-{generation} than {records.folder / 'authorities.txt'} knows",
+            "use the vault and the inventory of the same network, of the same backup",
+        )
+
+
+def _sign(
+    records: Records,
+    subject: str,
+    issuer: str,
+    key: ec.EllipticCurvePublicKey,
+    signing: ec.EllipticCurvePrivateKey,
+    extensions: profile.Extensions,
+    start: datetime.datetime,
+    end: datetime.datetime,
+) -> x509.Certificate:
+    serial, begin = x509.random_serial_number(), start - profile.BACKDATED
+    records.append(
+        "serials", serial=f"{serial:x}", name=subject, not_before=stamp(begin), not_after=stamp(end), issuer=issuer
+    )
+    builder = x509.CertificateBuilder(
+        profile.distinguished(issuer), profile.distinguished(subject), key, serial, begin, end
+    )
+    for value, critical in extensions:
+        builder = builder.add_extension(value, critical)
+    return builder.sign(signing, hashes.SHA256())
+
+
+def _key_name(generation: int) -> str:
+    return f"ca-{generation}.key"
+
+
+def _certificate_name(generation: int) -> str:
+    return f"ca-{generation}.pem"

@@ -1,0 +1,1 @@
+"""What an operator has on the own machine: networks, vault, locks."""

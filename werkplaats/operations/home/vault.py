@@ -1,0 +1,178 @@
+"""The operator's vault: the only place of secrets, `$XDG_STATE_HOME/werkplaats/<network>`, 0700 with files 0600.
+
+Private keys lie in it encrypted (PKCS 8 with a passphrase). The passphrase comes from the file that
+WERKPLAATS_PASSPHRASE_FILE names, else from the file `passphrase` in the vault (which whoever makes a sandbox has
+made with `make_passphrase`, since nobody is there to type one), else from a prompt.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import secrets
+import stat
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from base import errors
+from werkplaats.operations.home import locks
+
+PASSPHRASE_FILE = "WERKPLAATS_PASSPHRASE_FILE"  # noqa: S105 - the name of a variable, no passphrase
+SHORTEST_PASSPHRASE = 12  # the key derivation of PKCS 8 is quick, so the passphrase must carry the weight
+
+
+def ask_on_terminal(question: str) -> str:
+    """Ask for a passphrase on the terminal; raises VaultError where there is none."""
+    if not sys.stdin.isatty():
+        raise errors.VaultError(
+            f"{question} There is no terminal to ask on",
+            f"put it in a file that only you can read and set {PASSPHRASE_FILE} to its path",
+        )
+    return getpass.getpass(f"{question} ")
+
+
+def find(network: str, *, ask: Callable[[str], str] = ask_on_terminal) -> Vault:
+    """The vault of a network, by the XDG Base Directory Specification: a relative XDG_STATE_HOME counts as unset."""
+    if not network or network.startswith(".") or "/" in network:
+        raise errors.UsageError(f"{network!r} is not the name of a network")
+    home = Path(os.environ.get("XDG_STATE_HOME", ""))
+    if not home.is_absolute():
+        home = Path.home() / ".local" / "state"
+    return Vault(network, home / "werkplaats" / network, ask=ask)
+
+
+class Vault:
+    """The secrets of one operator for one network: opening makes the folder, or refuses one that others can enter."""
+
+    def __init__(self, network: str, folder: Path, *, ask: Callable[[str], str] = ask_on_terminal) -> None:
+        self.network = network
+        self.folder = folder
+        self._ask = ask
+        self._passphrase: bytes | None = None
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        _refuse_open_to_others(folder, 0o700)
+
+    def lock(self, purpose: str) -> locks.Lock:
+        """The lock of this network for this operator; `purpose` is told to whoever finds it held."""
+        return locks.Lock(self.folder / "lock", self.network, purpose)
+
+    def has(self, name: str) -> bool:
+        """Whether there is a file of that name."""
+        return (self.folder / name).exists()
+
+    def read(self, name: str) -> bytes:
+        """The content of a file; raises VaultError when it is missing or when others can read it."""
+        path = self.folder / name
+        if not path.exists():
+            raise errors.VaultError(f"{path} does not exist", "restore the vault from its backup")
+        _refuse_open_to_others(path, 0o600)
+        return path.read_bytes()
+
+    def write(self, name: str, data: bytes, *, replace: bool = True) -> None:
+        """Write a file as a whole or not at all; without `replace` an existing one is left alone (FileExistsError)."""
+        write_atomically(self.folder / name, data, mode=0o600, replace=replace)
+
+    def read_private_key(self, name: str) -> ec.EllipticCurvePrivateKey:
+        """Decrypt a private key; raises VaultError for a wrong passphrase or a damaged file."""
+        encrypted = self.read(name)
+        try:
+            key = serialization.load_pem_private_key(encrypted, self._known_passphrase(new=False))
+        except (ValueError, TypeError) as error:
+            self._passphrase = None
+            raise errors.VaultError(
+                f"{self.folder / name} does not open with this passphrase",
+                f"give the right one, or name its file in {PASSPHRASE_FILE}",
+            ) from error
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise errors.VaultError(f"{self.folder / name} is not an elliptic curve key", "restore it from the backup")
+        return key
+
+    def write_private_key(self, name: str, key: ec.EllipticCurvePrivateKey) -> None:
+        """Encrypt a private key and keep it; never over an existing one (FileExistsError)."""
+        encryption = serialization.BestAvailableEncryption(self._known_passphrase(new=True))
+        pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
+        self.write(name, pem, replace=False)
+
+    def make_passphrase(self) -> None:
+        """Make the file `passphrase`, unless there is one. Only for vaults that no person guards: sandboxes."""
+        if not self.has("passphrase"):
+            self.write("passphrase", secrets.token_urlsafe(32).encode() + b"\n", replace=False)
+
+    def _known_passphrase(self, *, new: bool) -> bytes:
+        if self._passphrase is None:
+            named = os.environ.get(PASSPHRASE_FILE)
+            path = Path(named) if named else self.folder / "passphrase"
+            found = _read_passphrase(path) if named or path.exists() else self._typed_passphrase(new=new)
+            if new and len(found) < SHORTEST_PASSPHRASE:
+                raise errors.VaultError(
+                    f"the passphrase has {len(found)} characters", f"take at least {SHORTEST_PASSPHRASE}"
+                )
+            self._passphrase = found
+        return self._passphrase
+
+    def _typed_passphrase(self, *, new: bool) -> bytes:
+        typed = self._ask(f"Passphrase of the vault of {self.network}:")
+        if new and self._ask("The same passphrase once more:") != typed:
+            raise errors.VaultError("the two passphrases differ", "start again")
+        return typed.encode()
+
+
+def write_atomically(path: Path, data: bytes, *, mode: int, replace: bool = True) -> None:
+    """Write a file so that, whatever happens, the old content or the new is there, never a part.
+
+    The temporary file carries the process id; what a killed process left behind is removed by the next writer.
+    Raises FileExistsError when the file exists and `replace` is false.
+    """
+    for left in path.parent.glob(f".{path.name}.*.part"):
+        if not locks.is_alive(int(left.suffixes[-2][1:])):
+            left.unlink(missing_ok=True)
+    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.{os.getpid()}.part"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(file.fileno(), mode)  # the umask may have taken bits away
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if replace:
+            temporary.replace(path)
+        else:
+            path.hardlink_to(temporary)  # unlike a rename, this fails when the name is taken
+    finally:
+        temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk: a rename survives a power cut only after this (fsync(2))."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _read_passphrase(path: Path) -> bytes:
+    if not path.is_file():
+        raise errors.VaultError(f"{path}, named by {PASSPHRASE_FILE}, is not a file", "name the file of the passphrase")
+    _refuse_open_to_others(path, 0o600)
+    found = path.read_bytes().rstrip(b"\r\n")
+    if not found:
+        raise errors.VaultError(f"{path} is empty", "put the passphrase on its first line")
+    return found
+
+
+def _refuse_open_to_others(path: Path, mode: int) -> None:
+    status = path.stat()
+    if status.st_uid != os.geteuid():
+        raise errors.VaultError(f"{path} belongs to user id {status.st_uid}, not to you", "use a vault of your own")
+    if stat.S_IMODE(status.st_mode) & 0o077:
+        raise errors.VaultError(
+            f"{path} has mode {stat.S_IMODE(status.st_mode):04o}: others on this machine can read it",
+            f"chmod {mode:o} {path}, and consider whether somebody did",
+        )

@@ -1,0 +1,154 @@
+"""Status: what is known of every station, from the servers that this operator runs and from what agents tell."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from base import errors
+from publication import publication, repository
+from werkplaats.operations.bring_up import stations
+from werkplaats.operations.home import networks
+from werkplaats.operations.look import verify
+from werkplaats.operations.reach import remote
+
+CERTIFICATE = "/etc/werkplaats/gateway"
+LEAST_DAYS = 30  # what renewing a certificate may take, with two organisations in it
+UNITS = ("docker.service", "werkplaats-gateway.service")
+
+
+@dataclasses.dataclass(frozen=True)
+class StationStatus:
+    """One station; every text is empty when all is well there, `certificate_days` is None when unknown.
+
+    Of a station that another operator runs nothing but its certificate is known: `seen_by` is "nobody".
+    """
+
+    organisation: str
+    operator: str
+    server: str
+    engine: str
+    gateway: str
+    certificate_days: int | None
+    agent: str
+    computer: str
+    release: str
+    last_session: str
+    cut: tuple[str, ...]
+    seen_by: str  # "server" when asked there, else the organisation whose agent told
+
+    @property
+    def wrong(self) -> list[str]:
+        """What is known to be wrong with it: part and reason."""
+        parts = ("server", "engine", "gateway", "agent", "computer")
+        found = [f"{part}: {reason}" for part in parts if (reason := getattr(self, part))]
+        if self.certificate_days is not None and self.certificate_days < LEAST_DAYS:
+            found.append("certificate: " + ("has expired" if self.certificate_days < 0 else "ends soon"))
+        return found
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing is known to be wrong with it."""
+        return not self.wrong
+
+
+@dataclasses.dataclass(frozen=True)
+class Certificates:
+    """Days until each station's published certificate ends, by organisation; `wrong` says why none is known."""
+
+    days: Mapping[str, int]
+    wrong: str
+
+
+def read(
+    network: networks.Network, remotes: remote.Remotes, unreachable: Mapping[str, str], days: Mapping[str, int]
+) -> list[StationStatus]:
+    """Status of every station of the network; `days` until its certificate ends, by organisation."""
+    reached = [o for o in remotes.servers if o not in unreachable]
+    units = remotes.ask_all(reached, "systemctl", "is-active", *UNITS)
+    told = remotes.ask_all(reached, "station", "status", "--json")
+    cuts = remotes.ask_all(reached, "ls", "/etc/werkplaats/cut.d")
+    observed, _ = stations.observe(remotes, reached)
+    found = []
+    for organisation, station in sorted(network.compiled.stations.items()):
+        if organisation not in reached:
+            reason = unreachable.get(organisation, "")
+            found.append(_unknown(organisation, station.operator, reason, days.get(organisation)))
+            continue
+        agent = verify.told(told[organisation]).get("networks", {}).get(network.name, {})
+        engine, gateway = _active(units[organisation])
+        seen = observed.get(organisation, stations.Observed({}))
+        found.append(
+            StationStatus(
+                organisation,
+                station.operator,
+                "",
+                engine,
+                gateway,
+                days.get(organisation),
+                _container(seen, "agent") or ("" if agent else "the agent does not answer"),
+                _container(seen, "computer"),
+                str(agent.get("release", "")),
+                _last_session(agent),
+                _words(cuts[organisation]),
+                "server",
+            )
+        )
+    return found
+
+
+def _unknown(organisation: str, operator: str, reason: str, days: int | None) -> StationStatus:
+    return StationStatus(organisation, operator, reason, "", "", days, "", "", "", "", (), "nobody")
+
+
+def _active(answer: remote.Answer) -> tuple[str, ...]:
+    states = _words(answer) + ("unknown",) * len(UNITS)
+    return tuple("" if state == "active" else state for state in states[: len(UNITS)])
+
+
+def _words(answer: remote.Answer) -> tuple[str, ...]:
+    return () if isinstance(answer, remote.UnreachableError) else tuple(answer.stdout.split())
+
+
+def _container(seen: stations.Observed, part: str) -> str:
+    container = seen.containers.get(f"station-{part}")
+    if not container:
+        return "not there"
+    return "" if container["state"] == "running" else container["state"]
+
+
+def _last_session(agent: Mapping[str, Any]) -> str:
+    last = agent.get("last_session")
+    if not last:
+        return ""
+    ended = datetime.datetime.fromtimestamp(last["ended"], datetime.UTC).isoformat(timespec="seconds")
+    return f"{ended} {last['outcome']}" + (f" ({last['root']})" if last.get("root") else "")
+
+
+def certificates(network: networks.Network) -> Certificates:
+    """What the publication says of certificates; one that is refused stops nobody from seeing how the stations are."""
+    if not (network.publication / repository.NAME).exists():
+        return Certificates({}, "")
+    try:
+        published = publication.read(network.publication, network.name)
+    except errors.RefusedError as error:
+        return Certificates({}, str(error))
+    now = datetime.datetime.now(datetime.UTC)
+    people = published.identities.items()
+    return Certificates({name: (one.station_certificate.not_valid_after_utc - now).days for name, one in people}, "")
+
+
+def lines(found: Iterable[StationStatus]) -> list[str]:
+    """A line a station, for people."""
+    rows = []
+    for one in found:
+        state = "; ".join(one.wrong) or ("well" if one.seen_by == "server" else "run by another operator")
+        days = "?" if one.certificate_days is None else one.certificate_days
+        cut = f", cut off: {', '.join(one.cut)}" if one.cut else ""
+        rows.append(
+            f"{one.organisation:<24} {state}, release {one.release or '?'}, certificate {days} days, "
+            f"last session {one.last_session or 'none'}{cut}"
+        )
+    return rows

@@ -1,0 +1,194 @@
+"""Verify: the checks on every server, every compiled link, and a real joint computation."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import functools
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from werkplaats.checks import suite
+from werkplaats.operations.home import networks, passing, vault
+from werkplaats.operations.reach import remote
+
+Said = Callable[[str], None]
+SESSION_SECONDS = 120
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """One thing that was looked at: `kind` is check, link or session; `reason` is empty when it is good."""
+
+    kind: str
+    subject: str
+    name: str
+    reason: str = ""
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing was found."""
+        return not self.reason
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """All verdicts, and what the joint computation gave (an empty dict when it could not run)."""
+
+    verdicts: tuple[Verdict, ...]
+    session: Mapping[str, Any]
+
+    @property
+    def good(self) -> bool:
+        """Whether everything that was looked at is as it should be."""
+        return all(verdict.good for verdict in self.verdicts)
+
+    def found(self) -> list[Verdict]:
+        """What is not as it should be."""
+        return [verdict for verdict in self.verdicts if not verdict.good]
+
+
+def run(
+    network: networks.Network,
+    remotes: remote.Remotes,
+    expected: Mapping[str, Mapping[str, Any]],
+    unreachable: Mapping[str, str],
+    said: Said,
+) -> Report:
+    """Look at every server of `expected` (organisation → host variables), each of its links, and run a session."""
+    verdicts = [Verdict("check", organisation, "reachable", reason) for organisation, reason in unreachable.items()]
+    reached = [organisation for organisation in expected if organisation not in unreachable]
+    with concurrent.futures.ThreadPoolExecutor(max_workers=1) as beside:
+        joint = beside.submit(_together, network, remotes, reached, unreachable, said)
+        on_servers = _checks(network, remotes, {o: expected[o] for o in reached})
+        said(f"checks: {sum(v.good for v in on_servers)} of {len(on_servers)} are good")
+        links, session, verdict = joint.result()
+    return Report((*verdicts, *on_servers, *links, verdict), session)
+
+
+def _together(
+    network: networks.Network,
+    remotes: remote.Remotes,
+    reached: Sequence[str],
+    unreachable: Mapping[str, str],
+    said: Said,
+) -> tuple[list[Verdict], dict[str, Any], Verdict]:
+    """What stations do with each other: every link, then a session."""
+    links = _links(network, remotes, reached, unreachable)
+    said(f"links: {sum(v.good for v in links)} of {len(links)} are good")
+    session, verdict = _session(network, remotes, reached)
+    said(verdict.reason or _sum_in_words(session))
+    return links, session, verdict
+
+
+def _sum_in_words(session: Mapping[str, Any]) -> str:
+    contributors = session.get("contributors", ())
+    return f"joint computation over {len(contributors)} organisations: the sum is right"
+
+
+def _checks(
+    network: networks.Network, remotes: remote.Remotes, expected: Mapping[str, Mapping[str, Any]]
+) -> list[Verdict]:
+    """Run the testinfra suite on every server; one verdict for each check of each server."""
+    if not expected:
+        return []
+    # Stays: an administrator's own ssh can use it.
+    vault.write_atomically(network.run_folder / "ssh_config", ssh_config(remotes).encode(), mode=0o600)
+    with passing.folder(network.run_folder) as own:
+        (own / "expected.json").write_text(json.dumps(expected))
+        try:
+            found = suite.run({o: functools.partial(_line, remotes, o) for o in expected}, own / "expected.json")
+        except RuntimeError as error:
+            return [Verdict("check", network.name, "the suite itself", str(error)[-1000:])]
+    return [Verdict("check", one.organisation, one.name, one.reason) for one in found]
+
+
+def _line(remotes: remote.Remotes, organisation: str, line: str) -> tuple[int, bytes, bytes]:
+    return remotes.run(organisation, ("/bin/sh", "-c", line))
+
+
+def ssh_config(remotes: remote.Remotes) -> str:
+    """An ssh_config by which every server is reached under its organisation's name, one that is away too."""
+    blocks = []
+    for organisation, server in remotes.servers.items():
+        lines = [f"Host {organisation}", f"  HostName {server.host}", f"  User {server.user}", f"  Port {server.port}"]
+        options = remotes.options(server)
+        for flag, value in zip(options[::2], options[1::2], strict=True):
+            match flag:
+                case "-o":
+                    key, _, setting = value.partition("=")
+                    lines.append(f"  {key} {setting}")
+                case "-i":
+                    lines.append(f"  IdentityFile {value}")
+                case "-J":
+                    lines.append(f"  ProxyJump {value}")
+        blocks.append("\n".join(lines))
+    return "\n".join(blocks) + "\n"
+
+
+def told(answer: remote.Answer) -> dict[str, Any]:
+    """The JSON document that the `station` command of a server printed; empty when it printed none."""
+    if isinstance(answer, remote.UnreachableError) or not answer.stdout.startswith("{"):
+        return {}
+    found: dict[str, Any] = json.loads(answer.stdout)
+    return found
+
+
+def _links(
+    network: networks.Network, remotes: remote.Remotes, reached: Sequence[str], unreachable: Mapping[str, str]
+) -> list[Verdict]:
+    """Have every reached station call each peer that it must be able to call: the compiled, directed links.
+
+    A link of a server that should have been asked and was not reached is bad: nobody knows whether it works.
+    """
+    answers = remotes.ask_all(reached, "station", "links", "--json")
+    verdicts = []
+    for link in network.compiled.links:
+        name = f"{link.source} → {link.target}"
+        if why := unreachable.get(link.source):
+            verdicts.append(Verdict("link", link.source, name, f"its server was not reached: {why}"))
+        if link.source not in reached:
+            continue
+        answer = answers[link.source]
+        if isinstance(answer, remote.UnreachableError):
+            verdicts.append(Verdict("link", link.source, name, str(answer)))
+            continue
+        rows = {row["peer"]: row for row in told(answer).get("links", ())}
+        row = rows.get(f"{network.name}.{link.target}")
+        reason = "" if row and row["ok"] else str(row["why"] if row else answer.stderr.strip() or "was not tried")
+        verdicts.append(Verdict("link", link.source, name, reason))
+    return verdicts
+
+
+def _session(
+    network: networks.Network, remotes: remote.Remotes, reached: Sequence[str]
+) -> tuple[dict[str, Any], Verdict]:
+    """Run the acceptance computation, proposed by the first computing party that is reached."""
+    proposer = next((o for o in (*network.compiled.computing, *reached) if o in reached), None)
+    if proposer is None:
+        return {}, Verdict("session", network.name, "acceptance", "no server is reached that could propose a session")
+    return session(network, remotes, proposer)
+
+
+def session(
+    network: networks.Network, remotes: remote.Remotes, proposer: str, *options: str
+) -> tuple[dict[str, Any], Verdict]:
+    """Run one acceptance session proposed by `proposer`; returns what its station told, and the verdict."""
+    command = ("station", "session", "--network", network.name, "--json", *options)
+    try:
+        answer = remotes.ask(proposer, *command, seconds=SESSION_SECONDS)
+    except remote.UnreachableError as error:
+        return {}, Verdict("session", proposer, "acceptance", str(error))
+    document = told(answer)
+    return document, Verdict("session", proposer, "acceptance", _wrong(document, answer))
+
+
+def _wrong(document: Mapping[str, Any], answer: remote.Done) -> str:
+    """What is wrong with a session, by what its proposer's station told; empty when everybody took part."""
+    if left_out := document.get("left_out"):
+        return "left out of the joint computation: " + ", ".join(f"{one} ({why})" for one, why in left_out.items())
+    if not answer.exited:
+        return ""
+    named = f"{document['root']}: " if document.get("root") else ""
+    return f"{named}{document.get('reason') or document.get('error') or answer.stderr.strip() or answer.exited}"

@@ -1,0 +1,82 @@
+"""The operator's inventory: how it reaches the servers that it runs. Reviewable text, never published, no secrets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+import pydantic
+import yaml
+
+from base import errors
+from werkplaats.operations.home import vault
+from werkplaats.operations.reach import remote
+
+FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
+
+
+class Account(pydantic.BaseModel):
+    """Who logs in as steward or scientist of an organisation, and from where."""
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    keys: list[str] = pydantic.Field(description="Public keys, as in a file that ends in .pub")
+    ranges: list[str] = pydantic.Field(alias="from", min_length=1, description="Address ranges of the organisation")
+
+
+class Entry(pydantic.BaseModel):
+    """One server in `servers.yml`."""
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    host: str = pydantic.Field(min_length=1, description="Name or address that this operator logs in to")
+    host_key: str = pydantic.Field(pattern=FINGERPRINT.pattern, description="Fingerprint of the Ed25519 host key")
+    user: str = "beheer"
+    port: int = pydantic.Field(default=22, ge=1, le=65535)
+    jump: str | None = None
+    key: Path | None = None
+    people: dict[Literal["steward", "scientist"], Account] = {}
+
+
+_ENTRIES = pydantic.TypeAdapter(dict[str, Entry])
+
+
+def read(path: Path) -> tuple[remote.Server, ...]:
+    """Read `servers.yml`; raises UsageError with file and field where it is not as it should be."""
+    if not path.exists():
+        raise errors.UsageError(
+            f"{path} is not there; write how you reach the servers that you run, one entry an organisation: "
+            'gelre: {host: station.gelre.example, user: beheer, host_key: "SHA256:…"}'
+        )
+    try:
+        entries = _ENTRIES.validate_python(yaml.safe_load(path.read_text()) or {})
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise errors.UsageError(f"{path} is not readable as YAML: {error}") from error
+    except pydantic.ValidationError as error:
+        told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise errors.UsageError(f"{path}: {told}") from error
+    return tuple(
+        remote.Server(organisation=organisation, **entry.model_dump(by_alias=True))
+        for organisation, entry in entries.items()
+    )
+
+
+def write(path: Path, servers: Iterable[remote.Server]) -> None:
+    """Write `servers.yml`, for the servers of a sandbox; one that says this already is left alone."""
+    entries = {
+        server.organisation: {
+            "host": server.host,
+            "host_key": server.host_key,
+            "user": server.user,
+            "port": server.port,
+            **({"key": str(server.key)} if server.key else {}),
+            **({"people": dict(server.people)} if server.people else {}),
+        }
+        for server in servers
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = yaml.safe_dump(entries, sort_keys=True)
+    if not path.exists() or path.read_text() != text:
+        vault.write_atomically(path, text.encode(), mode=0o600)

@@ -1,0 +1,1 @@
+"""A question asked on synthetic records."""

@@ -1,0 +1,121 @@
+"""Rehearse a question in a sandbox: synthetic records at every organisation, stewards who allow it, and the answer.
+
+Everything goes through the accounts of the organisations' own people, over ssh: their scientists put the records,
+their stewards allow, the scientist of a result party asks. Nothing here has another way in.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+
+from base import errors
+from werkplaats.operations.home import networks, people
+from werkplaats.operations.rehearsal import synthetic
+
+Said = Callable[[str], None]
+FILE = "synthetisch.csv"
+ANALYSIS = "hotspots/1"
+
+
+@dataclasses.dataclass(frozen=True)
+class Contrast:
+    """What each organisation sees alone and what they see together. `alone`: organisation → its areas with enough."""
+
+    planted: Sequence[str]
+    alone: Mapping[str, Sequence[str]]
+    together: Sequence[Mapping[str, Any]]
+    suppressed: int
+    contributors: int
+    left_out: Mapping[str, str]
+    session: str
+
+    @property
+    def good(self) -> bool:
+        """Whether together they found exactly what was planted, and nobody alone found anything."""
+        return [one["area"] for one in self.together] == sorted(self.planted) and not any(self.alone.values())
+
+
+def question(network: networks.Network, name: str | None) -> str:
+    """The collaboration to rehearse: the one that is named, or the first that asks for hotspots."""
+    if not network.made_here:
+        raise errors.RefusedError(
+            f"{network.name} is not a sandbox", "synthetic records never go to a server with people's data"
+        )
+    known = [one for one, asked in sorted(network.questions.items()) if asked.analysis == ANALYSIS]
+    if name is None and known:
+        return known[0]
+    if name not in known:
+        raise errors.UsageError(
+            f"{network.name} has no collaboration {name or 'on ' + ANALYSIS} to rehearse",
+            f"those that ask for {ANALYSIS}: {', '.join(known) or '(none)'}",
+        )
+    return name
+
+
+def run(network: networks.Network, name: str, seed: int, said: Said) -> Contrast:
+    """Put the records, allow, ask; the same seed gives the same records."""
+    asked = network.questions[name]
+    areas = synthetic.areas(cast("list[object]", asked.parameters["areas"]))
+    domains = {slug: network.compiled.stations[slug].domain for slug in asked.contributes}
+    records, planted = synthetic.cases(
+        seed, areas, domains, minimum_cell=asked.minimum_cell, minimum_contributors=asked.minimum_contributors
+    )
+    _each(
+        asked.contributes, lambda slug: people.put(network, slug, name, FILE, synthetic.csv("postcode4", records[slug]))
+    )
+    said(f"synthetic records (seed {seed}) put at {len(records)} organisations")
+    taking_part = sorted({*asked.contributes, *asked.results_to, *network.compiled.computing})
+    _each(taking_part, lambda slug: _allow(network, slug, name))
+    said(f"{name} is allowed by the stewards of {', '.join(taking_part)}")
+    asker = asked.results_to[0]
+    account = _station(network, asker, "scientist", "propose", name)
+    if "result" not in account:
+        raise errors.FoundError(
+            f"the question of {asker} got no answer: {account.get('reason') or account.get('error')}",
+            f"station register, as steward of {asker}, shows what became of it",
+        )
+    result = account["result"]
+    return Contrast(
+        planted,
+        {slug: _enough(records[slug], asked.minimum_cell) for slug in asked.contributes},
+        result["areas"],
+        result["suppressed"],
+        len(account["contributors"]),
+        account["left_out"],
+        account["session"],
+    )
+
+
+def _enough(records: Sequence[Any], minimum: int) -> list[str]:
+    """The areas in which one organisation by itself has as many cases as may be shown."""
+    return sorted(str(area) for area, cases in Counter(records).items() if cases >= minimum)
+
+
+def _allow(network: networks.Network, organisation: str, name: str) -> None:
+    """As a steward does it: look at the question, allow what was looked at."""
+    shown = _station(network, organisation, "steward", "collaborations", name)
+    (row,) = [one for one in shown["collaborations"] if one["collaboration"] == name]
+    if row["state"] != "allowed":
+        _station(network, organisation, "steward", "allow", name, "--digest", row["digest"])
+
+
+def _station(network: networks.Network, organisation: str, account: str, *words: str) -> dict[str, Any]:
+    done = people.ssh(network, organisation, account, *words, "--json")
+    try:
+        answer: dict[str, Any] = json.loads(done.stdout)
+    except ValueError as error:
+        raise errors.FoundError(f"{account} of {organisation}: station {words[0]}: {done.stderr.strip()}") from error
+    if answer.get("exit", 0) > 1 and "session" not in answer:
+        raise errors.FoundError(f"{account} of {organisation}: station {words[0]}: {answer.get('error')}")
+    return answer
+
+
+def _each(organisations: Sequence[str], action: Callable[[str], object]) -> None:
+    with concurrent.futures.ThreadPoolExecutor(max_workers=8) as pool:
+        for done in [pool.submit(action, organisation) for organisation in organisations]:
+            done.result()
