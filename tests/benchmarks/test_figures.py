@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import tomllib
 from pathlib import Path
 
@@ -38,6 +39,12 @@ def test_the_kernel_s_figures_are_bytes_and_counts_are_left_out() -> None:
         "MemTotal": 2048,
         "MemAvailable": 1024,
     }
+
+
+def test_a_figure_names_the_processor_that_it_was_measured_on_or_else_its_kind() -> None:
+    text = "processor\t: 0\nmodel name\t: Example 7: at 2 GHz\n\nprocessor\t: 1\nmodel name\t: Other\n"
+    assert machine.processor(text) == "Example 7: at 2 GHz"
+    assert machine.processor("processor\t: 0\nBogoMIPS\t: 50.00\n") == platform.machine()
 
 
 def test_the_same_seed_breaks_the_same_and_each_organisation_in_another_way() -> None:
