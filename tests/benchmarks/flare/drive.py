@@ -24,7 +24,7 @@ from nvflare.fuel.flare_api.flare_api import NoConnection, Session, new_secure_s
 
 PROJECT, SERVER, ADMIN = "race", "localhost", "admin@race.example"
 LIMIT = 240
-"""Seconds that connecting or the job may take, in which 25 sites on two cores are ready several times over."""
+"""Seconds that connecting or the job may take, far more than 25 sites need on a small machine."""
 SET_FLAGS, UP = 0x8914, 0x1  # SIOCSIFFLAGS and IFF_UP, netdevice(7)
 
 
