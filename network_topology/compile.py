@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from network_topology import compiled, firewall, model, names, operators, privacy, rules
+from network_topology import addresses, compiled, firewall, model, names, operators, privacy, rules
 from network_topology.compiled import CompiledNetwork, Station
 from network_topology.twin import sandbox_twin
 
@@ -18,6 +18,8 @@ def compile_network(definition: model.Definition) -> CompiledNetwork:
     Raises violation.DefinitionError where the definition breaks a rule that needs no knowledge from outside.
     """
     rules.require(definition)
+    accepted = digest(definition)
+    definition = addresses.printed(definition)
     links = _links(definition)
     peers = {slug: _peers(definition, slug, links) for slug in definition.stations}
     stations = {slug: _station(definition, slug, peers[slug]) for slug in definition.stations}
@@ -37,7 +39,7 @@ def compile_network(definition: model.Definition) -> CompiledNetwork:
         links=links,
         operators={one.operated_by: operators.name_of(definition, one.operated_by) for one in stations.values()},
         privacy=privacy.sentences(definition),
-        digest=digest(definition),
+        digest=accepted,
     )
 
 
@@ -92,7 +94,7 @@ def _links(definition: model.Definition) -> tuple[compiled.Link, ...]:
 
     Computing parties call each other both ways: the lower party number opens a session's MPC channel, but any agent
     may have something to say. Results go to the computing parties, over the links they have; links with purpose
-    `result` to other result parties follow from collaborations, which are not part of a network's file.
+    `result` to other result parties follow from questions, which are not part of a network's file.
     """
     computing = definition.computing
     compute = (compiled.Link(one, other, "compute") for one in computing for other in computing if one != other)

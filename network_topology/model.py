@@ -127,7 +127,7 @@ class Definition(_Closed):
     release: str
     """The release of the station image that the network runs or moves to, one of releases/, or `dev`."""
     personal_data: bool = True
-    """Whether collaborations may use data on persons. Where they may, no operator runs more than the threshold of
+    """Whether questions may use data on persons. Where they may, no operator runs more than the threshold of
     the computing parties."""
     computing: tuple[str, ...]
     """The computing parties in party order: 3, 5 or 7 organisations, from different operators."""
@@ -167,7 +167,7 @@ class Term(_Closed):
     """`unlimited`, `hourly`, `daily`, `weekly` or `monthly`."""
 
 
-class Collaboration(_Closed):
+class Question(_Closed):
     """An agreed question: an analysis, who puts in data, who sees the outcome, and on which grounds."""
 
     analysis: str

@@ -1,4 +1,4 @@
-"""The agreed questions of a network: files `analyses/<name>.yml` beside its definition, owned by the data stewards.
+"""The agreed questions of a network: files `questions/<name>.yml` beside its definition, owned by the data stewards.
 
 What a station knows of a question is a document that holds all that a steward consents to: who takes part, who could
 read what, on which grounds and until when. A difference in any of it is another question.
@@ -20,7 +20,7 @@ from network_topology.violation import DefinitionError, Violation
 
 __all__ = ["Outcome", "check", "document", "file", "require", "taking_part"]
 
-FOLDER = "analyses"
+FOLDER = "questions"
 Document = dict[str, Any]
 
 # What takes the place of a field that cannot be read, so that the rules can look at all the others.
@@ -40,7 +40,7 @@ _STAND_INS: Mapping[str, Any] = {
 class Outcome:
     """The questions that are right, by name, and everything that is wrong with any, warnings too."""
 
-    questions: Mapping[str, model.Collaboration]
+    questions: Mapping[str, model.Question]
     violations: tuple[Violation, ...]
 
 
@@ -49,7 +49,7 @@ def check(definition: model.Definition, network_file: Path, known: context.Conte
 
     A question that is wrong is left out: the network and its other questions go on without it.
     """
-    good: dict[str, model.Collaboration] = {}
+    good: dict[str, model.Question] = {}
     found: list[Violation] = []
     for path in sorted((network_file.parent / FOLDER).glob("*")):
         if path.suffix != ".yml" or not path.name.isprintable():
@@ -65,7 +65,7 @@ def check(definition: model.Definition, network_file: Path, known: context.Conte
 
 def file(
     path: Path, definition: model.Definition, known: context.Context
-) -> tuple[model.Collaboration | None, list[Violation]]:
+) -> tuple[model.Question | None, list[Violation]]:
     """One question, None where it has an error, and its violations in the order of the file."""
     try:
         tree, places, violations = source.read(path)
@@ -74,10 +74,10 @@ def file(
     tree |= {"parameters": _listed(tree.get("parameters", {}))}
     wrong = _wrong(tree)
     noted = {(one.line, one.column) for one in violations}
-    shaped = [shapes.violation(one, places, tree, model.Collaboration) for one in wrong]
+    shaped = [shapes.violation(one, places, tree, model.Question) for one in wrong]
     violations += [one for one in shaped if (one.line, one.column) not in noted]
     unreadable = {str(one["loc"][0]) for one in wrong}
-    asked = model.Collaboration.model_validate(_readable(tree, unreadable))
+    asked = model.Question.model_validate(_readable(tree, unreadable))
     question = rules.Question(path.stem, asked, definition, places)
     readable = [rule for rule in rules.TABLE if not rule.reads & unreadable]
     found = sorted([*violations, *(one for rule in readable for one in rule.violations(question, known))])
@@ -87,7 +87,7 @@ def file(
 def _wrong(tree: Mapping[str, Any]) -> list[Any]:
     """What pydantic finds wrong with the shape of a question; see shapes.violation."""
     try:
-        model.Collaboration.model_validate(tree)
+        model.Question.model_validate(tree)
     except pydantic.ValidationError as error:
         return error.errors(include_url=False, include_input=False)
     return []
@@ -107,7 +107,7 @@ def _listed(value: Any) -> Any:
     return value
 
 
-def require(name: str, asked: model.Collaboration, definition: model.Definition) -> None:
+def require(name: str, asked: model.Question, definition: model.Definition) -> None:
     """Refuse a question that breaks a rule which needs no knowledge from outside. Raises DefinitionError."""
     question = rules.Question(name, asked, definition, source.Source(Path(f"{FOLDER}/{name}.json")))
     nothing = context.Context(datetime.date.max, {}, frozenset())
@@ -118,7 +118,7 @@ def require(name: str, asked: model.Collaboration, definition: model.Definition)
 
 def document(
     name: str,
-    asked: model.Collaboration,
+    asked: model.Question,
     definition: model.Definition,
     network: compiled.CompiledNetwork,
     key_digests: Mapping[str, str],
@@ -134,7 +134,7 @@ def document(
     ids = {slug: network.stations[slug].id for slug in people}
     return {
         "network": network.network,
-        "collaboration": name,
+        "question": name,
         "purpose": asked.purpose,
         "analysis": asked.analysis,
         "parameters": copy.deepcopy(asked.parameters),

@@ -58,7 +58,7 @@ def _where(parents: source.Keys) -> str:
 def _model_at(keys: source.Keys, root: Root) -> Root:
     """The part of the model in which the keys below a place are fields."""
     inner: Mapping[str, Root] = {"gateway": model.Gateway, "agreement": model.Agreement}
-    if root is model.Collaboration:
+    if root is model.Question:
         return model.Term if keys[:1] == ("term",) else root
     if len(keys) < 2 or keys[0] not in ("organisations", "processors"):
         return model.Definition

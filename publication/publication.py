@@ -4,7 +4,7 @@
     ca.pem  crl.pem                    the CA's certificate and the revocation list in force
     identities/<organisation>.json     certificate chain, statement key, approved fingerprint
     releases/<release>.json            what the station image of a release is, by digest
-    analyses/<question>.json           an agreed question, as its author wrote it; each steward allows it or not
+    questions/<question>.json          an agreed question, as its author wrote it; each steward allows it or not
     index.json  index.json.sig         the digest of each of these and a number that grows; its signature (see `index`)
 
 A reader takes nothing on trust: names are checked against the definition, certificates, list and index against the CA.
@@ -32,7 +32,7 @@ from werkplaats.operations.coordinator.authority import Authority, key_fingerpri
 from werkplaats.operations.coordinator.ledger import now, stamp
 
 _NAMES = re.compile(
-    r"definition\.json|(ca|crl)\.pem|(identities|analyses)/[a-z0-9-]+\.json|releases/[A-Za-z0-9][\w.-]*\.json"
+    r"definition\.json|(ca|crl)\.pem|(identities|questions)/[a-z0-9-]+\.json|releases/[A-Za-z0-9][\w.-]*\.json"
 )
 
 
@@ -49,7 +49,7 @@ class Publication:
     identities: Mapping[str, approval.Identity]
     releases: Mapping[str, Mapping[str, Any]]
     files: Mapping[str, bytes]
-    questions: Mapping[str, model.Collaboration] = dataclasses.field(default_factory=dict)
+    questions: Mapping[str, model.Question] = dataclasses.field(default_factory=dict)
 
     @property
     def statement_keys(self) -> dict[str, str]:
@@ -73,7 +73,7 @@ def publish(
     releases: Mapping[str, Mapping[str, Any]],
     authority: Authority,
     moment: datetime.datetime | None = None,
-    asked: Mapping[str, model.Collaboration] | None = None,
+    asked: Mapping[str, model.Question] | None = None,
 ) -> Publication:
     """Publish what the records say, with a revocation list in force; where nothing changed, nothing is written.
 
@@ -87,7 +87,7 @@ def publish(
         "crl.pem": revocation.pem(revocation.current(authority, moment)),
         **{f"identities/{name}.json": canonical.pretty(one) for name, one in _approved(definition, authority).items()},
         **{f"releases/{name}.json": canonical.pretty(one) for name, one in releases.items()},
-        **{f"analyses/{name}.json": canonical.dump(_plain(one)) for name, one in (asked or {}).items()},
+        **{f"questions/{name}.json": canonical.dump(_plain(one)) for name, one in (asked or {}).items()},
     }
     number = max((int(row["number"]) for row in authority.records.rows("publications")), default=0) + 1
     # Read before it is written: a publication that members would refuse must not take the place of a good one.
@@ -118,7 +118,7 @@ def document(definition: model.Definition) -> dict[str, Any]:
     return definition.model_dump(mode="json", exclude_defaults=True)
 
 
-def _plain(asked: model.Collaboration) -> dict[str, Any]:
+def _plain(asked: model.Question) -> dict[str, Any]:
     return asked.model_dump(mode="json", exclude_defaults=True)
 
 
@@ -162,13 +162,13 @@ def _understood(whole: repository.Whole, folder: Path, moment: datetime.datetime
     )
 
 
-def _questions(whole: repository.Whole, folder: Path, definition: model.Definition) -> dict[str, model.Collaboration]:
+def _questions(whole: repository.Whole, folder: Path, definition: model.Definition) -> dict[str, model.Question]:
     """Every agreed question, by the same rules as its author's file."""
     found = {}
-    for name, file in _named(whole, "analyses"):
+    for name, file in _named(whole, "questions"):
         place, content = folder / file, _file(whole, folder, file)
         try:
-            asked = model.Collaboration.model_validate_json(content)
+            asked = model.Question.model_validate_json(content)
             questions.require(name, asked, definition)
         except pydantic.ValidationError as error:
             raise errors.PublicationError(

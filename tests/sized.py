@@ -12,7 +12,7 @@ from tests import sandboxes
 
 EXAMPLE = sandboxes.ROOT / "network_topology" / "networks" / "twente-volledig"
 WHOLE: dict[str, Any] = yaml.safe_load((EXAMPLE / "network.yml").read_text())
-QUESTION: dict[str, Any] = yaml.safe_load((EXAMPLE / "analyses" / f"{sandboxes.QUESTION}.yml").read_text())
+QUESTION: dict[str, Any] = yaml.safe_load((EXAMPLE / "questions" / f"{sandboxes.QUESTION}.yml").read_text())
 
 
 def definition(name: str, size: int) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def definition(name: str, size: int) -> dict[str, Any]:
 def write(network: sandboxes.Sandbox, defined: dict[str, Any]) -> None:
     """Write the definition and its question, in which a network that grows changes nothing."""
     question = QUESTION | {"contributes": defined["computing"]}
-    path = network.definition.parent / "analyses" / f"{sandboxes.QUESTION}.yml"
+    path = network.definition.parent / "questions" / f"{sandboxes.QUESTION}.yml"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump(question, sort_keys=False))
     network.definition.write_text(yaml.safe_dump(defined, sort_keys=False))

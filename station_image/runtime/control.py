@@ -120,9 +120,9 @@ async def _links(station: Station, _: Mapping[str, Any], tell: Tell) -> dict[str
 
 
 async def _propose(station: Station, request: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
-    """Ask an agreed question: everything about it is in the collaboration."""
+    """Ask an agreed question: everything about it is in its document."""
     network, document = _question(station, request)
-    gate.permitted(station, network, document["collaboration"])
+    gate.permitted(station, network, document["question"])
     session = secrets.token_hex(16)
     proposed = plan.question(network, document, session=session, intake=INTAKE_DATA, deadline=DEADLINE)
     tell({"event": "proposed", "session": session, "contributors": proposed.contributors})
@@ -130,35 +130,35 @@ async def _propose(station: Station, request: Mapping[str, Any], tell: Tell) -> 
     return {"exit": _session_exit(account), **account}
 
 
-async def _collaborations(station: Station, _: Mapping[str, Any], __: Tell) -> dict[str, Any]:
+async def _questions(station: Station, _: Mapping[str, Any], __: Tell) -> dict[str, Any]:
     rows = []
     for network in station.networks.current().values():
-        for name, document in sorted(network.collaborations.items()):
+        for name, document in sorted(network.questions.items()):
             try:
                 allowance = station.allowances.find(network.name, name)
                 state, problem = allowances.state(document, allowance, time.time())
             except PlanRefusedError as error:
                 allowance, state, problem = None, "changed", str(error)
-            shown = {key: document[key] for key in ("network", "collaboration", "purpose", "analysis")}
+            shown = {key: document[key] for key in ("network", "question", "purpose", "analysis")}
             until = str(allowance.until) if allowance else None
             digest = statement.digest(document)
             rows.append(
                 {**shown, "digest": digest, "state": state, "until": until, "problem": problem, "document": document}
             )
-    return {"exit": 0, "collaborations": rows}
+    return {"exit": 0, "questions": rows}
 
 
 async def _allowances(station: Station, request: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
     """The steward changed something: enter in the register what is allowed now."""
-    found = (await _collaborations(station, request, tell))["collaborations"]
-    station.register.add("allowances", allowed={row["collaboration"]: row["digest"] for row in found if row["until"]})
+    found = (await _questions(station, request, tell))["questions"]
+    station.register.add("allowances", allowed={row["question"]: row["digest"] for row in found if row["until"]})
     return {"exit": 0}
 
 
 async def _data(station: Station, request: Mapping[str, Any], __: Tell) -> dict[str, Any]:
-    """Look at the files of a collaboration as a session would."""
+    """Look at the files of a question as a session would."""
     _, document = _question(station, request)
-    folder = station.folders.data(document["collaboration"])
+    folder = station.folders.data(document["question"])
     look = functools.partial(analyses.look, document["analysis"], document["parameters"], folder)
     rows, problems = await asyncio.to_thread(look)
     return {"exit": 1 if problems else 0, "rows": rows, "problems": problems}
@@ -188,17 +188,17 @@ async def _results(station: Station, request: Mapping[str, Any], __: Tell) -> di
     rows = []
     for path in paths:
         content = json.loads(path.read_text())
-        shown = {key: content.get(key) for key in ("session", "analysis", "collaboration")}
+        shown = {key: content.get(key) for key in ("session", "analysis", "question")}
         rows.append({**shown, "at": int(path.stat().st_mtime)})
     return {"exit": 0, "results": rows}
 
 
 def _question(station: Station, request: Mapping[str, Any]) -> tuple[Network, Mapping[str, Any]]:
-    network, name = _network(station, request.get("network")), str(request.get("collaboration"))
-    if name not in network.collaborations:
-        known = ", ".join(sorted(network.collaborations)) or "(none)"
-        raise WrongUseError(f"no collaboration {plain(name, 60)!r} in {network.name}; known are {known}")
-    return network, network.collaborations[name]
+    network, name = _network(station, request.get("network")), str(request.get("question"))
+    if name not in network.questions:
+        known = ", ".join(sorted(network.questions)) or "(none)"
+        raise WrongUseError(f"no question {plain(name, 60)!r} in {network.name}; known are {known}")
+    return network, network.questions[name]
 
 
 async def _session(station: Station, request: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
@@ -248,7 +248,7 @@ VERBS: Mapping[str, Callable[[Station, Mapping[str, Any], Tell], Awaitable[dict[
     "links": _links,
     "session": _session,
     "propose": _propose,
-    "collaborations": _collaborations,
+    "questions": _questions,
     "allowances": _allowances,
     "data": _data,
     "register": _register,

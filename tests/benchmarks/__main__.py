@@ -2,6 +2,7 @@
 
 `python -m tests.benchmarks topology` runs one of them, `network` all that are called network-…; the rows of the others
 stay. A row's `floor` is what the work cannot be less than: counted, or measured in the same run; null where nothing is.
+With `most` it may not take more: the run ends with exit code 1 then.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 from base import errors
 from tests import sandboxes
-from tests.benchmarks import bare, intake, machine, network, race, session, topology
+from tests.benchmarks import bare, command, intake, machine, network, race, session, topology
 from werkplaats.operations import progress
 from werkplaats.operations.home import locks, vault
 
@@ -24,6 +25,7 @@ RESULT = sandboxes.ROOT / "build" / "bench.json"
 Row = dict[str, Any]
 Measure = Callable[[network.Said], Iterable[Row]]
 BENCHMARKS: dict[str, Measure] = {
+    "command": lambda _: command.measure(),
     "topology": lambda _: topology.measure(),
     "intake": lambda _: intake.measure(),
     "session": lambda _: session.measure(),
@@ -70,13 +72,16 @@ def named(given: Iterable[str], every: Iterable[str]) -> list[str]:
 
 def _run(chosen: dict[str, Measure], told: progress.Progress) -> None:
     before = {row["name"]: row for row in json.loads(RESULT.read_text())} if RESULT.exists() else {}
-    rows = dict(before)
+    rows, over = dict(before), list[str]()
     for name, measure in chosen.items():
         told.say("measuring", name)
         for row in _on_this_machine(measure, functools.partial(told.say, phase=name)):
             rows[row["name"]] = row
             vault.write_atomically(RESULT, json.dumps(list(rows.values()), indent=2).encode() + b"\n", mode=0o644)
             print(line(row, before.get(row["name"])), flush=True)
+            over += [row["name"]] if row["value"] > row.get("most", row["value"]) else []
+    if over:
+        sys.exit(f"over what it may take: {', '.join(over)}")
 
 
 def _on_this_machine(measure: Measure, said: network.Said) -> Iterator[Row]:
@@ -91,8 +96,9 @@ def line(row: Row, before: Row | None) -> str:
     """One row for people."""
     phases = ", ".join(f"{name} {value}" for name, value in row["phases"].items())
     change = f", {row['value'] / before['value']:.2f} of the run before" if before and before["value"] else ""
+    most = f", at most {row['most']}" if "most" in row else ""
     floor = f", floor {row['floor']}" if row["floor"] is not None else ""
-    return f"{row['name']}: {row['value']} {row['unit']}{floor}{change}" + (f" ({phases})" if phases else "")
+    return f"{row['name']}: {row['value']} {row['unit']}{most}{floor}{change}" + (f" ({phases})" if phases else "")
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def told(done: Any) -> dict[str, Any]:
 
 def question(toets: sandboxes.Sandbox, organisation: str, name: str = QUESTION) -> dict[str, Any]:
     """A question as the steward of an organisation sees it."""
-    (row,) = told(toets.person("steward", organisation, "collaborations", name, "--json"))["collaborations"]
+    (row,) = told(toets.person("steward", organisation, "questions", name, "--json"))["questions"]
     return dict(row)
 
 
@@ -146,9 +146,9 @@ def test_a_withdrawn_allowance_stops_the_next_session(toets: sandboxes.Sandbox) 
 
 
 def test_a_new_question_changes_no_server_and_waits_for_the_stewards(toets: sandboxes.Sandbox) -> None:
-    analyses = toets.definition.parent / "analyses"
-    text = (analyses / f"{QUESTION}.yml").read_text()
-    fresh = analyses / "griep-buurten.yml"
+    questions = toets.definition.parent / "questions"
+    text = (questions / f"{QUESTION}.yml").read_text()
+    fresh = questions / "griep-buurten.yml"
     fresh.write_text(text.replace("minimum_cell: 10", "minimum_cell: 12"))
     try:
         plan = told(toets.run("plan", "--json"))
@@ -165,12 +165,12 @@ def test_a_new_question_changes_no_server_and_waits_for_the_stewards(toets: sand
         allow(toets, "ggd", "griep-buurten")
         fresh.write_text(text.replace("minimum_cell: 10", "minimum_cell: 11"))
         assert toets.up()["questions"]["griep-buurten"]["changed"] == ["ggd"]
-        assert "minimum_cell" in toets.person("steward", "ggd", "collaborations", "griep-buurten").stdout
+        assert "minimum_cell" in toets.person("steward", "ggd", "questions", "griep-buurten").stdout
     finally:
         fresh.unlink()
     assert "griep-buurten" not in toets.up()["questions"]
     gone = toets.person("scientist", "ggd", "propose", "griep-buurten", expect=2)
-    assert "no collaboration 'griep-buurten'" in gone.stderr
+    assert "no question 'griep-buurten'" in gone.stderr
 
 
 HIDDEN = (

@@ -72,18 +72,18 @@ def test_the_question_that_the_broken_ones_come_from_is_sound() -> None:
 
 
 @pytest.fixture
-def asked() -> model.Collaboration:
+def asked() -> model.Question:
     found, _ = questions.file(SOUND, definition(), KNOWN)
     assert found is not None
     return found
 
 
-def told(asked: model.Collaboration, network: model.Definition, **keys: str) -> dict[str, Any]:
+def told(asked: model.Question, network: model.Definition, **keys: str) -> dict[str, Any]:
     digests = {slug: f"key of {slug}" for slug in network.stations} | keys
     return questions.document("griep", asked, network, compiler.compile_network(network), digests)
 
 
-def test_a_question_says_who_takes_part_by_station_and_nobody_else(asked: model.Collaboration) -> None:
+def test_a_question_says_who_takes_part_by_station_and_nobody_else(asked: model.Question) -> None:
     document = told(asked, definition())
     people = {f"proefdorp.{slug}" for slug in ("ggd", "ziekenhuis", "thuiszorg", "huisartsen")}
     assert set(document["operators"]) == set(document["statement_keys"]) == set(document["agreements"]) == people
@@ -92,7 +92,7 @@ def test_a_question_says_who_takes_part_by_station_and_nobody_else(asked: model.
     assert (document["until"], document["at_most"]) == ("2027-03-01", "daily")
 
 
-def test_who_joins_elsewhere_makes_it_no_other_question(asked: model.Collaboration) -> None:
+def test_who_joins_elsewhere_makes_it_no_other_question(asked: model.Question) -> None:
     whole = definition()
     fewer = {slug: card for slug, card in whole.organisations.items() if slug not in ("verlopen", "later", "ggz")}
     smaller = whole.model_copy(update={"organisations": fewer})
@@ -100,7 +100,7 @@ def test_who_joins_elsewhere_makes_it_no_other_question(asked: model.Collaborati
 
 
 @pytest.mark.parametrize("changed", ["operator", "key"])
-def test_another_operator_or_key_makes_it_another_question(asked: model.Collaboration, changed: str) -> None:
+def test_another_operator_or_key_makes_it_another_question(asked: model.Question, changed: str) -> None:
     before, network = definition(), definition()
     keys = {"huisartsen": "another key"} if changed == "key" else {}
     if changed == "operator":
@@ -109,30 +109,30 @@ def test_another_operator_or_key_makes_it_another_question(asked: model.Collabor
     assert told(asked, before) != told(asked, network, **keys)
 
 
-def test_a_question_waits_for_everybody_s_certificate(asked: model.Collaboration) -> None:
+def test_a_question_waits_for_everybody_s_certificate(asked: model.Question) -> None:
     network = definition()
     with pytest.raises(LookupError, match="huisartsen"):
         questions.document("griep", asked, network, compiler.compile_network(network), {"ggd": "", "ziekenhuis": ""})
 
 
-def test_a_question_that_travelled_is_the_same_and_is_looked_at_again(asked: model.Collaboration) -> None:
-    travelled = model.Collaboration.model_validate_json(asked.model_dump_json())
+def test_a_question_that_travelled_is_the_same_and_is_looked_at_again(asked: model.Question) -> None:
+    travelled = model.Question.model_validate_json(asked.model_dump_json())
     assert told(travelled, definition()) == told(asked, definition())
     questions.require("griep", travelled, definition())
     worse = travelled.model_copy(update={"minimum_cell": 2})
     with pytest.raises(violation.DefinitionError, match="totals of 2 and more"):
         questions.require("griep", worse, definition())
     hidden = travelled.model_copy(update={"purpose": "Where \x1b[2J it rises"})
-    with pytest.raises(violation.DefinitionError, match="hidden characters"):
+    with pytest.raises(violation.DefinitionError, match=r"holds the character U\+001B"):
         questions.require("griep", hidden, definition())
 
 
 def test_an_error_in_one_question_stops_neither_the_network_nor_the_others(tmp_path: Path) -> None:
     folder = tmp_path / "proefdorp"
-    (folder / "analyses").mkdir(parents=True)
+    (folder / "questions").mkdir(parents=True)
     (folder / "network.yml").write_text((HERE / "sound.yml").read_text())
-    (folder / "analyses" / "goed.yml").write_text(SOUND.read_text())
-    (folder / "analyses" / "fout.yml").write_text(SOUND.read_text().replace("minimum_cell: 10", "minimum_cell: 1"))
+    (folder / "questions" / "goed.yml").write_text(SOUND.read_text())
+    (folder / "questions" / "fout.yml").write_text(SOUND.read_text().replace("minimum_cell: 10", "minimum_cell: 1"))
     outcome = check.network("proefdorp", tmp_path, KNOWN)
     assert outcome.definition is not None
     assert list(outcome.questions) == ["goed"]
@@ -142,8 +142,8 @@ def test_an_error_in_one_question_stops_neither_the_network_nor_the_others(tmp_p
 
 @pytest.mark.parametrize("name", ["griep.yaml", "gr\x1b[2Jiep.yml"])
 def test_a_file_that_is_no_question_is_named_and_not_passed_over(tmp_path: Path, name: str) -> None:
-    (tmp_path / "analyses").mkdir()
-    (tmp_path / "analyses" / name).write_text(SOUND.read_text())
+    (tmp_path / "questions").mkdir()
+    (tmp_path / "questions" / name).write_text(SOUND.read_text())
     found = questions.check(definition(), tmp_path / "network.yml", KNOWN)
     assert not found.questions
     (one,) = found.violations
@@ -155,4 +155,4 @@ def test_a_file_that_is_no_question_is_named_and_not_passed_over(tmp_path: Path,
 def test_a_question_of_an_example_network_is_sound(name: str) -> None:
     path = load.path_of(name, NETWORKS)
     outcome = check.network(name, NETWORKS, context.shipped(datetime.date(2026, 11, 1)))
-    assert set(outcome.questions) == {one.stem for one in (path.parent / "analyses").glob("*.yml")}
+    assert set(outcome.questions) == {one.stem for one in (path.parent / "questions").glob("*.yml")}

@@ -13,28 +13,28 @@ from base import errors
 from werkplaats.operations import progress
 from werkplaats.operations.home import networks
 from werkplaats.operations.rehearsal import rehearse
-from werkplaats.verbs import common
+from werkplaats.verbs import common, named
 
 SEED = 20261124
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """The network, the collaboration, the seed; `--json`."""
+    """The network, the question, the seed; `--json`."""
     common.network_argument(parser)
-    parser.add_argument("--collaboration", metavar="NAME", help="which question (default: the first on hotspots)")
+    parser.add_argument("--question", metavar="NAME", help="which question (default: the first on hotspots)")
     parser.add_argument("--seed", type=int, default=SEED, help="the same seed gives the same records (%(default)s)")
     common.json_argument(parser)
 
 
 def run(given: argparse.Namespace) -> int:
     """Rehearse, print the contrast."""
-    network = common.find(given)
-    name = rehearse.question(network, given.collaboration)
+    network = named.find(given)
+    name = rehearse.question(network, given.question)
     told = progress.Progress(quiet=given.json)
     with told.phase("rehearsal") as said:
         contrast = rehearse.run(network, name, given.seed, said)
     if given.json:
-        common.print_json({"collaboration": name, "good": contrast.good, **dataclasses.asdict(contrast)})
+        common.print_json({"question": name, "good": contrast.good, **dataclasses.asdict(contrast)})
     else:
         _print(network, name, contrast)
     return errors.DONE if contrast.good else errors.FOUND

@@ -29,8 +29,8 @@ SFTP_DENIED = "symlink,hardlink,lsetstat,copy-data,users-groups-by-id"
 # What any program reads to start and to tell names and times.
 SYSTEM = ("/usr", "/etc/group", "/etc/ld.so.cache", "/etc/localtime", "/etc/nsswitch.conf", "/etc/passwd")
 VERBS = {
-    "steward": ("collaborations", "allow", "refuse", "results", "register", "status"),
-    "scientist": ("collaborations", "data", "propose", "results", "status"),
+    "steward": ("questions", "allow", "refuse", "results", "register", "status"),
+    "scientist": ("questions", "data", "propose", "results", "status"),
 }
 UMASK = 0o027
 
@@ -77,11 +77,11 @@ def asked(account: str, command: str) -> list[str]:
 
 
 def make_folders(root: Path, path: str) -> None:
-    """A folder per collaboration that this organisation contributes to; the group comes from the folder above."""
+    """A folder per question that this organisation contributes to; the group comes from the folder above."""
     status = agent.ask(path, {"verb": "status"}, lambda _: None)
     here = {name: row["station"] for name, row in status.get("networks", {}).items()}
-    for row in agent.collaborations(path):
-        name = str(row["collaboration"])
+    for row in agent.questions(path):
+        name = str(row["question"])
         if allowing.NAME.fullmatch(name) and here.get(row["network"]) in row["document"]["contributors"]:
             (root / name).mkdir(mode=0o750, exist_ok=True)
 
@@ -134,7 +134,7 @@ def _help(account: str) -> None:
             say(f"  {verb.name:<15} {verb.help}")
     say("  help VERB       its options")
     if account == "scientist":
-        say("and bring files over sftp, in the folder of their collaboration")
+        say("and bring files over sftp, in the folder of their question")
 
 
 def _refused(why: str) -> int:

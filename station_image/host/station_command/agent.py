@@ -58,22 +58,22 @@ def ask(path: str, request: Mapping[str, Any], tell: Tell) -> Line:
     raise AgentAwayError(f"{path}: the agent stopped while it was asked; see `journalctl CONTAINER_NAME=station-agent`")
 
 
-def collaborations(path: str, network: str | None = None) -> list[Line]:
-    """The collaborations that were delivered here, of one network or of all. Raises StationError."""
-    answer = ask(path, {"verb": "collaborations"}, lambda _: None)
+def questions(path: str, network: str | None = None) -> list[Line]:
+    """The questions that were delivered here, of one network or of all. Raises StationError."""
+    answer = ask(path, {"verb": "questions"}, lambda _: None)
     if "error" in answer:
         raise StationError(str(answer["error"]))
-    rows: list[Line] = answer["collaborations"]
+    rows: list[Line] = answer["questions"]
     return [row for row in rows if network in (None, row["network"])]
 
 
-def collaboration(path: str, name: str, network: str | None = None) -> Line:
-    """The one collaboration of a name. Raises StationError."""
-    rows = collaborations(path, network)
-    found = [row for row in rows if row["collaboration"] == name]
+def question(path: str, name: str, network: str | None = None) -> Line:
+    """The one question of a name. Raises StationError."""
+    rows = questions(path, network)
+    found = [row for row in rows if row["question"] == name]
     if not found:
-        known = ", ".join(sorted({row["collaboration"] for row in rows})) or "(none)"
-        raise WrongUseError(f"no collaboration {name!r} was delivered to this station; known are {known}")
+        known = ", ".join(sorted({row["question"] for row in rows})) or "(none)"
+        raise WrongUseError(f"no question {name!r} was delivered to this station; known are {known}")
     if len(found) > 1:
         raise WrongUseError(f"{name!r} is in {len(found)} networks; add --network {' or '.join(_networks(found))}")
     return found[0]

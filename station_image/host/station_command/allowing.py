@@ -1,4 +1,4 @@
-"""The steward's yes and no: a file per collaboration, that nobody but the steward's own account writes.
+"""The steward's yes and no: a file per question, that nobody but the steward's own account writes.
 
 The agent sees the folder read-only. An allowance holds the whole question, so that a later difference has a name.
 """
@@ -50,8 +50,8 @@ def check_steward() -> None:
 def earlier(row: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The question as it was allowed, None where it was not, or is not this account's to read."""
     try:
-        content = json.loads(_path(row["network"], row["collaboration"]).read_text())
-        document: Mapping[str, Any] = dict(content["collaboration"])
+        content = json.loads(_path(row["network"], row["question"]).read_text())
+        document: Mapping[str, Any] = dict(content["question"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return document
@@ -60,19 +60,19 @@ def earlier(row: Mapping[str, Any]) -> Mapping[str, Any] | None:
 def allow(options: argparse.Namespace, _: Tell) -> Line:
     """`station allow NAME --digest D`: write the allowance, then have it entered in the register."""
     check_steward()
-    row = agent.collaboration(options.socket, options.name, options.network)
+    row = agent.question(options.socket, options.name, options.network)
     document = row["document"]
     found = digest(document)
     if not found == options.digest == row["digest"]:
         raise RefusedError(
             f"the question is another one than you looked at: its digest is {found}; "
-            f"read it again with `station collaborations {options.name}`"
+            f"read it again with `station questions {options.name}`"
         )
     until, at_most = _until(document, options.until), _at_most(document, options.at_most)
-    path = _path(document["network"], document["collaboration"])
+    path = _path(document["network"], document["question"])
     named = {"digest": found, "until": until, "at_most": at_most}
-    _write(path, {"collaboration": document, **named, "allowed": int(time.time())})
-    answer = {"network": document["network"], "collaboration": document["collaboration"], **named}
+    _write(path, {"question": document, **named, "allowed": int(time.time())})
+    answer = {"network": document["network"], "question": document["question"], **named}
     return {"exit": agent.DONE, **answer, **_entered(options)}
 
 
@@ -90,14 +90,14 @@ def refuse(options: argparse.Namespace, _: Tell) -> Line:
     if withdrawn:
         _settle(folder())
     left = sorted(path.stem for path in folder().glob("*~*.json"))
-    answer = {"collaboration": options.name, "withdrawn": withdrawn, "allowed": left}
+    answer = {"question": options.name, "withdrawn": withdrawn, "allowed": left}
     return {"exit": agent.DONE, **answer, **_entered(options)}
 
 
 def show_allow(answer: Line, _: argparse.Namespace) -> None:
     """Print what is allowed now."""
     often = "as often as wanted" if answer["at_most"] == "unlimited" else f"at most {answer['at_most']}"
-    say(f"{answer['collaboration']} in {answer['network']} is allowed until {answer['until']}, {often}")
+    say(f"{answer['question']} in {answer['network']} is allowed until {answer['until']}, {often}")
     say(f"  digest {answer['digest']}")
     _show_entered(answer)
 
@@ -105,10 +105,10 @@ def show_allow(answer: Line, _: argparse.Namespace) -> None:
 def show_refuse(answer: Line, _: argparse.Namespace) -> None:
     """Print what was taken away."""
     for network in answer["withdrawn"]:
-        say(f"{answer['collaboration']} in {network} is no longer allowed: the next session is refused")
+        say(f"{answer['question']} in {network} is no longer allowed: the next session is refused")
     if not answer["withdrawn"]:
         allowed = ", ".join(name.replace("~", "/") for name in answer["allowed"]) or "nothing"
-        say(f"{answer['collaboration']} was not allowed; allowed here is {allowed}")
+        say(f"{answer['question']} was not allowed; allowed here is {allowed}")
     _show_entered(answer)
 
 
@@ -134,7 +134,7 @@ def _at_most(document: Mapping[str, Any], given: str | None) -> str:
 
 def _path(network: str, name: str) -> Path:
     if not NAME.fullmatch(network) or not NAME.fullmatch(name):
-        raise WrongUseError("names of networks and collaborations are lower-case letters, digits, points and dashes")
+        raise WrongUseError("names of networks and questions are lower-case letters, digits, points and dashes")
     return folder() / f"{network}~{name}.json"
 
 

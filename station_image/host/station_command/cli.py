@@ -19,7 +19,7 @@ from .words import plain
 Run = Callable[[argparse.Namespace, Tell], Line]
 Show = Callable[[Line, argparse.Namespace], None]
 NETWORK = ("--network", {"help": "needed when the station is in more than one network"})
-COLLABORATION = ("name", {"metavar": "NAME", "help": "a collaboration"})
+QUESTION = ("name", {"metavar": "NAME", "help": "a question"})
 
 
 class Verb(NamedTuple):
@@ -64,8 +64,8 @@ SESSION = (
     ("--results-to", {"action": "append", "metavar": "ORGANISATION", "help": "result party (the proposer)"}),
 )
 ALLOW = (
-    COLLABORATION,
-    ("--digest", {"required": True, "help": "of the question that you read: `station collaborations NAME` shows it"}),
+    QUESTION,
+    ("--digest", {"required": True, "help": "of the question that you read: `station questions NAME` shows it"}),
     ("--until", {"metavar": "DATE", "help": "last day (the question's own)"}),
     ("--at-most", {"choices": allowing.AT_MOST, "help": "how often, if more rarely than agreed"}),
     NETWORK,
@@ -76,17 +76,17 @@ VERBS = (
     Verb("links", "call every peer that this station has a link to", (), _asking(), sessions.show_links),
     Verb("session", "propose a session without data to all computing parties and wait for its end", SESSION, _session,
          sessions.show_session),
-    Verb("collaborations", "the questions that were delivered to this station; with NAME all about one",
-         (("name", {"metavar": "NAME", "nargs": "?", "help": "a collaboration"}), NETWORK),
+    Verb("questions", "the questions that were delivered to this station; with NAME all about one",
+         (("name", {"metavar": "NAME", "nargs": "?", "help": "a question"}), NETWORK),
          questions.run, questions.show),
     Verb("allow", "allow exactly the question that you read (only as steward)", ALLOW, allowing.allow,
          allowing.show_allow),
-    Verb("refuse", "take an allowance away (only as steward); the next session is refused", (COLLABORATION, NETWORK),
+    Verb("refuse", "take an allowance away (only as steward); the next session is refused", (QUESTION, NETWORK),
          allowing.refuse, allowing.show_refuse),
-    Verb("data", "look at the CSV files for a collaboration as a session would", (COLLABORATION, NETWORK),
-         _asking("network", collaboration="name"), sessions.show_data),
-    Verb("propose", "ask an agreed question now and wait for its result", (COLLABORATION, NETWORK),
-         _asking("network", collaboration="name"), sessions.show_propose),
+    Verb("data", "look at the CSV files for a question as a session would", (QUESTION, NETWORK),
+         _asking("network", question="name"), sessions.show_data),
+    Verb("propose", "ask an agreed question now and wait for its result", (QUESTION, NETWORK),
+         _asking("network", question="name"), sessions.show_propose),
     Verb("results", "the results that lie here; with SESSION one of them",
          (("session", {"metavar": "SESSION", "nargs": "?", "help": "its first characters are enough"}),),
          _asking("session"), sessions.show_results),

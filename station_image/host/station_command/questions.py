@@ -1,4 +1,4 @@
-"""A collaboration in words for its steward: what is asked, who could read the inputs, what changed since."""
+"""A question in words for its steward: what is asked, who could read the inputs, what changed since."""
 
 from __future__ import annotations
 
@@ -38,24 +38,24 @@ STATES = {
 
 
 def run(options: argparse.Namespace, _: Tell) -> Line:
-    """`station collaborations [NAME]`."""
+    """`station questions [NAME]`."""
     if options.name is None:
-        return {"exit": agent.DONE, "collaborations": agent.collaborations(options.socket, options.network)}
-    found = agent.collaboration(options.socket, options.name, options.network)
+        return {"exit": agent.DONE, "questions": agent.questions(options.socket, options.network)}
+    found = agent.question(options.socket, options.name, options.network)
     earlier = allowing.earlier(found)
     changes = None if earlier is None else differences(earlier, found["document"])
     row = {**found, "digest": allowing.digest(found["document"]), "differences": changes}
-    return {"exit": agent.DONE, "collaborations": [row]}
+    return {"exit": agent.DONE, "questions": [row]}
 
 
 def show(answer: Line, options: argparse.Namespace) -> None:
     """Print the list, or the one question."""
-    rows = answer["collaborations"]
+    rows = answer["questions"]
     if options.name is not None:
         _show_one(rows[0])
         return
-    shown = [{name: row[name] for name in ("network", "collaboration", "state", "until", "purpose")} for row in rows]
-    for line in table(shown) if shown else ["no collaboration was delivered to this station"]:
+    shown = [{name: row[name] for name in ("network", "question", "state", "until", "purpose")} for row in rows]
+    for line in table(shown) if shown else ["no question was delivered to this station"]:
         say(line)
 
 
@@ -89,12 +89,12 @@ def privacy(document: Mapping[str, Any]) -> list[str]:
 
 def _show_one(row: Line) -> None:
     document = row["document"]
-    say(f"{row['collaboration']} in {row['network']}: {STATES.get(row['state'], row['state'])}")
+    say(f"{row['question']} in {row['network']}: {STATES.get(row['state'], row['state'])}")
     if row["problem"]:
         say(f"  {row['problem']}")
     if row["until"]:
         say(f"  allowed here until {row['until']}")
-    hidden = {"network", "collaboration"}
+    hidden = {"network", "question"}
     for field in [*LABELS, *sorted(set(document) - set(LABELS) - hidden)]:
         if field in document:
             say(f"  {LABELS.get(field, field):<21} {_value(field, document[field])}")
@@ -104,7 +104,7 @@ def _show_one(row: Line) -> None:
     _show_differences(row)
     say(f"digest {row['digest']}")
     if row["state"] != "allowed":
-        say(f"to allow exactly this: station allow {row['collaboration']} --digest {row['digest']}")
+        say(f"to allow exactly this: station allow {row['question']} --digest {row['digest']}")
 
 
 def _show_differences(row: Line) -> None:

@@ -77,7 +77,7 @@ def show_results(answer: Line, _: argparse.Namespace) -> None:
             say(line)
         return
     whole = answer["result"]
-    about = {key: whole[key] for key in ("network", "collaboration", "analysis", "session") if key in whole}
+    about = {key: whole[key] for key in ("network", "question", "analysis", "session") if key in whole}
     for line in outline({**about, "contributors": whole.get("contributors", []), **whole.get("result", {})}):
         say(line)
     _left_out(whole)
@@ -101,7 +101,7 @@ def show_register(answer: Line, _: argparse.Namespace) -> None:
 
 def _entry(entry: Line) -> str:
     """One entry of the register in words."""
-    kind, about = entry["kind"], f"{entry.get('collaboration')}, session {str(entry.get('session'))[:8]}"
+    kind, about = entry["kind"], f"{entry.get('question')}, session {str(entry.get('session'))[:8]}"
     if kind == "answer":
         said = "accepted" if entry["accepted"] else f"refused ({entry['reason']})"
         return f"{said} what {entry['proposer']} proposed: {about}"

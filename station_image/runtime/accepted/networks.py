@@ -16,7 +16,7 @@ from typing import Any
 from ..base.journal import note
 from .statement import key_digest
 
-QUESTIONS = "collaborations.json"
+QUESTIONS = "questions.json"
 Stamp = tuple[tuple[str, int, int, int], ...]
 
 
@@ -54,7 +54,7 @@ class Network:
     threshold: int
     stations: dict[str, Member]
     folder: Path
-    collaborations: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    questions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def is_computing(self, station: str) -> bool:
         """Whether `station` is a computing party of this network."""
@@ -149,7 +149,7 @@ def _network(path: Path) -> Network:
             threshold=int(content["threshold"]),
             stations=stations,
             folder=path.parent,
-            collaborations=_questions(path.with_name(QUESTIONS)),
+            questions=_questions(path.with_name(QUESTIONS)),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise NetworkError(f"{path}: {error!r}") from error
@@ -162,12 +162,12 @@ def _network(path: Path) -> Network:
 
 
 def _questions(path: Path) -> dict[str, dict[str, Any]]:
-    """The collaborations that were delivered, by name; the file is missing where there is none."""
+    """The questions that were delivered, by name; the file is missing where there is none."""
     if not path.exists():
         return {}
     found = _read(path)
-    if not all(isinstance(one, dict) and one.get("collaboration") == name for name, one in found.items()):
-        raise NetworkError(f"{path}: not collaborations by name")
+    if not all(isinstance(one, dict) and one.get("question") == name for name, one in found.items()):
+        raise NetworkError(f"{path}: not questions by name")
     return found
 
 

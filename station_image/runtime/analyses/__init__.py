@@ -23,7 +23,7 @@ class AnalysisError(ValueError):
 
 @dataclass(frozen=True)
 class Source:
-    """What a contributor's numbers are made from, besides rows. `data` is the folder with the collaboration's files."""
+    """What a contributor's numbers are made from, besides rows. `data` is the folder with the question's files."""
 
     session: str
     station: str

@@ -47,7 +47,7 @@ def columns(parameters: Mapping[str, Any]) -> dict[str, records.Column]:
 
 
 def scope(parameters: Mapping[str, Any]) -> frozenset[str]:
-    """Single values, not bins: two collaborations with bins of other bounds can be subtracted too."""
+    """Single values, not bins: two questions with bins of other bounds can be subtracted too."""
     values = range(parameters["low"], parameters["high"] + 1)
     return frozenset(f"{parameters['field']}={value}" for value in values)
 

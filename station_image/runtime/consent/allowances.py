@@ -15,7 +15,7 @@ from typing import Any
 
 from ..accepted import statement
 from ..accepted.networks import Network
-from . import runs
+from ..base.contract import FREQUENCIES
 from .plan import PlanRefusedError
 
 DAY = datetime.timedelta(days=1)
@@ -23,7 +23,7 @@ DAY = datetime.timedelta(days=1)
 
 @dataclass(frozen=True)
 class Allowance:
-    """The consent of one organisation to one collaboration: until the end of a day (UTC), and how often `at_most`."""
+    """The consent of one organisation to one question: until the end of a day (UTC), and how often `at_most`."""
 
     document: Mapping[str, Any]
     until: datetime.date
@@ -36,12 +36,12 @@ class Allowances:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def find(self, network: str, collaboration: str) -> Allowance | None:
-        """The allowance of a collaboration, None where there is none. Raises PlanRefusedError for a damaged one."""
-        path = self._folder / f"{network}~{collaboration}.json"
+    def find(self, network: str, question: str) -> Allowance | None:
+        """The allowance of a question, None where there is none. Raises PlanRefusedError for a damaged one."""
+        path = self._folder / f"{network}~{question}.json"
         try:
             content = json.loads(path.read_text())
-            document, until = dict(content["collaboration"]), datetime.date.fromisoformat(content["until"])
+            document, until = dict(content["question"]), datetime.date.fromisoformat(content["until"])
             found = Allowance(document, until, str(content.get("at_most", document["at_most"])))
         except FileNotFoundError:
             return None
@@ -49,22 +49,22 @@ class Allowances:
             raise PlanRefusedError(f"allowance: {path.name} cannot be read; its steward allows it anew") from error
         if statement.digest(found.document) != content.get("digest"):
             raise PlanRefusedError(f"allowance: {path.name} was edited; its steward allows it anew")
-        if runs.AT_MOST.get(found.at_most, -1) < runs.AT_MOST.get(document["at_most"], 0):
+        if FREQUENCIES.get(found.at_most, -1) < FREQUENCIES.get(document["at_most"], 0):
             raise PlanRefusedError(f"at_most: {path.name} is for another frequency; its steward allows it anew")
         return found
 
 
-def question(network: Network, collaboration: str) -> Mapping[str, Any]:
-    """The collaboration as it was delivered to this station. Raises PlanRefusedError where there is none."""
-    found = network.collaborations.get(collaboration)
+def question(network: Network, name: str) -> Mapping[str, Any]:
+    """The question as it was delivered to this station. Raises PlanRefusedError where there is none."""
+    found = network.questions.get(name)
     if found is None:
-        raise PlanRefusedError(f"collaboration: none of the name {collaboration!r} was delivered to this station")
+        raise PlanRefusedError(f"question: none of the name {name!r} was delivered to this station")
     return found
 
 
 def check(document: Mapping[str, Any], allowance: Allowance | None, now: float) -> Allowance:
     """The allowance. Raises PlanRefusedError naming the field unless the steward allows this very question today."""
-    name, today = document["collaboration"], datetime.datetime.fromtimestamp(now, datetime.UTC).date()
+    name, today = document["question"], datetime.datetime.fromtimestamp(now, datetime.UTC).date()
     if allowance is None:
         raise PlanRefusedError(f"allowance: the steward here does not allow {name}")
     for field in sorted({*document, *allowance.document}):
@@ -80,7 +80,7 @@ def check(document: Mapping[str, Any], allowance: Allowance | None, now: float) 
 
 
 def state(document: Mapping[str, Any], allowance: Allowance | None, now: float) -> tuple[str, str]:
-    """How a collaboration stands here, and why: allowed, waits, changed or ended."""
+    """How a question stands here, and why: allowed, waits, changed or ended."""
     try:
         check(document, allowance, now)
     except PlanRefusedError as error:

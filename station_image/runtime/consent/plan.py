@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from .. import PROTOCOL_VERSIONS, analyses
+from .. import analyses
 from ..accepted import statement
 from ..accepted.networks import Network
+from ..base.contract import PROTOCOL_VERSIONS
 from ..base.journal import plain
 from ..data import shares
 
@@ -30,12 +31,12 @@ class PlanRefusedError(Exception):
 
 @dataclass(frozen=True)
 class Plan:
-    """One run of a collaboration. Times are seconds; `proposed` is seconds since 1970."""
+    """One run of a question. Times are seconds; `proposed` is seconds since 1970."""
 
     protocol: int
     session: str
     network: str
-    collaboration: str
+    question: str
     analysis: str
     parameters: dict[str, Any]
     proposer: str
@@ -144,35 +145,33 @@ def _check_people(plan: Plan, network: Network) -> None:
 
 
 def _check_question(plan: Plan, network: Network) -> None:
-    """Acceptance reads no data; everything else is a collaboration, and the plan asks exactly what it asks."""
+    """Acceptance reads no data; everything else is a question, and the plan asks exactly what it asks."""
     analysis = analyses.find(plan.analysis)
-    if plan.collaboration == ACCEPTANCE:
+    if plan.question == ACCEPTANCE:
         if analysis.DATA:
-            raise PlanRefusedError(f"analysis: {plan.analysis} reads data, which takes a collaboration")
+            raise PlanRefusedError(f"analysis: {plan.analysis} reads data, which takes a question")
         return
-    document = network.collaborations.get(plan.collaboration)
+    document = network.questions.get(plan.question)
     if document is None:
-        raise PlanRefusedError(
-            f"collaboration: none of the name {plain(plan.collaboration, 60)} was delivered to this station"
-        )
+        raise PlanRefusedError(f"question: none of the name {plain(plan.question, 60)} was delivered to this station")
     for name, wanted in asked(document).items():
         if getattr(plan, name) != wanted:
-            raise PlanRefusedError(f"{name}: not as in the collaboration that was delivered to this station")
+            raise PlanRefusedError(f"{name}: not as in the question that was delivered to this station")
     if set(document["fields"]) != set(analysis.columns(plan.parameters)):
         raise PlanRefusedError("fields: not those that the analysis reads")
     keys = document["statement_keys"]
     for station, key in plan.statement_keys.items():
         if keys.get(station) != key:
-            raise PlanRefusedError(f"statement_keys: {station} has another key in the collaboration")
+            raise PlanRefusedError(f"statement_keys: {station} has another key in the question")
     if plan.proposer not in document["results"]:
-        raise PlanRefusedError(f"proposer: {plan.proposer} is no result party of {plan.collaboration}")
+        raise PlanRefusedError(f"proposer: {plan.proposer} is no result party of {plan.question}")
 
 
 def asked(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a plan that a collaboration fixes. Raises AnalysisError."""
+    """The fields of a plan that a question fixes. Raises AnalysisError."""
     return {
         "network": document["network"],
-        "collaboration": document["collaboration"],
+        "question": document["question"],
         "analysis": document["analysis"],
         "parameters": analyses.find(document["analysis"]).parameters(document["parameters"]),
         "contributors": document["contributors"],
@@ -201,7 +200,7 @@ def _check_analysis(plan: Plan) -> None:
 
 
 def question(network: Network, document: Mapping[str, Any], **choices: Any) -> Plan:
-    """A plan of a collaboration, proposed by this station. Raises AnalysisError, PlanRefusedError."""
+    """A plan of a question, proposed by this station. Raises AnalysisError, PlanRefusedError."""
     fixed = asked(document)
     analysis, parameters = fixed.pop("analysis"), fixed.pop("parameters")
     return make(network, analysis, parameters, **fixed, **choices)
@@ -214,7 +213,7 @@ def make(here: Network, analysis_name: str, parameters: Mapping[str, Any], **cho
     draft: dict[str, Any] = {
         "protocol": PROTOCOL_VERSIONS[-1],
         "network": here.name,
-        "collaboration": ACCEPTANCE,
+        "question": ACCEPTANCE,
         "analysis": analysis_name,
         "parameters": completed,
         "proposer": here.self_id,

@@ -9,18 +9,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from .. import analyses
+from ..base.contract import FREQUENCIES, HOUR
 from ..base.journal import note
 from ..data import differencing
 from .plan import Plan, PlanRefusedError
 
-HOUR = 3600
-AT_MOST: Mapping[str, float] = {
-    "unlimited": 0,
-    "hourly": HOUR,
-    "daily": 24 * HOUR,
-    "weekly": 7 * 24 * HOUR,
-    "monthly": 28 * 24 * HOUR,
-}
 EARLY = 0.02
 """A daily question may come this part of its interval early: nobody starts it at the same second each day."""
 KEEP = 2 * 366 * 24 * HOUR
@@ -31,7 +24,7 @@ class Opened:
     """One opened result. `contributors` is station → edition, empty at a station that did not compute it."""
 
     network: str
-    collaboration: str
+    question: str
     scope: list[str]
     at: float
     contributors: dict[str, str] = field(default_factory=dict)
@@ -57,10 +50,10 @@ class Runs:
         """Raise PlanRefusedError when the question comes too soon, or differs too little from an earlier one."""
         if self.problem:
             raise PlanRefusedError(self.problem)
-        wait = AT_MOST[at_most] * (1 - EARLY)
-        same = [one.at for one in self._opened if (one.network, one.collaboration) == _name(plan)]
+        wait = FREQUENCIES[at_most] * (1 - EARLY)
+        same = [one.at for one in self._opened if (one.network, one.question) == _name(plan)]
         if same and now - max(same) < wait:
-            raise PlanRefusedError(f"at_most: {plan.collaboration} may run {at_most} at most and ran before")
+            raise PlanRefusedError(f"at_most: {plan.question} may run {at_most} at most and ran before")
         scopes = [frozenset(one.scope) for one in self._opened if one.network == plan.network]
         if why := differencing.scope_refused(scopes, scope(plan), plan.minimum_cell):
             raise PlanRefusedError(why)
@@ -79,7 +72,7 @@ class Runs:
         now = time.time()
         fresh = Opened(
             plan.network,
-            plan.collaboration,
+            plan.question,
             sorted(scope(plan)),
             now,
             dict(contributors),
@@ -103,4 +96,4 @@ def meet(one: Plan, other: Plan) -> bool:
 
 
 def _name(plan: Plan) -> tuple[str, str]:
-    return plan.network, plan.collaboration
+    return plan.network, plan.question

@@ -1,4 +1,4 @@
-"""The CSV files that people bring for a collaboration: read against the columns of its analysis, or refused in words.
+"""The CSV files that people bring for a question: read against the columns of its analysis, or refused in words.
 
 Whoever makes such a file uses a spreadsheet and sees the sentence, not the program: each mistake that people make has a
 sentence of its own, with file, line, column and remedy. No sentence holds a value of the data, and because the first

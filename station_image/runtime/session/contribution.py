@@ -31,8 +31,8 @@ async def begin(station: Station, network: Network, bundle: Bundle) -> None:
         brought = await station.sessions.once(agreed, lambda: asyncio.to_thread(_bring, station, network, agreed))
     except ValueError as error:
         # What is wrong with the data is for the organisation's own people, not for who asks.
-        note("data-refused", session=agreed.session, collaboration=agreed.collaboration)
-        where = f"`station data {agreed.collaboration}` there says why"
+        note("data-refused", session=agreed.session, question=agreed.question)
+        where = f"`station data {agreed.question}` there says why"
         raise plan.PlanRefusedError(f"data: its files cannot be used; {where}") from error
     if station.sessions.contributed(agreed):
         background.start(contribute(station, network, bundle, *brought))
@@ -40,7 +40,7 @@ async def begin(station: Station, network: Network, bundle: Bundle) -> None:
 
 def _bring(station: Station, network: Network, agreed: plan.Plan) -> tuple[list[int], str]:
     """What is shared, and the tag of this submission."""
-    data = None if agreed.collaboration == plan.ACCEPTANCE else station.folders.data(agreed.collaboration)
+    data = None if agreed.question == plan.ACCEPTANCE else station.folders.data(agreed.question)
     source = analyses.Source(agreed.session, network.self_id, agreed.parameters, data)
     inputs, rows = analyses.bring(agreed.analysis, source)
     asked = [agreed.analysis, agreed.parameters]
@@ -63,7 +63,7 @@ async def contribute(station: Station, network: Network, bundle: Bundle, inputs:
     )
     if not network.is_computing(network.self_id):
         station.sessions.remember(network, agreed.session, "contributed" if all(outcomes) else "contributed in part")
-    facts = {"session": agreed.session, "plan": agreed.digest, "collaboration": agreed.collaboration}
+    facts = {"session": agreed.session, "plan": agreed.digest, "question": agreed.question}
     station.register.add("contributed", **facts, parties=sum(outcomes))
     note("contributed", session=agreed.session, parties=sum(outcomes), of=len(outcomes))
 

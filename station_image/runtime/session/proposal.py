@@ -40,7 +40,7 @@ async def run(station: Station, network: Network, plan: Plan, tell: Tell) -> dic
     """Have `plan` carried out. Raises ProposalRefusedError. Returns the account of the session."""
     started = time.monotonic()
     signature = station.key.sign(statement.PLAN, plan.content)
-    heard = {} if plan.collaboration == ACCEPTANCE else station.register.heard(plan.statement_keys)
+    heard = {} if plan.question == ACCEPTANCE else station.register.heard(plan.statement_keys)
     waiting = station.results.expect(plan) if network.self_id in plan.results else None
     async with contextlib.AsyncExitStack() as stack:
         try:
@@ -50,7 +50,7 @@ async def run(station: Station, network: Network, plan: Plan, tell: Tell) -> dic
             station.results.forget(plan)
             raise
         agreed = bundle.Bundle(plan, signature, answers)
-        facts = {"session": plan.session, "plan": plan.digest, "collaboration": plan.collaboration}
+        facts = {"session": plan.session, "plan": plan.digest, "question": plan.question}
         station.register.add("proposal", **facts, registers=agreed.registers)
         tell({"event": "accepted", "session": plan.session, "by": list(plan.computing)})
         reports = await _follow(network, agreed, lines, tell)

@@ -64,8 +64,8 @@ class Results:
         agreed = bundle.parse(dict(content.get("bundle") or {}), network).plan
         # Its time was right when it started; the outcome may come hours later.
         plan.check(agreed, network, now=agreed.proposed)
-        if agreed.collaboration != plan.ACCEPTANCE:
-            gate.permitted(self._station, network, agreed.collaboration)
+        if agreed.question != plan.ACCEPTANCE:
+            gate.permitted(self._station, network, agreed.question)
         if network.self_id not in agreed.results:
             raise PlanRefusedError(f"results: {network.self_id} is not a result party")
         if caller.peer not in agreed.computing or caller.request.get("plan") != agreed.digest:
@@ -105,7 +105,7 @@ class Results:
                 collector.finished.set_exception(ResultError(str(error)))
         else:
             note("result", session=agreed.session, analysis=agreed.analysis)
-            facts = {"session": agreed.session, "plan": agreed.digest, "collaboration": agreed.collaboration}
+            facts = {"session": agreed.session, "plan": agreed.digest, "question": agreed.question}
             self._station.register.add("result", **facts, contributors=outcome["contributors"])
             if not collector.finished.done():
                 collector.finished.set_result(outcome)
@@ -128,7 +128,7 @@ class Results:
     def _write(self, network: Network, agreed: Plan, outcome: Mapping[str, Any]) -> None:
         path = self._path(agreed)
         path.parent.mkdir(mode=0o750)
-        about = {"collaboration": agreed.collaboration, "analysis": agreed.analysis}
+        about = {"question": agreed.question, "analysis": agreed.analysis}
         document = {"network": network.name, "session": agreed.session, **about, **outcome}
         fresh = path.with_suffix(".new")
         fresh.write_text(json.dumps(document, indent=1) + "\n")

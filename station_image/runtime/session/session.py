@@ -122,7 +122,7 @@ class Session:
         report["ended"] = int(time.time())
         note("session-ended", session=self.plan.session, outcome=report["outcome"], root=report["root"] or None)
         facts = {name: report[name] for name in ("session", "plan", "outcome", "root", "contributors", "left_out")}
-        self._station.register.add("run", **facts, collaboration=self.plan.collaboration, registers=bundle.registers)
+        self._station.register.add("run", **facts, question=self.plan.question, registers=bundle.registers)
         signature = self._station.key.sign(statement.ENDED, report)
         background.start(self._receipts(report, signature))
         self._events.put_nowait({"event": "ended", "report": report, "signature": signature})
@@ -130,7 +130,7 @@ class Session:
 
     def _remember(self, contributors: list[str]) -> None:
         """Before a share of the outcome leaves: what was opened counts for whoever asks next."""
-        if self.plan.collaboration != ACCEPTANCE:
+        if self.plan.question != ACCEPTANCE:
             self._station.runs.add(self.plan, {name: self.intake.editions[name] for name in contributors})
 
     async def _receipts(self, report: dict[str, Any], signature: str) -> None:

@@ -85,7 +85,7 @@ class Sessions:
             reason = str(error)
             note("proposal-refused", session=proposed.session, proposer=caller.peer, why=reason)
         try:
-            facts = {"session": proposed.session, "plan": proposed.digest, "collaboration": proposed.collaboration}
+            facts = {"session": proposed.session, "plan": proposed.digest, "question": proposed.question}
             self._station.register.add("answer", **facts, proposer=caller.peer, accepted=not reason, reason=reason)
             head = self._register_head(content.get("heard"))
             answer = bundle.sign_answer(self._station.key, proposed.digest, network.self_id, reason, head)
@@ -135,11 +135,11 @@ class Sessions:
             statement.verify(member.statement_key, statement.ENDED, report, content.get("signature"))
         except StatementError as error:
             raise PlanRefusedError(f"report: {error}") from error
-        facts = {"session": agreed.session, "plan": agreed.digest, "collaboration": agreed.collaboration}
+        facts = {"session": agreed.session, "plan": agreed.digest, "question": agreed.question}
         outcome = plain(report.get("outcome"), 20)
         self._station.register.add("receipt", **facts, party=caller.peer, outcome=outcome)
         computes = caller.network.is_computing(caller.network.self_id)
-        if outcome == "done" and agreed.collaboration != plan.ACCEPTANCE and not computes:
+        if outcome == "done" and agreed.question != plan.ACCEPTANCE and not computes:
             self._station.runs.add(agreed, {})
 
     async def tell_again(self, network: Network, peer: str) -> None:

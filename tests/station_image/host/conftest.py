@@ -31,18 +31,18 @@ def question(tmp_path: Path) -> dict[str, Any]:
 
 
 def delivered(*documents: dict[str, Any], **changes: Any) -> list[dict[str, Any]]:
-    """What an agent answers about collaborations."""
+    """What an agent answers about questions."""
     rows = []
     for document in documents:
-        shown = {key: document[key] for key in ("network", "collaboration", "purpose", "analysis")}
+        shown = {key: document[key] for key in ("network", "question", "purpose", "analysis")}
         row = {**shown, "digest": statement.digest(document), "state": "waits", "until": None, "problem": ""}
         rows.append({**row, "document": document, **changes})
-    return done(collaborations=rows)
+    return done(questions=rows)
 
 
 @pytest.fixture
 def agent(place: Path, question: dict[str, Any]) -> Iterator[Agent]:
-    answers = {"collaborations": delivered(question), "allowances": done()}
+    answers = {"questions": delivered(question), "allowances": done()}
     made = Agent(place / "agent.sock", answers)
     yield made
     made.close()

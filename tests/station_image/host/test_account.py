@@ -73,7 +73,7 @@ def login(place: Path, data: Path) -> Login:
 
 
 @pytest.mark.parametrize(("who", "command", "words"), [
-    ("steward", "collaborations", ["collaborations"]),
+    ("steward", "questions", ["questions"]),
     ("steward", "station allow griep --digest 12", ["allow", "griep", "--digest", "12"]),
     ("steward", "refuse 'griep'", ["refuse", "griep"]),
     ("steward", "help allow", ["allow", "--help"]),
@@ -152,10 +152,10 @@ def test_whatever_is_asked_only_a_verb_of_the_account_or_sftp_comes_of_it(comman
 @pytest.fixture
 def contributing(place: Path, question: dict[str, Any]) -> Agent:
     """The agent of n.a, that contributes to `griep` and not to `anders`."""
-    others = {**question, "collaboration": "anders", "contributors": ["n.b", "n.c"]}
-    outside = {**question, "collaboration": "../uit"}
+    others = {**question, "question": "anders", "contributors": ["n.b", "n.c"]}
+    outside = {**question, "question": "../uit"}
     status = done(networks={"n": {"station": "n.a"}})
-    answers = {"collaborations": delivered(question, others, outside), "status": status}
+    answers = {"questions": delivered(question, others, outside), "status": status}
     return Agent(place / "agent.sock", answers)
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from station_image.host.station_command import allowing
 from station_image.runtime.accepted import statement
-from station_image.runtime.consent import runs
+from station_image.runtime.base import contract
 from station_image.runtime.consent.allowances import Allowances, check
 from tests.station_image.host import agents
 from tests.station_image.host.agents import Agent
@@ -52,12 +52,12 @@ def test_what_was_allowed_is_what_the_agent_goes_by(
     assert "griep in n is allowed until 2099-01-01, at most daily" in done.stdout
     content = json.loads((allowances / "n~griep.json").read_text())
     assert before - 1 <= content.pop("allowed") <= time.time()
-    wanted = {"collaboration": question, "digest": digest, "until": "2099-01-01", "at_most": "daily"}
+    wanted = {"question": question, "digest": digest, "until": "2099-01-01", "at_most": "daily"}
     assert content == wanted
     assert check(question, Allowances(allowances).find("n", "griep"), time.time()).at_most == "daily"
     assert (allowances / "n~griep.json").stat().st_mode & 0o777 == 0o640
     assert [path.name for path in allowances.iterdir()] == ["n~griep.json"], "a half-written file was left"
-    assert [request["verb"] for request in agent.asked] == ["collaborations", "allowances"]
+    assert [request["verb"] for request in agent.asked] == ["questions", "allowances"]
 
 
 def test_a_steward_allows_for_less_long_and_more_rarely(
@@ -81,7 +81,7 @@ def test_a_steward_allows_for_less_long_and_more_rarely(
         (("--at-most", "hourly"), 3, "the question is agreed daily"),
         (("--at-most", "unlimited"), 3, "the question is agreed daily"),
         (("--at-most", "yearly"), 2, "invalid choice"),
-        (("--network", "other"), 2, "no collaboration 'griep'"),
+        (("--network", "other"), 2, "no question 'griep'"),
         (("--dig", "0"), 2, "unrecognized arguments"),
     ],
 )
@@ -98,7 +98,7 @@ def test_a_question_that_changed_since_it_was_read_is_refused(
     steward: Steward, agent: Agent, allowances: Path, question: dict[str, Any]
 ) -> None:
     read = statement.digest(question)
-    agent.answers["collaborations"] = delivered({**question, "minimum_cell": 1})
+    agent.answers["questions"] = delivered({**question, "minimum_cell": 1})
     done = steward("allow", "griep", "--digest", read)
     assert done.returncode == 3
     assert "another one than you looked at" in done.stderr
@@ -109,16 +109,16 @@ def test_an_agent_that_shows_another_digest_than_the_question_has_is_refused(
     steward: Steward, agent: Agent, allowances: Path, question: dict[str, Any]
 ) -> None:
     read = statement.digest(question)
-    agent.answers["collaborations"] = delivered({**question, "minimum_cell": 1}, digest=read)
+    agent.answers["questions"] = delivered({**question, "minimum_cell": 1}, digest=read)
     assert steward("allow", "griep", "--digest", read).returncode == 3
-    agent.answers["collaborations"] = delivered(question, digest="0" * 64)
+    agent.answers["questions"] = delivered(question, digest="0" * 64)
     assert steward("allow", "griep", "--digest", read).returncode == 3
     assert not list(allowances.iterdir())
 
 
 def test_a_name_leads_nowhere_else(steward: Steward, agent: Agent, place: Path, question: dict[str, Any]) -> None:
     outside = {**question, "network": "../x"}
-    agent.answers["collaborations"] = delivered(outside)
+    agent.answers["questions"] = delivered(outside)
     done = steward("allow", "griep", "--digest", statement.digest(outside))
     assert done.returncode == 2
     assert not list(place.glob("x*"))
@@ -185,5 +185,5 @@ def test_the_digest_is_the_runtime_s(content: Any) -> None:
 
 
 def test_the_frequencies_are_the_runtime_s_in_their_order() -> None:
-    assert list(runs.AT_MOST) == list(allowing.AT_MOST)
-    assert list(runs.AT_MOST.values()) == sorted(runs.AT_MOST.values())
+    assert list(contract.FREQUENCIES) == list(allowing.AT_MOST)
+    assert list(contract.FREQUENCIES.values()) == sorted(contract.FREQUENCIES.values())

@@ -44,7 +44,7 @@ def against(tmp_path: Path, lines: list[dict[str, Any]], *words: str) -> tuple[s
 
 def test_help_names_every_verb() -> None:
     said = station("--help").stdout
-    assert all(verb in said for verb in ("status", "session", "links", "collaborations", "allow", "refuse", "propose"))
+    assert all(verb in said for verb in ("status", "session", "links", "questions", "allow", "refuse", "propose"))
 
 
 @pytest.mark.parametrize("words", [(), ("onbekend",), ("session", "--rounds", "veel")])
@@ -112,7 +112,7 @@ def question(**changes: Any) -> dict[str, Any]:
     """A row as the agent answers it, of a question with parameters that nobody reads to their end."""
     document = {
         "network": "gerda",
-        "collaboration": "griep",
+        "question": "griep",
         "purpose": "waar neemt griep toe\x1b[2J",
         "analysis": "hotspots/1",
         "parameters": LONG,
@@ -131,7 +131,7 @@ def question(**changes: Any) -> dict[str, Any]:
         "at_most": "daily",
         "unheard_of": "a field of a later release",
     }
-    shown = {name: document[name] for name in ("network", "collaboration", "purpose", "analysis")}
+    shown = {name: document[name] for name in ("network", "question", "purpose", "analysis")}
     standing = {"state": "waits", "until": None, "problem": "", "digest": "x", "document": document}
     return {**shown, **standing, **changes}
 
@@ -141,16 +141,16 @@ def answered(code: int = 0, **answer: Any) -> list[dict[str, Any]]:
 
 
 def test_the_list_of_questions_has_a_line_for_each(tmp_path: Path) -> None:
-    done, _ = against(tmp_path, answered(collaborations=[question()]), "collaborations")
+    done, _ = against(tmp_path, answered(questions=[question()]), "questions")
     head, line = done.stdout.splitlines()
-    assert head.split() == ["network", "collaboration", "state", "until", "purpose"]
+    assert head.split() == ["network", "question", "state", "until", "purpose"]
     assert line.split()[:4] == ["gerda", "griep", "waits", "waar"]
     assert "\x1b" not in done.stdout, "another organisation's text moves the cursor"
 
 
 def test_a_steward_reads_the_whole_question_and_the_command_for_it(tmp_path: Path) -> None:
     row = question()
-    done, _ = against(tmp_path, answered(collaborations=[row]), "collaborations", "griep")
+    done, _ = against(tmp_path, answered(questions=[row]), "questions", "griep")
     digest = allowing.digest(row["document"])
     for said in (
         "griep in gerda: waits",
@@ -182,23 +182,23 @@ def test_who_could_read_the_inputs_is_counted_per_operator(operators: dict[str, 
 
 def test_a_changed_question_is_shown_field_by_field(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = question()["document"] | {"minimum_cell": 20}
-    (tmp_path / "gerda~griep.json").write_text(json.dumps({"collaboration": before}))
+    (tmp_path / "gerda~griep.json").write_text(json.dumps({"question": before}))
     monkeypatch.setenv("STATION_ALLOWANCES", str(tmp_path))
     row = question(state="changed", problem="minimum_cell: not as the steward here allowed it for griep")
-    done, _ = against(tmp_path, answered(collaborations=[row]), "collaborations", "griep")
+    done, _ = against(tmp_path, answered(questions=[row]), "questions", "griep")
     assert "  minimum_cell: 20\n    -> 10\n" in done.stdout
     assert "-> 10\ndigest" in done.stdout, "more differs than was changed"
 
 
 def test_a_question_that_is_not_there_is_wrong_use(tmp_path: Path) -> None:
-    done, _ = against(tmp_path, answered(collaborations=[question()]), "collaborations", "gripe")
+    done, _ = against(tmp_path, answered(questions=[question()]), "questions", "gripe")
     assert done.returncode == 2
-    assert "no collaboration 'gripe' was delivered to this station; known are griep" in done.stderr
+    assert "no question 'gripe' was delivered to this station; known are griep" in done.stderr
 
 
 def test_a_name_in_two_networks_needs_its_network(tmp_path: Path) -> None:
     rows = [question(), question(network="oost")]
-    done, _ = against(tmp_path, answered(collaborations=rows), "collaborations", "griep")
+    done, _ = against(tmp_path, answered(questions=rows), "questions", "griep")
     assert done.returncode == 2
     assert "add --network gerda or oost" in done.stderr
 
@@ -211,7 +211,7 @@ RESULT = {
 
 
 def test_a_result_is_a_table_whatever_analysis_it_is_of(tmp_path: Path) -> None:
-    whole = {"session": "ab" * 16, "analysis": "hotspots/1", "collaboration": "griep", "network": "gerda"}
+    whole = {"session": "ab" * 16, "analysis": "hotspots/1", "question": "griep", "network": "gerda"}
     whole |= {"contributors": ["gerda.a"], "left_out": {"gerda.b": "away"}, "result": RESULT}
     done, asked = against(tmp_path, answered(result=whole), "results", "abab")
     assert asked == {"verb": "results", "session": "abab"}
@@ -223,7 +223,7 @@ def test_a_result_is_a_table_whatever_analysis_it_is_of(tmp_path: Path) -> None:
 
 
 def test_results_are_listed(tmp_path: Path) -> None:
-    row = {"session": "ab" * 16, "analysis": "hotspots/1", "collaboration": "griep", "at": 1767268800}
+    row = {"session": "ab" * 16, "analysis": "hotspots/1", "question": "griep", "at": 1767268800}
     done, asked = against(tmp_path, answered(results=[row]), "results")
     assert asked == {"verb": "results"}
     assert "ab" * 16 in done.stdout
@@ -235,7 +235,7 @@ def test_a_proposed_question_ends_with_its_result_and_where_it_lies(tmp_path: Pa
     events = [{"event": "proposed", "session": "s", "contributors": ["gerda.a"]}]
     lines = [*events, *answered(1, **account, milliseconds=5, result=RESULT)]
     done, asked = against(tmp_path, lines, "propose", "griep", "--network", "gerda")
-    assert asked == {"verb": "propose", "collaboration": "griep", "network": "gerda"}
+    assert asked == {"verb": "propose", "question": "griep", "network": "gerda"}
     assert done.returncode == 1
     for said in ("session s proposed", "left out: gerda.b: away", "/var/lib/werkplaats/data/out/s/result.json"):
         assert said in done.stdout
@@ -246,14 +246,14 @@ def test_a_proposed_question_ends_with_its_result_and_where_it_lies(tmp_path: Pa
 )
 def test_files_are_looked_at_in_sentences(tmp_path: Path, problems: list[str], said: str) -> None:
     done, asked = against(tmp_path, answered(int(bool(problems)), rows=7, problems=problems), "data", "griep")
-    assert asked == {"verb": "data", "collaboration": "griep"}
+    assert asked == {"verb": "data", "question": "griep"}
     assert done.returncode == int(bool(problems))
     assert "griep: 7 rows" in done.stdout
     assert said in done.stdout
 
 
 def test_the_register_is_told_in_words(tmp_path: Path) -> None:
-    about = {"at": 0, "session": "ab" * 16, "collaboration": "griep"}
+    about = {"at": 0, "session": "ab" * 16, "question": "griep"}
     entries = [
         {**about, "number": 1, "kind": "answer", "proposer": "gerda.b", "accepted": False, "reason": "fields: no"},
         {**about, "number": 2, "kind": "run", "outcome": "failed", "root": "gerda.c", "contributors": []},

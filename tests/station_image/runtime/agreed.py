@@ -43,14 +43,14 @@ class Agreed:
 
     def asked(self, **changes: Any) -> dict[str, Any]:
         network = Networks(self["ggd"].root / "networks.d").find("drie")
-        own = {"collaboration": self.name, "parameters": {"areas": [f"{self.first}-{self.first + AREAS - 1}"]}}
+        own = {"question": self.name, "parameters": {"areas": [f"{self.first}-{self.first + AREAS - 1}"]}}
         return questions.document(network, **{**own, **changes})
 
     def deliver(self, *documents: dict[str, Any], to: Iterable[str] = MEMBERS) -> None:
         """From now on these are the questions of the network, and no others; none: the coordinator took them back."""
         for member in to:
-            path = self[member].root / "networks.d" / "drie" / "collaborations.json"
-            replace(path, {document["collaboration"]: document for document in documents})
+            path = self[member].root / "networks.d" / "drie" / "questions.json"
+            replace(path, {document["question"]: document for document in documents})
 
     def allow(self, document: dict[str, Any], by: Iterable[str] = MEMBERS, **how: str) -> None:
         for member in by:
@@ -81,7 +81,7 @@ class Agreed:
         return "\n".join(["postcode4", *(str(self.first + area) for area in (*rows, *more))]) + "\n"
 
     def propose(self, name: str = "") -> Proposal:
-        return self._begin("ggd", "propose", collaboration=name or self.name)
+        return self._begin("ggd", "propose", question=name or self.name)
 
     def ask(self) -> dict[str, Any]:
         return self.propose().answer()
@@ -107,9 +107,7 @@ class Agreed:
         async def work(assembled: Any, network: Network) -> dict[str, str]:
             with mock.patch.object(plan, "check"):
                 session = secrets.token_hex(16)
-                whole = plan.question(
-                    network, network.collaborations[self.name], session=session, intake=5, deadline=60
-                )
+                whole = plan.question(network, network.questions[self.name], session=session, intake=5, deadline=60)
             changed = dataclasses.replace(whole, **changes)
             people = changed.participants
             keys = {one: network.stations[one].key_digest for one in people if one in network.stations}

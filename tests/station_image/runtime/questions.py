@@ -1,4 +1,4 @@
-"""A collaboration in memory, and what a steward's file about it holds."""
+"""A question in memory, and what a steward's file about it holds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def document(network: Network, /, **changes: Any) -> dict[str, Any]:
     people = sorted(network.stations)
     found = {
         "network": network.name,
-        "collaboration": NAME,
+        "question": NAME,
         "purpose": "waar neemt griep toe",
         "analysis": "hotspots/1",
         "parameters": {"areas": ["7001-7040"]},
@@ -41,8 +41,8 @@ def document(network: Network, /, **changes: Any) -> dict[str, Any]:
 
 def allow(folder: Path, asked: dict[str, Any], until: str = "2098-01-01", digest: str = "", at_most: str = "") -> Path:
     """Write the file that a steward's `station allow` writes."""
-    path = folder / f"{asked['network']}~{asked['collaboration']}.json"
+    path = folder / f"{asked['network']}~{asked['question']}.json"
     digest = digest or statement.digest(asked)
-    content = {"collaboration": asked, "digest": digest, "until": until, "at_most": at_most or asked["at_most"]}
+    content = {"question": asked, "digest": digest, "until": until, "at_most": at_most or asked["at_most"]}
     path.write_text(json.dumps({**content, "allowed": 0}))
     return path

@@ -113,7 +113,7 @@ def test_the_frequency_that_counts_is_the_one_that_the_steward_allows(tmp_path: 
     questions.allow(tmp_path, asked, at_most="monthly")
     register = types.SimpleNamespace(problem="")
     station: Any = types.SimpleNamespace(allowances=allowances.Allowances(tmp_path), register=register)
-    delivered = dataclasses.replace(network, collaborations={questions.NAME: asked})
+    delivered = dataclasses.replace(network, questions={questions.NAME: asked})
     assert gate.permitted(station, delivered, questions.NAME) == {**asked, "at_most": "monthly"}
 
 

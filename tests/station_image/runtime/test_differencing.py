@@ -88,7 +88,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Plan:
         **names
         | {  # type: ignore[arg-type]
             "network": "n",
-            "collaboration": questions.NAME,
+            "question": questions.NAME,
             "analysis": "hotspots/1",
             "parameters": {"areas": [str(area) for area in range(40)]},
             "minimum_cell": 10,

@@ -59,7 +59,7 @@ def test_a_plan_as_in_the_definition_is_accepted_by_another_station(small: Small
     [
         ({"protocol": 2}, "protocol"),
         ({"network": "m"}, "network"),
-        ({"collaboration": "griep"}, "collaboration"),
+        ({"question": "griep"}, "question"),
         ({"analysis": "acceptance_sum/2"}, "analysis"),
         ({"analysis": "__init__/1"}, "analysis"),
         ({"analysis": "../plan/1"}, "analysis"),

@@ -152,16 +152,16 @@ def test_where_nobody_holds_to_it_one_area_more_is_answered(agreed: Agreed) -> N
 
 def _both(agreed: Agreed) -> tuple[Proposal, dict[str, Any]]:
     """Ask while the same is being answered; the files of the other question are the same."""
-    other = agreed.asked(collaboration=f"{agreed.name}-b")
+    other = agreed.asked(question=f"{agreed.name}-b")
     agreed.deliver(agreed.asked(), other)
     agreed.allow(other)
     for member in MEMBERS:
-        agreed.put(member, agreed.cases(member), other["collaboration"])
+        agreed.put(member, agreed.cases(member), other["question"])
     # The session waits for a contributor that is away, so that it surely still runs.
     agreed["huisarts"].kill("agent")
     first = agreed.propose()
     first.until("accepted")
-    second = agreed.propose(other["collaboration"])
+    second = agreed.propose(other["question"])
     try:
         if not any(event.get("event") == "accepted" for event in second.until("accepted", "done")):
             return first, second.events[-1]

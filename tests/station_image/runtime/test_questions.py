@@ -34,7 +34,7 @@ def test_the_result_lies_with_the_result_party_and_with_nobody_else(agreed: Agre
     holders = [m for m in MEMBERS if (agreed[m].root / "data" / "out" / session).exists()]
     assert holders == ["ggd"]
     shown = agreed.tell("ggd", "results", session=session[:8])["result"]
-    assert (shown["session"], shown["collaboration"]) == (session, agreed.name)
+    assert (shown["session"], shown["question"]) == (session, agreed.name)
 
 
 def test_every_station_enters_its_part_in_its_register(agreed: Agreed) -> None:
@@ -89,12 +89,12 @@ def test_a_question_that_the_coordinator_took_back_is_not_answered_any_more(agre
     assert agreed.ask()["exit"] == 0
     if at == "everybody":
         agreed.deliver()
-        assert f"no collaboration '{agreed.name}' in drie" in agreed.ask()["error"]
+        assert f"no question '{agreed.name}' in drie" in agreed.ask()["error"]
     else:  # it has not reached the others yet
         agreed.deliver(to=[at])
         answer = agreed.ask()
         assert answer["exit"] == 3
-        assert answer["error"].startswith(f"{agreed[at].id}: collaboration: none of the name")
+        assert answer["error"].startswith(f"{agreed[at].id}: question: none of the name")
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_data_that_cannot_be_used_is_explained_at_home_and_nowhere_else(agreed: 
     answer = proposal.answer()
     assert time.monotonic() - started < control.INTAKE_DATA / 4
     assert list(answer["left_out"]) == [agreed[member].id]
-    told = agreed.tell(member, "data", collaboration=agreed.name)
+    told = agreed.tell(member, "data", question=agreed.name)
     assert told["exit"] == 1
     assert told["problems"] == [
         "meldingen.csv line 1: semicolons between the columns; replace them by commas in a text editor"

@@ -14,7 +14,7 @@ KEPT = {
     "etc/ssh/sshd_config.d/60-werkplaats.conf": "PasswordAuthentication no\n",
     "etc/werkplaats/gateway/compiled/base.cfg": "global\n",
     "etc/werkplaats/accepted/proeftuin.json": "{}",
-    "etc/werkplaats/networks.d/proeftuin/collaborations.json": "{}",
+    "etc/werkplaats/networks.d/proeftuin/questions.json": "{}",
     "usr/local/lib/werkplaats/station_command/cli.py": "pass\n",
     "usr/local/lib/werkplaats/station_command/__pycache__/cli.pyc": "",
     "var/lib/werkplaats/data/in/griep/data.csv": "1;2\n",
@@ -49,7 +49,7 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 }
 OTHERS: dict[str, Callable[[Path], object]] = {
     "a definition is accepted": edit("etc/werkplaats/accepted/proeftuin.json"),
-    "a question is delivered": edit("etc/werkplaats/networks.d/proeftuin/collaborations.json"),
+    "a question is delivered": edit("etc/werkplaats/networks.d/proeftuin/questions.json"),
     "Python compiles": edit("usr/local/lib/werkplaats/station_command/__pycache__/cli.pyc"),
     "data are brought": edit("var/lib/werkplaats/data/in/griep/more.csv"),
 }

@@ -5,7 +5,7 @@ import json
 from network_topology import model
 
 RELEASES = {"dev": {"release": "dev", "image": "sha256:" + "0" * 64}}
-QUESTION = model.Collaboration.model_validate_json(
+QUESTION = model.Question.model_validate_json(
     json.dumps(
         {
             "analysis": "hotspots/1",

@@ -336,7 +336,7 @@ def test_a_published_question_is_held_to_the_rules_by_who_reads_it(
 ) -> None:
     folder.parent.mkdir()
     publication.publish(folder, coordinator.definition, RELEASES, coordinator.authority, asked={"griep": QUESTION})
-    document = json.loads((folder / "analyses" / "griep.json").read_text()) | change
-    with_a_new_index({"analyses/griep.json": canonical.dump(document)})
+    document = json.loads((folder / "questions" / "griep.json").read_text()) | change
+    with_a_new_index({"questions/griep.json": canonical.dump(document)})
     with pytest.raises(errors.PublicationError, match=reason):
         opened(folder)

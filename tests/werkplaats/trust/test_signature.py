@@ -58,7 +58,7 @@ def publish(coordinator: Any, approve: Callable[..., Any], network: Any) -> Call
     for organisation in coordinator.definition.stations:
         approve(organisation)
 
-    def do(asked: model.Collaboration | None = QUESTION) -> publication.Publication:
+    def do(asked: model.Question | None = QUESTION) -> publication.Publication:
         questions = {"griep": asked} if asked else {}
         own = coordinator.authority
         return publication.publish(network.publication, coordinator.definition, RELEASES, own, asked=questions)
@@ -93,15 +93,15 @@ def edited(folder: Path, name: str, **changes: Any) -> dict[str, bytes | None]:
 # What an attacker gains → the change, and where a reader that believes it would see it.
 ATTACKS: dict[str, tuple[Callable[[Path], dict[str, bytes | None]], Callable[[publication.Publication], bool]]] = {
     "a question that shows small cells": (
-        lambda folder: edited(folder, "analyses/griep.json", minimum_cell=5),
+        lambda folder: edited(folder, "questions/griep.json", minimum_cell=5),
         lambda found: found.questions["griep"].minimum_cell == 5,
     ),
     "a question to which nobody agreed": (
-        lambda folder: {"analyses/andere.json": (folder / "analyses" / "griep.json").read_bytes()},
+        lambda folder: {"questions/andere.json": (folder / "questions" / "griep.json").read_bytes()},
         lambda found: "andere" in found.questions,
     ),
     "a question withdrawn": (
-        lambda _: {"analyses/griep.json": None},
+        lambda _: {"questions/griep.json": None},
         lambda found: found.questions == {},
     ),
     "another title in the definition": (
@@ -142,7 +142,7 @@ def test_the_signature_of_an_earlier_publication_is_none_of_a_changed_one(
 ) -> None:
     publish()
     signed = (network.publication / repository.SIGNATURE).read_bytes()
-    forged(network.publication, edited(network.publication, "analyses/griep.json", minimum_cell=5), lambda _: signed)
+    forged(network.publication, edited(network.publication, "questions/griep.json", minimum_cell=5), lambda _: signed)
     with pytest.raises(errors.PublicationError, match=r"/index.json.sig is not the signature of index.json"):
         publication.read(network.publication, "proeftuin")
 

@@ -34,7 +34,7 @@ class Delivered:
 
 
 def wanted(
-    view: acceptance.Accepted, asked: Mapping[str, model.Collaboration], organisation: str
+    view: acceptance.Accepted, asked: Mapping[str, model.Question], organisation: str
 ) -> tuple[Documents, dict[str, str]]:
     """What a station is to be told, by what its operator accepted; and the questions that wait, with the reason."""
     network = compiler.compile_network(view.definition)
@@ -52,14 +52,14 @@ def wanted(
 
 def look(network: networks.Network, remotes: remote.Remotes, organisations: Iterable[str]) -> dict[str, Delivered]:
     """Ask each station what it has; one that does not answer is left out."""
-    answers = remotes.ask_all(organisations, "station", "collaborations", "--json")
+    answers = remotes.ask_all(organisations, "station", "questions", "--json")
     found = {}
     for organisation, answer in answers.items():
-        if "collaborations" in (told := verify.told(answer)):
-            rows = [row for row in told["collaborations"] if row["network"] == network.name]
+        if "questions" in (told := verify.told(answer)):
+            rows = [row for row in told["questions"] if row["network"] == network.name]
             found[organisation] = Delivered(
-                {row["collaboration"]: row["document"] for row in rows},
-                {row["collaboration"]: row["state"] for row in rows},
+                {row["question"]: row["document"] for row in rows},
+                {row["question"]: row["state"] for row in rows},
             )
     return found
 
@@ -97,7 +97,7 @@ def deliver(
 
 
 def _place(network: str) -> str:
-    return f"/etc/werkplaats/networks.d/{network}/collaborations.json"
+    return f"/etc/werkplaats/networks.d/{network}/questions.json"
 
 
 def standing(there: Mapping[str, Delivered]) -> dict[str, dict[str, list[str]]]:

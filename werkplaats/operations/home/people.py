@@ -41,14 +41,14 @@ def ssh(network: networks.Network, organisation: str, account: str, *words: str)
     return _run(network, organisation, account, "ssh", [shlex.join(("station", *words))], "")
 
 
-def put(network: networks.Network, organisation: str, collaboration: str, name: str, content: bytes) -> None:
-    """Bring a file for a collaboration by sftp, as the scientist does. Raises HalfWayError when it is refused."""
+def put(network: networks.Network, organisation: str, question: str, name: str, content: bytes) -> None:
+    """Bring a file for a question by sftp, as the scientist does. Raises HalfWayError when it is refused."""
     with tempfile.NamedTemporaryFile() as local:
         local.write(content)
         local.flush()
         # A name of its own first: a session that reads meanwhile sees the old file or the new one.
-        part = f"{collaboration}/.{name}.part"
-        batch = f'put "{local.name}" "{part}"\n-rm "{collaboration}/{name}"\nrename "{part}" "{collaboration}/{name}"\n'
+        part = f"{question}/.{name}.part"
+        batch = f'put "{local.name}" "{part}"\n-rm "{question}/{name}"\nrename "{part}" "{question}/{name}"\n'
         done = _run(network, organisation, SCIENTIST, "sftp", [], batch)
     if done.returncode:
         raise errors.HalfWayError(

@@ -32,7 +32,7 @@ PLACES = ("run/werkplaats", "var/lib/werkplaats")
 # `werkplaats` asks for these itself in every run.
 OTHERS = (
     "etc/werkplaats/accepted/*",
-    "etc/werkplaats/networks.d/*/collaborations.json",
+    "etc/werkplaats/networks.d/*/questions.json",
     "__pycache__",
     "__pycache__/*",
 )

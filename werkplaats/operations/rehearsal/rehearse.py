@@ -41,7 +41,7 @@ class Contrast:
 
 
 def question(network: networks.Network, name: str | None) -> str:
-    """The collaboration to rehearse: the one that is named, or the first that asks for hotspots."""
+    """The question to rehearse: the one that is named, or the first that asks for hotspots."""
     if not network.made_here:
         raise errors.RefusedError(
             f"{network.name} is not a sandbox", "synthetic records never go to a server with people's data"
@@ -51,7 +51,7 @@ def question(network: networks.Network, name: str | None) -> str:
         return known[0]
     if name not in known:
         raise errors.UsageError(
-            f"{network.name} has no collaboration {name or 'on ' + ANALYSIS} to rehearse",
+            f"{network.name} has no question {name or 'on ' + ANALYSIS} to rehearse",
             f"those that ask for {ANALYSIS}: {', '.join(known) or '(none)'}",
         )
     return name
@@ -98,8 +98,8 @@ def _enough(records: Sequence[Any], minimum: int) -> list[str]:
 
 def _allow(network: networks.Network, organisation: str, name: str) -> None:
     """As a steward does it: look at the question, allow what was looked at."""
-    shown = _station(network, organisation, "steward", "collaborations", name)
-    (row,) = [one for one in shown["collaborations"] if one["collaboration"] == name]
+    shown = _station(network, organisation, "steward", "questions", name)
+    (row,) = [one for one in shown["questions"] if one["question"] == name]
     if row["state"] != "allowed":
         _station(network, organisation, "steward", "allow", name, "--digest", row["digest"])
 

@@ -19,7 +19,7 @@ from station_image.runtime.accepted import statement
 from station_image.runtime.accepted.networks import Networks
 from station_image.runtime.consent import plan
 from werkplaats.operations.bring_up import hand_over, questions
-from werkplaats.operations.home import networks
+from werkplaats.operations.home import networks, places
 from werkplaats.operations.reach import remote
 
 
@@ -51,10 +51,10 @@ def test_a_station_understands_what_it_is_told(network: networks.Network, tmp_pa
     told = compiler.station_view(network.compiled, "ggd", view.statement_keys)
     for name, content in (("host.json", {"gateway_uid": 1}), ("proeftuin/network.json", told)):
         (tmp_path / name).write_text(statement.canonical(content).decode())
-    (folder / "collaborations.json").write_text(statement.canonical(documents).decode())
+    (folder / "questions.json").write_text(statement.canonical(documents).decode())
     here = Networks(tmp_path).find("proeftuin")
     (name,) = documents
-    made = plan.question(here, here.collaborations[name], session="0" * 32, intake=10, deadline=60)
+    made = plan.question(here, here.questions[name], session="0" * 32, intake=10, deadline=60)
     assert made.minimum_cell == network.questions[name].minimum_cell
     assert made.contributors == documents[name]["contributors"]
 
@@ -85,10 +85,10 @@ class Stations:
 
     def _answer(self, organisation: str) -> remote.Done:
         rows = [
-            {"network": "proeftuin", "collaboration": name, "document": document, "state": "waits"}
+            {"network": "proeftuin", "question": name, "document": document, "state": "waits"}
             for name, document in self.placed.get(organisation, {}).items()
         ]
-        return remote.Done(stdout=json.dumps({"collaborations": rows}))
+        return remote.Done(stdout=json.dumps({"questions": rows}))
 
     def place(self, organisation: str, _: str, text: str) -> None:
         if organisation in self.away:
@@ -127,9 +127,9 @@ def test_where_a_question_stands_is_told_by_organisation() -> None:
 
 @pytest.mark.parametrize("analysis", ["acceptance_sum/1", "hotspots/9"])
 def test_a_question_that_no_station_can_answer_is_found_by_check(analysis: str, network: networks.Network) -> None:
-    fields_of = networks.known().fields_of
+    fields_of = places.known().fields_of
     assert fields_of is not None
     with pytest.raises(ValueError, match=r"reads no data|has version"):
         fields_of(analysis, {})
-    assert networks.known().today == datetime.date.today()
-    assert isinstance(next(iter(network.questions.values())), model.Collaboration)
+    assert places.known().today == datetime.date.today()
+    assert isinstance(next(iter(network.questions.values())), model.Question)
