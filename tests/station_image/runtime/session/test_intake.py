@@ -23,10 +23,10 @@ EVERYBODY = ["n.a", "n.b", "n.c", "n.d"]
 class Told:
     """An intake, and what it said."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, seconds: float = 5) -> None:
         self.events: list[dict[str, Any]] = []
         agreed = plain_plan(Small.make(folder).networks("n.a").find("n"))
-        self.intake = Intake(dataclasses.replace(agreed, intake=0.05), self.say)  # type: ignore[arg-type]
+        self.intake = Intake(dataclasses.replace(agreed, intake=seconds), self.say)  # type: ignore[arg-type]
 
     def say(self, event: str, **facts: Any) -> None:
         self.events.append({"event": event, **facts})
@@ -42,12 +42,15 @@ def test_it_is_over_as_soon_as_everybody_came_or_declined(told: Told) -> None:
         told.intake.deposit(peer, TAG, BODY)
         assert told.events[-1] == {"event": "intake", "have": number, "of": 4}
     told.intake.decline("n.d", "allowance: none")
-    assert run(told.intake.close(), 0.5) == dict.fromkeys(EVERYBODY[:3], (TAG, BODY))
+    assert run(told.intake.close(), 4) == dict.fromkeys(EVERYBODY[:3], (TAG, BODY))
     assert told.events[-1] == {"event": "contributor", "station": "n.d", "reason": "allowance: none"}
     assert told.intake.editions == dict.fromkeys(EVERYBODY[:3], "edition")
 
 
-def test_it_is_over_with_its_time_and_who_is_missing_is_noted(told: Told, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_is_over_with_its_time_and_who_is_missing_is_noted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = Told(tmp_path, seconds=0.01)
     told.intake.deposit("n.a", TAG, BODY)
     told.intake.absent("n.c", "does not answer")
     assert list(run(told.intake.close())) == ["n.a"]
