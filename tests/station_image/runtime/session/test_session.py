@@ -409,15 +409,16 @@ def test_whatever_fails_the_report_names_on_whom_and_why(
 
 
 def test_a_session_that_takes_too_long_is_given_up(party: Party) -> None:
-    party.agreed = dataclasses.replace(party.agreed, deadline=0.05)  # type: ignore[arg-type]
-
     async def never(connection: Connection) -> None:
         await connection.receive(LARGE, LARGE)
         while True:
             await connection.send({"event": "beat"})
             await asyncio.sleep(0.01)
 
-    report = run(party.until_over(never))
+    def shortly() -> None:
+        party.session.plan = dataclasses.replace(party.agreed, deadline=0.05)  # type: ignore[arg-type]
+
+    report = run(party.until_over(never, before=shortly))
     assert (report["root"], report["reason"]) == ("", "the session took longer than its deadline")
 
 
