@@ -5,7 +5,7 @@
     3  caller → acceptor   request, own gateway fingerprint, signature over the transcript and the request's digest
     4  acceptor → caller   ok or a reason, signature over the transcript, the request's digest and the answer
 
-What it is for (trust.md): whoever holds the network's CA can mint a second certificate with a member's name. Such a
+What it is for: whoever holds the network's CA can mint a second certificate with a member's name. Such a
 certificate has no statement key, so its holder can answer neither 2 nor 3. A relay that has minted both ends' names can
 pass the messages on, but the acceptor's gateway then saw the relay's certificate, not the one whose fingerprint the
 caller signed in 3; and the relay cannot forge 4. From 4 on the connection is the caller's gateway's own TLS connection.

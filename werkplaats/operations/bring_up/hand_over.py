@@ -16,8 +16,9 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 
 from base import errors
-from publication import acceptance, publication, repository
+from publication import acceptance, identity, publication, repository, verified
 from werkplaats.operations.coordinator import approval, authority, ledger, revocation
+from werkplaats.operations.coordinator import publish as publishing
 from werkplaats.operations.home import networks
 from werkplaats.operations.reach import remote
 
@@ -35,7 +36,7 @@ class Applicable:
     `other_authority` those that accepted another CA than the one that signed the publication.
     """
 
-    publication: publication.Publication | None = None
+    publication: verified.Verified | None = None
     views: dict[str, acceptance.Accepted] = dataclasses.field(default_factory=dict)
     unkept: set[str] = dataclasses.field(default_factory=set)
     waiting: dict[str, list[str]] = dataclasses.field(default_factory=dict)
@@ -43,11 +44,11 @@ class Applicable:
     other_authority: set[str] = dataclasses.field(default_factory=set)
 
 
-def request(network: networks.Network, remotes: remote.Remotes, organisations: Iterable[str]) -> list[approval.Request]:
+def request(network: networks.Network, remotes: remote.Remotes, organisations: Iterable[str]) -> list[identity.Request]:
     """Fetch the requests that servers made, into the records where the coordinator finds them."""
     asked = list(organisations)
     answers = remotes.ask_all(asked, "cat", REQUEST, STATEMENT_KEY)
-    found: list[approval.Request] = []
+    found: list[identity.Request] = []
     for organisation in asked:
         answer = answers[organisation]
         if isinstance(answer, remote.UnreachableError):
@@ -74,16 +75,16 @@ def _raw(pem: str) -> str:
     return base64.b64encode(raw).decode()
 
 
-def approve(network: networks.Network, organisation: str, fingerprint: str) -> approval.Identity:
+def approve(network: networks.Network, organisation: str, fingerprint: str) -> identity.Identity:
     """Sign one waiting request, by the fingerprint that the coordinator compared."""
     return approval.approve(network.definition, organisation, fingerprint, _authority(network))
 
 
-def publish(network: networks.Network, release: Mapping[str, Any]) -> publication.Publication:
+def publish(network: networks.Network, release: Mapping[str, Any]) -> verified.Verified:
     """Make the publication of what the records say; `release` is the document of the image that the network runs."""
     network.publication.parent.mkdir(parents=True, exist_ok=True)
     releases = {network.definition.release: release}
-    return publication.publish(
+    return publishing.publish(
         network.publication, network.definition, releases, _authority(network), asked=network.questions
     )
 
@@ -111,7 +112,7 @@ def require_authority(network: networks.Network, found: Applicable, told: str | 
 def accept(
     network: networks.Network,
     remotes: remote.Remotes,
-    published: publication.Publication,
+    published: verified.Verified,
     organisations: Iterable[str],
 ) -> None:
     """Write on each server that its operator accepts this publication, the one that was shown."""

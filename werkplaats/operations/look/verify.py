@@ -9,8 +9,9 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from base import files
 from werkplaats.checks import suite
-from werkplaats.operations.home import networks, passing, vault
+from werkplaats.operations.home import networks, passing
 from werkplaats.operations.reach import remote
 
 Said = Callable[[str], None]
@@ -94,7 +95,7 @@ def _checks(
     if not expected:
         return []
     # Stays: an administrator's own ssh can use it.
-    vault.write_atomically(network.run_folder / "ssh_config", ssh_config(remotes).encode(), mode=0o600)
+    files.write_atomically(network.run_folder / "ssh_config", ssh_config(remotes).encode(), mode=0o600)
     with passing.folder(network.run_folder) as own:
         (own / "expected.json").write_text(json.dumps(expected))
         try:

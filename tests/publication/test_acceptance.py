@@ -12,18 +12,19 @@ from hypothesis import strategies as st
 from base import errors
 from network_topology import compile as compiler
 from network_topology import load, model
-from publication import acceptance, publication
-from tests.werkplaats.trust.published import RELEASES
-from werkplaats.operations.coordinator import approval, ledger, revocation
+from publication import acceptance, identity, verified
+from tests.publication.published import RELEASES
+from werkplaats.operations.coordinator import ledger, revocation
+from werkplaats.operations.coordinator import publish as publishing
 from werkplaats.operations.home import vault
 
 NETWORKS = Path(load.__file__).parent / "networks"
 
 
 @pytest.fixture
-def publish(coordinator: Any, tmp_path: Path) -> Callable[..., publication.Publication]:
-    def do(definition: model.Definition | None = None, releases: Any = RELEASES) -> publication.Publication:
-        return publication.publish(
+def publish(coordinator: Any, tmp_path: Path) -> Callable[..., verified.Verified]:
+    def do(definition: model.Definition | None = None, releases: Any = RELEASES) -> verified.Verified:
+        return publishing.publish(
             tmp_path / "publication", definition or coordinator.definition, releases, coordinator.authority
         )
 
@@ -31,7 +32,7 @@ def publish(coordinator: Any, tmp_path: Path) -> Callable[..., publication.Publi
 
 
 @pytest.fixture
-def approved(coordinator: Any, approve: Callable[..., Any]) -> dict[str, approval.Identity]:
+def approved(coordinator: Any, approve: Callable[..., Any]) -> dict[str, identity.Identity]:
     return {organisation: approve(organisation) for organisation in coordinator.definition.stations}
 
 
@@ -290,7 +291,7 @@ def test_no_publication_ever_adds_a_peer_key_or_address_to_what_was_accepted(
         for name, one in published.identities.items()
         if name in offered.stations
     }
-    after = publication.Publication(
+    after = verified.Verified(
         **{
             **{field: getattr(published, field) for field in published.__dataclass_fields__},
             "number": published.number + 1,

@@ -17,11 +17,13 @@ import pytest
 
 from base import canonical, errors
 from network_topology import model
-from publication import acceptance, profile, publication, repository, signature
-from tests.werkplaats.trust.published import QUESTION, RELEASES
-from tests.werkplaats.trust.signers import Signer
+from publication import acceptance, identity, profile, publication, repository, revocations, signature, verified
+from tests.publication.published import QUESTION, RELEASES
+from tests.publication.signers import Signer
 from werkplaats.operations.bring_up import hand_over
-from werkplaats.operations.coordinator import approval, ledger, revocation
+from werkplaats.operations.coordinator import approval, ledger
+from werkplaats.operations.coordinator import publish as publishing
+from werkplaats.operations.coordinator import repository as writing
 from werkplaats.operations.home import vault
 from werkplaats.operations.reach import remote
 
@@ -53,15 +55,15 @@ def network(tmp_path: Path) -> Any:
 
 
 @pytest.fixture
-def publish(coordinator: Any, approve: Callable[..., Any], network: Any) -> Callable[..., publication.Publication]:
+def publish(coordinator: Any, approve: Callable[..., Any], network: Any) -> Callable[..., verified.Verified]:
     """Publish as the coordinator, with one question or without."""
     for organisation in coordinator.definition.stations:
         approve(organisation)
 
-    def do(asked: model.Question | None = QUESTION) -> publication.Publication:
+    def do(asked: model.Question | None = QUESTION) -> verified.Verified:
         questions = {"griep": asked} if asked else {}
         own = coordinator.authority
-        return publication.publish(network.publication, coordinator.definition, RELEASES, own, asked=questions)
+        return publishing.publish(network.publication, coordinator.definition, RELEASES, own, asked=questions)
 
     return do
 
@@ -76,14 +78,14 @@ def accept(network: Any, server: Server) -> None:
     hand_over.accept(network, cast("Any", server), found.publication, ["ggd"])
 
 
-def forged(folder: Path, changed: dict[str, bytes | None], sign: repository.Sign = lambda _: b"AAAA\n") -> None:
+def forged(folder: Path, changed: dict[str, bytes | None], sign: writing.Sign = lambda _: b"AAAA\n") -> None:
     """What somebody does who can write the folder: change files, and make the index say so."""
     told = json.loads((folder / repository.NAME).read_bytes())
     files = {name: (folder / name).read_bytes() for name in told["files"]} | changed
     kept = {name: content for name, content in files.items() if content is not None}
     shutil.rmtree(folder.resolve())
     folder.unlink()
-    repository.write(folder, told["network"], told["number"] + 1, kept, sign)
+    writing.write(folder, told["network"], told["number"] + 1, kept, sign)
 
 
 def edited(folder: Path, name: str, **changes: Any) -> dict[str, bytes | None]:
@@ -91,7 +93,7 @@ def edited(folder: Path, name: str, **changes: Any) -> dict[str, bytes | None]:
 
 
 # What an attacker gains → the change, and where a reader that believes it would see it.
-ATTACKS: dict[str, tuple[Callable[[Path], dict[str, bytes | None]], Callable[[publication.Publication], bool]]] = {
+ATTACKS: dict[str, tuple[Callable[[Path], dict[str, bytes | None]], Callable[[verified.Verified], bool]]] = {
     "a question that shows small cells": (
         lambda folder: edited(folder, "questions/griep.json", minimum_cell=5),
         lambda found: found.questions["griep"].minimum_cell == 5,
@@ -167,11 +169,11 @@ def of_a_ca_of_its_own(folder: Path, at: Path, coordinator: Any) -> str:
         own.append("publications", number=number, published="then", definition="some")
     attacker = dataclasses.replace(coordinator, vault=kept, records=own)
     for organisation in coordinator.definition.stations:
-        asked = approval.Request.read(coordinator.records.read("requests", organisation), "request")
+        asked = identity.Request.read(coordinator.records.read("requests", organisation), "request")
         approval.receive(own, asked)
         approval.approve(coordinator.definition, organisation, asked.fingerprint, attacker.authority)
     worse = QUESTION.model_copy(update={"minimum_cell": 5})
-    made = publication.publish(folder, coordinator.definition, RELEASES, attacker.authority, asked={"griep": worse})
+    made = publishing.publish(folder, coordinator.definition, RELEASES, attacker.authority, asked={"griep": worse})
     return made.authority_key
 
 
@@ -312,5 +314,5 @@ def test_the_ca_key_is_not_opened_where_nothing_is_published(
     first = publish()
     monkeypatch.setattr(vault.Vault, "read_private_key", lambda *_: pytest.fail("the key was opened"))
     assert publish() == first
-    assert revocation.number(first.revocations) == 1
+    assert revocations.number(first.revocations) == 1
     assert coordinator.records

@@ -9,9 +9,10 @@ from typing import Any, cast
 import pytest
 
 from base import errors
-from publication import acceptance, publication
-from tests.werkplaats.trust.published import RELEASES
+from publication import acceptance, verified
+from tests.publication.published import RELEASES
 from werkplaats.operations.bring_up import hand_over
+from werkplaats.operations.coordinator import publish as publishing
 from werkplaats.operations.reach import remote
 
 
@@ -43,12 +44,12 @@ def network(coordinator: Any, approve: Callable[..., Any], tmp_path: Path) -> An
 def servers(coordinator: Any, network: Any) -> Servers:
     """An earlier publication is accepted; the one there is now says the same anew, so it applies by itself."""
 
-    def publish() -> publication.Publication:
-        return publication.publish(network.publication, coordinator.definition, RELEASES, coordinator.authority)
+    def publish() -> verified.Verified:
+        return publishing.publish(network.publication, coordinator.definition, RELEASES, coordinator.authority)
 
     made = Servers(acceptance.accept(publish()))
     again = coordinator.definition.model_copy(update={"title": "A title that asks nobody's yes"})
-    publication.publish(network.publication, again, RELEASES, coordinator.authority)
+    publishing.publish(network.publication, again, RELEASES, coordinator.authority)
     return made
 
 

@@ -11,10 +11,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from base import errors
+from base import canonical, errors
 from network_topology import model, names
 from publication import profile
-from werkplaats.operations.coordinator import authority, ledger, revocation
+from werkplaats.operations.coordinator import authority, revocation
 
 Verify = Callable[..., str]
 NAMED = ["-verify_hostname", "ggd.proeftuin.datawerkplaats.internal"]
@@ -41,7 +41,7 @@ class Region:
         ]
         if alternatives:
             extensions.append((x509.SubjectAlternativeName(alternatives), False))
-        start = ledger.now()
+        start = canonical.now()
         builder = x509.CertificateBuilder(
             self.certificate.subject,
             profile.distinguished(subject),
@@ -194,7 +194,7 @@ def federated(region: Region) -> tuple[x509.Certificate, x509.Certificate]:
     """A national root, and its cross-certificate: the same key and name of the region, signed again."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = profile.distinguished("CN=Root-1,O=Datawerkplaats,C=NL")
-    start, end = ledger.now() - profile.BACKDATED, ledger.now() + datetime.timedelta(days=30)
+    start, end = canonical.now() - profile.BACKDATED, canonical.now() + datetime.timedelta(days=30)
     root = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), start, end)
         .add_extension(x509.BasicConstraints(ca=True, path_length=1), True)

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from network_topology import load, model
+from publication import identity
 from werkplaats.operations.coordinator import approval, authority, ledger, revocation
 from werkplaats.operations.home import vault
 
@@ -31,6 +32,13 @@ class Coordinator:
     @property
     def authority(self) -> authority.Authority:
         return authority.open_or_found(self.vault, self.records)
+
+    def approve(self, organisation: str, keys: Keys | None = None) -> identity.Identity:
+        """Request and approve, as the two do it, with keys or new ones."""
+        keys = keys or make_keys()
+        asked = approval.request(self.definition.network, organisation, keys.request_pem, keys.statement_key)
+        approval.receive(self.records, asked)
+        return approval.approve(self.definition, organisation, asked.fingerprint, self.authority)
 
 
 @dataclasses.dataclass
@@ -64,14 +72,15 @@ def definition() -> model.Definition:
     return load.find("proeftuin", NETWORKS)
 
 
+def founded(folder: Path, definition: model.Definition) -> Coordinator:
+    kept = vault.Vault(definition.network, folder / "state" / definition.network)
+    kept.make_passphrase()
+    return Coordinator(definition, kept, ledger.Records(folder / "inventories" / definition.network))
+
+
 @pytest.fixture
 def make_coordinator(tmp_path: Path) -> Callable[[model.Definition], Coordinator]:
-    def make(definition: model.Definition) -> Coordinator:
-        kept = vault.Vault(definition.network, tmp_path / "state" / definition.network)
-        kept.make_passphrase()
-        return Coordinator(definition, kept, ledger.Records(tmp_path / "inventories" / definition.network))
-
-    return make
+    return lambda definition: founded(tmp_path, definition)
 
 
 @pytest.fixture
@@ -82,16 +91,8 @@ def coordinator(
 
 
 @pytest.fixture
-def approve(coordinator: Coordinator) -> Callable[..., approval.Identity]:
-    """Request and approve, as the two do it, with keys or new ones."""
-
-    def do(organisation: str, keys: Keys | None = None) -> approval.Identity:
-        keys = keys or make_keys()
-        asked = approval.request(coordinator.definition.network, organisation, keys.request_pem, keys.statement_key)
-        approval.receive(coordinator.records, asked)
-        return approval.approve(coordinator.definition, organisation, asked.fingerprint, coordinator.authority)
-
-    return do
+def approve(coordinator: Coordinator) -> Callable[..., identity.Identity]:
+    return coordinator.approve
 
 
 def pem(one: x509.Certificate | x509.CertificateRevocationList) -> bytes:
