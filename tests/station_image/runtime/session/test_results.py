@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from station_image.runtime.base import contract
 from station_image.runtime.consent.plan import Plan
 from station_image.runtime.data import shares
 from station_image.runtime.session import results
@@ -68,7 +69,7 @@ class Receiver:
         return said
 
     def path(self, agreed: Plan) -> Path:
-        return self.own.folders.results / agreed.session / "result.json"
+        return self.own.root / contract.RESULT.path.format(session=agreed.session)
 
 
 @pytest.fixture
