@@ -167,6 +167,17 @@ def test_more_strangers_than_are_waited_for_are_closed(
         await asyncio.sleep(0.01)
         assert await closed(await open_unix(str(path)))
         waiting.close()
+        while not await greeted():
+            await asyncio.sleep(0.001)
+
+    async def greeted() -> bool:
+        line = await brought(path, "n.a")
+        network = small.networks("n.a").find("n")
+        try:
+            await hello.call(line, small.keys["n.a"], network, "n.b", {"kind": "who"})
+        except ConnectionLostError:
+            return False
+        return True
 
     serving(small, path, work)
     assert "mesh-refused" in capsys.readouterr().out
