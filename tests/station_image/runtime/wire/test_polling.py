@@ -123,8 +123,11 @@ def test_a_poll_that_was_lost_is_taken_up_again_and_the_same_reason_noted_once(
 
 
 @pytest.mark.parametrize("changed", ["key", "gone"])
-def test_a_party_that_is_another_one_now_has_to_say_hello_anew(small: Small, changed: str) -> None:
+def test_a_party_that_is_another_one_now_has_to_say_hello_anew(
+    small: Small, changed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What is asked over an open poll is checked against the definition that is accepted now."""
+    monkeypatch.setattr(polling, "LOOK_EVERY", 60)  # it is not the next look at all links that finds it
     written: list[bool] = []
     ended: list[str] = []
 
