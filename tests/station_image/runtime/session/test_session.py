@@ -118,7 +118,7 @@ class Party:
         """What the proposer was told."""
         near, far = pair()
         telling = asyncio.create_task(self.session.narrate(far))
-        heard = []
+        heard: list[dict[str, Any]] = []
         while not heard or heard[-1]["event"] != "ended":
             heard.append((await near.receive(LARGE))[0])
         await telling

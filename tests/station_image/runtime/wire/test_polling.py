@@ -168,7 +168,7 @@ def test_a_link_that_is_gone_ends_its_poll(small: Small) -> None:
 
     async def work(peers: FakePeers) -> None:
         await until(lambda: peers.opened)
-        peers.can_call = lambda _: False  # type: ignore[method-assign]
+        peers.can_call = lambda peer: False  # type: ignore[method-assign]  # noqa: ARG005
         await until(lambda: ended)
 
     keeping(small, {"n.a": far}, work)
