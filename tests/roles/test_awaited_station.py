@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -42,5 +43,5 @@ def test_an_answer_that_comes_later_is_waited_for(
         assert "waits" in events.read_text(), "it waits before it said so"
         (tmp_path / "een.json").write_text("{}")
 
-    monkeypatch.setattr(awaited_station.time, "sleep", later)
+    monkeypatch.setattr(time, "sleep", later)
     assert actions.run(awaited_station, actions.Asked(), folder=str(tmp_path))["station"] == {}

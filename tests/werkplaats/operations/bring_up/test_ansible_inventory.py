@@ -33,8 +33,9 @@ def remotes(tmp_path: Path) -> remote.Remotes:
 def read(folder: Path, text: str) -> dict[str, Any]:
     """The hosts as Ansible's plugin for inventories in YAML reads them."""
     (folder / "servers.yml").write_text(text)
-    hosts: dict[str, Any] = DataLoader().load_from_file(str(folder / "servers.yml"), trusted_as_template=True)["all"]
-    return hosts["hosts"]
+    whole = DataLoader().load_from_file(str(folder / "servers.yml"), trusted_as_template=True)
+    hosts: dict[str, Any] = whole["all"]["hosts"]
+    return hosts
 
 
 def test_a_server_is_reached_as_the_operator_s_inventory_says(remotes: remote.Remotes, tmp_path: Path) -> None:
