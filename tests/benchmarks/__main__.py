@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from base import errors, files
-from tests import sandboxes
 from tests.benchmarks import bare, command, intake, machine, network, race, session, topology
+from tests.harness import sandboxes
 from werkplaats.operations import progress
 from werkplaats.operations.home import locks
 

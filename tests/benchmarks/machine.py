@@ -11,7 +11,7 @@ from typing import Any
 
 from stacks import labels
 from stacks.servers import program
-from tests import sandboxes
+from tests.harness import servers
 
 CGROUPS = Path("/sys/fs/cgroup")
 # Of the memory controller of v1, and of v2: the file with all that a group holds, and the line of memory.stat with what
@@ -60,8 +60,8 @@ def meminfo(text: str) -> dict[str, int]:
 
 def held(network: str) -> dict[str, int]:
     """Bytes that the servers of a sandbox hold by the kernel's count; empty where it cannot be read."""
-    mine = sandboxes.docker("ps", "--quiet", "--filter", f"label={labels.NETWORK}={network}").split()
-    told = sandboxes.docker("inspect", "--format", "{{.Id}} {{.State.Pid}}", *mine).splitlines()
+    mine = servers.docker("ps", "--quiet", "--filter", f"label={labels.NETWORK}={network}").split()
+    told = servers.docker("inspect", "--format", "{{.Id}} {{.State.Pid}}", *mine).splitlines()
     total = {"with caches": 0, "without": 0}
     for line in told:
         container, pid = line.split()

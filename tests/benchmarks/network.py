@@ -21,8 +21,8 @@ from network_topology import names
 from stacks.engine import install
 from stacks.servers.image import make as server_image
 from station_image.builder import images
-from tests import chance, sandboxes, sized
 from tests.benchmarks import broken, machine
+from tests.harness import chance, sandboxes, sized
 
 Said = Callable[[str], None]
 Row = dict[str, Any]

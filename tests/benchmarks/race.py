@@ -17,8 +17,8 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from tests import sandboxes
 from tests.benchmarks import network
+from tests.harness import sandboxes
 
 RUNS = {4: 3, 25: 2}
 VENV = sandboxes.ROOT / "build" / "nvflare"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests import chance, sandboxes, sized
 from tests.benchmarks import __main__ as bench
 from tests.benchmarks import bare, broken, machine, network, race
+from tests.harness import chance, sandboxes, sized
 from werkplaats.operations.home import networks
 
 CONTAINER = "f00ce15466b5" * 5

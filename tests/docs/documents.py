@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests import sandboxes
+from tests.harness import sandboxes
 
 ROOT = sandboxes.ROOT
 README = ROOT / "README.md"

@@ -17,8 +17,8 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
-from tests import sandboxes
 from tests.docs import documents, outputs
+from tests.harness import sandboxes
 from werkplaats.operations.rehearsal import synthetic
 
 pytestmark = pytest.mark.servers

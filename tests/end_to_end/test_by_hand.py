@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from tests import sandboxes
+from tests.harness import sandboxes
 
 pytestmark = pytest.mark.servers
 README = sandboxes.ROOT / "stacks" / "README.md"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import sandboxes
+from tests.harness import sandboxes
 
 pytestmark = pytest.mark.servers
 ORGANISATIONS = {"ggd", "ziekenhuis", "thuiszorg", "huisartsen"}

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from base import errors
 from publication import folder as folders
 from publication import repository
-from tests.publication.signers import Signer
+from tests.harness.pki import Signer
 from werkplaats.operations.coordinator import repository as writing
 
 ROOT = Path(__file__).parents[2]
@@ -93,7 +93,7 @@ def test_a_folder_of_somebody_elses_making_is_not_written_over(folder: Path) -> 
 
 PUBLISHER = """
 import itertools, pathlib, sys
-from tests.publication.signers import Signer
+from tests.harness.pki import Signer
 from publication import repository
 from werkplaats.operations.coordinator import repository as writing
 signer, folder = Signer(), pathlib.Path(sys.argv[1])

@@ -18,8 +18,8 @@ import pytest
 from base import canonical, errors
 from network_topology import model
 from publication import acceptance, identity, profile, publication, repository, revocations, signature, verified
+from tests.harness.pki import Signer
 from tests.publication.published import QUESTION, RELEASES
-from tests.publication.signers import Signer
 from werkplaats.operations.bring_up import hand_over
 from werkplaats.operations.coordinator import approval, ledger
 from werkplaats.operations.coordinator import publish as publishing

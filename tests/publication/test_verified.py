@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from base import canonical, errors
 from network_topology import load
 from publication import acceptance, publication, repository, revocations, verified
-from tests import coordinator as coordinators
+from tests.harness import coordinator as coordinators
 from tests.publication.published import QUESTION, RELEASES
 from werkplaats.operations.coordinator import repository as writing
 from werkplaats.operations.coordinator import revocation

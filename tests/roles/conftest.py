@@ -12,8 +12,9 @@ import pytest
 from cryptography import x509
 
 from network_topology import names
-from tests.roles import pki, servers, stations
-from tests.roles.servers import Run
+from tests.harness import pki, servers
+from tests.roles import plays, stations
+from tests.roles.plays import Run
 
 NETWORK = "roltest.sandbox"
 MACHINE = "198.18.250.1"  # this machine on the servers' network: where strangers and impostors are
@@ -41,7 +42,7 @@ class Mesh:
 
     def play(self, *words: str, only: str | None = None, **extra: Any) -> Run:
         chosen = {name: server for name, server in self.servers.items() if only in (None, name)}
-        return servers.play(chosen, self.stations, self.folder, *words, **extra)
+        return plays.play(chosen, self.stations, self.folder, *words, **extra)
 
     def party(self, organisation: str, **how: Any) -> pki.Party:
         return pki.Party(self.authority, organisation, self.folder, **how)
@@ -84,7 +85,7 @@ def mesh(tmp_path_factory: pytest.TempPathFactory, image: dict[str, str]) -> Ite
     made = Mesh(tmp_path_factory.mktemp("mesh"), image)
     try:
         for number, name in enumerate(("een", "twee")):
-            made.servers[name] = servers.boot(name, 11 + number, made.folder)
+            made.servers[name] = plays.boot(name, 11 + number, made.folder)
         for name, server in made.servers.items():
             server.wait()
             empty = [{"network": NETWORK, "certificate_pem": ""}]
@@ -101,7 +102,7 @@ def mesh(tmp_path_factory: pytest.TempPathFactory, image: dict[str, str]) -> Ite
     finally:
         for server in made.servers.values():
             server.remove()
-        subprocess.run(["docker", "network", "rm", servers.NETWORK], check=False, capture_output=True)
+        subprocess.run(["docker", "network", "rm", plays.NETWORK], check=False, capture_output=True)
 
 
 def start_agent(server: servers.Server) -> None:

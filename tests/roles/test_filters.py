@@ -15,7 +15,8 @@ from plugins.action import server_part as action
 from plugins.filter import baseline, container_engine, tls_mesh
 from plugins.filter import server_facts as facts_filter
 from plugins.modules import debian_packages, server_facts
-from tests.roles import pki, stations
+from tests.harness import pki
+from tests.roles import stations
 
 NETWORK = "filter.sandbox"
 ISSUER = f"CN=CA-1,OU={NETWORK},O=Datawerkplaats,C=NL"

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.roles import servers, stations
+from tests.harness import servers
+from tests.roles import plays, stations
 from tests.roles.conftest import FIREWALL, NETWORK, Mesh
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
@@ -32,7 +33,7 @@ def test_the_roles_take_the_compiled_variables_as_their_arguments(mesh: Mesh) ->
     run = mesh.play(playbook="tests/roles/validated.yml")
     validated = {event["role"] for event in run.events if event.get("task", "").startswith("Validating arguments")}
     assert (run.code, run.changed) == (0, []), run.output
-    roles = {path.name for path in (servers.ROOT / "roles").iterdir() if path.is_dir()}
+    roles = {path.name for path in (plays.ROOT / "roles").iterdir() if path.is_dir()}
     assert validated == roles - {"station_removed"}
 
 
@@ -134,17 +135,17 @@ def test_a_prepared_server_goes_on_with_what_it_waits_for_or_is_done(mesh: Mesh,
     for name, answer in (("een", None), ("twee", mesh.stations["twee"])):
         (tmp_path / f"{name}.json").write_text(json.dumps(answer))
     fresh = {name: station | {"networks": [{"network": NETWORK}]} for name, station in mesh.stations.items()}
-    run = servers.play(mesh.servers, fresh, mesh.folder, "--tags", "all,await", await_in=str(tmp_path))
+    run = plays.play(mesh.servers, fresh, mesh.folder, "--tags", "all,await", await_in=str(tmp_path))
     assert (run.code, run.changed) == (0, []), run.output
     assert {event["host"] for event in run.events if event["status"] == "waits"} == {"een", "twee"}
     assert {event["host"] for event in run.events if event.get("role") == "tls_mesh"} == {"twee"}
 
 
 def test_an_unreachable_server_is_named_and_the_others_are_done(mesh: Mesh) -> None:
-    away = servers.Server("away", "198.18.250.99", mesh.folder)
+    away = servers.Server("away", mesh.folder, "198.18.250.99")
     both = {"een": mesh.servers["een"], "away": away}
     known = mesh.stations | {"away": mesh.stations["twee"]}
-    run = servers.play(both, known, mesh.folder)
+    run = plays.play(both, known, mesh.folder)
     told = {event["host"]: event for event in run.events if event["status"] == "unreachable"}
     assert set(told) == {"away"}
     assert "198.18.250.99" in told["away"]["message"]
@@ -159,7 +160,7 @@ OWNER_TABLE = "table inet owner { chain input { type filter hook input priority 
 def test_a_bare_server_becomes_a_station_and_the_owner_s_settings_stay(
     mesh: Mesh, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    server = servers.boot("kaal", 13, tmp_path_factory.mktemp("kaal"), bare=True)
+    server = plays.boot("kaal", 13, tmp_path_factory.mktemp("kaal"), bare=True)
     try:
         server.wait()
         server.run("mkdir -p /etc/docker; echo > /etc/docker/daemon.json", given="")

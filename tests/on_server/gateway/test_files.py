@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from on_server.gateway import files
-from tests.roles import pki
+from tests.harness import pki
 
 NETWORK = "lijst.sandbox"
 

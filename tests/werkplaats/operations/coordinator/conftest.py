@@ -1,6 +1,6 @@
 """A coordinator with vault, records and CA."""
 
-from tests.coordinator import (
+from tests.harness.coordinator import (
     approve,
     coordinator,
     definition,

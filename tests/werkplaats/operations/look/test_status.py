@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.publication.signers import Signer
+from tests.harness.pki import Signer
 from werkplaats.operations.coordinator import repository as writing
 from werkplaats.operations.look import status
 

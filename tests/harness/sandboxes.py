@@ -20,12 +20,9 @@ from typing import Any
 import pytest
 
 from network_topology import names
-from stacks.components import sandbox_server
-from stacks.servers import seeds
-from stacks.servers.image import make
 
 BACK_SECONDS = 60
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PROEFTUIN = ROOT / "network_topology" / "networks" / "proeftuin"
 DEFINITION = (PROEFTUIN / "network.yml").read_text()
 QUESTION = "griep-hotspots"
@@ -150,11 +147,6 @@ class Sandbox:
         return f"{self.name}.{organisation}"
 
 
-def docker(*arguments: str) -> str:
-    """The local engine, which is where a sandbox's power switch is."""
-    return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=True, timeout=120).stdout
-
-
 def sandbox(folder: Path, name: str, definition: str = DEFINITION) -> Sandbox:
     """A network of its own home and state; nothing of it exists yet."""
     found = Sandbox(names.twin(name), folder / "home", folder / "state")
@@ -162,52 +154,3 @@ def sandbox(folder: Path, name: str, definition: str = DEFINITION) -> Sandbox:
     found.definition.write_text(definition.replace("network: proeftuin", f"network: {name}"))
     shutil.copytree(PROEFTUIN / "questions", found.definition.parent / "questions")
     return found
-
-
-@dataclasses.dataclass(frozen=True)
-class BareServer:
-    """A server as a hospital makes it available: Debian, sshd, sudo, and settings of the hospital's own."""
-
-    host: str
-    host_key: str
-    key: Path
-
-    def run(self, command: str) -> str:
-        """Run a shell line on it as its owner; raises CalledProcessError when it fails."""
-        known = self.key.with_name("owner_known_hosts")
-        ssh = ["ssh", "-i", str(self.key), "-o", f"UserKnownHostsFile={known}", "-o", "BatchMode=yes"]
-        return subprocess.run(
-            [*ssh, f"beheer@{self.host}", command], capture_output=True, text=True, check=True, timeout=60
-        ).stdout
-
-    def when_booted(self) -> None:
-        """Wait until sshd answers; raises what ssh said last."""
-        deadline = time.monotonic() + BACK_SECONDS
-        while True:
-            try:
-                self.run("true")
-            except subprocess.CalledProcessError:
-                if time.monotonic() > deadline:
-                    raise
-            else:
-                return
-
-
-def boot_bare(folder: Path, network: str, name: str, address: str, host: str, alias: str = "") -> BareServer:
-    """Boot a bare server on a wide-area network; it gets its keys before it boots. Others find it as `alias`."""
-    operator = seeds.key_pair(folder / "id_ed25519")
-    host_key = seeds.seed(folder / "seed", operator)
-    public = (folder / "seed" / "ssh_host_ed25519_key.pub").read_text()
-    (folder / "owner_known_hosts").write_text(f"{host} {public}")
-    hybrid = sandbox_server.UNIFIED.is_dir()
-    docker(
-        *("run", "--detach", "--name", name, "--hostname", name, "--network", network, "--ip", address),
-        *(("--network-alias", alias) if alias else ()),
-        *("--cap-add", "ALL", *(f"--cap-drop={one}" for one in sandbox_server.CAPABILITIES_DROPPED)),
-        *(f"--security-opt={option}" for option in sandbox_server.SECURITY),
-        *(("--cgroupns", "host", "-v", f"{sandbox_server.UNIFIED}:/sys/fs/cgroup") if hybrid else ()),
-        *(f"--tmpfs={path}:{options}" for path, options in sandbox_server.TMPFS.items()),
-        *("-v", "/var/lib/docker", "-v", f"{folder / 'seed'}:{sandbox_server.SEED_FOLDER}:ro"),
-        *("-e", "container=docker", make.ensure_bare(print)),
-    )
-    return BareServer(host, host_key, folder / "id_ed25519")

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from network_topology import names
-from tests import sandboxes
+from tests.harness import sandboxes
 
 EXAMPLE = sandboxes.ROOT / "network_topology" / "networks" / "twente-volledig"
 WHOLE: dict[str, Any] = yaml.safe_load((EXAMPLE / "network.yml").read_text())

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from network_topology import check
-from tests import sized
+from tests.harness import sized
 from werkplaats.operations.home import places
 
 
