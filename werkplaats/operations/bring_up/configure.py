@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import shlex
 import subprocess
 import sys
 import threading
@@ -17,7 +18,7 @@ from typing import Any
 from base import errors
 from stacks import drive
 from werkplaats.operations.home import passing
-from werkplaats.operations.reach import remote
+from werkplaats.operations.reach import remote, ssh_config
 
 ROOT = Path(__file__).resolve().parents[3]
 PLAYBOOK = ROOT / "playbooks" / "site.yml"
@@ -51,14 +52,9 @@ def write_inventory(folder: Path, remotes: remote.Remotes, stations: HostVars, *
     """Ansible's inventory of this run: how to reach each server, its compiled data, and `more` host variables."""
     hosts = {}
     for organisation, station in stations.items():
-        server = remotes.servers[organisation]
         hosts[organisation] = {
-            "ansible_host": server.host,
-            "ansible_port": server.port,
-            "ansible_user": server.user,
-            "ansible_ssh_common_args": " ".join(remotes.options(server)),
-            "engine_ssh_args": " ".join(remotes.options(server, "engine")),
-            **({"ansible_ssh_private_key_file": str(server.key)} if server.key else {}),
+            "ansible_ssh_common_args": shlex.join(("-F", str(remotes.config))),
+            "engine_host": ssh_config.alias(organisation, ssh_config.ENGINE),
             "mitogen_ssh_compression": False,  # what travels is small, or compressed already
             "station": station,
             **more,

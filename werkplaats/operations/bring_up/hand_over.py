@@ -19,7 +19,7 @@ from base import errors
 from publication import acceptance, publication, repository
 from werkplaats.operations.coordinator import approval, authority, ledger, revocation
 from werkplaats.operations.home import networks
-from werkplaats.operations.reach import remote
+from werkplaats.operations.reach import remote, servers
 
 Said = Callable[[str], None]
 REQUEST = "/etc/werkplaats/identity/request.pem"
@@ -50,7 +50,7 @@ def request(network: networks.Network, remotes: remote.Remotes, organisations: I
     found: list[approval.Request] = []
     for organisation in asked:
         answer = answers[organisation]
-        if isinstance(answer, remote.UnreachableError):
+        if isinstance(answer, servers.UnreachableError):
             raise answer
         if answer.exited:
             raise errors.UsageError(

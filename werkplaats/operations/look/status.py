@@ -12,7 +12,7 @@ from publication import publication, repository
 from werkplaats.operations.bring_up import stations
 from werkplaats.operations.home import networks
 from werkplaats.operations.look import verify
-from werkplaats.operations.reach import remote
+from werkplaats.operations.reach import remote, servers
 
 CERTIFICATE = "/etc/werkplaats/gateway"
 LEAST_DAYS = 30  # what renewing a certificate may take, with two organisations in it
@@ -109,7 +109,7 @@ def _active(answer: remote.Answer) -> tuple[str, ...]:
 
 
 def _words(answer: remote.Answer) -> tuple[str, ...]:
-    return () if isinstance(answer, remote.UnreachableError) else tuple(answer.stdout.split())
+    return () if isinstance(answer, servers.UnreachableError) else tuple(answer.stdout.split())
 
 
 def _container(seen: stations.Observed, part: str) -> str:

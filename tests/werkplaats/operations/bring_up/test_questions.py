@@ -20,7 +20,7 @@ from station_image.runtime.accepted.networks import Networks
 from station_image.runtime.consent import plan
 from werkplaats.operations.bring_up import hand_over, questions
 from werkplaats.operations.home import networks
-from werkplaats.operations.reach import remote
+from werkplaats.operations.reach import remote, servers
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ class Stations:
 
     def place(self, organisation: str, _: str, text: str) -> None:
         if organisation in self.away:
-            raise remote.UnreachableError(f"{organisation}: No route to host")
+            raise servers.UnreachableError(f"{organisation}: No route to host")
         self.placed[organisation] = json.loads(text)
 
 

@@ -11,10 +11,10 @@ import pytest
 
 from stacks import drive, parts
 from werkplaats.operations.bring_up import stations
-from werkplaats.operations.reach import remote
+from werkplaats.operations.reach import remote, servers
 
 IMAGE = "sha256:" + "1" * 64
-AWAY = remote.UnreachableError("zorg: No route to host")
+AWAY = servers.UnreachableError("zorg: No route to host")
 
 
 class Servers:
