@@ -17,7 +17,9 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 
 from base import errors
+from network_topology import compile as compiler
 from publication import acceptance, publication, repository
+from station_image.builder import images
 from werkplaats.operations import on_server
 from werkplaats.operations.coordinator import approval, authority, ledger, revocation
 from werkplaats.operations.home import networks
@@ -47,6 +49,14 @@ class Applicable:
     refused: dict[str, str] = dataclasses.field(default_factory=dict)
     keyless: dict[str, str] = dataclasses.field(default_factory=dict)
     other_authority: set[str] = dataclasses.field(default_factory=set)
+    _compiled: dict[str, compiler.CompiledNetwork] = dataclasses.field(default_factory=dict)
+
+    def compiled(self, organisation: str) -> compiler.CompiledNetwork:
+        """What this organisation accepted, compiled; most accepted the same, and that is compiled once."""
+        view = self.views[organisation]
+        if view.digest not in self._compiled:
+            self._compiled[view.digest] = compiler.compile_network(view.definition)
+        return self._compiled[view.digest]
 
 
 def request(network: networks.Network, remotes: remote.Remotes, organisations: Iterable[str]) -> list[approval.Request]:
@@ -92,6 +102,24 @@ def publish(network: networks.Network, release: Mapping[str, Any]) -> publicatio
     releases = {network.definition.release: release}
     return publication.publish(
         network.publication, network.definition, releases, _authority(network), asked=network.questions
+    )
+
+
+def release(network: networks.Network, image: images.StationImage | None) -> Mapping[str, Any]:
+    """The document of the release to publish: of the image that was made here, else the one that is published already.
+
+    Raises UsageError where there is neither, PublicationError for a publication that is not whole or not signed.
+    """
+    if image is not None:
+        return image.release
+    if (network.publication / repository.NAME).exists():
+        known = publication.read(network.publication, network.name).releases
+        if network.definition.release in known:
+            return known[network.definition.release]
+    raise errors.UsageError(
+        f"the station image of release {network.definition.release} is not made on this machine, and no publication "
+        "says what it is",
+        f"werkplaats up {network.name} makes it",
     )
 
 

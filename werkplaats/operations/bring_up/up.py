@@ -177,7 +177,7 @@ def verify_network(network: networks.Network, told: progress.Progress, *, only: 
         left_out = {o: why for o, why in remotes.probe().items() if o in wanted}
         reached = [o for o in wanted if o not in left_out]
         applicable = hand_over.applicable(network, remotes, reached)
-        hosts = hostvars.applied(network, applicable, reached, images.ensure(told.say))
+        hosts = hostvars.applied(network, applicable, reached, None)
         missing = [o for o in reached if o not in hosts]
         left_out |= {o: applicable.refused.get(o, "nothing is accepted on it yet") for o in missing}
         return verify.run(network, remotes, hosts, left_out, lambda text: told.say(text, "verify"))

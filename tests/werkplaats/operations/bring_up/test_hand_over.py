@@ -9,9 +9,13 @@ from typing import Any, cast
 
 import pytest
 
+from base import errors
+from network_topology import compile as compiler
 from network_topology import load
+from publication import publication, repository
+from station_image.builder import images
 from tests.werkplaats.trust import conftest as trust
-from werkplaats.operations.bring_up import hand_over
+from werkplaats.operations.bring_up import hand_over, hostvars
 from werkplaats.operations.coordinator import ledger
 from werkplaats.operations.home import networks, vault
 from werkplaats.operations.reach import remote
@@ -100,3 +104,25 @@ def test_of_a_server_that_cannot_make_keys_yet_nothing_is_accepted_and_the_other
     assert found.keyless == {"ggd": NO_OPENSSL}
     assert set(servers.placed) == set(found.views) == set(DEFINITION.stations) - {"ggd"}
     assert not (ledger.Records(network.inventory).read("identities", "ggd"))
+
+
+def test_what_all_accepted_is_compiled_once(network: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = take_all(network, Servers())
+    compiled: list[str] = []
+    whole = compiler.compile_network(DEFINITION)
+    monkeypatch.setattr(compiler, "compile_network", lambda one: compiled.append(one.network) or whole)
+    monkeypatch.setattr(hostvars.people, "of", lambda *_: {})
+    hosts = hostvars.applied(network, found, DEFINITION.stations, None)
+    assert set(hosts) == set(DEFINITION.stations)
+    assert compiled == ["proeftuin"]
+
+
+def test_a_release_is_of_the_image_that_was_made_here_else_the_published_one(network: Any, tmp_path: Path) -> None:
+    with pytest.raises(errors.UsageError, match="werkplaats up proeftuin makes it"):
+        hand_over.release(network, None)
+    take_all(network, Servers())
+    assert (network.publication / repository.NAME).exists()
+    assert hand_over.release(network, None) == RELEASE
+    newer = {**RELEASE, "image_id": "sha256:" + "1" * 64}
+    assert hand_over.release(network, images.StationImage(tmp_path, newer)) == newer
+    assert publication.read(network.publication, "proeftuin").release == RELEASE
