@@ -1,19 +1,30 @@
 """Everything that `werkplaats` stops for, and the exit code that each kind ends with.
 
-    WerkplaatsError        4  something failed; nothing was changed, or it was taken back
-    ├── FoundError         1  a check found something: the work was done, the answer is not good
-    ├── UsageError         2  the command was used wrongly: an unknown name, a missing argument, a missing file
-    ├── RefusedError       3  it could be done, but must not: trust, locks, gates
-    │   ├── LockedError         another process holds the lock
-    │   ├── VaultError          the vault's modes, passphrase or keys are not as they must be
-    │   ├── RequestError        a request that cannot be approved
-    │   ├── RevocationError     a revocation list that is not newer, not ours or not in force
-    │   ├── PublicationError    a publication that is mixed, edited, unsigned or older
-    │   └── AcceptanceError     something waits for the operator's own acceptance
-    ├── TakenBackError     4  a change failed and was taken back
-    └── HalfWayError       5  a change failed and stands half-way; the remedy says what to run
+    WerkplaatsError                        4  something failed; nothing was changed, or it was taken back
+    ├── FoundError                         1  a check found something: the work was done, the answer is not good
+    │   └── violation.DefinitionError         a definition breaks rules; every violation is told
+    │       └── violation.UnknownNetworkError  2  no network of this name is defined
+    ├── UsageError                         2  the command was used wrongly: an unknown name, a missing argument or file
+    ├── RefusedError                       3  it could be done, but must not: trust, locks, gates
+    │   ├── LockedError                       another process holds the lock
+    │   ├── VaultError                        the vault's modes, passphrase or keys are not as they must be
+    │   ├── RequestError                      a request that cannot be approved
+    │   ├── RevocationError                   a revocation list that is not newer, not ours or not in force
+    │   ├── PublicationError                  a publication that is mixed, edited, unsigned or older
+    │   └── AcceptanceError                   something waits for the operator's own acceptance
+    ├── servers.UnreachableError              a server does not answer, or with another host key
+    ├── TakenBackError                     4  a change failed and was taken back
+    └── HalfWayError                       5  a change failed and stands half-way; the remedy says what to run
+        └── UnmetError                        something is missing or in the way; the same command goes on from there
+            ├── drive.DriveError                  the Pulumi engine could not do what was asked
+            ├── install.EngineError               the Pulumi engine cannot be had
+            ├── seeds.SeedError                   no address is left for a sandbox
+            ├── make.ImageError                   the image of a sandbox server cannot be made
+            ├── images.ImageError                 the image of a station cannot be made
+            └── debian.DebianError                Debian packages cannot be had
 
-An error is a sentence with a place and a remedy: `what` says where and what, `remedy` what to do about it.
+An error is a sentence with a place and a remedy: `what` says where and what, `remedy` what to do about it. One that
+belongs to a module is written `module.Name`; the code stands where it is another than that of the kind above it.
 """
 
 from __future__ import annotations
@@ -37,6 +48,10 @@ class WerkplaatsError(Exception):
         super().__init__(f"{what}; {remedy}" if remedy else what)
         self.what = what
         self.remedy = remedy
+
+    def told(self, command: str) -> str:
+        """What a person is shown when `command` stopped for it."""
+        return f"{command}: {self}"
 
 
 class FoundError(WerkplaatsError):
@@ -91,3 +106,14 @@ class HalfWayError(WerkplaatsError):
     """A change failed and stands half-way; the remedy says what to run."""
 
     exit_code = HALF_WAY
+
+
+class UnmetError(HalfWayError):
+    """What a command needs is missing on this machine, or in the way of the engine; the text says why and what to do.
+
+    The remedy is in the text, and afterwards the same command goes on from where it stopped.
+    """
+
+    def told(self, command: str) -> str:
+        """The text, and what to run."""
+        return f"{super().told(command)}\nrun the same command again"

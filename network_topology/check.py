@@ -44,9 +44,29 @@ def network(name: str, networks: Path, known: context.Context) -> Outcome:
 
     Raises UnknownNetworkError where none of that name is defined.
     """
-    path = load.path_of(name, networks)
-    found = file(path, known, sandbox=names.is_sandbox(name))
+    return _with_questions(load.path_of(name, networks), known, sandbox=names.is_sandbox(name))
+
+
+def path(one: Path, known: context.Context) -> Outcome:
+    """What lies at a path, for editors and commit hooks: a definition with its questions, or one question alone.
+
+    A question lies in the folder `questions` beside its network's file. Where that file is missing or wrong, nothing
+    can be said of the question.
+    """
+    if one.parent.name != questions.FOLDER:
+        return _with_questions(one, known)
+    network_file = one.parent.parent / names.FILE
+    definition = file(network_file, known).definition
+    if definition is None:
+        text = f"the question belongs to {network_file}, which cannot be used"
+        return Outcome(None, (Violation(one, 0, 0, text, f"werkplaats check {network_file}", rule="file"),))
+    question, violations = questions.file(one, definition, known)
+    return Outcome(definition, tuple(violations), {} if question is None else {one.stem: question})
+
+
+def _with_questions(network_file: Path, known: context.Context, *, sandbox: bool = False) -> Outcome:
+    found = file(network_file, known, sandbox=sandbox)
     if found.definition is None:
         return found
-    asked = questions.check(found.definition, path, known)
+    asked = questions.check(found.definition, network_file, known)
     return Outcome(found.definition, (*found.violations, *asked.violations), asked.questions)

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from network_topology import compiled, firewall, model, names, operators, privacy, rules
+from network_topology import addresses, compiled, firewall, model, names, operators, privacy, rules
 from network_topology.compiled import CompiledNetwork, Station
 from network_topology.twin import sandbox_twin
 
@@ -18,6 +18,8 @@ def compile_network(definition: model.Definition) -> CompiledNetwork:
     Raises violation.DefinitionError where the definition breaks a rule that needs no knowledge from outside.
     """
     rules.require(definition)
+    accepted = digest(definition)
+    definition = addresses.printed(definition)
     links = _links(definition)
     peers = {slug: _peers(definition, slug, links) for slug in definition.stations}
     stations = {slug: _station(definition, slug, peers[slug]) for slug in definition.stations}
@@ -37,7 +39,7 @@ def compile_network(definition: model.Definition) -> CompiledNetwork:
         links=links,
         operators={one.operated_by: operators.name_of(definition, one.operated_by) for one in stations.values()},
         privacy=privacy.sentences(definition),
-        digest=digest(definition),
+        digest=accepted,
     )
 
 

@@ -238,6 +238,7 @@ class _Reader:
             return text[:LONGEST_VALUE]
         if hidden := _HIDDEN.search(text):
             self.note(place, "hidden_character", _hidden(hidden.group()), "remove it")
+            text = _HIDDEN.sub("", text)  # said once
         if event.style:  # in quotes, or a block
             return text
         if text in _WORDS:

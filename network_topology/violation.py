@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from base import errors
+
 Severity = Literal["error", "warning"]
 
 
@@ -29,13 +31,19 @@ class Violation:
         return f"{place} {self.severity}: {self.text}; {self.remedy}"
 
 
-class DefinitionError(Exception):
+class DefinitionError(errors.FoundError):
     """A definition cannot be used; `violations` says everything that was found wrong, in the order of the file."""
 
     def __init__(self, violations: Sequence[Violation]) -> None:
         self.violations = sorted(violations)
         super().__init__("\n".join(str(violation) for violation in self.violations))
 
+    def told(self, command: str) -> str:  # noqa: ARG002 - each violation says its own place
+        """A line for each violation."""
+        return self.what
+
 
 class UnknownNetworkError(DefinitionError):
     """No network of this name is defined in this folder: nothing is wrong with a definition."""
+
+    exit_code = errors.WRONG_USE

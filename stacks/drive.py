@@ -21,6 +21,7 @@ from typing import Any
 
 from pulumi import automation
 
+from base import errors
 from stacks import plans, settled
 from stacks.engine import install
 
@@ -31,7 +32,7 @@ RUN_MARK = "WERKPLAATS_RUN"  # in the environment of every child, so that a kill
 Progress = Callable[[str], None]
 
 
-class DriveError(Exception):
+class DriveError(errors.UnmetError):
     """The engine could not do what was asked; the message is what it said, shortened to what matters."""
 
 
@@ -338,8 +339,8 @@ def _note(event: automation.EngineEvent, seen: list[Change]) -> Change | None:
 
 def _what_matters(text: str) -> str:
     lines = [line.strip() for line in text.splitlines()]
-    errors = [line for line in lines if line.startswith("error:") or "PolicyError" in line]
-    return "\n".join(dict.fromkeys(errors)) or text[-2000:]
+    found = [line for line in lines if line.startswith("error:") or "PolicyError" in line]
+    return "\n".join(dict.fromkeys(found)) or text[-2000:]
 
 
 def end_children(state: Path) -> list[int]:

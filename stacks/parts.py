@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
-GROUP = 5000
+from station_image.runtime.base import contract
+
+GROUP = contract.GROUP_ID
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,24 +28,12 @@ class Part:
     mounts: tuple[Mount, ...]
 
 
-RUN, ETC, VAR = "/run/werkplaats", "/etc/werkplaats", "/var/lib/werkplaats"
+def _mounts(part: str) -> tuple[Mount, ...]:
+    seen = ((folder, getattr(folder, part)) for folder in contract.FOLDERS)
+    return tuple(Mount(folder.path, folder.target, how == "ro") for folder, how in seen if how)
+
+
 PARTS = (
-    Part(
-        "agent",
-        5001,
-        256,
-        (
-            Mount(f"{RUN}/peers", "/station/peers", True),
-            Mount(f"{RUN}/agent", "/station/agent", False),
-            Mount(f"{RUN}/control", "/station/control", False),
-            Mount(f"{RUN}/compute", "/station/compute", False),
-            Mount(f"{ETC}/networks.d", "/station/networks.d", True),
-            Mount(f"{VAR}/allowances", "/station/allowances", True),
-            Mount(f"{VAR}/data/in", "/station/data/in", True),
-            Mount(f"{VAR}/data/out", "/station/data/out", False),
-            Mount(f"{VAR}/register", "/station/register", False),
-            Mount(f"{VAR}/state", "/station/state", False),
-        ),
-    ),
-    Part("computer", 5002, 2048, (Mount(f"{RUN}/compute", "/station/compute", False),)),
+    Part("agent", contract.AGENT_UID, 256, _mounts("agent")),
+    Part("computer", contract.COMPUTER_UID, 2048, _mounts("computer")),
 )

@@ -1,20 +1,23 @@
-"""The command `werkplaats`: finds the verb, runs it, and turns every error into a sentence and an exit code."""
+"""The command `werkplaats`: finds the verb, runs it, and turns every error into a sentence and an exit code.
+
+A verb is imported when it runs: its first words for `--help` are read from its source. So `--help`, a wrong word and
+completion cost no more than Python itself.
+"""
+# PYTHON_ARGCOMPLETE_OK
 
 from __future__ import annotations
 
 import argparse
+import ast
 import importlib
+import importlib.abc
+import importlib.util
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from base import errors
-from network_topology import violation
-from stacks import drive
-from stacks.engine import install
-from stacks.servers import seeds
-from stacks.servers.image import make
-from station_image.builder import debian, images
 
 # One verb, one file in verbs/, one word in the command. A group is a verb whose first argument is the action.
 VERBS = (
@@ -30,15 +33,14 @@ VERBS = (
     "session",
     "rehearse",
     "trust",
+    "completion",
 )
-# What can be missing on this machine, or in the way of the engine; each says what and why in a sentence.
-UNMET = (drive.DriveError, install.EngineError, images.ImageError, make.ImageError, debian.DebianError, seeds.SeedError)
 EPILOG = """exit codes: 0 done, 1 the check found something, 2 wrong use, 3 refused, 4 failed and taken back,
 5 failed and stands half-way (the message says what to run)"""
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line; each verb describes its own part."""
+def parser(words: Sequence[str] = VERBS) -> argparse.ArgumentParser:
+    """The command line; only verbs among `words` are imported and have their arguments."""
     top = argparse.ArgumentParser(
         prog="werkplaats",
         description="One reviewed definition of a datawerkplaats network becomes running, verified stations.",
@@ -48,33 +50,48 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--home", type=Path, help="folder with networks/ and inventories/ (default: $WERKPLAATS_HOME)")
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name in VERBS:
-        module = importlib.import_module(f"werkplaats.verbs.{name}")
-        text = (module.__doc__ or "").strip()
+        text = _description(name)
         own = verbs.add_parser(
             name,
             help=text.splitlines()[0],
             description=text,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        module.arguments(own)
-        own.set_defaults(run=module.run)
+        if name in words:
+            module = importlib.import_module(_module(name))
+            module.arguments(own)
+            own.set_defaults(run=module.run)
     return top
+
+
+def _module(verb: str) -> str:
+    return f"werkplaats.verbs.{verb}"
+
+
+def _description(verb: str) -> str:
+    """What the docstring of a verb says, without running the verb's imports."""
+    found = importlib.util.find_spec(_module(verb))
+    source = (
+        found.loader.get_source(found.name) if found and isinstance(found.loader, importlib.abc.InspectLoader) else ""
+    )
+    return (ast.get_docstring(ast.parse(source or "")) or verb).strip()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    given = parser().parse_args(arguments)
+    # Looking for plugins of pydantic reads the metadata of every installed package, a fifth of what `check` takes.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    words = sys.argv[1:] if arguments is None else arguments
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks how its line may go on: nothing runs, and the process ends here
+        import argcomplete
+
+        argcomplete.autocomplete(parser(os.environ.get("COMP_LINE", "").split()))
+    given = parser(words).parse_args(words)
     try:
         return int(given.run(given))
-    except violation.DefinitionError as error:
-        print(*error.violations, sep="\n", file=sys.stderr)
-        return errors.WRONG_USE if isinstance(error, violation.UnknownNetworkError) else errors.FOUND
     except errors.WerkplaatsError as error:
-        print(f"werkplaats {given.verb}: {error}", file=sys.stderr)
+        print(error.told(f"werkplaats {given.verb}"), file=sys.stderr)
         return error.exit_code
-    except UNMET as error:
-        print(f"werkplaats {given.verb}: {error}\nrun the same command again", file=sys.stderr)
-        return errors.HALF_WAY
     except KeyboardInterrupt:
         print(f"werkplaats {given.verb}: interrupted; run it again, it goes on from here", file=sys.stderr)
         return errors.HALF_WAY

@@ -16,6 +16,7 @@ TABLE: tuple[Rule[model.Definition], ...] = (
     membership.network_slug,
     membership.network_in_its_folder,
     membership.one_line_texts,
+    membership.visible_texts,
     membership.region_exists,
     membership.organisation_count,
     membership.few_organisations,

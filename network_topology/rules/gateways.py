@@ -151,7 +151,7 @@ def egress_shared(definition: model.Definition, _: context.Context) -> Iterator[
 
 def _address(text: str) -> Address | None:
     try:
-        return ipaddress.ip_address(text)
+        return None if "%" in text else ipaddress.ip_address(text)  # a zone means something on one machine only
     except ValueError:
         return None
 
@@ -169,6 +169,8 @@ def _unusable(address: Address) -> bool:
 
 def _wrong_with(text: str) -> str:
     """What is wrong with an egress range, or an empty text."""
+    if "%" in text:
+        return "names a zone, which means something on one machine only"
     if "/" not in text:
         return "has no prefix length (for a single address: /32, or /128 for IPv6)"
     try:

@@ -4,6 +4,7 @@
 from collections.abc import Iterator
 
 from network_topology import context, model, names
+from network_topology.rules import texts
 from network_topology.rules.rule import Finding, organisation, rule
 
 FEWEST, MOST, PREFERRED = 3, 25, 5
@@ -56,14 +57,19 @@ def network_in_its_folder(definition: model.Definition, _: context.Context) -> I
     remedy="write one line without blanks around it",
 )
 def one_line_texts(definition: model.Definition, _: context.Context) -> Iterator[Finding]:
-    texts: list[tuple[tuple[str | int, ...], str, str]] = [(("title",), "the title", definition.title)]
+    lines: list[tuple[tuple[str | int, ...], str, str]] = [(("title",), "the title", definition.title)]
     for slug, card in definition.organisations.items():
-        texts.append((("organisations", slug, "name"), organisation(slug, "the name"), card.name))
+        lines.append((("organisations", slug, "name"), organisation(slug, "the name"), card.name))
     for slug, processor in definition.processors.items():
-        texts.append((("processors", slug, "name"), f"processor {slug!r}: the name", processor.name))
-    for at, what, text in texts:
-        if not 1 <= len(text) <= LONGEST_TEXT or text != " ".join(text.split()):
+        lines.append((("processors", slug, "name"), f"processor {slug!r}: the name", processor.name))
+    for at, what, text in lines:
+        if text.isprintable() and not (1 <= len(text) <= LONGEST_TEXT and text == " ".join(text.split())):
             yield Finding(at, f"{what} is empty, too long, or has line breaks or double blanks")
+
+
+@rule(*model.Definition.model_fields, why=texts.WHY, remedy=texts.REMEDY)
+def visible_texts(definition: model.Definition, _: context.Context) -> Iterator[Finding]:
+    yield from texts.unseen(definition.model_dump())
 
 
 @rule(

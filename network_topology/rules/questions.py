@@ -5,6 +5,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 
 from network_topology import context, model, names, source
+from network_topology.rules import texts
 from network_topology.rules.membership import LONGEST_TEXT
 from network_topology.rules.rule import Finding, Rule, rule
 
@@ -46,12 +47,16 @@ def question_name_free(question: Question, _: context.Context) -> Iterator[Findi
     remedy="write one line without blanks around it",
 )
 def question_texts(question: Question, _: context.Context) -> Iterator[Finding]:
-    texts: list[tuple[source.Keys, str, str]] = [(("purpose",), "the purpose", question.asked.purpose)]
-    texts += [(("fields", name), f"field {name!r}", text) for name, text in question.asked.fields.items()]
-    for at, what, text in texts:
-        # A publication does not come through the reader of files: what cannot be seen is refused here too.
-        if not 1 <= len(text) <= LONGEST_TEXT or text != " ".join(text.split()) or not text.isprintable():
-            yield Finding(at, f"{what} is empty, too long, or has line breaks, double blanks or hidden characters")
+    lines: list[tuple[source.Keys, str, str]] = [(("purpose",), "the purpose", question.asked.purpose)]
+    lines += [(("fields", name), f"field {name!r}", text) for name, text in question.asked.fields.items()]
+    for at, what, text in lines:
+        if text.isprintable() and not (1 <= len(text) <= LONGEST_TEXT and text == " ".join(text.split())):
+            yield Finding(at, f"{what} is empty, too long, or has double blanks")
+
+
+@rule(*model.Question.model_fields, why=texts.WHY, remedy=texts.REMEDY)
+def visible_texts(question: Question, _: context.Context) -> Iterator[Finding]:
+    yield from texts.unseen(question.asked.model_dump())
 
 
 @rule("contributes", "results_to", why="a question names each organisation once", remedy="take one of them out")
@@ -231,6 +236,7 @@ TABLE: tuple[Rule[Question], ...] = (
     question_named,
     question_name_free,
     question_texts,
+    visible_texts,
     parties_distinct,
     contributors_contribute,
     results_arrive,

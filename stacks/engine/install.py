@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from base import errors
 from stacks.engine import build, download
 
 HERE = Path(__file__).parent
@@ -34,7 +35,7 @@ GARBAGE = "400"
 Progress = Callable[[str], None]
 
 
-class EngineError(Exception):
+class EngineError(errors.UnmetError):
     """The engine cannot be had on this machine; the text says why and what to do."""
 
 

@@ -13,12 +13,14 @@ from typing import TypeAlias
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
+from base import errors
+
 Subnet: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 POOL = ipaddress.ip_network("198.18.0.0/15")  # RFC 2544: for tests between machines, never routed
 FIRST_HOST = 10
 
 
-class SeedError(Exception):
+class SeedError(errors.UnmetError):
     """No address is left for a sandbox."""
 
 

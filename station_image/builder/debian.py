@@ -9,6 +9,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from base import errors
+
 SUITE = "trixie"
 KEYRINGS = Path("/usr/share/keyrings")
 MIRROR_VARIABLE = "WERKPLAATS_DEBIAN_MIRROR"
@@ -16,7 +18,7 @@ MIRROR_VARIABLE = "WERKPLAATS_DEBIAN_MIRROR"
 OPTIONS = re.compile(r"Acquire::(https?::(Proxy|Timeout)|Check-Valid-Until|Check-Date|Retries|ForceIPv[46])(::|$)")
 
 
-class DebianError(Exception):
+class DebianError(errors.UnmetError):
     """Debian packages cannot be had on this machine; the text says why and what to do."""
 
 

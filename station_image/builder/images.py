@@ -20,13 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from base import errors
 from station_image.builder import archive, debian, packages, rootfs, sbom
+from station_image.runtime.base import contract
 
 PACKAGE = Path(__file__).parents[1]
 BUILD = PACKAGE.parent / "build" / "station"
 RELEASE = "dev"
-# The versions of the session protocol that this runtime speaks; a release says so, the upgrade checks that they meet.
-PROTOCOL = (1,)
 TAG = f"werkplaats/station:{RELEASE}"
 # What decides about the bytes of the base layer, besides the lock.
 BASE_CODE = ("archive.py", "packages.py", "rootfs.py")
@@ -50,7 +50,7 @@ SETTINGS: dict[str, Any] = {
 Progress = Callable[[str], None]
 
 
-class ImageError(Exception):
+class ImageError(errors.UnmetError):
     """The station image cannot be made here; the text says why and what to do."""
 
 
@@ -134,7 +134,7 @@ def _make(build: Path, cache: Path, progress: Progress) -> StationImage:
             "image_id": image.image_id,
             "manifest_digest": image.manifest_digest,
             "archive": f"sha256:{_sha256(work / 'image.tar')}",
-            "protocol": list(PROTOCOL),
+            "protocol": list(contract.PROTOCOL_VERSIONS),
         }
         _write_json(work / "release.json", release)
         _write_json(work / "sbom.cdx.json", sbom.document(image, pinned, runtime, RELEASE))

@@ -7,6 +7,3 @@ its reach that is worth stealing.
 
 The agent imports neither numpy nor MPyC: it starts in a tenth of a second and stays small.
 """
-
-PROTOCOL_VERSIONS = (1,)
-"""Versions of the protocol between agents that this release speaks, oldest first."""

@@ -20,12 +20,12 @@ import traceback
 from collections.abc import Callable
 from types import FrameType
 
+from .base.contract import AGENT_UID
 from .base.folders import Folders
 from .base.journal import note
 from .wire import frames
 from .wire.connection import peer_uid
 
-AGENT_UID = 5001
 MOST_SESSIONS = 6
 Run = Callable[[socket.socket], None]
 

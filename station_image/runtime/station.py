@@ -7,9 +7,9 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from . import PROTOCOL_VERSIONS
 from .accepted.networks import Network, Networks
 from .accepted.statement import StatementKey
+from .base.contract import PROTOCOL_VERSIONS
 from .base.folders import Folders
 from .consent.allowances import Allowances
 from .consent.register import Register

@@ -1,7 +1,8 @@
 """Run the benchmarks, write build/bench.json after each row and compare with what stood there: `make bench`.
 
 `python -m tests.benchmarks topology` runs one of them; the rows of the others stay. A row's `floor` is what the same
-work took in a prototype, or cannot be less than; null where nothing is known.
+work took in a prototype, or cannot be less than; null where nothing is known. With `most` it may not take more: the
+run ends with exit code 1 then.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 from base import errors
 from tests import sandboxes
-from tests.benchmarks import bare, intake, machine, network, session, topology
+from tests.benchmarks import bare, command, intake, machine, network, session, topology
 from werkplaats.operations import progress
 from werkplaats.operations.home import locks, vault
 
@@ -24,6 +25,7 @@ RESULT = sandboxes.ROOT / "build" / "bench.json"
 Row = dict[str, Any]
 Measure = Callable[[network.Said], Iterable[Row]]
 BENCHMARKS: dict[str, Measure] = {
+    "command": lambda _: command.measure(),
     "topology": lambda _: topology.measure(),
     "intake": lambda _: intake.measure(),
     "session": lambda _: session.measure(),
@@ -61,13 +63,16 @@ def main() -> None:
 
 def _run(chosen: dict[str, Measure], told: progress.Progress) -> None:
     before = {row["name"]: row for row in json.loads(RESULT.read_text())} if RESULT.exists() else {}
-    rows = dict(before)
+    rows, over = dict(before), list[str]()
     for name, measure in chosen.items():
         told.say("measuring", name)
         for row in _on_this_machine(measure, functools.partial(told.say, phase=name)):
             rows[row["name"]] = row
             vault.write_atomically(RESULT, json.dumps(list(rows.values()), indent=2).encode() + b"\n", mode=0o644)
             print(line(row, before.get(row["name"])), flush=True)
+            over += [row["name"]] if row["value"] > row.get("most", row["value"]) else []
+    if over:
+        sys.exit(f"over what it may take: {', '.join(over)}")
 
 
 def _on_this_machine(measure: Measure, said: network.Said) -> Iterator[Row]:
@@ -82,8 +87,9 @@ def line(row: Row, before: Row | None) -> str:
     """One row for people."""
     phases = ", ".join(f"{name} {value}" for name, value in row["phases"].items())
     change = f", {row['value'] / before['value']:.2f} of the run before" if before and before["value"] else ""
+    most = f", at most {row['most']}" if "most" in row else ""
     floor = f", floor {row['floor']}" if row["floor"] is not None else ""
-    return f"{row['name']}: {row['value']} {row['unit']}{floor}{change}" + (f" ({phases})" if phases else "")
+    return f"{row['name']}: {row['value']} {row['unit']}{most}{floor}{change}" + (f" ({phases})" if phases else "")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from station_image.host.station_command import cli as station
 from tests.docs import documents
 from tests.station_image.runtime import test_records
 from werkplaats import cli
-from werkplaats.operations.home import networks
+from werkplaats.operations.home import places
 from werkplaats.operations.reach import inventory
 
 ROOT = documents.ROOT
@@ -36,6 +36,7 @@ VERBS = (
     "session",
     "rehearse",
     "trust",
+    "completion",
 )
 INVENTORIES = sorted((ROOT / "inventories").glob("*/servers.yml"))
 MADE_HERE = {"build", ".venv"}  # by running things; ignored by git
@@ -61,7 +62,7 @@ def test_every_werkplaats_command_in_a_document_is_one(command: documents.Comman
     name = getattr(given, "network", None)
     if name is None:
         return
-    outcome = check.network(name, networks.EXAMPLES, context.shipped(datetime.date.today()))
+    outcome = check.network(name, places.EXAMPLES, context.shipped(datetime.date.today()))
     assert outcome.definition, f"{name} is none of the networks that come with the project"
     named = [*getattr(given, "only", ()), getattr(given, "organisation", None), getattr(given, "proposer", None)]
     assert {one for one in named if one} <= set(outcome.definition.organisations)
@@ -165,7 +166,7 @@ def test_the_help_of_a_verb_starts_with_a_sentence_and_says_what_it_may_change(v
 
 @pytest.mark.parametrize("path", INVENTORIES, ids=lambda path: path.parent.name)
 def test_an_example_inventory_reads_and_names_organisations_of_its_network(path: Path) -> None:
-    definition = check.network(path.parent.name, networks.EXAMPLES, context.shipped(datetime.date.today())).definition
+    definition = check.network(path.parent.name, places.EXAMPLES, context.shipped(datetime.date.today())).definition
     servers = inventory.read(path)
     assert definition
     assert servers

@@ -123,7 +123,7 @@ def test_a_question_that_travelled_is_the_same_and_is_looked_at_again(asked: mod
     with pytest.raises(violation.DefinitionError, match="totals of 2 and more"):
         questions.require("griep", worse, definition())
     hidden = travelled.model_copy(update={"purpose": "Where \x1b[2J it rises"})
-    with pytest.raises(violation.DefinitionError, match="hidden characters"):
+    with pytest.raises(violation.DefinitionError, match=r"holds the character U\+001B"):
         questions.require("griep", hidden, definition())
 
 

@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
-PEOPLE = ("steward", "scientist")
+from station_image.runtime.base import contract
+
+PEOPLE = (contract.STEWARD, contract.SCIENTIST)
+ACCOUNTS = ((contract.AGENT_USER, contract.AGENT_UID), (contract.COMPUTER_USER, contract.COMPUTER_UID))
 CLOCK_SECONDS = 5  # certificates and sessions are about times; more than this and people should look
 
 
@@ -19,7 +22,7 @@ def test_the_engine_keeps_containers_over_its_own_restart_and_opens_no_network(h
     assert sorted(networks) == ["host", "none"], "the engine has a network that a station could be put on"
 
 
-@pytest.mark.parametrize(("name", "number"), [("station", 5001), ("computer", 5002)])
+@pytest.mark.parametrize(("name", "number"), ACCOUNTS)
 def test_the_accounts_of_the_station_cannot_log_in(host: Any, name: str, number: int) -> None:
     user = host.user(name)
     assert user.uid == number

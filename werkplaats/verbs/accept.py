@@ -13,7 +13,7 @@ import argparse
 
 from base import errors
 from werkplaats.operations.bring_up import hand_over
-from werkplaats.verbs import common
+from werkplaats.verbs import common, named
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Show, ask, accept."""
-    network = common.find(given)
+    network = named.find(given)
     with network.remotes() as remotes:
         unreachable = remotes.probe()
         wanted = [o for o in given.only or remotes.servers if o in remotes.servers]

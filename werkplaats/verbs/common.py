@@ -1,4 +1,4 @@
-"""What several verbs say alike: the network argument, `--json`, and asking before a change."""
+"""What several verbs say alike: the network argument, `--json`, and asking before a change. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -8,12 +8,23 @@ import sys
 from typing import Any
 
 from base import errors
-from werkplaats.operations.home import networks
+from werkplaats.operations.home import places
 
 
 def network_argument(parser: argparse.ArgumentParser) -> None:
     """The network that the verb is about."""
-    parser.add_argument("network", metavar="NETWORK", help="name of the network; NAME.sandbox is its twin made here")
+    named = parser.add_argument("network", metavar="NETWORK", help="name; NAME.sandbox is its twin made here")
+    complete_networks(named)
+
+
+def complete_networks(argument: argparse.Action) -> None:
+    """Have a shell complete the names of networks, and of their twins."""
+
+    def names(parsed_args: argparse.Namespace, **_: object) -> list[str]:
+        found = places.home(getattr(parsed_args, "home", None)).networks.glob("*/network.yml")
+        return [name for path in sorted(found) for name in (path.parent.name, f"{path.parent.name}.sandbox")]
+
+    argument.completer = names  # type: ignore[attr-defined]  # as argcomplete asks for it
 
 
 def json_argument(parser: argparse.ArgumentParser) -> None:
@@ -35,16 +46,6 @@ def only_argument(parser: argparse.ArgumentParser) -> None:
 def yes_argument(parser: argparse.ArgumentParser) -> None:
     """`--yes` on verbs that change."""
     parser.add_argument("--yes", action="store_true", help="do not ask before changing")
-
-
-def find(given: argparse.Namespace) -> networks.Network:
-    """The network that was named, limited to `--only` where that was given."""
-    network = networks.find(given.network, given.home)
-    for organisation in getattr(given, "only", []):
-        if organisation not in network.compiled.stations:
-            known = ", ".join(sorted(network.compiled.stations))
-            raise errors.UsageError(f"{network.name} has no organisation {organisation!r}", f"it has: {known}")
-    return network
 
 
 def print_json(document: Any) -> None:

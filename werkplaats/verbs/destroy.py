@@ -12,7 +12,7 @@ import sys
 from base import errors
 from werkplaats.operations import progress
 from werkplaats.operations.bring_up import teardown
-from werkplaats.verbs import common
+from werkplaats.verbs import common, named
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +24,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Ask, take down, say what stays."""
-    network = common.find(given)
+    network = named.find(given)
     if network.made_here:
         common.confirm(f"remove {network.name} with its servers, data and keys?", yes=given.yes)
     else:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from base import errors
 from network_topology import draw
-from werkplaats.verbs import common
+from werkplaats.verbs import common, named
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +22,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Draw."""
-    picture = draw.svg(common.find(given).compiled)
+    picture = draw.svg(named.find(given).compiled)
     if given.output:
         given.output.write_text(picture)
         print(f"wrote {given.output}")

@@ -10,7 +10,7 @@ import argparse
 from base import errors
 from werkplaats.operations import progress
 from werkplaats.operations.bring_up import planning
-from werkplaats.verbs import common
+from werkplaats.verbs import common, named
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +22,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Look and print."""
-    network = common.find(given)
+    network = named.find(given)
     plan = planning.plan(network, given.only, progress.Progress(quiet=given.json))
     if given.json:
         common.print_json(plan.as_dict())

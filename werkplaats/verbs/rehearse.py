@@ -13,7 +13,7 @@ from base import errors
 from werkplaats.operations import progress
 from werkplaats.operations.home import networks
 from werkplaats.operations.rehearsal import rehearse
-from werkplaats.verbs import common
+from werkplaats.verbs import common, named
 
 SEED = 20261124
 
@@ -28,7 +28,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Rehearse, print the contrast."""
-    network = common.find(given)
+    network = named.find(given)
     name = rehearse.question(network, given.question)
     told = progress.Progress(quiet=given.json)
     with told.phase("rehearsal") as said:

@@ -9,7 +9,7 @@ import argparse
 
 from base import errors
 from werkplaats.operations.look import verify
-from werkplaats.verbs import common
+from werkplaats.verbs import common, named
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Propose, wait, print."""
-    network = common.find(given)
+    network = named.find(given)
     with network.remotes() as remotes:
         unreachable = remotes.probe()
         able = [

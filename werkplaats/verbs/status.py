@@ -13,7 +13,7 @@ import sys
 
 from base import errors
 from werkplaats.operations.look import status
-from werkplaats.verbs import common
+from werkplaats.verbs import common, named
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +24,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Ask and print."""
-    network = common.find(given)
+    network = named.find(given)
     certificates = status.certificates(network)
     with network.remotes() as remotes:
         unreachable = remotes.probe()

@@ -14,7 +14,7 @@ import argparse
 from base import errors
 from station_image.builder import images
 from werkplaats.operations.bring_up import hand_over
-from werkplaats.verbs import common
+from werkplaats.verbs import common, named
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +33,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Do one of the three."""
-    network = common.find(given)
+    network = named.find(given)
     with network.vault.lock(f"trust {given.action}"):
         match given.action:
             case "request":

@@ -17,7 +17,7 @@ from stacks import drive
 from werkplaats.operations import host, progress
 from werkplaats.operations.bring_up import up
 from werkplaats.operations.home import networks
-from werkplaats.verbs import common
+from werkplaats.verbs import common, named
 from werkplaats.verbs import verify as verify_verb
 
 
@@ -36,7 +36,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Show what the network is, ask, bring it up, say what was done and what to do next."""
-    network = common.find(given)
+    network = named.find(given)
     told = progress.Progress(quiet=given.json)
     for sentence in (*network.warnings, *network.compiled.privacy):
         told.say(f"note: {sentence}")

@@ -12,7 +12,7 @@ from base import errors
 from werkplaats.operations import progress
 from werkplaats.operations.bring_up import up
 from werkplaats.operations.look import verify
-from werkplaats.verbs import common
+from werkplaats.verbs import common, named
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +24,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Verify and print what was found."""
-    network = common.find(given)
+    network = named.find(given)
     report = up.verify_network(network, progress.Progress(quiet=given.json), only=given.only)
     if given.json:
         verdicts = [dataclasses.asdict(verdict) | {"good": verdict.good} for verdict in report.verdicts]

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from base import errors
 from station_image.builder import debian
 
 HERE = Path(__file__).parent
@@ -31,7 +32,7 @@ CHANGES = ('CMD ["/usr/local/sbin/sandbox-init"]', "ENV container=docker")
 Progress = Callable[[str], None]
 
 
-class ImageError(Exception):
+class ImageError(errors.UnmetError):
     """A server image cannot be made here; the text says why and what to do."""
 
 

@@ -6,17 +6,19 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import contract
+
 
 @dataclass(frozen=True)
 class Folders:
-    """The mounted folders of a station (architecture.md section 6)."""
+    """The mounted folders of a station: those of `contract.FOLDERS` that a container sees."""
 
     root: Path
 
     @classmethod
     def from_environment(cls) -> Folders:
         """STATION_ROOT is set by tests, that run many stations on one machine; the image leaves it alone."""
-        return cls(Path(os.environ.get("STATION_ROOT", "/station")))
+        return cls(Path(os.environ.get("STATION_ROOT", contract.ROOT)))
 
     @property
     def networks(self) -> Path:
@@ -26,17 +28,17 @@ class Folders:
     @property
     def mesh_socket(self) -> Path:
         """Where the gateway hands over the connections of peers."""
-        return self.root / "agent" / "mesh.sock"
+        return self.root / contract.MESH_SOCKET
 
     @property
     def control_socket(self) -> Path:
         """Where the `station` program of the host asks."""
-        return self.root / "control" / "agent.sock"
+        return self.root / contract.CONTROL_SOCKET
 
     @property
     def computer_socket(self) -> Path:
         """Where the computer takes sessions."""
-        return self.root / "compute" / "computer.sock"
+        return self.root / contract.COMPUTER_SOCKET
 
     @property
     def state(self) -> Path:

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..accepted import statement
 from ..accepted.networks import Network
-from . import runs
+from ..base.contract import FREQUENCIES
 from .plan import PlanRefusedError
 
 DAY = datetime.timedelta(days=1)
@@ -49,7 +49,7 @@ class Allowances:
             raise PlanRefusedError(f"allowance: {path.name} cannot be read; its steward allows it anew") from error
         if statement.digest(found.document) != content.get("digest"):
             raise PlanRefusedError(f"allowance: {path.name} was edited; its steward allows it anew")
-        if runs.AT_MOST.get(found.at_most, -1) < runs.AT_MOST.get(document["at_most"], 0):
+        if FREQUENCIES.get(found.at_most, -1) < FREQUENCIES.get(document["at_most"], 0):
             raise PlanRefusedError(f"at_most: {path.name} is for another frequency; its steward allows it anew")
         return found
 

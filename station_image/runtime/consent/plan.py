@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from .. import PROTOCOL_VERSIONS, analyses
+from .. import analyses
 from ..accepted import statement
 from ..accepted.networks import Network
+from ..base.contract import PROTOCOL_VERSIONS
 from ..base.journal import plain
 from ..data import shares
 

@@ -9,18 +9,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from .. import analyses
+from ..base.contract import FREQUENCIES, HOUR
 from ..base.journal import note
 from ..data import differencing
 from .plan import Plan, PlanRefusedError
 
-HOUR = 3600
-AT_MOST: Mapping[str, float] = {
-    "unlimited": 0,
-    "hourly": HOUR,
-    "daily": 24 * HOUR,
-    "weekly": 7 * 24 * HOUR,
-    "monthly": 28 * 24 * HOUR,
-}
 EARLY = 0.02
 """A daily question may come this part of its interval early: nobody starts it at the same second each day."""
 KEEP = 2 * 366 * 24 * HOUR
@@ -57,7 +50,7 @@ class Runs:
         """Raise PlanRefusedError when the question comes too soon, or differs too little from an earlier one."""
         if self.problem:
             raise PlanRefusedError(self.problem)
-        wait = AT_MOST[at_most] * (1 - EARLY)
+        wait = FREQUENCIES[at_most] * (1 - EARLY)
         same = [one.at for one in self._opened if (one.network, one.question) == _name(plan)]
         if same and now - max(same) < wait:
             raise PlanRefusedError(f"at_most: {plan.question} may run {at_most} at most and ran before")

@@ -17,10 +17,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .. import PROTOCOL_VERSIONS
 from ..accepted import statement
 from ..accepted.networks import Network, NetworkError, Networks
 from ..accepted.statement import StatementError, StatementKey
+from ..base.contract import PROTOCOL_VERSIONS
 from ..base.journal import plain
 from .connection import Connection
 from .frames import FrameError

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from station_image.host.station_command import allowing
 from station_image.runtime.accepted import statement
-from station_image.runtime.consent import runs
+from station_image.runtime.base import contract
 from station_image.runtime.consent.allowances import Allowances, check
 from tests.station_image.host import agents
 from tests.station_image.host.agents import Agent
@@ -185,5 +185,5 @@ def test_the_digest_is_the_runtime_s(content: Any) -> None:
 
 
 def test_the_frequencies_are_the_runtime_s_in_their_order() -> None:
-    assert list(runs.AT_MOST) == list(allowing.AT_MOST)
-    assert list(runs.AT_MOST.values()) == sorted(runs.AT_MOST.values())
+    assert list(contract.FREQUENCIES) == list(allowing.AT_MOST)
+    assert list(contract.FREQUENCIES.values()) == sorted(contract.FREQUENCIES.values())

@@ -13,7 +13,7 @@ import pytest
 
 from base import errors
 from werkplaats.operations.bring_up import hand_over
-from werkplaats.verbs import accept, common
+from werkplaats.verbs import accept, named
 
 KEY = "sha256:" + "1" * 64
 ATTACKED = "WARNING: the CA of gerda has another key"
@@ -35,7 +35,7 @@ def accepted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
         refused={"gelre": ATTACKED},
         other_authority={"gelre"},
     )
-    monkeypatch.setattr(common, "find", lambda _: network)
+    monkeypatch.setattr(named, "find", lambda _: network)
     monkeypatch.setattr(hand_over, "applicable", lambda *_: found)
     monkeypatch.setattr(hand_over, "accept", lambda *given: written.extend(given[-1]))
     return written

@@ -3,42 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import functools
-import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import network_topology
-from network_topology import check, context, model, violation
+from network_topology import check, model, violation
 from network_topology import compile as compiler
 from stacks import servers as sandbox
-from station_image.runtime import analyses
-from werkplaats.operations.home import vault
+from werkplaats.operations.home import places, vault
 from werkplaats.operations.reach import inventory, remote
 from werkplaats.operations.reach.servers import Server
-
-HOME_VARIABLE = "WERKPLAATS_HOME"
-EXAMPLES = Path(network_topology.__file__).parent / "networks"
-CHECKOUT = Path(__file__).resolve().parents[3]
-
-
-@dataclasses.dataclass(frozen=True)
-class Home:
-    """Where definitions and inventories lie: an organisation's own git folder, or this checkout's examples."""
-
-    networks: Path
-    inventories: Path
-    publications: Path
-
-
-def home(folder: Path | None = None) -> Home:
-    """The home that `--home` or WERKPLAATS_HOME names; without either the examples of this checkout."""
-    chosen = folder or (Path(os.environ[HOME_VARIABLE]) if HOME_VARIABLE in os.environ else None)
-    if chosen:
-        return Home(chosen / "networks", chosen / "inventories", chosen / "publications")
-    return Home(EXAMPLES, CHECKOUT / "inventories", CHECKOUT / "build" / "publications")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +22,7 @@ class Network:
     definition: model.Definition
     compiled: compiler.CompiledNetwork
     warnings: tuple[violation.Violation, ...]
-    home: Home
+    home: places.Home
     questions: Mapping[str, model.Question] = dataclasses.field(default_factory=dict)
 
     @property
@@ -106,21 +80,9 @@ def find(name: str, folder: Path | None = None) -> Network:
 
     Raises UnknownNetworkError, or DefinitionError with every violation of one that is not right.
     """
-    place = home(folder)
-    outcome = check.network(name, place.networks, known())
+    place = places.home(folder)
+    outcome = check.network(name, place.networks, places.known())
     if outcome.definition is None:
         raise violation.DefinitionError(outcome.violations)
     compiled = compiler.compile_network(outcome.definition)
     return Network(outcome.definition, compiled, outcome.violations, place, outcome.questions)
-
-
-def known() -> context.Context:
-    """What rules know besides the files: the day, the regions, the releases, the analyses of this release."""
-    return context.shipped(datetime.date.today(), _fields)
-
-
-def _fields(name: str, parameters: Mapping[str, Any]) -> tuple[str, ...]:
-    analysis = analyses.find(name)
-    if not analysis.DATA:
-        raise analyses.AnalysisError(f"{name} reads no data: there is nothing to agree on")
-    return tuple(analysis.columns(analysis.parameters(parameters)))

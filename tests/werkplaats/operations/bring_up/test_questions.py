@@ -19,7 +19,7 @@ from station_image.runtime.accepted import statement
 from station_image.runtime.accepted.networks import Networks
 from station_image.runtime.consent import plan
 from werkplaats.operations.bring_up import hand_over, questions
-from werkplaats.operations.home import networks
+from werkplaats.operations.home import networks, places
 from werkplaats.operations.reach import remote, servers
 
 
@@ -131,9 +131,9 @@ def test_where_a_question_stands_is_told_by_organisation() -> None:
 
 @pytest.mark.parametrize("analysis", ["acceptance_sum/1", "hotspots/9"])
 def test_a_question_that_no_station_can_answer_is_found_by_check(analysis: str, network: networks.Network) -> None:
-    fields_of = networks.known().fields_of
+    fields_of = places.known().fields_of
     assert fields_of is not None
     with pytest.raises(ValueError, match=r"reads no data|has version"):
         fields_of(analysis, {})
-    assert networks.known().today == datetime.date.today()
+    assert places.known().today == datetime.date.today()
     assert isinstance(next(iter(network.questions.values())), model.Question)

@@ -5,10 +5,10 @@ from typing import Any, cast
 
 from network_topology import compile as compiler
 from network_topology import load
-from werkplaats.operations.home import networks
+from werkplaats.operations.home import places
 from werkplaats.operations.look import verify
 
-NETWORK = compiler.compile_network(load.find("proeftuin", networks.EXAMPLES))
+NETWORK = compiler.compile_network(load.find("proeftuin", places.EXAMPLES))
 
 
 class NoRemotes:

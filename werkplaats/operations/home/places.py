@@ -1,0 +1,47 @@
+"""Where definitions lie, and what this suite brings for checking them: nothing here is heavy to import."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import network_topology
+from network_topology import context
+from station_image.runtime import analyses
+
+HOME_VARIABLE = "WERKPLAATS_HOME"
+EXAMPLES = Path(network_topology.__file__).parent / "networks"
+CHECKOUT = Path(__file__).resolve().parents[3]
+
+
+@dataclasses.dataclass(frozen=True)
+class Home:
+    """Where definitions and inventories lie: an organisation's own git folder, or this checkout's examples."""
+
+    networks: Path
+    inventories: Path
+    publications: Path
+
+
+def home(folder: Path | None = None) -> Home:
+    """The home that `--home` or WERKPLAATS_HOME names; without either the examples of this checkout."""
+    chosen = folder or (Path(os.environ[HOME_VARIABLE]) if HOME_VARIABLE in os.environ else None)
+    if chosen:
+        return Home(chosen / "networks", chosen / "inventories", chosen / "publications")
+    return Home(EXAMPLES, CHECKOUT / "inventories", CHECKOUT / "build" / "publications")
+
+
+def known() -> context.Context:
+    """What rules know besides the files: the day, the regions, the releases, the analyses of this release."""
+    return context.shipped(datetime.date.today(), _fields)
+
+
+def _fields(name: str, parameters: Mapping[str, Any]) -> tuple[str, ...]:
+    analysis = analyses.find(name)
+    if not analysis.DATA:
+        raise analyses.AnalysisError(f"{name} reads no data: there is nothing to agree on")
+    return tuple(analysis.columns(analysis.parameters(parameters)))
