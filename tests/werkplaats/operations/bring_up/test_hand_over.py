@@ -17,7 +17,7 @@ from station_image.builder import images
 from tests.werkplaats.trust import conftest as trust
 from werkplaats.operations.bring_up import hand_over, hostvars
 from werkplaats.operations.coordinator import ledger
-from werkplaats.operations.home import networks, vault
+from werkplaats.operations.home import places, vault
 from werkplaats.operations.reach import remote
 
 RELEASE = {"release": "dev", "image_id": "sha256:" + "0" * 64}
@@ -61,7 +61,7 @@ class Servers:
         self.placed[organisation] = text
 
 
-DEFINITION = load.find("proeftuin", networks.EXAMPLES)
+DEFINITION = load.find("proeftuin", places.EXAMPLES)
 
 
 @pytest.fixture

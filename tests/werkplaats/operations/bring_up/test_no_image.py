@@ -10,7 +10,7 @@ import pytest
 from station_image.builder import images
 from werkplaats.operations import progress
 from werkplaats.operations.bring_up import planning, up
-from werkplaats.operations.home import networks
+from werkplaats.operations.home import networks, places
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> networks.Network
     monkeypatch.setattr(images, "current", lambda: None)
     monkeypatch.setattr(images, "ensure", build)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    monkeypatch.setattr(networks, "CHECKOUT", tmp_path)
+    monkeypatch.setattr(places, "CHECKOUT", tmp_path)
     (tmp_path / "inventories" / "proeftuin").mkdir(parents=True)
     (tmp_path / "inventories" / "proeftuin" / "servers.yml").write_text("{}\n")
     return networks.find("proeftuin")
