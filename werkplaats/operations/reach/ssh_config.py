@@ -20,6 +20,7 @@ from werkplaats.operations.reach.servers import Server
 
 CONNECT_SECONDS = 5
 ENGINE, PEOPLE = "engine", "people"
+_HEAD = "# Written by werkplaats, from servers.yml: what is changed here is lost.\n"
 OWN = ("~/.ssh/config", "/etc/ssh/ssh_config")  # what these say of a host counts too, after what is said here
 
 
@@ -46,7 +47,7 @@ def render(servers: Iterable[Server], known_hosts: Path, sockets: Path) -> str:
     # `final` has all of it read once more, for the names and addresses that servers really have.
     blocks += [("Match final", {}), ("Host *", {"Include": " ".join(OWN)})]
     lines = ((head, *(f"  {key} {value}" for key, value in settings.items())) for head, settings in blocks)
-    return "".join(f"{line}\n" for block in lines for line in block)
+    return _HEAD + "".join(f"{line}\n" for block in lines for line in block)
 
 
 def _any(organisation: str) -> str:
