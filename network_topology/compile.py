@@ -1,10 +1,9 @@
 """From a definition to everything that follows from it."""
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from base import canonical
 from network_topology import addresses, compiled, firewall, model, names, operators, privacy, rules
 from network_topology.compiled import CompiledNetwork, Station
 from network_topology.twin import sandbox_twin
@@ -50,8 +49,7 @@ def digest(definition: model.Definition) -> str:
     operator has accepted.
     """
     content = definition.model_dump(mode="json", exclude_defaults=True)
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+    return canonical.digest(content)
 
 
 def station_view(network: CompiledNetwork, organisation: str, statement_keys: Mapping[str, str]) -> dict[str, Any]:

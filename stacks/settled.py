@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pydantic
 
+from base import files
+
 SOURCES = Path(__file__).parent
 
 
@@ -40,9 +42,7 @@ def read(path: Path) -> Settled | None:
 
 def write(path: Path, settled: Settled) -> None:
     """Leave the note, whole or not at all."""
-    part = path.with_suffix(".part")
-    part.write_bytes(_FORM.dump_json(settled))
-    part.replace(path)
+    files.write_atomically(path, _FORM.dump_json(settled), mode=0o600)
 
 
 def digest(content: bytes, *more: str) -> str:

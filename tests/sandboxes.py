@@ -157,7 +157,7 @@ def sandbox(folder: Path, name: str, definition: str = DEFINITION) -> Sandbox:
     found = Sandbox(names.twin(name), folder / "home", folder / "state")
     found.definition.parent.mkdir(parents=True)
     found.definition.write_text(definition.replace("network: proeftuin", f"network: {name}"))
-    shutil.copytree(PROEFTUIN / "questions", found.definition.parent / "analyses")
+    shutil.copytree(PROEFTUIN / "questions", found.definition.parent / "questions")
     return found
 
 

@@ -15,11 +15,11 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from base import errors
+from base import errors, files
 from tests import sandboxes
 from tests.benchmarks import bare, command, intake, machine, network, session, topology
 from werkplaats.operations import progress
-from werkplaats.operations.home import locks, vault
+from werkplaats.operations.home import locks
 
 RESULT = sandboxes.ROOT / "build" / "bench.json"
 Row = dict[str, Any]
@@ -68,7 +68,7 @@ def _run(chosen: dict[str, Measure], told: progress.Progress) -> None:
         told.say("measuring", name)
         for row in _on_this_machine(measure, functools.partial(told.say, phase=name)):
             rows[row["name"]] = row
-            vault.write_atomically(RESULT, json.dumps(list(rows.values()), indent=2).encode() + b"\n", mode=0o644)
+            files.write_atomically(RESULT, json.dumps(list(rows.values()), indent=2).encode() + b"\n", mode=0o644)
             print(line(row, before.get(row["name"])), flush=True)
             over += [row["name"]] if row["value"] > row.get("most", row["value"]) else []
     if over:

@@ -22,7 +22,7 @@ from ..data import records, shares
 from . import AnalysisError
 
 BATCH = 500
-"""Cells compared at a time: half the memory of all at once, and the loop stays awake (runtime.md)."""
+"""Cells compared at a time: half the memory of all at once, and the loop stays awake."""
 BITS = 10
 MOST_BITS = 16
 

@@ -68,11 +68,3 @@ class Folders:
     def peers(self) -> Path:
         """One socket per peer that this station calls; the gateway listens."""
         return self.root / "peers"
-
-    def peer_socket(self, peer: str) -> Path:
-        """The outbound socket to one peer."""
-        return self.peers / f"{peer}.sock"
-
-    def callable_peers(self) -> list[str]:
-        """Ids of the peers that the gateway has an outbound socket for: the compiled outbound links."""
-        return sorted(path.name.removesuffix(".sock") for path in self.peers.glob("*.sock"))

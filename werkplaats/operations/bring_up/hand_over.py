@@ -18,10 +18,11 @@ from cryptography.hazmat.primitives import serialization
 
 from base import errors
 from network_topology import compile as compiler
-from publication import acceptance, publication, repository
+from publication import acceptance, identity, publication, repository, verified
 from station_image.builder import images
 from werkplaats.operations import on_server
 from werkplaats.operations.coordinator import approval, authority, ledger, revocation
+from werkplaats.operations.coordinator import publish as publishing
 from werkplaats.operations.home import networks
 from werkplaats.operations.reach import remote, servers
 
@@ -42,7 +43,7 @@ class Applicable:
     than the one that signed the publication.
     """
 
-    publication: publication.Publication | None = None
+    publication: verified.Verified | None = None
     views: dict[str, acceptance.Accepted] = dataclasses.field(default_factory=dict)
     unkept: set[str] = dataclasses.field(default_factory=set)
     waiting: dict[str, list[str]] = dataclasses.field(default_factory=dict)
@@ -59,7 +60,7 @@ class Applicable:
         return self._compiled[view.digest]
 
 
-def request(network: networks.Network, remotes: remote.Remotes, organisations: Iterable[str]) -> list[approval.Request]:
+def request(network: networks.Network, remotes: remote.Remotes, organisations: Iterable[str]) -> list[identity.Request]:
     """Fetch the requests that servers made, into the records where the coordinator finds them."""
     read: dict[str, str] = {}
     for organisation, answer in remotes.ask_all(organisations, *_READ).items():
@@ -74,7 +75,7 @@ def request(network: networks.Network, remotes: remote.Remotes, organisations: I
     return [_receive(network, organisation, text) for organisation, text in read.items()]
 
 
-def _receive(network: networks.Network, organisation: str, read: str) -> approval.Request:
+def _receive(network: networks.Network, organisation: str, read: str) -> identity.Request:
     asks, _, key = read.partition(_KEY_BEGINS)
     made = approval.request(network.name, organisation, asks, _raw(_KEY_BEGINS + key))
     approval.receive(ledger.Records(network.inventory), made)
@@ -91,16 +92,16 @@ def _raw(pem: str) -> str:
     return base64.b64encode(raw).decode()
 
 
-def approve(network: networks.Network, organisation: str, fingerprint: str) -> approval.Identity:
+def approve(network: networks.Network, organisation: str, fingerprint: str) -> identity.Identity:
     """Sign one waiting request, by the fingerprint that the coordinator compared."""
     return approval.approve(network.definition, organisation, fingerprint, _authority(network))
 
 
-def publish(network: networks.Network, release: Mapping[str, Any]) -> publication.Publication:
+def publish(network: networks.Network, release: Mapping[str, Any]) -> verified.Verified:
     """Make the publication of what the records say; `release` is the document of the image that the network runs."""
     network.publication.parent.mkdir(parents=True, exist_ok=True)
     releases = {network.definition.release: release}
-    return publication.publish(
+    return publishing.publish(
         network.publication, network.definition, releases, _authority(network), asked=network.questions
     )
 
@@ -146,7 +147,7 @@ def require_authority(network: networks.Network, found: Applicable, told: str | 
 def accept(
     network: networks.Network,
     remotes: remote.Remotes,
-    published: publication.Publication,
+    published: verified.Verified,
     organisations: Iterable[str],
 ) -> None:
     """Write on each server that its operator accepts this publication, the one that was shown."""
@@ -190,7 +191,7 @@ def take_all(
 
 def _with_keys(
     network: networks.Network, remotes: remote.Remotes, organisations: Sequence[str]
-) -> tuple[list[approval.Request], dict[str, str]]:
+) -> tuple[list[identity.Request], dict[str, str]]:
     """The requests of servers, which make their keys first where there are none; and organisation → why it has none."""
     answers = dict(remotes.ask_all(organisations, *_READ))
     failed = _make_keys(network, remotes, [o for o, answer in answers.items() if _lacks(answer)])

@@ -8,7 +8,7 @@ from typing import Any
 
 from network_topology import compile as compiler
 from network_topology import compiled
-from publication import acceptance, publication
+from publication import acceptance, verified
 from station_image.builder import images
 from werkplaats.operations.bring_up import hand_over
 from werkplaats.operations.home import networks, people
@@ -74,7 +74,7 @@ def _narrowing(rows: Iterable[compiled.FirewallRow]) -> list[compiled.FirewallRo
 
 
 def _network(
-    network: compiled.CompiledNetwork, organisation: str, view: acceptance.Accepted, published: publication.Publication
+    network: compiled.CompiledNetwork, organisation: str, view: acceptance.Accepted, published: verified.Verified
 ) -> HostVars:
     station = network.stations[organisation]
     return {

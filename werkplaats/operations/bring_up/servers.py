@@ -9,13 +9,13 @@ from typing import Any
 
 import docker
 
-from base import errors
+from base import errors, files
 from network_topology import names
 from stacks import drive, labels
 from stacks.components import sandbox_server
 from stacks.engine import install
 from stacks.servers import program, seeds
-from werkplaats.operations.home import locks, networks, people
+from werkplaats.operations.home import networks, people
 from werkplaats.operations.reach import inventory
 from werkplaats.operations.reach.servers import Server
 
@@ -57,7 +57,7 @@ def destroy(network: networks.Network, engine: install.Engine, said: Said) -> dr
 
 
 def _stack(network: networks.Network, engine: install.Engine, image: str) -> drive.Stack:
-    with locks.turn(network.vault.folder / "seeds.lock"):  # a `plan` too makes what is missing, and keeps it
+    with files.only_one(network.vault.folder / "seeds.lock"):  # a `plan` too makes what is missing, and keeps it
         planned = _plan(network, image)
     return drive.Stack(
         project=program.PROJECT,

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from base import files
 from werkplaats.operations import on_server
 from werkplaats.operations.bring_up.configure import ROOT, HostVars
-from werkplaats.operations.home import vault
 from werkplaats.operations.reach import remote, servers
 
 PROGRAM = Path(on_server.__file__).with_name("state.py")
@@ -74,7 +74,7 @@ class Notes:
 
     def _write(self, notes: Mapping[str, Mapping[str, str]]) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        vault.write_atomically(self._path, json.dumps(notes).encode(), mode=0o600)
+        files.write_atomically(self._path, json.dumps(notes).encode(), mode=0o600)
 
 
 def _given(host: Mapping[str, Any], sources: bytes) -> str:

@@ -10,8 +10,7 @@ from typing import Literal
 import pydantic
 import yaml
 
-from base import errors
-from werkplaats.operations.home import vault
+from base import errors, files
 from werkplaats.operations.reach.servers import Server
 
 FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
@@ -78,4 +77,4 @@ def write(path: Path, servers: Iterable[Server]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     text = yaml.safe_dump(entries, sort_keys=True)
     if not path.exists() or path.read_text() != text:
-        vault.write_atomically(path, text.encode(), mode=0o600)
+        files.write_atomically(path, text.encode(), mode=0o600)

@@ -14,8 +14,7 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from base import errors
-from werkplaats.operations.home import vault
+from base import errors, files
 from werkplaats.operations.reach.servers import Server
 
 CONNECT_SECONDS = 5
@@ -91,7 +90,7 @@ def write(path: Path, servers: Iterable[Server], known_hosts: Path) -> None:
     text = render(servers, known_hosts, sockets_folder(known_hosts.parent)).encode()
     if not path.exists() or path.read_bytes() != text:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        vault.write_atomically(path, text, mode=0o600)
+        files.write_atomically(path, text, mode=0o600)
 
 
 def sockets_folder(folder: Path) -> Path:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from station_image.runtime import analyses
+from station_image.runtime.base import documents
 from station_image.runtime.computer import MOST_SESSIONS
 from station_image.runtime.data import editions, shares
 from station_image.runtime.wire import frames
@@ -150,7 +151,7 @@ class _Line:
         self._socket.settimeout(60)
         self._stream = self._socket.makefile("rb")
         begin = {"event": "begin", "plan": plan, "digest": "0" * 64, "number": number}
-        self.send(begin, frames.canonical({"earlier": []}))
+        self.send(begin, documents.canonical({"earlier": []}))
 
     def send(self, header: Mapping[str, Any], body: bytes = b"") -> None:
         self._socket.sendall(frames.encode(header, len(body)) + body)
