@@ -6,6 +6,7 @@ files that lay there together: what is replaced while it reads is read again.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,12 +16,17 @@ from publication import repository
 LARGEST_FILE = 4 * 1024 * 1024
 LARGEST_WHOLE = 64 * 1024 * 1024
 MOST_FILES = 2000
+PATIENCE_SECONDS = 60.0
 
 _Stamp = tuple[int, int, int] | None
 
 
 def read(folder: Path) -> repository.Files:
-    """The files of a folder, of one moment. Raises PublicationError where it has more than a publication may have."""
+    """The files of a folder, of one moment.
+
+    Raises PublicationError where it has more than a publication may have, or no moment without something replaced.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         place = folder.resolve()  # from here on the folder stays the same, whatever is published meanwhile
         before = _stamps(place)
@@ -29,6 +35,9 @@ def read(folder: Path) -> repository.Files:
         # file by file.
         if (folder.resolve(), _stamps(place)) == (place, before):
             return found
+        if time.monotonic() >= deadline:
+            told = f"{folder} is being replaced again and again, for {PATIENCE_SECONDS:.0f} s now"
+            raise errors.PublicationError(told, "see what writes there, and read it afterwards")
 
 
 def _stamps(place: Path) -> list[_Stamp]:

@@ -1,8 +1,8 @@
 """What a stack's last run left, where it ended well: a run that would change nothing need not start the engine.
 
 The engine compares declared inputs with its state. Inputs equal to those of a run that ended well, by the same program,
-give no difference; whether reality still is as the state says, the caller asks the servers. The note is gone before
-anything is changed, so a killed run leaves none.
+on the state that it left, give no difference; whether reality still is as the state says, the caller asks the servers.
+The note is gone before anything is changed, so a killed run leaves none.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ SOURCES = Path(__file__).parent
 
 @dataclasses.dataclass(frozen=True)
 class Settled:
-    """`plan` and `program` are digests; `organisations` and `identifiers` what the state had of each."""
+    """`plan`, `program` and `state` are digests; `organisations` and `identifiers` what the state had of each."""
 
     plan: str
     program: str
+    state: str
     organisations: tuple[str, ...]
     identifiers: tuple[str, ...]
 

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[1]
 MAY_IMPORT = {
     "base": {"base"},
     "network_topology": {"base", "network_topology", "pydantic", "pydantic_core", "yaml"},
+    "on_server": {"on_server"},
     "publication": {"base", "network_topology", "publication", "cryptography", "pydantic"},
 }
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from .accepted.networks import Networks
 from .accepted.statement import StatementError, StatementKey
-from .base import background
+from .base import background, contract
 from .base.folders import Folders
 from .base.journal import note
 from .consent.allowances import Allowances
@@ -57,14 +57,14 @@ class Agent:
 
 def assemble(folders: Folders) -> Agent:
     """An agent from its folders. Raises StatementError without a usable key."""
-    key = StatementKey.read(folders.state / "statement.key")
+    key = StatementKey.read(folders.stored(contract.STATEMENT_KEY))
     networks = Networks(folders.networks)
     answers = Answers()
     peers = Peers(key, folders.peers, answers.serve)
     allowances = Allowances(folders.allowances)
     register = Register(folders.register, folders.state, key)
-    opened = Opened(folders.state / "runs.json")
-    seen = Seen(folders.state / "seen.json", sessions.REMEMBER)
+    opened = Opened(folders.stored(contract.OPENED))
+    seen = Seen(folders.stored(contract.SEEN), sessions.REMEMBER)
     gate = Gate(allowances, opened, register)
     past = Past()
     contributions = Contributions(folders, gate, seen, register, opened, peers, past)

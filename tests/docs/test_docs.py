@@ -9,14 +9,15 @@ import importlib.util
 import ipaddress
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from base import errors
 from network_topology import check, context, names
-from station_image.host.station_command import account
-from station_image.host.station_command import cli as station
+from on_server.station_command import account
+from on_server.station_command import cli as station
 from tests.docs import documents
 from tests.station_image.runtime.data import test_records
 from werkplaats import cli
@@ -33,6 +34,7 @@ VERBS = (
     "verify",
     "status",
     "map",
+    "inventory",
     "destroy",
     "session",
     "rehearse",
@@ -187,6 +189,17 @@ def test_every_page_that_code_or_a_page_names_is_in_the_repository() -> None:
 def test_the_map_of_folders_names_every_folder_and_no_other() -> None:
     rows = documents.table(documents.README, "Where things are in this repository")
     assert {row[0].strip("`/") for row in rows} == folders()
+
+
+def test_the_rooms_of_the_runtime_are_told_as_their_contract_has_them() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    (layers,) = [
+        contract["layers"]
+        for contract in settings["tool"]["importlinter"]["contracts"]
+        if contract.get("containers") == ["station_image.runtime"]
+    ]
+    told = " → ".join(", ".join(f"`{room.strip()}`" for room in layer.split("|")) for layer in layers)
+    assert told in (ROOT / "docs" / "how-it-works.md").read_text().splitlines()
 
 
 def test_the_table_of_exit_codes_is_that_of_the_errors() -> None:

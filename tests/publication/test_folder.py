@@ -54,3 +54,21 @@ def test_a_folder_of_too_many_is_refused_folders_counted_as_well(tmp_path: Path)
     (tmp_path / "one more").mkdir()
     with pytest.raises(errors.PublicationError, match="has more than 2000 files"):
         folders.read(tmp_path)
+
+
+def test_a_folder_in_which_something_is_replaced_all_the_time_is_refused_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index, content = tmp_path / "index.json", folders._content
+    index.write_bytes(b"{}")
+
+    def replaced(path: Path) -> bytes | None:
+        found = content(path)
+        index.unlink()
+        index.write_bytes(bytes(len(found or b"") + 1))
+        return found
+
+    monkeypatch.setattr(folders, "_content", replaced)
+    monkeypatch.setattr(folders, "PATIENCE_SECONDS", 0.2)
+    with pytest.raises(errors.PublicationError, match="is being replaced again and again"):
+        folders.read(tmp_path)

@@ -34,7 +34,6 @@ class Mesh:
 
     folder: Path
     image: dict[str, str]
-    program: Path
     authority: pki.Authority = field(default_factory=lambda: pki.Authority(NETWORK))
     servers: dict[str, servers.Server] = field(default_factory=dict)
     stations: dict[str, Any] = field(default_factory=dict)
@@ -42,7 +41,6 @@ class Mesh:
 
     def play(self, *words: str, only: str | None = None, **extra: Any) -> Run:
         chosen = {name: server for name, server in self.servers.items() if only in (None, name)}
-        extra |= {"station_folders_program": str(self.program)}
         return servers.play(chosen, self.stations, self.folder, *words, **extra)
 
     def party(self, organisation: str, **how: Any) -> pki.Party:
@@ -81,19 +79,9 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(scope="session")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Stands in for the host programs."""
-    folder = tmp_path_factory.mktemp("program")
-    (folder / "station_command").mkdir()
-    for name in ("station", "station-account", "station_command/cli.py"):
-        (folder / name).write_text("#!/usr/bin/python3\n")
-    return folder
-
-
-@pytest.fixture(scope="session")
-def mesh(tmp_path_factory: pytest.TempPathFactory, image: dict[str, str], program: Path) -> Iterator[Mesh]:
+def mesh(tmp_path_factory: pytest.TempPathFactory, image: dict[str, str]) -> Iterator[Mesh]:
     """Two servers, from nothing to a mesh: prepared, certified, connected, each with a stub of the agent."""
-    made = Mesh(tmp_path_factory.mktemp("mesh"), image, program)
+    made = Mesh(tmp_path_factory.mktemp("mesh"), image)
     try:
         for number, name in enumerate(("een", "twee")):
             made.servers[name] = servers.boot(name, 11 + number, made.folder)

@@ -19,8 +19,6 @@ pytestmark = [pytest.mark.servers, pytest.mark.slow]
 def test_the_scenario_converges_stays_and_verifies(mesh: Mesh) -> None:
     mesh.play("--list-hosts")  # writes the inventory of both servers
     inventory = json.loads((mesh.folder / "inventory.json").read_text())
-    for host in inventory["all"]["hosts"].values():
-        host["station_folders_program"] = str(mesh.program)
     (mesh.folder / "molecule.json").write_text(json.dumps(inventory))
     (mesh.folder / "expected.json").write_text(json.dumps(mesh.stations))
     blocks = [

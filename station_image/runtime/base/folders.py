@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import contract
+from .contract import Stored
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,10 @@ class Folders:
     def register(self) -> Path:
         """The register."""
         return self.root / "register"
+
+    def stored(self, stored: Stored) -> Path:
+        """Where a file of `contract.STORED` lies, of which there is one."""
+        return self.root / stored.path
 
     def data(self, question: str) -> Path:
         """Where the organisation puts its files for a question."""

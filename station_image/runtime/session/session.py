@@ -127,7 +127,8 @@ class Session:
         """Compute; returns the report, that was also signed and told to the proposer."""
         self._bundle = bundle
         note("session-started", session=self.plan.session, proposer=self.plan.proposer, number=self._number)
-        report: dict[str, Any] = {"outcome": "failed", "root": "", "reason": "", "contributors": [], "left_out": {}}
+        report: dict[str, Any] = {"outcome": "failed", "root": "", "reason": "", "violation": False}
+        report.update(contributors=[], left_out={})
         try:
             done, row = await self._compute()
             report.update(outcome="done", contributors=done["contributors"], left_out=done["left_out"])

@@ -40,7 +40,7 @@ def as_station(station: Station, network: str, work: Callable[[Any, Network], Aw
         return asyncio.run(run(Path(folder)))
 
 
-def question(station: Station, network: str, peer: str, request: dict[str, Any], **how: Any) -> str:
+def ask_as(station: Station, network: str, peer: str, request: dict[str, Any], **how: Any) -> str:
     """Ask `peer` something as `station`; returns "" or the reason of the refusal."""
 
     async def work(assembled: Any, view: Network) -> str:

@@ -42,7 +42,7 @@ def pair() -> tuple[Connection, Connection]:
     return Connection(one), Connection(other)
 
 
-def run(work: Coroutine[Any, Any, T], seconds: float = 5.0) -> T:
+def run(work: Coroutine[Any, Any, T], seconds: float = 10.0) -> T:
     """Run `work`, that must not hang; what it started in the background ends with it."""
 
     async def limited() -> T:

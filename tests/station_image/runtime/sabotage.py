@@ -73,7 +73,8 @@ def no_agreement() -> None:
     async def silent(*_: Any) -> None:
         return None
 
-    agreement.agree, agreement.check_degrees, agreement.confirm = alone, unchecked, silent
+    replaced: Any = agreement
+    replaced.agree, replaced.check_degrees, replaced.confirm = alone, unchecked, silent
 
 
 def no_degree_check() -> None:
@@ -83,7 +84,7 @@ def no_degree_check() -> None:
     async def unchecked(_: Any, __: Any, agreed: agreement.Agreed, *___: Any) -> agreement.Agreed:
         return agreed
 
-    agreement.check_degrees = unchecked
+    agreement.check_degrees = unchecked  # type: ignore[assignment]
 
 
 def no_input_check() -> None:
@@ -93,7 +94,7 @@ def no_input_check() -> None:
     async def unchecked(_: Any, __: Any, agreed: agreement.Agreed) -> agreement.Agreed:
         return agreed
 
-    agreement.check_inputs = unchecked
+    agreement.check_inputs = unchecked  # type: ignore[assignment]
 
 
 def no_presence() -> None:
@@ -239,7 +240,7 @@ def forgets_second_party() -> None:
     async def forgetful(self: Contributions, network: Any, bundle: Any, party: str, *rest: Any) -> bool:
         return party != bundle.plan.computing[1] and await deposit(self, network, bundle, party, *rest)
 
-    Contributions._deposit = forgetful  # type: ignore[method-assign]
+    Contributions._deposit = forgetful  # type: ignore[method-assign, assignment]
 
 
 def _bend_second_deposit(bend: Any) -> None:

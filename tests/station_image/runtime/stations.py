@@ -83,11 +83,11 @@ class Station:
             "data/in",
             "data/out",
         ):
-            folder = self.root / name
-            folder.mkdir(parents=True)
+            made = self.root / name
+            made.mkdir(parents=True)
             if SEPARATE:
-                os.chown(folder, GATEWAY_UID if name == "peers" else AGENT_UID, GROUP)
-            folder.chmod(0o770)
+                os.chown(made, GATEWAY_UID if name == "peers" else AGENT_UID, GROUP)
+            made.chmod(0o770)
         self.write_key(self.key)
 
     @property

@@ -16,7 +16,7 @@ from station_image.runtime.accepted import statement
 from station_image.runtime.consent import plan
 from station_image.runtime.session import proposal
 from station_image.runtime.wire import frames
-from tests.station_image.runtime.impostor import Relay, as_station, question, raw
+from tests.station_image.runtime.impostor import Relay, as_station, ask_as, raw
 from tests.station_image.runtime.region import Region
 from tests.station_image.runtime.stations import Station, wait_until
 from tests.station_image.runtime.test_sessions import right
@@ -310,6 +310,6 @@ def test_a_member_cannot_take_all_connections(healthy: Region) -> None:
 
 def test_unknown_requests_and_early_shares_are_answered_by_a_reason(healthy: Region) -> None:
     ggd, sensire = healthy["ggd"], healthy["sensire"]
-    assert "no such request" in question(sensire, "drie", ggd.id, {"kind": "shell"})
+    assert "no such request" in ask_as(sensire, "drie", ggd.id, {"kind": "shell"})
     early = {"kind": "deposit", "session": "00" * 16, "plan": "0" * 64, "tag": "0" * 32}
-    assert "none with this id" in question(sensire, "drie", ggd.id, early)
+    assert "none with this id" in ask_as(sensire, "drie", ggd.id, early)

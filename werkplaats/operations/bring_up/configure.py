@@ -6,7 +6,6 @@ import collections
 import dataclasses
 import json
 import os
-import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -15,8 +14,9 @@ from typing import Any, BinaryIO, TextIO
 
 from base import errors
 from stacks import drive
+from werkplaats.operations.bring_up import ansible_inventory
 from werkplaats.operations.home import passing
-from werkplaats.operations.reach import remote, ssh_config
+from werkplaats.operations.reach import remote
 
 ROOT = Path(__file__).resolve().parents[3]
 PLAYBOOK = ROOT / "playbooks" / "site.yml"
@@ -44,20 +44,6 @@ class Result:
             self.tasks.append(f"{host}: {event.get('role')}: {event.get('task')}")
 
 
-def inventory(remotes: remote.Remotes, stations: HostVars) -> dict[str, Any]:
-    """Ansible's inventory: how to reach each server, and its compiled data."""
-    hosts = {
-        organisation: {
-            "ansible_ssh_common_args": shlex.join(("-F", str(remotes.config))),
-            "engine_host": ssh_config.alias(organisation, ssh_config.ENGINE),
-            "mitogen_ssh_compression": False,  # what travels is small, or compressed already
-            "station": station,
-        }
-        for organisation, station in stations.items()
-    }
-    return {"all": {"hosts": hosts}}
-
-
 def run(
     folder: Path,
     remotes: remote.Remotes,
@@ -75,9 +61,9 @@ def run(
     if not stations:
         return Result()
     with passing.folder(folder) as own:
-        (own / "inventory.json").write_text(json.dumps(inventory(remotes, stations)))
+        (own / "inventory.yml").write_text(ansible_inventory.text(remotes, stations))
         command = [str(Path(sys.executable).with_name("ansible-playbook")), str(playbook)]
-        command += ["-i", str(own / "inventory.json"), *(("--check", "--diff") if check else ())]
+        command += ["-i", str(own / "inventory.yml"), *(("--check", "--diff") if check else ())]
         environment = os.environ | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
         if not check:  # what changes nothing may go on, and nobody ends it
             environment[drive.RUN_MARK] = str(folder.parent)

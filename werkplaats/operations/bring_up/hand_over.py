@@ -16,11 +16,11 @@ from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 
+import on_server
 from base import errors
 from network_topology import compile as compiler
 from publication import acceptance, identity, publication, repository, verified
 from station_image.builder import images
-from werkplaats.operations import on_server
 from werkplaats.operations.coordinator import approval, authority, ledger, revocation
 from werkplaats.operations.coordinator import publish as publishing
 from werkplaats.operations.home import networks

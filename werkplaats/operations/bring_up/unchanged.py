@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import on_server
 from base import files
-from werkplaats.operations import on_server
 from werkplaats.operations.bring_up.configure import ROOT, HostVars
 from werkplaats.operations.reach import remote, servers
 
@@ -24,7 +24,7 @@ SOURCES = (
     "playbooks",
     "plugins",
     "roles",
-    "station_image/host",
+    "on_server",
 )  # what the roles are, beside their data
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import shutil
@@ -48,7 +49,7 @@ class Parties:
                 )
             self._sockets.append(folder / "computer.sock")
         for path in self._sockets:
-            wait_until(lambda path=path: answers(path), "a computer to start", 30)
+            wait_until(functools.partial(answers, path), "a computer to start", 30)
 
     def stop(self) -> None:
         """End the computers."""
@@ -116,7 +117,7 @@ class Job:
     ) -> None:
         self.analysis = analyses.find(analysis)
         completed = self.analysis.parameters(parameters)
-        self.plan = {
+        self.plan: dict[str, Any] = {
             "session": "0" * 32,
             "analysis": analysis,
             "parameters": completed,

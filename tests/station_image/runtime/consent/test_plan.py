@@ -107,7 +107,8 @@ def test_a_plan_with_another_key_of_a_participant_is_refused_and_the_station_nam
 def test_a_plan_with_a_field_more_or_less_is_refused(network: Network) -> None:
     more = {**content(network), "extra": 1}
     less = {key: value for key, value in content(network).items() if key != "deadline"}
-    for changed in (more, less, [], None, "plan"):
+    wrong: tuple[object, ...] = (more, less, [], None, "plan")
+    for changed in wrong:
         with pytest.raises(RefusedError, match="exactly the fields"):
             plan.parse(changed)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from station_image.runtime import analyses
 from station_image.runtime.data import records
 
-COLUMNS = {"postcode4": records.Postcode4(), "ligduur": records.Integer(0, 365)}
+COLUMNS: dict[str, records.Column] = {"postcode4": records.Postcode4(), "ligduur": records.Integer(0, 365)}
 HEADER = "postcode4,ligduur\n"
 DUTCH = "replace them by commas in a text editor (Excel with Dutch settings writes semicolons)"
 UTF8 = "save it as 'CSV UTF-8'"

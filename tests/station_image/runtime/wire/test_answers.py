@@ -85,6 +85,7 @@ def test_a_refusal_of_the_part_is_an_answer_and_is_noted(caller: Caller, capsys:
     answers = Answers()
     answers.add("count", refuse)
     assert run(served(answers, caller, {})) == {"refused": "plan: another one was accepted"}
+    assert run(answers.answer(caller, {}, b"")) == {"refused": "plan: another one was accepted"}
     assert "request-refused peer=n.b kind=count why=plan: another one" in capsys.readouterr().out
 
 
@@ -98,20 +99,20 @@ def test_a_stream_has_the_connection_and_what_it_did_not_take_is_closed(caller: 
     async def leave(connection: Connection, _: Caller) -> None:
         await connection.send({"ok": True})
 
-    async def work(stream: Any) -> Connection:
+    async def work(stream: Any) -> tuple[Connection, Connection]:
         answers = Answers()
         answers.add_stream("count", stream)
         near, far = pair()
         await answers.serve(far, caller)
         assert (await near.receive())[0] == {"ok": True}
-        return near
+        return near, far
 
     async def both() -> None:
-        near = await work(keep)
+        near, _far = await work(keep)
         kept[0].send(b"still open")
         assert await near.read_exactly(10) == b"still open"
         kept[0].close()
-        near = await work(leave)
+        near, _far = await work(leave)  # held here: it is not the collector of garbage that closes it
         with pytest.raises(ConnectionError, match="closed the connection"):
             await near.read_exactly(1)
 

@@ -72,7 +72,7 @@ async def _pass_on(left: Connection, right: Connection, between: dict[int, Chang
     with contextlib.suppress(ConnectionLostError, frames.FrameError):
         for number, (source, target) in enumerate([(left, right), (right, left), (left, right), (right, left)], 1):
             message, _ = await source.receive(64 * 1024)
-            await target.send(between.get(number, lambda same: same)(message))
+            await target.send(between[number](message) if number in between else message)
     left.close()
     right.close()
 

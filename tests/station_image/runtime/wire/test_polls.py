@@ -52,6 +52,8 @@ def test_what_is_no_answer_to_an_open_request_is_left_alone() -> None:
         for answer in ("first", "second"):
             await far.send({"reply": number, "content": {"answer": answer}})
         assert await asking == ({"answer": "first"}, b"")
+        await asyncio.sleep(0)
+        assert not reading.done()
         reading.cancel()
 
     run(work())
@@ -69,6 +71,7 @@ def test_a_request_that_is_not_answered_in_time_is_given_up_and_a_late_answer_ha
         asking = asyncio.create_task(poll.ask(REQUEST, {}, b""))
         await far.send({"reply": (await asked(far))["ask"], "content": {"answer": "in time"}})
         assert (await asking)[0] == {"answer": "in time"}
+        assert poll._waiting == {}, "nothing is kept of what was given up or answered"
         reading.cancel()
 
     run(work())

@@ -5,12 +5,10 @@ from __future__ import annotations
 import io
 import json
 import os
-import shlex
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -62,14 +60,6 @@ def test_events_are_followed_to_the_end_of_the_play_and_no_longer(follow: Any, t
 
 def test_a_play_that_ends_before_it_told_anything_is_not_waited_for(follow: Any) -> None:
     assert follow("raise SystemExit(4)") == (4, configure.Result(), [], "")
-
-
-def test_the_inventory_says_of_a_server_what_the_ssh_config_calls_it() -> None:
-    remotes = SimpleNamespace(config=Path("/a vault/ssh_config"))
-    hosts = configure.inventory(cast("Any", remotes), {"ggd": {"id": "proeftuin.ggd"}})["all"]["hosts"]
-    assert hosts["ggd"]["station"] == {"id": "proeftuin.ggd"}
-    assert shlex.split(hosts["ggd"]["ansible_ssh_common_args"]) == ["-F", "/a vault/ssh_config"]
-    assert hosts["ggd"]["engine_host"] == "ggd.engine"
 
 
 def test_what_changed_and_what_failed_is_told_by_organisation() -> None:
