@@ -333,22 +333,18 @@ def test_only_a_party_with_a_lower_number_opens_a_channel_and_once(party: Party)
 
 
 def test_a_channel_that_nobody_needed_is_closed(party: Party) -> None:
-    async def computer(connection: Connection) -> None:
-        await connection.receive(LARGE, LARGE)
-        await connection.send({"event": "failed", "root": None, "reason": "too many sessions in this computer"})
-
+    """It came before the session that never began, or after that was over."""
     ours, theirs = socket.socketpair()
     late, late_theirs = socket.socketpair()
 
     async def work() -> None:
-        await party.until_over(computer, before=lambda: None)
-        party.session.take_channel("n.a", theirs)
+        made = party.make()
+        made.take_channel("n.a", theirs)
+        made.close()
+        made.take_channel("n.b", late_theirs)
 
-    def early() -> None:
-        party.session.take_channel("n.b", late_theirs)
-
-    run(party.until_over(computer, before=early))
     run(work())
+    assert theirs.fileno() == late_theirs.fileno() == -1
     with ours, late:
         assert ours.recv(1) == late.recv(1) == b""
 
