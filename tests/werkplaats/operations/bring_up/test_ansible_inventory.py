@@ -36,8 +36,9 @@ def remotes(tmp_path: Path) -> remote.Remotes:
 def read(folder: Path, text: str) -> dict[str, Any]:
     """The hosts as Ansible's plugin for inventories in YAML reads them."""
     (folder / "servers.yml").write_text(text)
-    hosts: dict[str, Any] = DataLoader().load_from_file(str(folder / "servers.yml"), trusted_as_template=True)["all"]
-    return hosts["hosts"]
+    whole = DataLoader().load_from_file(str(folder / "servers.yml"), trusted_as_template=True)
+    hosts: dict[str, Any] = whole["all"]["hosts"]
+    return hosts
 
 
 def ssh(arguments: str, name: str) -> dict[str, str]:

@@ -15,8 +15,8 @@ import pytest
 from network_topology import compile as compiler
 from network_topology import model
 from publication import acceptance
-from station_image.runtime.accepted import statement
 from station_image.runtime.accepted.networks import Networks
+from station_image.runtime.base.documents import canonical
 from station_image.runtime.consent import plan
 from werkplaats.operations.bring_up import hand_over, questions
 from werkplaats.operations.home import networks, places
@@ -54,8 +54,8 @@ def test_a_station_understands_what_it_is_told(network: networks.Network, tmp_pa
     folder.mkdir()
     told = compiler.station_view(network.compiled, "ggd", view.statement_keys)
     for name, content in (("host.json", {"gateway_uid": 1}), ("proeftuin/network.json", told)):
-        (tmp_path / name).write_text(statement.canonical(content).decode())
-    (folder / "questions.json").write_text(statement.canonical(documents).decode())
+        (tmp_path / name).write_text(canonical(content).decode())
+    (folder / "questions.json").write_text(canonical(documents).decode())
     here = Networks(tmp_path).find("proeftuin")
     (name,) = documents
     made = plan.question(here, here.questions[name], session="0" * 32, intake=10, deadline=60)
@@ -115,8 +115,8 @@ def test_a_server_that_goes_away_when_it_is_brought_a_question_is_left_out_and_t
 
 
 def test_differences_are_said_in_words() -> None:
-    before = {"oud": {"purpose": "a"}, "anders": {"minimum_cell": 10}, "gelijk": {}}
-    after = {"nieuw": {}, "anders": {"minimum_cell": 5}, "gelijk": {}}
+    before: dict[str, dict[str, Any]] = {"oud": {"purpose": "a"}, "anders": {"minimum_cell": 10}, "gelijk": {}}
+    after: dict[str, dict[str, Any]] = {"nieuw": {}, "anders": {"minimum_cell": 5}, "gelijk": {}}
     assert questions.differences(before, after) == [
         "question anders is another one (minimum_cell), and waits for the steward",
         "question nieuw is new, and waits for the steward",
