@@ -20,7 +20,7 @@ from station_image.runtime.base.documents import canonical
 from station_image.runtime.consent import plan
 from werkplaats.operations.bring_up import hand_over, questions
 from werkplaats.operations.home import networks, places
-from werkplaats.operations.reach import remote
+from werkplaats.operations.reach import remote, servers
 
 
 @pytest.fixture
@@ -41,10 +41,14 @@ def accepted(network: networks.Network, without: str = "") -> acceptance.Accepte
     )
 
 
+def applicable(network: networks.Network, without: str = "") -> hand_over.Applicable:
+    return hand_over.Applicable(views=dict.fromkeys(network.compiled.stations, accepted(network, without)))
+
+
 def test_a_station_understands_what_it_is_told(network: networks.Network, tmp_path: Path) -> None:
     """The agent's own reading of the delivered file, with the accepted definition beside it, makes a plan of it."""
     view = accepted(network)
-    documents, waiting = questions.wanted(view, network.questions, "ggd")
+    documents, waiting = questions.wanted(applicable(network), network.questions, "ggd")
     assert not waiting
     folder = tmp_path / "proeftuin"
     folder.mkdir()
@@ -63,12 +67,12 @@ def test_only_those_who_take_part_are_told(network: networks.Network) -> None:
     asked = dict(network.questions)
     (name,) = asked
     asked[name] = asked[name].model_copy(update={"contributes": ("ggd", "ziekenhuis", "thuiszorg")})
-    assert questions.wanted(accepted(network), asked, "huisartsen") == ({}, {})
-    assert set(questions.wanted(accepted(network), asked, "ggd")[0]) == {name}
+    assert questions.wanted(applicable(network), asked, "huisartsen") == ({}, {})
+    assert set(questions.wanted(applicable(network), asked, "ggd")[0]) == {name}
 
 
 def test_a_question_waits_for_who_has_no_certificate(network: networks.Network) -> None:
-    documents, waiting = questions.wanted(accepted(network, without="huisartsen"), network.questions, "ggd")
+    documents, waiting = questions.wanted(applicable(network, without="huisartsen"), network.questions, "ggd")
     assert documents == {}
     assert all("huisartsen" in why for why in waiting.values())
 
@@ -92,7 +96,7 @@ class Stations:
 
     def place(self, organisation: str, _: str, text: str) -> None:
         if organisation in self.away:
-            raise remote.UnreachableError(f"{organisation}: No route to host")
+            raise servers.UnreachableError(f"{organisation}: No route to host")
         self.placed[organisation] = json.loads(text)
 
 
