@@ -16,7 +16,7 @@ from publication import publication, repository
 from station_image.builder import images
 from tests import coordinator
 from werkplaats.operations.bring_up import hand_over, hostvars
-from werkplaats.operations.coordinator import ledger
+from werkplaats.operations.coordinator import ledger, steps
 from werkplaats.operations.home import places, vault
 from werkplaats.operations.reach import remote
 
@@ -119,10 +119,10 @@ def test_what_all_accepted_is_compiled_once(network: Any, monkeypatch: pytest.Mo
 
 def test_a_release_is_of_the_image_that_was_made_here_else_the_published_one(network: Any, tmp_path: Path) -> None:
     with pytest.raises(errors.UsageError, match="werkplaats up proeftuin makes it"):
-        hand_over.release(network, None)
+        steps.release(network, None)
     take_all(network, Servers())
     assert (network.publication / repository.NAME).exists()
-    assert hand_over.release(network, None) == RELEASE
+    assert steps.release(network, None) == RELEASE
     newer = {**RELEASE, "image_id": "sha256:" + "1" * 64}
-    assert hand_over.release(network, images.StationImage(tmp_path, newer)) == newer
+    assert steps.release(network, images.StationImage(tmp_path, newer)) == newer
     assert publication.read(network.publication, "proeftuin").release == RELEASE
