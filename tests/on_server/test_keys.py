@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -92,7 +93,7 @@ def test_a_statement_key_that_others_read_is_refused(root: Path) -> None:
 def test_where_the_station_s_number_is_somebody_else_s_no_key_is_made(
     root: Path, monkeypatch: pytest.MonkeyPatch, name: str, number: int, said: str
 ) -> None:
-    monkeypatch.setattr(keys.pwd, "getpwall", lambda: [SimpleNamespace(pw_name=name, pw_uid=number)])
+    monkeypatch.setattr(pwd, "getpwall", lambda: [SimpleNamespace(pw_name=name, pw_uid=number)])
     with pytest.raises(keys.IdentityError, match=said):
         made(root)
     assert list(root.iterdir()) == []

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from base import errors
 from network_topology import compile as compiler
@@ -17,7 +18,7 @@ from station_image.builder import images
 from tests import coordinator
 from werkplaats.operations.bring_up import hand_over, hostvars
 from werkplaats.operations.coordinator import ledger
-from werkplaats.operations.home import places, vault
+from werkplaats.operations.home import people, places, vault
 from werkplaats.operations.reach import remote
 
 RELEASE = {"release": "dev", "image_id": "sha256:" + "0" * 64}
@@ -50,7 +51,7 @@ class Servers:
             return remote.Done(stderr="cat: No such file or directory", exited=1)
         keys = self.keys[organisation]
         public = keys.statement.public_key().public_bytes(
-            hand_over.serialization.Encoding.PEM, hand_over.serialization.PublicFormat.SubjectPublicKeyInfo
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         )
         return remote.Done(keys.request_pem + public.decode())
 
@@ -110,8 +111,13 @@ def test_what_all_accepted_is_compiled_once(network: Any, monkeypatch: pytest.Mo
     found = take_all(network, Servers())
     compiled: list[str] = []
     whole = compiler.compile_network(DEFINITION)
-    monkeypatch.setattr(compiler, "compile_network", lambda one: compiled.append(one.network) or whole)
-    monkeypatch.setattr(hostvars.people, "of", lambda *_: {})
+
+    def compile_network(one: Any) -> compiler.CompiledNetwork:
+        compiled.append(one.network)
+        return whole
+
+    monkeypatch.setattr(compiler, "compile_network", compile_network)
+    monkeypatch.setattr(people, "of", lambda *_: {})
     hosts = hostvars.applied(network, found, DEFINITION.stations, None)
     assert set(hosts) == set(DEFINITION.stations)
     assert compiled == ["proeftuin"]
