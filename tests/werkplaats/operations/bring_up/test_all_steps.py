@@ -15,7 +15,7 @@ from network_topology import compile as compiler
 from network_topology import load, model
 from publication import publication, repository
 from station_image.builder import images
-from tests import coordinator
+from tests.harness import coordinator
 from werkplaats.operations.bring_up import hand_over, hostvars
 from werkplaats.operations.coordinator import ledger, steps
 from werkplaats.operations.home import people, places, vault
