@@ -41,7 +41,7 @@ $(DOCS_VENV)/.docs: requirements/docs.lock pyproject.toml
 	@sh scripts/make-venv $(DOCS_VENV) docs
 
 docs: $(DOCS_VENV)/.docs ## README and guides as a site, in build/docs; a link that leads nowhere stops it
-	@$(DOCS_VENV)/bin/sphinx-build --quiet --fail-on-warning --keep-going --nitpicky docs build/docs
+	@$(DOCS_VENV)/bin/sphinx-build --quiet --fresh-env --write-all --fail-on-warning --nitpicky docs build/docs
 	@echo "made: build/docs/index.html"
 
 clean: ## remove the demo's network, the build folder and the virtual environments

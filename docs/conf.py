@@ -1,5 +1,6 @@
 """The site of `make docs`: README and the guides by Sphinx. No font, script or picture comes from elsewhere."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,15 @@ highlight_language = "none"
 
 
 def _with_readme(_: Any, page: str, source: list[str]) -> None:
-    """The front page is README above the list of guides; links between the two are as they are seen from docs/."""
+    """The front page is README above the list of guides; links between the two are as they are seen from docs/.
+
+    A page that is no part of the site, such as a role's README, is there as a file to read.
+    """
     text = source[0]
     if page == "index":
         text = README.read_text().replace("](", "](../").replace("](../docs/", "](") + text
-    source[0] = text.replace("](../README.md", "](index.md").replace("](../CHANGELOG.md", "](changelog.md")
+    text = text.replace("](../README.md", "](index.md").replace("](../CHANGELOG.md", "](changelog.md")
+    source[0] = re.sub(r"\]\((\.\./[^)]+\.md)\)", r"](path:\1)", text)
 
 
 def setup(app: Any) -> dict[str, bool]:

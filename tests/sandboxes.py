@@ -123,14 +123,11 @@ class Sandbox:
         self, program: str, account: str, organisation: str, *words: str, said: str = ""
     ) -> subprocess.CompletedProcess[str]:
         config, key = self.vault / "run" / "ssh_config", self.vault / "people" / organisation / account
-        # An own connection: the shared one of the configuration is the operator's.
+        # An own connection: one that is shared is from before a change of keys or groups.
         options = ["-F", str(config), "-o", f"User={account}", "-o", "ControlPath=none", "-o", f"IdentityFile={key}"]
-        own = self.vault / "run" / f"{account}.config"
-        own.write_text("".join(line for line in config.open() if "IdentityFile" not in line))
-        options[1] = str(own)
         batch = ["-b", "-"] if program == "sftp" else []
         return subprocess.run(
-            [program, *options, *batch, organisation, *words],
+            [program, *options, *batch, f"{organisation}.people", *words],
             input=said,
             capture_output=True,
             text=True,

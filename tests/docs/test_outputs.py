@@ -6,6 +6,7 @@ import dataclasses
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -20,7 +21,7 @@ DRAWN = {"docs/how-it-works.md": 2, "docs/scientists.md": 1}
 
 
 @pytest.mark.parametrize("document", documents.DOCUMENTS, ids=lambda path: path.name)
-def test_every_block_says_whether_it_is_typed_or_printed_or_written(document: documents.Path) -> None:
+def test_every_block_says_whether_it_is_typed_or_printed_or_written(document: Path) -> None:
     found = documents.blocks(document)
     assert {str(block) for block in found if block.language not in LANGUAGES} == set()
     drawn = sum(block.language == "text" for block in found)

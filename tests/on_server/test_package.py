@@ -41,7 +41,7 @@ def test_every_module_needs_nothing_but_the_standard_library(alone: Path) -> Non
     assert said.strip() == str(MODULES)
 
 
-@pytest.mark.parametrize("name", ["state", "removed"])
+@pytest.mark.parametrize("name", ["keys", "removed", "state"])
 def test_what_is_sent_to_a_server_needs_not_even_the_package(name: str, alone: Path) -> None:
     sent = (alone / baseline.PACKAGE / f"{name}.py").read_text()
     python(f"exec({sent!r}, {{'__name__': 'sent'}}); assert not [n for n in sys.modules if 'on_server' in n]", alone)

@@ -358,7 +358,7 @@ def test_a_starter_starts_its_module_and_nothing_that_its_surroundings_say() -> 
     """The paths are what sshd, units and people know; -IS is what keeps an environment from bringing code in."""
     role = Path(__file__).parents[2] / "roles/baseline"
     files = baseline.program_files(str(role.parents[1] / baseline.PACKAGE))
-    variables = {"rules": []}
+    variables: dict[str, Any] = {"rules": []}
     made = {file["path"]: file for file in action.render(role, {"variables": variables, **files})}
     for path in ("/usr/local/bin/station", "/usr/local/bin/station-account", "/usr/local/sbin/guarded-change"):
         text = base64.b64decode(made[path]["content"]).decode()

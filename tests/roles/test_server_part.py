@@ -173,7 +173,11 @@ def test_without_its_packages_nothing_is_placed(role: Path) -> None:
 
 def test_the_module_gets_rendered_files_and_nothing_that_was_for_rendering(role: Path) -> None:
     asked = actions.Asked()
-    given = {"refuse": [], "validate": [{"match": "/etc/*", "command": "check %s"}], "without": ["/usr/*"]}
+    given: dict[str, Any] = {
+        "refuse": [],
+        "validate": [{"match": "/etc/*", "command": "check %s"}],
+        "without": ["/usr/*"],
+    }
     actions.run(action, asked, role=role, variables={"a": 1}, programs=[["p"]], **given)
     [(name, wants)] = asked.modules
     assert (name, set(wants), wants["programs"]) == ("server_part", {"files", "programs"}, [["p"]])

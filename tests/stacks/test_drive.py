@@ -157,7 +157,15 @@ def test_a_run_waits_for_nobody_who_works_by_hand_and_takes_no_lock_from_him(rea
     (project / "__main__.py").write_text(f"open({str(told)!r}).readline()\n")
     os.mkfifo(told)
     go_on = os.open(told, os.O_RDWR)
-    command = [real.state / drive.BY_HAND, "--cwd", project, "--non-interactive", "up", "--yes", "--skip-preview"]
+    command = [
+        str(real.state / drive.BY_HAND),
+        "--cwd",
+        str(project),
+        "--non-interactive",
+        "up",
+        "--yes",
+        "--skip-preview",
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             while process.poll() is None and not any((real.state / ".pulumi" / "locks").rglob("*.json")):

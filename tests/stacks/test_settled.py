@@ -35,7 +35,7 @@ class NoEngine(drive.Stack):
     """A stack whose engine must not be started: to need it fails the test."""
 
     @property
-    def _stack(self) -> Any:  # type: ignore[override]
+    def _stack(self) -> Any:
         raise AssertionError("the engine was started")
 
 

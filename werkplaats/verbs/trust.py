@@ -50,7 +50,7 @@ def run(given: argparse.Namespace) -> int:
                 identity = hand_over.approve(network, given.organisation, given.fingerprint)
                 print(f"{identity.organisation}: approved {identity.fingerprint}")
             case "publish":
-                published = hand_over.publish(network, images.ensure(lambda text: print(text)).release)
+                published = hand_over.publish(network, hand_over.release(network, images.current()))
                 print(f"publication {published.number} is in {network.publication}")
                 print(
                     f"signed by the CA with key {published.authority_key}: read this to who accepts for the first time"

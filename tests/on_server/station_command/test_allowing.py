@@ -37,7 +37,11 @@ def steward(agent: Agent, allowances: Path) -> Steward:
     """Runs `station` as the account that the allowances belong to."""
 
     def run(*words: str, uid: int = agents.STEWARD, **environment: str) -> subprocess.CompletedProcess[str]:
-        here = {"STATION_CONTROL": str(agent.path), "STATION_ALLOWANCES": str(allowances), **environment}
+        here: dict[str, Any] = {
+            "STATION_CONTROL": str(agent.path),
+            "STATION_ALLOWANCES": str(allowances),
+            **environment,
+        }
         return agents.run(*words, uid=uid, **here)
 
     return run

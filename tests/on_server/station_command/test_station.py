@@ -91,7 +91,10 @@ def test_options_become_the_request(tmp_path: Path) -> None:
 def test_a_session_is_told_in_lines_for_people(tmp_path: Path) -> None:
     last = {"done": True, "exit": 1, "session": "s", "outcome": "done", "left_out": {"n.d": "nothing of it arrived"}}
     last |= {"contributors": ["n.a"], "milliseconds": 5, "result": {"correct": True, "sum": 7}}
-    events = [{"event": "accepted", "by": ["n.a"]}, {"event": "computing", "party": "n.a", "contributors": 1}]
+    events: list[dict[str, Any]] = [
+        {"event": "accepted", "by": ["n.a"]},
+        {"event": "computing", "party": "n.a", "contributors": 1},
+    ]
     done, _ = against(tmp_path, [*events, last], "session")
     assert done.returncode == 1
     for said in ("accepted by n.a", "left out: n.d: nothing of it arrived", "sum 7, as it must be", "done in 5 ms"):
@@ -212,7 +215,7 @@ RESULT = {
 
 
 def test_a_result_is_a_table_whatever_analysis_it_is_of(tmp_path: Path) -> None:
-    whole = {"session": "ab" * 16, "analysis": "hotspots/1", "question": "griep", "network": "gerda"}
+    whole: dict[str, Any] = {"session": "ab" * 16, "analysis": "hotspots/1", "question": "griep", "network": "gerda"}
     whole |= {"contributors": ["gerda.a"], "left_out": {"gerda.b": "away"}, "result": RESULT}
     done, asked = against(tmp_path, answered(result=whole), "results", "abab")
     assert asked == {"verb": "results", "session": "abab"}

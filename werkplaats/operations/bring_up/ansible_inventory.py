@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from base import errors
 from station_image.builder import images
 from werkplaats.operations.bring_up import hand_over, hostvars
 from werkplaats.operations.home import networks
-from werkplaats.operations.reach import remote
+from werkplaats.operations.reach import remote, ssh_config
 
 HostVars = Mapping[str, Mapping[str, Any]]
 
@@ -66,27 +67,19 @@ def read(network: networks.Network, only: Sequence[str]) -> Inventory:
         return Inventory(text(remotes, hosts), left_out, waiting)
 
 
-def text(remotes: remote.Remotes, stations: HostVars, **more: Any) -> str:
-    """YAML for these servers (organisation → station), with `more` host variables for each.
+def text(remotes: remote.Remotes, stations: HostVars) -> str:
+    """YAML for these servers (organisation → station), each by its name in the ssh_config of the network.
 
     What a station is told comes from the coordinator and from other organisations. Ansible takes text of an inventory
     for templates, which can run programs on this machine: this text it must not.
     """
     hosts = {
-        organisation: {**_login(remotes, organisation), "station": _Untrusted(station), **more}
+        organisation: {
+            "ansible_ssh_common_args": shlex.join(("-F", str(remotes.config))),
+            "engine_host": ssh_config.alias(organisation, ssh_config.ENGINE),
+            "mitogen_ssh_compression": False,  # what travels is small, or compressed already
+            "station": _Untrusted(station),
+        }
         for organisation, station in stations.items()
     }
     return yaml.dump({"all": {"hosts": hosts}}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
-
-
-def _login(remotes: remote.Remotes, organisation: str) -> dict[str, Any]:
-    server = remotes.servers[organisation]
-    return {
-        "ansible_host": server.host,
-        "ansible_port": server.port,
-        "ansible_user": server.user,
-        "ansible_ssh_common_args": " ".join(remotes.options(server)),
-        "engine_ssh_args": " ".join(remotes.options(server, "engine")),
-        **({"ansible_ssh_private_key_file": str(server.key)} if server.key else {}),
-        "mitogen_ssh_compression": False,  # what travels is small, or compressed already
-    }

@@ -31,13 +31,16 @@ def applied(
     organisations: Iterable[str],
     image: images.StationImage | None,
 ) -> dict[str, HostVars]:
-    """Host variables of the servers that have an identity and an accepted definition."""
+    """Host variables of the servers that have an identity and an accepted definition.
+
+    A server can be given the image that it lacks only where `image` is that one, made here.
+    """
     found = {}
     for organisation in organisations:
         view, published = applicable.views.get(organisation), applicable.publication
         if view is None or published is None or organisation not in view.statement_keys:
             continue
-        accepted = compiler.compile_network(view.definition)
+        accepted = applicable.compiled(organisation)
         entry = _network(accepted, organisation, view, published)
         # A release that is not accepted yet is not brought: the accepted one is on the server already.
         wanted = str(view.release["image_id"])

@@ -16,7 +16,8 @@ from stacks.components import sandbox_server
 from stacks.engine import install
 from stacks.servers import program, seeds
 from werkplaats.operations.home import networks, people
-from werkplaats.operations.reach import inventory, remote
+from werkplaats.operations.reach import inventory
+from werkplaats.operations.reach.servers import Server
 
 Said = Callable[[str], None]
 NO_IMAGE = "sha256:" + "0" * 64  # of servers that are removed
@@ -81,7 +82,7 @@ def _plan(network: networks.Network, image: str) -> program.ServersPlan:
         specs.append(sandbox_server.ServerSpec(organisation, addresses[organisation], alias, image, folder))
         key = vault / "ssh" / "id_ed25519"
         own = people.in_sandbox(vault, organisation)
-        servers.append(remote.Server(organisation, addresses[organisation], fingerprint, key=key, people=own))
+        servers.append(Server(organisation, addresses[organisation], fingerprint, key=key, people=own))
     inventory.write(network.inventory / "servers.yml", servers)
     return program.ServersPlan(network.name, subnet, tuple(specs))
 

@@ -12,11 +12,11 @@ from stacks.engine import install
 from stacks.stations import program
 from werkplaats.operations.home import networks
 from werkplaats.operations.look import observed
-from werkplaats.operations.reach import remote
+from werkplaats.operations.reach import remote, servers, ssh_config
 
 Said = Callable[[str], None]
 START_SECONDS = 30.0
-NO_IMAGE = "sha256:" + "0" * 64  # of stations that are removed
+NO_IMAGE = "sha256:" + "0" * 64  # of stations that are removed, or are planned before there is one
 
 
 def up(
@@ -59,7 +59,7 @@ def _remove_unfit(
                 said(f"{organisation}: removing {container['name']}, which {why}")
                 try:
                     remotes.ask(organisation, "docker", "rm", "--force", container["id"])
-                except remote.UnreachableError as error:
+                except servers.UnreachableError as error:
                     lost[organisation] = str(error)
                 else:
                     removed.add(organisation)
@@ -81,7 +81,7 @@ def wait(remotes: remote.Remotes, organisations: Iterable[str], said: Said) -> N
     deadline = time.monotonic() + START_SECONDS
     while starting and time.monotonic() < deadline:
         answers = remotes.ask_all(starting, "station", "status", "--json")
-        starting = {o for o, one in answers.items() if isinstance(one, remote.UnreachableError) or one.exited}
+        starting = {o for o, one in answers.items() if isinstance(one, servers.UnreachableError) or one.exited}
     for organisation in sorted(starting):
         said(f"{organisation}: the station does not answer after {START_SECONDS:.0f} s")
 
@@ -116,13 +116,11 @@ def _stack(
 
     def planned(known: Collection[str]) -> program.StationsPlan:
         # A station that is not ours to touch now is declared only where it exists: it would be removed otherwise.
-        servers = [s for o, s in remotes.servers.items() if o in images or o in known]
+        declared = [organisation for organisation in remotes.servers if organisation in images or organisation in known]
         # Computing parties first: every other station calls them as soon as it is there, until they answer.
-        servers.sort(key=lambda server: server.organisation not in network.compiled.computing)
+        declared.sort(key=lambda organisation: organisation not in network.compiled.computing)
         wanted = {**_images_before(state / drive.PLAN), **images}
-        return program.StationsPlan(
-            network.name, tuple(_spec(remotes, s, wanted.get(s.organisation, NO_IMAGE)) for s in servers)
-        )
+        return program.StationsPlan(network.name, tuple(_spec(remotes, o, wanted.get(o, NO_IMAGE)) for o in declared))
 
     return drive.Stack(
         project=program.PROJECT,
@@ -139,6 +137,6 @@ def _images_before(path: Path) -> dict[str, str]:
     return {spec.organisation: spec.image for spec in plan.stations} if plan else {}
 
 
-def _spec(remotes: remote.Remotes, server: remote.Server, image: str) -> station.StationSpec:
-    address = f"ssh://{server.user}@{server.host}:{server.port}"
-    return station.StationSpec(server.organisation, address, tuple(remotes.options(server, "engine")), image)
+def _spec(remotes: remote.Remotes, organisation: str, image: str) -> station.StationSpec:
+    address = f"ssh://{ssh_config.alias(organisation, ssh_config.ENGINE)}"
+    return station.StationSpec(organisation, address, ("-F", str(remotes.config)), image)

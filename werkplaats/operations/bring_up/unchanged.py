@@ -16,7 +16,7 @@ from typing import Any
 import on_server
 from base import files
 from werkplaats.operations.bring_up.configure import ROOT, HostVars
-from werkplaats.operations.reach import remote
+from werkplaats.operations.reach import remote, servers
 
 PROGRAM = Path(on_server.__file__).with_name("state.py")
 SOURCES = (
@@ -62,7 +62,7 @@ class Notes:
         return {
             organisation: answer.stdout.strip()
             for organisation, answer in answers.items()
-            if not isinstance(answer, remote.UnreachableError) and not answer.exited
+            if not isinstance(answer, servers.UnreachableError) and not answer.exited
         }
 
     def _read(self) -> dict[str, dict[str, str]]:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 
 from stacks import parts
-from werkplaats.operations.reach import remote
+from werkplaats.operations.reach import remote, servers
 
 _FORMAT = '{"id": {{json .Id}}, "name": {{json .Name}}, "state": {{json .State.Status}}, "image": {{json .Image}}}'
 _INSPECT = ("docker", "inspect", "--format", _FORMAT, *(f"station-{part.name}" for part in parts.PARTS))
@@ -35,7 +35,7 @@ def observe(remotes: remote.Remotes, organisations: Iterable[str]) -> tuple[dict
     found: dict[str, Observed] = {}
     lost: dict[str, str] = {}
     for organisation, answer in answers.items():
-        if isinstance(answer, remote.UnreachableError):
+        if isinstance(answer, servers.UnreachableError):
             lost[organisation] = str(answer)
             continue
         rows = [json.loads(line) for line in answer.stdout.splitlines() if line.strip()]

@@ -11,7 +11,7 @@ from base import errors
 from publication import publication, repository
 from werkplaats.operations.home import networks
 from werkplaats.operations.look import observed, verify
-from werkplaats.operations.reach import remote
+from werkplaats.operations.reach import remote, servers
 
 CERTIFICATE = "/etc/werkplaats/gateway"
 LEAST_DAYS = 30  # what renewing a certificate may take, with two organisations in it
@@ -108,7 +108,7 @@ def _active(answer: remote.Answer) -> tuple[str, ...]:
 
 
 def _words(answer: remote.Answer) -> tuple[str, ...]:
-    return () if isinstance(answer, remote.UnreachableError) else tuple(answer.stdout.split())
+    return () if isinstance(answer, servers.UnreachableError) else tuple(answer.stdout.split())
 
 
 def _container(seen: observed.Observed, part: str) -> str:

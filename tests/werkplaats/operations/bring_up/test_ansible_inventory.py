@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from ansible.template import Templar
 
 from werkplaats.operations.bring_up import ansible_inventory
 from werkplaats.operations.reach import remote
+from werkplaats.operations.reach.servers import Server
 
 TEMPLATE = "{{ lookup('pipe', 'echo ran') }}"
 STATION = {
@@ -24,36 +27,50 @@ STATION = {
 @pytest.fixture
 def remotes(tmp_path: Path) -> remote.Remotes:
     servers = [
-        remote.Server("ggd", "192.0.2.7", "SHA256:x", user="root", port=2222, key=Path("/keys/ggd")),
-        remote.Server("zorg", "station.zorg.example", "SHA256:y"),
+        Server("ggd", "192.0.2.7", "SHA256:x", user="root", port=2222, key=Path("/keys/ggd")),
+        Server("zorg", "station.zorg.example", "SHA256:y"),
     ]
-    return remote.Remotes(servers, tmp_path / "ssh")
+    return remote.Remotes(servers, tmp_path / "ssh", tmp_path / "een map" / "ssh_config")
 
 
 def read(folder: Path, text: str) -> dict[str, Any]:
     """The hosts as Ansible's plugin for inventories in YAML reads them."""
     (folder / "servers.yml").write_text(text)
-    hosts: dict[str, Any] = DataLoader().load_from_file(str(folder / "servers.yml"), trusted_as_template=True)["all"]
-    return hosts["hosts"]
+    whole = DataLoader().load_from_file(str(folder / "servers.yml"), trusted_as_template=True)
+    hosts: dict[str, Any] = whole["all"]["hosts"]
+    return hosts
+
+
+def ssh(arguments: str, name: str) -> dict[str, str]:
+    """What OpenSSH makes of a server of the inventory."""
+    command = ["ssh", "-G", *shlex.split(arguments), name]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    return {key: value for key, _, value in (line.partition(" ") for line in reversed(lines))}
 
 
 def test_a_server_is_reached_as_the_operator_s_inventory_says(remotes: remote.Remotes, tmp_path: Path) -> None:
     hosts = read(tmp_path, ansible_inventory.text(remotes, {"ggd": STATION, "zorg": STATION}))
-    logins = {name: (host["ansible_host"], host["ansible_port"], host["ansible_user"]) for name, host in hosts.items()}
-    assert logins == {"ggd": ("192.0.2.7", 2222, "root"), "zorg": ("station.zorg.example", 22, "beheer")}
-    assert hosts["ggd"]["ansible_ssh_private_key_file"] == "/keys/ggd"
-    assert "ansible_ssh_private_key_file" not in hosts["zorg"]
-    for host in hosts.values():
-        assert "StrictHostKeyChecking=yes" in host["ansible_ssh_common_args"]
-        assert f"UserKnownHostsFile={remotes.known_hosts}" in host["engine_ssh_args"]
+    assert not [name for host in hosts.values() for name in host if name in ("ansible_host", "ansible_user")]
+    found = {}
+    for name, host in hosts.items():
+        assert shlex.split(host["ansible_ssh_common_args"]) == ["-F", str(remotes.config)]
+        for called in (name, host["engine_host"]):
+            found[called] = ssh(host["ansible_ssh_common_args"], called)
+    logins = {name: (one["hostname"], one["port"], one["user"]) for name, one in found.items()}
+    ggd, zorg = ("192.0.2.7", "2222", "root"), ("station.zorg.example", "22", "beheer")
+    assert logins == {"ggd": ggd, "ggd.engine": ggd, "zorg": zorg, "zorg.engine": zorg}
+    assert found["ggd"]["identityfile"] == "/keys/ggd"
+    assert "/keys/ggd" not in found["zorg"].values()
+    for one in found.values():
+        assert one["stricthostkeychecking"] == "true"
+        assert one["userknownhostsfile"] == str(remotes.known_hosts)
 
 
-def test_a_station_arrives_as_it_is_and_what_is_given_beside_it_too(remotes: remote.Remotes, tmp_path: Path) -> None:
-    text = ansible_inventory.text(remotes, {"ggd": STATION, "zorg": STATION}, await_in="/somewhere")
+def test_a_station_arrives_as_it_is(remotes: remote.Remotes, tmp_path: Path) -> None:
+    text = ansible_inventory.text(remotes, {"ggd": STATION, "zorg": STATION})
     hosts = read(tmp_path, text)
     as_read = STATION | {"firewall": [{"port": 8443, "addresses": ["192.0.2.1/32"], "purpose": "yes"}]}
     assert [host["station"] for host in hosts.values()] == [as_read, as_read]
-    assert {host["await_in"] for host in hosts.values()} == {"/somewhere"}
     assert "\n            MII=\n" in text, "a certificate is not readable"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,10 +12,10 @@ import pytest
 
 from stacks import drive, parts
 from werkplaats.operations.bring_up import stations
-from werkplaats.operations.reach import remote
+from werkplaats.operations.reach import remote, servers
 
 IMAGE = "sha256:" + "1" * 64
-AWAY = remote.UnreachableError("zorg: No route to host")
+AWAY = servers.UnreachableError("zorg: No route to host")
 
 
 class Servers:
@@ -102,10 +101,7 @@ def test_what_does_not_run_is_removed_and_made_anew(stacks: list[Stack]) -> None
 
 
 def test_the_plan_of_a_run_for_some_keeps_the_image_of_the_others(tmp_path: Path) -> None:
-    server = remote.Server("ggd", "192.0.2.7", "SHA256:…")
-    remotes: Any = SimpleNamespace(
-        servers={"ggd": server, "zorg": dataclasses.replace(server, organisation="zorg")}, options=lambda *_: ()
-    )
+    remotes: Any = SimpleNamespace(servers=("ggd", "zorg"), config=tmp_path / "ssh_config")
     network: Any = SimpleNamespace(
         name="gerda", compiled=SimpleNamespace(computing=("ggd",)), vault=SimpleNamespace(folder=tmp_path)
     )
