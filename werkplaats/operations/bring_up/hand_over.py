@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import serialization
 
 import on_server
 from base import errors
-from network_topology import compile as compiler
+from network_topology.compiling import compile as compiler
 from publication import acceptance, identity, publication, repository, verified
 from werkplaats.operations.coordinator import steps
 from werkplaats.operations.home import networks

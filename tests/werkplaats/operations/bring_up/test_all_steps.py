@@ -11,8 +11,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from base import errors
-from network_topology import compile as compiler
 from network_topology import load, model
+from network_topology.compiling import compile as compiler
 from publication import publication, repository
 from station_image.builder import images
 from tests.harness import coordinator
