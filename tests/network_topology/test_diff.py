@@ -5,7 +5,8 @@ from typing import Any
 import pydantic
 import pytest
 
-from network_topology import compile, diff, load, model
+from network_topology import diff, load, model
+from network_topology.compiling import compile
 
 SOUND = load.read(Path(__file__).with_name("sound.yml"))
 

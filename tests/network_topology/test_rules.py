@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from network_topology import check, compile, context, load, model, rules, twin
+from network_topology import check, context, load, model, rules, twin
+from network_topology.compiling import compile
 from network_topology.rules import questions
 from network_topology.rules.rule import Rule
 from network_topology.violation import DefinitionError

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from base import errors
-from network_topology import compile as compiler
 from network_topology import load, model
+from network_topology.compiling import compile as compiler
 from publication import acceptance, identity, verified
 from tests.publication.published import RELEASES
 from werkplaats.operations.coordinator import ledger, revocation

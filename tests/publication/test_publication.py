@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from base import canonical, errors
-from network_topology import compile as compiler
+from network_topology.compiling import compile as compiler
 from publication import folder as folders
 from publication import identity, profile, publication, repository, revocations, signature, verified
 from tests.publication.published import QUESTION, RELEASES

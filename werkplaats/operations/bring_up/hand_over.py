@@ -18,11 +18,9 @@ from cryptography.hazmat.primitives import serialization
 
 import on_server
 from base import errors
-from network_topology import compile as compiler
+from network_topology.compiling import compile as compiler
 from publication import acceptance, identity, publication, repository, verified
-from station_image.builder import images
-from werkplaats.operations.coordinator import approval, authority, ledger, revocation
-from werkplaats.operations.coordinator import publish as publishing
+from werkplaats.operations.coordinator import steps
 from werkplaats.operations.home import networks
 from werkplaats.operations.reach import remote, servers
 
@@ -77,9 +75,7 @@ def request(network: networks.Network, remotes: remote.Remotes, organisations: I
 
 def _receive(network: networks.Network, organisation: str, read: str) -> identity.Request:
     asks, _, key = read.partition(_KEY_BEGINS)
-    made = approval.request(network.name, organisation, asks, _raw(_KEY_BEGINS + key))
-    approval.receive(ledger.Records(network.inventory), made)
-    return made
+    return steps.receive(network, organisation, asks, _raw(_KEY_BEGINS + key))
 
 
 def _raw(pem: str) -> str:
@@ -90,38 +86,6 @@ def _raw(pem: str) -> str:
     except ValueError:
         return ""
     return base64.b64encode(raw).decode()
-
-
-def approve(network: networks.Network, organisation: str, fingerprint: str) -> identity.Identity:
-    """Sign one waiting request, by the fingerprint that the coordinator compared."""
-    return approval.approve(network.definition, organisation, fingerprint, _authority(network))
-
-
-def publish(network: networks.Network, release: Mapping[str, Any]) -> verified.Verified:
-    """Make the publication of what the records say; `release` is the document of the image that the network runs."""
-    network.publication.parent.mkdir(parents=True, exist_ok=True)
-    releases = {network.definition.release: release}
-    return publishing.publish(
-        network.publication, network.definition, releases, _authority(network), asked=network.questions
-    )
-
-
-def release(network: networks.Network, image: images.StationImage | None) -> Mapping[str, Any]:
-    """The document of the release to publish: of the image that was made here, else the one that is published already.
-
-    Raises UsageError where there is neither, PublicationError for a publication that is not whole or not signed.
-    """
-    if image is not None:
-        return image.release
-    if (network.publication / repository.NAME).exists():
-        known = publication.read(network.publication, network.name).releases
-        if network.definition.release in known:
-            return known[network.definition.release]
-    raise errors.UsageError(
-        f"the station image of release {network.definition.release} is not made on this machine, and no publication "
-        "says what it is",
-        f"werkplaats up {network.name} makes it",
-    )
 
 
 def require_authority(network: networks.Network, found: Applicable, told: str | None) -> None:
@@ -168,18 +132,9 @@ def take_all(
     keys than were approved was made anew: its earlier certificate is revoked first. Of one that has no keys, and on
     which none can be made yet, nothing is accepted.
     """
-    ca = _authority(network)
     requests, keyless = _with_keys(network, remotes, organisations)
-    for asked in requests:
-        known = approval.find(ca.records, asked.organisation)
-        if known and known.fingerprint == asked.fingerprint:
-            continue
-        if known:
-            revocation.revoke(ca, known.station_certificate.serial_number, "superseded")
-            said(f"{asked.organisation}: has new keys; the certificate of its earlier ones is revoked")
-        approval.approve(network.definition, asked.organisation, asked.fingerprint, ca)
-        said(f"{asked.organisation}: approved {asked.fingerprint}")
-    published = publish(network, release)
+    steps.approve_all(network, requests, said)
+    published = steps.publish(network, release)
     found = applicable(network, remotes, organisations)
     if waiting := found.waiting.keys() - keyless.keys():
         said(f"accepting publication {published.number} on {len(waiting)} servers")
@@ -291,7 +246,3 @@ def _keep(network: networks.Network, remotes: remote.Remotes, organisation: str,
 
 def _place(network: networks.Network) -> str:
     return f"/etc/werkplaats/accepted/{network.name}.json"
-
-
-def _authority(network: networks.Network) -> authority.Authority:
-    return authority.open_or_found(network.vault, ledger.Records(network.inventory))

@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
-from network_topology import compile as compiler
-from network_topology import compiled
+from network_topology.compiling import compile as compiler
+from network_topology.compiling import compiled
 from publication import acceptance, verified
 from station_image.builder import images
 from werkplaats.operations.bring_up import hand_over

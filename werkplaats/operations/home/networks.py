@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from network_topology import check, model, violation
-from network_topology import compile as compiler
+from network_topology.compiling import compile as compiler
 from stacks import servers as sandbox
 from werkplaats.operations.home import places, vault
 from werkplaats.operations.reach import inventory, remote

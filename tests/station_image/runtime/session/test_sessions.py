@@ -22,6 +22,7 @@ from station_image.runtime.session.intake import Intake
 from station_image.runtime.session.past import Past
 from station_image.runtime.session.sessions import Sessions
 from station_image.runtime.session.status import Status
+from station_image.runtime.wire import frames
 from station_image.runtime.wire.answers import Answers
 from station_image.runtime.wire.connection import LARGE, Connection
 from tests.station_image.runtime.neighbours import (
@@ -117,9 +118,11 @@ class Computing:
             await line.send(signed(self.small, agreed)[1])
             session = self.made[-1]
             await until(lambda: session.bundle)
-            yield session, line
-            if not session.over.done():
-                session.over.set_result(DONE)
+            try:
+                yield session, line
+            finally:
+                if not session.over.done():
+                    session.over.set_result(DONE)
             await until(lambda: session.closed)
 
     async def ask(
@@ -386,6 +389,21 @@ def test_shares_come_to_the_session_that_they_are_for(station: Computing) -> Non
             assert said == {"refused": f"a body of {len(body) + 1} bytes; at most {len(body)} are read here"}
 
     run(work())
+
+
+def test_shares_that_are_not_expected_are_refused_before_they_are_read(station: Computing) -> None:
+    agreed = station.plan()
+
+    async def work() -> None:
+        async with station.running(agreed):
+            near, far = pair()
+            request = {"kind": "deposit", "session": agreed.session, "plan": agreed.digest, "tag": TAG}
+            serving = asyncio.create_task(station.answers.serve(far, station.own.caller("n.z", **request)))
+            near.sock.send(frames.encode({}, agreed.body_length))  # and not a byte of them
+            assert (await near.receive())[0] == {"refused": "contributors: n.z is not one of them"}
+            await serving
+
+    run(work(), 5)
 
 
 @pytest.mark.parametrize("kind", ["deposit", "channel", "decline"])

@@ -11,13 +11,13 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from base import errors
-from network_topology import compile as compiler
 from network_topology import load, model
+from network_topology.compiling import compile as compiler
 from publication import publication, repository
 from station_image.builder import images
 from tests.harness import coordinator
 from werkplaats.operations.bring_up import hand_over, hostvars
-from werkplaats.operations.coordinator import ledger
+from werkplaats.operations.coordinator import ledger, steps
 from werkplaats.operations.home import people, places, vault
 from werkplaats.operations.reach import remote
 
@@ -112,8 +112,8 @@ def test_what_all_accepted_is_compiled_once(network: Any, monkeypatch: pytest.Mo
     compiled: list[str] = []
     whole = compiler.compile_network(DEFINITION)
 
-    def compile_network(one: model.Definition) -> compiler.CompiledNetwork:
-        compiled.append(one.network)
+    def compile_network(definition: model.Definition) -> compiler.CompiledNetwork:
+        compiled.append(definition.network)
         return whole
 
     monkeypatch.setattr(compiler, "compile_network", compile_network)
@@ -125,10 +125,10 @@ def test_what_all_accepted_is_compiled_once(network: Any, monkeypatch: pytest.Mo
 
 def test_a_release_is_of_the_image_that_was_made_here_else_the_published_one(network: Any, tmp_path: Path) -> None:
     with pytest.raises(errors.UsageError, match="werkplaats up proeftuin makes it"):
-        hand_over.release(network, None)
+        steps.release(network, None)
     take_all(network, Servers())
     assert (network.publication / repository.NAME).exists()
-    assert hand_over.release(network, None) == RELEASE
+    assert steps.release(network, None) == RELEASE
     newer = {**RELEASE, "image_id": "sha256:" + "1" * 64}
-    assert hand_over.release(network, images.StationImage(tmp_path, newer)) == newer
+    assert steps.release(network, images.StationImage(tmp_path, newer)) == newer
     assert publication.read(network.publication, "proeftuin").release == RELEASE

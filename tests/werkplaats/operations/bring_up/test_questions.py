@@ -12,8 +12,8 @@ from typing import Any, cast
 
 import pytest
 
-from network_topology import compile as compiler
 from network_topology import model
+from network_topology.compiling import compile as compiler
 from publication import acceptance
 from station_image.runtime.accepted.networks import Networks
 from station_image.runtime.base.documents import canonical

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from network_topology import compile, compiled, load, names
+from network_topology import load, names
+from network_topology.compiling import compile, compiled
 
 NETWORKS = Path(load.__file__).with_name("networks")
 PROEFTUIN = compile.compile_network(load.find("proeftuin.sandbox", NETWORKS))

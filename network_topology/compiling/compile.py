@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from base import canonical
-from network_topology import addresses, compiled, firewall, model, names, operators, privacy, rules
-from network_topology.compiled import CompiledNetwork, Station
+from network_topology import model, names, operators, rules
+from network_topology.compiling import addresses, compiled, firewall, privacy
+from network_topology.compiling.compiled import CompiledNetwork, Station
 from network_topology.twin import sandbox_twin
 
 __all__ = ["CompiledNetwork", "Station", "compile_network", "digest", "sandbox_twin", "station_view"]

@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterator
 from xml.sax.saxutils import escape
 
-from network_topology import compiled
+from network_topology.compiling import compiled
 
 WIDTH = 1480
 MARGIN, HEADER = 32, 124

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from network_topology import compile, draw, load
+from network_topology import load
+from network_topology.compiling import compile, draw
 
 NETWORKS = Path(load.__file__).with_name("networks")
 SVG = "{http://www.w3.org/2000/svg}"

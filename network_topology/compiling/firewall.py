@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
-from network_topology import compiled, model, operators
+from network_topology import model, operators
+from network_topology.compiling import compiled
 
 SSH, NTP, HTTPS = 22, 123, 443
 
