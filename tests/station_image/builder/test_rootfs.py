@@ -24,9 +24,8 @@ def package(tmp_path: Path) -> Path:
     file.write_text("pass\n")
     file.chmod(0o777)
     (folder / "DEBIAN").mkdir()
-    control = (
-        "Package: proef\nVersion: 1\nArchitecture: all\nMaintainer: proef <proef@proef.example>\nDescription: proef\n"
-    )
+    fields = {"Package": "proef", "Version": "1", "Architecture": "all", "Maintainer": "proef <proef@proef.example>"}
+    control = "".join(f"{name}: {value}\n" for name, value in (fields | {"Description": "proef"}).items())
     (folder / "DEBIAN" / "control").write_text(control)
     path = tmp_path / "proef.deb"
     subprocess.run(["dpkg-deb", "--build", "--root-owner-group", folder, path], check=True, capture_output=True)
