@@ -116,8 +116,8 @@ def _unpack_deb(path: Path, root: Path) -> None:
         subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(path)], stdout=subprocess.PIPE) as process,
         tarfile.open(fileobj=process.stdout, mode="r|") as tar,
     ):
-        # Debian 12's Python knows no filters, and newer ones each have another by default: what the filter `tar` does is
-        # done here, so that the same files have the same modes everywhere.
+        # Debian 12's Python knows no filters, and newer ones each have another by default: what the filter `tar` does
+        # is done here, so that the same files have the same modes everywhere.
         tar.extraction_filter = lambda member, _: member
         for member in tar:
             member.name = re.sub(r"^(lib|lib64|bin)/", r"usr/\1/", member.name.removeprefix("./"))
