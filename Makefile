@@ -2,6 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 VENV := .venv
+DOCS_VENV := .venv-docs
 BIN := $(VENV)/bin
 NETWORK ?= proeftuin.sandbox
 BENCH ?=
@@ -36,8 +37,15 @@ soak: $(VENV)/.test ## kill `up` in every phase and at random seconds, 25 organi
 	@$(BIN)/werkplaats doctor --yes
 	@PATH="$(CURDIR)/$(BIN):$$PATH" pytest -v -s -m soak
 
-clean: ## remove the demo's network, the build folder and the virtual environment
-	@if [ -x $(BIN)/werkplaats ]; then $(BIN)/werkplaats destroy $(NETWORK) --yes; fi
-	@rm -rf build $(VENV)
+$(DOCS_VENV)/.docs: requirements/docs.lock pyproject.toml
+	@sh scripts/make-venv $(DOCS_VENV) docs
 
-.PHONY: help demo test lint bench soak clean
+docs: $(DOCS_VENV)/.docs ## README and guides as a site, in build/docs; a link that leads nowhere stops it
+	@$(DOCS_VENV)/bin/sphinx-build --quiet --fresh-env --write-all --fail-on-warning --nitpicky docs build/docs
+	@echo "made: build/docs/index.html"
+
+clean: ## remove the demo's network, the build folder and the virtual environments
+	@if [ -x $(BIN)/werkplaats ]; then $(BIN)/werkplaats destroy $(NETWORK) --yes; fi
+	@rm -rf build $(VENV) $(DOCS_VENV)
+
+.PHONY: help demo test lint bench soak docs clean

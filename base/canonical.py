@@ -1,7 +1,8 @@
-"""Documents as bytes: canonical where a digest is taken of them, indented where people read them."""
+"""Documents as bytes: canonical where a digest is taken of them, indented where people read them; moments as text."""
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
 from typing import Any
@@ -20,3 +21,13 @@ def pretty(document: Any) -> bytes:
 def digest(document: Any) -> str:
     """The SHA-256 of a document in its canonical form, as "sha256:…"."""
     return f"sha256:{hashlib.sha256(dump(document)).hexdigest()}"
+
+
+def now() -> datetime.datetime:
+    """This moment, UTC, to the second: certificates know no smaller part."""
+    return datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+
+
+def stamp(moment: datetime.datetime) -> str:
+    """A moment in UTC as ISO 8601 to the second."""
+    return moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -12,7 +12,7 @@
     │   ├── RevocationError                   a revocation list that is not newer, not ours or not in force
     │   ├── PublicationError                  a publication that is mixed, edited, unsigned or older
     │   └── AcceptanceError                   something waits for the operator's own acceptance
-    ├── remote.UnreachableError               a server does not answer, or with another host key
+    ├── servers.UnreachableError              a server does not answer, or with another host key
     ├── TakenBackError                     4  a change failed and was taken back
     └── HalfWayError                       5  a change failed and stands half-way; the remedy says what to run
         └── UnmetError                        something is missing or in the way; the same command goes on from there

@@ -61,11 +61,18 @@ def _first(new: model.Definition) -> Iterator[Change]:
     yield Change("network", f"{new.network} ({new.title}) is new here", adds=True)
     yield Change("coordinator", f"the coordinator is {_name(new, new.coordinator)}", adds=True)
     yield Change("release", f"stations run release {new.release}", adds=True)
-    for slug in new.stations:
-        yield Change("organisation", f"{_joins(new, slug)}", adds=True)
+    for field in ("kind", "region", "technique", "dpia"):
+        yield Change(field, f"{_PLAIN[field][0]} is {_said(getattr(new, field))}", adds=True)
+    yield Change("personal_data", _personal_data(new), adds=True)
+    yield Change("illustrative", _illustrative(new), adds=True)
+    for slug in sorted(new.organisations):
+        yield Change("organisation", _joins(new, slug), adds=True)
     yield from _computing_words(new)
     for slug, processor in sorted(new.processors.items()):
-        yield Change("processor", f"{processor.name} ({slug}) may operate servers", adds=True)
+        yield Change("processor", _operates(slug, processor), adds=True)
+    if new.members:
+        members = "; ".join(f"{slug}: {', '.join(people)}" for slug, people in sorted(new.members.items()))
+        yield Change("members", f"the members of the federation are {members}", adds=True)
 
 
 def _plain(field: str, words: str, before: object, after: object, waits: bool) -> Iterator[Change]:
@@ -75,11 +82,17 @@ def _plain(field: str, words: str, before: object, after: object, waits: bool) -
 
 def _switches(old: model.Definition, new: model.Definition) -> Iterator[Change]:
     if old.illustrative != new.illustrative:
-        text = "the definition is now called illustrative" if new.illustrative else "the definition is now called real"
-        yield Change("illustrative", text, adds=False)
+        yield Change("illustrative", f"from now on {_illustrative(new)}", adds=False)
     if old.personal_data != new.personal_data:
-        text = "personal data may be used" if new.personal_data else "no personal data may be used"
-        yield Change("personal_data", f"from now on {text}", adds=True)
+        yield Change("personal_data", f"from now on {_personal_data(new)}", adds=True)
+
+
+def _illustrative(definition: model.Definition) -> str:
+    return f"the definition is called {'illustrative' if definition.illustrative else 'real'}"
+
+
+def _personal_data(definition: model.Definition) -> str:
+    return f"{'' if definition.personal_data else 'no '}personal data may be used"
 
 
 def _computing(old: model.Definition, new: model.Definition) -> Iterator[Change]:
@@ -115,14 +128,20 @@ def _organisations(old: model.Definition, new: model.Definition) -> Iterator[Cha
 
 
 def _joins(new: model.Definition, slug: str) -> str:
+    """Everything on the card of who joins: it is accepted as a whole."""
     card = new.organisations[slug]
+    who, domain = f"{card.name} ({slug})", f"domain {card.domain.replace('_', ' ')}"
+    papers = _agreement(card.agreement)
     if card.role == "coordinator_only":
-        return f"{card.name} ({slug}) joins without a station"
+        return f"{who} joins without a station; {domain}; {papers}"
     gateway = card.gateway
     where = f"with gateway {gateway.name}:{gateway.port}" if gateway else "without a gateway"
-    ranges = gateway.egress if gateway else card.egress
+    also = f", also reached at {', '.join(gateway.addresses)}" if gateway and gateway.addresses else ""
+    ranges = [*(gateway.egress if gateway else ()), *card.egress]
     calls = f", calls from {', '.join(ranges)}" if ranges else ""
-    return f"{card.name} ({slug}) joins {where}{calls}; its server is operated by {_operator(new, slug)}"
+    data = "puts in data" if card.contributes else "puts in no data"
+    server = f"its server is operated by {_operator(new, slug)}"
+    return f"{who} joins {where}{also}{calls}; {domain}; it {data}; {server}; {papers}"
 
 
 def _card(old: model.Definition, new: model.Definition, slug: str) -> Iterator[Change]:
@@ -178,10 +197,14 @@ def _processors(old: model.Definition, new: model.Definition) -> Iterator[Change
         if after is None and before is not None:
             yield Change("processor", f"{before.name} ({slug}) operates no servers any more", adds=False)
         elif after is not None and before is None:
-            yield Change("processor", f"{after.name} ({slug}) may operate servers", adds=True)
+            yield Change("processor", _operates(slug, after), adds=True)
         elif after is not None and before is not None and after != before:
             text = f"processor {slug} is {after.name}, {_agreement(after.agreement)}; it was {before.name}"
             yield Change("processor", text, adds=after.name != before.name)
+
+
+def _operates(slug: str, processor: model.Processor) -> str:
+    return f"{processor.name} ({slug}) may operate servers; {_agreement(processor.agreement)}"
 
 
 def _name(definition: model.Definition, slug: str) -> str:
@@ -196,7 +219,7 @@ def _operator(definition: model.Definition, slug: str) -> str:
 
 def _agreement(agreement: model.Agreement | None) -> str:
     if agreement is None:
-        return "no agreement any more"
+        return "no agreement"
     until = f" until {agreement.until}" if agreement.until else ""
     return f"agreement {agreement.kind} of {agreement.signed}{until}"
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import pydantic
 
-from network_topology import compiled, context, model, shapes, source
+from network_topology import context, model, shapes, source
+from network_topology.compiling import compiled
 from network_topology.rules import questions as rules
 from network_topology.rules.questions import taking_part
 from network_topology.violation import DefinitionError, Violation

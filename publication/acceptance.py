@@ -16,7 +16,7 @@ import pydantic
 
 from base import canonical, errors
 from network_topology import diff, model, rules, violation
-from publication import publication as published
+from publication import verified
 
 
 class Accepted(pydantic.BaseModel):
@@ -48,7 +48,7 @@ class Accepted(pydantic.BaseModel):
     def _document(self, without: set[str] | None = None) -> dict[str, Any]:
         return {
             **self.model_dump(mode="json", exclude={"definition", *(without or ())}),
-            "definition": published.document(self.definition),
+            "definition": verified.document(self.definition),
         }
 
 
@@ -77,7 +77,7 @@ def load(document: Mapping[str, Any] | None) -> Accepted | None:
     return found
 
 
-def accept(publication: published.Publication) -> Accepted:
+def accept(publication: verified.Verified) -> Accepted:
     """The acceptance of all that a publication says: what is kept on the server when its operator says yes."""
     return Accepted(
         network=publication.network,
@@ -89,7 +89,7 @@ def accept(publication: published.Publication) -> Accepted:
     )
 
 
-def compare(accepted: Accepted | None, publication: published.Publication) -> Comparison:
+def compare(accepted: Accepted | None, publication: verified.Verified) -> Comparison:
     """What changed since the acceptance, split in what applies by itself and what waits.
 
     Raises PublicationError for the publication of another network, or one older than the accepted one.
@@ -118,7 +118,7 @@ def compare(accepted: Accepted | None, publication: published.Publication) -> Co
     )
 
 
-def accepted_view(accepted: Accepted | None, publication: published.Publication) -> Accepted | None:
+def accepted_view(accepted: Accepted | None, publication: verified.Verified) -> Accepted | None:
     """What may be applied now, to be kept on the server as the accepted document from now on.
 
     Where nothing waits it is all that is published. Else it is what was accepted, without the keys of those who were
@@ -159,7 +159,7 @@ def _without_removed(accepted: model.Definition, current: model.Definition) -> m
     return smaller
 
 
-def _pinned(publication: published.Publication, organisation: str) -> diff.Change:
+def _pinned(publication: verified.Verified, organisation: str) -> diff.Change:
     return diff.Change(
         "statement_key",
         f"the keys of {organisation} are pinned: {publication.identities[organisation].fingerprint}; compare this with "
@@ -168,7 +168,7 @@ def _pinned(publication: published.Publication, organisation: str) -> diff.Chang
     )
 
 
-def _key_changes(accepted: Accepted, publication: published.Publication) -> list[diff.Change]:
+def _key_changes(accepted: Accepted, publication: verified.Verified) -> list[diff.Change]:
     found: list[diff.Change] = []
     current = publication.statement_keys
     for organisation in sorted(accepted.statement_keys.keys() | current.keys()):
@@ -188,7 +188,7 @@ def _key_changes(accepted: Accepted, publication: published.Publication) -> list
     return found
 
 
-def _first_authority(publication: published.Publication) -> diff.Change:
+def _first_authority(publication: verified.Verified) -> diff.Change:
     return diff.Change(
         "authority",
         f"the CA of {publication.network} has key {publication.authority_key}, and it signed publication "
@@ -197,7 +197,7 @@ def _first_authority(publication: published.Publication) -> diff.Change:
     )
 
 
-def _authority_changes(accepted: Accepted, publication: published.Publication) -> list[diff.Change]:
+def _authority_changes(accepted: Accepted, publication: verified.Verified) -> list[diff.Change]:
     if publication.authority_key == accepted.authority:
         return []
     text = (
@@ -208,7 +208,7 @@ def _authority_changes(accepted: Accepted, publication: published.Publication) -
     return [diff.Change("authority", text, True)]
 
 
-def _release_changes(accepted: Accepted, publication: published.Publication) -> list[diff.Change]:
+def _release_changes(accepted: Accepted, publication: verified.Verified) -> list[diff.Change]:
     """A release of another name shows in the definition; here, the same name for another image."""
     same_name = accepted.definition.release == publication.definition.release
     if not same_name or canonical.digest(accepted.release) == canonical.digest(dict(publication.release)):

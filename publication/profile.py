@@ -7,6 +7,7 @@ certificate is acceptable, it asks whether it is exactly the one that this netwo
 from __future__ import annotations
 
 import datetime
+import hashlib
 import ipaddress
 import re
 
@@ -92,6 +93,11 @@ def key_identifier(key: ec.EllipticCurvePublicKey) -> x509.AuthorityKeyIdentifie
 def spki(key: ec.EllipticCurvePublicKey) -> bytes:
     """A public key as DER SubjectPublicKeyInfo."""
     return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def key_fingerprint(key: ec.EllipticCurvePublicKey) -> str:
+    """The fingerprint of a CA's key: the same in its self-signed certificate and in every cross-certificate."""
+    return f"sha256:{hashlib.sha256(spki(key)).hexdigest()}"
 
 
 def p256(key: types.CertificateIssuerPublicKeyTypes | types.PublicKeyTypes) -> ec.EllipticCurvePublicKey:

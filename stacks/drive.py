@@ -6,28 +6,30 @@ locked is the lock of a dead run. Only a preview goes without.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime
 import functools
+import inspect
 import json
 import os
-import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from pulumi import automation
+from pulumi.automation import _stack
 
 from base import errors
-from stacks import plans, settled
+from stacks import by_hand, checkpoint, plans, settled
 from stacks.engine import install
 
 SETTLED = "settled.json"
+PLAN = "plan.json"
+BY_HAND = "pulumi"
 BACKEND = "PULUMI_BACKEND_URL"
-STACK = "network"  # one stack per state folder, and the folder is the network's
 RUN_MARK = "WERKPLAATS_RUN"  # in the environment of every child, so that a killed run's children can be found
 Progress = Callable[[str], None]
 
@@ -50,6 +52,23 @@ class Outcome:
     """What a run changed; empty when reality was as declared."""
 
     changes: tuple[Change, ...]
+
+
+class _Quiet(automation.Stack):
+    """After each run the library asks for outputs and a summary, which nobody here reads: each starts the engine."""
+
+    def __init__(self, workspace: automation.LocalWorkspace) -> None:
+        super().__init__(
+            checkpoint.STACK, workspace, _stack.StackInitMode.CREATE_OR_SELECT
+        )  # its classmethods make its own class
+
+    def outputs(self) -> automation.OutputMap:
+        """Nothing; our programs have none."""
+        return {}
+
+    def info(self, show_secrets: bool = True) -> automation.UpdateSummary:  # noqa: ARG002 - the library's
+        """That it went well: the library raises where it did not."""
+        return automation.UpdateSummary("", datetime.datetime.now(datetime.UTC), "", {}, {}, "succeeded")
 
 
 class Stack:
@@ -76,37 +95,46 @@ class Stack:
     @functools.cached_property
     def _stack(self) -> automation.Stack:
         """The engine's stack; selecting it starts the engine, which a run that changes nothing does not need."""
-        made = automation.create_or_select_stack(
-            stack_name=STACK,
-            project_name=self._project,
+        workspace = automation.LocalWorkspace(
             program=lambda: self._program(self._planned(self._organisations())),
-            opts=automation.LocalWorkspaceOptions(
-                pulumi_command=automation.PulumiCommand(root=str(self._engine.root)),
-                project_settings=automation.ProjectSettings(
-                    name=self._project,
-                    runtime="python",
-                    backend=automation.ProjectBackend(os.environ.get(BACKEND, f"file://{self.state}")),
-                ),
-                env_vars=self._engine.environment() | self._environment(),
+            pulumi_command=automation.PulumiCommand(root=str(self._engine.root)),
+            project_settings=automation.ProjectSettings(
+                name=self._project,
+                runtime="python",
+                main=str(Path.cwd()),
+                backend=automation.ProjectBackend(self._backend()),
             ),
+            env_vars=self._environment() | {RUN_MARK: str(self.state)},
         )
-        # After each run it asks for outputs and a summary, which nobody here reads: each starts the engine anew.
-        summary = automation.UpdateSummary("", datetime.datetime.now(datetime.UTC), "", {}, {}, "succeeded")
-        vars(made).update(outputs=dict, info=lambda _: summary)
-        return made
+        return _Quiet(workspace)
+
+    def _backend(self) -> str:
+        return os.environ.get(BACKEND, f"file://{self.state}")
 
     def _environment(self) -> dict[str, str]:
+        """What the engine is told by its environment, here as by hand."""
         # Nothing in these programs is secret (keys never pass through them), so the passphrase protects nothing.
-        return {
+        return self._engine.environment() | {
+            BACKEND: self._backend(),
             "PULUMI_CONFIG_PASSPHRASE": "",
             "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
-            RUN_MARK: str(self.state),
         }
+
+    def _leave_for_hands(self) -> None:
+        """Leave a `pulumi` that works by hand with the same engine, program, plan and state (stacks/README.md)."""
+        own = {
+            "PULUMI_STACK": checkpoint.STACK,
+            "PULUMI_OPTION_CONFIG_FILE": str(self.state / f"Pulumi.{checkpoint.STACK}.yaml"),  # not in our sources
+            plans.VARIABLE: str(self.state / PLAN),
+        }
+        project = Path(inspect.getfile(self._program)).parent
+        command = (str(self._engine.pulumi), "--cwd", str(project))
+        by_hand.write(self.state / BY_HAND, self._environment() | own, Path(sys.executable).parent, *command)
 
     def _planned(self, organisations: Collection[str]) -> Any:
         # On disk as well, for `pulumi up` by hand.
         made = self._plan(organisations)
-        plans.write(self.state / "plan.json", made)
+        plans.write(self.state / PLAN, made)
         return made
 
     def _organisations(self) -> set[str]:
@@ -116,26 +144,40 @@ class Stack:
         return {name for urn in self._exported() if (name := _organisation(urn))}
 
     def _settled(self) -> settled.Settled | None:
-        # Of another backend nobody here knows what others did to it.
-        return None if BACKEND in os.environ else settled.read(self.state / SETTLED)
+        # Of another backend nobody here knows what others did to it; and this one may be changed by hand.
+        note = None if BACKEND in os.environ else settled.read(self.state / SETTLED)
+        return note if note and note.state == self._written() else None
+
+    def _written(self) -> str:
+        """The digest of the state as it lies in its file; of nothing where there is none."""
+        try:
+            return settled.digest(checkpoint.path(self.state, self._project).read_bytes())
+        except FileNotFoundError:
+            return settled.digest(b"")
 
     def _unsettle(self) -> None:
         (self.state / SETTLED).unlink(missing_ok=True)
 
-    def _settle(self) -> None:
-        organisations, identifiers = self._organisations(), self.identifiers()
-        plan = settled.digest((self.state / "plan.json").read_bytes())
+    def _settle(self, left_out: Iterable[str]) -> None:
         note = settled.Settled(
-            plan, settled.program(self._engine.root.name), tuple(sorted(organisations)), tuple(sorted(identifiers))
+            self._asked(left_out),
+            settled.program(self._engine.root.name),
+            self._written(),
+            tuple(sorted(self._organisations())),
+            tuple(sorted(self.identifiers())),
         )
         settled.write(self.state / SETTLED, note)
 
-    def _nothing_to_do(self) -> bool:
+    def _nothing_to_do(self, left_out: Iterable[str]) -> bool:
         note = self._settled()
         if note is None or note.program != settled.program(self._engine.root.name):
             return False
         self._planned(note.organisations)
-        return note.plan == settled.digest((self.state / "plan.json").read_bytes())
+        return note.plan == self._asked(left_out)
+
+    def _asked(self, left_out: Iterable[str]) -> str:
+        """The digest of what a run was to make: the plan, but for whom it left out."""
+        return settled.digest((self.state / PLAN).read_bytes(), *sorted(left_out))
 
     def _exported(self) -> dict[str, dict[str, Any]]:
         """Every resource in the state, by URN."""
@@ -152,20 +194,24 @@ class Stack:
         if BACKEND in os.environ:
             return None
         try:
-            found = json.loads((self.state / ".pulumi" / "stacks" / self._project / f"{STACK}.json").read_bytes())
+            found = json.loads(checkpoint.path(self.state, self._project).read_bytes())
         except (OSError, ValueError):  # the engine says what is wrong with it
             return None
         return automation.Deployment(version=found["version"], deployment=found["checkpoint"].get("latest"))
 
     def recover(self, progress: Progress) -> None:
-        """End a killed run's children, take its lock, forget its half-done operations."""
-        for pid in end_children(self.state):
+        """End a killed run's children, take its lock, forget its half-done operations.
+
+        Raises LockedError where somebody works on this state by hand.
+        """
+        ended = end_children(self.state)
+        for pid in ended:
             progress(f"ended process {pid} of a run that was killed")
-        for checkpoint in _mend_checkpoints(self.state):
+        if holder := by_hand.holder(self.state, ended):
+            raise errors.LockedError(f"{self.state} is locked by {holder}", "wait until it has ended")
+        for mended in checkpoint.mend(self.state):
             self._unsettle()
-            progress(
-                f"{checkpoint.name} was left half-written by a run that was killed; went back to the one before it"
-            )
+            progress(f"{mended.name} was left half-written by a run that was killed; went back to the one before it")
         if any((self.state / ".pulumi" / "locks").rglob("*.json")):
             self._stack.cancel()
             progress("took over the lock of a run that was killed")
@@ -196,7 +242,7 @@ class Stack:
             copy = Stack(
                 project=self._project, program=self._program, plan=self._plan, state=Path(folder), engine=self._engine
             )
-            _copy_state(self.state, copy.state)
+            checkpoint.copy(self.state, copy.state, [SETTLED])
             copy._run(copy._stack.preview, leave_out, on_event=lambda event: _note(event, seen))
         return Outcome(tuple(seen))
 
@@ -206,7 +252,9 @@ class Stack:
         `leave_out` names organisations that cannot be reached: one such host would fail the whole stack.
         `drifted` names those of whom the state is known to be wrong; only they are read again first.
         """
-        as_before = self._nothing_to_do()
+        leave_out = tuple(leave_out)
+        self._leave_for_hands()
+        as_before = self._nothing_to_do(leave_out)
         if not drifted and as_before:
             return Outcome(())
         self._unsettle()
@@ -222,7 +270,7 @@ class Stack:
             self._run(self._stack.up, (), target=targets, on_event=note, show_secrets=False)
         else:
             self._run(self._stack.up, leave_out, on_event=note, show_secrets=False)
-        self._settle()
+        self._settle(leave_out)
         return Outcome(tuple(seen))
 
     def destroy(self, progress: Progress, *, leave_out: Iterable[str] = ()) -> Outcome:
@@ -239,7 +287,7 @@ class Stack:
             self._run(self._stack.destroy, (), target=targets, on_event=note, show_secrets=False)
         else:
             self._run(self._stack.destroy, (), on_event=note, show_secrets=False)
-            self._stack.workspace.remove_stack(STACK)
+            self._stack.workspace.remove_stack(checkpoint.STACK)
         return Outcome(tuple(seen))
 
     def forget_others(self, organisations: Collection[str]) -> list[str]:
@@ -272,46 +320,6 @@ class Stack:
             raise DriveError(_what_matters(str(error))) from error
         finally:
             self._read = None
-
-
-def _copy_state(state: Path, folder: Path) -> None:
-    """Copy what there is to read of a state. Each of these files is replaced whole, and some are gone meanwhile."""
-    for path in (*state.glob(SETTLED), *state.glob(".pulumi/*.yaml"), *state.glob(".pulumi/stacks/*/*")):
-        copied = folder / path.relative_to(state)
-        copied.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):
-            shutil.copyfile(path, copied)
-
-
-def _mend_checkpoints(state: Path) -> list[Path]:
-    """Go back to the engine's own copy of the state where a kill cut its writing short; returns what was mended.
-
-    Without a good copy it goes: what was made and is in no state is found on the servers by its labels. Where there is
-    none at all, the stack was removed, or the kill came just before the writing, and again labels tell what there is.
-    """
-    mended = []
-    for folder in (state / ".pulumi" / "stacks").glob("*/"):
-        checkpoint, copy = folder / f"{STACK}.json", folder / f"{STACK}.json.bak"
-        if not checkpoint.exists() or _is_json(checkpoint):
-            continue
-        for path, before in ((checkpoint, copy), (_attributes(checkpoint), _attributes(copy))):
-            path.unlink(missing_ok=True)
-            if _is_json(copy) and before.exists():
-                shutil.copyfile(before, path)
-        mended.append(checkpoint)
-    return mended
-
-
-def _attributes(path: Path) -> Path:
-    return path.with_name(f"{path.name}.attrs")
-
-
-def _is_json(path: Path) -> bool:
-    try:
-        json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return False
-    return True
 
 
 def _organisation(urn: str) -> str:

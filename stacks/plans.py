@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import TypeVar
 
+import pulumi
 import pydantic
 
 Plan = TypeVar("Plan")
@@ -21,7 +22,17 @@ def write(path: Path, plan: object) -> None:
 
 
 def read(kind: type[Plan]) -> Plan:
-    """Read the plan named by WERKPLAATS_PLAN; raises SystemExit with the remedy where it is not set."""
+    """Read the plan named by WERKPLAATS_PLAN; raises RunError with the remedy where it is not set."""
     if VARIABLE not in os.environ:
-        raise SystemExit(f"{VARIABLE} is not set; give it the plan.json that `werkplaats up` wrote beside the state")
+        raise pulumi.RunError(
+            f"{VARIABLE} is not set; run the `pulumi` that `werkplaats up` left beside its plan (stacks/README.md)"
+        )
     return pydantic.TypeAdapter(kind).validate_json(Path(os.environ[VARIABLE]).read_bytes())
+
+
+def before(path: Path, kind: type[Plan]) -> Plan | None:
+    """The plan of the run before; None where there is none, or one of another version of ours."""
+    try:
+        return pydantic.TypeAdapter(kind).validate_json(path.read_bytes())
+    except (OSError, ValueError):
+        return None

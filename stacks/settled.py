@@ -1,8 +1,8 @@
 """What a stack's last run left, where it ended well: a run that would change nothing need not start the engine.
 
 The engine compares declared inputs with its state. Inputs equal to those of a run that ended well, by the same program,
-give no difference; whether reality still is as the state says, the caller asks the servers. The note is gone before
-anything is changed, so a killed run leaves none.
+on the state that it left, give no difference; whether reality still is as the state says, the caller asks the servers.
+The note is gone before anything is changed, so a killed run leaves none.
 """
 
 from __future__ import annotations
@@ -14,15 +14,18 @@ from pathlib import Path
 
 import pydantic
 
+from base import files
+
 SOURCES = Path(__file__).parent
 
 
 @dataclasses.dataclass(frozen=True)
 class Settled:
-    """`plan` and `program` are digests; `organisations` and `identifiers` what the state had of each."""
+    """`plan`, `program` and `state` are digests; `organisations` and `identifiers` what the state had of each."""
 
     plan: str
     program: str
+    state: str
     organisations: tuple[str, ...]
     identifiers: tuple[str, ...]
 
@@ -40,9 +43,7 @@ def read(path: Path) -> Settled | None:
 
 def write(path: Path, settled: Settled) -> None:
     """Leave the note, whole or not at all."""
-    part = path.with_suffix(".part")
-    part.write_bytes(_FORM.dump_json(settled))
-    part.replace(path)
+    files.write_atomically(path, _FORM.dump_json(settled), mode=0o600)
 
 
 def digest(content: bytes, *more: str) -> str:

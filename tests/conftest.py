@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import hypothesis
 import pytest
 
-from tests import notes, sandboxes
+from tests.harness import notes, sandboxes
 
 # Where a change is judged the examples are the same at every run; at a desk every run looks at new ones.
 hypothesis.settings.register_profile("judged", derandomize=True)

@@ -29,6 +29,7 @@ VERBS = (
     "verify",
     "status",
     "map",
+    "inventory",
     "destroy",
     "session",
     "rehearse",

@@ -20,18 +20,19 @@ SECONDS = 900
 def ssh_command(variables: Mapping[str, Any], *, for_engine: bool = False) -> list[str]:
     """Return how the inventory's variables say to reach a server with the ssh program.
 
-    `for_engine`: over the login that whoever uses the engine afterwards takes as well, if `engine_ssh_args` tells one.
+    `for_engine`: over the login that whoever uses the engine afterwards takes as well, if `engine_host` names one.
     """
-    key = variables.get("ansible_ssh_private_key_file")
-    shared = variables.get("engine_ssh_args") if for_engine else None
+    key, user, port = (variables.get(f"ansible_{name}") for name in ("ssh_private_key_file", "user", "port"))
+    shared = variables.get("engine_host") if for_engine else None
+    host = str(shared or variables.get("ansible_host") or variables["inventory_hostname"])
     alone = () if shared else ("-o", "ControlMaster=no", "-o", "ControlPath=none")
     return [
         # The first value that ssh sees counts. Compression costs four times what loading an image costs.
         *("ssh", "-o", "BatchMode=yes", "-o", "Compression=no", *alone),
-        *shlex.split(str(shared or variables.get("ansible_ssh_common_args", ""))),
+        *shlex.split(str(variables.get("ansible_ssh_common_args", ""))),
         *(("-i", str(key)) if key else ()),
-        *("-p", str(variables.get("ansible_port", 22))),
-        f"{variables['ansible_user']}@{variables['ansible_host']}",
+        *(("-p", str(port)) if port else ()),
+        f"{user}@{host}" if user else host,
     ]
 
 

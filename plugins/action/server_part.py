@@ -1,9 +1,9 @@
 """Refuses, renders a role's files on the controller, installs, and has the files placed and put in force: all in one
 task, since tasks are what a run costs.
 
-A role's `files/` and `templates/` mirror the server's root: `templates/etc/x.conf.j2` becomes `/etc/x.conf`. Templates
-that lie directly in `templates/` are building blocks, for files of which there are many (`rendered`). Templates see
-the task's `variables` and nothing else: what is not given is an error, not an empty string.
+A role's `templates/` mirrors the server's root: `templates/etc/x.conf.j2` becomes `/etc/x.conf`. Templates that lie
+directly in `templates/` are building blocks, for files of which there are many (`rendered`). Templates see the task's
+`variables` and nothing else: what is not given is an error, not an empty string.
 """
 
 from __future__ import annotations
@@ -41,10 +41,6 @@ def render(role: Path, args: dict[str, Any]) -> list[dict[str, Any]]:
     templates = role / "templates"
     jinja = environment(templates)
     found: list[tuple[str, bytes, str]] = []
-    for source in sorted(path for path in (role / "files").rglob("*") if path.is_file()):
-        if "__pycache__" not in source.parts:
-            mode = "0755" if source.stat().st_mode & 0o100 else "0644"
-            found.append(("/" + source.relative_to(role / "files").as_posix(), source.read_bytes(), mode))
     for source in sorted(templates.glob("*/**/*.j2")):
         name = source.relative_to(templates).as_posix()
         found.append(("/" + name.removesuffix(".j2"), jinja.get_template(name).render(variables).encode(), "0644"))
@@ -83,7 +79,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         super().run(tmp, task_vars)
         role, args = self._task._role, dict(self._task.args)
         if role is None:
-            raise AnsibleActionFail("server_part belongs in a role: it places the role's files/ and templates/")
+            raise AnsibleActionFail("server_part belongs in a role: it places the role's templates/")
         if faults := args.get("refuse"):
             raise AnsibleActionFail("; ".join(faults))
         # Before anything changes: a file that cannot be rendered must not leave a server with half of its part.

@@ -25,7 +25,7 @@ DOCUMENTATION = r"""
 module: server_part
 short_description: Place rendered files, folders and links, and run what puts them in force, in one task
 description:
-  - Called through its action plugin, which renders the role's C(templates/) and reads its C(files/).
+  - Called through its action plugin, which renders the role's C(templates/).
   - Every file is written beside its place, checked by the daemon that reads it, and renamed over the old one.
 author: [datawerkplaats]
 options:

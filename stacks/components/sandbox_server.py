@@ -10,13 +10,38 @@ import pulumi_docker as docker
 
 from stacks import labels
 
+CAPABILITIES_ADDED = ("ALL",)
 # With SYS_TIME a container sets the clock of the whole machine; without SYS_RESOURCE in its own set the
 # machine cannot give it; modules and raw I/O are nobody's business in a server of a network.
 CAPABILITIES_DROPPED = ("CAP_SYS_MODULE", "CAP_SYS_RAWIO", "CAP_SYS_RESOURCE", "CAP_SYS_TIME")  # as Docker sorts them
 SECURITY = ("seccomp=unconfined", "apparmor=unconfined", "systempaths=unconfined")  # systemd and an engine inside
 TMPFS = {"/run": "mode=755,size=64m", "/run/lock": "size=5m", "/tmp": "mode=1777,size=256m"}  # noqa: S108 - in the server
+ENGINE_FOLDER = "/var/lib/docker"  # a volume: overlay2 does not stack on overlay
 SEED_FOLDER = "/etc/werkplaats-sandbox"  # host key and authorised key, there before the server boots
+ENVIRONMENT = ("container=docker",)
+RESTART = "unless-stopped"
+STOP_SIGNAL = "SIGRTMIN+3"  # systemd's "halt"
 UNIFIED = Path("/sys/fs/cgroup/unified")  # the v2 tree of a host with a hybrid of cgroup v1 and v2
+
+
+@dataclasses.dataclass(frozen=True)
+class Bind:
+    """A folder of this machine in a server; `mode` is "ro" or "rw"."""
+
+    source: Path
+    target: str
+    mode: str
+
+
+def cgroup_namespace() -> str:
+    """The control groups of this machine's v2 tree where it is a hybrid, else those of the server alone."""
+    return "host" if UNIFIED.is_dir() else "private"
+
+
+def binds(seed: Path) -> list[Bind]:
+    """What of this machine a server sees."""
+    found = [Bind(seed, SEED_FOLDER, "ro")]
+    return [*found, Bind(UNIFIED, "/sys/fs/cgroup", "rw")] if UNIFIED.is_dir() else found
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,14 +79,16 @@ class SandboxServer(pulumi.ComponentResource):
             name=name,
             hostname=spec.organisation,
             image=spec.image,
-            envs=["container=docker"],
-            restart="unless-stopped",
-            stop_signal="SIGRTMIN+3",  # systemd's "halt"
+            envs=list(ENVIRONMENT),
+            restart=RESTART,
+            stop_signal=STOP_SIGNAL,
             destroy_grace_seconds=3,
             must_run=False,  # a server that was switched off is a finding of `status`, not an error of the stack
-            capabilities=docker.ContainerCapabilitiesArgs(adds=["ALL"], drops=list(CAPABILITIES_DROPPED)),
+            capabilities=docker.ContainerCapabilitiesArgs(
+                adds=list(CAPABILITIES_ADDED), drops=list(CAPABILITIES_DROPPED)
+            ),
             security_opts=list(SECURITY),
-            cgroupns_mode="host" if UNIFIED.is_dir() else "private",
+            cgroupns_mode=cgroup_namespace(),
             tmpfs=TMPFS,
             volumes=_volumes(spec, engine),
             networks_advanced=[
@@ -76,10 +103,13 @@ class SandboxServer(pulumi.ComponentResource):
 
 
 def _volumes(spec: ServerSpec, engine: docker.Volume) -> list[docker.ContainerVolumeArgs]:
-    volumes = [
-        docker.ContainerVolumeArgs(volume_name=engine.name, container_path="/var/lib/docker"),
-        docker.ContainerVolumeArgs(host_path=str(spec.seed), container_path=SEED_FOLDER, read_only=True),
+    return [
+        docker.ContainerVolumeArgs(volume_name=engine.name, container_path=ENGINE_FOLDER),
+        *(
+            # Not named where it is the default: to name it would be a change of servers that are there.
+            docker.ContainerVolumeArgs(
+                host_path=str(bind.source), container_path=bind.target, read_only=True if bind.mode == "ro" else None
+            )
+            for bind in binds(spec.seed)
+        ),
     ]
-    if UNIFIED.is_dir():
-        volumes.append(docker.ContainerVolumeArgs(host_path=str(UNIFIED), container_path="/sys/fs/cgroup"))
-    return volumes

@@ -6,7 +6,6 @@ closed network that has package mirrors only). The result stands in the user's c
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -14,13 +13,12 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from base import errors
+from base import errors, files
 from stacks.engine import build, download
 
 HERE = Path(__file__).parent
@@ -31,6 +29,7 @@ SOURCES = ("go.mod", "go.sum", "main.go", "shim/go.mod", "shim/shim.go")
 
 # Go's collector: these processes live for seconds and hold little, so a later collection saves a tenth of their work.
 GARBAGE = "400"
+WAITING = "waiting for another process that is making the Pulumi engine"
 
 Progress = Callable[[str], None]
 
@@ -87,7 +86,7 @@ def ensure(progress: Progress, cache: Path | None = None) -> Engine:
         return found
     _agree_on_versions()
     cache.mkdir(parents=True, exist_ok=True)
-    with _only_one(cache / f"{key()}.lock", progress):
+    with files.only_one(cache / f"{key()}.lock", lambda: progress(WAITING)):
         if (found := _installed(root)) is not None:
             return found
         _clear(cache, root)
@@ -97,7 +96,7 @@ def ensure(progress: Progress, cache: Path | None = None) -> Engine:
             source = _make(work, progress)
             (work / "engine.json").write_text(json.dumps({"source": source, "cli": CLI, "plugin": PLUGIN}) + "\n")
             work.chmod(0o755)
-            work.rename(root)
+            files.put_in_place(work, root)
         except (build.BuildError, download.DownloadError, OSError, subprocess.SubprocessError) as error:
             raise EngineError(str(error)) from error
         finally:
@@ -198,18 +197,6 @@ def _agree_on_versions() -> None:
                 f"stacks/engine/install.py: the engine is made for Python package {package} {wanted}, here it is "
                 f"{installed}; install the locked requirements: pip install {package}=={wanted}"
             )
-
-
-@contextmanager
-def _only_one(path: Path, progress: Progress) -> Iterator[None]:
-    """Hold the lock `path`; the system releases it when the holder dies, in whatever way."""
-    with path.open("a") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            progress("waiting for another process that is making the Pulumi engine")
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 def _clear(cache: Path, root: Path) -> None:

@@ -1,4 +1,4 @@
-"""For `pulumi up` by hand, where the official Pulumi release is installed."""
+"""For `pulumi` by hand (stacks/README.md)."""
 
 from stacks.servers import program
 

@@ -13,7 +13,7 @@ from typing import TypeAlias
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from base import errors
+from base import errors, files
 
 Subnet: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 POOL = ipaddress.ip_network("198.18.0.0/15")  # RFC 2544: for tests between machines, never routed
@@ -38,7 +38,7 @@ def addresses(record: Path, organisations: Iterable[str], taken: Sequence[str]) 
             known[organisation] = next(address for address in free if address not in known.values())
     text = json.dumps({"subnet": str(subnet), "addresses": known}, indent=2)
     if not record.exists() or record.read_text() != text:
-        record.write_text(text)
+        files.write_atomically(record, text.encode(), mode=0o600)
     return str(subnet), known
 
 

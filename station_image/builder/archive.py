@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from base import canonical
 
 LAYER = "application/vnd.oci.image.layer.v1.tar"
 CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -71,7 +72,7 @@ def write(
     target: Path, layers: Sequence[Layer], settings: Mapping[str, Any], architecture: str, tags: Sequence[str]
 ) -> Image:
     """Write the archive of an image with these layers, from the lowest up, and this `config` of the image-spec."""
-    config = _json(
+    config = canonical.dump(
         {
             "architecture": architecture,
             "os": "linux",
@@ -81,7 +82,7 @@ def write(
             "history": [{"created": EPOCH, "created_by": "station_image/builder.py"} for _ in layers],
         }
     )
-    manifest = _json(
+    manifest = canonical.dump(
         {
             "schemaVersion": 2,
             "mediaType": MANIFEST,
@@ -90,12 +91,12 @@ def write(
         }
     )
     entry = _descriptor(MANIFEST, manifest) | {"annotations": {"io.containerd.image.name": f"docker.io/{tags[0]}"}}
-    index = _json({"schemaVersion": 2, "manifests": [entry]})
-    legacy = _json(
+    index = canonical.dump({"schemaVersion": 2, "manifests": [entry]})
+    legacy = canonical.dump(
         [{"Config": _blob(_digest(config)), "RepoTags": list(tags), "Layers": [_blob(part.digest) for part in layers]}]
     )
     with tarfile.open(target, "w", format=tarfile.PAX_FORMAT) as tar:
-        _add(tar, "oci-layout", _json({"imageLayoutVersion": "1.0.0"}))
+        _add(tar, "oci-layout", canonical.dump({"imageLayoutVersion": "1.0.0"}))
         _add(tar, "index.json", index)
         _add(tar, "manifest.json", legacy)
         _add(tar, _blob(_digest(config)), config)
@@ -124,7 +125,3 @@ def _descriptor(kind: str, content: bytes) -> dict[str, Any]:
 
 def _digest(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
-
-
-def _json(value: Any) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()

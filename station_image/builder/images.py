@@ -6,7 +6,6 @@ A changed runtime makes one small layer anew, and an engine that has the other o
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -14,13 +13,12 @@ import platform
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from base import errors
+from base import canonical, errors, files
 from station_image.builder import archive, debian, packages, rootfs, sbom
 from station_image.runtime.base import contract
 
@@ -46,6 +44,7 @@ SETTINGS: dict[str, Any] = {
     "WorkingDir": "/",
     "Labels": {"org.opencontainers.image.title": "station", "org.opencontainers.image.version": RELEASE},
 }
+WAITING = "waiting for another process that is making the station image"
 
 Progress = Callable[[str], None]
 
@@ -108,7 +107,7 @@ def ensure(progress: Progress, build: Path = BUILD, cache: Path | None = None) -
     cache = cache or _cache_folder()
     for folder in (build, cache):
         folder.mkdir(parents=True, exist_ok=True)
-    with _only_one(build / "lock", progress):
+    with files.only_one(build / "lock", lambda: progress(WAITING)):
         if (found := current(build)) is not None:
             return found
         try:
@@ -142,10 +141,10 @@ def _make(build: Path, cache: Path, progress: Progress) -> StationImage:
         folder = build / image.image_id.removeprefix("sha256:")
         if not _is_whole(StationImage(folder, release)):
             shutil.rmtree(folder, ignore_errors=True)
-            work.rename(folder)
+            files.put_in_place(work, folder)
     pointer = build / "inputs" / _inputs()
     pointer.parent.mkdir(exist_ok=True)
-    pointer.write_text(folder.name)
+    files.write_atomically(pointer, folder.name.encode(), mode=0o644)
     size = (folder / "image.tar").stat().st_size / 1e6
     progress(f"made the station image {image.image_id[:19]}, {size:.0f} MB, in {time.monotonic() - started:.1f} s")
     return StationImage(folder, release)
@@ -154,17 +153,17 @@ def _make(build: Path, cache: Path, progress: Progress) -> StationImage:
 def _base(pinned: tuple[packages.Package, ...], cache: Path, progress: Progress) -> Path:
     """Return the folder with `root/` and `layer.tar` of everything but our runtime, made where it is not there."""
     base = cache / f"base-{_base_key()}"
-    with _only_one(cache / "lock", progress):
+    with files.only_one(cache / "lock", lambda: progress(WAITING)):
         if (base / "layer.tar").is_file():
             return base
-        files = packages.fetch(pinned, cache / "packages", progress)
-        progress(f"making the base of the station image from {len(files)} pinned packages")
+        fetched = packages.fetch(pinned, cache / "packages", progress)
+        progress(f"making the base of the station image from {len(fetched)} pinned packages")
         with tempfile.TemporaryDirectory(prefix=".base-", dir=cache) as name:
             work = Path(name) / "base"
             (work / "root").mkdir(parents=True)
-            rootfs.make(files, work / "root")
+            rootfs.make(fetched, work / "root")
             archive.layer(work / "root", work / "layer.tar")
-            work.rename(base)
+            files.put_in_place(work, base)
     return base
 
 
@@ -190,14 +189,15 @@ def _base_key() -> str:
 
 def _inputs() -> str:
     """Return the digest of all that the image is made from."""
-    return _digest_of([packages.LOCK, *sorted((PACKAGE / "builder").glob("*.py")), *_runtime_files()])
+    ours = [*sorted((PACKAGE / "builder").glob("*.py")), Path(canonical.__file__)]
+    return _digest_of([packages.LOCK, *ours, *_runtime_files()])
 
 
 def _digest_of(paths: list[Path]) -> str:
     digest = hashlib.sha256()
     for path in paths:
         text = path.read_bytes()
-        digest.update(f"{path.relative_to(PACKAGE)} {len(text)}\n".encode() + text)
+        digest.update(f"{path.relative_to(PACKAGE.parent)} {len(text)}\n".encode() + text)
     return digest.hexdigest()[:32]
 
 
@@ -217,15 +217,3 @@ def _write_json(path: Path, value: dict[str, Any]) -> None:
 def _cache_folder() -> Path:
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(base) / "werkplaats" / "station"
-
-
-@contextmanager
-def _only_one(path: Path, progress: Progress) -> Iterator[None]:
-    """Hold the lock `path`; the system releases it when the holder dies, in whatever way."""
-    with path.open("a") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            progress("waiting for another process that is making the station image")
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield

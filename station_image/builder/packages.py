@@ -1,14 +1,13 @@
 """What the station image is made from: Debian packages and one wheel, each pinned by version and SHA-256.
 
 `packages.lock` is text for reviewers: `<kind> <name> <version> <sha256> <file>`, sorted.
-`python -m station_image.packages` writes it again with what the mirror has today.
+`python -m station_image.builder.packages` writes it again with what the mirror has today.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,10 +15,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
+from base import files
 from station_image.builder import debian
 
 LOCK = Path(__file__).parent / "packages.lock"
-REFRESH = "python -m station_image.packages"
+REFRESH = "python -m station_image.builder.packages"
 ARCHITECTURE = "amd64"
 
 # Python, numpy, gmpy2 and cryptography, and every library that these load; `rootfs` fails when one is missing.
@@ -112,7 +112,7 @@ def _keep(package: Package, folder: Path, place: Path) -> None:
             f"{LOCK}: {package.name} {package.version}: what the mirror gave is not what was pinned "
             f"(sha256 {package.sha256[:16]}…); see why before you pin it anew with: {REFRESH}"
         )
-    found[package.sha256].replace(place)
+    files.put_in_place(found[package.sha256], place)
 
 
 def _download(packages: list[Package], folder: Path) -> None:
@@ -175,9 +175,7 @@ def refresh(lock: Path, progress: Progress) -> None:
             path.unlink()
     lines = [" ".join(astuple(package)) for package in sorted(found)]
     head = f"# What the station image is made from. Written by `{REFRESH}`: kind, name, version, sha256, file.\n"
-    draft = lock.with_suffix(".new")
-    draft.write_text(head + "\n".join(lines) + "\n")
-    shutil.move(draft, lock)
+    files.write_atomically(lock, (head + "\n".join(lines) + "\n").encode(), mode=0o644)
 
 
 def _pinned(record: str) -> Package:

@@ -6,4 +6,14 @@ The computer (`python3 -m station_image.runtime.computer`) computes: a process p
 its reach that is worth stealing.
 
 The agent imports neither numpy nor MPyC: it starts in a tenth of a second and stays small.
+
+Its rooms, of which each knows only those below it:
+
+    agent, computer     put the parts together, each given what it needs
+    control             what the organisation's own people ask
+    session · mpc       a session from proposal to result · what computing parties compute
+    consent · wire      whether this station takes part · bytes from others
+    analyses            one file each
+    accepted · data     who is who · records, shares, editions
+    base                contract, folders, files, journal, refusal
 """

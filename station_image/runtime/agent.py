@@ -1,130 +1,112 @@
-"""The agent of a station. `python3 -m station_image.runtime.agent`"""
+"""The agent of a station: its parts, each given what it needs, and the two sockets that it serves.
+
+`python3 -m station_image.runtime.agent`
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import signal
 import socket
-from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
-from . import control
 from .accepted.networks import Networks
 from .accepted.statement import StatementError, StatementKey
-from .base import background
+from .base import background, contract
 from .base.folders import Folders
 from .base.journal import note
 from .consent.allowances import Allowances
+from .consent.gate import Gate
+from .consent.opened import Opened
 from .consent.register import Register
-from .consent.runs import Runs
+from .consent.seen import Seen
+from .control import requests
+from .control.server import Server
+from .control.verbs import Desk
+from .session import sessions
+from .session.contribution import Contributions
+from .session.past import Past
+from .session.proposal import Proposals
 from .session.results import Results
+from .session.session import Session
 from .session.sessions import Sessions
-from .station import Station
-from .wire import hello, proxy, requests
-from .wire.connection import Connection, ConnectionLostError, peer_uid
-from .wire.frames import FrameError
-from .wire.polls import Polls
-
-MOST_PER_PEER = 32
-MOST_STRANGERS = 256
-HELLO_WITHIN = 20.0
+from .session.status import Status
+from .wire.answers import Answers
+from .wire.mesh_server import MeshServer
+from .wire.peers import Peers
+from .wire.polling import Polling
 
 
-class MeshServer:
-    """Takes connections from the gateway, and from nobody else."""
+@dataclass(frozen=True)
+class Agent:
+    """What `run` starts, and what a test asks of an agent that serves nobody. No part is given this."""
 
-    def __init__(self, station: Station) -> None:
-        self._station = station
-        self._strangers = 0
-        self._open: Counter[str] = Counter()
-
-    async def run(self, listener: socket.socket) -> None:
-        """Accept for ever."""
-        loop = asyncio.get_running_loop()
-        while True:
-            sock, _ = await loop.sock_accept(listener)
-            uid = peer_uid(sock)
-            if uid != self._station.networks.gateway_uid or self._strangers >= MOST_STRANGERS:
-                note("mesh-refused", uid=uid, waiting=self._strangers)
-                sock.close()
-                continue
-            background.start(self._take(Connection(sock)))
-
-    async def _take(self, connection: Connection) -> None:
-        self._strangers += 1
-        try:
-            seen = await proxy.read(connection)
-        except (ConnectionLostError, proxy.ProxyError) as error:
-            note("proxy-failed", why=error)
-            connection.close()
-            return
-        finally:
-            self._strangers -= 1
-        if self._open[seen.peer] >= MOST_PER_PEER:
-            note("hello-failed", peer=seen.peer, why=f"{MOST_PER_PEER} connections are open already")
-            connection.close()
-            return
-        self._open[seen.peer] += 1
-        try:
-            await self._greet(connection, seen)
-        finally:
-            self._open[seen.peer] -= 1
-            connection.close()
-
-    async def _greet(self, connection: Connection, seen: proxy.Identity) -> None:
-        station = self._station
-        try:
-            async with asyncio.timeout(HELLO_WITHIN):
-                caller = await hello.accept(connection, station.key, station.networks, seen)
-        except (ConnectionLostError, FrameError, hello.HelloError, TimeoutError) as error:
-            note("hello-failed", peer=seen.peer, why=error)
-        else:
-            station.contact(caller.peer)
-            await requests.serve(station, connection, caller)
+    folders: Folders
+    networks: Networks
+    key: StatementKey
+    peers: Peers
+    proposals: Proposals
+    mesh: MeshServer
+    polling: Polling
+    desk: Desk
 
 
-def assemble(folders: Folders) -> Station:
-    """A station from its folders. Raises StatementError without a usable key."""
-    key = StatementKey.read(folders.state / "statement.key")
-    release = os.environ.get("STATION_RELEASE", "dev")
-    station = Station(
+def assemble(folders: Folders) -> Agent:
+    """An agent from its folders. Raises StatementError without a usable key."""
+    key = StatementKey.read(folders.stored(contract.STATEMENT_KEY))
+    networks = Networks(folders.networks)
+    answers = Answers()
+    peers = Peers(key, folders.peers, answers.serve)
+    allowances = Allowances(folders.allowances)
+    register = Register(folders.register, folders.state, key)
+    opened = Opened(folders.stored(contract.OPENED))
+    seen = Seen(folders.stored(contract.SEEN), sessions.REMEMBER)
+    gate = Gate(allowances, opened, register)
+    past = Past()
+    contributions = Contributions(folders, gate, seen, register, opened, peers, past)
+    computed = functools.partial(Session, key, register, opened, peers, contributions, folders.computer_socket)
+    computing = Sessions(computed, key, gate, seen, register, past)
+    results = Results(folders.results, gate, register)
+    proposals = Proposals(key, register, results, peers)
+    status = Status(os.environ.get("STATION_RELEASE", "dev"), computing, past)
+    for part in (status, contributions, computing, results):
+        part.answer_in(answers)
+    answers.add_stream("poll", peers.polls.serve)
+    peers.polls.watch(computing.tell_again)
+    return Agent(
         folders,
+        networks,
         key,
-        Networks(folders.networks),
-        release,
-        Allowances(folders.allowances),
-        Register(folders.register, folders.state, key),
-        Runs(folders.state / "runs.json"),
+        peers,
+        proposals,
+        MeshServer(key, networks, peers, answers),
+        Polling(networks, peers, answers),
+        Desk(folders, networks, allowances, gate, register, peers, proposals, status),
     )
-    station.sessions = Sessions(station)
-    station.results = Results(station)
-    station.polls = Polls(station)
-    station.serve = lambda connection, caller: requests.serve(station, connection, caller)
-    return station
 
 
-async def run(station: Station) -> None:
+async def run(agent: Agent) -> None:
     """Serve until SIGTERM."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(background.blame_context)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    station.networks.current()
-    mesh = _listen(station.folders.mesh_socket)
-    tasks = [background.start(MeshServer(station).run(mesh)), background.start(station.polls.keep())]
-    control_socket = _listen(station.folders.control_socket)
-    server = await asyncio.start_unix_server(
-        lambda reader, writer: control.serve(station, reader, writer), sock=control_socket, limit=control.LONGEST_LINE
-    )
-    note("agent-ready", release=station.release, networks=",".join(station.networks.current()))
+    agent.networks.current()
+    mesh = _listen(agent.folders.mesh_socket)
+    tasks = [background.start(agent.mesh.run(mesh)), background.start(agent.polling.keep())]
+    control_socket = _listen(agent.folders.control_socket)
+    server = await asyncio.start_unix_server(Server(agent.desk).serve, sock=control_socket, limit=requests.LONGEST_LINE)
+    note("agent-ready", release=agent.desk.status.release, networks=",".join(agent.networks.current()))
     await stop.wait()
     server.close()
     for task in tasks:
         task.cancel()
-    for path in (station.folders.mesh_socket, station.folders.control_socket):
+    for path in (agent.folders.mesh_socket, agent.folders.control_socket):
         with contextlib.suppress(OSError):
             path.unlink()
     note("agent-stopped")
@@ -147,8 +129,8 @@ def _listen(path: Path) -> socket.socket:
 def main() -> int:
     """Run the agent; a sentence and exit code 1 when it cannot start."""
     try:
-        station = assemble(Folders.from_environment())
-        asyncio.run(run(station))
+        agent = assemble(Folders.from_environment())
+        asyncio.run(run(agent))
     except (StatementError, OSError) as error:
         note("agent-cannot-start", why=error)
         return 1

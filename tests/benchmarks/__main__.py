@@ -1,8 +1,8 @@
 """Run the benchmarks, write build/bench.json after each row and compare with what stood there: `make bench`.
 
-`python -m tests.benchmarks topology` runs one of them; the rows of the others stay. A row's `floor` is what the same
-work took in a prototype, or cannot be less than; null where nothing is known. With `most` it may not take more: the
-run ends with exit code 1 then.
+`python -m tests.benchmarks topology` runs one of them, `network` all that are called network-…; the rows of the others
+stay. A row's `floor` is what the work cannot be less than: counted, or measured in the same run; null where nothing is.
+With `most` it may not take more: the run ends with exit code 1 then.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from base import errors
-from tests import sandboxes
-from tests.benchmarks import bare, command, intake, machine, network, session, topology
+from base import errors, files
+from tests.benchmarks import bare, command, intake, machine, network, race, session, topology
+from tests.harness import sandboxes
 from werkplaats.operations import progress
-from werkplaats.operations.home import locks, vault
+from werkplaats.operations.home import locks
 
 RESULT = sandboxes.ROOT / "build" / "bench.json"
 Row = dict[str, Any]
@@ -32,18 +32,22 @@ BENCHMARKS: dict[str, Measure] = {
     **{f"network-{size}": functools.partial(network.measure, size) for size in network.RUNS},
     "joining": network.joining,
 }
-ON_REQUEST: dict[str, Measure] = {"bare": bare.measure}
+ON_REQUEST: dict[str, Measure] = {
+    "bare": bare.measure,
+    **{f"race-{size}": functools.partial(race.measure, size) for size in race.RUNS},
+}
 
 
 def main() -> None:
     """Measure what was asked for, on a machine on which nothing else of ours runs."""
     every = {**BENCHMARKS, **ON_REQUEST}
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(every)}; without: all but the last")
+    without = f"without: all but {', '.join(ON_REQUEST)}"
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(every)}; {without}")
     parser.add_argument("--busy", action="store_true", help="measure beside sandboxes that run, all the same")
     given = parser.parse_args()
-    if unknown := set(given.names) - every.keys():
-        parser.error(f"there is no benchmark {', '.join(sorted(unknown))}")
+    if unknown := [name for name in given.names if not named([name], every)]:
+        parser.error(f"there is no benchmark {', '.join(unknown)}")
     # So that `finally` runs, and the servers go, when somebody ends this process in another way than by Ctrl-C.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit("ended by a signal"))
@@ -56,9 +60,14 @@ def main() -> None:
             others = machine.networks()
             if others and not given.busy:
                 sys.exit(f"{', '.join(others)}: its servers run, so figures tell nothing; destroy it, or add --busy")
-            _run({name: every[name] for name in given.names or BENCHMARKS}, told)
+            _run({name: every[name] for name in named(given.names, every) or BENCHMARKS}, told)
     except errors.LockedError as error:
         sys.exit(str(error))
+
+
+def named(given: Iterable[str], every: Iterable[str]) -> list[str]:
+    """Of all names those that were given, each by itself or by what stands before its hyphen."""
+    return [name for name in every if {name, name.partition("-")[0]} & set(given)]
 
 
 def _run(chosen: dict[str, Measure], told: progress.Progress) -> None:
@@ -68,7 +77,7 @@ def _run(chosen: dict[str, Measure], told: progress.Progress) -> None:
         told.say("measuring", name)
         for row in _on_this_machine(measure, functools.partial(told.say, phase=name)):
             rows[row["name"]] = row
-            vault.write_atomically(RESULT, json.dumps(list(rows.values()), indent=2).encode() + b"\n", mode=0o644)
+            files.write_atomically(RESULT, json.dumps(list(rows.values()), indent=2).encode() + b"\n", mode=0o644)
             print(line(row, before.get(row["name"])), flush=True)
             over += [row["name"]] if row["value"] > row.get("most", row["value"]) else []
     if over:

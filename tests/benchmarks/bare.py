@@ -15,8 +15,8 @@ from typing import Any
 
 from stacks.servers import seeds
 from stacks.servers.image import make as server_image
-from tests import sandboxes, sized
 from tests.benchmarks import network as whole
+from tests.harness import sandboxes, servers, sized
 from werkplaats.operations.home import vault
 
 NAME, SIZE = "kale-meting", 4
@@ -41,11 +41,11 @@ def _booted(said: whole.Said) -> Iterator[sandboxes.Sandbox]:
         sized.write(network, defined)
         vault.Vault(NAME, network.vault).make_passphrase()
         said(f"booting {SIZE} bare servers")
-        sandboxes.docker("network", "create", "--subnet", str(SUBNET), NAME)
-        servers = dict(_boot(defined, FOLDER / "servers"))
+        servers.docker("network", "create", "--subnet", str(SUBNET), NAME)
+        booted = dict(_boot(defined, FOLDER / "servers"))
         inventory = network.home / "inventories" / NAME / "servers.yml"
         inventory.parent.mkdir(parents=True)
-        inventory.write_text(json.dumps(servers))
+        inventory.write_text(json.dumps(booted))
         yield network
     finally:
         remove_left_behind(said)
@@ -70,19 +70,21 @@ def _boot(defined: dict[str, Any], folder: Path) -> Iterator[tuple[str, dict[str
     for organisation, one in defined["organisations"].items():
         address, alias = next(addresses), one.get("gateway", {}).get("name", "")
         own = folder / organisation
-        booting[organisation] = sandboxes.boot_bare(own, NAME, f"{NAME}.{organisation}", address, address, alias)
+        booting[organisation] = servers.boot(
+            f"{NAME}.{organisation}", own, NAME, bare=True, address=address, alias=alias
+        )
     for organisation, server in booting.items():
-        server.when_booted()
-        yield organisation, {"host": server.host, "host_key": server.host_key, "key": str(server.key)}
+        server.wait_for_login()
+        yield organisation, {"host": server.address, "host_key": server.host_key, "key": str(server.key)}
 
 
 def remove_left_behind(said: whole.Said) -> None:
     """Remove servers, their network and what is known of them; of a run that was killed too."""
     if not FOLDER.exists():
         return
-    if servers := sandboxes.docker("ps", "--all", "--quiet", "--filter", f"network={NAME}").split():
+    if left := servers.docker("ps", "--all", "--quiet", "--filter", f"network={NAME}").split():
         said("removing the bare servers")
-        sandboxes.docker("rm", "--force", "--volumes", *servers)
-    if sandboxes.docker("network", "ls", "--quiet", "--filter", f"name=^{NAME}$").strip():
-        sandboxes.docker("network", "rm", NAME)
+        servers.docker("rm", "--force", "--volumes", *left)
+    if servers.docker("network", "ls", "--quiet", "--filter", f"name=^{NAME}$").strip():
+        servers.docker("network", "rm", NAME)
     shutil.rmtree(FOLDER)

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tests import sandboxes
+from tests.harness import sandboxes, servers
 
 GATEWAY = "/etc/werkplaats/gateway/compiled/base.cfg"
 NO_SERVER = "server removed"
@@ -30,7 +30,7 @@ def chosen(chance: random.Random, organisations: Iterable[str], number: int) -> 
 def make(network: sandboxes.Sandbox, organisation: str, what: str) -> None:
     """Break it."""
     if what == NO_SERVER:
-        sandboxes.docker("rm", "--force", "--volumes", network.container(organisation))
+        servers.docker("rm", "--force", "--volumes", network.container(organisation))
         return
     done = network.on(organisation, "sh", "-c", WAYS[what])
     if done.returncode:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import platform
 import subprocess
@@ -10,7 +11,7 @@ from typing import Any
 
 from stacks import labels
 from stacks.servers import program
-from tests import sandboxes
+from tests.harness import servers
 
 CGROUPS = Path("/sys/fs/cgroup")
 # Of the memory controller of v1, and of v2: the file with all that a group holds, and the line of memory.stat with what
@@ -19,8 +20,10 @@ FIGURES = {"v1": ("memory.usage_in_bytes", "total_rss"), "v2": ("memory.current"
 
 
 def now() -> dict[str, Any]:
-    """The machine, and how busy it is."""
+    """The machine, the day, and how busy it is."""
     return {
+        "date": datetime.date.today().isoformat(),
+        "processor": processor(Path("/proc/cpuinfo").read_text()),
         "cores": os.cpu_count(),
         "memory": f"{meminfo(Path('/proc/meminfo').read_text())['MemTotal'] / 1e9:.1f} GB",
         "load": round(os.getloadavg()[0], 2),
@@ -28,6 +31,12 @@ def now() -> dict[str, Any]:
         "python": platform.python_version(),
         "system": platform.platform(),
     }
+
+
+def processor(text: str) -> str:
+    """The model of the first core, from /proc/cpuinfo; other machines than PCs may tell none."""
+    models = (line.partition(":")[2].strip() for line in text.splitlines() if line.startswith("model name"))
+    return next(models, platform.machine())
 
 
 def networks() -> list[str]:
@@ -51,8 +60,8 @@ def meminfo(text: str) -> dict[str, int]:
 
 def held(network: str) -> dict[str, int]:
     """Bytes that the servers of a sandbox hold by the kernel's count; empty where it cannot be read."""
-    mine = sandboxes.docker("ps", "--quiet", "--filter", f"label={labels.NETWORK}={network}").split()
-    told = sandboxes.docker("inspect", "--format", "{{.Id}} {{.State.Pid}}", *mine).splitlines()
+    mine = servers.docker("ps", "--quiet", "--filter", f"label={labels.NETWORK}={network}").split()
+    told = servers.docker("inspect", "--format", "{{.Id}} {{.State.Pid}}", *mine).splitlines()
     total = {"with caches": 0, "without": 0}
     for line in told:
         container, pid = line.split()

@@ -13,7 +13,7 @@ import dataclasses
 import shutil
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,8 @@ from network_topology import names
 from stacks.engine import install
 from stacks.servers.image import make as server_image
 from station_image.builder import images
-from tests import chance, sandboxes, sized
 from tests.benchmarks import broken, machine
+from tests.harness import chance, sandboxes, sized
 
 Said = Callable[[str], None]
 Row = dict[str, Any]
@@ -31,21 +31,9 @@ BREAKS = {25: 3}
 FOLDER = sandboxes.ROOT / "build" / "bench"  # homes and vaults: they stay when a run is killed, so the next removes all
 NOTHING: dict[str, Any] = {"servers": [], "configured": {}, "stations": []}
 VERIFIED, AGAIN, VERIFY = "definition to verified", "up again with nothing changed", "verify"
-MEMORY = "memory per server"
-# What the same work took in prototypes on 2 cores: organisations, step → seconds by part (memory: MB). A part that was
-# not measured is not in it, so a floor can be too low, never too high.
-FLOORS: dict[tuple[int, str], dict[str, float]] = {
-    (4, VERIFIED): {"boot": 5},
-    (25, VERIFIED): {"boot": 32, "load of the image": 12, "Pulumi, 25 providers": 11, "acceptance": 1},
-    (25, AGAIN): {"acceptance": 1},
-    (25, VERIFY): {"acceptance": 1},
-    (25, MEMORY): {"server with an engine, idle": 85},
-}
-# Another system on the same machine: no servers, no engine, no verification.
-COMPARED = {
-    (4, VERIFIED): {"NVFlare, 4 bare processes": 27},
-    (25, VERIFIED): {"NVFlare, 25 bare processes": 64},
-}
+SESSION, MEMORY = "one acceptance session", "memory per server"
+# These end with such a session, so they cannot take less than it takes by itself.
+ABOVE_SESSION = (AGAIN, VERIFY)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +54,7 @@ def measure(size: int, said: Said) -> Iterator[Row]:
         with made(f"meting-{size}", size, said) as network:
             for step, measured in _steps(network, size, said):
                 runs[step].append(measured)
-                yield row(size, step, runs[step])
+                yield row(size, step, runs[step], runs[SESSION] if step in ABOVE_SESSION else [])
 
 
 def joining(said: Said) -> Iterator[Row]:
@@ -85,14 +73,15 @@ def _steps(network: sandboxes.Sandbox, size: int, said: Said) -> Iterator[tuple[
     said(f"up of {size} organisations")
     yield VERIFIED, dataclasses.replace(up(network), more={})  # it made everything
     yield MEMORY, _memory(network, size, before - machine.available())
+    said("one session")
+    yield SESSION, _timed(network, "session")
     said("up again")
     again = up(network)
     if again.more["changes"] != NOTHING:
         raise AssertionError(f"something changed, so this measures something else: {again.more['changes']}")
     yield AGAIN, again
-    said("verify and one session")
+    said("verify")
     yield VERIFY, _timed(network, "verify")
-    yield "one acceptance session", _timed(network, "session")
     drifted = list(sized.definition("", size)["organisations"])[1]
     said(f"up after drift of {drifted}")
     yield "drift of one station mended", _mended(network, [(drifted, what) for what in broken.DRIFT])
@@ -133,19 +122,16 @@ def _timed(network: sandboxes.Sandbox, verb: str) -> Measured:
     return Measured(time.perf_counter() - began, {})
 
 
-def row(size: int, step: str, runs: list[Measured]) -> Row:
-    """The median of the runs, as one of them gave it."""
+def row(size: int, step: str, runs: list[Measured], less: Sequence[Measured] = ()) -> Row:
+    """The median of the runs, as one of them gave it; its floor is the median of `less`, runs of a part of the work."""
     typical = next(one for one in runs if one.value == statistics.median_low([run.value for run in runs]))
-    parts = FLOORS.get((size, step), {})
     return {
         "name": f"network of {size}: {step}",
         "organisations": size,
         "runs": len(runs),
         "value": round(typical.value, 2),
         "unit": typical.unit,
-        "floor": sum(parts.values()) or None,
-        "floor_from": parts,
-        "compared_with": COMPARED.get((size, step), {}),
+        "floor": round(statistics.median(run.value for run in less), 2) if less else None,
         "phases": {phase: round(value, 2) for phase, value in typical.phases.items()},
         **typical.more,
     }

@@ -7,6 +7,7 @@ direction, and to connect takes 10 ms. Bandwidth is not limited.
 from __future__ import annotations
 
 import asyncio
+import functools
 import sys
 from collections import deque
 
@@ -14,14 +15,12 @@ from collections import deque
 async def serve(delay: float, ports: dict[int, int]) -> None:
     """Relay for ever."""
     for own, target in ports.items():
-        await asyncio.start_server(
-            lambda reader, writer, to=target: _relay(reader, writer, to, delay), "127.0.0.1", own
-        )
+        await asyncio.start_server(functools.partial(_relay, target=target, delay=delay), "127.0.0.1", own)
     print("ready", flush=True)
     await asyncio.Event().wait()
 
 
-async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, target: int, delay: float) -> None:
+async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, target: int, delay: float) -> None:
     await asyncio.sleep(delay)
     there, back = await asyncio.open_connection("127.0.0.1", target)
     await asyncio.gather(_pass(reader, back, delay, after=delay), _pass(there, writer, delay, after=0.0))

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from network_topology import compile, context, load, rules
+from network_topology import context, load, rules
+from network_topology.compiling import compile
 
 NETWORKS, ORGANISATIONS, RUNS = 25, 25, 3
 TEMPLATE = load.path_of("twente-volledig", Path(load.__file__).with_name("networks"))

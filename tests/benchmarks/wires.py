@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 import shutil
@@ -118,7 +119,7 @@ class Gateways(Wires):
                     gateways.add_outbound(folder, self._out(party, other), f"n{other}", self.port(other))
             self.run("haproxy", "-db", "-f", str(folder / "haproxy.cfg"))
         for party in self.parties:
-            wait_until(lambda party=party: listens(self._ports[party]), "a gateway to start")
+            wait_until(functools.partial(listens, self._ports[party]), "a gateway to start")
         for one, other in itertools.permutations(self.parties, 2):
             wait_until(self._out(one, other).exists, "an outbound socket")
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import dataclasses
 import re
 import shlex
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests import sandboxes
+from tests.harness import sandboxes
 
 ROOT = sandboxes.ROOT
 README = ROOT / "README.md"
-GUIDES = sorted((ROOT / "docs").glob("*.md"))
+# Pages that only tell the site where its contents come from begin with a directive and are no guides.
+GUIDES = [path for path in sorted((ROOT / "docs").glob("*.md")) if path.read_text().startswith("# ")]
 DOCUMENTS = [README, ROOT / "CHANGELOG.md", *GUIDES]
-_FENCE = re.compile(r"^\s*```")
-_DEMO = re.compile(r"<!-- demo -->\n```\n(.*?)```\n<!-- /demo -->", re.DOTALL)
+_FENCE = re.compile(r"^\s*```(?P<language>\w*)$")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +29,38 @@ class Command:
 
     def __str__(self) -> str:
         return f"{self.document.relative_to(ROOT)}:{self.number} {' '.join(self.words)}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Block:
+    """A fenced block. `typed` is what stands in the last block of commands above it: what it is the answer to."""
+
+    document: Path
+    number: int
+    language: str
+    lines: tuple[str, ...]
+    typed: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.document.relative_to(ROOT)}:{self.number}"
+
+
+def blocks(document: Path) -> list[Block]:
+    """Every fenced block of a document, as it stands there but for its indentation."""
+    found: list[Block] = []
+    typed: tuple[str, ...] = ()
+    number, language, lines = 0, "", list[str]()
+    for at, line in enumerate(document.read_text().splitlines(), 1):
+        if (fence := _FENCE.match(line)) and not number:
+            number, language, lines = at, fence["language"], []
+        elif fence:
+            within = tuple(textwrap.dedent("\n".join(lines)).splitlines())
+            typed = within if language == "sh" else typed
+            found.append(Block(document, number, language, within, typed))
+            number = 0
+        elif number:
+            lines.append(line)
+    return found
 
 
 def commands(program: str) -> list[Command]:
@@ -63,8 +96,13 @@ def table(document: Path, heading: str) -> list[list[str]]:
 
 def demo() -> list[str]:
     """The lines that the README says `make demo` ends with."""
-    (block,) = _DEMO.findall(README.read_text())
-    return [str(line) for line in block.splitlines() if line.strip()]
+    (block,) = [block for block in blocks(README) if is_demo(block)]
+    return [line for line in block.lines if line.strip()]
+
+
+def is_demo(block: Block) -> bool:
+    """Whether a block is how `make demo` ends: it stands between marks."""
+    return block.document == README and README.read_text().splitlines()[block.number - 2] == "<!-- demo -->"
 
 
 def _rule(row: str) -> bool:

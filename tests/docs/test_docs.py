@@ -5,19 +5,21 @@ from __future__ import annotations
 import argparse
 import ast
 import datetime
+import importlib.util
 import ipaddress
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from base import errors
 from network_topology import check, context, names
-from station_image.host.station_command import account
-from station_image.host.station_command import cli as station
+from on_server.station_command import account
+from on_server.station_command import cli as station
 from tests.docs import documents
-from tests.station_image.runtime import test_records
+from tests.station_image.runtime.data import test_records
 from werkplaats import cli
 from werkplaats.operations.home import places
 from werkplaats.operations.reach import inventory
@@ -32,14 +34,17 @@ VERBS = (
     "verify",
     "status",
     "map",
+    "inventory",
     "destroy",
     "session",
     "rehearse",
     "trust",
     "completion",
 )
+RUN_AS = re.compile(r"python3? -m ([\w.]+\w)")
 INVENTORIES = sorted((ROOT / "inventories").glob("*/servers.yml"))
-MADE_HERE = {"build", ".venv"}  # by running things; ignored by git
+# Programs, and one line of a file, that a sentence shows as they are typed or written.
+TYPED = {"werkplaats", "station", "station-cut", "python", "ssh-keygen", "journalctl", "function", "eval", "<kind>"}
 OF_THE_READER = {"inventories", "docs"}  # a reader's own folder has them too, with files that are not here
 # Lines of a demo in the order in which they come: verified, what may be done next, and the question that was rehearsed.
 DEMO_ENDS = (f"{names.twin('proeftuin')}: verified: ", "next: ", "griep-hotspots: ")
@@ -73,10 +78,12 @@ def test_every_station_command_in_a_document_is_one(command: documents.Command) 
     parsed(command.words, station._parser())
 
 
-@pytest.mark.parametrize(("guide", "accounts"), [("people.md", set(account.VERBS)), ("steward.nl.md", {"steward"})])
-def test_a_guide_for_people_shows_every_command_of_their_accounts_and_no_other(guide: str, accounts: set[str]) -> None:
+@pytest.mark.parametrize(
+    ("guide", "person"), [("stewards.md", "steward"), ("steward.nl.md", "steward"), ("scientists.md", "scientist")]
+)
+def test_a_guide_for_people_shows_every_command_of_their_account_and_no_other(guide: str, person: str) -> None:
     shown = {command.words[1] for command in documents.commands("station") if command.document.name == guide}
-    assert shown == {verb for name in accounts for verb in account.VERBS[name]}
+    assert shown == set(account.VERBS[person])
 
 
 def test_every_verb_is_shown_in_a_document() -> None:
@@ -92,6 +99,14 @@ def test_every_command_in_a_sentence_names_a_verb(document: Path) -> None:
             assert words[0] in cli.VERBS, code
         if program == "make" and words:
             assert words[0] in targets(), code
+        if program == "station" and words:
+            assert words[0] in station_verbs(), code
+
+
+def station_verbs() -> set[str]:
+    """What the command of a server knows."""
+    (verbs,) = [one for one in station._parser()._actions if isinstance(one, argparse._SubParsersAction)]
+    return set(verbs.choices)
 
 
 def targets() -> set[str]:
@@ -113,10 +128,28 @@ def test_make_lists_every_target_of_the_makefile() -> None:
     assert targets() == set(phony.split())
 
 
+def test_every_module_that_is_to_be_run_is_there() -> None:
+    """`python -m NAME` in a page, a message or a comment, where the name is of this project."""
+    named = {name for file in kept() for name in RUN_AS.findall((ROOT / file).read_text(errors="replace"))}
+    ours = {name for name in named if name.split(".")[0] in folders()}
+    assert len(ours) > 3
+    assert {name for name in ours if importlib.util.find_spec(name) is None} == set()
+
+
 @pytest.mark.parametrize("document", documents.DOCUMENTS, ids=lambda path: path.name)
 def test_every_link_leads_to_a_file(document: Path) -> None:
     missing = [target for target in documents.links(document) if not (document.parent / target).exists()]
     assert not missing
+
+
+def test_the_readme_is_short() -> None:
+    assert len(documents.README.read_text().splitlines()) <= 150
+
+
+def test_the_site_has_every_guide_and_no_other() -> None:
+    """The site's own list; `make docs` itself fails on a link that leads nowhere."""
+    listed = re.findall(r"<([\w.-]+)>$", (ROOT / "docs" / "index.md").read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted(["changelog", *(guide.name.removesuffix(".md") for guide in documents.GUIDES)])
 
 
 def test_every_guide_is_reached_from_the_readme() -> None:
@@ -131,10 +164,26 @@ def test_every_path_of_the_repository_that_is_named_exists(document: Path) -> No
     assert not missing
 
 
+def kept() -> list[str]:
+    """The files that git keeps."""
+    listed = subprocess.run(["git", "-C", str(ROOT), "ls-files"], capture_output=True, text=True, check=True).stdout
+    return [path for path in listed.splitlines() if (ROOT / path).is_file()]
+
+
 def folders() -> set[str]:
     """The top-level folders that git keeps."""
-    kept = subprocess.run(["git", "-C", str(ROOT), "ls-files"], capture_output=True, text=True, check=True).stdout
-    return {path.split("/")[0] for path in kept.splitlines() if "/" in path}
+    return {path.split("/")[0] for path in kept() if "/" in path}
+
+
+def test_every_page_that_code_or_a_page_names_is_in_the_repository() -> None:
+    """A comment that sends its reader to a page which nobody has explains nothing."""
+    missing = []
+    for name in kept():
+        file = ROOT / name
+        pages = set(re.findall(r"[\w./-]*\w\.md\b", file.read_text(errors="replace")))
+        places = (ROOT, file.parent, ROOT / "docs")
+        missing += [f"{name}: {page}" for page in pages if not any((place / page).exists() for place in places)]
+    assert not missing
 
 
 def test_the_map_of_folders_names_every_folder_and_no_other() -> None:
@@ -142,9 +191,20 @@ def test_the_map_of_folders_names_every_folder_and_no_other() -> None:
     assert {row[0].strip("`/") for row in rows} == folders()
 
 
+def test_the_rooms_of_the_runtime_are_told_as_their_contract_has_them() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    (layers,) = [
+        contract["layers"]
+        for contract in settings["tool"]["importlinter"]["contracts"]
+        if contract.get("containers") == ["station_image.runtime"]
+    ]
+    told = " → ".join(", ".join(f"`{room.strip()}`" for room in layer.split("|")) for layer in layers)
+    assert told in (ROOT / "docs" / "how-it-works.md").read_text().splitlines()
+
+
 def test_the_table_of_exit_codes_is_that_of_the_errors() -> None:
     codes = {errors.DONE, errors.FOUND, errors.WRONG_USE, errors.REFUSED, errors.TAKEN_BACK, errors.HALF_WAY}
-    assert {int(row[0]) for row in documents.table(documents.README, "Exit codes")} == codes
+    assert {int(row[0]) for row in documents.table(ROOT / "docs" / "operators.md", "Exit codes")} == codes
 
 
 def test_the_verbs_are_the_ones_that_operators_know() -> None:
@@ -186,10 +246,9 @@ def test_there_is_an_example_inventory_that_a_document_points_to() -> None:
 def literals() -> str:
     """Every text that our programs hold, one a line: what a message can be made of."""
     found: list[str] = []
-    kept = subprocess.run(["git", "-C", str(ROOT), "ls-files"], capture_output=True, text=True, check=True).stdout
-    for name in kept.splitlines():
+    for name in kept():
         path = ROOT / name
-        if name.startswith(("tests/", "docs/")) or not path.is_file():
+        if name.startswith(("tests/", "docs/")):
             continue
         if name.endswith(".py"):
             nodes = ast.walk(ast.parse(path.read_text()))
@@ -210,10 +269,21 @@ def test_every_message_in_the_table_of_troubles_can_be_said_by_a_program() -> No
     assert not unsaid
 
 
+def test_every_message_in_a_sentence_can_be_said_by_a_program() -> None:
+    """What stands in backticks and has three words or more is typed, is shown in a table above, or is a message."""
+    told = {row[1].strip("`") for row in documents.table(ROOT / "docs" / "scientists.md", "Mistakes in CSV files")}
+    others = [guide for guide in documents.DOCUMENTS if guide.name != "troubleshooting.md"]
+    quoted = {code for guide in others for code in documents.inline(guide) if len(code.split()) > 2} - told
+    said = literals()
+    messages = {code for code in quoted if code.split()[0] not in TYPED}
+    assert len(messages) > 2
+    assert {code for code in messages if any(piece.strip() not in said for piece in code.split("…"))} == set()
+
+
 def test_the_table_of_mistakes_in_files_is_what_a_station_says() -> None:
     """Each sentence is said of a file that the station's own tests bring, and none of theirs is left out."""
     said = [sentence for _, sentences in test_records.MISTAKES.values() for sentence in sentences]
-    rows = documents.table(ROOT / "docs" / "people.md", "Mistakes in CSV files")
+    rows = documents.table(ROOT / "docs" / "scientists.md", "Mistakes in CSV files")
     told = [row[1].strip("`") for row in rows]
     patterns = {sentence: re.compile(".+".join(map(re.escape, sentence.split("…")))) for sentence in told}
     unsaid = [text for text, pattern in patterns.items() if not any(pattern.search(one) for one in said)]

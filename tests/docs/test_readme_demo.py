@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import sandboxes
 from tests.docs import documents
+from tests.harness import sandboxes
 
 pytestmark = pytest.mark.servers
 

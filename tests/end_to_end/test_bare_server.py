@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from stacks import parts
-from tests import sandboxes
+from tests.harness import sandboxes, servers
 
 pytestmark = pytest.mark.servers
 HOST = "station.verpleeghuis.example"
@@ -28,7 +28,7 @@ HOURS_TODAY = 10  # what one station takes an administrator now, from the field
 
 
 @pytest.fixture
-def bare(toets: sandboxes.Sandbox, tmp_path: Path) -> Iterator[sandboxes.BareServer]:
+def bare(toets: sandboxes.Sandbox, tmp_path: Path) -> Iterator[servers.Server]:
     """The server, known by a name of its own; at the end it is gone and the network is as it was."""
     subnet = json.loads((toets.vault / "addresses.json").read_text())["subnet"]
     address = subnet.replace("0/24", "200")
@@ -37,19 +37,19 @@ def bare(toets: sandboxes.Sandbox, tmp_path: Path) -> Iterator[sandboxes.BareSer
     hosts.write_text(f"{before}{address} {HOST}\n")
     container = f"{toets.name}.verpleeghuis"
     try:
-        yield sandboxes.boot_bare(tmp_path, toets.name, container, address, HOST)
+        yield servers.boot(container, tmp_path, toets.name, bare=True, address=address)
     finally:
         hosts.write_text(before)
-        sandboxes.docker("rm", "--force", "--volumes", container)
+        servers.docker("rm", "--force", "--volumes", container)
         toets.definition.write_text(definition)
         (toets.vault / "inventory" / "given.yml").unlink(missing_ok=True)
         toets.up()
 
 
-def owners(server: sandboxes.BareServer) -> dict[str, str]:
+def owners(server: servers.Server) -> dict[str, str]:
     """What is the hospital's own: files, and the rules that the kernel has."""
-    found = {path: server.run(f"sudo cat {path}") for path in OWNERS_FILES}
-    rules = server.run("sudo nft --stateless list table inet ziekenhuis")
+    found = {path: server.tell(f"sudo cat {path}") for path in OWNERS_FILES}
+    rules = server.tell("sudo nft --stateless list table inet ziekenhuis")
     return found | {"rules": rules}
 
 
@@ -59,13 +59,13 @@ def sessions_of_others_work(network: sandboxes.Sandbox, organisations: int) -> N
 
 
 def test_a_bare_server_becomes_a_verified_station_and_keeps_what_is_its_owners(
-    toets: sandboxes.Sandbox, bare: sandboxes.BareServer, note: Callable[[str], None]
+    toets: sandboxes.Sandbox, bare: servers.Server, note: Callable[[str], None]
 ) -> None:
     began = time.monotonic()
     steps: list[str] = []  # what a person does
-    bare.when_booted()
+    bare.wait_for_login()
     before = owners(bare)
-    assert bare.run("dpkg-query --show docker.io haproxy 2>/dev/null | wc -l").strip() == "0"
+    assert bare.tell("dpkg-query --show docker.io haproxy 2>/dev/null | wc -l").strip() == "0"
 
     entry = {"verpleeghuis": {"host": HOST, "host_key": bare.host_key, "key": str(bare.key)}}
     (toets.vault / "inventory" / "given.yml").write_text(json.dumps(entry))
@@ -105,7 +105,7 @@ def test_a_bare_server_becomes_a_verified_station_and_keeps_what_is_its_owners(
     assert f"{toets.name}.verpleeghuis" in told["session"]["contributors"]
 
     assert owners(bare) == before
-    assert "ok installed" in bare.run("dpkg-query --show --showformat='${Status}' haproxy")
+    assert "ok installed" in bare.tell("dpkg-query --show --showformat='${Status}' haproxy")
     minutes = sum(int(number) for number in re.findall(r"\((\d+) minutes\)", "\n".join(steps)))
     for step in steps:
         note(f"a bare server becomes a station: {step}")

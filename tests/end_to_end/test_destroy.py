@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from network_topology import names
-from tests import sandboxes
+from tests.harness import sandboxes, servers
 
 pytestmark = pytest.mark.servers
 
@@ -23,9 +23,9 @@ pytestmark = pytest.mark.servers
 def everything() -> dict[str, set[str]]:
     """All that the local engine has, and the folders of open ssh connections."""
     return {
-        "containers": set(sandboxes.docker("ps", "--all", "--quiet", "--no-trunc").split()),
-        "volumes": set(sandboxes.docker("volume", "ls", "--quiet").split()),
-        "networks": set(sandboxes.docker("network", "ls", "--quiet", "--no-trunc").split()),
+        "containers": set(servers.docker("ps", "--all", "--quiet", "--no-trunc").split()),
+        "volumes": set(servers.docker("volume", "ls", "--quiet").split()),
+        "networks": set(servers.docker("network", "ls", "--quiet", "--no-trunc").split()),
         "ssh": {path.name for path in Path(tempfile.gettempdir()).glob("werkplaats-*")},
     }
 
@@ -117,7 +117,7 @@ def test_on_servers_that_are_not_a_sandbox_data_folders_stay_and_one_that_is_off
     assert "name was not typed" in refused.stderr
 
     away = maker_s_container(real, "huisartsen")
-    sandboxes.docker("stop", away)
+    servers.docker("stop", away)
     told = real.run("destroy", "--yes", "--name", "los", expect=5).stdout
     assert "left out: huisartsen: cannot be reached" in told
     for organisation in ("ggd", "ziekenhuis", "thuiszorg"):
@@ -125,7 +125,7 @@ def test_on_servers_that_are_not_a_sandbox_data_folders_stay_and_one_that_is_off
         nothing_of_ours_is_left(real, organisation)
     assert real.on("ggd", *data).stdout == before
 
-    sandboxes.docker("start", away)
+    servers.docker("start", away)
     when_reached(real, "huisartsen")
     assert "kept: huisartsen:/var/lib/werkplaats" in real.run("destroy", "--yes", "--name", "los").stdout
     nothing_of_ours_is_left(real, "huisartsen")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests import sandboxes
+from tests.harness import sandboxes
 
 pytestmark = pytest.mark.servers
 ORGANISATIONS = {"ggd", "ziekenhuis", "thuiszorg", "huisartsen"}
@@ -95,6 +97,39 @@ def test_what_was_changed_on_a_server_behind_its_back_is_put_right_there_only(
     told = toets.up()
     assert set(told["changes"]["configured"]) == {"thuiszorg"}
     assert told["verified"]
+
+
+@pytest.fixture
+def edited(toets: sandboxes.Sandbox) -> Iterator[tuple[str, str]]:
+    """A server on which somebody edited a file, and that file; at the end it is as it was."""
+    path, kept = "/etc/werkplaats/gateway/compiled/base.cfg", "/root/base.cfg"
+    assert toets.on("thuiszorg", "cp", "--archive", path, kept).returncode == 0
+    assert toets.on("thuiszorg", "sed", "--in-place", "1i # by hand", path).returncode == 0
+    yield "thuiszorg", path
+    assert toets.on("thuiszorg", "mv", "--force", kept, path).returncode == 0
+
+
+def by_hand(inventory: Path) -> list[str]:
+    """What Ansible says that it would change, run as its users run it."""
+    command = [str(Path(sys.executable).with_name("ansible-playbook")), "--inventory", str(inventory)]
+    command += ["--check", "--diff", "playbooks/site.yml"]
+    done = subprocess.run(command, cwd=sandboxes.ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {line.split(":")[0] for line in done.stdout.splitlines() if line.endswith(" tasks")} == ORGANISATIONS
+    return [line for line in done.stdout.splitlines() if not line.endswith(" tasks")]
+
+
+def test_ansible_by_hand_sees_nothing_to_do_after_up_and_then_exactly_what_somebody_edited(
+    toets: sandboxes.Sandbox, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    inventory = tmp_path / "servers.yml"
+    toets.run("inventory", "--output", str(inventory))
+    assert by_hand(inventory) == []
+    organisation, path = request.getfixturevalue("edited")
+    first, *differences = by_hand(inventory)
+    assert first.startswith(f"{organisation}: tls_mesh: ")
+    assert first.endswith(f": changed: {path}")
+    assert [line for line in differences if line[:1] in ("+", "-") and line[:3] not in ("+++", "---")] == ["-# by hand"]
 
 
 @pytest.fixture

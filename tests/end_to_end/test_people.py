@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests import sandboxes
+from tests.harness import sandboxes
 
 pytestmark = pytest.mark.servers
 ORGANISATIONS = ("ggd", "huisartsen", "thuiszorg", "ziekenhuis")

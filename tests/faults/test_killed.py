@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from station_image.builder import images
-from tests import chance, sandboxes, sized
+from tests.harness import chance, sandboxes, servers, sized
 
 pytestmark = pytest.mark.servers
 LINE = re.compile(r"^\[ *[0-9.]+ s\] (\w+) ")
@@ -114,7 +114,7 @@ def test_after_a_kill_in_each_phase_the_next_up_ends_verified(
     note(verified_after_a_kill(fresh, kill_while_the_image_is_made(fresh)))
     for phase in ("configure", "stations", "acceptance"):
         # A server whose disk is gone, but not that of its engine, gives every phase its work again.
-        sandboxes.docker("rm", "--force", "--volumes", fresh.container("huisartsen"))
+        servers.docker("rm", "--force", "--volumes", fresh.container("huisartsen"))
         note(verified_after_a_kill(fresh, kill_in(fresh, phase, ONE_SERVER[phase])))
     assert fresh.up()["changes"] == {"servers": [], "configured": {}, "stations": []}
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests import sandboxes
+from tests.harness import sandboxes, servers
 
 pytestmark = pytest.mark.servers
 ORGANISATIONS = ("ggd", "huisartsen", "thuiszorg", "ziekenhuis")
@@ -17,18 +17,18 @@ ORGANISATIONS = ("ggd", "huisartsen", "thuiszorg", "ziekenhuis")
 def _servers_run_afterwards(toets: sandboxes.Sandbox) -> Iterator[None]:
     yield
     for organisation in ORGANISATIONS:
-        sandboxes.docker("start", toets.container(organisation))
+        servers.docker("start", toets.container(organisation))
     toets.works_again()
 
 
 @pytest.mark.parametrize("organisation", ORGANISATIONS)
 def test_after_a_reboot_of_one_server_the_next_session_works(toets: sandboxes.Sandbox, organisation: str) -> None:
-    sandboxes.docker("restart", toets.container(organisation))
+    servers.docker("restart", toets.container(organisation))
     toets.works_again()
 
 
 def test_after_a_reboot_of_all_servers_at_once_the_next_session_works(toets: sandboxes.Sandbox) -> None:
-    sandboxes.docker("restart", *(toets.container(organisation) for organisation in ORGANISATIONS))
+    servers.docker("restart", *(toets.container(organisation) for organisation in ORGANISATIONS))
     toets.works_again()
 
 
@@ -52,7 +52,7 @@ def test_gateway_and_engine_restart_in_any_order(toets: sandboxes.Sandbox, units
 
 
 def test_a_server_that_is_off_is_named_and_the_rest_is_done(toets: sandboxes.Sandbox) -> None:
-    sandboxes.docker("stop", toets.container("huisartsen"))
+    servers.docker("stop", toets.container("huisartsen"))
     plan = json.loads(toets.run("plan", "--json", expect=5).stdout)
     assert set(plan["left_out"]) == {"huisartsen"}
     verified = json.loads(toets.run("verify", "--json", expect=1).stdout)
@@ -67,7 +67,7 @@ def test_with_a_server_off_up_names_it_and_mends_another_in_the_same_run(toets: 
     settings = "/etc/werkplaats/gateway/compiled/base.cfg"
     assert toets.on("thuiszorg", "sed", "--in-place", "1i # edited by hand", settings).returncode == 0
     assert toets.on("ziekenhuis", "docker", "rm", "--force", "station-computer").returncode == 0
-    sandboxes.docker("stop", toets.container("huisartsen"))
+    servers.docker("stop", toets.container("huisartsen"))
     told = toets.up(expect=5)
     assert set(told["left_out"]) == {"huisartsen"}
     assert set(told["changes"]["configured"]) == {"thuiszorg"}

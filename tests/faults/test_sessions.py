@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests import sandboxes
+from tests.harness import sandboxes, servers
 
 pytestmark = pytest.mark.servers
 END_SECONDS = 10
@@ -45,11 +45,11 @@ def test_when_a_computing_party_dies_in_mid_session_the_others_end_name_it_and_g
     asked = f'station status --json | python3 -c "{running}" {toets.name}'
     while toets.on("thuiszorg", "sh", "-c", asked).returncode:
         assert process.poll() is None, process.communicate()
-    sandboxes.docker("kill", toets.container("thuiszorg"))
+    servers.docker("kill", toets.container("thuiszorg"))
     killed = time.monotonic()
     out, err = process.communicate(timeout=120)
     seconds = time.monotonic() - killed
-    sandboxes.docker("start", toets.container("thuiszorg"))
+    servers.docker("start", toets.container("thuiszorg"))
     assert process.returncode == 1, err
     assert "thuiszorg" in json.loads(out)["reason"], out
     assert seconds < END_SECONDS, f"the others ended after {seconds:.1f} s"

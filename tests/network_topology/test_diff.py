@@ -5,7 +5,8 @@ from typing import Any
 import pydantic
 import pytest
 
-from network_topology import compile, diff, load, model
+from network_topology import diff, load, model
+from network_topology.compiling import compile
 
 SOUND = load.read(Path(__file__).with_name("sound.yml"))
 
@@ -77,14 +78,17 @@ def test_everything_is_new_to_who_has_nothing_yet() -> None:
     texts = [change.text for change in changes]
     assert "proefdorp (Proefdorp) is new here" in texts
     assert (
-        "GGZ Proefdorp (ggz) joins without a gateway, calls from 192.0.2.5/32; its server is operated by itself"
-        in texts
+        "GGZ Proefdorp (ggz) joins without a gateway, calls from 192.0.2.5/32; domain mental health; it puts in data; "
+        "its server is operated by itself; agreement gvo of 2026-02-10" in texts
     )
     assert "Thuiszorg Proefdorp (thuiszorg) is a computing party and sees results" in texts
 
 
 def test_joining_waits_and_leaving_does_not() -> None:
-    joins = "GGZ Proefdorp (ggz) joins without a gateway, calls from 192.0.2.5/32; its server is operated by itself"
+    joins = (
+        "GGZ Proefdorp (ggz) joins without a gateway, calls from 192.0.2.5/32; domain mental health; it puts in data; "
+        "its server is operated by itself; agreement gvo of 2026-02-10"
+    )
     assert said(without("ggz"), SOUND) == [(joins, True)]
     assert said(SOUND, without("ggz")) == [("GGZ Proefdorp (ggz) leaves", False)]
 
@@ -157,6 +161,22 @@ def test_whatever_changes_the_digest_is_said_in_words(shape: type[pydantic.BaseM
     assert diff.changes(old, new)
     assert diff.changes(new, old)
     assert all(change.text for change in diff.changes(old, new))
+
+
+@pytest.mark.parametrize(("shape", "field"), [(shape, field) for shape in OTHERS for field in shape.model_fields])
+def test_whatever_is_accepted_at_first_is_said_in_words(shape: type[pydantic.BaseModel], field: str) -> None:
+    one, other = differing(shape, field, OTHERS[shape][field])
+    assert compile.digest(one) != compile.digest(other)
+    assert diff.changes(None, one) != diff.changes(None, other), "two definitions are accepted by the same words"
+
+
+@pytest.mark.parametrize("shape", [model.Organisation, model.Gateway, model.Agreement])
+def test_whatever_is_on_the_card_of_who_joins_is_said_in_words(shape: type[pydantic.BaseModel]) -> None:
+    for field in shape.model_fields:
+        pair = differing(shape, field, OTHERS[shape][field])
+        (slug,) = (one for one in SOUND.organisations if pair[0].organisations[one] != pair[1].organisations[one])
+        joins = [said(without(slug), definition)[0] for definition in pair]
+        assert joins[0] != joins[1], f"{shape.__name__}.{field} joins unseen"
 
 
 def test_every_shape_of_the_model_is_looked_at() -> None:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from network_topology import compile, context, diff, draw, model, operators, rules, twin
+from network_topology import context, diff, model, operators, rules, twin
+from network_topology.compiling import compile, draw
 from network_topology.violation import DefinitionError
 
 KNOWN = context.Context(datetime.date(2026, 6, 1), {"twente": "GGD Twente"}, frozenset({"dev"}))

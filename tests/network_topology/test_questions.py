@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from network_topology import check, context, load, model, questions, violation
-from network_topology import compile as compiler
+from network_topology.compiling import compile as compiler
 from network_topology.rules import questions as rules
 
 HERE = Path(__file__).parent

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from network_topology import compile as compiler
 from network_topology import load, model, questions, rules, source, violation
+from network_topology.compiling import compile as compiler
 from network_topology.rules import texts
 
 HERE = Path(__file__).parent

@@ -12,8 +12,9 @@ import pytest
 from cryptography import x509
 
 from network_topology import names
-from tests.roles import pki, servers, stations
-from tests.roles.servers import Run
+from tests.harness import pki, servers
+from tests.roles import plays, stations
+from tests.roles.plays import Run
 
 NETWORK = "roltest.sandbox"
 MACHINE = "198.18.250.1"  # this machine on the servers' network: where strangers and impostors are
@@ -34,7 +35,6 @@ class Mesh:
 
     folder: Path
     image: dict[str, str]
-    program: Path
     authority: pki.Authority = field(default_factory=lambda: pki.Authority(NETWORK))
     servers: dict[str, servers.Server] = field(default_factory=dict)
     stations: dict[str, Any] = field(default_factory=dict)
@@ -42,8 +42,7 @@ class Mesh:
 
     def play(self, *words: str, only: str | None = None, **extra: Any) -> Run:
         chosen = {name: server for name, server in self.servers.items() if only in (None, name)}
-        extra |= {"station_folders_program": str(self.program)}
-        return servers.play(chosen, self.stations, self.folder, *words, **extra)
+        return plays.play(chosen, self.stations, self.folder, *words, **extra)
 
     def party(self, organisation: str, **how: Any) -> pki.Party:
         return pki.Party(self.authority, organisation, self.folder, **how)
@@ -81,22 +80,12 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(scope="session")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Stands in for the host programs."""
-    folder = tmp_path_factory.mktemp("program")
-    (folder / "station_command").mkdir()
-    for name in ("station", "station-account", "station_command/cli.py"):
-        (folder / name).write_text("#!/usr/bin/python3\n")
-    return folder
-
-
-@pytest.fixture(scope="session")
-def mesh(tmp_path_factory: pytest.TempPathFactory, image: dict[str, str], program: Path) -> Iterator[Mesh]:
+def mesh(tmp_path_factory: pytest.TempPathFactory, image: dict[str, str]) -> Iterator[Mesh]:
     """Two servers, from nothing to a mesh: prepared, certified, connected, each with a stub of the agent."""
-    made = Mesh(tmp_path_factory.mktemp("mesh"), image, program)
+    made = Mesh(tmp_path_factory.mktemp("mesh"), image)
     try:
         for number, name in enumerate(("een", "twee")):
-            made.servers[name] = servers.boot(name, 11 + number, made.folder)
+            made.servers[name] = plays.boot(name, 11 + number, made.folder)
         for name, server in made.servers.items():
             server.wait()
             empty = [{"network": NETWORK, "certificate_pem": ""}]
@@ -113,7 +102,7 @@ def mesh(tmp_path_factory: pytest.TempPathFactory, image: dict[str, str], progra
     finally:
         for server in made.servers.values():
             server.remove()
-        subprocess.run(["docker", "network", "rm", servers.NETWORK], check=False, capture_output=True)
+        subprocess.run(["docker", "network", "rm", plays.NETWORK], check=False, capture_output=True)
 
 
 def start_agent(server: servers.Server) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from network_topology import names
-from tests.roles import pki
+from tests.harness import pki
 
 PORT = 8443
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import importlib
 import re
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ import yaml
 
 from plugins.action import server_part as action
 from plugins.modules import server_part as module
+from tests.docs import documents
 
 ROOT = Path(__file__).resolve().parents[2]
-ROLES = sorted((ROOT / "roles").iterdir())
+ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
+FILTERS = sorted(path for path in (ROOT / "plugins/filter").glob("*.py") if path.stem != "__init__")
 TEMPLATES = sorted((ROOT / "roles").glob("*/templates/**/*.j2"))
 # What a role has one task of on the server; the other tasks of a role prove or refuse something.
 PARTS = {
@@ -56,6 +59,43 @@ def test_a_part_of_a_server_says_nothing_that_is_not_understood(role: Path) -> N
     understood = action._OURS | set(yaml.safe_load(module.DOCUMENTATION)["options"])
     for task in tasks(role):
         assert set(task.get("server_part", {})) <= understood - {"files"}
+
+
+def test_the_words_of_a_part_are_explained_in_one_place_and_no_others() -> None:
+    rows = documents.table(ROOT / "roles/README.md", "The words of `server_part`")
+    understood = action._OURS | set(yaml.safe_load(module.DOCUMENTATION)["options"])
+    assert {row[0].strip("`") for row in rows} == understood - {"files"}
+    assert len(rows) == len(understood) - 1
+
+
+def test_the_roles_are_listed_with_their_tasks_and_filters_in_the_order_of_the_play() -> None:
+    rows = documents.table(ROOT / "roles/README.md", "What there is")
+    listed = {role.strip("`"): (task.strip("`"), filters.strip("`")) for role, _, _, task, filters in rows}
+    modules = {path.stem: f"plugins/filter/{path.name}" for path in FILTERS}
+    assert listed == {name: (task, modules.get(name, "none")) for name, task in PARTS.items()}
+    [play] = yaml.safe_load((ROOT / "playbooks/site.yml").read_text())
+    imported = [task["ansible.builtin.import_role"] for task in play["tasks"] if "ansible.builtin.import_role" in task]
+    assert list(listed)[:-1] == [role["name"] for role in imported]
+
+
+@pytest.mark.parametrize("path", FILTERS, ids=lambda path: path.stem)
+def test_a_filter_module_is_one_role_s_and_its_readme_names_it(path: Path) -> None:
+    role = ROOT / "roles" / path.stem
+    assert f"`plugins/filter/{path.name}`" in (role / "README.md").read_text()
+    for name in filters(path):
+        users = {one.name for one in ROLES if uses(one, name)}
+        assert users == {path.stem} if path.stem != "server_facts" else len(users) > 1, name
+
+
+def filters(path: Path) -> set[str]:
+    """The names that a filter module makes known."""
+    found: Any = importlib.import_module(f"plugins.filter.{path.stem}")
+    return set(found.FilterModule().filters())
+
+
+def uses(role: Path, name: str) -> bool:
+    texts = [path.read_text() for folder in ("tasks", "defaults") for path in (role / folder).glob("*.yml")]
+    return any(re.search(rf"\|\s*{name}\b", text) for text in texts)
 
 
 def test_the_playbook_reads_the_server_before_every_role_with_whichever_tags() -> None:

@@ -11,9 +11,12 @@ from ansible.errors import AnsibleFilterError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plugins.filter import gateway, host_program, people, server
+from plugins.action import server_part as action
+from plugins.filter import baseline, container_engine, tls_mesh
+from plugins.filter import server_facts as facts_filter
 from plugins.modules import debian_packages, server_facts
-from tests.roles import pki, stations
+from tests.harness import pki
+from tests.roles import stations
 
 NETWORK = "filter.sandbox"
 ISSUER = f"CN=CA-1,OU={NETWORK},O=Datawerkplaats,C=NL"
@@ -49,7 +52,7 @@ def facts(**changes: Any) -> dict[str, Any]:
 
 
 def test_a_port_is_open_to_its_sources_and_closed_to_all_others() -> None:
-    rules = server.firewall_rules([row(8443, "192.0.2.7/32"), row(8443, "2001:db8::/32"), row(80, direction="out")])
+    rules = baseline.firewall_rules([row(8443, "192.0.2.7/32"), row(8443, "2001:db8::/32"), row(80, direction="out")])
     assert rules == [
         "tcp dport 8443 ip saddr { 192.0.2.7/32 } accept",
         "tcp dport 8443 ip6 saddr { 2001:db8::/32 } accept",
@@ -59,7 +62,7 @@ def test_a_port_is_open_to_its_sources_and_closed_to_all_others() -> None:
 
 @given(st.lists(st.ip_addresses(v=4).map(lambda address: f"{address}/32"), min_size=1, max_size=20))
 def test_nft_takes_every_set_of_addresses_since_none_overlap(addresses: list[str]) -> None:
-    accept, _drop = server.firewall_rules([row(1, *addresses, "192.0.2.0/24", "192.0.2.0/25")])
+    accept, _drop = baseline.firewall_rules([row(1, *addresses, "192.0.2.0/24", "192.0.2.0/25")])
     listed = accept.split("{")[1].split("}")[0].split(",")
     assert len(listed) == len(set(listed))
     assert "192.0.2.0/25" not in accept
@@ -68,12 +71,12 @@ def test_nft_takes_every_set_of_addresses_since_none_overlap(addresses: list[str
 @pytest.mark.parametrize("bad", [row(0), row(8443, protocol="tcp; drop"), row(8443, "192.0.2.1/24"), row(8443, "x")])
 def test_a_row_that_is_none_is_a_sentence(bad: dict[str, Any]) -> None:
     with pytest.raises(AnsibleFilterError, match="firewall row"):
-        server.firewall_rules([bad])
+        baseline.firewall_rules([bad])
 
 
 def faults(people: dict[str, Any] | None = None, **changes: Any) -> list[str]:
     """Of a server whose owner manages everything."""
-    return server.baseline_faults(facts(**changes), dict.fromkeys(ALL, False), 5, people or {})
+    return baseline.baseline_faults(facts(**changes), dict.fromkeys(ALL, False), 5, people or {})
 
 
 def test_a_server_in_order_has_no_faults() -> None:
@@ -102,12 +105,12 @@ def test_a_fault_is_a_sentence_with_a_remedy(change: dict[str, Any], said: str) 
 
 
 def test_what_is_the_owner_s_is_not_placed() -> None:
-    assert server.baseline_without(ALL) == []
-    assert server.baseline_without(ALL | {"sshd": False}) == ["/etc/werkplaats/baseline/sshd.conf"]
-    assert server.baseline_packages(facts(packages={}), ALL | {"time": False, "firewall": False}) == ["openssl"]
-    assert server.baseline_packages(facts(packages={}), ALL) == ["openssl", "nftables", "systemd-timesyncd"]
+    assert baseline.baseline_without(ALL) == []
+    assert baseline.baseline_without(ALL | {"sshd": False}) == ["/etc/werkplaats/baseline/sshd.conf"]
+    assert baseline.baseline_packages(facts(packages={}), ALL | {"time": False, "firewall": False}) == ["openssl"]
+    assert baseline.baseline_packages(facts(packages={}), ALL) == ["openssl", "nftables", "systemd-timesyncd"]
     with pytest.raises(AnsibleFilterError, match="ssh is none of"):
-        server.managed_parts({"ssh": False})
+        baseline.managed_parts({"ssh": False})
 
 
 def test_people_who_have_keys_get_no_more_than_their_command_from_the_owner_s_sshd() -> None:
@@ -129,30 +132,30 @@ def test_debian_s_haproxy_service_stays_when_its_owner_configured_it() -> None:
     used = {"packages": {"haproxy": "3.0"}, "units": {"haproxy.service": {"active": True}}}
     stopped, link = ["systemctl", "stop", "haproxy.service"], "multi-user.target.wants/haproxy.service"
     for idle in (facts(**used), facts()):  # without its package: it was installed a moment ago, and started it
-        assert server.haproxy_commands(idle) == [stopped]
-        assert server.haproxy_absent(idle) == [f"/etc/systemd/system/{link}"]
+        assert tls_mesh.haproxy_commands(idle) == [stopped]
+        assert tls_mesh.haproxy_absent(idle) == [f"/etc/systemd/system/{link}"]
     for theirs in (facts(**used, haproxy_untouched=False), facts(packages={"haproxy": "3.0"}, units={})):
-        assert server.haproxy_commands(theirs) == []
-        assert server.haproxy_absent(theirs) == []
+        assert tls_mesh.haproxy_commands(theirs) == []
+        assert tls_mesh.haproxy_absent(theirs) == []
 
 
 def test_commands_run_only_where_something_is_missing() -> None:
-    assert server.account_commands(facts(), ALL) == []
-    assert server.account_commands(facts(users={}), ALL) == [["systemd-sysusers", "/etc/sysusers.d/werkplaats.conf"]]
-    assert server.account_commands(facts(users={}), ALL | {"accounts": False}) == []
-    assert server.engine_commands(facts(login="root")) == []
-    assert server.engine_commands(facts(login="beheer")) != []
+    assert baseline.account_commands(facts(), ALL) == []
+    assert baseline.account_commands(facts(users={}), ALL) == [["systemd-sysusers", "/etc/sysusers.d/werkplaats.conf"]]
+    assert baseline.account_commands(facts(users={}), ALL | {"accounts": False}) == []
+    assert container_engine.engine_commands(facts(login="root")) == []
+    assert container_engine.engine_commands(facts(login="beheer")) != []
     groups = {"docker": {"members": ["beheer"]}}
-    assert server.engine_commands(facts(login="beheer", groups=groups)) == []
+    assert container_engine.engine_commands(facts(login="beheer", groups=groups)) == []
 
 
 def test_only_what_a_server_lacks_is_installed_and_held() -> None:
     there = facts(packages={"haproxy": "3.0"}, held=["haproxy"])
-    assert server.lacking(there, ["haproxy"], ["haproxy"]) == {}
-    assert server.lacking(there, []) == {}
-    assert server.lacking(there, ["haproxy", "openssl"], ["haproxy"]) == {"names": ["openssl"], "held": []}
-    assert server.lacking(there, ["haproxy"], ["runc", "haproxy"]) == {"names": [], "held": ["runc"]}
-    assert server.lacking(there, ["openssl"]) == {"names": ["openssl"], "held": []}
+    assert facts_filter.lacking(there, ["haproxy"], ["haproxy"]) == {}
+    assert facts_filter.lacking(there, []) == {}
+    assert facts_filter.lacking(there, ["haproxy", "openssl"], ["haproxy"]) == {"names": ["openssl"], "held": []}
+    assert facts_filter.lacking(there, ["haproxy"], ["runc", "haproxy"]) == {"names": [], "held": ["runc"]}
+    assert facts_filter.lacking(there, ["openssl"]) == {"names": ["openssl"], "held": []}
 
 
 def test_of_dpkg_s_rows_those_count_that_are_installed_and_those_that_are_held() -> None:
@@ -172,9 +175,9 @@ def test_a_package_counts_as_installed_when_dpkg_says_so(tmp_path: Path, monkeyp
 
 def test_the_engine_keeps_its_owner_s_settings_and_takes_ours() -> None:
     owner = {"data-root": "/data", "bridge": "docker0"}
-    assert server.merged_settings(owner, {"bridge": "none"}) == {"data-root": "/data", "bridge": "none"}
+    assert container_engine.merged_settings(owner, {"bridge": "none"}) == {"data-root": "/data", "bridge": "none"}
     with pytest.raises(AnsibleFilterError, match=r"daemon.json cannot be read \(why\); correct it"):
-        server.merged_settings({"unreadable": "why"}, {})
+        container_engine.merged_settings({"unreadable": "why"}, {})
 
 
 def compiled(**changes: Any) -> dict[str, Any]:
@@ -184,7 +187,7 @@ def compiled(**changes: Any) -> dict[str, Any]:
 
 def test_a_peer_is_let_in_by_issuer_and_subject_of_each_generation() -> None:
     second = ISSUER.replace("CA-1", "CA-2")
-    written = gateway.gateway_files([compiled(issuers=[ISSUER, second])])["written"]
+    written = tls_mesh.gateway_files([compiled(issuers=[ISSUER, second])])["written"]
     names = next(file["content"] for file in written if file["path"].endswith("names.map"))
     subject = f"CN=station-twee,OU={NETWORK},O=Datawerkplaats,C=NL"
     assert names == "".join(f"{issuer}|{subject} {NETWORK}.twee\n" for issuer in (ISSUER, second))
@@ -192,7 +195,7 @@ def test_a_peer_is_let_in_by_issuer_and_subject_of_each_generation() -> None:
 
 def test_the_direction_decides_which_sections_a_peer_has() -> None:
     def sections(**changes: Any) -> set[str]:
-        files = gateway.gateway_files([compiled(**changes)])
+        files = tls_mesh.gateway_files([compiled(**changes)])
         paths = (file["path"] for file in files["rendered"] + files["written"])
         return {path.rsplit("/", 1)[1] for path in paths if "/peers/" in path}
 
@@ -213,18 +216,18 @@ def test_the_direction_decides_which_sections_a_peer_has() -> None:
 )
 def test_nothing_can_be_smuggled_into_the_configuration(change: dict[str, Any]) -> None:
     with pytest.raises(AnsibleFilterError, match="compile the network again"):
-        gateway.gateway_files([compiled(**change)])
+        tls_mesh.gateway_files([compiled(**change)])
 
 
 def test_a_network_without_a_certificate_is_a_sentence() -> None:
     with pytest.raises(AnsibleFilterError, match=r"no certificate yet for filter\.sandbox; approve the request"):
-        gateway.gateway_files([compiled() | {"certificate_pem": ""}])
+        tls_mesh.gateway_files([compiled() | {"certificate_pem": ""}])
 
 
 def test_only_a_port_below_1024_gives_haproxy_a_capability() -> None:
     network = compiled()
-    assert gateway.gateway_capabilities([network]) == ""
-    assert gateway.gateway_capabilities([network | {"gateway": {"port": 443}}]) == "CAP_NET_BIND_SERVICE"
+    assert tls_mesh.gateway_capabilities([network]) == ""
+    assert tls_mesh.gateway_capabilities([network | {"gateway": {"port": 443}}]) == "CAP_NET_BIND_SERVICE"
 
 
 def key(kind: str = "ssh-ed25519", *fields: bytes, comment: str = "jan@ggd.example", inner: str = "") -> str:
@@ -252,7 +255,7 @@ SOUND = [
 
 def test_each_key_gets_one_command_and_one_range_and_nothing_else() -> None:
     given = {"steward": {"keys": SOUND, "from": RANGE}, "scientist": {"keys": [], "from": []}}
-    [file] = people.people_files(given)
+    [file] = baseline.people_files(given)
     assert file["path"] == "/etc/werkplaats/people/steward"
     assert file["mode"] == "0644"
     lines = file["content"].splitlines()
@@ -261,8 +264,8 @@ def test_each_key_gets_one_command_and_one_range_and_nothing_else() -> None:
 
 
 def test_nobody_given_is_nobody_who_can_log_in() -> None:
-    assert people.people_files({}) == []
-    assert people.people_files({"steward": {}, "scientist": {"keys": []}}) == []
+    assert baseline.people_files({}) == []
+    assert baseline.people_files({"steward": {}, "scientist": {"keys": []}}) == []
 
 
 @pytest.mark.parametrize(
@@ -296,11 +299,11 @@ def test_nobody_given_is_nobody_who_can_log_in() -> None:
 )
 def test_a_line_that_is_no_key_or_more_than_a_key_is_refused(line: Any, said: str) -> None:
     given = {"steward": {"keys": [line], "from": RANGE}}
-    [fault] = people.people_faults(given)
+    [fault] = baseline.people_faults(given)
     assert said in fault
     assert fault.startswith("people: steward: key 1: ")
     with pytest.raises(AnsibleFilterError, match="people: steward"):
-        people.people_files(given)
+        baseline.people_files(given)
 
 
 @pytest.mark.parametrize(
@@ -319,13 +322,13 @@ def test_a_line_that_is_no_key_or_more_than_a_key_is_refused(line: Any, said: st
     ],
 )
 def test_people_come_in_from_their_organisation_s_range_only(ranges: Any, said: str) -> None:
-    faults = people.people_faults({"scientist": {"keys": [key()], "from": ranges}})
+    faults = baseline.people_faults({"scientist": {"keys": [key()], "from": ranges}})
     assert any(said in fault for fault in faults)
 
 
 @pytest.mark.parametrize("given", [[], {"beheer": {}}, {"steward": []}, {"steward": {"key": []}}, {"steward": "x"}])
 def test_people_of_another_shape_are_a_sentence(given: Any) -> None:
-    faults = people.people_faults(given)
+    faults = baseline.people_faults(given)
     assert faults
     assert all(fault.startswith("people: ") for fault in faults)
 
@@ -333,22 +336,32 @@ def test_people_of_another_shape_are_a_sentence(given: Any) -> None:
 @given(st.text(max_size=30), st.just("192.0.2.0/24") | st.text(max_size=30))
 def test_no_comment_and_no_range_can_write_a_second_line_or_end_an_option(comment: str, text: str) -> None:
     given = {"steward": {"keys": [key(comment=comment)], "from": [text]}}
-    if not people.people_faults(given):
-        content = people.people_files(given)[0]["content"]
+    if not baseline.people_faults(given):
+        content = baseline.people_files(given)[0]["content"]
         assert len(content.splitlines()) == 1
         assert content.count('"') == 4
 
 
-def test_the_host_programs_lie_where_their_starters_look_for_them(tmp_path: Path) -> None:
-    folder = Path(__file__).parents[2] / "station_image" / "host"
-    files = {file["path"]: file for file in host_program.host_program_files(str(folder))}
-    assert files["/usr/local/bin/station"]["mode"] == files["/usr/local/bin/station-account"]["mode"] == "0755"
-    library = "/usr/local/lib/werkplaats"
-    modules = {path.name for path in (folder / "station_command").glob("*.py")}
-    assert {f"{library}/station_command/{name}" for name in modules} == set(files) - {
-        *("/usr/local/bin/station", "/usr/local/bin/station-account"),
-    }
-    for name in ("station", "station-account"):
-        assert f'"{library}"' in (folder / name).read_text()
+def test_programs_lie_where_their_starters_look_for_them(tmp_path: Path) -> None:
+    folder = Path(__file__).parents[2] / baseline.PACKAGE
+    files = baseline.program_files(str(folder))
+    placed = {file["path"]: Path(file["source"]) for file in files["written"]}
+    assert set(placed.values()) == set(folder.rglob("*.py"))
+    for starter in files["rendered"]:
+        library, module = starter["variables"]["library"], starter["variables"]["module"]
+        source = placed[f"{library}/{module.replace('.', '/')}.py"]
+        assert "\ndef main(" in source.read_text()
     with pytest.raises(AnsibleFilterError, match="take a complete copy"):
-        host_program.host_program_files(str(tmp_path))
+        baseline.program_files(str(tmp_path))
+
+
+def test_a_starter_starts_its_module_and_nothing_that_its_surroundings_say() -> None:
+    """The paths are what sshd, units and people know; -IS is what keeps an environment from bringing code in."""
+    role = Path(__file__).parents[2] / "roles/baseline"
+    files = baseline.program_files(str(role.parents[1] / baseline.PACKAGE))
+    variables: dict[str, Any] = {"rules": []}
+    made = {file["path"]: file for file in action.render(role, {"variables": variables, **files})}
+    for path in ("/usr/local/bin/station", "/usr/local/bin/station-account", "/usr/local/sbin/guarded-change"):
+        text = base64.b64decode(made[path]["content"]).decode()
+        assert text.startswith("#!/usr/bin/python3 -IS\n")
+        assert f"from {baseline.PACKAGE}.{baseline.COMMANDS[path]} import main" in text

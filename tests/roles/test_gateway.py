@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from tests.roles import callers, pki, servers, stations
+from tests.harness import pki, servers
+from tests.roles import callers, plays, stations
 from tests.roles.conftest import NETWORK, Mesh, start_agent
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
@@ -188,8 +189,8 @@ def test_a_run_killed_before_the_reload_is_made_good_by_the_next(restored: Mesh,
     command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(inventory), "playbooks/site.yml"]
     process = subprocess.Popen(
         [*command, "--tags", "connect"],
-        cwd=servers.ROOT,
-        env=os.environ | {"ANSIBLE_CONFIG": str(servers.ROOT / "ansible.cfg")},
+        cwd=plays.ROOT,
+        env=os.environ | {"ANSIBLE_CONFIG": str(plays.ROOT / "ansible.cfg")},
         start_new_session=True,
         stdout=subprocess.DEVNULL,
     )

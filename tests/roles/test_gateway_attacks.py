@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from tests.roles import callers, copies, pki
+from tests.harness import pki
+from tests.roles import callers, copies
 from tests.roles.conftest import MACHINE, NETWORK, Mesh
 from tests.roles.copies import Change, Copy, as_it_is
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from network_topology import names
-from tests.roles import callers, copies, pki
+from tests.harness import pki
+from tests.roles import callers, copies
 from tests.roles.conftest import MACHINE, NETWORK, Mesh
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.roles import servers
+from tests.roles import plays
 from tests.roles.conftest import Mesh
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
@@ -19,8 +19,6 @@ pytestmark = [pytest.mark.servers, pytest.mark.slow]
 def test_the_scenario_converges_stays_and_verifies(mesh: Mesh) -> None:
     mesh.play("--list-hosts")  # writes the inventory of both servers
     inventory = json.loads((mesh.folder / "inventory.json").read_text())
-    for host in inventory["all"]["hosts"].values():
-        host["station_folders_program"] = str(mesh.program)
     (mesh.folder / "molecule.json").write_text(json.dumps(inventory))
     (mesh.folder / "expected.json").write_text(json.dumps(mesh.stations))
     blocks = [
@@ -33,7 +31,7 @@ def test_the_scenario_converges_stays_and_verifies(mesh: Mesh) -> None:
     environment = os.environ | {
         "PATH": f"{programs}:{os.environ['PATH']}",
         "MOLECULE_GLOB": "tests/molecule/*/molecule.yml",
-        "MOLECULE_PROJECT_DIRECTORY": str(servers.ROOT),
+        "MOLECULE_PROJECT_DIRECTORY": str(plays.ROOT),
         "WERKPLAATS_INVENTORY": str(mesh.folder / "molecule.json"),
         "WERKPLAATS_HOSTS": ",".join(f"ssh://{name}" for name in mesh.servers),
         "WERKPLAATS_SSH_CONFIG": str(mesh.folder / "ssh_config"),
@@ -41,7 +39,7 @@ def test_the_scenario_converges_stays_and_verifies(mesh: Mesh) -> None:
     }
     answer = subprocess.run(
         [str(programs / "molecule"), "test"],
-        cwd=servers.ROOT,
+        cwd=plays.ROOT,
         env=environment,
         capture_output=True,
         text=True,

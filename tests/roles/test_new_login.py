@@ -65,9 +65,17 @@ def test_what_the_inventory_says_comes_after_what_must_hold() -> None:
     assert command.index("ControlPath=none") < command.index("ControlPath=/run/shared"), "ssh takes the first"
     assert command[-5:] == ["-i", "/keys/one", "-p", "2222", "beheer@192.0.2.1"]
     assert new_login.ssh_command(variables, for_engine=True) == command, "nobody told of a login that is shared"
-    own = new_login.ssh_command({**variables, "engine_ssh_args": "-o ControlPath=/run/engine"}, for_engine=True)
-    assert "ControlPath=/run/engine" in own
-    assert not {"ControlPath=none", "ControlPath=/run/shared"} & set(own)
+    own = new_login.ssh_command({**variables, "engine_host": "een.engine"}, for_engine=True)
+    assert own[-1] == "beheer@een.engine"
+    assert "ControlPath=/run/shared" in own
+    assert "ControlPath=none" not in own
+
+
+def test_of_a_server_of_an_ssh_config_nothing_is_said_but_its_name() -> None:
+    variables = {"inventory_hostname": "een", "ansible_ssh_common_args": "-F '/run/an ssh_config'"}
+    assert new_login.ssh_command(variables)[-3:] == ["-F", "/run/an ssh_config", "een"]
+    shared = new_login.ssh_command({**variables, "engine_host": "een.engine"}, for_engine=True)
+    assert shared[-3:] == ["-F", "/run/an ssh_config", "een.engine"]
 
 
 @pytest.mark.parametrize(

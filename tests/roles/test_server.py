@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import copy
-import json
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.roles import servers, stations
+from tests.harness import servers
+from tests.roles import plays, stations
 from tests.roles.conftest import FIREWALL, NETWORK, Mesh
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
@@ -32,7 +31,8 @@ def test_the_roles_take_the_compiled_variables_as_their_arguments(mesh: Mesh) ->
     run = mesh.play(playbook="tests/roles/validated.yml")
     validated = {event["role"] for event in run.events if event.get("task", "").startswith("Validating arguments")}
     assert (run.code, run.changed) == (0, []), run.output
-    assert validated == {path.name for path in (servers.ROOT / "roles").iterdir()} - {"station_removed"}
+    roles = {path.name for path in (plays.ROOT / "roles").iterdir() if path.is_dir()}
+    assert validated == roles - {"station_removed"}
 
 
 def test_what_somebody_changed_by_hand_is_shown_and_put_right(mesh: Mesh, een: servers.Server) -> None:
@@ -129,22 +129,19 @@ def test_the_engine_waits_for_an_upgrade_while_a_station_runs(mesh: Mesh, een: s
     assert een.run("systemctl show --property=MainPID docker").stdout != begun, "nothing runs, and it still waits"
 
 
-def test_a_prepared_server_goes_on_with_what_it_waits_for_or_is_done(mesh: Mesh, tmp_path: Path) -> None:
-    for name, answer in (("een", None), ("twee", mesh.stations["twee"])):
-        (tmp_path / f"{name}.json").write_text(json.dumps(answer))
-    fresh = {name: station | {"networks": [{"network": NETWORK}]} for name, station in mesh.stations.items()}
-    more = {"await_in": str(tmp_path), "station_folders_program": str(mesh.program)}
-    run = servers.play(mesh.servers, fresh, mesh.folder, "--tags", "all,await", **more)
+def test_a_server_without_a_certificate_is_prepared_and_the_others_go_on(mesh: Mesh) -> None:
+    given = {"een": mesh.stations["een"] | {"networks": [{"network": NETWORK}]}, "twee": mesh.stations["twee"]}
+    run = plays.play(mesh.servers, given, mesh.folder)
     assert (run.code, run.changed) == (0, []), run.output
-    assert {event["host"] for event in run.events if event["status"] == "waits"} == {"een", "twee"}
+    assert {event["host"] for event in run.events if event.get("role") == "station_identity"} == {"een", "twee"}
     assert {event["host"] for event in run.events if event.get("role") == "tls_mesh"} == {"twee"}
 
 
 def test_an_unreachable_server_is_named_and_the_others_are_done(mesh: Mesh) -> None:
-    away = servers.Server("away", "198.18.250.99", mesh.folder)
+    away = servers.Server("away", mesh.folder, "198.18.250.99")
     both = {"een": mesh.servers["een"], "away": away}
     known = mesh.stations | {"away": mesh.stations["twee"]}
-    run = servers.play(both, known, mesh.folder, station_folders_program=str(mesh.program))
+    run = plays.play(both, known, mesh.folder)
     told = {event["host"]: event for event in run.events if event["status"] == "unreachable"}
     assert set(told) == {"away"}
     assert "198.18.250.99" in told["away"]["message"]
@@ -159,7 +156,7 @@ OWNER_TABLE = "table inet owner { chain input { type filter hook input priority 
 def test_a_bare_server_becomes_a_station_and_the_owner_s_settings_stay(
     mesh: Mesh, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    server = servers.boot("kaal", 13, tmp_path_factory.mktemp("kaal"), bare=True)
+    server = plays.boot("kaal", 13, tmp_path_factory.mktemp("kaal"), bare=True)
     try:
         server.wait()
         server.run("mkdir -p /etc/docker; echo > /etc/docker/daemon.json", given="")

@@ -32,12 +32,11 @@ def role(tmp_path: Path) -> Path:
     for name, text in {
         "templates/etc/a.conf.j2": "a = {{ a }}\n",
         "templates/part.j2": "{{ a }} {{ b }}\n",
-        "files/usr/bin/program": "#!/bin/sh\n",
+        "program": "#!/bin/sh\n",
     }.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    (tmp_path / "files/usr/bin/program").chmod(0o755)
     return tmp_path
 
 
@@ -47,7 +46,8 @@ def rendered(role: Path, **args: Any) -> dict[str, tuple[str, str, str]]:
 
 
 def test_a_role_s_folders_mirror_the_server(role: Path) -> None:
-    files = rendered(role, rights=[{"match": "/etc/*", "group": "haproxy", "mode": "0640"}])
+    program = {"path": "/usr/bin/program", "source": str(role / "program"), "mode": "0755"}
+    files = rendered(role, written=[program], rights=[{"match": "/etc/*", "group": "haproxy", "mode": "0640"}])
     assert files == {
         "/etc/a.conf": ("a = 1\n", "0640", "haproxy"),
         "/usr/bin/program": ("#!/bin/sh\n", "0755", "root"),
@@ -173,7 +173,11 @@ def test_without_its_packages_nothing_is_placed(role: Path) -> None:
 
 def test_the_module_gets_rendered_files_and_nothing_that_was_for_rendering(role: Path) -> None:
     asked = actions.Asked()
-    given = {"refuse": [], "validate": [{"match": "/etc/*", "command": "check %s"}], "without": ["/usr/*"]}
+    given: dict[str, Any] = {
+        "refuse": [],
+        "validate": [{"match": "/etc/*", "command": "check %s"}],
+        "without": ["/usr/*"],
+    }
     actions.run(action, asked, role=role, variables={"a": 1}, programs=[["p"]], **given)
     [(name, wants)] = asked.modules
     assert (name, set(wants), wants["programs"]) == ("server_part", {"files", "programs"}, [["p"]])

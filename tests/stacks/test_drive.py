@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -10,6 +12,7 @@ import pulumi
 import pytest
 from pulumi import automation
 
+from base import errors
 from stacks import drive, settled
 from stacks.engine import install
 
@@ -20,16 +23,12 @@ class Engine:
     """Stands for the Automation API: keeps what it was started with, and runs the program as a preview does."""
 
     def __init__(self) -> None:
-        self.options: automation.LocalWorkspaceOptions | None = None
+        self.options: dict[str, Any] = {}
         self.checkpoint = ""
 
-    def create_or_select_stack(self, *, program: Any, opts: automation.LocalWorkspaceOptions, **_: str) -> Any:
-        self.options = opts
-        self._program = program
-        assert opts.project_settings is not None
-        assert opts.project_settings.backend is not None
-        self.backend = Path(str(opts.project_settings.backend.url).removeprefix("file://"))
-        return self
+    def workspace(self, **options: Any) -> None:
+        self.options = options
+        self.backend = Path(str(options["project_settings"].backend.url).removeprefix("file://"))
 
     def export_stack(self) -> automation.Deployment:
         urn = "urn:pulumi:network::p::werkplaats:servers:SandboxServer::ggd"
@@ -38,13 +37,14 @@ class Engine:
     def preview(self, **_: Any) -> None:
         self.checkpoint = (self.backend / CHECKPOINT).read_text()
         (self.backend / "scratch").touch()
-        self._program()
+        self.options["program"]()
 
 
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     made = Engine()
-    monkeypatch.setattr(automation, "create_or_select_stack", made.create_or_select_stack)
+    monkeypatch.setattr(automation, "LocalWorkspace", made.workspace)
+    monkeypatch.setattr(drive, "_Quiet", lambda _: made)
     monkeypatch.setattr(automation, "PulumiCommand", lambda **_: None)
     return made
 
@@ -58,7 +58,7 @@ def stack(tmp_path: Path) -> drive.Stack:
     return drive.Stack(
         project="p",
         program=lambda _: None,
-        plan=lambda known: settled.Settled("another plan", "", tuple(sorted(known)), ()),
+        plan=lambda known: settled.Settled("another plan", "", "", tuple(sorted(known)), ()),
         state=tmp_path,
         engine=cast("Any", engine),
     )
@@ -80,8 +80,8 @@ def test_a_run_that_begins_does_not_take_the_children_of_a_preview_for_those_of_
     engine: Engine, stack: drive.Stack
 ) -> None:
     stack.preview()
-    assert engine.options is not None
-    assert str(stack.state) not in (engine.options.env_vars or {}).values()
+    assert engine.options["env_vars"]
+    assert str(stack.state) not in engine.options["env_vars"].values()
 
 
 def component(_: Any) -> None:
@@ -94,7 +94,7 @@ def real(tmp_path: Path) -> drive.Stack:
     made = drive.Stack(
         project="p",
         program=component,
-        plan=lambda known: settled.Settled("plan", "", tuple(sorted(known)), ()),
+        plan=lambda known: settled.Settled("plan", "", "", tuple(sorted(known)), ()),
         state=tmp_path,
         engine=install.ensure(print),
     )
@@ -145,3 +145,40 @@ def test_a_state_that_a_kill_left_half_written_is_mended(real: drive.Stack, left
     again.up(said.append)
     assert any("half-written" in line for line in said) == (left is not None)
     assert again._organisations() == {"ggd"}
+
+
+@pytest.mark.slow
+def test_a_run_waits_for_nobody_who_works_by_hand_and_takes_no_lock_from_him(real: drive.Stack, tmp_path: Path) -> None:
+    project, told = tmp_path / "project", tmp_path / "told"
+    project.mkdir()
+    host = Path(install.__file__).parent / "language_host"
+    plugins = f"plugins: {{languages: [{{name: python, path: {host}}}]}}"
+    (project / "Pulumi.yaml").write_text(f"name: p\nruntime: python\n{plugins}\n")
+    (project / "__main__.py").write_text(f"open({str(told)!r}).readline()\n")
+    os.mkfifo(told)
+    go_on = os.open(told, os.O_RDWR)
+    command = [
+        str(real.state / drive.BY_HAND),
+        "--cwd",
+        str(project),
+        "--non-interactive",
+        "up",
+        "--yes",
+        "--skip-preview",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            while process.poll() is None and not any((real.state / ".pulumi" / "locks").rglob("*.json")):
+                pass
+            by_hand = rf"is locked by process {process.pid} of .* \(`pulumi` by hand\); wait"
+            with pytest.raises(errors.LockedError, match=by_hand):
+                real.recover(print)
+            os.write(go_on, b"\n")
+            out, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()
+            os.close(go_on)
+    assert process.returncode == 0, out
+    again = drive.Stack(project="p", program=component, plan=real._plan, state=real.state, engine=real._engine)
+    again.recover(print)
+    assert again._organisations() == set(), "what was done by hand is seen: that program declares nothing"

@@ -22,7 +22,7 @@ def test_an_address_once_given_stays_when_organisations_come_and_go(tmp_path: Pa
 
 def test_a_subnet_that_the_engine_uses_already_is_left_alone(tmp_path: Path) -> None:
     subnet, _ = seeds.addresses(tmp_path / "a.json", ["gelre"], ["198.18.0.0/24", "172.17.0.0/16"])
-    assert ipaddress.ip_network(subnet).subnet_of(ipaddress.ip_network("198.18.0.0/15"))
+    assert ipaddress.IPv4Network(subnet).subnet_of(ipaddress.IPv4Network("198.18.0.0/15"))
     assert subnet != "198.18.0.0/24"
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stacks import drive, settled
+from stacks.engine import install
 
-NOTE = settled.Settled("plan", "program", ("ggd",), ("abc",))
+NOTE = settled.Settled("plan", "program", "state", ("ggd",), ("abc",))
 
 
 def test_a_note_is_read_as_it_was_written_and_a_damaged_one_is_none(tmp_path: Path) -> None:
@@ -33,7 +35,7 @@ class NoEngine(drive.Stack):
     """A stack whose engine must not be started: to need it fails the test."""
 
     @property
-    def _stack(self) -> Any:  # type: ignore[override]
+    def _stack(self) -> Any:
         raise AssertionError("the engine was started")
 
 
@@ -42,13 +44,18 @@ def stack(tmp_path: Path) -> NoEngine:
     made: Any = NoEngine(
         project="p",
         program=lambda _: None,
-        plan=lambda known: settled.Settled("declared", "", tuple(sorted(known)), ()),
+        plan=lambda known: settled.Settled("declared", "", "", tuple(sorted(known)), ()),
         state=tmp_path,
-        engine=type("Engine", (), {"root": Path("/engine-1")})(),
+        engine=install.Engine(Path("/engine-1"), "build"),
     )
+    checkpoint = tmp_path / ".pulumi" / "stacks" / "p" / "network.json"
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.write_text('{"version": 3, "checkpoint": {}}')
     made._planned(["ggd"])
     plan = settled.digest((tmp_path / "plan.json").read_bytes())
-    settled.write(tmp_path / drive.SETTLED, settled.Settled(plan, settled.program("engine-1"), ("ggd",), ("abc",)))
+    state = settled.digest(checkpoint.read_bytes())
+    note = settled.Settled(plan, settled.program("engine-1"), state, ("ggd",), ("abc",))
+    settled.write(tmp_path / drive.SETTLED, note)
     return made  # type: ignore[no-any-return]
 
 
@@ -59,19 +66,29 @@ def test_a_run_that_would_change_nothing_starts_no_engine(stack: NoEngine) -> No
     assert stack.up(print) == drive.Outcome(())
 
 
-@pytest.mark.parametrize("changed", ["drift", "plan", "program", "a killed run", "another backend"])
+@pytest.mark.parametrize(
+    "changed", ["drift", "plan", "who is left out", "program", "the state, by hand", "a killed run", "another backend"]
+)
 def test_whatever_may_have_changed_starts_the_engine(
     stack: NoEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str
 ) -> None:
     note = settled.read(tmp_path / drive.SETTLED)
     assert note is not None
     if changed == "plan":
-        stack._plan = lambda _: settled.Settled("declared otherwise", "", (), ())
+        stack._plan = lambda _: settled.Settled("declared otherwise", "", "", (), ())
     elif changed == "program":
-        settled.write(tmp_path / drive.SETTLED, settled.Settled(note.plan, "other", note.organisations, ()))
+        settled.write(tmp_path / drive.SETTLED, dataclasses.replace(note, program="other"))
+    elif changed == "the state, by hand":
+        (tmp_path / ".pulumi" / "stacks" / "p" / "network.json").write_text(
+            '{"version": 3, "checkpoint": {"latest": {}}}'
+        )
     elif changed == "a killed run":
         stack._unsettle()
     elif changed == "another backend":
         monkeypatch.setenv(drive.BACKEND, "file:///elsewhere")
     with pytest.raises(AssertionError, match="the engine was started"):
-        stack.up(print, drifted=["ggd"] if changed == "drift" else [])
+        stack.up(
+            print,
+            drifted=["ggd"] if changed == "drift" else [],
+            leave_out=["ziekenhuis"] if changed == "who is left out" else [],
+        )

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from base import errors
-from network_topology import draw
+from network_topology.compiling import draw
 from werkplaats.verbs import common, named
 
 

@@ -14,6 +14,7 @@ import argparse
 from base import errors
 from station_image.builder import images
 from werkplaats.operations.bring_up import hand_over
+from werkplaats.operations.coordinator import steps
 from werkplaats.verbs import common, named
 
 
@@ -47,10 +48,10 @@ def run(given: argparse.Namespace) -> int:
                 print("tell each fingerprint to the coordinator by another way than this file")
                 return errors.HALF_WAY if unreachable else errors.DONE
             case "approve":
-                identity = hand_over.approve(network, given.organisation, given.fingerprint)
+                identity = steps.approve(network, given.organisation, given.fingerprint)
                 print(f"{identity.organisation}: approved {identity.fingerprint}")
             case "publish":
-                published = hand_over.publish(network, images.ensure(lambda text: print(text)).release)
+                published = steps.publish(network, steps.release(network, images.current()))
                 print(f"publication {published.number} is in {network.publication}")
                 print(
                     f"signed by the CA with key {published.authority_key}: read this to who accepts for the first time"

@@ -12,7 +12,7 @@ import argparse
 import dataclasses
 
 from base import errors
-from network_topology import compile as compiler
+from network_topology.compiling import compile as compiler
 from stacks import drive
 from werkplaats.operations import host, progress
 from werkplaats.operations.bring_up import up

@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
-from ..wire.frames import canonical
+from ..base.documents import canonical
 
 DOMAIN = b"datawerkplaats statement 1\n"
 HELLO_ACCEPTOR = "hello of the accepting station"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import contract
+from .contract import Stored
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,10 @@ class Folders:
         """The register."""
         return self.root / "register"
 
+    def stored(self, stored: Stored) -> Path:
+        """Where a file of `contract.STORED` lies, of which there is one."""
+        return self.root / stored.path
+
     def data(self, question: str) -> Path:
         """Where the organisation puts its files for a question."""
         return self.root / "data" / "in" / question
@@ -68,11 +73,3 @@ class Folders:
     def peers(self) -> Path:
         """One socket per peer that this station calls; the gateway listens."""
         return self.root / "peers"
-
-    def peer_socket(self, peer: str) -> Path:
-        """The outbound socket to one peer."""
-        return self.peers / f"{peer}.sock"
-
-    def callable_peers(self) -> list[str]:
-        """Ids of the peers that the gateway has an outbound socket for: the compiled outbound links."""
-        return sorted(path.name.removesuffix(".sock") for path in self.peers.glob("*.sock"))

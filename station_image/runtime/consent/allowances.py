@@ -15,10 +15,18 @@ from typing import Any
 
 from ..accepted import statement
 from ..accepted.networks import Network
-from ..base.contract import FREQUENCIES
-from .plan import PlanRefusedError
+from ..base.contract import FREQUENCIES, State
+from ..base.refusal import RefusedError
 
 DAY = datetime.timedelta(days=1)
+
+
+class NotAllowedError(RefusedError):
+    """The steward here does not allow a question now; `state` is how it stands."""
+
+    def __init__(self, state: State, why: str) -> None:
+        super().__init__(why)
+        self.state = state
 
 
 @dataclass(frozen=True)
@@ -30,14 +38,33 @@ class Allowance:
     at_most: str
 
 
+@dataclass(frozen=True)
+class Standing:
+    """How a question stands with the steward here; `problem` says why it is not allowed, `until` when it would end."""
+
+    state: State
+    problem: str
+    until: datetime.date | None
+
+
 class Allowances:
     """The folder of allowances."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
+    def standing(self, network: str, document: Mapping[str, Any], now: float) -> Standing:
+        """How a question that was delivered stands here."""
+        allowance = None
+        try:
+            allowance = self.find(network, document["question"])
+            check(document, allowance, now)
+        except NotAllowedError as error:
+            return Standing(error.state, str(error), allowance.until if allowance else None)
+        return Standing(State.ALLOWED, "", allowance.until if allowance else None)
+
     def find(self, network: str, question: str) -> Allowance | None:
-        """The allowance of a question, None where there is none. Raises PlanRefusedError for a damaged one."""
+        """The allowance of a question, None where there is none. Raises NotAllowedError for a damaged one."""
         path = self._folder / f"{network}~{question}.json"
         try:
             content = json.loads(path.read_text())
@@ -46,48 +73,45 @@ class Allowances:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise PlanRefusedError(f"allowance: {path.name} cannot be read; its steward allows it anew") from error
+            raise _changed(f"allowance: {path.name} cannot be read; its steward allows it anew") from error
         if statement.digest(found.document) != content.get("digest"):
-            raise PlanRefusedError(f"allowance: {path.name} was edited; its steward allows it anew")
+            raise _changed(f"allowance: {path.name} was edited; its steward allows it anew")
         if FREQUENCIES.get(found.at_most, -1) < FREQUENCIES.get(document["at_most"], 0):
-            raise PlanRefusedError(f"at_most: {path.name} is for another frequency; its steward allows it anew")
+            raise _changed(f"at_most: {path.name} is for another frequency; its steward allows it anew")
         return found
 
 
 def question(network: Network, name: str) -> Mapping[str, Any]:
-    """The question as it was delivered to this station. Raises PlanRefusedError where there is none."""
+    """The question as it was delivered to this station. Raises RefusedError where there is none."""
     found = network.questions.get(name)
     if found is None:
-        raise PlanRefusedError(f"question: none of the name {name!r} was delivered to this station")
+        raise RefusedError(f"question: none of the name {name!r} was delivered to this station")
     return found
 
 
 def check(document: Mapping[str, Any], allowance: Allowance | None, now: float) -> Allowance:
-    """The allowance. Raises PlanRefusedError naming the field unless the steward allows this very question today."""
+    """The allowance. Raises NotAllowedError naming the field unless the steward allows this very question today."""
     name, today = document["question"], datetime.datetime.fromtimestamp(now, datetime.UTC).date()
     if allowance is None:
-        raise PlanRefusedError(f"allowance: the steward here does not allow {name}")
+        raise NotAllowedError(State.WAITS, f"allowance: the steward here does not allow {name}")
     for field in sorted({*document, *allowance.document}):
         if document.get(field) != allowance.document.get(field):
-            raise PlanRefusedError(f"{field}: not as the steward here allowed it for {name}")
+            raise _changed(f"{field}: not as the steward here allowed it for {name}")
     for field, until in (("allowance", allowance.until), ("until", _day(document["until"]))):
         if today > until:
-            raise PlanRefusedError(f"{field}: {name} ended on {until}")
+            raise _ended(f"{field}: {name} ended on {until}")
     for station, agreement in sorted(document["agreements"].items()):
         if agreement.get("until") and today > _day(agreement["until"]):
-            raise PlanRefusedError(f"agreements: that of {station} lapsed on {agreement['until']}")
+            raise _ended(f"agreements: that of {station} lapsed on {agreement['until']}")
     return allowance
 
 
-def state(document: Mapping[str, Any], allowance: Allowance | None, now: float) -> tuple[str, str]:
-    """How a question stands here, and why: allowed, waits, changed or ended."""
-    try:
-        check(document, allowance, now)
-    except PlanRefusedError as error:
-        if allowance is None:
-            return "waits", str(error)
-        return ("ended" if " on " in str(error) else "changed"), str(error)
-    return "allowed", ""
+def _changed(why: str) -> NotAllowedError:
+    return NotAllowedError(State.CHANGED, why)
+
+
+def _ended(why: str) -> NotAllowedError:
+    return NotAllowedError(State.ENDED, why)
 
 
 def _day(text: str) -> datetime.date:

@@ -8,8 +8,9 @@ from typing import Any
 from ..accepted import statement
 from ..accepted.networks import Network
 from ..accepted.statement import StatementError, StatementKey
+from ..base.refusal import RefusedError
 from . import plan as plans
-from .plan import Plan, PlanRefusedError
+from .plan import Plan
 
 HEAD = {"entries": int, "digest": str}
 
@@ -36,10 +37,10 @@ class Bundle:
 
 
 def parse_proposal(content: dict[str, Any], network: Network, proposer: str | None = None) -> tuple[Plan, str]:
-    """Plan and signature of a proposal, the signature verified. Raises PlanRefusedError."""
+    """Plan and signature of a proposal, the signature verified. Raises RefusedError."""
     plan = plans.parse(content.get("plan"))
     if proposer is not None and plan.proposer != proposer:
-        raise PlanRefusedError(f"proposer: the plan is not proposed by {proposer}, who sent it")
+        raise RefusedError(f"proposer: the plan is not proposed by {proposer}, who sent it")
     signature = str(content.get("signature"))
     _verify(network, plan.proposer, statement.PLAN, plan.content, signature)
     return plan, signature
@@ -48,17 +49,17 @@ def parse_proposal(content: dict[str, Any], network: Network, proposer: str | No
 def parse(content: dict[str, Any], network: Network, answered: Plan | None = None) -> Bundle:
     """A bundle of which every signature holds and every computing party accepted; of the plan that was answered.
 
-    Raises PlanRefusedError.
+    Raises RefusedError.
     """
     plan, signature = parse_proposal(content, network)
     if answered is not None and plan.digest != answered.digest:
-        raise PlanRefusedError("plan: not the one that was answered")
+        raise RefusedError("plan: not the one that was answered")
     answers = content.get("answers")
     if not isinstance(answers, dict) or set(answers) != set(network.computing):
-        raise PlanRefusedError("answers: not one of each computing party of the accepted definition")
+        raise RefusedError("answers: not one of each computing party of the accepted definition")
     for party, row in answers.items():
         if not isinstance(row, dict) or set(row) != {"answer", "signature"}:
-            raise PlanRefusedError(f"answers: {party} gave none")
+            raise RefusedError(f"answers: {party} gave none")
         check_answer(row, plan.digest, party, network)
     return Bundle(plan, signature, answers)
 
@@ -70,22 +71,22 @@ def sign_answer(key: StatementKey, digest: str, party: str, reason: str, registe
 
 
 def check_answer(row: dict[str, Any], digest: str, party: str, network: Network) -> None:
-    """Raise PlanRefusedError unless `row` is the signed acceptance of `party`."""
+    """Raise RefusedError unless `row` is the signed acceptance of `party`."""
     answer = row["answer"]
     _verify(network, party, statement.ANSWER, answer, row["signature"])
     said = {name: value for name, value in answer.items() if name != "register"} if isinstance(answer, dict) else {}
     if said != {"plan": digest, "party": party, "accepted": True, "reason": ""}:
-        raise PlanRefusedError(f"answers: {party} did not accept this plan")
+        raise RefusedError(f"answers: {party} did not accept this plan")
     head = answer.get("register")
     if not isinstance(head, dict) or {name: type(head.get(name)) for name in HEAD} != HEAD:
-        raise PlanRefusedError(f"answers: {party} did not tell the head of its register")
+        raise RefusedError(f"answers: {party} did not tell the head of its register")
 
 
 def _verify(network: Network, station: str, purpose: str, content: object, signature: object) -> None:
     member = network.stations.get(station)
     if member is None:
-        raise PlanRefusedError("a signature of somebody who is not in the accepted definition")
+        raise RefusedError("a signature of somebody who is not in the accepted definition")
     try:
         statement.verify(member.statement_key, purpose, content, signature)
     except StatementError as error:
-        raise PlanRefusedError(f"{station} did not sign this with its pinned statement key") from error
+        raise RefusedError(f"{station} did not sign this with its pinned statement key") from error

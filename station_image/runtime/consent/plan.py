@@ -13,6 +13,7 @@ from ..accepted import statement
 from ..accepted.networks import Network
 from ..base.contract import PROTOCOL_VERSIONS
 from ..base.journal import plain
+from ..base.refusal import RefusedError
 from ..data import shares
 
 ACCEPTANCE = "acceptance"
@@ -23,10 +24,6 @@ LONGEST_INTAKE = 3600
 LONGEST_SESSION = 24 * 3600
 LARGEST_MINIMUM = 1000
 MEMORY = 256 * 1024 * 1024
-
-
-class PlanRefusedError(Exception):
-    """This station does not take part; the text is the reason, and names the field."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +61,11 @@ class Plan:
         return statement.digest(self.content)
 
     @property
+    def facts(self) -> dict[str, str]:
+        """How an entry of a register names it."""
+        return {"session": self.session, "plan": self.digest, "question": self.question}
+
+    @property
     def body_length(self) -> int:
         """Bytes of one contributor's shares for one computing party."""
         return self.length * shares.WIDTH
@@ -79,17 +81,17 @@ class Plan:
 
 
 def parse(content: object) -> Plan:
-    """A plan of well-formed fields. Raises PlanRefusedError naming the first field that is not."""
+    """A plan of well-formed fields. Raises RefusedError naming the first field that is not."""
     if not isinstance(content, dict) or set(content) != {field.name for field in fields(Plan)}:
-        raise PlanRefusedError("the plan does not have exactly the fields of this protocol version")
+        raise RefusedError("the plan does not have exactly the fields of this protocol version")
     for name, kind in _KINDS.items():
         value = content[name]
         if not isinstance(value, kind) or isinstance(value, bool):
-            raise PlanRefusedError(f"{name}: not {'a text' if kind is str else 'of the right kind'}")
+            raise RefusedError(f"{name}: not {'a text' if kind is str else 'of the right kind'}")
         if isinstance(value, list) and not (value and all(isinstance(item, str) for item in value)):
-            raise PlanRefusedError(f"{name}: not a list of station ids")
+            raise RefusedError(f"{name}: not a list of station ids")
     if not SESSION.fullmatch(content["session"]):
-        raise PlanRefusedError("session: not 32 hexadecimal digits")
+        raise RefusedError("session: not 32 hexadecimal digits")
     return Plan(**content)
 
 
@@ -100,7 +102,7 @@ _KINDS: Mapping[str, type] = {
 
 
 def check(plan: Plan, network: Network, now: float | None = None) -> None:
-    """Raise PlanRefusedError unless `plan` is what the accepted definition of `network` provides for."""
+    """Raise RefusedError unless `plan` is what the accepted definition of `network` provides for."""
     now = time.time() if now is None else now
     for found, wanted, name in (
         (plan.protocol in PROTOCOL_VERSIONS, True, "protocol"),
@@ -110,38 +112,36 @@ def check(plan: Plan, network: Network, now: float | None = None) -> None:
         (plan.field, str(shares.FIELD), "field"),
     ):
         if found != wanted:
-            raise PlanRefusedError(f"{name}: not as in the definition that this station accepted")
+            raise RefusedError(f"{name}: not as in the definition that this station accepted")
     _check_people(plan, network)
     _check_analysis(plan)
     _check_question(plan, network)
     if not now - VALID <= plan.proposed <= now + CLOCK_SKEW:
-        raise PlanRefusedError("proposed: the proposal expired, or the clocks of the stations differ by minutes")
+        raise RefusedError("proposed: the proposal expired, or the clocks of the stations differ by minutes")
     if not 1 <= plan.intake <= LONGEST_INTAKE or not 1 <= plan.deadline <= LONGEST_SESSION:
-        raise PlanRefusedError("intake, deadline: outside what a session may last")
+        raise RefusedError("intake, deadline: outside what a session may last")
     if not 0 <= plan.minimum_cell <= LARGEST_MINIMUM:
-        raise PlanRefusedError(f"minimum_cell: outside 0 to {LARGEST_MINIMUM}")
+        raise RefusedError(f"minimum_cell: outside 0 to {LARGEST_MINIMUM}")
     if not 1 <= plan.minimum_contributors <= len(plan.contributors):
-        raise PlanRefusedError("minimum_contributors: outside 1 to the number of contributors")
+        raise RefusedError("minimum_contributors: outside 1 to the number of contributors")
 
 
 def _check_people(plan: Plan, network: Network) -> None:
     strangers = sorted(plan.participants - set(network.stations))
     if strangers:
-        raise PlanRefusedError(f"{plain(strangers[0], 80)} is not in the definition that this station accepted")
+        raise RefusedError(f"{plain(strangers[0], 80)} is not in the definition that this station accepted")
     for name, people in (("contributors", plan.contributors), ("results", plan.results)):
         if people != sorted(set(people)):
-            raise PlanRefusedError(f"{name}: not sorted, or somebody twice")
+            raise RefusedError(f"{name}: not sorted, or somebody twice")
     for station in plan.contributors:
         if not network.stations[station].contributes:
-            raise PlanRefusedError(f"contributors: {station} contributes nothing according to the definition")
+            raise RefusedError(f"contributors: {station} contributes nothing according to the definition")
     pinned = {station: network.stations[station].key_digest for station in plan.participants}
     for station in sorted(plan.participants):
         if plan.statement_keys.get(station) != pinned[station]:
-            raise PlanRefusedError(
-                f"statement_keys: {station} has another key in the definition that was accepted here"
-            )
+            raise RefusedError(f"statement_keys: {station} has another key in the definition that was accepted here")
     if plan.statement_keys != pinned:
-        raise PlanRefusedError("statement_keys: names somebody who does not take part")
+        raise RefusedError("statement_keys: names somebody who does not take part")
 
 
 def _check_question(plan: Plan, network: Network) -> None:
@@ -149,22 +149,22 @@ def _check_question(plan: Plan, network: Network) -> None:
     analysis = analyses.find(plan.analysis)
     if plan.question == ACCEPTANCE:
         if analysis.DATA:
-            raise PlanRefusedError(f"analysis: {plan.analysis} reads data, which takes a question")
+            raise RefusedError(f"analysis: {plan.analysis} reads data, which takes a question")
         return
     document = network.questions.get(plan.question)
     if document is None:
-        raise PlanRefusedError(f"question: none of the name {plain(plan.question, 60)} was delivered to this station")
+        raise RefusedError(f"question: none of the name {plain(plan.question, 60)} was delivered to this station")
     for name, wanted in asked(document).items():
         if getattr(plan, name) != wanted:
-            raise PlanRefusedError(f"{name}: not as in the question that was delivered to this station")
+            raise RefusedError(f"{name}: not as in the question that was delivered to this station")
     if set(document["fields"]) != set(analysis.columns(plan.parameters)):
-        raise PlanRefusedError("fields: not those that the analysis reads")
+        raise RefusedError("fields: not those that the analysis reads")
     keys = document["statement_keys"]
     for station, key in plan.statement_keys.items():
         if keys.get(station) != key:
-            raise PlanRefusedError(f"statement_keys: {station} has another key in the question")
+            raise RefusedError(f"statement_keys: {station} has another key in the question")
     if plan.proposer not in document["results"]:
-        raise PlanRefusedError(f"proposer: {plan.proposer} is no result party of {plan.question}")
+        raise RefusedError(f"proposer: {plan.proposer} is no result party of {plan.question}")
 
 
 def asked(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -187,27 +187,27 @@ def _check_analysis(plan: Plan) -> None:
     try:
         analysis = analyses.find(plan.analysis)
         if analysis.parameters(plan.parameters) != plan.parameters:
-            raise PlanRefusedError("parameters: not complete")
+            raise RefusedError("parameters: not complete")
         length = analysis.length(plan.parameters)
     except analyses.AnalysisError as error:
-        raise PlanRefusedError(f"analysis: {error}") from error
+        raise RefusedError(f"analysis: {error}") from error
     if analysis.DATA and plan.minimum_cell < 1:
-        raise PlanRefusedError("minimum_cell: 0, where an analysis of data opens no cell below a minimum; at least 1")
+        raise RefusedError("minimum_cell: 0, where an analysis of data opens no cell below a minimum; at least 1")
     if plan.length != length:
-        raise PlanRefusedError(f"length: {plain(plan.length, 20)} where this analysis takes {length}")
+        raise RefusedError(f"length: {plain(plan.length, 20)} where this analysis takes {length}")
     if plan.body_length * len(plan.contributors) > MEMORY:
-        raise PlanRefusedError("length: the shares of all contributors would not fit in this station's memory")
+        raise RefusedError("length: the shares of all contributors would not fit in this station's memory")
 
 
 def question(network: Network, document: Mapping[str, Any], **choices: Any) -> Plan:
-    """A plan of a question, proposed by this station. Raises AnalysisError, PlanRefusedError."""
+    """A plan of a question, proposed by this station. Raises AnalysisError, RefusedError."""
     fixed = asked(document)
     analysis, parameters = fixed.pop("analysis"), fixed.pop("parameters")
     return make(network, analysis, parameters, **fixed, **choices)
 
 
 def make(here: Network, analysis_name: str, parameters: Mapping[str, Any], **choices: Any) -> Plan:
-    """A plan proposed by this station; `choices` are the remaining fields. Raises AnalysisError, PlanRefusedError."""
+    """A plan proposed by this station; `choices` are the remaining fields. Raises AnalysisError, RefusedError."""
     analysis = analyses.find(analysis_name)
     completed = analysis.parameters(parameters)
     draft: dict[str, Any] = {
@@ -227,7 +227,7 @@ def make(here: Network, analysis_name: str, parameters: Mapping[str, Any], **cho
     people = {draft["proposer"], *draft["contributors"], *draft["computing"], *draft["results"]}
     unknown = sorted(people - set(here.stations))
     if unknown:
-        raise PlanRefusedError(f"{plain(unknown[0], 80)} is not in the definition that this station accepted")
+        raise RefusedError(f"{plain(unknown[0], 80)} is not in the definition that this station accepted")
     plan = Plan(statement_keys={name: here.stations[name].key_digest for name in people}, **draft)
     check(plan, here)
     return plan

@@ -8,7 +8,6 @@ for them again with their next proposal: who writes the whole register anew, wit
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 from ..accepted import statement
 from ..accepted.statement import StatementError, StatementKey
+from ..base import files
 from ..base.journal import note
 
 ENTRY = "entry of a register"
@@ -55,8 +55,8 @@ class Register:
         try:
             # The head first: a crash between the two leaves an entry missing that the head counts, which start-up
             # completes; the other way round an entry could be cut off unseen.
-            _replace(self._head, json.dumps({"entries": entry["number"], "digest": digest, "line": line}))
-            self._append(line)
+            files.replace(self._head, json.dumps({"entries": entry["number"], "digest": digest, "line": line}))
+            files.append(self._path, line, 0o640)
         except OSError as error:
             self.problem = f"the register cannot be written ({error.strerror})"
             note("register-unwritable", why=error)
@@ -113,18 +113,11 @@ class Register:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RegisterError(f"{self._head} cannot be read") from error
         if known == count + 1 and json.loads(line).get("before") == last:
-            self._append(line)
+            files.append(self._path, line, 0o640)
             return known, digest
         if (known, digest) != (count, last):
             raise RegisterError(f"the register has {count} entries where {known} were written")
         return count, last
-
-    def _append(self, line: str) -> None:
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
-        with os.fdopen(descriptor, "w") as stream:
-            stream.write(line + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
 
     def _entries(self) -> Iterator[dict[str, Any]]:
         try:
@@ -140,12 +133,3 @@ class Register:
             return
         except (OSError, UnicodeDecodeError) as error:
             raise RegisterError(f"{self._path} cannot be read") from error
-
-
-def _replace(path: Path, text: str) -> None:
-    fresh = path.with_suffix(".new")
-    with fresh.open("w") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    fresh.replace(path)

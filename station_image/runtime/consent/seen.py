@@ -6,11 +6,12 @@ import json
 import time
 from pathlib import Path
 
+from ..base import files
 from ..base.journal import note
 
 
 class Seen:
-    """Ids with the time until which they must be remembered; `path` is replaced atomically."""
+    """Ids with the time until which they must be remembered; in the file `path`."""
 
     def __init__(self, path: Path, keep: float) -> None:
         self._path = path
@@ -30,7 +31,5 @@ class Seen:
             return False
         self._until = {name: until for name, until in self._until.items() if until > now}
         self._until[key] = now + self._keep
-        fresh = self._path.with_suffix(".new")
-        fresh.write_text(json.dumps(self._until))
-        fresh.replace(self._path)
+        files.replace(self._path, json.dumps(self._until))
         return True

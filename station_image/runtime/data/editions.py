@@ -10,27 +10,26 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import secrets
+import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..wire.frames import canonical
+from ..base import files
+from ..base.documents import canonical
 
 LENGTH = 16
 LONGEST_TAG = 80
+_making = threading.Lock()  # the data of two questions are read in two threads, and the key is one
 
 
 def of(inputs: Sequence[int], rows: Iterable[tuple[int, ...]], asked: object, state: Path) -> str:
     """Marks of sixteen hexadecimal digits; the key is made at the first use and stays in the agent's state."""
     path = state / "edition.key"
-    if not path.exists():
-        fresh = path.with_suffix(".new")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(secrets.token_bytes(32))
-        fresh.replace(path)
+    with _making:
+        if not path.exists():
+            files.replace(path, secrets.token_bytes(32), 0o600)
     key = path.read_bytes()
     return ".".join(_mark(key, content) for content in (["asked", asked, *inputs], ["rows", *sorted(rows)]))
 

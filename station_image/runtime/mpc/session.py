@@ -16,7 +16,7 @@ from ..data import differencing, editions, shares
 from ..wire import frames
 from . import agreement, engine
 from .agent_link import AgentLink
-from .mesh import Mesh, PartyLostError
+from .mesh import Mesh, PartyLostError, ViolationError
 from .run import Run, Shared
 
 MEMORY = 4 * 1024 * 1024 * 1024
@@ -47,7 +47,8 @@ async def _serve(sock: socket.socket) -> None:
     except PartyLostError as error:
         await mesh.leave(error)
         note("session-failed", session=plan["session"], root=error.root, why=error)
-        link.send({"event": "failed", "root": error.root, "reason": str(error)})
+        violation = isinstance(error, ViolationError)
+        link.send({"event": "failed", "root": error.root, "reason": str(error), "violation": violation})
     else:
         header = {"event": "done", "public": outcome[1].public, "sent": mesh.bytes_sent(), **outcome[0]}
         link.send(header, shares.pack(outcome[1].row))

@@ -1,84 +1,166 @@
-"""What a contributor does with a plan that all computing parties accepted: check, share out, deposit."""
+"""What a contributor does with a plan that all computing parties accepted: check, share out, deposit, hear the end."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, TypeVar
 
 from .. import analyses
+from ..accepted import statement
 from ..accepted.networks import Network
+from ..accepted.statement import StatementError
 from ..base import background
-from ..base.journal import note
-from ..consent import gate, plan
+from ..base.folders import Folders
+from ..base.journal import note, plain
+from ..base.refusal import RefusedError
+from ..consent import bundle as bundles
+from ..consent import plan
 from ..consent.bundle import Bundle
+from ..consent.gate import Gate
+from ..consent.opened import Opened
+from ..consent.plan import Plan
+from ..consent.register import Register
+from ..consent.seen import Seen
 from ..data import editions, shares
-from ..station import Station
-from ..wire import calls
+from ..wire.answers import Answers
+from ..wire.hello import Caller
+from ..wire.peers import CallFailedError, Peers
+from .past import Past
 
+T = TypeVar("T")
 RETRY = 0.5
+MOST = 50
+"""Contributions whose reports are still taken."""
 
 
-async def begin(station: Station, network: Network, bundle: Bundle) -> None:
-    """Check `bundle`, read the data and contribute in the background; a bundle that was seen before is left alone.
+class Contributions:
+    """What this station contributes to, whether it computes in it or not."""
 
-    Raises PlanRefusedError with the reason when this station does not take part.
-    """
-    if network.self_id not in bundle.plan.contributors:
-        raise plan.PlanRefusedError(f"contributors: {network.self_id} is not one of them")
-    agreed = bundle.plan
-    gate.check(station, network, agreed)
-    try:
-        brought = await station.sessions.once(agreed, lambda: asyncio.to_thread(_bring, station, network, agreed))
-    except ValueError as error:
-        # What is wrong with the data is for the organisation's own people, not for who asks.
-        note("data-refused", session=agreed.session, question=agreed.question)
-        where = f"`station data {agreed.question}` there says why"
-        raise plan.PlanRefusedError(f"data: its files cannot be used; {where}") from error
-    if station.sessions.contributed(agreed):
-        background.start(contribute(station, network, bundle, *brought))
+    def __init__(
+        self,
+        folders: Folders,
+        gate: Gate,
+        seen: Seen,
+        register: Register,
+        opened: Opened,
+        peers: Peers,
+        past: Past,
+    ) -> None:
+        self._folders = folders
+        self._gate = gate
+        self._seen = seen
+        self._register = register
+        self._opened = opened
+        self._peers = peers
+        self._past = past
+        self._plans: dict[str, Plan] = {}
+        self._reading: dict[str, asyncio.Task[Any]] = {}
 
+    def answer_in(self, answers: Answers) -> None:
+        """Answer computing parties: when a session starts, and when it ended."""
+        answers.add("start", self._start)
+        answers.add("receipt", self._receipt)
 
-def _bring(station: Station, network: Network, agreed: plan.Plan) -> tuple[list[int], str]:
-    """What is shared, and the tag of this submission."""
-    data = None if agreed.question == plan.ACCEPTANCE else station.folders.data(agreed.question)
-    source = analyses.Source(agreed.session, network.self_id, agreed.parameters, data)
-    inputs, rows = analyses.bring(agreed.analysis, source)
-    asked = [agreed.analysis, agreed.parameters]
-    return inputs, editions.tag(editions.of(inputs, rows, asked, station.folders.state))
+    async def begin(self, network: Network, bundle: Bundle) -> None:
+        """Check `bundle`, read the data and contribute in the background; one that was seen before is left alone.
 
-
-async def contribute(station: Station, network: Network, bundle: Bundle, inputs: list[int], tag: str) -> None:
-    """Share out this station's inputs and bring each computing party its shares, until the intake is over.
-
-    The tag is the same towards all parties: shares of two different submissions are never mixed.
-    """
-    agreed = bundle.plan
-    until = time.monotonic() + agreed.intake
-    rows = await asyncio.to_thread(lambda: shares.split(inputs, agreed.threshold, len(agreed.computing)))
-    outcomes = await asyncio.gather(
-        *(
-            _deposit(station, network, bundle, party, tag, shares.pack(row), until)
-            for party, row in zip(agreed.computing, rows, strict=True)
-        )
-    )
-    if not network.is_computing(network.self_id):
-        station.sessions.remember(network, agreed.session, "contributed" if all(outcomes) else "contributed in part")
-    facts = {"session": agreed.session, "plan": agreed.digest, "question": agreed.question}
-    station.register.add("contributed", **facts, parties=sum(outcomes))
-    note("contributed", session=agreed.session, parties=sum(outcomes), of=len(outcomes))
-
-
-async def _deposit(
-    station: Station, network: Network, bundle: Bundle, party: str, tag: str, body: bytes, until: float
-) -> bool:
-    request = {"kind": "deposit", "session": bundle.plan.session, "plan": bundle.plan.digest, "tag": tag}
-    while True:
+        Raises RefusedError with the reason when this station does not take part.
+        """
+        if network.self_id not in bundle.plan.contributors:
+            raise RefusedError(f"contributors: {network.self_id} is not one of them")
+        agreed = bundle.plan
+        self._gate.check(network, agreed)
         try:
-            await calls.ask(station, network, party, request, {}, body)
-        except calls.CallFailedError as error:
-            if error.refused or time.monotonic() + RETRY > until:
-                note("deposit-failed", session=bundle.plan.session, party=party, why=error.why)
-                return False
-            await asyncio.sleep(RETRY)
-        else:
-            return True
+            brought = await self._once(agreed, lambda: asyncio.to_thread(self._bring, network, agreed))
+        except ValueError as error:
+            # What is wrong with the data is for the organisation's own people, not for who asks.
+            note("data-refused", session=agreed.session, question=agreed.question)
+            where = f"`station data {agreed.question}` there says why"
+            raise RefusedError(f"data: its files cannot be used; {where}") from error
+        if self._first(agreed):
+            background.start(self._contribute(network, bundle, *brought))
+
+    async def _start(self, caller: Caller, content: Mapping[str, Any], _: bytes) -> None:
+        """A computing party brings a plan that all computing parties accepted: contribute to it."""
+        if not caller.network.is_computing(caller.peer):
+            raise RefusedError(f"{caller.peer} is not a computing party")
+        await self.begin(caller.network, bundles.parse(dict(content), caller.network))
+
+    async def _receipt(self, caller: Caller, content: Mapping[str, Any], _: bytes) -> None:
+        """Take a computing party's signed report of a session that this station contributed to."""
+        report = content.get("report")
+        if not isinstance(report, dict) or report.get("party") != caller.peer:
+            raise RefusedError("report: not that of who sends it")
+        agreed = self._plans.get(str(report.get("session")))
+        if agreed is None or report.get("plan") != agreed.digest or caller.peer not in agreed.computing:
+            raise RefusedError("report: of no session that this station contributed to lately")
+        member = caller.network.stations[caller.peer]
+        try:
+            statement.verify(member.statement_key, statement.ENDED, report, content.get("signature"))
+        except StatementError as error:
+            raise RefusedError(f"report: {error}") from error
+        outcome = plain(report.get("outcome"), 20)
+        self._register.add("receipt", **agreed.facts, party=caller.peer, outcome=outcome)
+        computes = caller.network.is_computing(caller.network.self_id)
+        if outcome == "done" and agreed.question != plan.ACCEPTANCE and not computes:
+            self._opened.add(agreed, {})
+
+    def _first(self, agreed: Plan) -> bool:
+        """Remember that this station contributes to a plan; False when it did before."""
+        if not self._seen.add(f"contributes {agreed.session}"):
+            return False
+        self._plans[agreed.session] = agreed
+        for session in list(self._plans)[:-MOST]:
+            del self._plans[session]
+        return True
+
+    async def _once(self, agreed: Plan, read: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """What `read()` gives; each computing party asks for the contribution, and the data are read for the first."""
+        reading = self._reading.get(agreed.digest)
+        if reading is None:
+            reading = self._reading[agreed.digest] = asyncio.create_task(read())
+            reading.add_done_callback(lambda _: self._reading.pop(agreed.digest, None))
+        found: T = await asyncio.shield(reading)
+        return found
+
+    def _bring(self, network: Network, agreed: Plan) -> tuple[list[int], str]:
+        """What is shared, and the tag of this submission."""
+        data = None if agreed.question == plan.ACCEPTANCE else self._folders.data(agreed.question)
+        source = analyses.Source(agreed.session, network.self_id, agreed.parameters, data)
+        inputs, rows = analyses.bring(agreed.analysis, source)
+        asked = [agreed.analysis, agreed.parameters]
+        return inputs, editions.tag(editions.of(inputs, rows, asked, self._folders.state))
+
+    async def _contribute(self, network: Network, bundle: Bundle, inputs: list[int], tag: str) -> None:
+        """Share out this station's inputs and bring each computing party its shares, until the intake is over.
+
+        The tag is the same towards all parties: shares of two different submissions are never mixed.
+        """
+        agreed = bundle.plan
+        until = time.monotonic() + agreed.intake
+        rows = await asyncio.to_thread(lambda: shares.split(inputs, agreed.threshold, len(agreed.computing)))
+        outcomes = await asyncio.gather(
+            *(
+                self._deposit(network, bundle, party, tag, shares.pack(row), until)
+                for party, row in zip(agreed.computing, rows, strict=True)
+            )
+        )
+        if not network.is_computing(network.self_id):
+            self._past.add(network, agreed.session, "contributed" if all(outcomes) else "contributed in part")
+        self._register.add("contributed", **agreed.facts, parties=sum(outcomes))
+        note("contributed", session=agreed.session, parties=sum(outcomes), of=len(outcomes))
+
+    async def _deposit(self, network: Network, bundle: Bundle, party: str, tag: str, body: bytes, until: float) -> bool:
+        request = {"kind": "deposit", "session": bundle.plan.session, "plan": bundle.plan.digest, "tag": tag}
+        while True:
+            try:
+                await self._peers.ask(network, party, request, {}, body)
+            except CallFailedError as error:
+                if error.refused or time.monotonic() + RETRY > until:
+                    note("deposit-failed", session=bundle.plan.session, party=party, why=error.why)
+                    return False
+                await asyncio.sleep(RETRY)
+            else:
+                return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Mapping, Sequence
 
+from ..base import documents
 from ..consent.plan import Plan
 from ..wire import frames
 from ..wire.connection import LARGE, Connection, open_unix
@@ -28,7 +29,7 @@ class ComputerLink:
         connection = await open_unix(path)
         begin = {"event": "begin", "plan": plan.content, "digest": plan.digest, "number": number}
         # In the body: after two years of daily results it is larger than a header may be.
-        await connection.send(begin, frames.canonical({"earlier": list(earlier)}))
+        await connection.send(begin, documents.canonical({"earlier": list(earlier)}))
         return cls(connection)
 
     async def peer(self, number: int, sock: socket.socket) -> None:

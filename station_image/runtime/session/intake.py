@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable
 
 from ..base.journal import note
-from ..consent.plan import Plan, PlanRefusedError
+from ..base.refusal import RefusedError
+from ..consent.plan import Plan
 from ..data import editions, shares
 
 
@@ -23,23 +24,23 @@ class Intake:
         self._complete = asyncio.Event()
 
     def check(self, peer: str) -> None:
-        """Raise PlanRefusedError unless shares of `peer` are expected."""
+        """Raise RefusedError unless shares of `peer` are expected."""
         if peer not in self._plan.contributors:
-            raise PlanRefusedError(f"contributors: {peer} is not one of them")
+            raise RefusedError(f"contributors: {peer} is not one of them")
         if not self.open:
-            raise PlanRefusedError("intake: it is over")
+            raise RefusedError("intake: it is over")
 
     def deposit(self, peer: str, tag: str, body: bytes) -> None:
         """Keep the shares of `peer`; the same submission may come twice, another may not follow it."""
         self.check(peer)
         if len(body) != self._plan.body_length or not 16 <= len(tag) <= editions.LONGEST_TAG:
-            raise PlanRefusedError(f"shares: {len(body)} bytes where {self._plan.body_length} belong")
+            raise RefusedError(f"shares: {len(body)} bytes where {self._plan.body_length} belong")
         try:
             shares.check(body, self._plan.length)
         except shares.ShareError as error:
-            raise PlanRefusedError(f"shares: {error}") from error
+            raise RefusedError(f"shares: {error}") from error
         if self._deposits.setdefault(peer, (tag, body))[0] != tag:
-            raise PlanRefusedError("shares: a second submission")
+            raise RefusedError("shares: a second submission")
         self.editions[peer] = editions.in_tag(tag)
         self._say("intake", have=len(self._deposits), of=len(self._plan.contributors))
         self._look_whether_complete()

@@ -11,15 +11,16 @@ from typing import Any
 
 from ..accepted import statement
 from ..accepted.networks import Network
-from ..accepted.statement import StatementError
+from ..accepted.statement import StatementError, StatementKey
 from ..base.journal import note, plain
+from ..base.refusal import RefusedError
 from ..consent import bundle
-from ..consent.plan import ACCEPTANCE, Plan, PlanRefusedError
-from ..station import Station
-from ..wire import calls
+from ..consent.plan import ACCEPTANCE, Plan
+from ..consent.register import Register
 from ..wire.connection import LARGE, Connection, ConnectionLostError
 from ..wire.frames import FrameError
-from .results import ResultError
+from ..wire.peers import CallFailedError, Peers
+from .results import ResultError, Results
 
 SILENCE = 13.0
 RESULT_WITHIN = 25.0
@@ -36,52 +37,57 @@ class ProposalRefusedError(Exception):
         self.refused = refused
 
 
-async def run(station: Station, network: Network, plan: Plan, tell: Tell) -> dict[str, Any]:
-    """Have `plan` carried out. Raises ProposalRefusedError. Returns the account of the session."""
-    started = time.monotonic()
-    signature = station.key.sign(statement.PLAN, plan.content)
-    heard = {} if plan.question == ACCEPTANCE else station.register.heard(plan.statement_keys)
-    waiting = station.results.expect(plan) if network.self_id in plan.results else None
-    async with contextlib.AsyncExitStack() as stack:
+class Proposals:
+    """What this station proposes to others."""
+
+    def __init__(self, key: StatementKey, register: Register, results: Results, peers: Peers) -> None:
+        self._key = key
+        self._register = register
+        self._results = results
+        self._peers = peers
+
+    async def run(self, network: Network, plan: Plan, tell: Tell) -> dict[str, Any]:
+        """Have `plan` carried out. Raises ProposalRefusedError. Returns the account of the session."""
+        started = time.monotonic()
+        waiting = self._results.expect(plan) if network.self_id in plan.results else None
         try:
-            lines = await _open_all(station, network, plan, stack)
-            answers = await _answers(network, plan, signature, lines, heard)
-        except ProposalRefusedError:
-            station.results.forget(plan)
-            raise
-        agreed = bundle.Bundle(plan, signature, answers)
-        facts = {"session": plan.session, "plan": plan.digest, "question": plan.question}
-        station.register.add("proposal", **facts, registers=agreed.registers)
-        tell({"event": "accepted", "session": plan.session, "by": list(plan.computing)})
-        reports = await _follow(network, agreed, lines, tell)
-    account = _account(plan, reports)
-    if waiting is not None and account["outcome"] == "done":
-        try:
-            account.update(await asyncio.wait_for(waiting, RESULT_WITHIN))
+            account = _account(plan, await self._carried_out(network, plan, tell))
+            if waiting is not None and account["outcome"] == "done":
+                account.update(await asyncio.wait_for(waiting, RESULT_WITHIN))
         except (ResultError, TimeoutError) as error:
             account.update(outcome="failed", reason=str(error) or "no result came in time")
-    station.results.forget(plan)
-    account["milliseconds"] = int(1000 * (time.monotonic() - started))
-    note("session-proposed", session=plan.session, outcome=account["outcome"])
-    return account
+        finally:
+            self._results.forget(plan)
+        account["milliseconds"] = int(1000 * (time.monotonic() - started))
+        note("session-proposed", session=plan.session, outcome=account["outcome"])
+        return account
 
+    async def _carried_out(self, network: Network, plan: Plan, tell: Tell) -> dict[str, dict[str, Any]]:
+        """The reports of all computing parties, after all of them accepted."""
+        signature = self._key.sign(statement.PLAN, plan.content)
+        heard = {} if plan.question == ACCEPTANCE else self._register.heard(plan.statement_keys)
+        async with contextlib.AsyncExitStack() as stack:
+            lines = await self._open_all(network, plan, stack)
+            answers = await _answers(network, plan, signature, lines, heard)
+            agreed = bundle.Bundle(plan, signature, answers)
+            self._register.add("proposal", **plan.facts, registers=agreed.registers)
+            tell({"event": "accepted", "session": plan.session, "by": list(plan.computing)})
+            return await _follow(network, agreed, lines, tell)
 
-async def _open_all(
-    station: Station, network: Network, plan: Plan, stack: contextlib.AsyncExitStack
-) -> dict[str, Connection]:
-    request = {"kind": "propose", "session": plan.session}
-    calling = [calls.open_call(station, network, party, request) for party in plan.computing]
-    opened = await asyncio.gather(*(stack.enter_async_context(call) for call in calling), return_exceptions=True)
-    failed: dict[str, calls.CallFailedError] = {}
-    for party, outcome in zip(plan.computing, opened, strict=True):
-        if isinstance(outcome, calls.CallFailedError):
-            failed[party] = outcome
-        elif isinstance(outcome, BaseException):
-            raise outcome
-    if failed:
-        reasons = {party: error.why for party, error in failed.items()}
-        raise ProposalRefusedError(reasons, any(error.refused for error in failed.values()))
-    return {party: line for party, line in zip(plan.computing, opened, strict=True) if isinstance(line, Connection)}
+    async def _open_all(self, network: Network, plan: Plan, stack: contextlib.AsyncExitStack) -> dict[str, Connection]:
+        request = {"kind": "propose", "session": plan.session}
+        calling = [self._peers.open(network, party, request) for party in plan.computing]
+        opened = await asyncio.gather(*(stack.enter_async_context(call) for call in calling), return_exceptions=True)
+        failed: dict[str, CallFailedError] = {}
+        for party, outcome in zip(plan.computing, opened, strict=True):
+            if isinstance(outcome, CallFailedError):
+                failed[party] = outcome
+            elif isinstance(outcome, BaseException):
+                raise outcome
+        if failed:
+            reasons = {party: error.why for party, error in failed.items()}
+            raise ProposalRefusedError(reasons, any(error.refused for error in failed.values()))
+        return {party: line for party, line in zip(plan.computing, opened, strict=True) if isinstance(line, Connection)}
 
 
 async def _answers(
@@ -95,16 +101,16 @@ async def _answers(
         await line.send({"plan": plan.content, "signature": signature, "heard": heard.get(party)})
         row, _ = await line.receive(LARGE)
         if "refused" in row:
-            raise PlanRefusedError(plain(row["refused"]))
+            raise RefusedError(plain(row["refused"]))
         said = row.get("answer")
         if isinstance(said, dict) and said.get("accepted") is False:
-            raise PlanRefusedError(plain(said.get("reason")))
+            raise RefusedError(plain(said.get("reason")))
         if set(row) != {"answer", "signature"}:
-            raise PlanRefusedError("an answer that cannot be read")
+            raise RefusedError("an answer that cannot be read")
         bundle.check_answer(row, plan.digest, party, network)
         if party in heard and row["answer"]["register"].get("heard") != heard[party]:
             number = heard[party]["entries"]
-            raise PlanRefusedError(f"register: its entry {number} is not the one that it told of before")
+            raise RefusedError(f"register: its entry {number} is not the one that it told of before")
         return row
 
     given = await asyncio.gather(*(answer(*item) for item in lines.items()), return_exceptions=True)
@@ -112,9 +118,9 @@ async def _answers(
     said_no = False
     answers: dict[str, dict[str, Any]] = {}
     for party, outcome in zip(lines, given, strict=True):
-        if isinstance(outcome, PlanRefusedError | ConnectionLostError | FrameError):
+        if isinstance(outcome, RefusedError | ConnectionLostError | FrameError):
             reasons[party] = str(outcome)
-            said_no = said_no or isinstance(outcome, PlanRefusedError)
+            said_no = said_no or isinstance(outcome, RefusedError)
         elif isinstance(outcome, BaseException):
             raise outcome
         else:
@@ -184,9 +190,9 @@ def _account(plan: Plan, reports: Mapping[str, dict[str, Any]]) -> dict[str, Any
         named = Counter(str(report["root"]) for report in failed if report["root"])
         account["root"] = named.most_common(1)[0][0] if named else ""
         # That it went away is often the consequence of what it sent to another party: that is quoted first.
-        about = [str(row["reason"]) for row in failed if row["root"] == account["root"]]
-        about.sort(key=lambda reason: not reason.startswith("it sent "))
-        account.update(outcome="failed", reason=about[0] if about else "")
+        about = [row for row in failed if row["root"] == account["root"]]
+        about.sort(key=lambda row: row.get("violation") is not True)
+        account.update(outcome="failed", reason=str(about[0]["reason"]) if about else "")
     else:
         first = next(iter(reports.values()))
         account.update(contributors=first["contributors"], left_out=first["left_out"])

@@ -15,12 +15,16 @@ from typing import Any
 
 from .. import analyses
 from ..accepted.networks import Network
+from ..base import files
+from ..base.documents import canonical
 from ..base.journal import note
-from ..consent import bundle, gate, plan
-from ..consent.plan import Plan, PlanRefusedError
+from ..base.refusal import RefusedError
+from ..consent import bundle, plan
+from ..consent.gate import Gate
+from ..consent.plan import Plan
+from ..consent.register import Register
 from ..data import shares
-from ..station import Station
-from ..wire.frames import canonical
+from ..wire.answers import REQUEST_BODY, Answers
 from ..wire.hello import Caller
 
 COMPLETE_WITHIN = 20.0
@@ -44,9 +48,15 @@ class Collector:
 class Results:
     """Outcomes of sessions that this station may see."""
 
-    def __init__(self, station: Station) -> None:
-        self._station = station
+    def __init__(self, folder: Path, gate: Gate, register: Register) -> None:
+        self._folder = folder
+        self._gate = gate
+        self._register = register
         self._collectors: dict[str, Collector] = {}
+
+    def answer_in(self, answers: Answers) -> None:
+        """Take what computing parties send of outcomes."""
+        answers.add("result", self._receive, lambda _: REQUEST_BODY)
 
     def expect(self, agreed: Plan) -> asyncio.Future[dict[str, Any]]:
         """A future of the outcome, for the proposer that waits for it."""
@@ -58,27 +68,27 @@ class Results:
         if collector is not None:
             collector.finished.cancel()
 
-    def receive(self, caller: Caller, content: Mapping[str, Any], body: bytes) -> None:
-        """Take one computing party's shares. Raises PlanRefusedError."""
+    async def _receive(self, caller: Caller, content: Mapping[str, Any], body: bytes) -> None:
+        """Take one computing party's shares. Raises RefusedError."""
         network = caller.network
         agreed = bundle.parse(dict(content.get("bundle") or {}), network).plan
         # Its time was right when it started; the outcome may come hours later.
         plan.check(agreed, network, now=agreed.proposed)
         if agreed.question != plan.ACCEPTANCE:
-            gate.permitted(self._station, network, agreed.question)
+            self._gate.permitted(network, agreed.question)
         if network.self_id not in agreed.results:
-            raise PlanRefusedError(f"results: {network.self_id} is not a result party")
+            raise RefusedError(f"results: {network.self_id} is not a result party")
         if caller.peer not in agreed.computing or caller.request.get("plan") != agreed.digest:
-            raise PlanRefusedError("computing: these shares are not of a computing party of this plan")
+            raise RefusedError("computing: these shares are not of a computing party of this plan")
         if self._path(agreed).exists():
-            raise PlanRefusedError("session: its result is here already")
+            raise RefusedError("session: its result is here already")
         collector, number = self._collector(agreed), agreed.number(caller.peer)
         if number in collector.rows:
-            raise PlanRefusedError("shares: a second time")
+            raise RefusedError("shares: a second time")
         try:
             collector.rows[number] = shares.unpack(body, len(body) // shares.WIDTH)
         except shares.ShareError as error:
-            raise PlanRefusedError(f"shares: {error}") from error
+            raise RefusedError(f"shares: {error}") from error
         collector.commons[number] = canonical(content.get("common"))
         if collector.timer is None:
             loop = asyncio.get_running_loop()
@@ -105,8 +115,7 @@ class Results:
                 collector.finished.set_exception(ResultError(str(error)))
         else:
             note("result", session=agreed.session, analysis=agreed.analysis)
-            facts = {"session": agreed.session, "plan": agreed.digest, "question": agreed.question}
-            self._station.register.add("result", **facts, contributors=outcome["contributors"])
+            self._register.add("result", **agreed.facts, contributors=outcome["contributors"])
             if not collector.finished.done():
                 collector.finished.set_result(outcome)
 
@@ -123,16 +132,14 @@ class Results:
             collector.timer.cancel()
 
     def _path(self, agreed: Plan) -> Path:
-        return self._station.folders.results / agreed.session / "result.json"
+        return self._folder / agreed.session / "result.json"
 
     def _write(self, network: Network, agreed: Plan, outcome: Mapping[str, Any]) -> None:
         path = self._path(agreed)
-        path.parent.mkdir(mode=0o750)
+        files.make_folder(path.parent, 0o750)
         about = {"question": agreed.question, "analysis": agreed.analysis}
         document = {"network": network.name, "session": agreed.session, **about, **outcome}
-        fresh = path.with_suffix(".new")
-        fresh.write_text(json.dumps(document, indent=1) + "\n")
-        fresh.replace(path)
+        files.replace(path, json.dumps(document, indent=1) + "\n")
 
 
 def _open(agreed: Plan, collector: Collector) -> dict[str, Any]:

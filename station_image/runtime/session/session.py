@@ -5,43 +5,65 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from pathlib import Path
 from typing import Any
 
 from ..accepted import statement
 from ..accepted.networks import Network
+from ..accepted.statement import StatementKey
 from ..base import background
 from ..base.journal import note, plain
+from ..base.refusal import RefusedError
 from ..consent.bundle import Bundle
-from ..consent.plan import ACCEPTANCE, Plan, PlanRefusedError
-from ..station import Station
-from ..wire import calls
+from ..consent.opened import Opened
+from ..consent.plan import ACCEPTANCE, Plan
+from ..consent.register import Register
 from ..wire.connection import Connection, ConnectionLostError
 from ..wire.frames import FrameError
-from . import contribution
+from ..wire.peers import CallFailedError, Peers
+from .contribution import Contributions
 from .handover import ComputerLink
 from .intake import Intake
 
 CHANNEL_WITHIN = 6.0
 RETRY = 0.3
 KEEP_WARM = 4.0
-FAREWELL = 3.0
 
 
 class SessionFailedError(Exception):
-    """The session ended without a result; `root` is the station that it failed on, or empty."""
+    """The session ended without a result; `root` is the station that it failed on, or empty.
 
-    def __init__(self, root: str, reason: str) -> None:
+    `violation`: what `root` sent was seen here to be what it may not send.
+    """
+
+    def __init__(self, root: str, reason: str, violation: bool = False) -> None:
         super().__init__(reason)
         self.root = root
+        self.violation = violation
 
 
 class Session:
     """From the answer to the proposal until the signed report."""
 
-    def __init__(self, station: Station, network: Network, plan: Plan) -> None:
+    def __init__(
+        self,
+        key: StatementKey,
+        register: Register,
+        opened: Opened,
+        peers: Peers,
+        contributions: Contributions,
+        computer: Path,
+        network: Network,
+        plan: Plan,
+    ) -> None:
         self.network = network
         self.plan = plan
-        self._station = station
+        self._key = key
+        self._register = register
+        self._opened = opened
+        self._peers = peers
+        self._contributions = contributions
+        self._computer = computer
         self._number = plan.number(network.self_id)
         lower = plan.computing[: self._number]
         self._channels: dict[str, asyncio.Future[socket.socket]] = {
@@ -54,12 +76,12 @@ class Session:
     # What other stations bring
 
     def check_channel(self, peer: str) -> None:
-        """Raise PlanRefusedError unless `peer` is a computing party that calls us, and did not before."""
+        """Raise RefusedError unless `peer` is a computing party that calls us, and did not before."""
         channel = self._channels.get(peer)
         if channel is None:
-            raise PlanRefusedError(f"computing: {peer} is no computing party that opens a channel to this one")
+            raise RefusedError(f"computing: {peer} is no computing party that opens a channel to this one")
         if channel.done():
-            raise PlanRefusedError(f"channel: {peer} opened one before")
+            raise RefusedError(f"channel: {peer} opened one before")
 
     def take_channel(self, peer: str, sock: socket.socket) -> None:
         """Keep the connection of `peer`; its place in the plan is its party number."""
@@ -77,15 +99,15 @@ class Session:
         """Bring `peer` the bundle; it contributes or says why not."""
         try:
             request = {"kind": "start", "session": self.plan.session, "plan": self.plan.digest}
-            await calls.ask(self._station, self.network, peer, request, self._agreed.content)
-        except calls.CallFailedError as error:
+            await self._peers.ask(self.network, peer, request, self._agreed.content)
+        except CallFailedError as error:
             if self.waits_for(peer):
                 (self.intake.decline if error.refused else self.intake.absent)(peer, error.why)
 
     @property
     def _agreed(self) -> Bundle:
         if self._bundle is None:
-            raise PlanRefusedError("session: not all computing parties accepted it yet")
+            raise RefusedError("session: not all computing parties accepted it yet")
         return self._bundle
 
     async def narrate(self, connection: Connection) -> None:
@@ -105,14 +127,15 @@ class Session:
         """Compute; returns the report, that was also signed and told to the proposer."""
         self._bundle = bundle
         note("session-started", session=self.plan.session, proposer=self.plan.proposer, number=self._number)
-        report: dict[str, Any] = {"outcome": "failed", "root": "", "reason": "", "contributors": [], "left_out": {}}
+        report: dict[str, Any] = {"outcome": "failed", "root": "", "reason": "", "violation": False}
+        report.update(contributors=[], left_out={})
         try:
             done, row = await self._compute()
             report.update(outcome="done", contributors=done["contributors"], left_out=done["left_out"])
             self._remember(done["contributors"])
             report["undelivered"] = await self._deliver(done, row)
         except SessionFailedError as error:
-            report.update(root=error.root, reason=str(error))
+            report.update(root=error.root, reason=str(error), violation=error.violation)
         except Exception as error:
             # Whatever it is, the proposer must hear an end; the text of an unknown error may hold values.
             report.update(root=self.network.self_id, reason=f"its agent failed ({type(error).__name__})")
@@ -122,8 +145,8 @@ class Session:
         report["ended"] = int(time.time())
         note("session-ended", session=self.plan.session, outcome=report["outcome"], root=report["root"] or None)
         facts = {name: report[name] for name in ("session", "plan", "outcome", "root", "contributors", "left_out")}
-        self._station.register.add("run", **facts, question=self.plan.question, registers=bundle.registers)
-        signature = self._station.key.sign(statement.ENDED, report)
+        self._register.add("run", **facts, question=self.plan.question, registers=bundle.registers)
+        signature = self._key.sign(statement.ENDED, report)
         background.start(self._receipts(report, signature))
         self._events.put_nowait({"event": "ended", "report": report, "signature": signature})
         return report
@@ -131,7 +154,7 @@ class Session:
     def _remember(self, contributors: list[str]) -> None:
         """Before a share of the outcome leaves: what was opened counts for whoever asks next."""
         if self.plan.question != ACCEPTANCE:
-            self._station.runs.add(self.plan, {name: self.intake.editions[name] for name in contributors})
+            self._opened.add(self.plan, {name: self.intake.editions[name] for name in contributors})
 
     async def _receipts(self, report: dict[str, Any], signature: str) -> None:
         """Tell every contributor how the session ended; one that is away has the others' word."""
@@ -143,8 +166,8 @@ class Session:
 
         async def tell(peer: str) -> None:
             try:
-                await calls.ask(self._station, self.network, peer, request, content)
-            except calls.CallFailedError as error:
+                await self._peers.ask(self.network, peer, request, content)
+            except CallFailedError as error:
                 note(f"{request['kind']}-undelivered", session=self.plan.session, station=peer, why=error.why)
 
         await asyncio.gather(*(tell(peer) for peer in peers if peer != self.network.self_id))
@@ -158,10 +181,9 @@ class Session:
 
     async def _compute(self) -> tuple[dict[str, Any], bytes]:
         us = self.network.self_id
-        earlier = self._station.runs.earlier(self.plan)
+        earlier = self._opened.earlier(self.plan)
         try:
-            socket_path = str(self._station.folders.computer_socket)
-            link = await ComputerLink.begin(socket_path, self.plan, self._number, earlier)
+            link = await ComputerLink.begin(str(self._computer), self.plan, self._number, earlier)
         except ConnectionLostError as error:
             raise SessionFailedError(us, "its computer does not run") from error
         feeding = asyncio.create_task(self._feed(link))
@@ -184,7 +206,8 @@ class Session:
                 return event, body
             if event["event"] == "failed":
                 root = event["root"]
-                raise SessionFailedError("" if root is None else self.plan.computing[root], plain(event["reason"]))
+                named = "" if root is None else self.plan.computing[root]
+                raise SessionFailedError(named, plain(event["reason"]), event.get("violation") is True)
             self._say(event["event"])
 
     async def _feed(self, link: ComputerLink) -> None:
@@ -204,8 +227,8 @@ class Session:
 
     async def _contribute(self) -> None:
         try:
-            await contribution.begin(self._station, self.network, self._agreed)
-        except PlanRefusedError as error:
+            await self._contributions.begin(self.network, self._agreed)
+        except RefusedError as error:
             self.intake.decline(self.network.self_id, str(error))
             # The others do not ask a computing party whether it contributes; without this they would wait for it.
             request = {"kind": "decline", "session": self.plan.session, "plan": self.plan.digest}
@@ -230,12 +253,12 @@ class Session:
         request = {"kind": "channel", "session": self.plan.session, "plan": self.plan.digest}
         while True:
             try:
-                async with calls.open_call(self._station, self.network, party, request) as connection:
+                async with self._peers.open(self.network, party, request) as connection:
                     answer, _ = await connection.receive()
                     if answer.get("ok") is True:
                         return connection.detach()
                     raise SessionFailedError(party, f"it refused the channel: {plain(answer.get('refused'))}")
-            except calls.CallFailedError as error:
+            except CallFailedError as error:
                 if error.refused:
                     raise SessionFailedError(party, error.why) from error
                 await asyncio.sleep(RETRY)
@@ -253,8 +276,8 @@ class Session:
 
         async def deliver(party: str) -> str:
             try:
-                await calls.ask(self._station, self.network, party, request, content, row)
-            except calls.CallFailedError as error:
+                await self._peers.ask(self.network, party, request, content, row)
+            except CallFailedError as error:
                 note("result-undelivered", session=self.plan.session, station=party, why=error.why)
                 return error.why
             return ""

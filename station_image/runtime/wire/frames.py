@@ -11,6 +11,8 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
+from ..base import documents
+
 PREFIX = struct.Struct("!II")
 MAX_DEPTH = 12
 JSON = dict[str, Any]
@@ -20,14 +22,9 @@ class FrameError(ValueError):
     """What came is not a frame, or larger than allowed here."""
 
 
-def canonical(content: object) -> bytes:
-    """The one text of `content`: keys sorted, no blanks, UTF-8. Signatures and digests are taken over it."""
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
-
-
 def encode(header: Mapping[str, Any], body_length: int = 0) -> bytes:
     """Prefix and header of a frame; `body_length` bytes of body follow."""
-    text = canonical(header)
+    text = documents.canonical(header)
     return PREFIX.pack(len(text), body_length) + text
 
 

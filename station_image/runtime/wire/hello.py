@@ -5,7 +5,7 @@
     3  caller → acceptor   request, own gateway fingerprint, signature over the transcript and the request's digest
     4  acceptor → caller   ok or a reason, signature over the transcript, the request's digest and the answer
 
-What it is for (trust.md): whoever holds the network's CA can mint a second certificate with a member's name. Such a
+What it is for: whoever holds the network's CA can mint a second certificate with a member's name. Such a
 certificate has no statement key, so its holder can answer neither 2 nor 3. A relay that has minted both ends' names can
 pass the messages on, but the acceptor's gateway then saw the relay's certificate, not the one whose fingerprint the
 caller signed in 3; and the relay cannot forge 4. From 4 on the connection is the caller's gateway's own TLS connection.
@@ -30,7 +30,15 @@ HEADER = 8 * 1024
 
 
 class HelloError(Exception):
-    """The other side is not who it must be, or refused us; the text says which and why."""
+    """The other side is not who it must be, or refused us; the text says which and why. Below it: PeerError."""
+
+
+class PeerError(HelloError):
+    """It is about one station: `why` says what, the text names it too."""
+
+    def __init__(self, peer: str, why: str) -> None:
+        super().__init__(f"{peer} {why}")
+        self.why = why
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,7 @@ class Caller:
 async def call(
     connection: Connection, key: StatementKey, network: Network, peer: str, request: Mapping[str, Any]
 ) -> None:
-    """Say hello as the caller; returns once the acceptor's signed ok was verified. Raises HelloError."""
+    """Say hello as the caller; returns once the acceptor's signed ok was verified. Raises PeerError."""
     opening = {
         "versions": list(PROTOCOL_VERSIONS),
         "network": network.name,
@@ -56,10 +64,10 @@ async def call(
     await connection.send({"hello": opening})
     reply, _ = await connection.receive(HEADER)
     if "refused" in reply:
-        raise HelloError(f"{peer} refused: {plain(reply['refused'])}")
+        raise PeerError(peer, f"refused: {plain(reply['refused'])}")
     accepting = _part(reply, "accepting", {"version", "nonce", "fingerprint"})
     if accepting["version"] not in PROTOCOL_VERSIONS:
-        raise HelloError(f"{peer} chose a protocol version that was not offered")
+        raise PeerError(peer, "chose a protocol version that was not offered")
     transcript = {"hello": opening, "accepting": accepting}
     _verify(network, peer, statement.HELLO_ACCEPTOR, transcript, reply)
     asking = {"request": statement.digest(request), "fingerprint": network.gateway_fingerprint()}
@@ -69,7 +77,7 @@ async def call(
     answer = reply.get("answer")
     _verify(network, peer, statement.HELLO_ANSWER, {**signed, "answer": answer}, reply)
     if answer != "ok":
-        raise HelloError(f"{peer} refused: {plain(answer)}")
+        raise PeerError(peer, f"refused: {plain(answer)}")
 
 
 async def accept(connection: Connection, key: StatementKey, networks: Networks, seen: Identity) -> Caller:
@@ -152,7 +160,8 @@ def _verify(network: Network, peer: str, purpose: str, content: object, message:
     try:
         statement.verify(network.stations[peer].statement_key, purpose, content, message.get("signature"))
     except (StatementError, KeyError) as error:
-        raise HelloError(
-            f"{peer} did not sign with its pinned statement key: it is another station under this name, or its key "
-            "changed and its organisation's new key was not accepted here"
+        raise PeerError(
+            peer,
+            "did not sign with its pinned statement key: it is another station under this name, or its key changed "
+            "and its organisation's new key was not accepted here",
         ) from error

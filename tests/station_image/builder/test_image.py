@@ -60,7 +60,8 @@ def members(image: images.StationImage, tmp_path: Path) -> list[tarfile.TarInfo]
 
 def build_elsewhere(folder: Path, cache: Path, change: str = "", umask: int = 0o022) -> dict[str, str]:
     """Build from a copy of the sources in `folder` with a cache of its own; returns its release.json."""
-    shutil.copytree(ROOT / "station_image", folder / "station_image", ignore=shutil.ignore_patterns("__pycache__"))
+    for package in ("base", "station_image"):
+        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
     if change:
         with (folder / "station_image" / "runtime" / "__init__.py").open("a") as file:
             file.write(change)

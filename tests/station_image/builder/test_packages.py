@@ -23,7 +23,7 @@ def test_every_package_that_is_named_is_pinned_once() -> None:
 def test_a_broken_line_is_named_with_its_number(tmp_path: Path) -> None:
     lock = tmp_path / "packages.lock"
     lock.write_text("# head\ndeb libc6 2.41 abc libc6.deb\n")
-    with pytest.raises(packages.PackageError, match=r"packages\.lock:2: .*python -m station_image\.packages"):
+    with pytest.raises(packages.PackageError, match=r"packages\.lock:2: .*python -m station_image\.builder\.packages"):
         packages.read(lock)
 
 
@@ -47,7 +47,7 @@ def test_a_version_that_the_mirror_no_longer_has_is_named_with_the_remedy(tmp_pa
     (package,) = [package for package in packages.read() if package.name == "zlib1g"]
     gone = dataclasses.replace(package, version="1:0.9-1", sha256="0" * 64)
     with pytest.raises(
-        packages.PackageError, match=r"no longer has zlib1g=1:0\.9-1 .*python -m station_image\.packages"
+        packages.PackageError, match=r"no longer has zlib1g=1:0\.9-1 .*python -m station_image\.builder\.packages"
     ):
         packages.fetch([gone], tmp_path, said)
 

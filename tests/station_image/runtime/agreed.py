@@ -13,7 +13,6 @@ from unittest import mock
 from station_image.runtime.accepted import statement
 from station_image.runtime.accepted.networks import Network, Networks
 from station_image.runtime.consent import plan
-from station_image.runtime.wire import calls
 from tests.station_image.runtime import questions
 from tests.station_image.runtime.impostor import as_station
 from tests.station_image.runtime.region import Region
@@ -123,7 +122,7 @@ class Agreed:
 
 async def _answer(assembled: Any, network: Network, party: str, proposed: plan.Plan) -> str:
     request = {"kind": "propose", "session": proposed.session}
-    async with calls.open_call(assembled, network, party, request) as line:
+    async with assembled.peers.open(network, party, request) as line:
         signature = assembled.key.sign(statement.PLAN, proposed.content)
         await line.send({"plan": proposed.content, "signature": signature})
         row, _ = await line.receive()

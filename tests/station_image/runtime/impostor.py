@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 from station_image.runtime import agent
 from station_image.runtime.accepted.networks import Network
 from station_image.runtime.base.folders import Folders
-from station_image.runtime.wire import calls
 from station_image.runtime.wire.connection import Connection, open_unix
+from station_image.runtime.wire.peers import CallFailedError
 from tests.station_image.runtime import gateways
 from tests.station_image.runtime.region import Region
 from tests.station_image.runtime.stations import Station, free_port, listens, wait_until
@@ -40,13 +40,13 @@ def as_station(station: Station, network: str, work: Callable[[Any, Network], Aw
         return asyncio.run(run(Path(folder)))
 
 
-def question(station: Station, network: str, peer: str, request: dict[str, Any], **how: Any) -> str:
+def ask_as(station: Station, network: str, peer: str, request: dict[str, Any], **how: Any) -> str:
     """Ask `peer` something as `station`; returns "" or the reason of the refusal."""
 
     async def work(assembled: Any, view: Network) -> str:
         try:
-            await calls.ask_directly(assembled, view, peer, request, **how)
-        except calls.CallFailedError as error:
+            await assembled.peers.ask_directly(view, peer, request, **how)
+        except CallFailedError as error:
             return error.why
         return ""
 

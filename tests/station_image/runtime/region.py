@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shutil
@@ -169,7 +170,7 @@ class Region:
             wait_until(lambda: listens(station.port), f"the gateway of {station.organisation}")
             return
         for party in self.polled(station):
-            wait_until(lambda party=party: _polls(party, station), f"the poll at {party.organisation}")
+            wait_until(functools.partial(_polls, party, station), f"the poll at {party.organisation}")
 
     def polled(self, station: Station) -> list[Station]:
         """The stations that a station without inbound port calls."""

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from station_image.runtime.analyses import _cells, hotspots
-from station_image.runtime.consent import register, runs
+from station_image.runtime.consent import opened, register
 from station_image.runtime.data import differencing, shares
-from station_image.runtime.session import contribution
+from station_image.runtime.session.contribution import Contributions
 from station_image.runtime.wire import hello
 from station_image.runtime.wire.proxy import Identity
 
@@ -73,7 +73,8 @@ def no_agreement() -> None:
     async def silent(*_: Any) -> None:
         return None
 
-    agreement.agree, agreement.check_degrees, agreement.confirm = alone, unchecked, silent
+    replaced: Any = agreement
+    replaced.agree, replaced.check_degrees, replaced.confirm = alone, unchecked, silent
 
 
 def no_degree_check() -> None:
@@ -83,7 +84,7 @@ def no_degree_check() -> None:
     async def unchecked(_: Any, __: Any, agreed: agreement.Agreed, *___: Any) -> agreement.Agreed:
         return agreed
 
-    agreement.check_degrees = unchecked
+    agreement.check_degrees = unchecked  # type: ignore[assignment]
 
 
 def no_input_check() -> None:
@@ -93,7 +94,7 @@ def no_input_check() -> None:
     async def unchecked(_: Any, __: Any, agreed: agreement.Agreed) -> agreement.Agreed:
         return agreed
 
-    agreement.check_inputs = unchecked
+    agreement.check_inputs = unchecked  # type: ignore[assignment]
 
 
 def no_presence() -> None:
@@ -114,7 +115,7 @@ def no_witness() -> None:
 
 def no_scope() -> None:
     """Know of no two questions that they are about some of the same."""
-    runs.meet = lambda *_: False
+    opened.meet = lambda *_: False
 
 
 # Attacks
@@ -234,22 +235,24 @@ def too_long() -> None:
 
 def forgets_second_party() -> None:
     """A contributor whose shares never reach the second computing party."""
-    deposit = contribution._deposit
+    deposit = Contributions._deposit
 
-    async def forgetful(station: Any, network: Any, bundle: Any, party: str, *rest: Any) -> bool:
-        return party != bundle.plan.computing[1] and await deposit(station, network, bundle, party, *rest)
+    async def forgetful(self: Contributions, network: Any, bundle: Any, party: str, *rest: Any) -> bool:
+        return party != bundle.plan.computing[1] and await deposit(self, network, bundle, party, *rest)
 
-    contribution._deposit = forgetful
+    Contributions._deposit = forgetful  # type: ignore[method-assign, assignment]
 
 
 def _bend_second_deposit(bend: Any) -> None:
-    deposit = contribution._deposit
+    deposit = Contributions._deposit
 
-    async def bent(station: Any, network: Any, bundle: Any, party: str, tag: str, body: bytes, until: float) -> bool:
+    async def bent(
+        self: Contributions, network: Any, bundle: Any, party: str, tag: str, body: bytes, until: float
+    ) -> bool:
         body = bend(body) if party == bundle.plan.computing[1] else body
-        return await deposit(station, network, bundle, party, tag, body, until)
+        return await deposit(self, network, bundle, party, tag, body, until)
 
-    contribution._deposit = bent
+    Contributions._deposit = bent  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from tests.station_image.runtime.region import Region
 
 ROOT = Path(__file__).parents[3]
-HOST_PROGRAM = ROOT / "station_image" / "host" / "station"
+STATION = (
+    f"import sys; sys.path.insert(0, {str(ROOT)!r}); from on_server.station_command import cli; sys.exit(cli.main())"
+)
+"""What the program `station` of a server starts, with the package of this checkout."""
 PYTHON = os.environ.get("STATION_PYTHON", sys.executable)
 AGENT_UID, COMPUTER_UID, GATEWAY_UID, GROUP = 5001, 5002, 5003, 5000
 
@@ -83,11 +86,11 @@ class Station:
             "data/in",
             "data/out",
         ):
-            folder = self.root / name
-            folder.mkdir(parents=True)
+            made = self.root / name
+            made.mkdir(parents=True)
             if SEPARATE:
-                os.chown(folder, GATEWAY_UID if name == "peers" else AGENT_UID, GROUP)
-            folder.chmod(0o770)
+                os.chown(made, GATEWAY_UID if name == "peers" else AGENT_UID, GROUP)
+            made.chmod(0o770)
         self.write_key(self.key)
 
     @property
@@ -188,7 +191,7 @@ class Station:
     def begin(self, *arguments: str) -> Running:
         """Start `station … --json`."""
         return Running(
-            [sys.executable, str(HOST_PROGRAM), *arguments, "--json", "--socket", f"{self.root}/control/agent.sock"]
+            [sys.executable, "-c", STATION, *arguments, "--json", "--socket", f"{self.root}/control/agent.sock"]
         )
 
     def status(self, network: str = "drie") -> dict[str, Any]:

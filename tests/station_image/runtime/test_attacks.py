@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from station_image.runtime.accepted import statement
 from station_image.runtime.consent import plan
 from station_image.runtime.session import proposal
-from station_image.runtime.wire import calls, frames
-from tests.station_image.runtime.impostor import Relay, as_station, question, raw
+from station_image.runtime.wire import frames
+from tests.station_image.runtime.impostor import Relay, as_station, ask_as, raw
 from tests.station_image.runtime.region import Region
 from tests.station_image.runtime.stations import Station, wait_until
 from tests.station_image.runtime.test_sessions import right
@@ -142,12 +142,12 @@ def test_a_channel_is_refused_to_contributors_and_to_parties_with_higher_numbers
         agreed = _plan(network, session=statement.digest(time.time())[:32])
         signature = assembled.key.sign(statement.PLAN, agreed.content)
         party = network.computing[1]
-        async with calls.open_call(assembled, network, party, {"kind": "propose"}) as line:
+        async with assembled.peers.open(network, party, {"kind": "propose"}) as line:
             await line.send({"plan": agreed.content, "signature": signature})
             answer, _ = await line.receive()
             assert answer["answer"]["accepted"] is True
             request = {"kind": "channel", "session": agreed.session, "plan": agreed.digest}
-            async with calls.open_call(assembled, network, party, request) as channel:
+            async with assembled.peers.open(network, party, request) as channel:
                 return [str((await channel.receive())[0].get("refused"))]
 
     assert said in as_station(healthy[caller], "drie", work)[0]
@@ -183,7 +183,7 @@ def test_a_session_id_cannot_be_used_again_not_even_after_a_restart(healthy: Reg
     async def propose(assembled: Any, network: Any) -> str:
         try:
             again = _plan(network, session=chosen, results=[network.computing[1]])
-            account = await proposal.run(assembled, network, again, _ignore)
+            account = await assembled.proposals.run(network, again, _ignore)
         except proposal.ProposalRefusedError as error:
             return str(error)
         return str(account["outcome"])
@@ -310,6 +310,6 @@ def test_a_member_cannot_take_all_connections(healthy: Region) -> None:
 
 def test_unknown_requests_and_early_shares_are_answered_by_a_reason(healthy: Region) -> None:
     ggd, sensire = healthy["ggd"], healthy["sensire"]
-    assert "no such request" in question(sensire, "drie", ggd.id, {"kind": "shell"})
+    assert "no such request" in ask_as(sensire, "drie", ggd.id, {"kind": "shell"})
     early = {"kind": "deposit", "session": "00" * 16, "plan": "0" * 64, "tag": "0" * 32}
-    assert "none with this id" in question(sensire, "drie", ggd.id, early)
+    assert "none with this id" in ask_as(sensire, "drie", ggd.id, early)

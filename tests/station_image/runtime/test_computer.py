@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from station_image.runtime.base import documents
 from station_image.runtime.computer import MOST_SESSIONS
 from station_image.runtime.mpc import exchanger
 from station_image.runtime.wire import frames
@@ -60,7 +61,7 @@ def test_a_party_that_leaves_tells_why_to_one_whose_connection_is_still_on_its_w
     with socket.socket(socket.AF_UNIX) as agent:
         agent.settimeout(10)
         agent.connect(str(tmp_path / "compute" / "computer.sock"))
-        earlier = frames.canonical({"earlier": []})
+        earlier = documents.canonical({"earlier": []})
         begin = {"event": "begin", "plan": plan, "digest": "0" * 64, "number": 0}
         agent.sendall(frames.encode(begin, len(earlier)) + earlier)
         with _attached(agent, 1) as liar:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from werkplaats.checks import suite
-from werkplaats.operations.reach import remote
+from werkplaats.operations.reach import servers
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def nothing(_: str) -> tuple[int, bytes, bytes]:
 
 def gone(_: str) -> tuple[int, bytes, bytes]:
     """A server that went away."""
-    raise remote.UnreachableError("twee: it ended the connection")
+    raise servers.UnreachableError("twee: it ended the connection")
 
 
 def here(line: str) -> tuple[int, bytes, bytes]:

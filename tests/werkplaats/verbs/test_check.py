@@ -66,7 +66,7 @@ def test_a_network_that_is_not_defined_is_wrong_use(
 def definition(tmp_path: Path) -> Path:
     text = (TOPOLOGY / "sound.yml").read_text()
     (name,) = re.findall(r"^network: (\S+)$", text, re.MULTILINE)
-    path = tmp_path / "networks" / name / names.FILE
+    path: Path = tmp_path / "networks" / name / names.FILE
     path.parent.mkdir(parents=True)
     path.write_text(text)
     return path

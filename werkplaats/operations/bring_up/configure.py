@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import collections
-import contextlib
 import dataclasses
 import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TextIO
 
 from base import errors
 from stacks import drive
+from werkplaats.operations.bring_up import ansible_inventory
 from werkplaats.operations.home import passing
 from werkplaats.operations.reach import remote
 
@@ -23,8 +22,6 @@ ROOT = Path(__file__).resolve().parents[3]
 PLAYBOOK = ROOT / "playbooks" / "site.yml"
 Said = Callable[[str], None]
 HostVars = Mapping[str, Mapping[str, Any]]
-# Called when every server is prepared or failed (organisation → why): with which station each prepared one goes on.
-Between = Callable[[Mapping[str, str]], HostVars]
 
 
 @dataclasses.dataclass
@@ -47,117 +44,60 @@ class Result:
             self.tasks.append(f"{host}: {event.get('role')}: {event.get('task')}")
 
 
-def write_inventory(folder: Path, remotes: remote.Remotes, stations: HostVars, **more: Any) -> Path:
-    """Ansible's inventory of this run: how to reach each server, its compiled data, and `more` host variables."""
-    hosts = {}
-    for organisation, station in stations.items():
-        server = remotes.servers[organisation]
-        hosts[organisation] = {
-            "ansible_host": server.host,
-            "ansible_port": server.port,
-            "ansible_user": server.user,
-            "ansible_ssh_common_args": " ".join(remotes.options(server)),
-            "engine_ssh_args": " ".join(remotes.options(server, "engine")),
-            **({"ansible_ssh_private_key_file": str(server.key)} if server.key else {}),
-            "mitogen_ssh_compression": False,  # what travels is small, or compressed already
-            "station": station,
-            **more,
-        }
-    path = folder / "inventory.json"
-    path.write_text(json.dumps({"all": {"hosts": hosts}}))
-    return path
-
-
 def run(
     folder: Path,
     remotes: remote.Remotes,
     stations: HostVars,
     said: Said,
     *,
-    between: Between | None = None,
     check: bool = False,
     playbook: Path = PLAYBOOK,
 ) -> Result:
     """Run the playbook on the servers of `stations` (organisation → host variables); `check` changes nothing.
 
-    With `between` the play waits when all servers are prepared, for what they go on with; those that it leaves out are
-    done. The logs of the last run stay in `folder`. Raises HalfWayError when the run ended without saying what became
-    of the servers.
+    The logs of the last run stay in `folder`. Raises HalfWayError when the run ended without saying what became of the
+    servers.
     """
     if not stations:
         return Result()
     with passing.folder(folder) as own:
-        events = own / "events.jsonl"
-        os.mkfifo(events, 0o600)
-        awaited: dict[str, Any] = {"await_in": str(own)} if between else {}
+        (own / "inventory.yml").write_text(ansible_inventory.text(remotes, stations))
         command = [str(Path(sys.executable).with_name("ansible-playbook")), str(playbook)]
-        # A server that waits has a fork of its own.
-        command += ["--forks", str(len(stations)), "-i", str(write_inventory(own, remotes, stations, **awaited))]
-        if between:
-            command += ["--tags", "all,await"]
-        if check:
-            command += ["--check", "--diff"]
-        environment = os.environ | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "WERKPLAATS_EVENTS": str(events)}
+        command += ["-i", str(own / "inventory.yml"), *(("--check", "--diff") if check else ())]
+        environment = os.environ | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
         if not check:  # what changes nothing may go on, and nobody ends it
             environment[drive.RUN_MARK] = str(folder.parent)
-        log = own / "ansible.log"
-        with log.open("wb") as stream:
-            process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=stream, stderr=subprocess.STDOUT)
-            try:
-                result = _follow(events, process, _Gate(own, set(stations), between), said)
-            finally:
-                code = process.wait()
+        log, events = own / "ansible.log", own / "events.log"
+        with log.open("wb") as output, events.open("w", buffering=1) as kept:
+            code, result = _follow(command, environment, output, kept, said)
         tail = log.read_text(errors="replace")[-1500:]
-        for kept in (log, events.with_suffix(".log")):
-            kept.replace(folder / kept.name)  # the last run's stay: who wants to know more finds it there
+        for one in (log, events):
+            one.replace(folder / one.name)  # the last run's stay: who wants to know more finds it there
     if code and not result.failed:
         raise errors.HalfWayError(f"the playbook ended with code {code}: {tail}", "run the same command again")
     return result
 
 
-class _Gate:
-    """Where prepared servers wait for each other: the answers for all are made once, when no other is under way."""
-
-    def __init__(self, folder: Path, organisations: set[str], between: Between | None) -> None:
-        self._folder = folder
-        self._under_way = organisations
-        self._between = between
-        self._waiting: set[str] = set()
-
-    def note(self, organisation: str, status: object, failed: Mapping[str, str]) -> None:
-        """Take one event of a server."""
-        if status == "waits":
-            self._waiting.add(organisation)
-        self._under_way -= self._waiting | set(failed)
-        if self._between and self._waiting and not self._under_way:
-            self._open(self._between, failed)
-
-    def _open(self, between: Between, failed: Mapping[str, str]) -> None:
-        answers: HostVars = {}
-        try:
-            answers = between(failed)
-        finally:  # without an answer a server would wait for ever
-            for organisation in self._waiting:
-                part = self._folder / f"{organisation}.part"
-                part.write_text(json.dumps(answers.get(organisation)))
-                part.rename(part.with_suffix(".json"))
-            self._between = None
-
-
-def _follow(events: Path, process: subprocess.Popen[bytes], gate: _Gate, said: Said) -> Result:
-    """Read events until the playbook ends; says each role of a server when it is done with it."""
+def _follow(
+    command: list[str], environment: Mapping[str, str], output: BinaryIO, kept: TextIO, said: Said
+) -> tuple[int, Result]:
+    """Run a playbook and read its events as they come; says each role of a server when it is done with it."""
+    read, write = os.pipe()
+    try:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**environment, "WERKPLAATS_EVENTS": f"/dev/fd/{write}"},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            pass_fds=(write,),
+        )
+    finally:
+        os.close(write)
     result = Result()
     at: dict[str, str] = {}
-
-    def end() -> None:
-        # A reader of a pipe waits for a first writer; when the playbook dies before it wrote, be that writer.
-        process.wait()
-        with contextlib.suppress(FileNotFoundError):
-            os.close(os.open(events, os.O_RDWR | os.O_NONBLOCK))
-
-    threading.Thread(target=end, daemon=True).start()
-    with events.open() as stream, events.with_suffix(".log").open("w", buffering=1) as kept:
-        for line in stream:
+    with process, open(read) as events:  # noqa: PTH123 - it has no name
+        for line in events:
             kept.write(line)
             event = json.loads(line)
             result.note(event)
@@ -167,5 +107,4 @@ def _follow(events: Path, process: subprocess.Popen[bytes], gate: _Gate, said: S
                 said(f"{host}: {role}")
             if event.get("status") in ("failed", "unreachable"):
                 said(f"{host}: {event.get('task')}: {event.get('message')}")
-            gate.note(host, event.get("status"), result.failed)
-    return result
+    return process.returncode, result

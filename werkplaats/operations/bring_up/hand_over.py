@@ -1,7 +1,7 @@
 """The steps from a server's own key to a definition that may be applied there, all through files.
 
-request (the operator's server → the coordinator's records) → approve → publish (the publication folder) → accept (a
-document on the operator's server) → what may be applied. The last step has no access to the CA.
+keys (on the server) → request (the operator's server → the coordinator's records) → approve → publish (the publication
+folder) → accept (a document on the operator's server) → what may be applied. The last step has no access to the CA.
 """
 
 from __future__ import annotations
@@ -11,19 +11,24 @@ import concurrent.futures
 import dataclasses
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 
+import on_server
 from base import errors
-from publication import acceptance, publication, repository
-from werkplaats.operations.coordinator import approval, authority, ledger, revocation
+from network_topology.compiling import compile as compiler
+from publication import acceptance, identity, publication, repository, verified
+from werkplaats.operations.coordinator import steps
 from werkplaats.operations.home import networks
-from werkplaats.operations.reach import remote
+from werkplaats.operations.reach import remote, servers
 
 Said = Callable[[str], None]
 REQUEST = "/etc/werkplaats/identity/request.pem"
 STATEMENT_KEY = "/etc/werkplaats/identity/statement.pub"
+PROGRAM = Path(on_server.__file__).with_name("keys.py")
+_READ = ("cat", REQUEST, STATEMENT_KEY)
 _KEY_BEGINS = "-----BEGIN PUBLIC KEY-----"
 
 
@@ -31,37 +36,46 @@ _KEY_BEGINS = "-----BEGIN PUBLIC KEY-----"
 class Applicable:
     """What may be applied now, by organisation: `views` may; `waiting` is not accepted yet; `refused` says why not.
 
-    `unkept` are those of whom the view is another document than the accepted one that their server has, and
-    `other_authority` those that accepted another CA than the one that signed the publication.
+    `keyless` says why a server has no keys yet, where all steps are taken. `unkept` are those of whom the view is
+    another document than the accepted one that their server has, and `other_authority` those that accepted another CA
+    than the one that signed the publication.
     """
 
-    publication: publication.Publication | None = None
+    publication: verified.Verified | None = None
     views: dict[str, acceptance.Accepted] = dataclasses.field(default_factory=dict)
     unkept: set[str] = dataclasses.field(default_factory=set)
     waiting: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     refused: dict[str, str] = dataclasses.field(default_factory=dict)
+    keyless: dict[str, str] = dataclasses.field(default_factory=dict)
     other_authority: set[str] = dataclasses.field(default_factory=set)
+    _compiled: dict[str, compiler.CompiledNetwork] = dataclasses.field(default_factory=dict)
+
+    def compiled(self, organisation: str) -> compiler.CompiledNetwork:
+        """What this organisation accepted, compiled; most accepted the same, and that is compiled once."""
+        view = self.views[organisation]
+        if view.digest not in self._compiled:
+            self._compiled[view.digest] = compiler.compile_network(view.definition)
+        return self._compiled[view.digest]
 
 
-def request(network: networks.Network, remotes: remote.Remotes, organisations: Iterable[str]) -> list[approval.Request]:
+def request(network: networks.Network, remotes: remote.Remotes, organisations: Iterable[str]) -> list[identity.Request]:
     """Fetch the requests that servers made, into the records where the coordinator finds them."""
-    asked = list(organisations)
-    answers = remotes.ask_all(asked, "cat", REQUEST, STATEMENT_KEY)
-    found: list[approval.Request] = []
-    for organisation in asked:
-        answer = answers[organisation]
-        if isinstance(answer, remote.UnreachableError):
+    read: dict[str, str] = {}
+    for organisation, answer in remotes.ask_all(organisations, *_READ).items():
+        if isinstance(answer, servers.UnreachableError):
             raise answer
         if answer.exited:
             raise errors.UsageError(
                 f"the server of {organisation} has made no request yet: {answer.stderr.strip()}",
                 f"werkplaats up {network.name} --only {organisation} prepares it",
             )
-        asks, _, key = answer.stdout.partition(_KEY_BEGINS)
-        made = approval.request(network.name, organisation, asks, _raw(_KEY_BEGINS + key))
-        approval.receive(ledger.Records(network.inventory), made)
-        found.append(made)
-    return found
+        read[organisation] = answer.stdout
+    return [_receive(network, organisation, text) for organisation, text in read.items()]
+
+
+def _receive(network: networks.Network, organisation: str, read: str) -> identity.Request:
+    asks, _, key = read.partition(_KEY_BEGINS)
+    return steps.receive(network, organisation, asks, _raw(_KEY_BEGINS + key))
 
 
 def _raw(pem: str) -> str:
@@ -72,20 +86,6 @@ def _raw(pem: str) -> str:
     except ValueError:
         return ""
     return base64.b64encode(raw).decode()
-
-
-def approve(network: networks.Network, organisation: str, fingerprint: str) -> approval.Identity:
-    """Sign one waiting request, by the fingerprint that the coordinator compared."""
-    return approval.approve(network.definition, organisation, fingerprint, _authority(network))
-
-
-def publish(network: networks.Network, release: Mapping[str, Any]) -> publication.Publication:
-    """Make the publication of what the records say; `release` is the document of the image that the network runs."""
-    network.publication.parent.mkdir(parents=True, exist_ok=True)
-    releases = {network.definition.release: release}
-    return publication.publish(
-        network.publication, network.definition, releases, _authority(network), asked=network.questions
-    )
 
 
 def require_authority(network: networks.Network, found: Applicable, told: str | None) -> None:
@@ -111,7 +111,7 @@ def require_authority(network: networks.Network, found: Applicable, told: str | 
 def accept(
     network: networks.Network,
     remotes: remote.Remotes,
-    published: publication.Publication,
+    published: verified.Verified,
     organisations: Iterable[str],
 ) -> None:
     """Write on each server that its operator accepts this publication, the one that was shown."""
@@ -126,28 +126,59 @@ def take_all(
     release: Mapping[str, Any],
     said: Said,
 ) -> Applicable:
-    """Request, approve, publish and accept in one go, where one operator does them all; returns what applies then.
+    """All steps in one go, where one operator takes them; returns what applies then.
 
     The fingerprint is the one that came over this operator's own connection to the server. A server that has other
-    keys than were approved was made anew: its earlier certificate is revoked first.
+    keys than were approved was made anew: its earlier certificate is revoked first. Of one that has no keys, and on
+    which none can be made yet, nothing is accepted.
     """
-    ca = _authority(network)
-    for asked in request(network, remotes, organisations):
-        known = approval.find(ca.records, asked.organisation)
-        if known and known.fingerprint == asked.fingerprint:
-            continue
-        if known:
-            revocation.revoke(ca, known.station_certificate.serial_number, "superseded")
-            said(f"{asked.organisation}: has new keys; the certificate of its earlier ones is revoked")
-        approval.approve(network.definition, asked.organisation, asked.fingerprint, ca)
-        said(f"{asked.organisation}: approved {asked.fingerprint}")
-    published = publish(network, release)
+    requests, keyless = _with_keys(network, remotes, organisations)
+    steps.approve_all(network, requests, said)
+    published = steps.publish(network, release)
     found = applicable(network, remotes, organisations)
-    if not found.waiting:
-        return found
-    said(f"accepting publication {published.number} on {len(found.waiting)} servers")
-    accept(network, remotes, published, found.waiting)
-    return applicable(network, remotes, organisations)
+    if waiting := found.waiting.keys() - keyless.keys():
+        said(f"accepting publication {published.number} on {len(waiting)} servers")
+        accept(network, remotes, published, waiting)
+        found = applicable(network, remotes, organisations)
+    found.keyless = keyless
+    return found
+
+
+def _with_keys(
+    network: networks.Network, remotes: remote.Remotes, organisations: Sequence[str]
+) -> tuple[list[identity.Request], dict[str, str]]:
+    """The requests of servers, which make their keys first where there are none; and organisation → why it has none."""
+    answers = dict(remotes.ask_all(organisations, *_READ))
+    failed = _make_keys(network, remotes, [o for o, answer in answers.items() if _lacks(answer)])
+    answers |= remotes.ask_all([o for o, answer in answers.items() if _lacks(answer) and o not in failed], *_READ)
+    requests = []
+    for organisation, answer in answers.items():
+        if isinstance(answer, servers.UnreachableError):
+            failed[organisation] = str(answer)
+        elif organisation not in failed:
+            requests.append(_receive(network, organisation, answer.stdout))
+    return requests, failed
+
+
+def _lacks(answer: remote.Answer) -> bool:
+    return isinstance(answer, remote.Done) and bool(answer.exited)
+
+
+def _make_keys(network: networks.Network, remotes: remote.Remotes, organisations: Iterable[str]) -> dict[str, str]:
+    """Have servers make their keys, by the program that the role sends too; organisation → why, of who cannot."""
+    program, failed = PROGRAM.read_text(), {}
+
+    def one(organisation: str) -> None:
+        try:
+            done = remotes.ask(organisation, "python3", "-IS", "-c", program, organisation, network.name)
+        except servers.UnreachableError as error:
+            failed[organisation] = str(error)
+        else:
+            if done.exited:
+                failed[organisation] = done.stderr.strip()
+
+    _on_each(organisations, one)
+    return failed
 
 
 def applicable(network: networks.Network, remotes: remote.Remotes, organisations: Iterable[str]) -> Applicable:
@@ -215,7 +246,3 @@ def _keep(network: networks.Network, remotes: remote.Remotes, organisation: str,
 
 def _place(network: networks.Network) -> str:
     return f"/etc/werkplaats/accepted/{network.name}.json"
-
-
-def _authority(network: networks.Network) -> authority.Authority:
-    return authority.open_or_found(network.vault, ledger.Records(network.inventory))

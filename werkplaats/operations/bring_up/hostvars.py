@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
-from network_topology import compile as compiler
-from network_topology import compiled
-from publication import acceptance, publication
+from network_topology.compiling import compile as compiler
+from network_topology.compiling import compiled
+from publication import acceptance, verified
 from station_image.builder import images
 from werkplaats.operations.bring_up import hand_over
 from werkplaats.operations.home import networks, people
@@ -29,19 +29,22 @@ def applied(
     network: networks.Network,
     applicable: hand_over.Applicable,
     organisations: Iterable[str],
-    image: images.StationImage,
+    image: images.StationImage | None,
 ) -> dict[str, HostVars]:
-    """Host variables of the servers that have an identity and an accepted definition."""
+    """Host variables of the servers that have an identity and an accepted definition.
+
+    A server can be given the image that it lacks only where `image` is that one, made here.
+    """
     found = {}
     for organisation in organisations:
         view, published = applicable.views.get(organisation), applicable.publication
         if view is None or published is None or organisation not in view.statement_keys:
             continue
-        accepted = compiler.compile_network(view.definition)
+        accepted = applicable.compiled(organisation)
         entry = _network(accepted, organisation, view, published)
         # A release that is not accepted yet is not brought: the accepted one is on the server already.
         wanted = str(view.release["image_id"])
-        archive = str(image.archive) if wanted == image.image_id else ""
+        archive = str(image.archive) if image and wanted == image.image_id else ""
         own = {"id": wanted, "archive": archive}
         station = accepted.stations[organisation]
         found[organisation] = _server(station, [entry], own, people.of(network, organisation))
@@ -71,7 +74,7 @@ def _narrowing(rows: Iterable[compiled.FirewallRow]) -> list[compiled.FirewallRo
 
 
 def _network(
-    network: compiled.CompiledNetwork, organisation: str, view: acceptance.Accepted, published: publication.Publication
+    network: compiled.CompiledNetwork, organisation: str, view: acceptance.Accepted, published: verified.Verified
 ) -> HostVars:
     station = network.stations[organisation]
     return {

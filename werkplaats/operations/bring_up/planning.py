@@ -50,7 +50,9 @@ def plan(network: networks.Network, only: Sequence[str], told: progress.Progress
     """Look at everything; a network of which nothing exists yet is planned from its definition alone."""
     found = Plan()
     engine = install.ensure(lambda text: told.say(text, "engine"))
-    image = images.current() or images.ensure(lambda text: told.say(text, "image"))
+    image = images.current()
+    if image is None:
+        told.say(f"the station image is not made on this machine yet: werkplaats up {network.name} makes it", "image")
     if network.made_here:
         image_id = server_image.ensure(lambda text: told.say(text, "servers"))
         found.servers = _sentences(servers.plan(network, engine, image_id))
@@ -66,9 +68,8 @@ def plan(network: networks.Network, only: Sequence[str], told: progress.Progress
         found.configuration = _configuration(network, remotes, hosts, told)
         found.configuration += [f"{o}: has no certificate or acceptance yet" for o in reached if o not in hosts]
         found.configuration += [f"{o}: everything, from a bare server to a gateway" for o in sorted(to_be_made)]
-        wanted_images = {o: host["image"]["id"] for o, host in hosts.items()} | dict.fromkeys(
-            to_be_made, image.image_id
-        )
+        new = image.image_id if image else stations.NO_IMAGE
+        wanted_images = {o: host["image"]["id"] for o, host in hosts.items()} | dict.fromkeys(to_be_made, new)
         outcome = stations.plan(network, remotes, engine, wanted_images)
         found.stations = _sentences(outcome)
         found.questions = questions.planned(network, remotes, applicable)

@@ -12,9 +12,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 
 from base import errors
-from network_topology import compile as compiler
 from network_topology import model, questions
-from publication import acceptance
 from station_image.runtime.accepted import statement
 from werkplaats.operations.bring_up import hand_over
 from werkplaats.operations.home import networks
@@ -34,10 +32,10 @@ class Delivered:
 
 
 def wanted(
-    view: acceptance.Accepted, asked: Mapping[str, model.Question], organisation: str
+    applicable: hand_over.Applicable, asked: Mapping[str, model.Question], organisation: str
 ) -> tuple[Documents, dict[str, str]]:
     """What a station is to be told, by what its operator accepted; and the questions that wait, with the reason."""
-    network = compiler.compile_network(view.definition)
+    view, network = applicable.views[organisation], applicable.compiled(organisation)
     digests = {slug: statement.key_digest(base64.b64decode(key)) for slug, key in view.statement_keys.items()}
     found, waiting = Documents(), {}
     for name, one in sorted(asked.items()):
@@ -79,7 +77,7 @@ def deliver(
     there = look(network, remotes, ready)
     late, left_out = [], {}
     for organisation, delivered in there.items():
-        documents, waiting = wanted(applicable.views[organisation], published, organisation)
+        documents, waiting = wanted(applicable, published, organisation)
         for name, why in waiting.items():
             said(f"{name} waits: {why}")
         if documents != delivered.documents:
@@ -137,6 +135,6 @@ def planned(network: networks.Network, remotes: remote.Remotes, applicable: hand
         if asked.get(name) != published.get(name)
     ]
     for organisation, delivered in look(network, remotes, applicable.views).items():
-        documents, _ = wanted(applicable.views[organisation], asked, organisation)
+        documents, _ = wanted(applicable, asked, organisation)
         lines += [f"{organisation}: {line}" for line in differences(delivered.documents, documents)]
     return lines

@@ -9,14 +9,15 @@ from typing import Any
 
 import docker
 
-from base import errors
+from base import errors, files
 from network_topology import names
 from stacks import drive, labels
 from stacks.components import sandbox_server
 from stacks.engine import install
 from stacks.servers import program, seeds
-from werkplaats.operations.home import locks, networks, people
-from werkplaats.operations.reach import inventory, remote
+from werkplaats.operations.home import networks, people
+from werkplaats.operations.reach import inventory
+from werkplaats.operations.reach.servers import Server
 
 Said = Callable[[str], None]
 NO_IMAGE = "sha256:" + "0" * 64  # of servers that are removed
@@ -56,7 +57,7 @@ def destroy(network: networks.Network, engine: install.Engine, said: Said) -> dr
 
 
 def _stack(network: networks.Network, engine: install.Engine, image: str) -> drive.Stack:
-    with locks.turn(network.vault.folder / "seeds.lock"):  # a `plan` too makes what is missing, and keeps it
+    with files.only_one(network.vault.folder / "seeds.lock"):  # a `plan` too makes what is missing, and keeps it
         planned = _plan(network, image)
     return drive.Stack(
         project=program.PROJECT,
@@ -81,7 +82,7 @@ def _plan(network: networks.Network, image: str) -> program.ServersPlan:
         specs.append(sandbox_server.ServerSpec(organisation, addresses[organisation], alias, image, folder))
         key = vault / "ssh" / "id_ed25519"
         own = people.in_sandbox(vault, organisation)
-        servers.append(remote.Server(organisation, addresses[organisation], fingerprint, key=key, people=own))
+        servers.append(Server(organisation, addresses[organisation], fingerprint, key=key, people=own))
     inventory.write(network.inventory / "servers.yml", servers)
     return program.ServersPlan(network.name, subnet, tuple(specs))
 

@@ -2,53 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import Path
 
-from stacks import drive, parts
+from stacks import drive, plans
 from stacks.components import station
 from stacks.engine import install
 from stacks.stations import program
 from werkplaats.operations.home import networks
-from werkplaats.operations.reach import remote
+from werkplaats.operations.look import observed
+from werkplaats.operations.reach import remote, servers, ssh_config
 
 Said = Callable[[str], None]
 START_SECONDS = 30.0
-NO_IMAGE = "sha256:" + "0" * 64  # of stations that are not touched or are removed
-_FORMAT = '{"id": {{json .Id}}, "name": {{json .Name}}, "state": {{json .State.Status}}, "image": {{json .Image}}}'
-_INSPECT = ("docker", "inspect", "--format", _FORMAT, *(f"station-{part.name}" for part in parts.PARTS))
-
-
-@dataclasses.dataclass(frozen=True)
-class Observed:
-    """The station containers that one server's engine has: name → {id, name, state, image}."""
-
-    containers: Mapping[str, Mapping[str, str]]
-
-    def as_wanted(self, image: str) -> bool:
-        """Whether both parts run, from this image."""
-        return all(
-            (found := self.containers.get(f"station-{part.name}"))
-            and found["state"] == "running"
-            and found["image"] == image
-            for part in parts.PARTS
-        )
-
-
-def observe(remotes: remote.Remotes, organisations: Iterable[str]) -> tuple[dict[str, Observed], dict[str, str]]:
-    """Ask each server's engine what stations it has; returns that, and organisation → why, of who does not answer."""
-    answers = remotes.ask_all(organisations, *_INSPECT)  # its exit code tells only that a name is missing
-    found: dict[str, Observed] = {}
-    lost: dict[str, str] = {}
-    for organisation, answer in answers.items():
-        if isinstance(answer, remote.UnreachableError):
-            lost[organisation] = str(answer)
-            continue
-        rows = [json.loads(line) for line in answer.stdout.splitlines() if line.strip()]
-        found[organisation] = Observed({row["name"].removeprefix("/"): row for row in rows})
-    return found, lost
+NO_IMAGE = "sha256:" + "0" * 64  # of stations that are removed, or are planned before there is one
 
 
 def up(
@@ -66,18 +34,18 @@ def up(
     stack.recover(said)
     for organisation in stack.forget_others(remotes.servers):
         said(f"{organisation}: this operator runs no server of it any more; its station is left as it is")
-    observed, lost = observe(remotes, images)
-    removed, lost_then = _remove_unfit(remotes, stack, observed, said)
+    found, lost = observed.observe(remotes, images)
+    removed, lost_then = _remove_unfit(remotes, stack, found, said)
     lost |= lost_then
     if lost:  # one such server would fail the whole stack
         images = {organisation: image for organisation, image in images.items() if organisation not in lost}
         stack = _stack(network, remotes, engine, images)
-    drifted = [o for o in images if o in removed or not observed[o].as_wanted(images[o])]
+    drifted = [o for o in images if o in removed or not found[o].as_wanted(images[o])]
     return stack.up(said, leave_out=_others(remotes, images), drifted=drifted), lost
 
 
 def _remove_unfit(
-    remotes: remote.Remotes, stack: drive.Stack, observed: Mapping[str, Observed], said: Said
+    remotes: remote.Remotes, stack: drive.Stack, seen: Mapping[str, observed.Observed], said: Said
 ) -> tuple[set[str], dict[str, str]]:
     """Remove station containers that are not in the state, and those that do not run: Pulumi would leave both alone.
 
@@ -85,13 +53,13 @@ def _remove_unfit(
     """
     known = stack.identifiers()
     removed, lost = set(), {}
-    for organisation, found in observed.items():
-        for container in found.containers.values():
+    for organisation, one in seen.items():
+        for container in one.containers.values():
             if why := _unfit(container, known):
                 said(f"{organisation}: removing {container['name']}, which {why}")
                 try:
                     remotes.ask(organisation, "docker", "rm", "--force", container["id"])
-                except remote.UnreachableError as error:
+                except servers.UnreachableError as error:
                     lost[organisation] = str(error)
                 else:
                     removed.add(organisation)
@@ -113,7 +81,7 @@ def wait(remotes: remote.Remotes, organisations: Iterable[str], said: Said) -> N
     deadline = time.monotonic() + START_SECONDS
     while starting and time.monotonic() < deadline:
         answers = remotes.ask_all(starting, "station", "status", "--json")
-        starting = {o for o, one in answers.items() if isinstance(one, remote.UnreachableError) or one.exited}
+        starting = {o for o, one in answers.items() if isinstance(one, servers.UnreachableError) or one.exited}
     for organisation in sorted(starting):
         said(f"{organisation}: the station does not answer after {START_SECONDS:.0f} s")
 
@@ -132,8 +100,8 @@ def destroy(
     images = dict.fromkeys(reached, NO_IMAGE)
     stack = _stack(network, remotes, engine, images)
     stack.recover(said)
-    observed, lost = observe(remotes, images)
-    lost |= _remove_unfit(remotes, stack, observed, said)[1]
+    found, lost = observed.observe(remotes, images)
+    lost |= _remove_unfit(remotes, stack, found, said)[1]
     return stack.destroy(said, leave_out=[*_others(remotes, images), *lost])
 
 
@@ -144,24 +112,31 @@ def _others(remotes: remote.Remotes, images: Mapping[str, str]) -> list[str]:
 def _stack(
     network: networks.Network, remotes: remote.Remotes, engine: install.Engine, images: Mapping[str, str]
 ) -> drive.Stack:
+    state = network.vault.folder / "stacks" / "stations"
+
     def planned(known: Collection[str]) -> program.StationsPlan:
         # A station that is not ours to touch now is declared only where it exists: it would be removed otherwise.
-        servers = [s for o, s in remotes.servers.items() if o in images or o in known]
+        declared = [organisation for organisation in remotes.servers if organisation in images or organisation in known]
         # Computing parties first: every other station calls them as soon as it is there, until they answer.
-        servers.sort(key=lambda server: server.organisation not in network.compiled.computing)
-        return program.StationsPlan(
-            network.name, tuple(_spec(remotes, s, images.get(s.organisation, NO_IMAGE)) for s in servers)
-        )
+        declared.sort(key=lambda organisation: organisation not in network.compiled.computing)
+        wanted = {**_images_before(state / drive.PLAN), **images}
+        return program.StationsPlan(network.name, tuple(_spec(remotes, o, wanted.get(o, NO_IMAGE)) for o in declared))
 
     return drive.Stack(
         project=program.PROJECT,
         program=program.program,
         plan=planned,
-        state=network.vault.folder / "stacks" / "stations",
+        state=state,
         engine=engine,
     )
 
 
-def _spec(remotes: remote.Remotes, server: remote.Server, image: str) -> station.StationSpec:
-    address = f"ssh://{server.user}@{server.host}:{server.port}"
-    return station.StationSpec(server.organisation, address, tuple(remotes.options(server, "engine")), image)
+def _images_before(path: Path) -> dict[str, str]:
+    """Of which image each station was to be: the plan is read by hand too, and would replace those not touched now."""
+    plan = plans.before(path, program.StationsPlan)
+    return {spec.organisation: spec.image for spec in plan.stations} if plan else {}
+
+
+def _spec(remotes: remote.Remotes, organisation: str, image: str) -> station.StationSpec:
+    address = f"ssh://{ssh_config.alias(organisation, ssh_config.ENGINE)}"
+    return station.StationSpec(organisation, address, ("-F", str(remotes.config)), image)

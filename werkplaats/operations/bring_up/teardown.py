@@ -10,7 +10,7 @@ from stacks.engine import install
 from werkplaats.operations import progress
 from werkplaats.operations.bring_up import configure, servers, stations
 from werkplaats.operations.home import networks
-from werkplaats.operations.reach import remote
+from werkplaats.operations.reach import ssh_config
 
 DATA = "/var/lib/werkplaats"  # data, results, allowances, register and keys of an organisation: never ours to remove
 
@@ -34,7 +34,7 @@ def _sandbox(network: networks.Network, engine: install.Engine, told: progress.P
     """Stations, certificates and data live in the servers and in the vault, and go with them."""
     with told.phase("servers") as said:
         said(drive.summary(servers.destroy(network, engine, said)))
-    shutil.rmtree(remote.control_folder(network.vault.folder / "ssh"), ignore_errors=True)
+    shutil.rmtree(ssh_config.sockets_folder(network.vault.folder / "ssh"), ignore_errors=True)
     shutil.rmtree(network.vault.folder)
     return Result()
 

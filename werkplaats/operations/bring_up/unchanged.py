@@ -13,10 +13,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from werkplaats.operations import on_server
+import on_server
+from base import files
 from werkplaats.operations.bring_up.configure import ROOT, HostVars
-from werkplaats.operations.home import vault
-from werkplaats.operations.reach import remote
+from werkplaats.operations.reach import remote, servers
 
 PROGRAM = Path(on_server.__file__).with_name("state.py")
 SOURCES = (
@@ -24,7 +24,7 @@ SOURCES = (
     "playbooks",
     "plugins",
     "roles",
-    "station_image/host",
+    "on_server",
 )  # what the roles are, beside their data
 
 
@@ -62,7 +62,7 @@ class Notes:
         return {
             organisation: answer.stdout.strip()
             for organisation, answer in answers.items()
-            if not isinstance(answer, remote.UnreachableError) and not answer.exited
+            if not isinstance(answer, servers.UnreachableError) and not answer.exited
         }
 
     def _read(self) -> dict[str, dict[str, str]]:
@@ -74,7 +74,7 @@ class Notes:
 
     def _write(self, notes: Mapping[str, Mapping[str, str]]) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        vault.write_atomically(self._path, json.dumps(notes).encode(), mode=0o600)
+        files.write_atomically(self._path, json.dumps(notes).encode(), mode=0o600)
 
 
 def _given(host: Mapping[str, Any], sources: bytes) -> str:

@@ -23,7 +23,6 @@ from werkplaats.operations.look import verify
 from werkplaats.operations.reach import remote
 
 HostVars = Mapping[str, Mapping[str, Any]]
-Made = tuple[drive.Outcome, dict[str, str]]  # of the stations; and whose server went away, with the reason
 BOOT_SECONDS = 120.0
 
 
@@ -80,7 +79,9 @@ class Run:
                     self.outcome.servers = servers.up(self.network, engine, server_image.ensure(said), said)
                 remotes, wanted = self._reach()
             with remotes:
-                self._configure(remotes, wanted, image.result(), engine, beside)
+                applicable, ready = self._configure(remotes, wanted, image.result())
+                if ready:
+                    self._stations(remotes, ready, engine, applicable)
         return self.outcome
 
     def _image(self) -> images.StationImage:
@@ -97,99 +98,76 @@ class Run:
         return remotes, [o for o in wanted if o not in unreachable]
 
     def _configure(
-        self,
-        remotes: remote.Remotes,
-        wanted: Sequence[str],
-        image: images.StationImage,
-        engine: install.Engine,
-        beside: concurrent.futures.Executor,
-    ) -> None:
-        """Configure all servers; new ones wait prepared while the steps between are taken for all.
+        self, remotes: remote.Remotes, wanted: Sequence[str], image: images.StationImage
+    ) -> tuple[hand_over.Applicable, HostVars]:
+        """Take the steps, then configure all servers: those of which nothing is accepted yet are only prepared.
 
-        Stations of new servers are made while their gateways are: neither needs the other. One that is there already
-        may need an image that the roles bring first.
+        Returns what applies, and the stations that may be made of servers.
         """
-        agreed: list[tuple[hand_over.Applicable, HostVars]] = []
-        making: list[concurrent.futures.Future[Made]] = []
         with self.told.phase("configure") as said:
-
-            def between(failed: Mapping[str, str]) -> HostVars:
-                self.outcome.left_out |= failed
-                agreed.append(self._agree(remotes, wanted, image, said))
-                hosts = agreed[0][1]
-                if hosts and set(hosts) <= set(fresh):
-                    making.append(beside.submit(self._make, remotes, hosts, engine))
-                return hosts
-
-            before = hand_over.applicable(self.network, remotes, wanted)
-            fresh = [o for o in wanted if o not in before.views and o not in before.refused]
+            applicable, hosts = self._agree(remotes, wanted, image, said)
+            fresh = [o for o in self._able(wanted) if o not in applicable.views]
             notes = unchanged.Notes(self.network.run_folder, remotes)
-            notes.forget(fresh)
-            self._play(remotes, hostvars.prepared(self.network, fresh, image), said, between)
-            applicable, hosts = agreed[0] if agreed else self._agree(remotes, wanted, image, said)
-            if same := notes.unchanged({o: host for o, host in hosts.items() if o not in fresh}):
+            if same := notes.unchanged(hosts):
                 said(f"{len(same)} servers are as the run before left them")
-            rest = {o: host for o, host in hosts.items() if o not in same and o not in fresh}
+            rest = hostvars.prepared(self.network, fresh, image) | {o: hosts[o] for o in hosts if o not in same}
             notes.forget(rest)
-            self._play(remotes, rest, said)
-            notes.keep({o: hosts[o] for o in self._able(hosts) if o not in same})
-        if ready := {o: hosts[o] for o in self._able(hosts)}:
-            self.outcome.stations, lost = making[0].result() if making else self._make(remotes, ready, engine)
-            self.outcome.left_out |= lost
-            self._ask(remotes, {o: hosts[o] for o in self._able(ready)}, applicable)
+            played = configure.run(self.network.run_folder, remotes, rest, said)
+            self.outcome.configured = dict(played.changed)
+            self.outcome.left_out |= played.failed
+            self.outcome.waiting = {o: why for o, why in self.outcome.waiting.items() if o not in played.failed}
+            ready = {o: hosts[o] for o in self._able(hosts)}
+            notes.keep({o: ready[o] for o in ready if o not in same})
+        return applicable, ready
 
     def _agree(
         self, remotes: remote.Remotes, wanted: Sequence[str], image: images.StationImage, said: configure.Said
-    ) -> tuple[hand_over.Applicable, HostVars]:
+    ) -> tuple[hand_over.Applicable, dict[str, hostvars.HostVars]]:
         """Take the steps that this run may take; returns what applies now, and the stations it makes of servers."""
-        able = self._able(wanted)
         if self.options.all_steps:
-            applicable = hand_over.take_all(self.network, remotes, able, image.release, said)
+            applicable = hand_over.take_all(self.network, remotes, wanted, image.release, said)
         else:
-            applicable = hand_over.applicable(self.network, remotes, able)
+            applicable = hand_over.applicable(self.network, remotes, wanted)
         hand_over.keep(self.network, remotes, applicable)
-        self.outcome.waiting = dict(applicable.waiting)
         self.outcome.left_out |= applicable.refused
-        hosts = hostvars.applied(self.network, applicable, able, image)
-        for organisation in (o for o in able if o not in hosts and o not in applicable.waiting):
-            self.outcome.waiting[organisation] = [
-                f"a certificate: run werkplaats trust request {self.network.name} --only {organisation}, which the "
-                "coordinator approves and publishes"
-            ]
-        for organisation in applicable.waiting:
-            self.outcome.waiting[organisation].append(
-                f"its operator's yes: werkplaats accept {self.network.name} --only {organisation}"
-            )
+        hosts = hostvars.applied(self.network, applicable, self._able(wanted), image)
+        self.outcome.waiting = self._waiting(applicable, [o for o in self._able(wanted) if o not in hosts])
         return applicable, hosts
+
+    def _waiting(self, applicable: hand_over.Applicable, without: Sequence[str]) -> dict[str, list[str]]:
+        """Organisation → what its server waits for; `without` are those of which no station can be made yet."""
+        name, found = self.network.name, {}
+        for organisation, changes in applicable.waiting.items():
+            found[organisation] = [*changes, f"its operator's yes: werkplaats accept {name} --only {organisation}"]
+        for organisation in (o for o in without if o not in found):
+            found[organisation] = [
+                f"a certificate: run werkplaats trust request {name} --only {organisation}, which the coordinator "
+                "approves and publishes"
+            ]
+        for organisation, why in applicable.keyless.items():
+            found[organisation] = [f"its keys: {why}; once this run has prepared it run the same command again"]
+        return found
 
     def _able(self, organisations: Sequence[str] | Mapping[str, Any]) -> list[str]:
         return [o for o in organisations if o not in self.outcome.left_out]
 
-    def _play(
-        self, remotes: remote.Remotes, hosts: HostVars, said: configure.Said, between: configure.Between | None = None
+    def _stations(
+        self, remotes: remote.Remotes, hosts: HostVars, engine: install.Engine, applicable: hand_over.Applicable
     ) -> None:
-        result = configure.run(self.network.run_folder, remotes, hosts, said, between=between)
-        self.outcome.left_out |= result.failed
-        for organisation, number in result.changed.items():
-            self.outcome.configured[organisation] = self.outcome.configured.get(organisation, 0) + number
-
-    def _make(self, remotes: remote.Remotes, hosts: HostVars, engine: install.Engine) -> Made:
         with self.told.phase("stations") as said:
-            wanted = {organisation: station["image"]["id"] for organisation, station in hosts.items()}
-            made, lost = stations.up(self.network, remotes, engine, wanted, said)
+            images_of = {organisation: station["image"]["id"] for organisation, station in hosts.items()}
+            self.outcome.stations, lost = stations.up(self.network, remotes, engine, images_of, said)
             for organisation, why in lost.items():
                 said(f"{organisation}: left out: {why}")
-            said(drive.summary(made))
-        return made, lost
-
-    def _ask(self, remotes: remote.Remotes, hosts: HostVars, applicable: hand_over.Applicable) -> None:
-        with self.told.phase("stations") as said:
+            said(drive.summary(self.outcome.stations))
+            self.outcome.left_out |= lost
+            made = {o: hosts[o] for o in self._able(hosts)}
             if self.outcome.stations.changes:
-                stations.wait(remotes, hosts, said)
-            self.outcome.questions, untold = questions.deliver(self.network, remotes, applicable, hosts, said)
+                stations.wait(remotes, made, said)
+            self.outcome.questions, untold = questions.deliver(self.network, remotes, applicable, made, said)
             self.outcome.left_out |= untold
         with self.told.phase("acceptance") as said:
-            self.outcome.report = verify.run(self.network, remotes, hosts, self.outcome.left_out, said)
+            self.outcome.report = verify.run(self.network, remotes, made, self.outcome.left_out, said)
 
 
 def verify_network(network: networks.Network, told: progress.Progress, *, only: Sequence[str] = ()) -> verify.Report:
@@ -199,7 +177,7 @@ def verify_network(network: networks.Network, told: progress.Progress, *, only: 
         left_out = {o: why for o, why in remotes.probe().items() if o in wanted}
         reached = [o for o in wanted if o not in left_out]
         applicable = hand_over.applicable(network, remotes, reached)
-        hosts = hostvars.applied(network, applicable, reached, images.ensure(told.say))
+        hosts = hostvars.applied(network, applicable, reached, None)
         missing = [o for o in reached if o not in hosts]
         left_out |= {o: applicable.refused.get(o, "nothing is accepted on it yet") for o in missing}
         return verify.run(network, remotes, hosts, left_out, lambda text: told.say(text, "verify"))

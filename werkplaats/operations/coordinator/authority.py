@@ -8,23 +8,17 @@ from __future__ import annotations
 
 import datetime
 import functools
-import hashlib
 import re
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from base import errors
+from base import canonical, errors
 from network_topology import names
 from publication import profile, signature
-from werkplaats.operations.coordinator.ledger import Records, now, stamp
+from werkplaats.operations.coordinator.ledger import Records
 from werkplaats.operations.home import vault
-
-
-def key_fingerprint(key: ec.EllipticCurvePublicKey) -> str:
-    """The fingerprint of a CA's key: the same in its self-signed certificate and in every cross-certificate."""
-    return f"sha256:{hashlib.sha256(profile.spki(key)).hexdigest()}"
 
 
 class Authority:
@@ -60,7 +54,7 @@ class Authority:
 
         The serial is recorded before the certificate exists, so there is none that cannot be revoked.
         """
-        start = moment or now()
+        start = moment or canonical.now()
         authority_key = profile.p256(self.certificate.public_key())
         return _sign(
             self.records,
@@ -103,7 +97,7 @@ def open_or_found(kept: vault.Vault, records: Records, moment: datetime.datetime
         kept.write_private_key(_key_name(generation), ec.generate_private_key(ec.SECP256R1()))
     if not kept.has(_certificate_name(generation)):
         # Also the way on for a founding that was killed between key and certificate.
-        certificate = _found(kept, records, generation, moment or now())
+        certificate = _found(kept, records, generation, moment or canonical.now())
         kept.write(_certificate_name(generation), certificate.public_bytes(serialization.Encoding.PEM))
     certificate = x509.load_pem_x509_certificate(kept.read(_certificate_name(generation)))
     _refuse_stranger(records, certificate, generation)
@@ -122,14 +116,16 @@ def _found(kept: vault.Vault, records: Records, generation: int, moment: datetim
     private = kept.read_private_key(_key_name(generation))
     key = private.public_key()
     if not any(int(row["generation"]) == generation for row in records.rows("authorities")):
-        records.append("authorities", generation=generation, key=key_fingerprint(key), founded=stamp(moment))
+        records.append(
+            "authorities", generation=generation, key=profile.key_fingerprint(key), founded=canonical.stamp(moment)
+        )
     name = names.ca_subject(kept.network, generation)
     extensions = profile.authority_extensions(kept.network, key)
     return _sign(records, name, name, key, private, extensions, moment, moment + profile.AUTHORITY_LIFETIME)
 
 
 def _refuse_stranger(records: Records, certificate: x509.Certificate, generation: int) -> None:
-    found = key_fingerprint(profile.p256(certificate.public_key()))
+    found = profile.key_fingerprint(profile.p256(certificate.public_key()))
     known = {row["key"] for row in records.rows("authorities") if int(row["generation"]) == generation}
     if known != {found}:
         raise errors.VaultError(
@@ -150,7 +146,12 @@ def _sign(
 ) -> x509.Certificate:
     serial, begin = x509.random_serial_number(), start - profile.BACKDATED
     records.append(
-        "serials", serial=f"{serial:x}", name=subject, not_before=stamp(begin), not_after=stamp(end), issuer=issuer
+        "serials",
+        serial=f"{serial:x}",
+        name=subject,
+        not_before=canonical.stamp(begin),
+        not_after=canonical.stamp(end),
+        issuer=issuer,
     )
     builder = x509.CertificateBuilder(
         profile.distinguished(issuer), profile.distinguished(subject), key, serial, begin, end

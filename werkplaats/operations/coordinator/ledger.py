@@ -9,15 +9,13 @@ Whoever changes them holds the lock of the network (`vault.lock`).
 
 from __future__ import annotations
 
-import datetime
 import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from base import errors
-from werkplaats.operations.home import vault
+from base import canonical, errors, files
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "authorities": ("generation", "key", "founded"),
@@ -28,16 +26,6 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 
 LARGEST_DOCUMENT = 64 * 1024
-
-
-def stamp(moment: datetime.datetime) -> str:
-    """A moment in UTC as ISO 8601 to the second."""
-    return moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def now() -> datetime.datetime:
-    """This moment, UTC, to the second: certificates know no smaller part."""
-    return datetime.datetime.now(datetime.UTC).replace(microsecond=0)
 
 
 class Records:
@@ -97,8 +85,7 @@ class Records:
         """Write the document `<folder>/<organisation>.json` as a whole or not at all."""
         path = self.place(folder, organisation)
         path.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False)
-        vault.write_atomically(path, text.encode() + b"\n", mode=0o644)
+        files.write_atomically(path, canonical.pretty(document), mode=0o644)
 
     def place(self, folder: str, organisation: str) -> Path:
         """Where the document `<folder>/<organisation>.json` lies."""

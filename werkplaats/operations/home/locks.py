@@ -15,12 +15,11 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from base import errors
+from base import errors, files
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 NAMING_SECONDS = 1.0  # how long a lock may be held by nobody that is known, see Lock._take
@@ -36,17 +35,6 @@ def _let_go_in_child() -> None:
 
 
 os.register_at_fork(after_in_child=_let_go_in_child)
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process of this number exists on this machine, of whatever user (kill(2) with signal 0)."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +65,7 @@ class Holder:
     @property
     def alive(self) -> bool:
         """Whether the process can still be running: same boot, and its number is in use."""
-        return self.boot == BOOT_ID.read_text().strip() and is_alive(self.pid)
+        return self.boot == BOOT_ID.read_text().strip() and files.is_alive(self.pid)
 
     def __str__(self) -> str:
         return f"process {self.pid} of {self.user} on {self.host}, since {self.since} ({self.purpose})"
@@ -152,11 +140,3 @@ def _write(descriptor: int, text: bytes) -> None:
     """Replace the text in place: a new file under the same name would be another lock."""
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, text, 0)
-
-
-@contextlib.contextmanager
-def turn(path: Path) -> Iterator[None]:
-    """Wait for one's turn at something short that verbs do without the lock of the network."""
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from network_topology import check, model, violation
-from network_topology import compile as compiler
+from network_topology.compiling import compile as compiler
 from stacks import servers as sandbox
 from werkplaats.operations.home import places, vault
 from werkplaats.operations.reach import inventory, remote
+from werkplaats.operations.reach.servers import Server
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,20 +54,20 @@ class Network:
         return self.vault.folder / "publication" if self.made_here else self.home.publications / self.name
 
     @functools.cached_property
-    def servers(self) -> tuple[remote.Server, ...]:
+    def servers(self) -> tuple[Server, ...]:
         """The servers that this operator runs, of organisations that the definition has."""
         known = inventory.read(self.inventory / "servers.yml")
         return tuple(server for server in (*known, *self.given) if server.organisation in self.compiled.stations)
 
     @functools.cached_property
-    def given(self) -> tuple[remote.Server, ...]:
+    def given(self) -> tuple[Server, ...]:
         """Servers beside the ones that a sandbox makes: they exist already, and take part in it."""
         path = self.inventory / "given.yml"
         return inventory.read(path) if path.exists() else ()
 
     def remotes(self) -> remote.Remotes:
         """Connections to this operator's servers, not opened yet; to be used in a `with`."""
-        return remote.Remotes(self.servers, self.vault.folder / "ssh")
+        return remote.Remotes(self.servers, self.vault.folder / "ssh", self.run_folder / "ssh_config")
 
     @property
     def run_folder(self) -> Path:

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from werkplaats.operations.home import locks
+from base import files
 
 
 @contextlib.contextmanager
@@ -17,7 +17,7 @@ def folder(run: Path) -> Iterator[Path]:
     """A folder in `run` that nobody else has, gone afterwards; what killed processes left behind goes as well."""
     run.mkdir(parents=True, exist_ok=True, mode=0o700)
     for left in run.glob("passing-*"):
-        if not locks.is_alive(int(left.name.split("-")[1])):
+        if not files.is_alive(int(left.name.split("-")[1])):
             shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=run, prefix=f"passing-{os.getpid()}-") as own:
         yield Path(own)

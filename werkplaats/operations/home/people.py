@@ -6,7 +6,6 @@ part, the private ones lie in the vault, so that rehearsals and tests log in exa
 
 from __future__ import annotations
 
-import dataclasses
 import shlex
 import subprocess
 import tempfile
@@ -16,6 +15,7 @@ from typing import Any
 from base import errors
 from stacks.servers import seeds
 from werkplaats.operations.home import networks
+from werkplaats.operations.reach import ssh_config
 
 STEWARD, SCIENTIST = "steward", "scientist"
 SECONDS = 600
@@ -60,14 +60,12 @@ def put(network: networks.Network, organisation: str, question: str, name: str, 
 def _run(
     network: networks.Network, organisation: str, account: str, program: str, words: list[str], said: str
 ) -> subprocess.CompletedProcess[str]:
-    (server,) = [one for one in network.servers if one.organisation == organisation]
     key = _key(network.vault.folder, organisation, account)
     if not key.exists():
         raise errors.UsageError(f"the {account} of {organisation} has a key of its own, which is not here")
-    options = network.remotes().options(dataclasses.replace(server, key=key), "people")
-    place = f"{account}@{server.host}"
+    options = ["-F", str(network.remotes().config), "-i", str(key), "-o", f"User={account}"]
     batch = ["-b", "-"] if program == "sftp" else []
-    command = [program, *options, *batch, *(("-P" if batch else "-p"), str(server.port)), place, *words]
+    command = [program, *options, *batch, ssh_config.alias(organisation, ssh_config.PEOPLE), *words]
     return subprocess.run(command, input=said, capture_output=True, text=True, timeout=SECONDS, check=False)
 
 

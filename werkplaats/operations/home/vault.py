@@ -18,7 +18,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from base import errors
+from base import errors, files
 from werkplaats.operations.home import locks
 
 PASSPHRASE_FILE = "WERKPLAATS_PASSPHRASE_FILE"  # noqa: S105 - the name of a variable, no passphrase
@@ -75,7 +75,7 @@ class Vault:
 
     def write(self, name: str, data: bytes, *, replace: bool = True) -> None:
         """Write a file as a whole or not at all; without `replace` an existing one is left alone (FileExistsError)."""
-        write_atomically(self.folder / name, data, mode=0o600, replace=replace)
+        files.write_atomically(self.folder / name, data, mode=0o600, replace=replace)
 
     def read_private_key(self, name: str) -> ec.EllipticCurvePrivateKey:
         """Decrypt a private key; raises VaultError for a wrong passphrase or a damaged file."""
@@ -120,41 +120,6 @@ class Vault:
         if new and self._ask("The same passphrase once more:") != typed:
             raise errors.VaultError("the two passphrases differ", "start again")
         return typed.encode()
-
-
-def write_atomically(path: Path, data: bytes, *, mode: int, replace: bool = True) -> None:
-    """Write a file so that, whatever happens, the old content or the new is there, never a part.
-
-    The temporary file carries the process id; what a killed process left behind is removed by the next writer.
-    Raises FileExistsError when the file exists and `replace` is false.
-    """
-    for left in path.parent.glob(f".{path.name}.*.part"):
-        if not locks.is_alive(int(left.suffixes[-2][1:])):
-            left.unlink(missing_ok=True)
-    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.{os.getpid()}.part"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(file.fileno(), mode)  # the umask may have taken bits away
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if replace:
-            temporary.replace(path)
-        else:
-            path.hardlink_to(temporary)  # unlike a rename, this fails when the name is taken
-    finally:
-        temporary.unlink(missing_ok=True)
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Bring the names in a folder to the disk: a rename survives a power cut only after this (fsync(2))."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _read_passphrase(path: Path) -> bytes:

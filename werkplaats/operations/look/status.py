@@ -9,10 +9,9 @@ from typing import Any
 
 from base import errors
 from publication import publication, repository
-from werkplaats.operations.bring_up import stations
 from werkplaats.operations.home import networks
-from werkplaats.operations.look import verify
-from werkplaats.operations.reach import remote
+from werkplaats.operations.look import observed, verify
+from werkplaats.operations.reach import remote, servers
 
 CERTIFICATE = "/etc/werkplaats/gateway"
 LEAST_DAYS = 30  # what renewing a certificate may take, with two organisations in it
@@ -70,7 +69,7 @@ def read(
     units = remotes.ask_all(reached, "systemctl", "is-active", *UNITS)
     told = remotes.ask_all(reached, "station", "status", "--json")
     cuts = remotes.ask_all(reached, "ls", "/etc/werkplaats/cut.d")
-    observed, _ = stations.observe(remotes, reached)
+    engines, _ = observed.observe(remotes, reached)
     found = []
     for organisation, station in sorted(network.compiled.stations.items()):
         if organisation not in reached:
@@ -79,7 +78,7 @@ def read(
             continue
         agent = verify.told(told[organisation]).get("networks", {}).get(network.name, {})
         engine, gateway = _active(units[organisation])
-        seen = observed.get(organisation, stations.Observed({}))
+        seen = engines.get(organisation, observed.Observed({}))
         found.append(
             StationStatus(
                 organisation,
@@ -109,10 +108,10 @@ def _active(answer: remote.Answer) -> tuple[str, ...]:
 
 
 def _words(answer: remote.Answer) -> tuple[str, ...]:
-    return () if isinstance(answer, remote.UnreachableError) else tuple(answer.stdout.split())
+    return () if isinstance(answer, servers.UnreachableError) else tuple(answer.stdout.split())
 
 
-def _container(seen: stations.Observed, part: str) -> str:
+def _container(seen: observed.Observed, part: str) -> str:
     container = seen.containers.get(f"station-{part}")
     if not container:
         return "not there"

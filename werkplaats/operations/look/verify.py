@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from werkplaats.checks import suite
-from werkplaats.operations.home import networks, passing, vault
-from werkplaats.operations.reach import remote
+from werkplaats.operations.home import networks, passing
+from werkplaats.operations.reach import remote, servers
 
 Said = Callable[[str], None]
 SESSION_SECONDS = 120
@@ -93,8 +93,6 @@ def _checks(
     """Run the testinfra suite on every server; one verdict for each check of each server."""
     if not expected:
         return []
-    # Stays: an administrator's own ssh can use it.
-    vault.write_atomically(network.run_folder / "ssh_config", ssh_config(remotes).encode(), mode=0o600)
     with passing.folder(network.run_folder) as own:
         (own / "expected.json").write_text(json.dumps(expected))
         try:
@@ -108,28 +106,9 @@ def _line(remotes: remote.Remotes, organisation: str, line: str) -> tuple[int, b
     return remotes.run(organisation, ("/bin/sh", "-c", line))
 
 
-def ssh_config(remotes: remote.Remotes) -> str:
-    """An ssh_config by which every server is reached under its organisation's name, one that is away too."""
-    blocks = []
-    for organisation, server in remotes.servers.items():
-        lines = [f"Host {organisation}", f"  HostName {server.host}", f"  User {server.user}", f"  Port {server.port}"]
-        options = remotes.options(server)
-        for flag, value in zip(options[::2], options[1::2], strict=True):
-            match flag:
-                case "-o":
-                    key, _, setting = value.partition("=")
-                    lines.append(f"  {key} {setting}")
-                case "-i":
-                    lines.append(f"  IdentityFile {value}")
-                case "-J":
-                    lines.append(f"  ProxyJump {value}")
-        blocks.append("\n".join(lines))
-    return "\n".join(blocks) + "\n"
-
-
 def told(answer: remote.Answer) -> dict[str, Any]:
     """The JSON document that the `station` command of a server printed; empty when it printed none."""
-    if isinstance(answer, remote.UnreachableError) or not answer.stdout.startswith("{"):
+    if isinstance(answer, servers.UnreachableError) or not answer.stdout.startswith("{"):
         return {}
     found: dict[str, Any] = json.loads(answer.stdout)
     return found
@@ -151,7 +130,7 @@ def _links(
         if link.source not in reached:
             continue
         answer = answers[link.source]
-        if isinstance(answer, remote.UnreachableError):
+        if isinstance(answer, servers.UnreachableError):
             verdicts.append(Verdict("link", link.source, name, str(answer)))
             continue
         rows = {row["peer"]: row for row in told(answer).get("links", ())}
@@ -178,7 +157,7 @@ def session(
     command = ("station", "session", "--network", network.name, "--json", *options)
     try:
         answer = remotes.ask(proposer, *command, seconds=SESSION_SECONDS)
-    except remote.UnreachableError as error:
+    except servers.UnreachableError as error:
         return {}, Verdict("session", proposer, "acceptance", str(error))
     document = told(answer)
     return document, Verdict("session", proposer, "acceptance", _wrong(document, answer))

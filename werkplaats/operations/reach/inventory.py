@@ -10,9 +10,8 @@ from typing import Literal
 import pydantic
 import yaml
 
-from base import errors
-from werkplaats.operations.home import vault
-from werkplaats.operations.reach import remote
+from base import errors, files
+from werkplaats.operations.reach.servers import Server
 
 FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 
@@ -43,7 +42,7 @@ class Entry(pydantic.BaseModel):
 _ENTRIES = pydantic.TypeAdapter(dict[str, Entry])
 
 
-def read(path: Path) -> tuple[remote.Server, ...]:
+def read(path: Path) -> tuple[Server, ...]:
     """Read `servers.yml`; raises UsageError with file and field where it is not as it should be."""
     if not path.exists():
         raise errors.UsageError(
@@ -58,12 +57,11 @@ def read(path: Path) -> tuple[remote.Server, ...]:
         told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise errors.UsageError(f"{path}: {told}") from error
     return tuple(
-        remote.Server(organisation=organisation, **entry.model_dump(by_alias=True))
-        for organisation, entry in entries.items()
+        Server(organisation=organisation, **entry.model_dump(by_alias=True)) for organisation, entry in entries.items()
     )
 
 
-def write(path: Path, servers: Iterable[remote.Server]) -> None:
+def write(path: Path, servers: Iterable[Server]) -> None:
     """Write `servers.yml`, for the servers of a sandbox; one that says this already is left alone."""
     entries = {
         server.organisation: {
@@ -79,4 +77,4 @@ def write(path: Path, servers: Iterable[remote.Server]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     text = yaml.safe_dump(entries, sort_keys=True)
     if not path.exists() or path.read_text() != text:
-        vault.write_atomically(path, text.encode(), mode=0o600)
+        files.write_atomically(path, text.encode(), mode=0o600)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import shutil
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from station_image.runtime import analyses
+from station_image.runtime.base import documents
 from station_image.runtime.computer import MOST_SESSIONS
 from station_image.runtime.data import editions, shares
 from station_image.runtime.wire import frames
@@ -47,7 +49,7 @@ class Parties:
                 )
             self._sockets.append(folder / "computer.sock")
         for path in self._sockets:
-            wait_until(lambda path=path: answers(path), "a computer to start", 30)
+            wait_until(functools.partial(answers, path), "a computer to start", 30)
 
     def stop(self) -> None:
         """End the computers."""
@@ -115,7 +117,7 @@ class Job:
     ) -> None:
         self.analysis = analyses.find(analysis)
         completed = self.analysis.parameters(parameters)
-        self.plan = {
+        self.plan: dict[str, Any] = {
             "session": "0" * 32,
             "analysis": analysis,
             "parameters": completed,
@@ -150,7 +152,7 @@ class _Line:
         self._socket.settimeout(60)
         self._stream = self._socket.makefile("rb")
         begin = {"event": "begin", "plan": plan, "digest": "0" * 64, "number": number}
-        self.send(begin, frames.canonical({"earlier": []}))
+        self.send(begin, documents.canonical({"earlier": []}))
 
     def send(self, header: Mapping[str, Any], body: bytes = b"") -> None:
         self._socket.sendall(frames.encode(header, len(body)) + body)

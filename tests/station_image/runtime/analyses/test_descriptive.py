@@ -99,8 +99,8 @@ def test_the_seeds_come_to_every_kind_of_outcome() -> None:
     """Or the comparison above would say little."""
     kinds = set()
     for seed in range(SEEDS):
-        parameters, *rest = drawn(seed)
-        found = plainly(parameters, *rest)
+        parameters, values, cell, contributors = drawn(seed)
+        found = plainly(parameters, values, cell, contributors)
         kinds.add((found["count"] is not None, found["suppressed"] > 0, found["suppressed"] < parameters["bins"]))
     assert {(True, False, True), (True, True, True), (False, True, True), (False, True, False)} <= kinds
 

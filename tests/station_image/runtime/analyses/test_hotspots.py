@@ -36,7 +36,7 @@ def plainly(parameters: Mapping[str, Any], cases: CASES, cell: int, contributors
     population, factor = parameters.get("population"), parameters.get("factor", 2)
     people = {area: population[str(area)] if population else 1 for area in areas}
     usual = statistics.median(shown.get(area, cell / 2) / people[area] for area in areas)
-    rows = [{"area": str(area), "cases": count} for area, count in shown.items()]
+    rows: list[dict[str, Any]] = [{"area": str(area), "cases": count} for area, count in shown.items()]
     if population:
         rows = [{**row, "rate_per_10000": round(10_000 * row["cases"] / people[int(row["area"])], 2)} for row in rows]
     return {

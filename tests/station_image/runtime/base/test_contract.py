@@ -13,7 +13,11 @@ from network_topology import model
 from station_image.builder import rootfs
 from station_image.runtime.base import contract
 from station_image.runtime.base.folders import Folders
+from station_image.runtime.data import editions
+from tests.station_image.runtime import questions
+from tests.station_image.runtime.neighbours import Own, data_plan, deliver
 from tests.station_image.runtime.stations import ROOT
+from tests.station_image.runtime.views import Small
 
 SEEN = [folder for folder in contract.FOLDERS if folder.name]
 
@@ -56,6 +60,20 @@ def test_what_is_stored_lies_in_folders_that_the_agent_sees() -> None:
     names = {folder.name for folder in SEEN}
     for stored in contract.STORED:
         assert {str(parent) for parent in PurePosixPath(stored.path).parents} & names, stored
+
+
+def test_what_a_station_keeps_lies_where_it_says(tmp_path: Path) -> None:
+    own = Own(Small.make(tmp_path / "small"), "n.a", tmp_path / "station")
+    deliver(own.small, {"n.a": own.folders.allowances})
+    agreed = data_plan(own.network)
+    own.register.add("answer")
+    own.opened.add(agreed, {})
+    own.seen.add("x")
+    editions.of([1], [], "asked", own.folders.state)
+    names = {"network": "n", "question": questions.NAME}
+    kept = {str(path.relative_to(own.root)) for path in own.root.rglob("*") if path.is_file()}
+    made_elsewhere = {contract.STATEMENT_KEY, contract.RESULT}  # by a role; in session/test_results.py
+    assert kept == {stored.path.format(**names) for stored in {*contract.STORED} - made_elsewhere}
 
 
 def test_the_server_has_these_accounts_with_these_numbers() -> None:

@@ -1,9 +1,12 @@
-"""The gate where prepared servers wait for each other while the steps between are taken for all."""
+"""A play as it is given its servers, and followed by its events."""
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Mapping
+import os
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,87 +14,60 @@ import pytest
 
 from werkplaats.operations.bring_up import configure
 
-THREE = {"een", "twee", "drie"}
+EVENTS = (
+    {"status": "start"},
+    {"host": "een", "role": "baseline", "task": "Accounts", "status": "changed", "changed": True},
+    {"host": "een", "role": "baseline", "task": "Confirm", "status": "ok"},
+    {"host": "twee", "role": "baseline", "task": "Accounts", "status": "failed", "message": "no clock"},
+)
+# Tells events as the callback does, and leaves a process behind as ssh does that keeps a connection open.
+PLAY = """
+import os, subprocess, sys
+subprocess.Popen(["sleep", sys.argv[2]], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+with open(os.environ["WERKPLAATS_EVENTS"], "a", buffering=1) as events:
+    events.write(sys.argv[1])
+print("seen by people")
+sys.exit(2)
+"""
+LEFT_BEHIND = "5.25"
 
 
-class Between:
-    """The steps between: notes with which failures it was asked, and answers for `een` only."""
+@pytest.fixture
+def follow(tmp_path: Path) -> Any:
+    """Follow a Python program as if it were a playbook; returns exit code, result, what was said and was kept."""
 
-    def __init__(self) -> None:
-        self.asked: list[dict[str, str]] = []
+    def run(program: str, *words: str) -> tuple[int, configure.Result, list[str], str]:
+        said: list[str] = []
+        kept = io.StringIO()
+        with (tmp_path / "log").open("wb") as output:
+            command = [sys.executable, "-c", program, *words]
+            code, result = configure._follow(command, os.environ, output, kept, said.append)
+        return code, result, said, kept.getvalue()
 
-    def __call__(self, failed: Mapping[str, str]) -> configure.HostVars:
-        self.asked.append(dict(failed))
-        return {"een": {"id": "net.een"}}
-
-
-def answers(folder: Path) -> dict[str, Any]:
-    assert not list(folder.glob("*.part")), "an answer that is half-way written"
-    return {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
-
-
-def test_all_are_answered_when_every_server_waits_and_none_before(tmp_path: Path) -> None:
-    between = Between()
-    gate = configure._Gate(tmp_path, set(THREE), between)
-    for organisation in ("een", "twee"):
-        gate.note(organisation, "changed", {})
-        gate.note(organisation, "waits", {})
-    gate.note("", "start", {})
-    assert (between.asked, answers(tmp_path)) == ([], {})
-    gate.note("drie", "waits", {})
-    assert between.asked == [{}]
-    assert answers(tmp_path) == {"een": {"id": "net.een"}, "twee": None, "drie": None}
+    return run
 
 
-def test_a_server_that_failed_is_not_waited_for_and_gets_no_answer(tmp_path: Path) -> None:
-    between = Between()
-    gate = configure._Gate(tmp_path, set(THREE), between)
-    gate.note("een", "waits", {})
-    gate.note("twee", "failed", {"twee": "no clock"})
-    gate.note("drie", "unreachable", failed := {"twee": "no clock", "drie": "is off"})
-    assert between.asked == [failed]
-    assert answers(tmp_path) == {"een": {"id": "net.een"}}
+def test_events_are_followed_to_the_end_of_the_play_and_no_longer(follow: Any, tmp_path: Path) -> None:
+    lines = "".join(json.dumps(event) + "\n" for event in EVENTS)
+    began = time.monotonic()
+    code, result, said, kept = follow(PLAY, lines, LEFT_BEHIND)
+    assert time.monotonic() - began < float(LEFT_BEHIND), "it waits for a process that outlives the play"
+    assert (code, kept) == (2, lines)
+    assert said == ["een: baseline", "twee: baseline", "twee: Accounts: no clock"]
+    assert result.failed == {"twee": "baseline: Accounts: no clock"}
+    assert (tmp_path / "log").read_text() == "seen by people\n"
 
 
-def test_the_steps_are_taken_once_whatever_the_servers_say_after_it(tmp_path: Path) -> None:
-    between = Between()
-    gate = configure._Gate(tmp_path, {"een"}, between)
-    gate.note("een", "waits", {})
-    gate.note("een", "ok", {})
-    gate.note("een", "failed", {"een": "the gateway does not start"})
-    assert between.asked == [{}]
+def test_a_play_that_ends_before_it_told_anything_is_not_waited_for(follow: Any) -> None:
+    assert follow("raise SystemExit(4)") == (4, configure.Result(), [], "")
 
 
-def test_when_all_failed_there_is_nobody_to_take_steps_for(tmp_path: Path) -> None:
-    between = Between()
-    gate = configure._Gate(tmp_path, {"een"}, between)
-    gate.note("een", "failed", {"een": "no clock"})
-    assert (between.asked, answers(tmp_path)) == ([], {})
-
-
-def test_nobody_goes_on_and_nobody_waits_for_ever_when_a_step_between_raises(tmp_path: Path) -> None:
-    def refused(_: Mapping[str, str]) -> configure.HostVars:
-        raise LookupError("no passphrase")
-
-    gate = configure._Gate(tmp_path, {"een", "twee"}, refused)
-    gate.note("een", "waits", {})
-    with pytest.raises(LookupError, match="no passphrase"):
-        gate.note("twee", "waits", {})
-    assert answers(tmp_path) == {"een": None, "twee": None}
-    gate.note("een", "ok", {})
-
-
-def test_without_steps_between_nothing_is_answered(tmp_path: Path) -> None:
-    configure._Gate(tmp_path, {"een"}, None).note("een", "waits", {})
-    assert answers(tmp_path) == {}
-
-
-def test_a_waiting_server_is_neither_changed_nor_failed() -> None:
+def test_what_changed_and_what_failed_is_told_by_organisation() -> None:
     result = configure.Result()
     for event in (
         {"status": "start"},
         {"host": "een", "role": "baseline", "task": "Accounts", "status": "changed", "changed": True},
-        {"host": "een", "status": "waits"},
+        {"host": "een", "role": "tls_mesh", "task": "Gateway", "status": "ok", "changed": False},
         {"host": "twee", "role": "baseline", "task": "Accounts", "status": "failed", "message": "no clock"},
         {"host": "drie", "role": "", "task": "Facts", "status": "unreachable", "message": "is off"},
     ):

@@ -12,15 +12,15 @@ from typing import Any, cast
 
 import pytest
 
-from network_topology import compile as compiler
 from network_topology import model
+from network_topology.compiling import compile as compiler
 from publication import acceptance
-from station_image.runtime.accepted import statement
 from station_image.runtime.accepted.networks import Networks
+from station_image.runtime.base.documents import canonical
 from station_image.runtime.consent import plan
 from werkplaats.operations.bring_up import hand_over, questions
 from werkplaats.operations.home import networks, places
-from werkplaats.operations.reach import remote
+from werkplaats.operations.reach import remote, servers
 
 
 @pytest.fixture
@@ -41,17 +41,21 @@ def accepted(network: networks.Network, without: str = "") -> acceptance.Accepte
     )
 
 
+def applicable(network: networks.Network, without: str = "") -> hand_over.Applicable:
+    return hand_over.Applicable(views=dict.fromkeys(network.compiled.stations, accepted(network, without)))
+
+
 def test_a_station_understands_what_it_is_told(network: networks.Network, tmp_path: Path) -> None:
     """The agent's own reading of the delivered file, with the accepted definition beside it, makes a plan of it."""
     view = accepted(network)
-    documents, waiting = questions.wanted(view, network.questions, "ggd")
+    documents, waiting = questions.wanted(applicable(network), network.questions, "ggd")
     assert not waiting
     folder = tmp_path / "proeftuin"
     folder.mkdir()
     told = compiler.station_view(network.compiled, "ggd", view.statement_keys)
     for name, content in (("host.json", {"gateway_uid": 1}), ("proeftuin/network.json", told)):
-        (tmp_path / name).write_text(statement.canonical(content).decode())
-    (folder / "questions.json").write_text(statement.canonical(documents).decode())
+        (tmp_path / name).write_text(canonical(content).decode())
+    (folder / "questions.json").write_text(canonical(documents).decode())
     here = Networks(tmp_path).find("proeftuin")
     (name,) = documents
     made = plan.question(here, here.questions[name], session="0" * 32, intake=10, deadline=60)
@@ -63,12 +67,12 @@ def test_only_those_who_take_part_are_told(network: networks.Network) -> None:
     asked = dict(network.questions)
     (name,) = asked
     asked[name] = asked[name].model_copy(update={"contributes": ("ggd", "ziekenhuis", "thuiszorg")})
-    assert questions.wanted(accepted(network), asked, "huisartsen") == ({}, {})
-    assert set(questions.wanted(accepted(network), asked, "ggd")[0]) == {name}
+    assert questions.wanted(applicable(network), asked, "huisartsen") == ({}, {})
+    assert set(questions.wanted(applicable(network), asked, "ggd")[0]) == {name}
 
 
 def test_a_question_waits_for_who_has_no_certificate(network: networks.Network) -> None:
-    documents, waiting = questions.wanted(accepted(network, without="huisartsen"), network.questions, "ggd")
+    documents, waiting = questions.wanted(applicable(network, without="huisartsen"), network.questions, "ggd")
     assert documents == {}
     assert all("huisartsen" in why for why in waiting.values())
 
@@ -92,7 +96,7 @@ class Stations:
 
     def place(self, organisation: str, _: str, text: str) -> None:
         if organisation in self.away:
-            raise remote.UnreachableError(f"{organisation}: No route to host")
+            raise servers.UnreachableError(f"{organisation}: No route to host")
         self.placed[organisation] = json.loads(text)
 
 
@@ -111,8 +115,8 @@ def test_a_server_that_goes_away_when_it_is_brought_a_question_is_left_out_and_t
 
 
 def test_differences_are_said_in_words() -> None:
-    before = {"oud": {"purpose": "a"}, "anders": {"minimum_cell": 10}, "gelijk": {}}
-    after = {"nieuw": {}, "anders": {"minimum_cell": 5}, "gelijk": {}}
+    before: dict[str, dict[str, Any]] = {"oud": {"purpose": "a"}, "anders": {"minimum_cell": 10}, "gelijk": {}}
+    after: dict[str, dict[str, Any]] = {"nieuw": {}, "anders": {"minimum_cell": 5}, "gelijk": {}}
     assert questions.differences(before, after) == [
         "question anders is another one (minimum_cell), and waits for the steward",
         "question nieuw is new, and waits for the steward",

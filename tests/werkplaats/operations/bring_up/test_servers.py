@@ -38,7 +38,7 @@ def network(tmp_path: Path, taken: list[str]) -> Any:
 def test_a_plan_and_an_up_that_begin_together_make_every_key_once(
     network: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = []
+    made: list[ed25519.Ed25519PrivateKey] = []
 
     def slowly() -> ed25519.Ed25519PrivateKey:
         time.sleep(0.02)  # as long as the other needs to see that there is no key yet
@@ -75,7 +75,8 @@ class Stack:
 
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch, taken: list[str]) -> Any:
-    for name, answer in {"_require_own": None, "remove_orphans": None, "_drifted": []}.items():
+    answers: dict[str, Any] = {"_require_own": None, "remove_orphans": None, "_drifted": []}
+    for name, answer in answers.items():
         monkeypatch.setattr(servers, name, lambda *_, answer=answer: answer)
     monkeypatch.setattr(drive, "Stack", functools.partial(Stack, taken=taken))
 

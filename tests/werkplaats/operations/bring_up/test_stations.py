@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,10 +12,10 @@ import pytest
 
 from stacks import drive, parts
 from werkplaats.operations.bring_up import stations
-from werkplaats.operations.reach import remote
+from werkplaats.operations.reach import remote, servers
 
 IMAGE = "sha256:" + "1" * 64
-AWAY = remote.UnreachableError("zorg: No route to host")
+AWAY = servers.UnreachableError("zorg: No route to host")
 
 
 class Servers:
@@ -97,3 +98,15 @@ def test_what_does_not_run_is_removed_and_made_anew(stacks: list[Stack]) -> None
     assert up(servers) == {}
     assert servers.removed == [f"{o}-{part.name}" for o in ("ggd", "zorg") for part in parts.PARTS]
     assert stacks[-1].asked == {"leave_out": [], "drifted": ["ggd", "zorg"]}
+
+
+def test_the_plan_of_a_run_for_some_keeps_the_image_of_the_others(tmp_path: Path) -> None:
+    remotes: Any = SimpleNamespace(servers=("ggd", "zorg"), config=tmp_path / "ssh_config")
+    network: Any = SimpleNamespace(
+        name="gerda", compiled=SimpleNamespace(computing=("ggd",)), vault=SimpleNamespace(folder=tmp_path)
+    )
+    engine: Any = None
+    newer = "sha256:" + "2" * 64
+    for images in ({"ggd": IMAGE, "zorg": IMAGE}, {"ggd": newer}):
+        plan = stations._stack(network, remotes, engine, images)._planned(["ggd", "zorg"])
+    assert {spec.organisation: spec.image for spec in plan.stations} == {"ggd": newer, "zorg": IMAGE}

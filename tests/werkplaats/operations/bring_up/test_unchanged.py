@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from werkplaats.operations.bring_up import unchanged
-from werkplaats.operations.reach import remote
+from werkplaats.operations.reach.servers import UnreachableError
 
 HOSTS: dict[str, dict[str, Any]] = {"ggd": {"id": "a"}, "zorg": {"id": "b"}}
 
@@ -44,7 +44,7 @@ def test_what_was_left_so_needs_nothing(notes: unchanged.Notes) -> None:
     assert notes.unchanged(HOSTS) == {"ggd", "zorg"}
 
 
-@pytest.mark.parametrize("digest", ["other", "", remote.UnreachableError("gone")])
+@pytest.mark.parametrize("digest", ["other", "", UnreachableError("gone")])
 def test_a_server_that_is_another_or_does_not_say_is_configured(
     notes: unchanged.Notes, servers: Servers, digest: Any
 ) -> None:

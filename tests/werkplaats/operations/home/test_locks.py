@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from base import errors
+from base import errors, files
 from werkplaats.operations.home import locks
 
 HOLDER = """
@@ -31,7 +31,7 @@ with locks.Lock(pathlib.Path(sys.argv[1]), "gerda", "werkplaats up gerda"):
 
 CONTENDER = """
 import pathlib, sys
-from base import errors
+from base import errors, files
 from werkplaats.operations.home import locks
 sys.stdin.readline()
 try:
@@ -101,7 +101,7 @@ def test_a_forked_child_does_not_keep_the_lock_of_its_killed_parent(path: Path) 
     try:
         holder.send_signal(signal.SIGKILL)
         holder.wait()
-        assert locks.is_alive(child)
+        assert files.is_alive(child)
         with locks.Lock(path, "gerda", "second") as lock:
             assert "is dead" in lock.taken_over
     finally:

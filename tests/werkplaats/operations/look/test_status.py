@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from publication import repository
-from tests.werkplaats.trust.signers import Signer
+from tests.harness.pki import Signer
+from werkplaats.operations.coordinator import repository as writing
 from werkplaats.operations.look import status
 
 
@@ -49,7 +49,7 @@ def test_without_a_publication_no_certificate_is_known_and_nothing_is_wrong(netw
 
 def test_days_are_not_taken_from_a_publication_that_is_refused(network: Any) -> None:
     signer = Signer()
-    repository.write(network.publication, "gerda", 1, signer.with_ca({}), lambda content: signer.sign(content, "gerda"))
+    writing.write(network.publication, "gerda", 1, signer.with_ca({}), lambda content: signer.sign(content, "gerda"))
     (network.publication / "index.json.sig").unlink()
     found = status.certificates(network)
     assert found.days == {}

@@ -3,8 +3,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, cast
 
-from network_topology import compile as compiler
 from network_topology import load
+from network_topology.compiling import compile as compiler
 from werkplaats.operations.home import places
 from werkplaats.operations.look import verify
 

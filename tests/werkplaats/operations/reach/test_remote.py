@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from werkplaats.operations.reach import remote
+from werkplaats.operations.reach.servers import Server, UnreachableError
 
 
 def key(folder: Path, name: str) -> Path:
@@ -107,37 +108,35 @@ def sshd(tmp_path: Path) -> Iterator[Sshd]:
 
 
 @pytest.fixture
-def server(sshd: Sshd, tmp_path: Path) -> remote.Server:
-    return remote.Server("ggd", "127.0.0.1", sshd.fingerprint, port=sshd.port, key=key(tmp_path, "own"))
+def server(sshd: Sshd, tmp_path: Path) -> Server:
+    return Server("ggd", "127.0.0.1", sshd.fingerprint, port=sshd.port, key=key(tmp_path, "own"))
 
 
-def tried(server: remote.Server, folder: Path) -> tuple[str, str]:
+def tried(server: Server, folder: Path) -> tuple[str, str]:
     """Why it cannot be reached (empty when it can), and known_hosts afterwards."""
-    with remote.Remotes([server], folder) as remotes:
+    with remote.Remotes([server], folder, folder / "config") as remotes:
         return remotes.probe().get(server.organisation, ""), remotes.known_hosts.read_text()
 
 
-def other(server: remote.Server, fingerprint: str) -> remote.Server:
-    return remote.Server(server.organisation, server.host, fingerprint, port=server.port, key=server.key)
+def other(server: Server, fingerprint: str) -> Server:
+    return Server(server.organisation, server.host, fingerprint, port=server.port, key=server.key)
 
 
-def test_the_key_of_the_inventory_is_kept_for_ssh(server: remote.Server, tmp_path: Path, sshd: Sshd) -> None:
+def test_the_key_of_the_inventory_is_kept_for_ssh(server: Server, tmp_path: Path, sshd: Sshd) -> None:
     for _ in range(2):
         reason, known = tried(server, tmp_path / "ssh")
         assert not reason
         assert known.strip() == f"[127.0.0.1]:{sshd.port} ssh-ed25519 {sshd.host_key.get_base64()}"
 
 
-def test_another_key_is_refused_before_anything_is_sent(server: remote.Server, tmp_path: Path, sshd: Sshd) -> None:
+def test_another_key_is_refused_before_anything_is_sent(server: Server, tmp_path: Path, sshd: Sshd) -> None:
     wrong = "SHA256:" + "A" * 43
     reason, known = tried(other(server, wrong), tmp_path / "ssh")
     assert f"shows host key {sshd.fingerprint}, the inventory says {wrong}" in reason
     assert (known, sshd.asked) == ("", [])
 
 
-def test_a_server_that_shows_another_key_than_it_did_is_refused(
-    server: remote.Server, tmp_path: Path, sshd: Sshd
-) -> None:
+def test_a_server_that_shows_another_key_than_it_did_is_refused(server: Server, tmp_path: Path, sshd: Sshd) -> None:
     assert not tried(server, tmp_path / "ssh")[0]
     before = sshd.fingerprint
     sshd.host_key, sshd.asked = paramiko.Ed25519Key.from_private_key_file(str(key(tmp_path, "stranger"))), []
@@ -148,7 +147,7 @@ def test_a_server_that_shows_another_key_than_it_did_is_refused(
 
 
 def test_a_server_that_was_made_anew_is_known_when_the_inventory_says_so(
-    server: remote.Server, tmp_path: Path, sshd: Sshd
+    server: Server, tmp_path: Path, sshd: Sshd
 ) -> None:
     assert not tried(server, tmp_path / "ssh")[0]
     sshd.host_key = paramiko.Ed25519Key.from_private_key_file(str(key(tmp_path, "new")))
@@ -158,8 +157,8 @@ def test_a_server_that_was_made_anew_is_known_when_the_inventory_says_so(
 
 
 @pytest.fixture
-def remotes(server: remote.Server, tmp_path: Path) -> Iterator[remote.Remotes]:
-    with remote.Remotes([server], tmp_path / "ssh") as made:
+def remotes(server: Server, tmp_path: Path) -> Iterator[remote.Remotes]:
+    with remote.Remotes([server], tmp_path / "ssh", tmp_path / "config") as made:
         yield made
 
 
@@ -195,13 +194,13 @@ def test_what_takes_long_keeps_nobody_waiting(remotes: remote.Remotes, sshd: Ssh
 def test_a_process_that_is_gone_is_said_and_made_anew(remotes: remote.Remotes, sshd: Sshd) -> None:
     remotes.ask("ggd", "true")
     sshd.processes[0].kill()
-    with pytest.raises(remote.UnreachableError, match="it ended the connection"):
+    with pytest.raises(UnreachableError, match="it ended the connection"):
         remotes.ask("ggd", "true")
     assert not remotes.ask("ggd", "true").exited
 
 
 def test_no_answer_in_time_is_said(remotes: remote.Remotes) -> None:
-    with pytest.raises(remote.UnreachableError, match="no answer within 1 s"):
+    with pytest.raises(UnreachableError, match="no answer within 1 s"):
         remotes.ask("ggd", "sleep", "10", seconds=1)
 
 

@@ -1,0 +1,1 @@
+"""What follows from a definition: stations, links, firewall sheets, privacy in words, the map."""

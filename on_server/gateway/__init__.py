@@ -1,0 +1,1 @@
+"""The gateway: what it loads, loading it anew, and cutting a peer."""

@@ -1,0 +1,100 @@
+"""The brake of one organisation: no connection with a peer, in either direction, from now on.
+
+    station-cut PEER            take the peer out of the gateway and end its running sessions
+    station-cut --restore PEER  let the peer in again
+    station-cut --list          which peers are cut
+
+Needs nothing but this server. A cut survives reboots and configuration runs until it is restored here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import time
+
+from on_server import programs
+from on_server.gateway import files, master, reload
+
+NAME = re.compile(r"[a-z][a-z0-9-]*(?:\.[a-z][a-z0-9-]*){1,2}")
+SECONDS = 10.0  # a handshake that the old worker was in the middle of ends well within this
+
+
+def known(paths: reload.Paths) -> set[str]:
+    """Return the ids of all peers that the role placed."""
+    return {path.name for path in paths.gateway.glob("compiled/networks/*/peers/*")}
+
+
+def end_sessions(peer: str) -> int:
+    """End the peer's sessions until every worker has none; returns how many there were."""
+    ended, until = 0, time.monotonic() + SECONDS
+    while found := master.shut(peer):
+        ended += found
+        if time.monotonic() > until:
+            raise master.MasterError(f"sessions with {peer} do not end; stop the gateway: systemctl stop {reload.UNIT}")
+    return ended
+
+
+def apply(paths: reload.Paths) -> None:
+    """Have the gateway take today's cuts; a stopped gateway stays stopped and takes them when it starts."""
+    if programs.active(reload.UNIT):
+        subprocess.run(["systemctl", "start", "gateway-reload.service"], check=False, capture_output=True)
+    else:
+        reload.assemble(paths)
+    loaded = frozenset((paths.loaded / "cuts").read_text().split())
+    if loaded != files.read_cuts(paths.cut):
+        raise files.GatewayError(
+            f"the gateway did not take the cut; stop it: systemctl stop {reload.UNIT}. "
+            "Why: journalctl -u gateway-reload"
+        )
+
+
+def cut(paths: reload.Paths, peer: str) -> str:
+    """Cut one peer; returns the sentence to print."""
+    (paths.cut / peer).touch(mode=0o644)
+    apply(paths)
+    ended = end_sessions(peer) if programs.active(reload.UNIT) else 0
+    return f"{peer} is cut: no new connections, {ended} running ended. Undo: station-cut --restore {peer}"
+
+
+def restore(paths: reload.Paths, peer: str) -> str:
+    """Let one peer in again; returns the sentence to print."""
+    (paths.cut / peer).unlink()
+    apply(paths)
+    return f"{peer} may connect again"
+
+
+def main() -> int:
+    """Run the program."""
+    parser = argparse.ArgumentParser(prog="station-cut", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("peer", nargs="?", help="id of the peer, as in `station-cut proeftuin.gelre`")
+    parser.add_argument("--restore", action="store_true", help="let the peer in again")
+    parser.add_argument("--list", action="store_true", help="print the peers that are cut")
+    wants, paths = parser.parse_args(), reload.Paths()
+    cuts = files.read_cuts(paths.cut)
+    if wants.list:
+        sys.stdout.write("".join(f"{peer}\n" for peer in sorted(cuts)))
+        return 0
+    if not wants.peer or not NAME.fullmatch(wants.peer):
+        parser.error("give the id of one peer, as in `station-cut proeftuin.gelre`")
+    if os.geteuid():
+        parser.error("this needs root: sudo station-cut …")
+    peers = known(paths)
+    if wants.restore and wants.peer not in cuts:
+        parser.error(f"{wants.peer} is not cut; cut are: {', '.join(sorted(cuts)) or 'none'}")
+    if not wants.restore and wants.peer not in peers:
+        parser.error(f"{wants.peer} is no peer of this gateway; it has: {', '.join(sorted(peers)) or 'none'}")
+    try:
+        sentence = (restore if wants.restore else cut)(paths, wants.peer)
+    except (files.GatewayError, master.MasterError, OSError) as problem:
+        sys.stderr.write(f"station-cut: {problem}\n")
+        return 1
+    sys.stdout.write(sentence + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,268 @@
+"""The only thing that reloads the gateway: assemble, validate, reload without refusing a caller, stamp what was loaded.
+
+gateway-reload              do it (this is what gateway-reload.service runs)
+gateway-reload --if-needed  have the unit do it when the files on disk are not the loaded ones; prints one JSON line
+gateway-reload --check      exit 1 when the files on disk are not the loaded ones
+gateway-reload --assemble   before the gateway starts: take what lies on disk
+gateway-reload --stamp      after the gateway started: remember what it loaded
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import fcntl
+import grp
+import json
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from on_server import disk, programs
+from on_server.gateway import files, master
+
+UNIT = "werkplaats-gateway.service"
+USER = "haproxy"
+
+
+@dataclasses.dataclass(frozen=True)
+class Paths:
+    """Where things lie on a server; tests have a root of their own."""
+
+    root: Path = Path("/")
+
+    @property
+    def gateway(self) -> Path:
+        """The gateway's folder."""
+        return self.root / "etc/werkplaats/gateway"
+
+    @property
+    def loaded(self) -> Path:
+        """Link to the generation that HAProxy reads."""
+        return self.gateway / "loaded"
+
+    @property
+    def cut(self) -> Path:
+        """Folder of the cuts."""
+        return self.root / "etc/werkplaats/cut.d"
+
+    @property
+    def networks(self) -> Path:
+        """Folder that the agent reads."""
+        return self.root / "etc/werkplaats/networks.d"
+
+    @property
+    def run(self) -> Path:
+        """Folder of stamp, lock and last message; root's alone, gone at a reboot."""
+        return self.root / "run/werkplaats"
+
+    def inputs(self) -> files.Inputs:
+        """Read what decides what the gateway loads."""
+        return files.read(self.gateway / "compiled", self.cut, self.root / "etc/werkplaats/identity/key.pem")
+
+    def stamp(self) -> str:
+        """Return the digest of what the running gateway loaded."""
+        with contextlib.suppress(FileNotFoundError):
+            return (self.run / "gateway.stamp").read_text()
+        return ""
+
+
+def put(path: Path, content: bytes, mode: int = 0o644, group: str = "root") -> None:
+    """Write a file whole or not at all, in a folder that is made where it is missing."""
+    path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+    disk.write(path, content, mode, grp.getgrnam(group).gr_gid)
+
+
+@contextlib.contextmanager
+def lock(paths: Paths) -> Iterator[None]:
+    """One reload at a time; released by death."""
+    with (paths.run / "gateway.lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def newest_lists(paths: Paths, inputs: files.Inputs) -> tuple[files.Inputs, list[str]]:
+    """Replace revocation lists that are older than the loaded ones; returns the inputs and a sentence per refusal."""
+    compiled, refused = dict(inputs.compiled), []
+    for network in inputs.networks:
+        name = f"networks/{network}/crl.pem"
+        ca, old = paths.gateway / f"compiled/networks/{network}/ca.pem", paths.loaded / name
+        new = files.read_crls(compiled[name], ca)
+        before = files.read_crls(old.read_bytes(), old.with_name("ca.pem")) if old.exists() else []
+        compiled[name], sentences = files.newest_crls(new, before)
+        refused += sentences
+    return dataclasses.replace(inputs, compiled=compiled), refused
+
+
+def write_generation(paths: Paths, inputs: files.Inputs) -> Path:
+    """Write a generation and have HAProxy check it; raises GatewayError with HAProxy's own words."""
+    target = paths.gateway / "generations" / inputs.digest[:16]
+    new = target.with_name(target.name + ".new")
+    for stale in (new, target):
+        if stale.resolve() != paths.loaded.resolve():
+            shutil.rmtree(stale, ignore_errors=True)
+    if target.exists():
+        return target
+    for name, content in files.assemble(inputs).items():
+        put(new / name, content, 0o640, USER)
+    for folder in [paths.gateway / "generations", new, *(path for path in new.rglob("*") if path.is_dir())]:
+        folder.chmod(0o750)
+        os.chown(folder, 0, grp.getgrnam(USER).gr_gid)
+    check = ["haproxy", "-c", "-f", str(new / "haproxy.cfg")]
+    answer = subprocess.run(check, capture_output=True, text=True, check=False, user=USER, group=USER, extra_groups=[])
+    if answer.returncode:
+        shutil.rmtree(new)
+        alerts = [line for line in answer.stderr.splitlines() if "ALERT" in line]
+        raise files.GatewayError(f"HAProxy refuses the configuration, the old one stays in force: {' '.join(alerts)}")
+    return new.rename(target)
+
+
+def point(paths: Paths, generation: Path) -> None:
+    """Make `loaded` the given generation in one step."""
+    new = paths.gateway / ".loaded.new"
+    new.unlink(missing_ok=True)
+    new.symlink_to(generation.relative_to(paths.gateway))
+    new.replace(paths.loaded)
+
+
+def with_cuts_only(paths: Paths) -> files.Inputs | None:
+    """Return what is loaded with today's cuts, or None when that changes nothing: a brake works whatever was placed."""
+    compiled = paths.loaded / "compiled"
+    if not compiled.exists() or files.read_cuts(paths.cut) == frozenset((paths.loaded / "cuts").read_text().split()):
+        return None
+    return files.read(compiled, paths.cut, paths.root / "etc/werkplaats/identity/key.pem")
+
+
+def prepare(paths: Paths) -> tuple[files.Inputs, Path, list[str]]:
+    """Write the generation to load; where what was placed is broken, the loaded one with today's cuts."""
+    try:
+        inputs, refused = newest_lists(paths, paths.inputs())
+        return inputs, write_generation(paths, inputs), refused
+    except (files.GatewayError, KeyError) as problem:
+        fallback = with_cuts_only(paths)
+        if fallback is None:
+            raise
+        return fallback, write_generation(paths, fallback), [f"{problem}; only the cuts were applied"]
+
+
+def finish(paths: Paths, generation: Path) -> None:
+    """Stamp what is loaded, tell the agent its gateway's certificate, and drop older generations."""
+    loaded = {path.parent.name for path in generation.glob("networks/*/station.pem")}
+    for network in sorted(loaded):
+        pem = (generation / f"networks/{network}/station.pem").read_bytes()
+        text = json.dumps({"fingerprint": files.certificate_fingerprint(pem)}) + "\n"
+        if (paths.networks / network).is_dir():
+            put(paths.networks / network / "gateway.json", text.encode())
+    for stale in paths.networks.glob("*/gateway.json"):
+        if stale.parent.name not in loaded:
+            stale.unlink()
+            with contextlib.suppress(OSError):
+                stale.parent.rmdir()
+    uids = {"gateway_uid": pwd.getpwnam(USER).pw_uid, "agent_uid": 5001, "computer_uid": 5002}
+    put(paths.networks / "host.json", (json.dumps(uids) + "\n").encode())
+    # HAProxy leaves the socket of a section that is gone: the agent would take it for a peer that is down.
+    called = files.outbound_peers((generation / "haproxy.cfg").read_bytes())
+    for left in paths.run.glob("peers/*.sock"):
+        if left.stem not in called:
+            left.unlink()
+    put(paths.run / "gateway.stamp", (generation / "digest").read_bytes())
+    for other in (paths.gateway / "generations").iterdir():
+        if other.resolve() != generation.resolve():
+            shutil.rmtree(other)
+
+
+def start(paths: Paths) -> list[str]:
+    """Start the gateway, which takes what lies on disk; returns the refusals.
+
+    Raises GatewayError with what it said last.
+    """
+    if subprocess.run(["systemctl", "start", UNIT], check=False, capture_output=True).returncode:
+        journal = ["journalctl", "--unit", UNIT, "--lines", "5", "--output", "cat", "--no-pager"]
+        said = subprocess.run(journal, check=False, capture_output=True, text=True).stdout
+        raise files.GatewayError(f"the gateway does not start; it said: {' '.join(said.split())}")
+    if paths.stamp() == paths.inputs().digest:
+        return []
+    return assemble(paths) or ["the gateway started with other files than those on disk; run this again"]
+
+
+def assemble(paths: Paths) -> list[str]:
+    """Take what lies on disk, for the next start; returns the refusals."""
+    with lock(paths):
+        _inputs, generation, refused = prepare(paths)
+        point(paths, generation)
+    return refused
+
+
+def reload(paths: Paths) -> list[str]:
+    """Have the running gateway load what lies on disk, or start it; returns the refusals."""
+    if not programs.active(UNIT):
+        return start(paths)
+    with lock(paths):
+        before = paths.loaded.resolve() if paths.loaded.exists() else None
+        _inputs, generation, refused = prepare(paths)
+        point(paths, generation)
+        try:
+            master.reload()
+        except master.MasterError:
+            if before:
+                point(paths, before)
+            raise
+        finish(paths, generation)
+    return refused
+
+
+def in_force(paths: Paths) -> bool:
+    """Return whether the gateway runs with what lies on disk."""
+    return programs.active(UNIT) and paths.stamp() == paths.inputs().digest
+
+
+def by_unit(paths: Paths) -> tuple[bool, int, str]:
+    """Start the gateway, or have gateway-reload.service reload it, when needed; (changed, exit code, sentence)."""
+    if not programs.active(UNIT):
+        refused = start(paths)
+        return True, int(bool(refused)), "; ".join(refused) or "the gateway was started"
+    before = paths.stamp()
+    if before == paths.inputs().digest:
+        return False, 0, "the gateway has loaded what lies on disk"
+    answer = subprocess.run(["systemctl", "start", "gateway-reload.service"], check=False, capture_output=True)
+    with contextlib.suppress(FileNotFoundError):
+        return paths.stamp() != before, answer.returncode, (paths.run / "gateway.message").read_text().strip()
+    return False, answer.returncode, answer.stderr.decode().strip()
+
+
+def main() -> int:
+    """Run the program; exit code 1 when something was refused or differs."""
+    parser = argparse.ArgumentParser(prog="gateway-reload", description=__doc__.splitlines()[0] if __doc__ else "")
+    for word in ("check", "if-needed", "assemble", "stamp"):
+        parser.add_argument(f"--{word}", action="store_true")
+    wants, paths = parser.parse_args(), Paths()
+    os.umask(0o022)
+    if wants.if_needed:
+        try:
+            changed, code, sentence = by_unit(paths)
+        except files.GatewayError as problem:
+            changed, code, sentence = False, 1, str(problem)
+        programs.tell(changed, sentence)
+        return code
+    try:
+        if wants.check:
+            return 0 if in_force(paths) else 1
+        if wants.stamp:
+            finish(paths, paths.loaded.resolve())
+            return 0
+        refused = assemble(paths) if wants.assemble else reload(paths)
+    except (files.GatewayError, master.MasterError, OSError, KeyError) as problem:
+        refused = [f"the gateway was not reloaded: {problem}"]
+    sentence = "; ".join(refused) or "loaded"
+    put(paths.run / "gateway.message", sentence.encode())
+    sys.stderr.write(sentence + "\n")
+    return 1 if refused else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,143 @@
+"""Changes ssh and firewall settings so that a mistake locks nobody out for longer than a minute.
+
+    guarded-change apply     put the candidates in force; after a minute they go back by themselves
+    guarded-change confirm   keep them: said over a new login, which proves that the server is still reached
+    guarded-change undo      take them back (the timer, and the first boot after an unconfirmed change)
+
+Candidates lie in /etc/werkplaats/baseline; a candidate that is not there is the owner's to manage.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from on_server import disk, programs
+
+BASE = Path("/etc/werkplaats/baseline")
+TIMER = "werkplaats-undo-timer"
+SECONDS = 60
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """One thing that can lock people out."""
+
+    name: str
+    candidate: Path
+    live: Path
+    test: tuple[str, ...]  # run before anything is loaded
+    load: tuple[str, ...]
+    loaded: tuple[str, ...]  # succeeds when it is in force
+
+    @property
+    def previous(self) -> Path:
+        """Where the former live file waits for confirmation."""
+        return BASE / "pending" / self.name
+
+    def needed(self) -> bool:
+        """Return whether the candidate is not what is in force."""
+        if not self.candidate.exists():
+            return False
+        same = self.live.exists() and self.live.read_bytes() == self.candidate.read_bytes()
+        return not same or subprocess.run(self.loaded, capture_output=True, check=False).returncode != 0
+
+
+CHANGES = (
+    Change(
+        "ssh",
+        BASE / "sshd.conf",
+        Path("/etc/ssh/sshd_config.d/60-werkplaats.conf"),
+        ("/usr/sbin/sshd", "-t"),
+        ("systemctl", "try-reload-or-restart", "ssh.service"),
+        ("true",),
+    ),
+    Change(
+        "firewall",
+        BASE / "firewall.nft",
+        BASE / "firewall.loaded",
+        ("/usr/sbin/nft", "--check", "--file", str(BASE / "firewall.nft")),
+        ("systemctl", "reload-or-restart", "werkplaats-firewall.service"),
+        ("/usr/sbin/nft", "list", "chain", "inet", "werkplaats", "input"),
+    ),
+)
+
+
+def apply(seconds: int) -> list[str]:
+    """Put in force what differs; returns the names. The way back is laid before the first step forward."""
+    if (BASE / "pending").exists():
+        undo()
+    changes = [change for change in CHANGES if change.needed()]
+    if not changes:
+        return []
+    (BASE / "pending").mkdir(mode=0o700)
+    for change in changes:
+        if change.live.exists():
+            shutil.copyfile(change.live, change.previous)
+        else:
+            change.previous.with_suffix(".absent").touch()
+    back = ("systemd-run", f"--unit={TIMER}", f"--on-active={seconds}", "--timer-property=AccuracySec=1s")
+    programs.run(*back, "/usr/local/sbin/guarded-change", "undo")
+    try:
+        for change in changes:
+            disk.write(change.live, change.candidate.read_bytes())
+            programs.run(*change.test)
+            programs.run(*change.load)
+    except subprocess.CalledProcessError:
+        undo()
+        raise
+    return [change.name for change in changes]
+
+
+def undo() -> None:
+    """Put back what was in force before the change that waits."""
+    for change in CHANGES:
+        absent = change.previous.with_suffix(".absent")
+        if change.previous.exists():
+            disk.write(change.live, change.previous.read_bytes())
+        elif absent.exists():
+            change.live.unlink(missing_ok=True)
+        else:
+            continue
+        if change.name == "firewall" and absent.exists():
+            subprocess.run(("/usr/sbin/nft", "delete", "table", "inet", "werkplaats"), capture_output=True, check=False)
+        # At boot both services wait for this program: waiting for them in turn would wait for ever.
+        subprocess.run((change.load[0], "--no-block", *change.load[1:]), capture_output=True, check=False)
+    confirm()
+
+
+def confirm() -> None:
+    """Forget the way back."""
+    shutil.rmtree(BASE / "pending", ignore_errors=True)
+    subprocess.run(("systemctl", "stop", f"{TIMER}.timer"), capture_output=True, check=False)
+
+
+def main() -> int:
+    """Run the program."""
+    words = sys.argv[1:]
+    if words == ["confirm"]:
+        if not (BASE / "pending").exists():
+            sys.stderr.write("guarded-change: nothing waits; the change was taken back already, apply it again\n")
+            return 1
+        confirm()
+    elif words == ["undo"]:
+        undo()
+    elif words[:1] == ["apply"] and len(words) <= 2:
+        try:
+            changed = apply(int(words[1]) if words[1:] else SECONDS)
+        except subprocess.CalledProcessError as problem:
+            said = (problem.stderr or "").strip()
+            sys.stderr.write(f"guarded-change: taken back, `{' '.join(problem.cmd)}` refuses: {said}\n")
+            return 1
+        programs.tell(bool(changed), ", ".join(changed) or "in force")
+    else:
+        sys.stderr.write((__doc__ or "") + "\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

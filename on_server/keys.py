@@ -1,0 +1,201 @@
+"""Makes a station's keys and its certificate request on its own server; only public parts ever leave it.
+
+`werkplaats up` sends this program to a new server and runs it there alone, before anything else is done to the server;
+the role `station_identity` does the same later, and by hand. So it makes the folders that it needs where they are not
+there, with owner and mode as the role `station_folders` gives them. A key that is there is never replaced.
+
+    keys.py ORGANISATION NETWORK      prints what was made, one a line
+"""
+
+from __future__ import annotations
+
+import base64
+import grp
+import hashlib
+import os
+import pwd
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = (0, 0)
+OWNER, GROUP = "station", "station"  # who signs statements
+NUMBERS = (5001, 5000)  # of that account and group on every server: here they may be wanted before the account is there
+IDENTITY, STATE = "etc/werkplaats/identity", "var/lib/werkplaats/state"
+FOLDERS = (
+    ("etc/werkplaats", ROOT, 0o755),
+    (IDENTITY, ROOT, 0o755),
+    ("var/lib/werkplaats", ROOT, 0o755),
+    (STATE, NUMBERS, 0o700),
+)
+
+
+class IdentityError(Exception):
+    """A sentence: what is wrong with the key material, and what to do."""
+
+
+def openssl(*words: str, owner: bool = False) -> bytes:
+    """Run openssl and return what it printed; as who signs statements where its file lies in that account's folder."""
+    user, group = NUMBERS if owner else (None, None)
+    extra: list[int] | None = [] if owner else None
+    try:
+        answer = subprocess.run(
+            ["openssl", *words],
+            capture_output=True,
+            check=False,
+            user=user,
+            group=group,
+            extra_groups=extra,
+            umask=0o077,
+        )
+    except FileNotFoundError as error:
+        raise IdentityError("openssl is not installed; the role baseline installs it") from error
+    if answer.returncode:
+        raise IdentityError(f"`openssl {' '.join(words)}` failed: {answer.stderr.decode(errors='replace').strip()}")
+    return answer.stdout
+
+
+def fingerprint(der: bytes) -> str:
+    """Return a fingerprint in the form that ssh shows: SHA256 and unpadded base64."""
+    return "SHA256:" + base64.b64encode(hashlib.sha256(der).digest()).decode().rstrip("=")
+
+
+def der_of(pem: str) -> bytes:
+    """Return the DER bytes of the first block of a PEM text."""
+    body = pem.split("-----")[2]
+    return base64.b64decode("".join(body.split()))
+
+
+def put(path: Path, content: bytes, mode: int) -> None:
+    """Write a file whole or not at all."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    with os.fdopen(handle, "wb") as new:
+        new.write(content)
+        os.fchmod(new.fileno(), mode)
+        os.fsync(new.fileno())
+    Path(name).replace(path)
+
+
+def require_own_numbers() -> None:
+    """Raise IdentityError where the numbers of who signs statements are somebody else's, who could read the key."""
+    users = {row.pw_name: row.pw_uid for row in pwd.getpwall()}
+    groups = {row.gr_name: row.gr_gid for row in grp.getgrall()}
+    for what, known, name, number in (("user", users, OWNER, NUMBERS[0]), ("group", groups, GROUP, NUMBERS[1])):
+        if known.get(name, number) != number:
+            raise IdentityError(f"{what} {name} has number {known[name]} and needs {number}; change it")
+        if others := [other for other, one in known.items() if one == number and other != name]:
+            raise IdentityError(f"number {number} is {what} {others[0]}'s and {what} {name} needs it; give it another")
+
+
+class Identity:
+    """The key material of one station on the server at `root`; `check` makes nothing and says what would be made."""
+
+    def __init__(self, organisation: str, network: str, *, root: Path = Path("/"), check: bool = False) -> None:
+        self.root, self.check = root, check
+        folder = root / IDENTITY
+        self.key, self.request, self.public = folder / "key.pem", folder / "request.pem", folder / "statement.pub"
+        self.statement = root / STATE / "statement.key"
+        # The coordinator takes only the public key out of a request: it shows people whose it is.
+        self.names = {"CN": f"station-{organisation}", "OU": network, "O": "Datawerkplaats", "C": "NL"}
+        self.made: list[str] = []
+
+    def make(self) -> list[str]:
+        """Make what is missing; returns what that was. Raises IdentityError."""
+        require_own_numbers()
+        if not self.check:
+            self._folders()
+        self._gateway()
+        self._statements()
+        return self.made
+
+    def _folders(self) -> None:
+        for name, (user, group), mode in FOLDERS:
+            path = self.root / name
+            if not path.exists():
+                path.mkdir(mode=0o700, parents=True)
+                os.chown(path, user, group)
+                path.chmod(mode)
+
+    def _gateway(self) -> None:
+        """Make the gateway's key, and a request that belongs to it and bears the names."""
+        if not self.key.exists():
+            self.made.append("gateway key")
+            if self.check:
+                return
+            put(self.key, openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"), 0o600)
+        if not self._asked():
+            self.made.append("request")
+            if not self.check:
+                subject = "".join(f"/{name}={value}" for name, value in reversed(self.names.items()))
+                words = ("req", "-new", "-key", str(self.key), "-subj", subject, "-sha256")
+                put(self.request, openssl(*words), 0o644)
+
+    def _asked(self) -> bool:
+        if not self.request.exists():
+            return False
+        words = ("req", "-in", str(self.request), "-noout", "-pubkey", "-subject", "-verify", "-nameopt", "RFC2253")
+        shown = openssl(*words).decode()
+        subject = ",".join(f"{name}={value}" for name, value in self.names.items())
+        public = openssl("pkey", "-in", str(self.key), "-pubout").decode().strip()
+        return public in shown and f"subject={subject}" in shown.splitlines()
+
+    def _statements(self) -> None:
+        """Make the key that signs statements, as the account that uses it.
+
+        Its folder belongs to that account: root never writes there, a link laid in it would lead root elsewhere.
+        """
+        made = False
+        try:
+            found = self.statement.lstat()
+        except FileNotFoundError:
+            made = True
+            self.made.append("statement key")
+            if self.check:
+                return
+            new = self.statement.with_name(".statement.key.new")
+            openssl("genpkey", "-algorithm", "ED25519", "-out", str(new), owner=True)
+            move = ["mv", "--no-target-directory", str(new), str(self.statement)]
+            subprocess.run(move, check=True, user=NUMBERS[0], group=NUMBERS[1], extra_groups=[])
+            found = self.statement.lstat()
+        if found.st_uid != NUMBERS[0] or found.st_mode & 0o177:
+            raise IdentityError(
+                f"{self.statement} must belong to {OWNER} alone (mode 0600); "
+                "find out who changed it, then correct it or make a new key"
+            )
+        if made or not self.public.exists():
+            public = openssl("pkey", "-in", str(self.statement), "-pubout", owner=True)
+            if not made:
+                self.made.append("statement.pub")
+            if not self.check:
+                put(self.public, public, 0o644)
+
+    def fact(self) -> dict[str, str]:
+        """Return the public parts; empty where check mode made nothing."""
+        if not (self.key.exists() and self.request.exists() and self.public.exists()):
+            return {}
+        request = self.request.read_text()
+        # The raw key is the last 32 bytes of an Ed25519 SubjectPublicKeyInfo (RFC 8410, section 4).
+        raw = der_of(self.public.read_text())[-32:]
+        return {
+            "request_pem": request,
+            "request_fingerprint": fingerprint(der_of(request)),
+            "key_fingerprint": fingerprint(openssl("pkey", "-in", str(self.key), "-pubout", "-outform", "DER")),
+            "statement_key": base64.b64encode(raw).decode(),
+            "statement_fingerprint": fingerprint(raw),
+        }
+
+
+def main() -> int:
+    """Make the keys of the station that the arguments name."""
+    try:
+        made = Identity(*sys.argv[1:]).make()
+    except IdentityError as problem:
+        sys.stderr.write(f"{problem}\n")
+        return 1
+    sys.stdout.writelines(f"{one}\n" for one in made)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,68 @@
+"""Takes everything off a server that the roles put there: `removed.py NETWORK`. Prints what it removed.
+
+Stays: data, results, allowances, register and keys in /var/lib/werkplaats, the accounts that own them, the packages,
+the engine with its images and settings, and whatever was the owner's. A station that is in another network as well
+keeps its gateway; only what is of this network goes.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ETC = Path("/etc/werkplaats")
+NETWORKS, ACCEPTED = ETC / "networks.d", ETC / "accepted"
+UNITS = ("werkplaats-gateway", "gateway-reload", "werkplaats-firewall", "werkplaats-undo")
+PROGRAMS = ("gateway-reload", "guarded-change", "station-cut", "engine-settings")
+SSHD = Path("/etc/ssh/sshd_config.d/60-werkplaats.conf")
+FILES = (
+    SSHD,
+    Path("/etc/tmpfiles.d/werkplaats.conf"),
+    *(Path("/etc/systemd/system") / f"{unit}.service" for unit in UNITS),
+    *(Path("/usr/local/sbin") / name for name in PROGRAMS),
+    Path("/usr/local/bin/station-account"),
+    Path("/usr/local/bin/station"),
+    Path("/usr/local/lib/werkplaats"),
+    Path("/run/werkplaats"),
+    Path("/run/werkplaats-gateway"),
+    ETC,
+)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, and say so; nothing happens where there is none."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    elif path.exists() or path.is_symlink():
+        path.unlink()
+    else:
+        return
+    print(path)
+
+
+def quietly(*command: str) -> None:
+    """Run a program of which it does not matter whether there was something to do."""
+    subprocess.run(command, capture_output=True, check=False)
+
+
+def main(network: str) -> None:
+    """Take off this network; the rest too when it was the last."""
+    remove(NETWORKS / network)
+    remove(ACCEPTED / f"{network}.json")
+    if NETWORKS.is_dir() and any(path.is_dir() for path in NETWORKS.iterdir()):
+        return
+    quietly("systemctl", "disable", "--now", *(f"{unit}.service" for unit in UNITS))
+    quietly("nft", "delete", "table", "inet", "werkplaats")
+    had_sshd = SSHD.exists()
+    for path in FILES:
+        remove(path)
+    quietly("systemctl", "daemon-reload")
+    if had_sshd:
+        subprocess.run(["/usr/sbin/sshd", "-t"], check=True)
+        quietly("systemctl", "try-reload-or-restart", "ssh.service")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

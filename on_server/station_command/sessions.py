@@ -1,0 +1,139 @@
+"""What `station` prints of the station itself, of sessions while they run, of results, files and the register."""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from on_server.station_command.agent import Line
+from on_server.station_command.words import outline, plain, say, table
+
+RESULTS = "/var/lib/werkplaats/data/out"
+
+
+def progress(line: Line) -> None:
+    """Print one event while the agent works."""
+    event = line.get("event")
+    if event == "proposed":
+        say(f"session {line['session']} proposed; contributors: {', '.join(line['contributors'])}")
+    elif event == "accepted":
+        say(f"accepted by {', '.join(line['by'])}")
+    elif event == "link":
+        say(f"{line['peer']}: {'ok' if line['ok'] else line['why']} ({line['milliseconds']} ms)")
+    elif event == "contributor":
+        say(f"{line['party']}: {line['station']} does not contribute: {line['reason']}")
+    elif event == "computing":
+        say(f"{line['party']}: computing with shares of {line['contributors']} contributors")
+
+
+def show_status(answer: Line, _: argparse.Namespace) -> None:
+    """Print networks and peers."""
+    if answer["problem"]:
+        say(f"problem: {answer['problem']}")
+    if not answer["computer"]:
+        say("problem: the computer does not run; `docker ps` shows why")
+    for name, row in answer["networks"].items():
+        now = f"up {row['uptime']} s, {row['sessions']} sessions now"
+        say(f"{name}: {row['station']}, release {row['release']}, {now}")
+        last = row["last_session"]
+        if last:
+            say(f"  last session {last['session']}: {last['outcome']}{' on ' + last['root'] if last['root'] else ''}")
+        for peer, seen in row["peers"].items():
+            ago = "not seen since start" if seen["seconds_ago"] is None else f"seen {seen['seconds_ago']} s ago"
+            say(f"  {peer}: {ago}{', polls' if seen['polls'] else ''}")
+
+
+def show_links(answer: Line, _: argparse.Namespace) -> None:
+    """Print how many links are good; each was told before."""
+    good = sum(row["ok"] for row in answer["links"])
+    say(f"{good} of {len(answer['links'])} links ok")
+
+
+def show_session(answer: Line, _: argparse.Namespace) -> None:
+    """Print how a session without data ended."""
+    if _failed(answer):
+        return
+    result = answer.get("result", {})
+    if "correct" in result:
+        say(f"sum {result['sum']}, {'as it must be' if result['correct'] else 'WRONG'}")
+    say(f"done in {answer['milliseconds']} ms with {len(answer['contributors'])} contributors")
+
+
+def show_propose(answer: Line, _: argparse.Namespace) -> None:
+    """Print the result of an agreed question, and where it lies."""
+    if _failed(answer):
+        return
+    for line in outline(answer.get("result", {})):
+        say(line)
+    say(f"done in {answer['milliseconds']} ms with {len(answer['contributors'])} contributors")
+    say(f"the result lies in {RESULTS}/{answer['session']}/result.json")
+
+
+def show_results(answer: Line, _: argparse.Namespace) -> None:
+    """Print the list of results, or one of them."""
+    if "result" not in answer:
+        rows = [{**row, "at": _moment(row["at"])} for row in answer["results"]]
+        for line in table(rows) if rows else ["no result lies here"]:
+            say(line)
+        return
+    whole = answer["result"]
+    about = {key: whole[key] for key in ("network", "question", "analysis", "session") if key in whole}
+    for line in outline({**about, "contributors": whole.get("contributors", []), **whole.get("result", {})}):
+        say(line)
+    _left_out(whole)
+
+
+def show_data(answer: Line, options: argparse.Namespace) -> None:
+    """Print what a session would find in the files."""
+    say(f"{options.name}: {answer['rows']} rows in the files for it")
+    for problem in answer["problems"]:
+        say(f"  {problem}")
+    say(f"  {len(answer['problems'])} problems: a session goes on without this organisation" if answer["problems"] else
+        "  nothing keeps them from being used")  # fmt: skip
+
+
+def show_register(answer: Line, _: argparse.Namespace) -> None:
+    """Print whether the register is sound, and its last entries."""
+    for entry in answer["entries"]:
+        say(f"{entry['number']:>6}  {_moment(entry['at'])}  {_entry(entry)}")
+    say("the register is as this station wrote it" if answer["sound"] else f"NOT SOUND: {answer['problem']}")
+
+
+def _entry(entry: Line) -> str:
+    """One entry of the register in words."""
+    kind, about = entry["kind"], f"{entry.get('question')}, session {str(entry.get('session'))[:8]}"
+    if kind == "answer":
+        said = "accepted" if entry["accepted"] else f"refused ({entry['reason']})"
+        return f"{said} what {entry['proposer']} proposed: {about}"
+    if kind == "run":
+        end = f"{entry['outcome']}{' on ' + entry['root'] if entry['root'] else ''}"
+        return f"computed {about}: {end}, {len(entry['contributors'])} contributors"
+    if kind == "allowances":
+        allowed = ", ".join(f"{name} {digest[:8]}" for name, digest in entry["allowed"].items())
+        return f"the steward allows {allowed or 'nothing'}"
+    sentences = {
+        "proposal": f"proposed {about}",
+        "contributed": f"contributed to {about}: shares to {entry.get('parties')} parties",
+        "receipt": f"{entry.get('party')} says how it ended ({entry.get('outcome')}): {about}",
+        "result": f"received the result of {about}, {len(entry.get('contributors', []))} contributors",
+    }
+    return sentences.get(kind, f"{plain(kind)}: {about}")
+
+
+def _failed(answer: Line) -> bool:
+    """Say why a session failed, or who was left out of it; returns whether it failed."""
+    if answer["outcome"] == "done":
+        _left_out(answer)
+        return False
+    named = f" on {answer['root']}" if answer["root"] else ""
+    say(f"session {answer['session']} failed{named}: {answer['reason']}")
+    return True
+
+
+def _left_out(answer: Line) -> None:
+    for station, why in answer.get("left_out", {}).items():
+        say(f"left out: {station}: {why}")
+
+
+def _moment(seconds: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))

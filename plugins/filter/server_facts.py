@@ -1,0 +1,25 @@
+"""Filter of the role `server_facts`, for the roles after it: what a server lacks of what they ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Facts = Mapping[str, Any]
+
+
+def lacking(server: Facts, names: list[str], held: Sequence[str] = ()) -> dict[str, list[str]]:
+    """Return which packages are to be installed, and which to be held back from upgrades: {} when none."""
+    wanted = {
+        "names": [name for name in names if name not in server["packages"]],
+        "held": [name for name in held if name not in server["held"]],
+    }
+    return wanted if any(wanted.values()) else {}
+
+
+class FilterModule:
+    """Makes the filter known to Ansible."""
+
+    def filters(self) -> dict[str, Any]:
+        """Return the filter by name."""
+        return {"lacking": lacking}

@@ -1,0 +1,141 @@
+"""Filters of the role `tls_mesh`: what the gateway of one station is made of; the templates only print it."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+COMPILED = "/etc/werkplaats/gateway/compiled"
+NETWORKS = "/etc/werkplaats/networks.d"
+# What may be printed into HAProxy's configuration. Definitions are checked long before; a gateway's configuration is
+# no place to rely on that.
+ID = re.compile(r"[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*){0,2}")
+HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")
+NAME = re.compile(r"[A-Za-z0-9=,.-]+")
+# HAProxy binds under a temporary name first, and sun_path ends at 107 bytes (unix(7)).
+LONGEST_SOCKET = 96
+
+Facts = Mapping[str, Any]
+Files = dict[str, list[dict[str, Any]]]
+
+
+def _fits(pattern: re.Pattern[str], value: object, what: str) -> str:
+    if not isinstance(value, str) or not pattern.fullmatch(value):
+        raise AnsibleFilterError(
+            f"{what} {value!r} cannot stand in a gateway's configuration; compile the network again"
+        )
+    return str(value)
+
+
+def _address(value: object, what: str) -> str:
+    text = str(value)
+    try:
+        return f"[{text}]" if ipaddress.ip_address(text).version == 6 else text
+    except ValueError:
+        return _fits(HOST, text, what)
+
+
+def _port(value: object, what: str) -> int:
+    if isinstance(value, int) and 0 < value < 65536:
+        return int(value)
+    raise AnsibleFilterError(f"{what} {value!r} is no port; compile the network again")
+
+
+def _peer(network: str, peer: Mapping[str, Any], files: Files) -> None:
+    name = _fits(ID, peer["id"], "peer")
+    if peer["outbound"] and len(f"/run/werkplaats/peers/{name}.sock") > LONGEST_SOCKET:
+        raise AnsibleFilterError(
+            f"peer {name}: the path of its socket is too long; give network or organisation a shorter name"
+        )
+    folder = f"{COMPILED}/networks/{network}/peers/{name}"
+    subject = _fits(NAME, peer["subject"], f"{name}: subject")
+    issuers = [_fits(NAME, issuer, f"{name}: issuer") for issuer in peer["issuers"]]
+    if peer["inbound"]:
+        lines = "".join(f"{issuer}|{subject} {name}\n" for issuer in issuers)
+        files["written"].append({"path": f"{folder}/names.map", "content": lines})
+        files["rendered"].append({"template": "from.cfg.j2", "path": f"{folder}/from.cfg", "variables": {"id": name}})
+    if peer["outbound"]:
+        variables = {
+            "id": name,
+            "network": network,
+            "address": _address(peer["address"], f"{name}: address"),
+            "port": _port(peer["port"], f"{name}: port"),
+            "dns": _fits(HOST, peer["dns"], f"{name}: DNS name"),
+            "subject": subject,
+            "issuers": " ".join(issuers),
+        }
+        files["rendered"].append({"template": "to.cfg.j2", "path": f"{folder}/to.cfg", "variables": variables})
+
+
+def gateway_files(networks: list[Mapping[str, Any]], bind_address: str = "") -> Files:
+    """Return what `server_part` renders and writes for these networks: keys `rendered` and `written`.
+
+    Raises AnsibleFilterError for a value that cannot stand in HAProxy's configuration.
+    """
+    files: Files = {"rendered": [], "written": []}
+    for network in networks:
+        name = _fits(ID, network["network"], "network")
+        folder = f"{COMPILED}/networks/{name}"
+        if not network["certificate_pem"]:
+            raise AnsibleFilterError(
+                f"no certificate yet for {name}; approve the request and fetch the publication first"
+            )
+        gateway = network["gateway"]
+        texts = {
+            f"{folder}/certificate.pem": network["certificate_pem"] + (network.get("chain_pem") or ""),
+            f"{folder}/ca.pem": network["ca_pem"],
+            f"{folder}/crl.pem": network["crl_pem"],
+            f"{NETWORKS}/{name}/network.json": json.dumps(network["network_json"], indent=1, sort_keys=True) + "\n",
+        }
+        files["written"] += [{"path": path, "content": text} for path, text in texts.items()]
+        if gateway:
+            port = _port(gateway["port"], f"{name}: port of this gateway")
+            inbound = {"network": name, "port": port, "address": bind_address}
+            files["rendered"].append(
+                {"template": "inbound.cfg.j2", "path": f"{folder}/inbound.cfg", "variables": inbound}
+            )
+        for peer in network["peers"]:
+            _peer(name, peer, files)
+    return files
+
+
+def gateway_capabilities(networks: list[Mapping[str, Any]]) -> str:
+    """Return the capabilities that HAProxy needs: none, but for a port below 1024."""
+    ports = [network["gateway"]["port"] for network in networks if network["gateway"]]
+    return "CAP_NET_BIND_SERVICE" if any(port < 1024 for port in ports) else ""
+
+
+def haproxy_commands(server: Facts) -> list[list[str]]:
+    """Return the command that stops Debian's own haproxy.service, where it is on and nobody's."""
+    return [["systemctl", "stop", "haproxy.service"]] if haproxy_service_is_idle(server) else []
+
+
+def haproxy_absent(server: Facts) -> list[str]:
+    """Return the link that starts Debian's own haproxy.service at boot, where it is nobody's."""
+    link = "/etc/systemd/system/multi-user.target.wants/haproxy.service"
+    return [link] if haproxy_service_is_idle(server) else []
+
+
+def haproxy_service_is_idle(server: Facts) -> bool:
+    """Return whether Debian's own haproxy.service is on while nobody configured it: then it is only in the way.
+
+    Without the package when the facts were read, it was installed by this run: nobody can have configured it.
+    """
+    if "haproxy" not in server["packages"]:
+        return True
+    unit = server["units"].get("haproxy.service", {})
+    return bool(server["haproxy_untouched"] and (unit.get("active") or unit.get("enabled")))
+
+
+class FilterModule:
+    """Makes the filters known to Ansible."""
+
+    def filters(self) -> dict[str, Any]:
+        """Return the filters by name."""
+        public = (gateway_capabilities, gateway_files, haproxy_absent, haproxy_commands)
+        return {function.__name__: function for function in public}

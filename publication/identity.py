@@ -1,0 +1,119 @@
+"""Identities: what an organisation asks and what the coordinator approved, and the fingerprint that people compare.
+
+The fingerprint is shown on the organisation's server and at the coordinator, and compared by people over another way.
+It covers all that is approved: network, organisation, the gateway's public key and the statement key.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from typing import Any, Self
+
+import pydantic
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+
+from base import errors
+from network_topology import model
+from publication import profile
+
+_DOMAIN = b"datawerkplaats station request 1\x00"  # so that no other digest of ours is ever taken for a fingerprint
+
+
+class _Document(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    network: str
+    organisation: str
+    statement_key: str
+    fingerprint: str
+
+    @classmethod
+    def read(cls, document: Any, place: object) -> Self:
+        """The document at a place; raises RequestError for one of another shape."""
+        try:
+            return cls.model_validate(document)
+        except pydantic.ValidationError as error:
+            told = ", ".join(f"{'.'.join(map(str, one['loc'])) or 'it'}: {one['msg']}" for one in error.errors())
+            raise errors.RequestError(
+                f"{place} is not of the shape that it should be: {told}", "make it anew"
+            ) from error
+
+
+class Request(_Document):
+    """What an organisation asks: `request_pem` is PKCS 10, `statement_key` the base64 of 32 bytes (Ed25519)."""
+
+    request_pem: str
+
+
+class Identity(_Document):
+    """What the coordinator approved: `certificate_chain_pem` is what the gateway shows, the station's own first."""
+
+    certificate_chain_pem: str
+    approved: str
+
+    @property
+    def station_certificate(self) -> x509.Certificate:
+        """The station's own certificate; raises RequestError when there is none."""
+        try:
+            return x509.load_pem_x509_certificate(self.certificate_chain_pem.encode())
+        except ValueError as error:
+            raise errors.RequestError(
+                f"the identity of {self.organisation} holds no certificate: {error}", "restore it from git"
+            ) from error
+
+
+def fingerprint(network: str, organisation: str, key: ec.EllipticCurvePublicKey, statement_key: str) -> str:
+    """What people compare: "SHA256:" and base64, over every part with its length before it (4 bytes, big-endian)."""
+    parts = (network.encode(), organisation.encode(), profile.spki(key), base64.b64decode(statement_key))
+    digest = hashlib.sha256(_DOMAIN + b"".join(len(part).to_bytes(4, "big") + part for part in parts)).digest()
+    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+
+
+def checked_statement_key(text: str, place: str) -> str:
+    """The statement key, when it is the base64 of 32 bytes in the one way that base64 writes them."""
+    try:
+        raw = base64.b64decode(text, validate=True)
+        ed25519.Ed25519PublicKey.from_public_bytes(raw)
+    except (binascii.Error, ValueError) as error:
+        raise errors.RequestError(
+            f"{place}: the statement key is not the base64 of the 32 bytes of an Ed25519 public key",
+            "take it from statement.pub on the server",
+        ) from error
+    if base64.b64encode(raw).decode() != text:
+        raise errors.RequestError(
+            f"{place}: the statement key is written in an unusual way", "take it from statement.pub"
+        )
+    return text
+
+
+def fault(
+    found: Identity,
+    organisation: str,
+    definition: model.Definition,
+    authority: x509.Certificate,
+    revocations: x509.CertificateRevocationList,
+) -> str:
+    """What is wrong with an identity, as the end of a sentence; "" when nothing is."""
+    if organisation not in definition.stations:
+        return f"is of {organisation}, which has no station in the definition"
+    if (found.network, found.organisation) != (definition.network, organisation):
+        return f"is of {found.organisation} in {found.network}"
+    try:
+        certificates = x509.load_pem_x509_certificates(found.certificate_chain_pem.encode())
+        checked_statement_key(found.statement_key, organisation)
+    except (ValueError, errors.RequestError) as error:
+        return f"cannot be read: {error}"
+    if len(certificates) != 1:
+        return f"has {len(certificates)} certificates, where a network on its own has one"
+    certificate = certificates[0]
+    if wrong := profile.station_fault(certificate, authority, definition.network, organisation):
+        return f"has a certificate that {wrong}"
+    if revocations.get_revoked_certificate_by_serial_number(certificate.serial_number):
+        return "has a certificate that crl.pem revokes"
+    key = profile.p256(certificate.public_key())
+    if found.fingerprint != fingerprint(definition.network, organisation, key, found.statement_key):
+        return "has other keys than the fingerprint that was approved"
+    return ""

@@ -1,0 +1,193 @@
+"""What a publication says, once its signature and digests hold: every document parsed and held to its rules.
+
+Nothing is taken on trust: names are checked against the definition, certificates and list against the CA. That it is
+the CA that is known here, and that the keys are the ones that were accepted, `acceptance` looks after.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pydantic
+from cryptography import x509
+
+from base import canonical, errors
+from network_topology import model, questions, rules, violation
+from publication import identity, profile, repository, revocations
+
+ASK = "ask the coordinator, and install nothing of it"
+_NAMES = re.compile(
+    r"definition\.json|(ca|crl)\.pem|(identities|questions)/[a-z0-9-]+\.json|releases/[A-Za-z0-9][\w.-]*\.json"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Verified:
+    """A publication that was read and found right. `releases` and `identities` are by name and organisation."""
+
+    network: str
+    number: int
+    published: str
+    definition: model.Definition
+    authority: x509.Certificate
+    revocations: x509.CertificateRevocationList
+    identities: Mapping[str, identity.Identity]
+    releases: Mapping[str, Mapping[str, Any]]
+    files: Mapping[str, bytes]
+    questions: Mapping[str, model.Question] = dataclasses.field(default_factory=dict)
+
+    @property
+    def statement_keys(self) -> dict[str, str]:
+        """Organisation → statement key (base64 of 32 bytes), of every organisation that has an identity."""
+        return {organisation: one.statement_key for organisation, one in self.identities.items()}
+
+    @property
+    def authority_key(self) -> str:
+        """The fingerprint of the CA's key."""
+        return profile.key_fingerprint(profile.p256(self.authority.public_key()))
+
+    @property
+    def release(self) -> Mapping[str, Any]:
+        """The release that the definition names."""
+        return self.releases[self.definition.release]
+
+
+def document(described: model.Definition | model.Question) -> dict[str, Any]:
+    """A definition or question as it is published; `canonical.digest` of it is its digest for everybody."""
+    return described.model_dump(mode="json", exclude_defaults=True)
+
+
+def verify(whole: repository.Whole, moment: datetime.datetime) -> Verified:
+    """What a publication says, each document held to the same rules as its author's file, certificates to the CA.
+
+    Raises PublicationError (RevocationError, RequestError) with the file that is not right.
+    """
+    for name in whole.files:
+        if not _NAMES.fullmatch(name):
+            raise errors.PublicationError(f"{whole.place / name} is nothing that a publication has", repository.FETCH)
+    definition = _definition(whole)
+    authority = _authority(whole)
+    in_force = revocations.load(_file(whole, "crl.pem"))
+    revocations.verify(in_force, authority, moment)
+    people = _identities(whole, definition, authority, in_force)
+    releases = {release: _json(whole, name) for release, name in _named(whole, "releases")}
+    if definition.release not in releases:
+        raise errors.PublicationError(
+            f"{whole.place / 'definition.json'} names release {definition.release}, which is not in releases/",
+            repository.FETCH,
+        )
+    return Verified(
+        whole.network,
+        whole.number,
+        whole.published,
+        definition,
+        authority,
+        in_force,
+        people,
+        releases,
+        whole.files,
+        _questions(whole, definition),
+    )
+
+
+def _questions(whole: repository.Whole, definition: model.Definition) -> dict[str, model.Question]:
+    """Every agreed question, by the same rules as its author's file."""
+    found = {}
+    for name, file in _named(whole, "questions"):
+        place, content = whole.place / file, _file(whole, file)
+        try:
+            asked = model.Question.model_validate_json(content)
+            questions.require(name, asked, definition)
+        except pydantic.ValidationError as error:
+            raise errors.PublicationError(
+                f"{place} is no question: {error.errors()[0]['msg']}", repository.FETCH
+            ) from error
+        except violation.DefinitionError as error:
+            raise errors.PublicationError(
+                f"{place} breaks the rules of a question: {error}", "ask the coordinator"
+            ) from error
+        if canonical.dump(document(asked)) != content:
+            raise errors.PublicationError(f"{place} is not in canonical form", repository.FETCH)
+        found[name] = asked
+    return found
+
+
+def _named(whole: repository.Whole, kind: str) -> list[tuple[str, str]]:
+    """The files `<kind>/<name>.json`, as pairs of name and file."""
+    return [(file.removeprefix(f"{kind}/").removesuffix(".json"), file) for file in whole.files if f"{kind}/" in file]
+
+
+def _file(whole: repository.Whole, name: str) -> bytes:
+    if name not in whole.files:
+        raise errors.PublicationError(f"{whole.place / name} is missing", repository.FETCH)
+    return whole.files[name]
+
+
+def _json(whole: repository.Whole, name: str) -> dict[str, Any]:
+    try:
+        found = json.loads(_file(whole, name))
+    except (ValueError, RecursionError) as error:
+        raise errors.PublicationError(f"{whole.place / name} is not JSON: {error}", repository.FETCH) from error
+    if not isinstance(found, dict):
+        raise errors.PublicationError(f"{whole.place / name} is not a JSON object", repository.FETCH)
+    return found
+
+
+def _definition(whole: repository.Whole) -> model.Definition:
+    """The definition, by the same rules as its author's file: who published it may have checked nothing."""
+    place = whole.place / "definition.json"
+    content = _file(whole, "definition.json")
+    try:
+        definition = model.Definition.model_validate_json(content)
+        rules.require(definition)
+    except pydantic.ValidationError as error:
+        raise errors.PublicationError(
+            f"{place} is not a definition: {error.errors()[0]['msg']}", repository.FETCH
+        ) from error
+    except violation.DefinitionError as error:
+        raise errors.PublicationError(
+            f"{place} breaks the rules of a network: {error}", "ask the coordinator"
+        ) from error
+    if canonical.dump(document(definition)) != content:
+        raise errors.PublicationError(f"{place} is not in canonical form", repository.FETCH)
+    if definition.network != whole.network:
+        raise errors.PublicationError(f"{place} is of {definition.network}, not of {whole.network}", repository.FETCH)
+    return definition
+
+
+def _authority(whole: repository.Whole) -> x509.Certificate:
+    try:
+        (found,) = x509.load_pem_x509_certificates(_file(whole, "ca.pem"))
+    except ValueError as error:
+        raise errors.PublicationError(
+            f"{whole.place / 'ca.pem'} is not one certificate: {error}", repository.FETCH
+        ) from error
+    if fault := profile.authority_fault(found, whole.network):
+        raise errors.PublicationError(f"{whole.place / 'ca.pem'} {fault}", ASK)
+    return found
+
+
+def _identities(
+    whole: repository.Whole,
+    definition: model.Definition,
+    authority: x509.Certificate,
+    in_force: x509.CertificateRevocationList,
+) -> dict[str, identity.Identity]:
+    """Every identity, each with a certificate of its own names and keys that nobody else has."""
+    found: dict[str, identity.Identity] = {}
+    owners: dict[object, str] = {}
+    for organisation, name in _named(whole, "identities"):
+        one = identity.Identity.read(_json(whole, name), whole.place / name)
+        if fault := identity.fault(one, organisation, definition, authority, in_force):
+            raise errors.PublicationError(f"{whole.place / name} {fault}", ASK)
+        key = profile.spki(profile.p256(one.station_certificate.public_key()))
+        for what, kind in ((one.statement_key, "statement key"), (key, "gateway key")):
+            if owners.setdefault(what, organisation) != organisation:
+                raise errors.PublicationError(f"{whole.place / name} has the {kind} of {owners[what]}", ASK)
+        found[organisation] = one
+    return found

@@ -1,0 +1,43 @@
+"""Pulumi by hand, on the state of `werkplaats up` (stacks/README.md): how it starts, and whether somebody is at it."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shlex
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from base import files
+
+
+def write(path: Path, variables: Mapping[str, str], programs: Path, *command: str) -> None:
+    """Write a program that runs a command with these variables, and with a folder of programs first on PATH."""
+    lines = (
+        "#!/bin/sh\n",
+        "# Written by `werkplaats up`; see stacks/README.md.\n",
+        *(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()),
+        f'export PATH={shlex.quote(str(programs))}:"$PATH"\n',
+        f'exec {shlex.join(command)} "$@"\n',
+    )
+    files.write_atomically(path, "".join(lines).encode(), mode=0o700)
+
+
+def holder(state: Path, ended: Collection[int]) -> str:
+    """Who holds a lock on a state, "" where nobody who lives does; `ended` are processes that were just killed."""
+    for path in (state / ".pulumi" / "locks").rglob("*.json"):
+        try:
+            lock = json.loads(path.read_bytes())
+        except (FileNotFoundError, ValueError):  # let go of meanwhile, or cut short by a kill
+            continue
+        if lock["hostname"] == platform.node() and lock["pid"] not in ended and _is_engine(lock["pid"]):
+            return f"process {lock['pid']} of {lock['username']}, since {lock['timestamp']} (`pulumi` by hand)"
+    return ""
+
+
+def _is_engine(pid: int) -> bool:
+    """Whether this process runs Pulumi; one that has died and still waits for its parent does not (proc(5))."""
+    try:
+        return Path(f"/proc/{pid}/exe").readlink().name == "pulumi"
+    except OSError:
+        return False

@@ -1,0 +1,51 @@
+"""Files that must hold after a crash, or after the power went: each is as it was before or as it was meant to be."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+READABLE = 0o666
+"""Less what the umask takes away."""
+
+
+def replace(path: Path, content: str | bytes, mode: int = READABLE) -> None:
+    """Have exactly `content` in `path`, at once for whoever reads it, and on the disk when this returns.
+
+    One at a time for one path. Raises OSError.
+    """
+    fresh = path.with_name(f"{path.name}.new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    _write(descriptor, content)
+    fresh.replace(path)
+    sync_folder(path.parent)
+
+
+def append(path: Path, line: str, mode: int = READABLE) -> None:
+    """Have `line` at the end of `path`, and on the disk when this returns. Raises OSError."""
+    made = not path.exists()
+    _write(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, mode), line + "\n")
+    if made:
+        sync_folder(path.parent)
+
+
+def make_folder(path: Path, mode: int) -> None:
+    """Have a new folder on the disk. Raises FileExistsError, OSError."""
+    path.mkdir(mode)
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Have what was made, renamed or removed in a folder on the disk: fsync(2) of a file says nothing of its name."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write(descriptor: int, content: str | bytes) -> None:
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(content.encode() if isinstance(content, str) else content)
+        stream.flush()
+        os.fsync(stream.fileno())

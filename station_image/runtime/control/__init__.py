@@ -1,0 +1,1 @@
+"""What this organisation's own people ask of the agent, through the `station` program on the host."""

@@ -1,0 +1,237 @@
+"""What the agent does for each verb of the `station` program."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .. import analyses
+from ..accepted import statement
+from ..accepted.networks import Network, Networks
+from ..base.folders import Folders
+from ..base.journal import plain
+from ..consent import plan
+from ..consent.allowances import Allowances
+from ..consent.gate import Gate
+from ..consent.register import Register, RegisterError
+from ..session.proposal import Proposals
+from ..session.status import Status
+from ..wire.peers import CallFailedError, Peers
+from .requests import DEADLINE, Request, WrongUseError, unknown
+
+INTAKE_DATA = 60
+Tell = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Desk:
+    """The parts of the agent that this organisation's own people may ask; no part is given it."""
+
+    folders: Folders
+    networks: Networks
+    allowances: Allowances
+    gate: Gate
+    register: Register
+    peers: Peers
+    proposals: Proposals
+    status: Status
+
+    def network(self, name: str) -> Network:
+        """The network of a name, or the only one. Raises WrongUseError, NetworkError."""
+        networks = self.networks.current()
+        if name:
+            return self.networks.find(name)
+        if len(networks) != 1:
+            known = ", ".join(networks) or "(none)"
+            raise WrongUseError(f"this station is in {len(networks)} networks; name one: {known}")
+        return next(iter(networks.values()))
+
+    def question(self, request: Request) -> tuple[Network, Mapping[str, Any]]:
+        """The question that a request names. Raises WrongUseError, NetworkError."""
+        network, name = self.network(request.network), request.question
+        if name not in network.questions:
+            raise unknown("question", name, f" in {network.name}", network.questions)
+        return network, network.questions[name]
+
+
+async def _status(desk: Desk, _: Request, __: Tell) -> dict[str, Any]:
+    now = time.time()
+    networks = {}
+    for network in desk.networks.current().values():
+        seen = {}
+        for peer in network.stations:
+            if peer == network.self_id:
+                continue
+            contact = desk.peers.last_contact(peer)
+            seen[peer] = {
+                "seconds_ago": None if contact is None else int(now - contact),
+                "polls": desk.peers.polls.find(network.name, peer) is not None,
+                "outbound": desk.peers.can_call(peer),
+            }
+        networks[network.name] = {**desk.status.summary(network), "peers": seen}
+    problem = desk.networks.problem
+    computer = desk.folders.computer_socket.exists()
+    bad = problem or not networks or not computer
+    return {"exit": 1 if bad else 0, "problem": problem, "computer": computer, "networks": networks}
+
+
+async def _links(desk: Desk, _: Request, tell: Tell) -> dict[str, Any]:
+    """Call every peer that the gateway has an outbound socket for, and ask those that poll us."""
+    peers = desk.peers
+    called = peers.callable()
+    asked: list[tuple[Network, str, str]] = []
+    for network in desk.networks.current().values():
+        asked += [(network, peer, "call") for peer in called if peer in network.stations]
+        asked += [(network, peer, "poll") for peer in peers.polls.peers(network.name) if peer not in called]
+    known = {peer for _, peer, _ in asked}
+    strangers = [
+        {"network": "", "peer": peer, "way": "call", "ok": False, "why": "in no definition that this station accepted"}
+        for peer in called
+        if peer not in known
+    ]
+    limit = asyncio.Semaphore(8)
+
+    async def one(network: Network, peer: str, way: str) -> dict[str, Any]:
+        async with limit:
+            started = time.monotonic()
+            row = {"network": network.name, "peer": peer, "way": way, "ok": True, "why": ""}
+            try:
+                # Over a connection of our own also when the peer polls us: it is this link that is looked at.
+                ask = peers.ask if way == "poll" else peers.ask_directly
+                answer, _ = await ask(network, peer, {"kind": "status"})
+                row.update(release=answer.get("release"), definition=answer.get("definition"))
+            except CallFailedError as error:
+                row.update(ok=False, why=error.why)
+            row["milliseconds"] = int(1000 * (time.monotonic() - started))
+            tell({"event": "link", **row})
+            return row
+
+    rows = [*strangers, *await asyncio.gather(*(one(*item) for item in asked))]
+    return {"exit": 0 if all(row["ok"] for row in rows) else 1, "links": rows}
+
+
+async def _propose(desk: Desk, request: Request, tell: Tell) -> dict[str, Any]:
+    """Ask an agreed question: everything about it is in its document."""
+    network, document = desk.question(request)
+    desk.gate.permitted(network, document["question"])
+    session = secrets.token_hex(16)
+    proposed = plan.question(network, document, session=session, intake=INTAKE_DATA, deadline=DEADLINE)
+    tell({"event": "proposed", "session": session, "contributors": proposed.contributors})
+    account = await desk.proposals.run(network, proposed, tell)
+    return {"exit": _session_exit(account), **account}
+
+
+async def _questions(desk: Desk, _: Request, __: Tell) -> dict[str, Any]:
+    rows = []
+    for network in desk.networks.current().values():
+        for name in sorted(network.questions):
+            document = network.questions[name]
+            standing = desk.allowances.standing(network.name, document, time.time())
+            rows.append(
+                {
+                    **{key: document[key] for key in ("network", "question", "purpose", "analysis")},
+                    "digest": statement.digest(document),
+                    "state": standing.state,
+                    "until": str(standing.until) if standing.until else None,
+                    "problem": standing.problem,
+                    "document": document,
+                }
+            )
+    return {"exit": 0, "questions": rows}
+
+
+async def _allowances(desk: Desk, request: Request, tell: Tell) -> dict[str, Any]:
+    """The steward changed something: enter in the register what is allowed now."""
+    found = (await _questions(desk, request, tell))["questions"]
+    desk.register.add("allowances", allowed={row["question"]: row["digest"] for row in found if row["until"]})
+    return {"exit": 0}
+
+
+async def _data(desk: Desk, request: Request, __: Tell) -> dict[str, Any]:
+    """Look at the files of a question as a session would."""
+    _, document = desk.question(request)
+    folder = desk.folders.data(document["question"])
+    look = functools.partial(analyses.look, document["analysis"], document["parameters"], folder)
+    rows, problems = await asyncio.to_thread(look)
+    return {"exit": 1 if problems else 0, "rows": rows, "problems": problems}
+
+
+async def _register(desk: Desk, request: Request, __: Tell) -> dict[str, Any]:
+    problem = ""
+    try:
+        await asyncio.to_thread(desk.register.verify)
+    except RegisterError as error:
+        problem = str(error)
+    try:
+        entries = desk.register.last(request.last)
+    except RegisterError:
+        entries = []
+    return {"exit": 1 if problem else 0, "entries": entries, "sound": not problem, "problem": problem}
+
+
+async def _results(desk: Desk, request: Request, __: Tell) -> dict[str, Any]:
+    """The results that lie here, newest first; with `session` the whole of one."""
+    paths = sorted(desk.folders.results.glob("*/result.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+    if request.session:
+        found = [path for path in paths if path.parent.name.startswith(request.session)]
+        if len(found) != 1:
+            raise WrongUseError(f"{len(found)} results have a session that begins with {plain(request.session, 40)!r}")
+        return {"exit": 0, "result": json.loads(found[0].read_text())}
+    rows = []
+    for path in paths:
+        content = json.loads(path.read_text())
+        shown = {key: content.get(key) for key in ("session", "analysis", "question")}
+        rows.append({**shown, "at": int(path.stat().st_mtime)})
+    return {"exit": 0, "results": rows}
+
+
+async def _session(desk: Desk, request: Request, tell: Tell) -> dict[str, Any]:
+    network = desk.network(request.network)
+    contributors = sorted(name for name, member in network.stations.items() if member.contributes)
+    proposed = plan.make(
+        network,
+        request.analysis,
+        request.parameters,
+        session=secrets.token_hex(16),
+        contributors=contributors,
+        results=_stations(network, request.results or [network.self_id]),
+        minimum_cell=0,
+        minimum_contributors=min(2, len(contributors)),
+        intake=request.intake,
+        deadline=request.deadline,
+    )
+    tell({"event": "proposed", "session": proposed.session, "contributors": contributors})
+    account = await desk.proposals.run(network, proposed, tell)
+    return {"exit": _session_exit(account), **account}
+
+
+def _stations(network: Network, named: Iterable[str]) -> list[str]:
+    """Station ids, of ids or organisations."""
+    ids = {member.organisation: name for name, member in network.stations.items()}
+    return sorted({ids.get(name, name) for name in named})
+
+
+def _session_exit(account: Mapping[str, Any]) -> int:
+    """0 right and complete, 1 right without somebody, 4 failed or wrong."""
+    if account["outcome"] != "done" or account.get("result", {}).get("correct") is False:
+        return 4
+    return 1 if account["left_out"] else 0
+
+
+VERBS: Mapping[str, Callable[[Desk, Request, Tell], Awaitable[dict[str, Any]]]] = {
+    "status": _status,
+    "links": _links,
+    "session": _session,
+    "propose": _propose,
+    "questions": _questions,
+    "allowances": _allowances,
+    "data": _data,
+    "register": _register,
+    "results": _results,
+}

@@ -1,0 +1,96 @@
+"""The polls of an organisation without an inbound port: it calls each computing party that it has a link to, keeps the
+connection open, and answers over it what the party asks. The other end is in `polls`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+from ..accepted.networks import Network, Networks
+from ..base import background
+from ..base.journal import note
+from . import frames
+from .answers import REQUEST_BODY, Answers
+from .connection import LARGE, Connection, ConnectionLostError
+from .hello import Caller
+from .peers import CallFailedError, Peers
+from .polls import SILENCE, ping
+
+SOONEST = 0.2
+LATEST = 5.0
+LOOK_EVERY = 1.0
+
+
+class Polling:
+    """Our polls with computing parties, in every network where we are not one ourselves."""
+
+    def __init__(self, networks: Networks, peers: Peers, answers: Answers) -> None:
+        self._networks = networks
+        self._peers = peers
+        self._answers = answers
+        self._ours: dict[tuple[str, str], asyncio.Task[None]] = {}
+
+    async def keep(self) -> None:
+        """Poll every computing party that there is a link to."""
+        while True:
+            wanted = {
+                (network.name, party)
+                for network in self._networks.current().values()
+                if not network.is_computing(network.self_id)
+                for party in network.computing
+                if self._peers.can_call(party)
+            }
+            for key in set(self._ours) - wanted:
+                self._ours.pop(key).cancel()
+            for key in wanted - set(self._ours):
+                self._ours[key] = asyncio.create_task(self._poll(*key))
+            await asyncio.sleep(LOOK_EVERY)
+
+    async def _poll(self, network_name: str, party: str) -> None:
+        wait, told = SOONEST, ""
+        while True:
+            network = self._networks.current().get(network_name)
+            if network is None:
+                return
+            try:
+                async with self._peers.open(network, party, {"kind": "poll"}) as connection:
+                    wait, told = SOONEST, ""
+                    note("poll-held", party=party)
+                    await self._answer(connection, network, party)
+            except CallFailedError as error:
+                if error.why != told:  # once, not with every attempt
+                    note("poll-lost", party=party, why=error.why)
+                told = error.why
+            # Jitter, or all stations of a region would call a restarted party in the same instant.
+            await asyncio.sleep(wait * random.uniform(0.5, 1.5))  # noqa: S311  # no secret
+            wait = min(LATEST, wait * 2)
+
+    async def _answer(self, connection: Connection, network: Network, party: str) -> None:
+        warm = asyncio.create_task(ping(connection))
+        try:
+            while True:
+                header, body = await connection.receive(LARGE, REQUEST_BODY, SILENCE)
+                # The poll stays open while definitions change: what is asked now is checked against the one that is
+                # accepted now, and a party with another key in it proves who it is anew.
+                accepted = self._networks.current().get(network.name)
+                if accepted is None or accepted.stations.get(party) != network.stations.get(party):
+                    return
+                if "ask" in header:
+                    self._peers.contact(party)
+                    background.start(self._reply(connection, accepted, party, header, bytes(body)))
+        finally:
+            warm.cancel()
+
+    async def _reply(
+        self, connection: Connection, network: Network, party: str, header: frames.JSON, body: bytes
+    ) -> None:
+        request, content = header.get("request"), header.get("content")
+        if isinstance(request, dict) and isinstance(content, dict):
+            answer = await self._answers.answer(Caller(network, party, request), content, body)
+        else:
+            answer = {"refused": "neither a request nor content"}
+        try:
+            await connection.send({"reply": header["ask"], "content": answer})
+        except ConnectionLostError:
+            return

@@ -1,0 +1,153 @@
+"""Sandboxes of tests: each with a name, home and state of its own, driven by the command as its users drive it.
+
+They touch neither a demo nor another network that runs on this machine.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from network_topology import names
+
+BACK_SECONDS = 60
+ROOT = Path(__file__).resolve().parents[2]
+PROEFTUIN = ROOT / "network_topology" / "networks" / "proeftuin"
+DEFINITION = (PROEFTUIN / "network.yml").read_text()
+QUESTION = "griep-hotspots"
+
+
+@dataclasses.dataclass
+class Sandbox:
+    """A network on servers of its own, driven by the command as its users drive it."""
+
+    name: str
+    home: Path
+    state: Path
+
+    @property
+    def definition(self) -> Path:
+        """The file that an author edits."""
+        return self.home / "networks" / names.defined(self.name) / "network.yml"
+
+    @property
+    def vault(self) -> Path:
+        """The operator's vault of this network."""
+        return self.state / "werkplaats" / self.name
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of every command about it."""
+        return os.environ | {"XDG_STATE_HOME": str(self.state), "WERKPLAATS_HOME": str(self.home)}
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start one command and do not wait for it."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "werkplaats", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, verb: str, *arguments: str, expect: int | None = 0) -> subprocess.CompletedProcess[str]:
+        """Run one verb ("trust request" too) on this network; fails the test at another exit code than expected."""
+        process = self.start(*verb.split(), self.name, *arguments)
+        try:
+            out, err = process.communicate(timeout=900)
+        except BaseException:
+            # In a session of its own no interrupt reaches it, and it would hold the lock that `destroy` wants.
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
+        if expect is not None and process.returncode != expect:
+            pytest.fail(f"werkplaats {verb} {self.name} ended with {process.returncode}:\n{out}\n{err}")
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def up(self, *arguments: str, expect: int | None = 0) -> dict[str, Any]:
+        """`up` with all steps; returns its JSON document."""
+        done = self.run("up", "--yes", "--all-steps", "--json", *arguments, expect=expect)
+        document: dict[str, Any] = json.loads(done.stdout)
+        return document
+
+    def on(self, organisation: str, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run a program on a server, over ssh as an administrator would."""
+        config = self.vault / "run" / "ssh_config"
+        return subprocess.run(
+            ["ssh", "-F", str(config), organisation, shlex.join(["sudo", *command])],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def person(
+        self, account: str, organisation: str, *words: str, expect: int | None = 0
+    ) -> subprocess.CompletedProcess[str]:
+        """Say `station WORDS` as an organisation's steward or scientist, over ssh as they do."""
+        done = self._login("ssh", account, organisation, shlex.join(("station", *words)))
+        if expect is not None and done.returncode != expect:
+            pytest.fail(f"{account} of {organisation}: {shlex.join(words)} ended with {done.returncode}: {done}")
+        return done
+
+    def bring(self, organisation: str, name: str, content: bytes, question: str = QUESTION) -> None:
+        """Put a file in the folder of a question, over sftp as a scientist does; other files there are removed."""
+        local = self.home / name
+        local.write_bytes(content)
+        self.take_away(organisation, question)
+        done = self._login("sftp", "scientist", organisation, said=f"put {local} {question}/{name}\n")
+        assert done.returncode == 0, done
+
+    def take_away(self, organisation: str, question: str = QUESTION) -> None:
+        """Leave the folder of a question empty, over sftp as a scientist does."""
+        done = self._login("sftp", "scientist", organisation, said=f"-rm {question}/*\n")
+        assert done.returncode == 0, done
+
+    def _login(
+        self, program: str, account: str, organisation: str, *words: str, said: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        config, key = self.vault / "run" / "ssh_config", self.vault / "people" / organisation / account
+        # An own connection: one that is shared is from before a change of keys or groups.
+        options = ["-F", str(config), "-o", f"User={account}", "-o", "ControlPath=none", "-o", f"IdentityFile={key}"]
+        batch = ["-b", "-"] if program == "sftp" else []
+        return subprocess.run(
+            [program, *options, *batch, f"{organisation}.people", *words],
+            input=said,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    def works_again(self) -> None:
+        """Wait until a session with everybody works, without anybody touching anything; else the test fails."""
+        deadline = time.monotonic() + BACK_SECONDS
+        while (done := self.run("session", "--json", expect=None)).returncode:
+            if time.monotonic() > deadline:
+                pytest.fail(f"no session works {BACK_SECONDS} s afterwards: {done.stdout}{done.stderr}")
+
+    def container(self, organisation: str) -> str:
+        """The name of the server's container on this machine."""
+        return f"{self.name}.{organisation}"
+
+
+def sandbox(folder: Path, name: str, definition: str = DEFINITION) -> Sandbox:
+    """A network of its own home and state; nothing of it exists yet."""
+    found = Sandbox(names.twin(name), folder / "home", folder / "state")
+    found.definition.parent.mkdir(parents=True)
+    found.definition.write_text(definition.replace("network: proeftuin", f"network: {name}"))
+    shutil.copytree(PROEFTUIN / "questions", found.definition.parent / "questions")
+    return found

@@ -1,0 +1,102 @@
+"""What a gateway loads: cuts win, old revocation lists do not, and the digest tells what changed."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import datetime
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+from on_server.gateway import files
+from tests.harness import pki
+
+NETWORK = "lijst.sandbox"
+
+
+@pytest.fixture
+def inputs() -> files.Inputs:
+    folder = f"networks/{NETWORK}"
+    compiled = {
+        "base.cfg": b"global\n",
+        f"{folder}/certificate.pem": b"certificate\n",
+        f"{folder}/ca.pem": b"ca\n",
+        f"{folder}/crl.pem": b"crl\n",
+        f"{folder}/inbound.cfg": b"frontend\n",
+    }
+    for peer in ("een", "twee"):
+        compiled |= {
+            f"{folder}/peers/{peer}/{name}": f"listen to.{peer}\n".encode() for name in ("to.cfg", "names.map")
+        }
+    return files.Inputs(compiled, frozenset(), b"key\n")
+
+
+def test_a_cut_peer_is_in_no_section_and_in_no_map(inputs: files.Inputs) -> None:
+    whole = files.assemble(inputs)
+    cut = files.assemble(dataclasses.replace(inputs, cuts=frozenset({"een"})))
+    for name in ("haproxy.cfg", "peers.map"):
+        assert b"to.een" in whole[name]
+        assert b"to.een" not in cut[name]
+        assert b"to.twee" in cut[name]
+    assert files.outbound_peers(cut["haproxy.cfg"]) == {"twee"}
+    assert cut["cuts"] == b"een\n"
+
+
+def test_the_general_part_comes_first(inputs: files.Inputs) -> None:
+    assert files.assemble(inputs)["haproxy.cfg"].startswith(b"global\n")
+
+
+@pytest.mark.parametrize("change", [{"key": b"other"}, {"cuts": frozenset({"een"})}, {"compiled": {"base.cfg": b"x"}}])
+def test_everything_that_decides_what_is_loaded_is_in_the_digest(inputs: Any, change: dict[str, Any]) -> None:
+    assert dataclasses.replace(inputs, **change).digest != inputs.digest
+    assert dataclasses.replace(inputs, compiled=dict(reversed(inputs.compiled.items()))).digest == inputs.digest
+
+
+def test_the_fingerprint_is_the_one_that_a_peer_s_gateway_sees(tmp_path: Path) -> None:
+    party = pki.Party(pki.Authority(NETWORK), "een", tmp_path)
+    der = party.certificate.public_bytes(serialization.Encoding.DER)
+    seen = base64.b64encode(hashlib.sha256(der).digest()).decode()
+    assert files.certificate_fingerprint(party.file.read_bytes()) == seen
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> pki.Authority:
+    made = pki.Authority(NETWORK)
+    (tmp_path / "ca.pem").write_text(made.pem)
+    return made
+
+
+def read(folder: Path, *lists: str) -> Any:
+    return files.read_crls("".join(lists).encode(), folder / "ca.pem")
+
+
+def test_a_list_with_an_older_number_or_time_is_refused(authority: pki.Authority, tmp_path: Path) -> None:
+    hour = datetime.timedelta(hours=1)
+    loaded = read(tmp_path, authority.crl(number=5))
+    for crl in (authority.crl(number=4), authority.crl(number=6, issued=pki.now() - hour)):
+        taken, refused = files.newest_crls(read(tmp_path, crl), loaded)
+        assert taken == loaded[0].pem
+        assert "is older than the loaded one, 5" in refused[0]
+    newer = read(tmp_path, authority.crl(number=6))
+    assert files.newest_crls(newer, loaded) == (newer[0].pem, [])
+    assert files.newest_crls(loaded, loaded) == (loaded[0].pem, [])
+
+
+def test_a_new_generation_of_the_authority_begins_to_count_anew(tmp_path: Path) -> None:
+    first, second = pki.Authority(NETWORK), pki.Authority(NETWORK, generation=2)
+    (tmp_path / "ca.pem").write_text(first.pem + second.pem)
+    loaded = read(tmp_path, first.crl(number=9))
+    both = read(tmp_path, first.crl(number=9), second.crl(number=1))
+    assert files.newest_crls(both, loaded)[1] == []
+
+
+def test_a_list_that_somebody_else_signed_is_refused(authority: pki.Authority, tmp_path: Path) -> None:
+    assert authority.number == 0
+    with pytest.raises(files.GatewayError, match="not signed by a CA of that network"):
+        read(tmp_path, pki.Authority(NETWORK).crl())
+    with pytest.raises(files.GatewayError, match="holds no revocation list"):
+        read(tmp_path, "")

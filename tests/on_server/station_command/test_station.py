@@ -1,0 +1,292 @@
+"""The `station` program as people meet it: help, wrong use, an agent that is away."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from on_server.station_command import allowing, questions
+from tests.on_server import starters
+
+STATION = starters.starter("station")
+
+
+def station(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-IS", "-c", STATION, *words], capture_output=True, text=True, check=False)
+
+
+def against(tmp_path: Path, lines: list[dict[str, Any]], *words: str) -> tuple[subprocess.CompletedProcess[str], Any]:
+    """Run it against an agent that answers `lines`; returns also what the agent was asked."""
+    path, asked = tmp_path / "agent.sock", []
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen(1)
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection, connection.makefile("rwb") as stream:
+                asked.append(json.loads(stream.readline()))
+                for line in lines:
+                    stream.write(json.dumps(line).encode() + b"\n")
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        done = station(*words, "--socket", str(path))
+        thread.join(5)
+    return done, asked[0]
+
+
+def test_help_names_every_verb() -> None:
+    said = station("--help").stdout
+    assert all(verb in said for verb in ("status", "session", "links", "questions", "allow", "refuse", "propose"))
+
+
+@pytest.mark.parametrize("words", [(), ("onbekend",), ("session", "--rounds", "veel")])
+def test_wrong_use_ends_with_two(words: tuple[str, ...]) -> None:
+    assert station(*words).returncode == 2
+
+
+def test_an_agent_that_is_away_is_a_sentence_and_four(tmp_path: Path) -> None:
+    done = station("status", "--socket", str(tmp_path / "none.sock"))
+    assert done.returncode == 4
+    assert "the agent does not answer" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_agent_that_stops_while_it_is_asked_is_a_sentence_and_four(tmp_path: Path) -> None:
+    done, _ = against(tmp_path, [{"event": "proposed", "session": "x", "contributors": ["n.a"]}], "session")
+    assert done.returncode == 4
+    assert "stopped while it was asked" in done.stderr
+    assert "session x proposed" in done.stdout
+
+
+@pytest.mark.parametrize("code", [0, 1, 3, 4])
+def test_the_agents_exit_code_is_the_programs(tmp_path: Path, code: int) -> None:
+    done, asked = against(tmp_path, [{"done": True, "exit": code, "links": []}], "links", "--json")
+    assert done.returncode == code
+    assert json.loads(done.stdout) == {"exit": code, "links": []}
+    assert asked == {"verb": "links"}
+
+
+def test_options_become_the_request(tmp_path: Path) -> None:
+    words = ("session", "--network", "n", "--rounds", "7", "--intake", "3", "--results-to", "a", "--results-to", "b")
+    _, asked = against(tmp_path, [{"done": True, "exit": 2, "error": "x"}], *words)
+    assert asked == {
+        "verb": "session",
+        "network": "n",
+        "analysis": "acceptance_sum/1",
+        "parameters": {"rounds": 7},
+        "intake": 3,
+        "results": ["a", "b"],
+    }
+
+
+def test_a_session_is_told_in_lines_for_people(tmp_path: Path) -> None:
+    last = {"done": True, "exit": 1, "session": "s", "outcome": "done", "left_out": {"n.d": "nothing of it arrived"}}
+    last |= {"contributors": ["n.a"], "milliseconds": 5, "result": {"correct": True, "sum": 7}}
+    events: list[dict[str, Any]] = [
+        {"event": "accepted", "by": ["n.a"]},
+        {"event": "computing", "party": "n.a", "contributors": 1},
+    ]
+    done, _ = against(tmp_path, [*events, last], "session")
+    assert done.returncode == 1
+    for said in ("accepted by n.a", "left out: n.d: nothing of it arrived", "sum 7, as it must be", "done in 5 ms"):
+        assert said in done.stdout
+
+
+def test_it_imports_nothing_but_the_standard_library() -> None:
+    code = "import sys; before = set(sys.modules); from on_server.station_command import account, cli; "
+    code += "print({n.partition('.')[0] for n in set(sys.modules) - before} - set(sys.stdlib_module_names))"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=starters.ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "{'on_server'}"
+
+
+LONG = {"areas": [str(area) for area in range(1000, 4000)]}
+
+
+def question(**changes: Any) -> dict[str, Any]:
+    """A row as the agent answers it, of a question with parameters that nobody reads to their end."""
+    document = {
+        "network": "gerda",
+        "question": "griep",
+        "purpose": "waar neemt griep toe\x1b[2J",
+        "analysis": "hotspots/1",
+        "parameters": LONG,
+        "fields": {"postcode4": "vier cijfers"},
+        "contributors": ["gerda.a", "gerda.b", "gerda.c"],
+        "results": ["gerda.a"],
+        "computing": ["gerda.a", "gerda.b", "gerda.c"],
+        "threshold": 1,
+        "operators": {"gerda.a": "a", "gerda.b": "b", "gerda.c": "b"},
+        "statement_keys": {"gerda.a": "1" * 64},
+        "minimum_cell": 10,
+        "minimum_contributors": 3,
+        "dpia_annex": "2026-03-01",
+        "agreements": {"gerda.a": {"kind": "gvo", "signed": "2026-02-01", "until": None}},
+        "until": "2099-01-01",
+        "at_most": "daily",
+        "unheard_of": "a field of a later release",
+    }
+    shown = {name: document[name] for name in ("network", "question", "purpose", "analysis")}
+    standing = {"state": "waits", "until": None, "problem": "", "digest": "x", "document": document}
+    return {**shown, **standing, **changes}
+
+
+def answered(code: int = 0, **answer: Any) -> list[dict[str, Any]]:
+    return [{"done": True, "exit": code, **answer}]
+
+
+def test_the_list_of_questions_has_a_line_for_each(tmp_path: Path) -> None:
+    done, _ = against(tmp_path, answered(questions=[question()]), "questions")
+    head, line = done.stdout.splitlines()
+    assert head.split() == ["network", "question", "state", "until", "purpose"]
+    assert line.split()[:4] == ["gerda", "griep", "waits", "waar"]
+    assert "\x1b" not in done.stdout, "another organisation's text moves the cursor"
+
+
+def test_a_steward_reads_the_whole_question_and_the_command_for_it(tmp_path: Path) -> None:
+    row = question()
+    done, _ = against(tmp_path, answered(questions=[row]), "questions", "griep")
+    digest = allowing.digest(row["document"])
+    for said in (
+        "griep in gerda: waits",
+        "parameters            areas: 1000",
+        "whole with --json",
+        "minimum cell          10",
+        "results go to         gerda.a",
+        "agreements            gerda.a: gvo signed 2026-02-01, without end",
+        "unheard_of            a field of a later release",
+        "any 2 together could read every input",
+        f"to allow exactly this: station allow griep --digest {digest}",
+    ):
+        assert said in done.stdout, said
+    assert max(map(len, done.stdout.splitlines())) < 260
+
+
+@pytest.mark.parametrize(
+    ("operators", "said"),
+    [
+        ({}, "at least 2 operators would have to work together"),
+        ({"gerda.b": "a"}, "ONE OPERATOR ALONE COULD READ EVERY INPUT. Of the computing parties, a runs 2"),
+    ],
+)
+def test_who_could_read_the_inputs_is_counted_per_operator(operators: dict[str, str], said: str) -> None:
+    document = question()["document"]
+    document["operators"] = {name: name[-1] for name in document["computing"]} | operators
+    assert said in " ".join(questions.privacy(document))
+
+
+def test_a_changed_question_is_shown_field_by_field(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = question()["document"] | {"minimum_cell": 20}
+    (tmp_path / "gerda~griep.json").write_text(json.dumps({"question": before}))
+    monkeypatch.setenv("STATION_ALLOWANCES", str(tmp_path))
+    row = question(state="changed", problem="minimum_cell: not as the steward here allowed it for griep")
+    done, _ = against(tmp_path, answered(questions=[row]), "questions", "griep")
+    assert "  minimum_cell: 20\n    -> 10\n" in done.stdout
+    assert "-> 10\ndigest" in done.stdout, "more differs than was changed"
+
+
+def test_a_question_that_is_not_there_is_wrong_use(tmp_path: Path) -> None:
+    done, _ = against(tmp_path, answered(questions=[question()]), "questions", "gripe")
+    assert done.returncode == 2
+    assert "no question 'gripe' was delivered to this station; known are griep" in done.stderr
+
+
+def test_a_name_in_two_networks_needs_its_network(tmp_path: Path) -> None:
+    rows = [question(), question(network="oost")]
+    done, _ = against(tmp_path, answered(questions=rows), "questions", "griep")
+    assert done.returncode == 2
+    assert "add --network gerda or oost" in done.stderr
+
+
+RESULT = {
+    "areas": [{"area": "7001", "cases": 12}, {"area": "7002", "cases": 140, "rate_per_10000": 3.5}],
+    "suppressed": 38,
+    "hotspots": ["7002"],
+}
+
+
+def test_a_result_is_a_table_whatever_analysis_it_is_of(tmp_path: Path) -> None:
+    whole: dict[str, Any] = {"session": "ab" * 16, "analysis": "hotspots/1", "question": "griep", "network": "gerda"}
+    whole |= {"contributors": ["gerda.a"], "left_out": {"gerda.b": "away"}, "result": RESULT}
+    done, asked = against(tmp_path, answered(result=whole), "results", "abab")
+    assert asked == {"verb": "results", "session": "abab"}
+    lines = [line.rstrip() for line in done.stdout.splitlines()]
+    assert lines[-5:] == [
+        *("areas:", "  area  cases  rate per 10000", "  7001  12", "  7002  140    3.5", "left out: gerda.b: away"),
+    ]
+    assert "hotspots: 7002" in lines
+
+
+def test_results_are_listed(tmp_path: Path) -> None:
+    row = {"session": "ab" * 16, "analysis": "hotspots/1", "question": "griep", "at": 1767268800}
+    done, asked = against(tmp_path, answered(results=[row]), "results")
+    assert asked == {"verb": "results"}
+    assert "ab" * 16 in done.stdout
+    assert "2026-01-01" in done.stdout
+
+
+def test_a_proposed_question_ends_with_its_result_and_where_it_lies(tmp_path: Path) -> None:
+    account = {"session": "s", "outcome": "done", "root": "", "left_out": {"gerda.b": "away"}, "contributors": ["x"]}
+    events = [{"event": "proposed", "session": "s", "contributors": ["gerda.a"]}]
+    lines = [*events, *answered(1, **account, milliseconds=5, result=RESULT)]
+    done, asked = against(tmp_path, lines, "propose", "griep", "--network", "gerda")
+    assert asked == {"verb": "propose", "question": "griep", "network": "gerda"}
+    assert done.returncode == 1
+    for said in ("session s proposed", "left out: gerda.b: away", "/var/lib/werkplaats/data/out/s/result.json"):
+        assert said in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("problems", "said"), [(["a.csv, line 3: no"], "a.csv, line 3: no"), ([], "nothing keeps them")]
+)
+def test_files_are_looked_at_in_sentences(tmp_path: Path, problems: list[str], said: str) -> None:
+    done, asked = against(tmp_path, answered(int(bool(problems)), rows=7, problems=problems), "data", "griep")
+    assert asked == {"verb": "data", "question": "griep"}
+    assert done.returncode == int(bool(problems))
+    assert "griep: 7 rows" in done.stdout
+    assert said in done.stdout
+
+
+def test_the_register_is_told_in_words(tmp_path: Path) -> None:
+    about = {"at": 0, "session": "ab" * 16, "question": "griep"}
+    entries = [
+        {**about, "number": 1, "kind": "answer", "proposer": "gerda.b", "accepted": False, "reason": "fields: no"},
+        {**about, "number": 2, "kind": "run", "outcome": "failed", "root": "gerda.c", "contributors": []},
+        {"number": 3, "at": 0, "kind": "allowances", "allowed": {"griep": "12" * 32}},
+        {**about, "number": 4, "kind": "receipt", "party": "gerda.a", "outcome": "done"},
+        {**about, "number": 5, "kind": "later"},
+    ]
+    answer = answered(1, entries=entries, sound=False, problem="entry 6 is not as it was written")
+    done, asked = against(tmp_path, answer, "register", "--last", "5")
+    assert asked == {"verb": "register", "last": 5}
+    for said in (
+        "refused (fields: no) what gerda.b proposed: griep, session abababab",
+        "computed griep, session abababab: failed on gerda.c, 0 contributors",
+        "the steward allows griep 12121212",
+        "gerda.a says how it ended (done)",
+        "NOT SOUND: entry 6 is not as it was written",
+    ):
+        assert said in done.stdout
+
+
+def test_an_answer_of_another_release_is_a_sentence_and_four(tmp_path: Path) -> None:
+    done, _ = against(tmp_path, answered(unheard_of=1), "register")
+    assert done.returncode == 4
+    assert "of one release?" in done.stderr
+
+
+def test_an_account_of_people_asks_no_other_agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STATION_ACCOUNT", "scientist")
+    for word in ("--socket", "--sock", f"--socket={tmp_path}/s"):
+        done = station("status", word, str(tmp_path / "s"))
+        assert done.returncode == 2
+        assert "unrecognized arguments" in done.stderr

@@ -1,0 +1,115 @@
+"""Keys of a station are made on its server once, each with its owner, whoever runs the program."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+
+from on_server import keys
+from station_image.runtime.base import contract
+from werkplaats.operations.bring_up import hand_over
+
+pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root can make files of several accounts")
+
+
+@pytest.fixture
+def root() -> Iterator[Path]:
+    """A server's root that other accounts reach."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def made(root: Path) -> list[str]:
+    return keys.Identity("ggd", "proeftuin", root=root).make()
+
+
+def test_everything_is_made_once(root: Path) -> None:
+    assert made(root) == ["gateway key", "request", "statement key"]
+    before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    assert len(before) == 4
+    assert made(root) == []
+    assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
+
+
+def test_the_request_is_of_the_key_and_says_whose_it_is(root: Path) -> None:
+    made(root)
+    key = serialization.load_pem_private_key((root / keys.IDENTITY / "key.pem").read_bytes(), None)
+    request = x509.load_pem_x509_csr((root / hand_over.REQUEST.lstrip("/")).read_bytes())
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    assert request.is_signature_valid
+    assert request.public_key() == key.public_key()
+    assert request.subject.rfc4514_string() == "CN=station-ggd,OU=proeftuin,O=Datawerkplaats,C=NL"
+
+
+def test_the_statement_key_is_the_station_s_alone_and_its_public_part_everybody_s(root: Path) -> None:
+    made(root)
+    private = root / keys.STATE / "statement.key"
+    found = private.stat()
+    assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (*keys.NUMBERS, 0o600)
+    key = serialization.load_pem_private_key(private.read_bytes(), None)
+    public = serialization.load_pem_public_key((root / hand_over.STATEMENT_KEY.lstrip("/")).read_bytes())
+    assert isinstance(key, ed25519.Ed25519PrivateKey)
+    assert public == key.public_key()
+    assert stat.S_IMODE((root / keys.IDENTITY / "key.pem").stat().st_mode) == 0o600
+
+
+def test_a_request_that_is_another_s_is_made_anew_and_the_key_stays(root: Path) -> None:
+    made(root)
+    key = (root / keys.IDENTITY / "key.pem").read_bytes()
+    assert keys.Identity("zorg", "proeftuin", root=root).make() == ["request"]
+    assert (root / keys.IDENTITY / "key.pem").read_bytes() == key
+
+
+def test_a_check_makes_nothing_and_says_what_is_missing(root: Path) -> None:
+    assert keys.Identity("ggd", "proeftuin", root=root, check=True).make() == ["gateway key", "statement key"]
+    assert list(root.iterdir()) == []
+
+
+def test_a_statement_key_that_others_read_is_refused(root: Path) -> None:
+    made(root)
+    (root / keys.STATE / "statement.key").chmod(0o644)
+    with pytest.raises(keys.IdentityError, match="must belong to station alone"):
+        made(root)
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "said"),
+    [
+        ("mail", keys.NUMBERS[0], "number 5001 is user mail's and user station needs it"),
+        ("station", 999, "user station has number 999 and needs 5001"),
+    ],
+)
+def test_where_the_station_s_number_is_somebody_else_s_no_key_is_made(
+    root: Path, monkeypatch: pytest.MonkeyPatch, name: str, number: int, said: str
+) -> None:
+    monkeypatch.setattr(pwd, "getpwall", lambda: [SimpleNamespace(pw_name=name, pw_uid=number)])
+    with pytest.raises(keys.IdentityError, match=said):
+        made(root)
+    assert list(root.iterdir()) == []
+
+
+def test_without_openssl_it_says_who_brings_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(root))
+    with pytest.raises(keys.IdentityError, match="openssl is not installed; the role baseline installs it"):
+        made(root)
+
+
+def test_accounts_and_folders_are_the_ones_that_a_station_has() -> None:
+    assert (keys.OWNER, keys.GROUP) == (contract.AGENT_USER, contract.GROUP)
+    assert keys.NUMBERS == (contract.AGENT_UID, contract.GROUP_ID)
+    agreed = {one.path: (one.owner, int(one.mode, 8)) for one in contract.FOLDERS}
+    names = {keys.ROOT: "root", keys.NUMBERS: contract.AGENT_USER}
+    for name, owner, mode in keys.FOLDERS:
+        assert agreed[f"/{name}"] == (names[owner], mode)
+    assert f"/{keys.STATE}/statement.key" == f"{contract.VAR}/{contract.STATEMENT_KEY.path}"

@@ -1,0 +1,309 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from base import errors
+from network_topology import load, model
+from network_topology.compiling import compile as compiler
+from publication import acceptance, identity, verified
+from tests.publication.published import RELEASES
+from werkplaats.operations.coordinator import ledger, revocation
+from werkplaats.operations.coordinator import publish as publishing
+from werkplaats.operations.home import vault
+
+NETWORKS = Path(load.__file__).parent / "networks"
+
+
+@pytest.fixture
+def publish(coordinator: Any, tmp_path: Path) -> Callable[..., verified.Verified]:
+    def do(definition: model.Definition | None = None, releases: Any = RELEASES) -> verified.Verified:
+        return publishing.publish(
+            tmp_path / "publication", definition or coordinator.definition, releases, coordinator.authority
+        )
+
+    return do
+
+
+@pytest.fixture
+def approved(coordinator: Any, approve: Callable[..., Any]) -> dict[str, identity.Identity]:
+    return {organisation: approve(organisation) for organisation in coordinator.definition.stations}
+
+
+def without(definition: model.Definition, *organisations: str, **changes: object) -> model.Definition:
+    kept = {slug: one for slug, one in definition.organisations.items() if slug not in organisations}
+    return definition.model_copy(update={"organisations": kept, **changes})
+
+
+def with_copy(definition: model.Definition, of: str, slug: str) -> model.Definition:
+    card = definition.organisations[of].model_copy(update={"name": f"Another {of}", "egress": ("192.0.2.77/32",)})
+    return definition.model_copy(update={"organisations": {**definition.organisations, slug: card}})
+
+
+def texts(changes: tuple[Any, ...]) -> str:
+    return "\n".join(change.text for change in changes)
+
+
+@pytest.mark.usefixtures("approved")
+def test_at_first_everything_waits_and_nothing_may_be_applied(publish: Callable[..., Any]) -> None:
+    found = acceptance.compare(None, publish())
+    assert found.applies == ()
+    assert "GGD Proeftuin" in texts(found.waits)
+    assert texts(found.waits).count("SHA256:") == 4
+    assert acceptance.accepted_view(None, publish()) is None
+
+
+@pytest.mark.usefixtures("approved")
+def test_what_was_accepted_comes_back_from_its_document_and_nothing_changes(publish: Callable[..., Any]) -> None:
+    accepted = acceptance.accept(publish())
+    again = acceptance.load(json.loads(json.dumps(accepted.document())))
+    assert again
+    assert again.digest == accepted.digest
+    assert acceptance.compare(again, publish()) == acceptance.Comparison((), ())
+    view = acceptance.accepted_view(again, publish())
+    assert view
+    assert view.document() == accepted.document()
+    assert view.cut == frozenset()
+
+
+@pytest.mark.usefixtures("approved")
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda document: document["statement_keys"].update(ggd="A" * 43 + "="),
+        lambda document: document["definition"].update(release="1.0.0"),
+        lambda document: document.update(authority="sha256:0"),
+        lambda document: document.update(surprise=1),
+        lambda document: document.pop("definition"),
+        lambda document: document.update(digest="sha256:0"),
+    ],
+)
+def test_an_edited_accepted_document_is_refused(publish: Callable[..., Any], edit: Callable[..., Any]) -> None:
+    document = json.loads(json.dumps(acceptance.accept(publish()).document()))
+    edit(document)
+    with pytest.raises(errors.AcceptanceError, match=r"(was edited|cannot be read).*accept it anew"):
+        acceptance.load(document)
+
+
+@pytest.mark.usefixtures("approved")
+def test_who_leaves_is_gone_without_anybodys_acceptance(coordinator: Any, publish: Callable[..., Any]) -> None:
+    accepted = acceptance.accept(publish())
+    after = publish(without(coordinator.definition, "huisartsen"))
+    found = acceptance.compare(accepted, after)
+    assert found.waits == ()
+    assert "Huisartsengroep Proeftuin (huisartsen) leaves" in texts(found.applies)
+    view = acceptance.accepted_view(accepted, after)
+    assert view
+    assert view.definition == after.definition
+    assert set(view.statement_keys) == {"ggd", "ziekenhuis", "thuiszorg"}
+    assert view.publication == 2
+
+
+def test_who_joins_waits_and_is_no_peer_until_then(
+    coordinator: Any, publish: Callable[..., Any], approved: dict[str, Any], approve: Callable[..., Any]
+) -> None:
+    accepted = acceptance.accept(publish())
+    coordinator.definition = with_copy(coordinator.definition, "huisartsen", "apotheek")
+    identity = approve("apotheek")
+    after = publish()
+    found = acceptance.compare(accepted, after)
+    assert found.applies == ()
+    assert "(apotheek) joins" in texts(found.waits)
+    assert identity.fingerprint in texts(found.waits)
+    view = acceptance.accepted_view(accepted, after)
+    assert view
+    assert set(view.definition.stations) == set(approved)
+    assert "apotheek" not in view.statement_keys
+
+
+def test_who_joins_would_be_a_peer_at_once_where_nothing_waited_for_acceptance(
+    coordinator: Any,
+    publish: Callable[..., Any],
+    approved: dict[str, Any],
+    approve: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The defence off. What a gateway does with a member that is no peer: tests/roles/test_gateway_attacks.py."""
+    accepted = acceptance.accept(publish())
+    coordinator.definition = with_copy(coordinator.definition, "huisartsen", "apotheek")
+    approve("apotheek")
+    monkeypatch.setattr(acceptance, "compare", lambda *_: acceptance.Comparison((), ()))
+    view = acceptance.accepted_view(accepted, publish())
+    assert view
+    assert set(view.statement_keys) == {*approved, "apotheek"}
+    peers = compiler.compile_network(view.definition).stations["ggd"].peers
+    assert "apotheek" in {peer.organisation for peer in peers}
+
+
+@pytest.mark.usefixtures("approved")
+def test_who_leaves_is_gone_though_something_else_waits(coordinator: Any, publish: Callable[..., Any]) -> None:
+    accepted = acceptance.accept(publish())
+    after = publish(without(with_copy(coordinator.definition, "huisartsen", "apotheek"), "huisartsen"))
+    view = acceptance.accepted_view(accepted, after)
+    assert view
+    assert set(view.definition.stations) == {"ggd", "ziekenhuis", "thuiszorg"}
+    compiler.compile_network(view.definition)
+
+
+@pytest.mark.usefixtures("approved")
+def test_a_computing_party_that_leaves_is_cut_and_the_threshold_stays(
+    coordinator: Any, publish: Callable[..., Any]
+) -> None:
+    """Two computing parties with threshold 0 would each see everything: the definition keeps three, one of them cut."""
+    accepted = acceptance.accept(publish())
+    cards = coordinator.definition.organisations
+    gateway = cards["thuiszorg"].gateway.model_copy(
+        update={"name": "mesh.apotheek.example", "egress": ("192.0.2.9/32",)}
+    )
+    joined = cards["thuiszorg"].model_copy(update={"name": "Apotheek", "gateway": gateway})
+    changed = coordinator.definition.model_copy(update={"organisations": {**cards, "apotheek": joined}})
+    after = publish(without(changed, "thuiszorg", computing=("ggd", "ziekenhuis", "apotheek")))
+    view = acceptance.accepted_view(accepted, after)
+    assert view
+    compiled = compiler.compile_network(view.definition)
+    assert compiled.threshold == 1
+    assert compiled.computing == ("ggd", "ziekenhuis", "thuiszorg")
+    assert view.cut == {"thuiszorg"}
+    told = compiler.station_view(compiled, "ggd", view.statement_keys)
+    assert "proeftuin.thuiszorg" not in told["stations"]
+
+
+def test_a_revoked_identity_is_cut_without_anybodys_acceptance(
+    coordinator: Any, publish: Callable[..., Any], approved: dict[str, Any]
+) -> None:
+    accepted = acceptance.accept(publish())
+    revocation.revoke(coordinator.authority, approved["ziekenhuis"].station_certificate.serial_number)
+    after = publish()
+    found = acceptance.compare(accepted, after)
+    assert found.waits == ()
+    assert "the identity of ziekenhuis was withdrawn" in texts(found.applies)
+    view = acceptance.accepted_view(accepted, after)
+    assert view
+    assert view.cut == {"ziekenhuis"}
+
+
+def test_who_was_cut_does_not_come_back_without_acceptance(
+    coordinator: Any,
+    publish: Callable[..., Any],
+    approved: dict[str, Any],
+    approve: Callable[..., Any],
+    new_keys: Callable[[], Any],
+) -> None:
+    first = acceptance.accept(publish())
+    revocation.revoke(coordinator.authority, approved["ziekenhuis"].station_certificate.serial_number)
+    kept = acceptance.accepted_view(first, publish())
+    back = approve("ziekenhuis", new_keys())
+    after = publish()
+    assert back.fingerprint in texts(acceptance.compare(kept, after).waits)
+    view = acceptance.accepted_view(kept, after)
+    assert view
+    assert view.cut == {"ziekenhuis"}
+
+
+def test_another_statement_key_waits_and_says_so_loudly_and_the_old_one_stays_pinned(
+    coordinator: Any, publish: Callable[..., Any], approved: dict[str, Any], approve: Callable[..., Any]
+) -> None:
+    accepted = acceptance.accept(publish())
+    revocation.revoke(coordinator.authority, approved["ziekenhuis"].station_certificate.serial_number)
+    changed = approve("ziekenhuis")
+    found = acceptance.compare(accepted, publish())
+    assert "WARNING: the statement key of ziekenhuis is another one" in texts(found.waits)
+    assert changed.fingerprint in texts(found.waits)
+    view = acceptance.accepted_view(accepted, publish())
+    assert view
+    assert view.statement_keys["ziekenhuis"] == approved["ziekenhuis"].statement_key
+
+
+@pytest.mark.usefixtures("approved")
+def test_another_image_under_the_same_release_waits_and_the_old_one_stays(publish: Callable[..., Any]) -> None:
+    accepted = acceptance.accept(publish())
+    after = publish(releases={"dev": {"release": "dev", "image": "sha256:" + "1" * 64}})
+    assert "release dev is not the one that was accepted" in texts(acceptance.compare(accepted, after).waits)
+    view = acceptance.accepted_view(accepted, after)
+    assert view
+    assert view.release == RELEASES["dev"]
+
+
+def test_another_ca_waits_and_until_then_nothing_may_be_applied(
+    coordinator: Any, publish: Callable[..., Any], tmp_path: Path, approved: dict[str, Any]
+) -> None:
+    accepted = acceptance.accept(publish())
+    kept = vault.Vault("proeftuin", tmp_path / "other-vault")
+    kept.make_passphrase()
+    coordinator.vault, coordinator.records = kept, ledger.Records(tmp_path / "other-records")
+    for number in range(1, 3):
+        coordinator.records.append("publications", number=number, published="then", definition="some")
+    after = publish()
+    assert "WARNING: the CA of proeftuin has another key" in texts(acceptance.compare(accepted, after).waits)
+    with pytest.raises(errors.AcceptanceError, match="werkplaats accept proeftuin"):
+        acceptance.accepted_view(accepted, after)
+    assert approved
+
+
+@pytest.mark.usefixtures("approved")
+def test_an_older_publication_is_refused(coordinator: Any, publish: Callable[..., Any]) -> None:
+    older = publish()
+    newer = acceptance.accept(publish(without(coordinator.definition, "huisartsen")))
+    with pytest.raises(errors.PublicationError, match="publication 1 is older than 2, which was accepted"):
+        acceptance.compare(newer, older)
+
+
+@pytest.mark.usefixtures("approved")
+def test_the_digest_is_the_same_for_two_organisations_that_accepted_the_same(publish: Callable[..., Any]) -> None:
+    first = acceptance.accept(publish())
+    later = first.model_copy(update={"publication": 9})
+    assert first.digest == later.digest
+    assert first.document()["digest"] == first.digest
+
+
+ORGANISATIONS = ("ggd", "ziekenhuis", "thuiszorg", "huisartsen", "apotheek")
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_publication_ever_adds_a_peer_key_or_address_to_what_was_accepted(
+    data: st.DataObject, coordinator: Any, approve: Callable[..., Any], publish: Callable[..., Any], new_keys: Any
+) -> None:
+    """Whatever a coordinator publishes, what may be applied without acceptance is never more than was accepted."""
+    base = with_copy(coordinator.definition, "huisartsen", "apotheek")
+    keys = {organisation: new_keys().statement_key for organisation in ORGANISATIONS}
+    if not (coordinator.records.folder / "identities").exists():
+        for organisation in coordinator.definition.stations:
+            approve(organisation)
+    published = publish()
+    accepted = acceptance.accept(published)
+    gone = data.draw(st.sets(st.sampled_from(("huisartsen", "apotheek"))))
+    moved = data.draw(st.dictionaries(st.sampled_from(ORGANISATIONS), st.sampled_from(list(keys.values())), max_size=2))
+    offered = without(base, *gone, release=data.draw(st.sampled_from(["dev", "1.0.0"])))
+    if data.draw(st.booleans()):
+        cards, gateway = dict(offered.organisations), offered.organisations["ggd"].gateway
+        assert gateway
+        cards["ggd"] = cards["ggd"].model_copy(update={"gateway": gateway.model_copy(update={"port": 9443})})
+        offered = offered.model_copy(update={"organisations": cards})
+    people = {
+        name: one.model_copy(update={"statement_key": moved.get(name, one.statement_key)})
+        for name, one in published.identities.items()
+        if name in offered.stations
+    }
+    after = verified.Verified(
+        **{
+            **{field: getattr(published, field) for field in published.__dataclass_fields__},
+            "number": published.number + 1,
+            "definition": offered,
+            "identities": people,
+            "releases": {"dev": RELEASES["dev"], "1.0.0": {"release": "1.0.0"}},
+        }
+    )
+    view = acceptance.accepted_view(accepted, after)
+    assert view
+    assert view.statement_keys.items() <= accepted.statement_keys.items()
+    assert view.definition.stations.items() <= accepted.definition.stations.items()
+    assert (view.definition.release, view.release) == (accepted.definition.release, accepted.release)
+    assert not view.statement_keys.keys() & gone
+    compiler.compile_network(view.definition)

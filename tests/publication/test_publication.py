@@ -1,0 +1,274 @@
+from __future__ import annotations
+
+import base64
+import datetime
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+from base import canonical, errors
+from network_topology.compiling import compile as compiler
+from publication import folder as folders
+from publication import identity, profile, publication, repository, revocations, signature, verified
+from tests.publication.published import QUESTION, RELEASES
+from werkplaats.operations.coordinator import publish as publishing
+from werkplaats.operations.coordinator import repository as writing
+from werkplaats.operations.coordinator import revocation
+
+DAY = datetime.timedelta(days=1)
+Approve = Callable[..., identity.Identity]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "publications" / "proeftuin"
+
+
+@pytest.fixture
+def publish(coordinator: Any, folder: Path) -> Callable[..., verified.Verified]:
+    folder.parent.mkdir()
+
+    def do(moment: datetime.datetime | None = None, releases: Mapping[str, Any] = RELEASES) -> verified.Verified:
+        return publishing.publish(folder, coordinator.definition, releases, coordinator.authority, moment)
+
+    return do
+
+
+def opened(folder: Path, **options: Any) -> verified.Verified:
+    return publication.read(folder, "proeftuin", **options)
+
+
+@pytest.fixture
+def with_a_new_index(coordinator: Any, folder: Path) -> Callable[..., None]:
+    """What only a coordinator can do: change files, and have index and signature say so."""
+
+    def do(changed: Mapping[str, bytes | None], sign: writing.Sign | None = None) -> None:
+        whole = repository.verify(folders.read(folder), "proeftuin")
+        files = {name: content for name, content in {**whole.files, **changed}.items() if content is not None}
+        writing.write(folder, "proeftuin", whole.number + 1, files, sign or coordinator.authority.sign_publication)
+
+    return do
+
+
+def test_what_was_published_is_what_a_member_reads(
+    coordinator: Any, publish: Callable[..., Any], folder: Path, approve: Approve
+) -> None:
+    approved = {name: approve(name) for name in ("ggd", "ziekenhuis", "thuiszorg")}
+    published = publish()
+    found = opened(folder)
+    assert found == published
+    assert found.number == 1
+    assert found.identities == approved
+    assert found.statement_keys == {name: one.statement_key for name, one in approved.items()}
+    assert found.release == RELEASES["dev"]
+    assert compiler.compile_network(found.definition) == compiler.compile_network(coordinator.definition)
+    told = canonical.digest(json.loads((folder / "definition.json").read_bytes()))
+    assert told == compiler.compile_network(coordinator.definition).digest
+
+
+@pytest.mark.parametrize("name", ["definition.json", "ca.pem", "crl.pem", "identities/ggd.json", "releases/dev.json"])
+def test_an_edited_file_is_refused_by_name(
+    publish: Callable[..., Any], folder: Path, approve: Approve, name: str
+) -> None:
+    approve("ggd")
+    publish()
+    content = bytearray((folder / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / name).write_bytes(content)
+    with pytest.raises(errors.PublicationError, match=rf"/{name} is not the file that was published"):
+        opened(folder)
+
+
+@pytest.mark.parametrize("name", ["definition.json", "ca.pem", "crl.pem", "identities/ggd.json", "releases/dev.json"])
+def test_a_missing_file_is_refused_by_name(
+    publish: Callable[..., Any], folder: Path, approve: Approve, name: str
+) -> None:
+    approve("ggd")
+    publish()
+    (folder / name).unlink()
+    with pytest.raises(errors.PublicationError, match=rf"/{name} is missing"):
+        opened(folder)
+
+
+def test_a_file_of_another_publication_is_refused_by_name(
+    publish: Callable[..., Any], folder: Path, approve: Approve, tmp_path: Path, coordinator: Any
+) -> None:
+    """The rollback of one file: yesterday's revocation list in today's publication."""
+    serial = approve("ggd").station_certificate.serial_number
+    publish()
+    shutil.copytree(folder, tmp_path / "yesterday")
+    revocation.revoke(coordinator.authority, serial)
+    publish()
+    shutil.copy(tmp_path / "yesterday" / "crl.pem", folder / "crl.pem")
+    with pytest.raises(errors.PublicationError, match=r"/crl.pem is not the file that was published"):
+        opened(folder)
+    shutil.copytree(tmp_path / "yesterday" / "identities", folder / "identities", dirs_exist_ok=True)
+    with pytest.raises(errors.PublicationError, match=r"/identities/ggd.json is not in index.json"):
+        opened(folder)
+
+
+def test_a_publication_is_refused_once_its_revocation_list_is_out_of_force(
+    publish: Callable[..., Any], folder: Path
+) -> None:
+    publish()
+    with pytest.raises(errors.RevocationError, match="was in force until"):
+        opened(folder, moment=canonical.now() + 91 * DAY)
+
+
+def identity_with(folder: Path, changes: Mapping[str, str]) -> bytes:
+    return canonical.pretty({**json.loads((folder / "identities" / "ggd.json").read_bytes()), **changes})
+
+
+def test_a_second_certificate_with_a_members_name_is_refused_by_its_keys(
+    coordinator: Any,
+    publish: Callable[..., Any],
+    folder: Path,
+    approve: Approve,
+    new_keys: Callable[[], Any],
+    with_a_new_index: Callable[..., None],
+) -> None:
+    """The holder of the CA mints it: openssl would take it, the approved fingerprint does not cover its key."""
+    approve("ggd")
+    publish()
+    minted = coordinator.authority.issue("ggd", new_keys().private.public_key())
+    pem = minted.public_bytes(serialization.Encoding.PEM).decode()
+    with_a_new_index({"identities/ggd.json": identity_with(folder, {"certificate_chain_pem": pem})})
+    with pytest.raises(
+        errors.PublicationError, match=r"ggd.json has other keys than the fingerprint that was approved"
+    ):
+        opened(folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"statement_key": base64.b64encode(bytes(31) + b"\x01").decode()}, "has other keys than"),
+        ({"statement_key": "AAAA"}, "cannot be read"),
+        ({"network": "gerda"}, "is of ggd in gerda"),
+        ({"organisation": "ziekenhuis"}, "is of ziekenhuis in proeftuin"),
+        ({"certificate_chain_pem": "nothing"}, "cannot be read"),
+        ({"certificate_chain_pem": "{other}"}, "names CN=station-ziekenhuis"),
+        ({"certificate_chain_pem": "{own}{other}"}, "has 2 certificates"),
+        ({"remark": "hello"}, "is not of the shape"),
+    ],
+)
+def test_an_identity_that_says_what_was_not_signed_is_refused_though_the_signature_fits(
+    publish: Callable[..., Any],
+    folder: Path,
+    approve: Approve,
+    changes: dict[str, str],
+    message: str,
+    with_a_new_index: Callable[..., None],
+) -> None:
+    chains = {name: approve(of).certificate_chain_pem for name, of in (("own", "ggd"), ("other", "ziekenhuis"))}
+    publish()
+    filled = {field: text.format(**chains) for field, text in changes.items()}
+    with_a_new_index({"identities/ggd.json": identity_with(folder, filled)})
+    with pytest.raises(errors.RefusedError, match=rf"identities/ggd.json.*{message}"):
+        opened(folder)
+
+
+def test_an_identity_whose_certificate_is_revoked_is_refused_though_the_signature_fits(
+    coordinator: Any, publish: Callable[..., Any], folder: Path, approve: Approve, with_a_new_index: Callable[..., None]
+) -> None:
+    serial = approve("ggd").station_certificate.serial_number
+    publish()
+    fresher = revocation.revoke(coordinator.authority, serial)
+    with_a_new_index({"crl.pem": revocations.pem(fresher)})
+    with pytest.raises(errors.PublicationError, match=r"ggd.json has a certificate that crl.pem revokes"):
+        opened(folder)
+
+
+def test_a_statement_key_that_two_organisations_have_is_refused_though_the_signature_fits(
+    publish: Callable[..., Any], folder: Path, approve: Approve, with_a_new_index: Callable[..., None]
+) -> None:
+    taken = approve("ziekenhuis").statement_key
+    key = profile.p256(approve("ggd").station_certificate.public_key())
+    publish()
+    changes = {"statement_key": taken, "fingerprint": identity.fingerprint("proeftuin", "ggd", key, taken)}
+    with_a_new_index({"identities/ggd.json": identity_with(folder, changes)})
+    with pytest.raises(errors.PublicationError, match=r"identities/\w+.json has the statement key of \w+"):
+        opened(folder)
+
+
+def test_the_certificate_of_another_ca_is_refused_though_the_signature_fits(
+    publish: Callable[..., Any],
+    folder: Path,
+    approve: Approve,
+    make_coordinator: Any,
+    definition: Any,
+    with_a_new_index: Callable[..., None],
+) -> None:
+    approve("ggd")
+    publish()
+    other = make_coordinator(definition.model_copy(update={"network": "elders"})).authority
+    with_a_new_index({"ca.pem": other.pem}, lambda content: signature.make(other._key, "proeftuin", content))
+    with pytest.raises(errors.PublicationError, match=r"/ca.pem names CN=CA-1,OU=elders"):
+        opened(folder)
+
+
+def test_a_definition_that_breaks_a_rule_is_refused_though_the_signature_fits(
+    publish: Callable[..., Any], folder: Path, with_a_new_index: Callable[..., None]
+) -> None:
+    publish()
+    told = json.loads((folder / "definition.json").read_bytes())
+    told["computing"] = ["ggd", "ziekenhuis"]
+    with_a_new_index({"definition.json": canonical.dump(told)})
+    with pytest.raises(errors.PublicationError, match=r"/definition.json breaks the rules of a network"):
+        opened(folder)
+
+
+def test_a_definition_with_a_key_twice_is_refused(
+    publish: Callable[..., Any], folder: Path, with_a_new_index: Callable[..., None]
+) -> None:
+    publish()
+    content = (folder / "definition.json").read_bytes()
+    twice = content.replace(b'"release":"dev"', b'"release":"other","release":"dev"')
+    assert twice != content
+    with_a_new_index({"definition.json": twice})
+    with pytest.raises(errors.PublicationError, match=r"/definition.json is not in canonical form"):
+        opened(folder)
+
+
+def test_a_file_that_no_publication_has_is_refused(
+    publish: Callable[..., Any], folder: Path, with_a_new_index: Callable[..., None]
+) -> None:
+    publish()
+    with_a_new_index({"install.sh": b"#!/bin/sh\n"})
+    with pytest.raises(errors.PublicationError, match=r"/install.sh is nothing that a publication has"):
+        opened(folder)
+
+
+def test_a_question_that_was_published_is_what_a_member_reads(coordinator: Any, folder: Path) -> None:
+    folder.parent.mkdir()
+    own = coordinator.authority
+    publishing.publish(folder, coordinator.definition, RELEASES, own, asked={"griep": QUESTION})
+    assert opened(folder).questions == {"griep": QUESTION}
+    publishing.publish(folder, coordinator.definition, RELEASES, own)
+    assert opened(folder).questions == {}, "withdrawn"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"minimum_cell": 2}, "breaks the rules of a question"),
+        ({"contributes": ["ggd", "ziekenhuis", "vreemd"]}, "breaks the rules of a question"),
+        ({"purpose": "Where\u202e it rises"}, "breaks the rules of a question"),
+        ({"colour": "green"}, "is no question"),
+    ],
+    ids=str,
+)
+def test_a_published_question_is_held_to_the_rules_by_who_reads_it(
+    coordinator: Any, folder: Path, change: Mapping[str, Any], reason: str, with_a_new_index: Callable[..., None]
+) -> None:
+    folder.parent.mkdir()
+    publishing.publish(folder, coordinator.definition, RELEASES, coordinator.authority, asked={"griep": QUESTION})
+    document = json.loads((folder / "questions" / "griep.json").read_text()) | change
+    with_a_new_index({"questions/griep.json": canonical.dump(document)})
+    with pytest.raises(errors.PublicationError, match=reason):
+        opened(folder)

@@ -1,0 +1,191 @@
+"""The middle of reading a publication, from bytes to what is accepted: in memory, without a folder anywhere."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pickle
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path, PurePath
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from base import canonical, errors
+from network_topology import load
+from publication import acceptance, publication, repository, revocations, verified
+from tests.harness import coordinator as coordinators
+from tests.publication.published import QUESTION, RELEASES
+from werkplaats.operations.coordinator import repository as writing
+from werkplaats.operations.coordinator import revocation
+
+ROOT = Path(__file__).parents[2]
+PLACE = PurePath("as it came")
+
+
+@dataclasses.dataclass
+class Maker:
+    """A coordinator that gives out bytes."""
+
+    coordinator: coordinators.Coordinator
+
+    def contents(self) -> dict[str, bytes]:
+        own, definition = self.coordinator.authority, self.coordinator.definition
+        return {
+            "definition.json": canonical.dump(verified.document(definition)),
+            "ca.pem": own.pem,
+            "crl.pem": revocations.pem(revocation.current(own)),
+            **{f"releases/{name}.json": canonical.pretty(one) for name, one in RELEASES.items()},
+            "questions/griep.json": canonical.dump(verified.document(QUESTION)),
+            **{
+                f"identities/{name}.json": canonical.pretty(self.coordinator.records.read("identities", name))
+                for name in definition.stations
+            },
+        }
+
+    def files(self, number: int = 1, changed: Mapping[str, bytes | None] | None = None) -> repository.Files:
+        """A publication as it is relayed, with files changed (None: left out) before it is signed."""
+        kept = {name: one for name, one in {**self.contents(), **(changed or {})}.items() if one is not None}
+        whole = repository.Whole(PLACE, "proeftuin", number, "2026-03-01T12:00:00Z", kept)
+        return repository.Files(PLACE, writing.signed(whole, self.coordinator.authority.sign_publication))
+
+
+@pytest.fixture(scope="module")
+def maker(tmp_path_factory: pytest.TempPathFactory) -> Maker:
+    networks = Path(load.__file__).parent / "networks"
+    made = coordinators.founded(tmp_path_factory.mktemp("maker"), load.find("proeftuin", networks))
+    for organisation in made.definition.stations:
+        made.approve(organisation)
+    return Maker(made)
+
+
+@pytest.fixture(scope="module")
+def relayed(maker: Maker) -> repository.Files:
+    return maker.files()
+
+
+def with_contents(files: repository.Files, changed: Mapping[str, bytes | None]) -> repository.Files:
+    kept = {name: content for name, content in {**files.contents, **changed}.items() if content is not None}
+    return dataclasses.replace(files, contents=kept)
+
+
+def test_bytes_become_what_is_verified_and_that_what_is_accepted(relayed: repository.Files) -> None:
+    found = publication.Newest("proeftuin").update(relayed)
+    assert set(found.identities) == set(found.definition.stations)
+    assert found.questions == {"griep": QUESTION}
+    accepted = acceptance.accept(found)
+    assert acceptance.load(accepted.document()) == accepted
+    assert acceptance.compare(accepted, found) == acceptance.Comparison((), ())
+    assert acceptance.accepted_view(accepted, found) == accepted
+
+
+@given(data=st.data())
+def test_whatever_a_relay_changes_is_refused(relayed: repository.Files, data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(sorted(relayed.contents)))
+    content = bytearray(relayed.contents[name])
+    match data.draw(st.sampled_from(["bit", "cut", "longer", "gone", "another's", "beside"])):
+        case "bit":
+            content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+            changed: dict[str, bytes | None] = {name: bytes(content)}
+        case "cut":
+            changed = {name: bytes(content[: data.draw(st.integers(0, len(content) - 1))])}
+        case "longer":
+            changed = {name: bytes(content) + data.draw(st.binary(min_size=1, max_size=8))}
+        case "gone":
+            changed = {name: None}
+        case "another's":
+            other = data.draw(st.sampled_from(sorted(relayed.contents.keys() - {name})))
+            changed = {name: relayed.contents[other]}
+        case _:
+            changed = {f"{name}.bak": bytes(content)}
+    if changed == {repository.SIGNATURE: relayed.contents[repository.SIGNATURE].removesuffix(b"\n")}:
+        return  # a signature without its end of line is the same signature
+    with pytest.raises(errors.PublicationError, match="as it came"):
+        publication.Newest("proeftuin").update(with_contents(relayed, changed))
+
+
+def test_what_is_there_but_was_not_taken_is_refused_with_the_reason(relayed: repository.Files) -> None:
+    gone = with_contents(relayed, {"crl.pem": None})
+    refused = dataclasses.replace(gone, unread={"crl.pem": "is larger than a mountain"})
+    with pytest.raises(errors.PublicationError, match=r"as it came/crl.pem is larger than a mountain; fetch the pub"):
+        publication.Newest("proeftuin").update(refused)
+    beside = dataclasses.replace(relayed, unread={"secret": "is missing"})
+    with pytest.raises(errors.PublicationError, match=r"as it came/secret is not in index.json"):
+        publication.Newest("proeftuin").update(beside)
+
+
+def test_the_newest_goes_back_to_no_older_one_and_stays_what_it_was(maker: Maker) -> None:
+    newest = publication.Newest("proeftuin", least_number=4)
+    with pytest.raises(errors.PublicationError, match="is publication 3, and 4 was read before"):
+        newest.update(maker.files(3))
+    assert newest.held is None
+    held = newest.update(maker.files(5))
+    with pytest.raises(errors.PublicationError, match="is publication 4, and 5 was read before"):
+        newest.update(maker.files(4))
+    assert newest.held is held
+    assert newest.update(maker.files(5)) == held, "the same once more"
+    assert newest.update(maker.files(6)).number == 6
+
+
+def test_two_publications_of_one_number_are_refused_and_taken_by_a_reader_that_holds_none(maker: Maker) -> None:
+    newest = publication.Newest("proeftuin")
+    held = newest.update(maker.files())
+    other = maker.files(changed={"questions/griep.json": None})
+    with pytest.raises(errors.PublicationError, match="is another publication 1 than was read before; ask the coord"):
+        newest.update(other)
+    assert newest.held is held
+    assert publication.Newest("proeftuin").update(other).questions == {}
+
+
+def test_a_newer_publication_with_an_older_revocation_list_is_refused_and_taken_by_a_reader_that_holds_none(
+    maker: Maker,
+) -> None:
+    """Who holds the CA's key gives a revocation up again: the number of the publication alone does not show it."""
+    before = maker.contents()["crl.pem"]
+    unused = maker.coordinator.authority.issue("ggd", coordinators.make_keys().private.public_key())
+    revocation.revoke(maker.coordinator.authority, unused.serial_number)
+    newest = publication.Newest("proeftuin")
+    held = newest.update(maker.files(7))
+    back = maker.files(8, {"crl.pem": before})
+    with pytest.raises(errors.RevocationError, match="the revocation list has number 1, and number 2 is in force"):
+        newest.update(back)
+    assert newest.held is held
+    assert publication.Newest("proeftuin").update(back).number == 8
+
+
+MIDDLE = """
+import pickle, sys
+from publication import acceptance, folder, publication
+files, accepted, first = pickle.load(sys.stdin.buffer)
+
+def refuse(event, arguments):
+    if event.partition(".")[0] in ("open", "os", "socket", "subprocess", "shutil", "tempfile", "pathlib", "glob"):
+        raise SystemExit(f"{event} {arguments}")
+
+publication.Newest("proeftuin").update(files)  # once before: some parts of a library are imported when first used
+sys.addaudithook(refuse)
+if first:
+    folder.read(first)
+found = publication.Newest("proeftuin").update(files)
+accepted = acceptance.load(accepted)
+acceptance.compare(accepted, found)
+print(acceptance.accepted_view(accepted, found).digest)
+"""
+
+
+def middle(*handed: object) -> subprocess.CompletedProcess[bytes]:
+    command, text = [sys.executable, "-c", MIDDLE], pickle.dumps(handed)
+    return subprocess.run(command, cwd=ROOT, input=text, capture_output=True, check=False)
+
+
+def test_from_bytes_to_acceptance_nothing_is_opened_and_reading_a_folder_would_be_seen(
+    relayed: repository.Files, tmp_path: Path
+) -> None:
+    accepted = acceptance.accept(publication.Newest("proeftuin").update(relayed))
+    document = json.loads(json.dumps(accepted.document()))
+    done = middle(relayed, document, None)
+    assert (done.stdout.decode().strip(), done.stderr) == (accepted.digest, b"")
+    assert middle(relayed, document, tmp_path).stderr.startswith((b"os.listdir", b"os.scandir"))

@@ -1,0 +1,174 @@
+"""Plans: each station checks each field against its own definition, and names the field it refuses."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from station_image.runtime.accepted import statement
+from station_image.runtime.accepted.networks import Network
+from station_image.runtime.base.refusal import RefusedError
+from station_image.runtime.consent import bundle, plan
+from tests.station_image.runtime.views import PARTIES, Small
+
+HEAD = {"entries": 0, "digest": "0" * 64}
+NOW = 1_800_000_000
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Small:
+    return Small.make(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Network:
+    return Small.make(tmp_path_factory.mktemp("kept")).networks("n.a").find("n")
+
+
+@pytest.fixture
+def network(small: Small) -> Network:
+    return small.networks("n.a").find("n")
+
+
+def content(view: Network, /, **changes: Any) -> dict[str, Any]:
+    made = plan.make(
+        view,
+        "acceptance_sum/1",
+        {},
+        session="0" * 32,
+        contributors=[*PARTIES, "n.d"],
+        results=["n.a"],
+        minimum_cell=0,
+        minimum_contributors=2,
+        intake=10,
+        deadline=60,
+    )
+    return {**made.content, "proposed": NOW, **changes}
+
+
+def test_a_plan_as_in_the_definition_is_accepted_by_another_station(small: Small, network: Network) -> None:
+    plan.check(plan.parse(content(network)), small.networks("n.c").find("n"), NOW)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"protocol": 2}, "protocol"),
+        ({"network": "m"}, "network"),
+        ({"question": "griep"}, "question"),
+        ({"analysis": "acceptance_sum/2"}, "analysis"),
+        ({"analysis": "__init__/1"}, "analysis"),
+        ({"analysis": "../plan/1"}, "analysis"),
+        ({"parameters": {}}, "parameters"),
+        ({"parameters": {"rounds": -1}}, "rounds"),
+        ({"parameters": {"rounds": True}}, "rounds"),
+        ({"parameters": {"rounds": 3, "more": 1}}, "parameter"),
+        ({"computing": ["n.b", "n.a", "n.c"]}, "computing"),
+        ({"computing": ["n.a", "n.b", "n.d"]}, "computing"),
+        ({"threshold": 0}, "threshold"),
+        ({"field": str(2**61 - 1)}, "field"),
+        ({"length": 9}, "length"),
+        ({"contributors": ["n.b", "n.a"]}, "contributors"),
+        ({"contributors": ["n.a", "n.a"]}, "contributors"),
+        ({"contributors": ["n.a", "n.z"]}, "n.z"),
+        ({"contributors": []}, "contributors"),
+        ({"results": ["n.z"]}, "n.z"),
+        ({"results": []}, "results"),
+        ({"minimum_cell": -1}, "minimum_cell"),
+        ({"minimum_contributors": 0}, "minimum_contributors"),
+        ({"minimum_contributors": 9}, "minimum_contributors"),
+        ({"proposed": NOW - 601}, "proposed"),
+        ({"proposed": NOW + 301}, "proposed"),
+        ({"intake": 0}, "intake"),
+        ({"deadline": 10**9}, "deadline"),
+        ({"session": "../../etc"}, "session"),
+        ({"session": 5}, "session"),
+        ({"length": "8"}, "length"),
+        ({"length": True}, "length"),
+        ({"statement_keys": {}}, "statement_keys"),
+    ],
+)
+def test_any_other_plan_is_refused_and_the_field_named(network: Network, changes: dict[str, Any], field: str) -> None:
+    with pytest.raises(RefusedError, match=field):
+        plan.check(plan.parse(content(network, **changes)), network, NOW)
+
+
+def test_a_plan_with_another_key_of_a_participant_is_refused_and_the_station_named(network: Network) -> None:
+    keys = {**content(network)["statement_keys"], "n.b": "0" * 64}
+    with pytest.raises(RefusedError, match=r"n\.b has another key"):
+        plan.check(plan.parse(content(network, statement_keys=keys)), network, NOW)
+
+
+def test_a_plan_with_a_field_more_or_less_is_refused(network: Network) -> None:
+    more = {**content(network), "extra": 1}
+    less = {key: value for key, value in content(network).items() if key != "deadline"}
+    wrong: tuple[object, ...] = (more, less, [], None, "plan")
+    for changed in wrong:
+        with pytest.raises(RefusedError, match="exactly the fields"):
+            plan.parse(changed)
+
+
+def test_a_station_that_contributes_nothing_cannot_be_named_as_a_contributor(small: Small) -> None:
+    rows = small.view("n.a")["stations"]
+    rows["n.d"]["contributes"] = False
+    network = small.networks("n.a").find("n")
+    given_plan = content(network)
+    small.write("n.a", stations=rows)
+    with pytest.raises(RefusedError, match=r"n\.d contributes nothing"):
+        plan.check(plan.parse(given_plan), small.networks("n.a").find("n"), NOW)
+
+
+@given(st.sampled_from(sorted(plan._KINDS)), st.none() | st.integers() | st.text() | st.lists(st.integers()))
+def test_no_value_of_any_field_raises_anything_but_a_refusal(kept: Network, name: str, value: Any) -> None:
+    with contextlib.suppress(RefusedError):
+        plan.check(plan.parse(content(kept, **{name: value})), kept, NOW)
+
+
+# The bundle
+
+
+def signed(small: Small, network: Network, /, **changes: Any) -> dict[str, Any]:
+    agreed = plan.parse(content(network, **changes))
+    answers = {party: bundle.sign_answer(small.keys[party], agreed.digest, party, "", HEAD) for party in PARTIES}
+    signature = small.keys["n.a"].sign(statement.PLAN, agreed.content)
+    return bundle.Bundle(agreed, signature, answers).content
+
+
+def test_a_bundle_with_every_signature_is_accepted(small: Small, network: Network) -> None:
+    assert bundle.parse(signed(small, network), network).plan.session == "0" * 32
+
+
+def test_a_bundle_without_the_acceptance_of_each_computing_party_is_refused(small: Small, network: Network) -> None:
+    missing, refused, foreign, other = (signed(small, network) for _ in range(4))
+    del missing["answers"]["n.b"]
+    digest = plan.parse(refused["plan"]).digest
+    refused["answers"]["n.b"] = bundle.sign_answer(small.keys["n.b"], digest, "n.b", "busy", HEAD)
+    foreign["answers"]["n.b"] = bundle.sign_answer(small.keys["n.d"], digest, "n.b", "", HEAD)
+    other["answers"]["n.b"] = bundle.sign_answer(small.keys["n.b"], "1" * 64, "n.b", "", HEAD)
+    for changed in (missing, refused, foreign, other):
+        with pytest.raises(RefusedError):
+            bundle.parse(changed, network)
+
+
+def test_a_plan_that_was_changed_after_it_was_signed_is_refused(small: Small, network: Network) -> None:
+    changed = signed(small, network)
+    changed["plan"] = {**changed["plan"], "results": ["n.b"]}
+    with pytest.raises(RefusedError, match="did not sign"):
+        bundle.parse(changed, network)
+
+
+def test_a_signature_for_one_purpose_is_worth_nothing_for_another(small: Small, network: Network) -> None:
+    changed = signed(small, network)
+    changed["signature"] = small.keys["n.a"].sign(statement.ANSWER, changed["plan"])
+    with pytest.raises(RefusedError, match="did not sign"):
+        bundle.parse(changed, network)
+
+
+def test_a_plan_is_refused_when_another_than_its_proposer_brings_it(small: Small, network: Network) -> None:
+    with pytest.raises(RefusedError, match=r"not proposed by n\.b"):
+        bundle.parse_proposal(signed(small, network), network, "n.b")

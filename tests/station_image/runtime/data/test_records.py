@@ -1,0 +1,230 @@
+"""CSV files as people make them: each mistake has its sentence, and no sentence holds a value."""
+
+from __future__ import annotations
+
+import os
+import string
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from station_image.runtime import analyses
+from station_image.runtime.data import records
+
+COLUMNS: dict[str, records.Column] = {"postcode4": records.Postcode4(), "ligduur": records.Integer(0, 365)}
+HEADER = "postcode4,ligduur\n"
+DUTCH = "replace them by commas in a text editor (Excel with Dutch settings writes semicolons)"
+UTF8 = "save it as 'CSV UTF-8'"
+OTHER_ENCODING = f"has a character in another encoding than UTF-8, as Excel's plain 'CSV' writes it; {UTF8}"
+AGREED = "is not among the agreed ones (postcode4, ligduur); remove it"
+NAME_THEM = "missing; the first line must name the columns: postcode4,ligduur"
+QUOTES = "quotation marks that do not belong together; remove the quotation marks"
+WHOLE = "not a whole number; give digits only, from 0 to 365"
+COMMA = "a number with a decimal comma or point; give whole numbers without comma or point"
+OUTSIDE = "a number outside 0 to 365, which is what was agreed; correct it or remove the line"
+LETTERS = "a postcode with letters; give only its four digits, never the letters"
+NO_POSTCODE = "not a postcode of four digits from 1000 to 9999; correct it or remove the line"
+EMPTY = "it is empty; write the names of the columns in its first line, or remove it"
+RENAMED = f"a workbook that was renamed to .csv; open it in the spreadsheet and {UTF8}"
+NO_FILE = "no CSV file in the folder griep; put one there whose name ends in .csv"
+
+MISTAKES: dict[str, tuple[dict[str, str | bytes], list[str]]] = {
+    # How the spreadsheet saved it
+    "semicolons": (
+        {"a.csv": "postcode4;ligduur\n7001;3\n"},
+        [f"a.csv line 1: semicolons between the columns; {DUTCH}"],
+    ),
+    "tabs": ({"a.csv": "postcode4\tligduur\n7001\t3\n"}, [f"a.csv line 1: tabs between the columns; {DUTCH}"]),
+    "bars": ({"a.csv": "postcode4|ligduur\n"}, [f"a.csv line 1: vertical bars between the columns; {DUTCH}"]),
+    "cp1252": ({"a.csv": (HEADER + "7001,3\n7002,é\n").encode("cp1252")}, [f"a.csv: line 3 {OTHER_ENCODING}"]),
+    "cp1252 header": ({"a.csv": "postcode4,kliniekë\n".encode("cp1252")}, [f"a.csv: line 1 {OTHER_ENCODING}"]),
+    "utf-16": (
+        {"a.csv": (HEADER + "7001,3\n").encode("utf-16")},
+        [f"a.csv: saved in UTF-16 ('Unicode text'), which is not read here; {UTF8}"],
+    ),
+    "utf-16 without mark": (
+        {"a.csv": (HEADER + "7001,3\n").encode("utf-16-le")},
+        [f"a.csv: saved in UTF-16 ('Unicode text'), which is not read here; {UTF8}"],
+    ),
+    "workbook": (
+        {"a.xlsx": b"PK\x03\x04"},
+        [f"a.xlsx: a workbook, not a CSV file; {UTF8} and bring that file instead"],
+    ),
+    "workbook beside": (
+        {"a.csv": HEADER, "a.ods": b"PK\x03\x04"},
+        [f"a.ods: a workbook, not a CSV file; {UTF8} and bring that file instead"],
+    ),
+    "xlsx renamed": ({"a.csv": b"PK\x03\x04\x14"}, [f"a.csv: {RENAMED}"]),
+    "xls renamed": ({"a.csv": b"\xd0\xcf\x11\xe0\xa1"}, [f"a.csv: {RENAMED}"]),
+    "quotation mark left open": ({"a.csv": HEADER + '"7001,3\n7002,4\n'}, [f"a.csv line 2: {QUOTES}"]),
+    "quotation mark inside": ({"a.csv": HEADER + '"70"01,3\n'}, [f"a.csv line 2: {QUOTES}"]),
+    # Which file
+    "no file": ({}, [NO_FILE]),
+    "text file": ({"a.txt": HEADER}, [NO_FILE]),
+    "empty": ({"a.csv": ""}, [f"a.csv: {EMPTY}"]),
+    "blank lines": ({"a.csv": "\n\n  \n"}, [f"a.csv: {EMPTY}"]),
+    "twice": (
+        {"a.csv": HEADER + "7001,3\n", "copy of a.csv": HEADER + "7001,3\n"},
+        ["copy of a.csv: the same content as a.csv; remove one of the two"],
+    ),
+    # Its first line
+    "no header": (
+        {"a.csv": "7001,3\n7002,4\n"},
+        [
+            f"a.csv line 1, column postcode4: {NAME_THEM}",
+            f"a.csv line 1, column ligduur: {NAME_THEM}",
+            f"a.csv line 1: column 1 {AGREED}",
+            f"a.csv line 1: column 2 {AGREED}",
+        ],
+    ),
+    "column missing": ({"a.csv": "postcode4\n7001\n"}, [f"a.csv line 1, column ligduur: {NAME_THEM}"]),
+    "column misspelt": (
+        {"a.csv": "Postcode,ligduur\n7001,3\n"},
+        ["a.csv line 1, column postcode4: did you mean it in column 1? write exactly 'postcode4' there"],
+    ),
+    "column too many": ({"a.csv": "postcode4,ligduur,naam\n7001,3,x\n"}, [f"a.csv line 1: column 3 {AGREED}"]),
+    "column twice": (
+        {"a.csv": "postcode4,ligduur,ligduur\n7001,3,3\n"},
+        ["a.csv line 1, column ligduur: named more than once; remove the other"],
+    ),
+    # Its other lines
+    "too few values": (
+        {"a.csv": HEADER + "7001\n"},
+        ["a.csv line 2: 1 value where 2 belong; fill in what is missing or remove the line"],
+    ),
+    "decimal comma": (
+        {"a.csv": HEADER + "7001,3,5\n"},
+        [
+            "a.csv line 2: 3 values where 2 belong; a decimal comma or another comma inside a value? "
+            "give whole numbers only"
+        ],
+    ),
+    "decimal comma in quotes": ({"a.csv": HEADER + '7001,"3,5"\n'}, [f"a.csv line 2, column ligduur: {COMMA}"]),
+    "decimal point": ({"a.csv": HEADER + "7001,3.0\n"}, [f"a.csv line 2, column ligduur: {COMMA}"]),
+    "thousands": ({"a.csv": HEADER + "7001,1.000\n"}, [f"a.csv line 2, column ligduur: {COMMA}"]),
+    "no value": (
+        {"a.csv": HEADER + "7001,\n"},
+        ["a.csv line 2, column ligduur: no value; fill it in or remove the line"],
+    ),
+    "words": ({"a.csv": HEADER + "7001,onbekend\n"}, [f"a.csv line 2, column ligduur: {WHOLE}"]),
+    "error of the spreadsheet": ({"a.csv": HEADER + "7001,#N/B\n"}, [f"a.csv line 2, column ligduur: {WHOLE}"]),
+    "very long": ({"a.csv": HEADER + f"7001,{'9' * 5000}\n"}, [f"a.csv line 2, column ligduur: {WHOLE}"]),
+    "too large": ({"a.csv": HEADER + "7001,366\n"}, [f"a.csv line 2, column ligduur: {OUTSIDE}"]),
+    "negative": ({"a.csv": HEADER + "7001,-1\n"}, [f"a.csv line 2, column ligduur: {OUTSIDE}"]),
+    "postcode with letters": ({"a.csv": HEADER + "7001AB,3\n"}, [f"a.csv line 2, column postcode4: {LETTERS}"]),
+    "postcode with a space": ({"a.csv": HEADER + "7001 ab,3\n"}, [f"a.csv line 2, column postcode4: {LETTERS}"]),
+    "postcode as a number": (
+        {"a.csv": HEADER + "7001.0,3\n"},
+        ["a.csv line 2, column postcode4: a postcode with a point or a comma; give four digits and nothing else"],
+    ),
+    "postcode too short": ({"a.csv": HEADER + "701,3\n"}, [f"a.csv line 2, column postcode4: {NO_POSTCODE}"]),
+    "postcode with zero": ({"a.csv": HEADER + "0701,3\n"}, [f"a.csv line 2, column postcode4: {NO_POSTCODE}"]),
+    "postcode in other digits": (
+        {"a.csv": HEADER + "\u0667\u0660\u0660\u0661,3\n"},
+        [f"a.csv line 2, column postcode4: {NO_POSTCODE}"],
+    ),
+    "two mistakes in a line": (
+        {"a.csv": HEADER + "7001,3\n\nx,y\n"},
+        [f"a.csv line 4, column postcode4: {NO_POSTCODE}", f"a.csv line 4, column ligduur: {WHOLE}"],
+    ),
+}
+FINE: dict[str, tuple[dict[str, str | bytes], list[records.Row]]] = {
+    "plain": ({"a.csv": HEADER + "7001,3\n"}, [(7001, 3)]),
+    "with a byte order mark": ({"a.csv": (HEADER + "7001,3\n").encode("utf-8-sig")}, [(7001, 3)]),
+    "header only": ({"a.csv": HEADER}, []),
+    "columns in another order": ({"a.csv": "ligduur,postcode4\n3,7001\n"}, [(7001, 3)]),
+    "quoted": ({"a.csv": '"postcode4","ligduur"\n"7001","3"\n'}, [(7001, 3)]),
+    "spaces": ({"a.csv": " postcode4 , ligduur \n 7001 ,\u00a03 \n"}, [(7001, 3)]),
+    "empty lines of a spreadsheet": ({"a.csv": HEADER + "7001,3\n,\n\n,\n"}, [(7001, 3)]),
+    "lines end as on Windows": ({"a.csv": HEADER.replace("\n", "\r\n") + "7001,3\r\n"}, [(7001, 3)]),
+    "no end of line": ({"a.csv": HEADER + "7001,3"}, [(7001, 3)]),
+    "two files": ({"a.csv": HEADER + "7001,3\n", "B.CSV": HEADER + "7002,4\n"}, [(7002, 4), (7001, 3)]),
+    "beside what is open": ({"a.csv": HEADER, ".~lock.a.csv#": "x", "~$a.xlsx": "x", "lees mij.txt": "x"}, []),
+}
+
+
+def bring(folder: Path, files: dict[str, str | bytes]) -> Path:
+    found = folder / "griep"
+    found.mkdir(exist_ok=True)
+    for name, content in files.items():
+        (found / name).write_bytes(content.encode() if isinstance(content, str) else content)
+    return found
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_told_with_its_place_and_its_remedy(tmp_path: Path, mistake: str) -> None:
+    files, sentences = MISTAKES[mistake]
+    with pytest.raises(records.RecordsError) as caught:
+        records.read(bring(tmp_path, files), COLUMNS)
+    assert caught.value.problems == sentences
+
+
+@pytest.mark.parametrize("kind", FINE)
+def test_a_file_that_is_fine_is_read_however_it_was_saved(tmp_path: Path, kind: str) -> None:
+    files, rows = FINE[kind]
+    assert records.read(bring(tmp_path, files), COLUMNS) == rows
+
+
+def test_of_very_many_mistakes_the_first_twenty_are_told_and_how_many_more(tmp_path: Path) -> None:
+    with pytest.raises(records.RecordsError) as caught:
+        records.read(bring(tmp_path, {"a.csv": HEADER + "x,3\n" * 50}), COLUMNS)
+    assert len(caught.value.problems) == 21
+    assert caught.value.problems[-1] == "and 30 more problems like these"
+
+
+def test_a_link_and_a_folder_with_the_name_of_a_file_are_not_read(tmp_path: Path) -> None:
+    """Who may put files here may not have the agent read its own."""
+    secret = tmp_path / "statement.key"
+    secret.write_text(HEADER)
+    folder = bring(tmp_path, {})
+    (folder / "a.csv").symlink_to(secret)
+    (folder / "b.csv").mkdir()
+    os.mkfifo(folder / "c.csv")
+    with pytest.raises(records.RecordsError) as caught:
+        records.read(folder, COLUMNS)
+    assert caught.value.problems == [
+        "a.csv: it cannot be opened; bring it anew as a plain file that the station may read",
+        "b.csv: not a file; remove it",
+        "c.csv: not a file; remove it",
+    ]
+
+
+def test_a_folder_that_is_not_there_is_told_like_an_empty_one(tmp_path: Path) -> None:
+    with pytest.raises(records.RecordsError, match="no CSV file in the folder griep"):
+        records.read(tmp_path / "griep", COLUMNS)
+
+
+@pytest.mark.parametrize("limit", ["LARGEST_FILE", "MOST_ROWS"])
+def test_more_than_fits_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
+    monkeypatch.setattr(records, limit, 3)
+    with pytest.raises(records.RecordsError, match=r"a\.csv: more than"):
+        records.read(bring(tmp_path, {"a.csv": HEADER + "7001,3\n" * 4}), COLUMNS)
+
+
+SECRET = "48151623"
+AROUND = st.text(string.printable + "é€;\0\ufeff", max_size=12)
+LINE = st.tuples(
+    AROUND, st.sampled_from(["", SECRET, f"{SECRET[:4]}AB", f"{SECRET},5", f'"{SECRET}"', "7001,3"]), AROUND
+)
+
+
+@given(
+    header=st.sampled_from([HEADER, "", "postcode4;ligduur\n", "ligduur,postcode4,\n", "Postcode4,Ligduur\n"]),
+    lines=st.lists(LINE.map("".join), max_size=6),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "cp1252"]),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300, deadline=None)
+def test_no_value_stands_in_a_sentence_or_in_the_journal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], header: str, lines: list[str], encoding: str
+) -> None:
+    content = (header + "\n".join(lines)).encode(encoding, errors="replace")
+    folder = bring(tmp_path, {"a.csv": content})
+    said = "\n".join(analyses.look("hotspots/1", {"areas": ["7001"]}, folder)[1])
+    try:
+        records.read(folder, COLUMNS)
+    except records.RecordsError as error:
+        said += str(error)
+    said += "".join(capsys.readouterr())
+    assert SECRET[:4] not in said

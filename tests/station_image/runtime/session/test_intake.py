@@ -1,0 +1,101 @@
+"""The shares that contributors bring to one computing party: whose, which, how long, and when it is over."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from station_image.runtime.base.refusal import RefusedError
+from station_image.runtime.data import shares
+from station_image.runtime.session.intake import Intake
+from tests.station_image.runtime.neighbours import plain_plan, run
+from tests.station_image.runtime.views import Small
+
+TAG = "0" * 32 + ".edition"
+BODY = shares.pack(range(8))
+EVERYBODY = ["n.a", "n.b", "n.c", "n.d"]
+
+
+class Told:
+    """An intake, and what it said."""
+
+    def __init__(self, folder: Path, seconds: float = 5) -> None:
+        self.events: list[dict[str, Any]] = []
+        agreed = plain_plan(Small.make(folder).networks("n.a").find("n"))
+        self.intake = Intake(dataclasses.replace(agreed, intake=seconds), self.say)  # type: ignore[arg-type]
+
+    def say(self, event: str, **facts: Any) -> None:
+        self.events.append({"event": event, **facts})
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Told:
+    return Told(tmp_path)
+
+
+def test_it_is_over_as_soon_as_everybody_came_or_declined(told: Told) -> None:
+    for number, peer in enumerate(EVERYBODY[:3], 1):
+        told.intake.deposit(peer, TAG, BODY)
+        assert told.events[-1] == {"event": "intake", "have": number, "of": 4}
+    told.intake.decline("n.d", "allowance: none")
+    assert run(told.intake.close(), 4) == dict.fromkeys(EVERYBODY[:3], (TAG, BODY))
+    assert told.events[-1] == {"event": "contributor", "station": "n.d", "reason": "allowance: none"}
+    assert told.intake.editions == dict.fromkeys(EVERYBODY[:3], "edition")
+
+
+def test_it_is_over_with_its_time_and_who_is_missing_is_noted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = Told(tmp_path, seconds=0.01)
+    told.intake.deposit("n.a", TAG, BODY)
+    told.intake.absent("n.c", "does not answer")
+    assert list(run(told.intake.close())) == ["n.a"]
+    assert "missing=n.b,n.c,n.d" in capsys.readouterr().out
+    assert not told.intake.waits_for("n.b")
+    with pytest.raises(RefusedError, match="intake: it is over"):
+        told.intake.deposit("n.b", TAG, BODY)
+
+
+def test_who_is_absent_is_still_waited_for_and_who_declined_or_came_is_not(told: Told) -> None:
+    told.intake.absent("n.b", "does not answer")
+    told.intake.decline("n.c", "no")
+    told.intake.deposit("n.d", TAG, BODY)
+    assert [told.intake.waits_for(peer) for peer in (*EVERYBODY, "n.z")] == [True, True, False, False, False]
+
+
+def test_the_same_submission_may_come_twice_and_another_may_not_follow_it(told: Told) -> None:
+    told.intake.deposit("n.a", TAG, BODY)
+    told.intake.deposit("n.a", TAG, BODY)
+    with pytest.raises(RefusedError, match="shares: a second submission"):
+        told.intake.deposit("n.a", "1" * 32 + ".edition", BODY)
+
+
+@pytest.mark.parametrize(
+    ("peer", "tag", "body", "said"),
+    [
+        ("n.z", TAG, BODY, "contributors: n.z is not one of them"),
+        ("n.a", TAG, BODY[:-1], "shares: 95 bytes where 96 belong"),
+        ("n.a", TAG, BODY + b"\0", "shares: 97 bytes where 96 belong"),
+        ("n.a", "short", BODY, "shares: "),
+        ("n.a", "0" * 81, BODY, "shares: "),
+        ("n.a", TAG, b"\xff" * 96, "shares: a share outside the field"),
+    ],
+)
+def test_what_does_not_belong_is_refused_and_nothing_of_it_kept(
+    told: Told, peer: str, tag: str, body: bytes, said: str
+) -> None:
+    with pytest.raises(RefusedError, match=said):
+        told.intake.deposit(peer, tag, body)
+    assert told.events == []
+
+    async def closed() -> dict[str, Any]:
+        closing = asyncio.create_task(told.intake.close())
+        for one in EVERYBODY:
+            told.intake.decline(one, "no")
+        return await closing
+
+    assert run(closed()) == {}

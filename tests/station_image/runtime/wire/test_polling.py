@@ -1,0 +1,174 @@
+"""The polls of an organisation without an inbound port: whom it polls, and what it answers over them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from station_image.runtime.base.refusal import RefusedError
+from station_image.runtime.wire import polling
+from station_image.runtime.wire.answers import Answers
+from station_image.runtime.wire.connection import Connection, ConnectionLostError
+from station_image.runtime.wire.hello import Caller
+from station_image.runtime.wire.polling import Polling
+from tests.station_image.runtime.neighbours import FakePeers, run, until
+from tests.station_image.runtime.views import PRINTS, Small
+
+Far = Callable[[Connection], Awaitable[None]]
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(polling, "LOOK_EVERY", 0.001)
+    monkeypatch.setattr(polling, "SOONEST", 0.001)
+    monkeypatch.setattr(polling, "LATEST", 0.001)
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Small:
+    return Small.make(tmp_path)
+
+
+async def for_ever(_: Connection) -> None:
+    await asyncio.Event().wait()
+
+
+def keeping(
+    small: Small, lines: Mapping[str, Far], work: Callable[[FakePeers], Awaitable[None]], by: str = "n.d"
+) -> None:
+    """Poll as `by`, with `lines` at the other ends, until `work` is over."""
+
+    async def both() -> None:
+        peers, answers = FakePeers(), Answers()
+        peers.lines = dict(lines)
+        answers.add("who", who)
+        keeper = asyncio.create_task(Polling(small.networks(by), peers, answers).keep())  # type: ignore[arg-type]
+        try:
+            await work(peers)
+        finally:
+            keeper.cancel()
+
+    run(both())
+
+
+async def who(caller: Caller, content: Mapping[str, Any], body: bytes) -> dict[str, Any]:
+    if content.get("secret"):
+        raise RefusedError("question: none of the name was delivered")
+    return {"peer": caller.peer, "network": caller.network.name, "body": len(body)}
+
+
+def test_who_does_not_compute_polls_each_computing_party_that_it_has_a_link_to(small: Small) -> None:
+    async def work(peers: FakePeers) -> None:
+        await until(lambda: len(peers.opened) == 2)
+        await asyncio.sleep(0.02)
+        assert sorted(peers.opened) == [(party, {"kind": "poll"}) for party in ("n.a", "n.c")]
+
+    keeping(small, dict.fromkeys(("n.a", "n.c"), for_ever), work)
+
+
+def test_a_computing_party_polls_nobody(small: Small) -> None:
+    async def work(peers: FakePeers) -> None:
+        await asyncio.sleep(0.02)
+        assert peers.opened == []
+
+    keeping(small, dict.fromkeys(PRINTS, for_ever), work, by="n.b")
+
+
+def test_a_request_over_the_poll_is_answered_as_one_of_the_party_at_its_end(small: Small) -> None:
+    heard: list[dict[str, Any]] = []
+
+    async def far(line: Connection) -> None:
+        for number, content in ((7, {}), (8, {"secret": True})):
+            await line.send({"ask": number, "request": {"kind": "who"}, "content": content}, b"abc")
+            heard.append((await line.receive())[0])
+        for strange in ({"ask": 9, "request": "who", "content": {}}, {"ask": 9, "request": {"kind": "who"}}):
+            await line.send(strange)
+            heard.append((await line.receive())[0])
+        await for_ever(line)
+
+    async def work(peers: FakePeers) -> None:
+        await until(lambda: len(heard) == 4)
+        nothing = {"reply": 9, "content": {"refused": "neither a request nor content"}}
+        assert heard == [
+            {"reply": 7, "content": {"peer": "n.a", "network": "n", "body": 3}},
+            {"reply": 8, "content": {"refused": "question: none of the name was delivered"}},
+            nothing,
+            nothing,
+        ]
+        assert set(peers.contacts) == {"n.a"}
+
+    keeping(small, {"n.a": far}, work)
+
+
+def test_a_poll_that_was_lost_is_taken_up_again_and_the_same_reason_noted_once(
+    small: Small, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def broken(_: Connection) -> None:
+        raise ConnectionLostError
+
+    async def work(peers: FakePeers) -> None:
+        await until(lambda: len(peers.opened) >= 4)
+
+    async def away(peers: FakePeers) -> None:
+        peers.can_call = lambda peer: peer == "n.a"  # type: ignore[method-assign]
+        await until(lambda: len(peers.opened) >= 4)
+
+    keeping(small, {}, away)
+    assert capsys.readouterr().out.count("poll-lost party=n.a why=does not answer") == 1
+    keeping(small, {"n.a": broken}, work)
+
+
+@pytest.mark.parametrize("changed", ["key", "gone"])
+def test_a_party_that_is_another_one_now_has_to_say_hello_anew(
+    small: Small, changed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is asked over an open poll is checked against the definition that is accepted now."""
+    monkeypatch.setattr(polling, "LOOK_EVERY", 60)  # it is not the next look at all links that finds it
+    written: list[bool] = []
+    ended: list[str] = []
+
+    async def far(line: Connection) -> None:
+        await until(lambda: written)
+        await line.send({"ask": 1, "request": {"kind": "who"}, "content": {}})
+        how = "closed"
+        try:
+            await line.receive()
+            how = "answered"
+        finally:
+            ended.append(how)
+
+    async def work(peers: FakePeers) -> None:
+        await until(lambda: peers.opened)
+        rows = small.view("n.d")["stations"]
+        if changed == "key":
+            rows["n.a"]["statement_key"] = rows["n.b"]["statement_key"]
+            small.write("n.d", stations=rows)
+        else:
+            (small.folder / "n.d" / "n" / "network.json").unlink()
+        written.append(True)
+        wanted = ["closed", "answered"] if changed == "key" else ["closed"]
+        await until(lambda: ended[: len(wanted)] == wanted)
+        assert len(peers.opened) >= len(wanted)
+
+    keeping(small, {"n.a": far}, work)
+
+
+def test_a_link_that_is_gone_ends_its_poll(small: Small) -> None:
+    ended: list[bool] = []
+
+    async def far(line: Connection) -> None:
+        try:
+            await for_ever(line)
+        finally:
+            ended.append(True)
+
+    async def work(peers: FakePeers) -> None:
+        await until(lambda: peers.opened)
+        peers.can_call = lambda peer: False  # type: ignore[method-assign]  # noqa: ARG005
+        await until(lambda: ended)
+
+    keeping(small, {"n.a": far}, work)

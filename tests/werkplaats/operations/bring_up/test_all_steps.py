@@ -1,0 +1,134 @@
+"""All steps at once, where one operator takes them: keys first, before anything else is done to a server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+
+from base import errors
+from network_topology import load, model
+from network_topology.compiling import compile as compiler
+from publication import publication, repository
+from station_image.builder import images
+from tests.harness import coordinator
+from werkplaats.operations.bring_up import hand_over, hostvars
+from werkplaats.operations.coordinator import ledger, steps
+from werkplaats.operations.home import people, places, vault
+from werkplaats.operations.reach import remote
+
+RELEASE = {"release": "dev", "image_id": "sha256:" + "0" * 64}
+NO_OPENSSL = "openssl is not installed; the role baseline installs it"
+
+
+class Servers:
+    """Servers of which some have no keys; on those that are `bare` none can be made."""
+
+    def __init__(self, *without: str, bare: Iterable[str] = ()) -> None:
+        self.without, self.bare = set(without), set(bare)
+        self.keys = {o: coordinator.make_keys() for o in DEFINITION.stations}
+        self.made: list[tuple[str, ...]] = []
+        self.placed: dict[str, str] = {}
+
+    def ask(self, organisation: str, *command: str) -> remote.Done:
+        if command[:1] == ("python3",):
+            if organisation in self.bare:
+                return remote.Done(stderr=f"{NO_OPENSSL}\n", exited=1)
+            self.without.discard(organisation)
+            self.made.append(command[-2:])
+            return remote.Done()
+        if command[1:] == (hand_over.REQUEST, hand_over.STATEMENT_KEY):
+            return self._keys(organisation)
+        text = self.placed.get(organisation)
+        return remote.Done(text) if text else remote.Done(stderr="cat: No such file or directory", exited=1)
+
+    def _keys(self, organisation: str) -> remote.Done:
+        if organisation in self.without:
+            return remote.Done(stderr="cat: No such file or directory", exited=1)
+        keys = self.keys[organisation]
+        public = keys.statement.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        return remote.Done(keys.request_pem + public.decode())
+
+    def ask_all(self, organisations: Iterable[str], *command: str) -> dict[str, Any]:
+        return {organisation: self.ask(organisation, *command) for organisation in organisations}
+
+    def place(self, organisation: str, _: str, text: str) -> None:
+        self.placed[organisation] = text
+
+
+DEFINITION = load.find("proeftuin", places.EXAMPLES)
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Any:
+    kept = vault.Vault("proeftuin", tmp_path / "vault")
+    kept.make_passphrase()
+    return SimpleNamespace(
+        name="proeftuin",
+        definition=DEFINITION,
+        questions={},
+        vault=kept,
+        inventory=tmp_path / "inventory",
+        publication=tmp_path / "publication",
+    )
+
+
+def take_all(network: Any, servers: Servers) -> hand_over.Applicable:
+    organisations = list(DEFINITION.stations)
+    return hand_over.take_all(network, cast("Any", servers), organisations, RELEASE, lambda _: None)
+
+
+def test_a_server_without_keys_makes_them_and_goes_through_all_steps(network: Any) -> None:
+    servers = Servers("ggd", "thuiszorg")
+    found = take_all(network, servers)
+    assert sorted(servers.made) == [("ggd", "proeftuin"), ("thuiszorg", "proeftuin")]
+    assert set(found.views) == set(servers.placed) == set(DEFINITION.stations)
+    assert set(found.views["ggd"].statement_keys) == set(DEFINITION.stations)
+    assert (found.keyless, found.waiting) == ({}, {})
+
+
+def test_nobody_makes_keys_where_there_are_some(network: Any) -> None:
+    servers = Servers()
+    take_all(network, servers)
+    assert servers.made == []
+
+
+def test_of_a_server_that_cannot_make_keys_yet_nothing_is_accepted_and_the_others_go_on(network: Any) -> None:
+    servers = Servers("ggd", bare=["ggd"])
+    found = take_all(network, servers)
+    assert found.keyless == {"ggd": NO_OPENSSL}
+    assert set(servers.placed) == set(found.views) == set(DEFINITION.stations) - {"ggd"}
+    assert not (ledger.Records(network.inventory).read("identities", "ggd"))
+
+
+def test_what_all_accepted_is_compiled_once(network: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = take_all(network, Servers())
+    compiled: list[str] = []
+    whole = compiler.compile_network(DEFINITION)
+
+    def compile_network(definition: model.Definition) -> compiler.CompiledNetwork:
+        compiled.append(definition.network)
+        return whole
+
+    monkeypatch.setattr(compiler, "compile_network", compile_network)
+    monkeypatch.setattr(people, "of", lambda *_: {})
+    hosts = hostvars.applied(network, found, DEFINITION.stations, None)
+    assert set(hosts) == set(DEFINITION.stations)
+    assert compiled == ["proeftuin"]
+
+
+def test_a_release_is_of_the_image_that_was_made_here_else_the_published_one(network: Any, tmp_path: Path) -> None:
+    with pytest.raises(errors.UsageError, match="werkplaats up proeftuin makes it"):
+        steps.release(network, None)
+    take_all(network, Servers())
+    assert (network.publication / repository.NAME).exists()
+    assert steps.release(network, None) == RELEASE
+    newer = {**RELEASE, "image_id": "sha256:" + "1" * 64}
+    assert steps.release(network, images.StationImage(tmp_path, newer)) == newer
+    assert publication.read(network.publication, "proeftuin").release == RELEASE

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from base import errors
+from publication import acceptance, verified
+from tests.publication.published import RELEASES
+from werkplaats.operations.bring_up import hand_over
+from werkplaats.operations.coordinator import publish as publishing
+from werkplaats.operations.reach import remote
+
+
+class Servers:
+    """Servers that all have one accepted document; `placed` is what was written on them."""
+
+    def __init__(self, accepted: acceptance.Accepted) -> None:
+        self._text = json.dumps(accepted.document())
+        self.placed: dict[str, str] = {}
+        self.away: set[str] = set()
+
+    def ask(self, *_: str) -> remote.Done:
+        return remote.Done(stdout=self._text)
+
+    def place(self, organisation: str, _: str, text: str) -> None:
+        if organisation in self.away:
+            raise errors.HalfWayError(f"{organisation} went away")
+        self.placed[organisation] = text
+
+
+@pytest.fixture
+def network(coordinator: Any, approve: Callable[..., Any], tmp_path: Path) -> Any:
+    for organisation in coordinator.definition.stations:
+        approve(organisation)
+    return SimpleNamespace(name=coordinator.definition.network, publication=tmp_path / "publication")
+
+
+@pytest.fixture
+def servers(coordinator: Any, network: Any) -> Servers:
+    """An earlier publication is accepted; the one there is now says the same anew, so it applies by itself."""
+
+    def publish() -> verified.Verified:
+        return publishing.publish(network.publication, coordinator.definition, RELEASES, coordinator.authority)
+
+    made = Servers(acceptance.accept(publish()))
+    again = coordinator.definition.model_copy(update={"title": "A title that asks nobody's yes"})
+    publishing.publish(network.publication, again, RELEASES, coordinator.authority)
+    return made
+
+
+def test_reading_what_applies_by_itself_writes_nothing_and_keeping_writes_it(network: Any, servers: Servers) -> None:
+    found = hand_over.applicable(network, cast("Any", servers), ["ggd", "ziekenhuis"])
+    assert set(found.views) == found.unkept == {"ggd", "ziekenhuis"}
+    assert servers.placed == {}
+    hand_over.keep(network, cast("Any", servers), found)
+    assert set(servers.placed) == {"ggd", "ziekenhuis"}
+    assert json.loads(servers.placed["ggd"]) == found.views["ggd"].document()
+
+
+def test_a_server_that_went_away_before_it_could_keep_is_refused_and_the_others_keep(
+    network: Any, servers: Servers
+) -> None:
+    servers.away = {"ggd"}
+    found = hand_over.applicable(network, cast("Any", servers), ["ggd", "ziekenhuis"])
+    hand_over.keep(network, cast("Any", servers), found)
+    assert set(found.views) == set(servers.placed) == {"ziekenhuis"}
+    assert "went away" in found.refused["ggd"]

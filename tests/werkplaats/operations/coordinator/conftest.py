@@ -1,0 +1,21 @@
+"""A coordinator with vault, records and CA."""
+
+from tests.harness.coordinator import (
+    approve,
+    coordinator,
+    definition,
+    make_coordinator,
+    new_keys,
+    openssl_verify,
+    trusted_and_list,
+)
+
+__all__ = [
+    "approve",
+    "coordinator",
+    "definition",
+    "make_coordinator",
+    "new_keys",
+    "openssl_verify",
+    "trusted_and_list",
+]

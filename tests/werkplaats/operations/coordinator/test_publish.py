@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import datetime
+import os
+import shutil
+import stat
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from base import canonical, errors
+from publication import identity, publication, revocations, verified
+from tests.publication.published import RELEASES
+from werkplaats.operations.coordinator import publish as publishing
+from werkplaats.operations.coordinator import revocation
+
+DAY = datetime.timedelta(days=1)
+Approve = Callable[..., identity.Identity]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "publications" / "proeftuin"
+
+
+@pytest.fixture
+def publish(coordinator: Any, folder: Path) -> Callable[..., verified.Verified]:
+    folder.parent.mkdir()
+
+    def do(moment: datetime.datetime | None = None, releases: Mapping[str, Any] = RELEASES) -> verified.Verified:
+        return publishing.publish(folder, coordinator.definition, releases, coordinator.authority, moment)
+
+    return do
+
+
+def test_a_publication_can_be_read_by_everybody_and_holds_no_secret(
+    publish: Callable[..., Any], folder: Path, approve: Approve
+) -> None:
+    approve("ggd")
+    before = os.umask(0o077)
+    try:
+        publish()
+    finally:
+        os.umask(before)
+    names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert names == {
+        *("ca.pem", "crl.pem", "definition.json", "identities/ggd.json", "releases/dev.json"),
+        *("index.json", "index.json.sig"),
+    }
+    for path in [folder.resolve(), *folder.resolve().rglob("*")]:
+        assert stat.S_IMODE(path.stat().st_mode) == (0o755 if path.is_dir() else 0o644)
+        assert path.is_dir() or b"PRIVATE" not in path.read_bytes()
+
+
+def test_where_nothing_changed_nothing_is_published(
+    publish: Callable[..., Any], folder: Path, approve: Approve
+) -> None:
+    approve("ggd")
+    first, before = publish(), folder.resolve()
+    assert publish() == first
+    assert folder.resolve() == before
+    approve("ziekenhuis")
+    assert publish().number == 2
+
+
+def test_numbers_go_on_when_the_folder_was_lost(publish: Callable[..., Any], folder: Path) -> None:
+    publish()
+    shutil.rmtree(folder.resolve())
+    folder.unlink()
+    assert publish().number == 2
+
+
+def test_a_fresher_revocation_list_makes_a_new_publication(publish: Callable[..., Any]) -> None:
+    first = publish()
+    second = publish(canonical.now() + 31 * DAY)
+    assert second.number == 2
+    assert revocations.number(second.revocations) == revocations.number(first.revocations) + 1
+
+
+def test_a_revoked_certificate_is_published_no_more(
+    coordinator: Any, publish: Callable[..., Any], approve: Approve
+) -> None:
+    serial = approve("ggd").station_certificate.serial_number
+    approve("ziekenhuis")
+    publish()
+    revocation.revoke(coordinator.authority, serial)
+    found = publish()
+    assert set(found.identities) == {"ziekenhuis"}
+    assert found.revocations.get_revoked_certificate_by_serial_number(serial)
+
+
+def test_a_release_that_is_not_there_is_not_published(publish: Callable[..., Any], folder: Path) -> None:
+    with pytest.raises(errors.PublicationError, match="names release dev, which is not in releases/"):
+        publish(releases={"1.0.0": {}})
+    assert not folder.exists()
+
+
+def test_a_damaged_publication_is_mended_by_publishing(publish: Callable[..., Any], folder: Path) -> None:
+    publish()
+    (folder / "ca.pem").unlink()
+    assert publish().number == 2
+    assert publication.read(folder, "proeftuin").number == 2

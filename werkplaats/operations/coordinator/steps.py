@@ -1,0 +1,75 @@
+"""The coordinator's steps, for a network as its home has it: take requests in, approve by fingerprint, publish."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from base import errors
+from publication import identity, publication, repository, verified
+from station_image.builder import images
+from werkplaats.operations.coordinator import approval, authority, ledger, revocation
+from werkplaats.operations.coordinator import publish as publishing
+from werkplaats.operations.home import networks
+
+Said = Callable[[str], None]
+
+
+def receive(network: networks.Network, organisation: str, request_pem: str, statement_key: str) -> identity.Request:
+    """Put the request of an organisation, as its server made it, among the records, where it waits for approval."""
+    made = approval.request(network.name, organisation, request_pem, statement_key)
+    approval.receive(ledger.Records(network.inventory), made)
+    return made
+
+
+def approve(network: networks.Network, organisation: str, fingerprint: str) -> identity.Identity:
+    """Sign one waiting request, by the fingerprint that the coordinator compared."""
+    return approval.approve(network.definition, organisation, fingerprint, _authority(network))
+
+
+def approve_all(network: networks.Network, requests: Iterable[identity.Request], said: Said) -> None:
+    """Sign what waits among these requests, where the one who fetched them is the coordinator as well.
+
+    A server that has other keys than were approved was made anew: its earlier certificate is revoked first.
+    """
+    own = _authority(network)
+    for asked in requests:
+        known = approval.find(own.records, asked.organisation)
+        if known and known.fingerprint == asked.fingerprint:
+            continue
+        if known:
+            revocation.revoke(own, known.station_certificate.serial_number, "superseded")
+            said(f"{asked.organisation}: has new keys; the certificate of its earlier ones is revoked")
+        approval.approve(network.definition, asked.organisation, asked.fingerprint, own)
+        said(f"{asked.organisation}: approved {asked.fingerprint}")
+
+
+def publish(network: networks.Network, release: Mapping[str, Any]) -> verified.Verified:
+    """Make the publication of what the records say; `release` is the document of the image that the network runs."""
+    network.publication.parent.mkdir(parents=True, exist_ok=True)
+    releases = {network.definition.release: release}
+    return publishing.publish(
+        network.publication, network.definition, releases, _authority(network), asked=network.questions
+    )
+
+
+def release(network: networks.Network, image: images.StationImage | None) -> Mapping[str, Any]:
+    """The document of the release to publish: of the image that was made here, else the one that is published already.
+
+    Raises UsageError where there is neither, PublicationError for a publication that is not whole or not signed.
+    """
+    if image is not None:
+        return image.release
+    if (network.publication / repository.NAME).exists():
+        known = publication.read(network.publication, network.name).releases
+        if network.definition.release in known:
+            return known[network.definition.release]
+    raise errors.UsageError(
+        f"the station image of release {network.definition.release} is not made on this machine, and no publication "
+        "says what it is",
+        f"werkplaats up {network.name} makes it",
+    )
+
+
+def _authority(network: networks.Network) -> authority.Authority:
+    return authority.open_or_found(network.vault, ledger.Records(network.inventory))

@@ -1,0 +1,43 @@
+"""What the engine of a server has of its station."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping
+
+from stacks import parts
+from werkplaats.operations.reach import remote, servers
+
+_FORMAT = '{"id": {{json .Id}}, "name": {{json .Name}}, "state": {{json .State.Status}}, "image": {{json .Image}}}'
+_INSPECT = ("docker", "inspect", "--format", _FORMAT, *(f"station-{part.name}" for part in parts.PARTS))
+
+
+@dataclasses.dataclass(frozen=True)
+class Observed:
+    """The station containers that one server's engine has: name → {id, name, state, image}."""
+
+    containers: Mapping[str, Mapping[str, str]]
+
+    def as_wanted(self, image: str) -> bool:
+        """Whether both parts run, from this image."""
+        return all(
+            (found := self.containers.get(f"station-{part.name}"))
+            and found["state"] == "running"
+            and found["image"] == image
+            for part in parts.PARTS
+        )
+
+
+def observe(remotes: remote.Remotes, organisations: Iterable[str]) -> tuple[dict[str, Observed], dict[str, str]]:
+    """Ask each server's engine what stations it has; returns that, and organisation → why, of who does not answer."""
+    answers = remotes.ask_all(organisations, *_INSPECT)  # its exit code tells only that a name is missing
+    found: dict[str, Observed] = {}
+    lost: dict[str, str] = {}
+    for organisation, answer in answers.items():
+        if isinstance(answer, servers.UnreachableError):
+            lost[organisation] = str(answer)
+            continue
+        rows = [json.loads(line) for line in answer.stdout.splitlines() if line.strip()]
+        found[organisation] = Observed({row["name"].removeprefix("/"): row for row in rows})
+    return found, lost

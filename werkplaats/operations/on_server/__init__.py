@@ -1,1 +1,0 @@
-"""Programs that are sent to a server and run there by its own Python: they import nothing of ours."""

@@ -1,0 +1,103 @@
+"""One ssh_config for a network, which everything reads that logs in: ssh, sftp, Ansible, Pulumi's provider, Fabric.
+
+A server is reached under its organisation's name (`ssh -F ssh_config gelre`), one that is away too. Two more names of
+each say for what: `gelre.engine` for whoever uses the engine, `gelre.people` for accounts that are not the operator's.
+Each purpose has a shared connection of its own. It keeps the groups of its login: whoever needs one that the roles gave
+opens another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from base import errors, files
+from werkplaats.operations.reach.servers import Server
+
+CONNECT_SECONDS = 5
+ENGINE, PEOPLE = "engine", "people"
+_HEAD = "# Written by werkplaats, from servers.yml: what is changed here is lost.\n"
+OWN = ("~/.ssh/config", "/etc/ssh/ssh_config")  # what these say of a host counts too, after what is said here
+
+
+def alias(organisation: str, purpose: str) -> str:
+    """The name of an organisation's server for one purpose."""
+    return f"{organisation}.{purpose}"
+
+
+def render(servers: Iterable[Server], known_hosts: Path, sockets: Path) -> str:
+    """The text of the configuration; `sockets` is a folder for the shared connections."""
+    known = list(servers)
+    names = [server.organisation for server in known]
+    blocks: list[tuple[str, Mapping[str, object]]] = []
+    for server in known:
+        operator_s = f"{server.organisation} {alias(server.organisation, ENGINE)}"
+        blocks += [(f"Host {operator_s}", _login(server)), (f"Host {_any(server.organisation)}", _place(server))]
+    if names:
+        people = {"ControlPath": _quoted(sockets / "p%C"), "IdentitiesOnly": "yes"}
+        blocks += [
+            (f"Host {' '.join(alias(name, ENGINE) for name in names)}", {"ControlPath": _quoted(sockets / "e%C")}),
+            (f"Host {' '.join(alias(name, PEOPLE) for name in names)}", people),
+            (f"Host {' '.join(map(_any, names))}", _shared(known_hosts, sockets)),
+        ]
+    # `final` has all of it read once more, for the names and addresses that servers really have.
+    blocks += [("Match final", {}), ("Host *", {"Include": " ".join(OWN)})]
+    lines = ((head, *(f"  {key} {value}" for key, value in settings.items())) for head, settings in blocks)
+    return _HEAD + "".join(f"{line}\n" for block in lines for line in block)
+
+
+def _any(organisation: str) -> str:
+    return f"{organisation} {organisation}.*"
+
+
+def _quoted(path: Path) -> str:
+    return f'"{path}"'
+
+
+def _login(server: Server) -> dict[str, object]:
+    key: dict[str, object] = {"IdentityFile": _quoted(server.key), "IdentitiesOnly": "yes"} if server.key else {}
+    return {"User": server.user, **key}
+
+
+def _place(server: Server) -> dict[str, object]:
+    jump: dict[str, object] = {"ProxyJump": server.jump} if server.jump else {}
+    return {"HostName": server.host, "Port": server.port, **jump}
+
+
+def _shared(known_hosts: Path, sockets: Path) -> dict[str, object]:
+    return {
+        "UserKnownHostsFile": _quoted(known_hosts),
+        "StrictHostKeyChecking": "yes",
+        "ControlMaster": "auto",
+        "ControlPath": _quoted(sockets / "r%C"),
+        "ControlPersist": 60,
+        # Hardware does AES: an image of 60 MB costs a quarter less than with the usual cipher, as safely.
+        "Ciphers": "^aes256-gcm@openssh.com",
+        "ConnectTimeout": CONNECT_SECONDS,
+        "ServerAliveInterval": 15,
+        "BatchMode": "yes",
+    }
+
+
+def write(path: Path, servers: Iterable[Server], known_hosts: Path) -> None:
+    """Write the configuration of these servers, unless it is there already; it stays, for an administrator's own ssh.
+
+    Raises RefusedError where the folder for sockets is somebody else's.
+    """
+    text = render(servers, known_hosts, sockets_folder(known_hosts.parent)).encode()
+    if not path.exists() or path.read_bytes() != text:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        files.write_atomically(path, text, mode=0o600)
+
+
+def sockets_folder(folder: Path) -> Path:
+    """Where ssh keeps the sockets of open connections: short, since a socket's path has at most 108 bytes (unix(7))."""
+    digest = hashlib.sha256(str(folder).encode()).hexdigest()[:8]
+    place = Path(tempfile.gettempdir()) / f"werkplaats-{os.getuid()}-{digest}"
+    place.mkdir(mode=0o700, exist_ok=True)
+    if place.is_symlink() or place.stat().st_uid != os.getuid():
+        raise errors.RefusedError(f"{place} is not yours", "remove it; somebody else on this machine made it")
+    return place
