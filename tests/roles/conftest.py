@@ -12,8 +12,8 @@ import pytest
 from cryptography import x509
 
 from network_topology import names
-from tests.harness import pki, servers
-from tests.roles import plays, stations
+from tests.harness import compiled, pki, servers
+from tests.roles import plays
 from tests.roles.plays import Run
 
 NETWORK = "roltest.sandbox"
@@ -22,7 +22,7 @@ FIREWALL = [
     {
         "direction": "in",
         "protocol": "tcp",
-        "port": stations.PORT,
+        "port": compiled.PORT,
         "addresses": ["198.18.0.0/15", "2001:db8::/32"],
         "purpose": "",
     }
@@ -59,11 +59,11 @@ class Mesh:
         """Give a station its certificate and its peers: the other server, and three that are not there."""
         issuers = [self.authority.subject]
         peers = [
-            stations.peer(NETWORK, other, issuers, address=f"{other}.roletest")
+            compiled.peer(NETWORK, other, issuers, address=f"{other}.roletest")
             for other in ("een", "twee", "drie", "vier", "spook")
             if other != organisation
         ]
-        network = stations.network(self.authority, organisation, peers, certificate=self.certify(organisation))
+        network = compiled.network(self.authority, organisation, peers, certificate=self.certify(organisation))
         self.stations[organisation] |= {"networks": [network]}
 
 
@@ -89,7 +89,7 @@ def mesh(tmp_path_factory: pytest.TempPathFactory, image: dict[str, str]) -> Ite
         for name, server in made.servers.items():
             server.wait()
             empty = [{"network": NETWORK, "certificate_pem": ""}]
-            made.stations[name] = stations.station(name, empty, image, firewall=FIREWALL)
+            made.stations[name] = compiled.station(name, empty, image, firewall=FIREWALL)
         made.runs.append(made.play("--tags", "prepare"))
         assert made.runs[-1].code == 0, made.runs[-1].output
         for name in made.servers:

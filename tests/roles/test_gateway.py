@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from tests.harness import pki, servers
-from tests.roles import callers, plays, stations
+from tests.harness import compiled, pki, servers
+from tests.roles import callers, plays
 from tests.roles.conftest import NETWORK, Mesh, start_agent
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
@@ -67,7 +67,7 @@ def peer_says(server: servers.Server, peer: str) -> str:
     return server.run(f"{script} /run/werkplaats/peers/{NETWORK}.{peer}.sock").stdout.strip()
 
 
-def greeting(mesh: Mesh, party: pki.Party, port: int = stations.PORT) -> str:
+def greeting(mesh: Mesh, party: pki.Party, port: int = compiled.PORT) -> str:
     return callers.greeting(mesh.servers["een"].address, port, party.file).split("|")[0]
 
 
@@ -101,7 +101,7 @@ def test_an_agent_reaches_a_peer_s_agent_which_is_told_who_calls(mesh: Mesh, een
 
 def test_the_exchange_of_keys_is_safe_against_a_later_quantum_computer(een: servers.Server) -> None:
     loaded_pem = f"/etc/werkplaats/gateway/loaded/networks/{NETWORK}/station.pem"
-    client = f"openssl s_client -connect twee.roletest:{stations.PORT} -alpn mpc/1 -cert {loaded_pem}"
+    client = f"openssl s_client -connect twee.roletest:{compiled.PORT} -alpn mpc/1 -cert {loaded_pem}"
     assert "X25519MLKEM768" in een.run(f"echo | {client} 2>&1", check=False).stdout
 
 
@@ -117,7 +117,7 @@ def test_metrics_are_on_a_socket_and_on_no_port(een: servers.Server) -> None:
     een.put("/var/tmp/metrics.py", METRICS)
     assert "haproxy_process_uptime_seconds" in een.run("python3 /var/tmp/metrics.py").stdout
     listening = [line.split() for line in een.run("ss -Hltnp").stdout.splitlines() if "haproxy" in line]
-    assert {row[3].rsplit(":", 1)[1] for row in listening} == {str(stations.PORT)}
+    assert {row[3].rsplit(":", 1)[1] for row in listening} == {str(compiled.PORT)}
 
 
 def test_a_peer_without_an_address_keeps_nobody_from_starting(een: servers.Server) -> None:
@@ -137,7 +137,7 @@ def test_reloads_refuse_no_caller_and_end_no_session(mesh: Mesh, een: servers.Se
 
     with (
         concurrent.futures.ThreadPoolExecutor() as pool,
-        callers.call(een.address, stations.PORT, callers.context(party.file)) as session,
+        callers.call(een.address, compiled.PORT, callers.context(party.file)) as session,
     ):
         session.sendall(b"hello")
         assert callers.line(session)
@@ -212,14 +212,14 @@ def test_a_run_killed_before_the_reload_is_made_good_by_the_next(restored: Mesh,
 def test_a_cut_ends_the_sessions_of_one_peer_in_every_worker_and_outlives_runs(mesh: Mesh, een: servers.Server) -> None:
     cut, other = mesh.party("twee"), mesh.party("vier")
     with (
-        callers.call(een.address, stations.PORT, callers.context(cut.file)) as old,
-        callers.call(een.address, stations.PORT, callers.context(other.file)) as bystander,
+        callers.call(een.address, compiled.PORT, callers.context(cut.file)) as old,
+        callers.call(een.address, compiled.PORT, callers.context(other.file)) as bystander,
     ):
         for session in (old, bystander):
             session.sendall(b"hello")
             assert callers.line(session)
         een.run("systemctl start gateway-reload")  # both sessions are now an earlier worker's
-        with callers.call(een.address, stations.PORT, callers.context(cut.file)) as new:
+        with callers.call(een.address, compiled.PORT, callers.context(cut.file)) as new:
             new.sendall(b"hello")
             assert callers.line(new)
             assert "2 running ended" in een.run(f"station-cut {mesh.peer_id('twee')}").stdout
@@ -264,8 +264,8 @@ def test_a_station_in_two_networks_keeps_them_apart(restored: Mesh, een: servers
     request = een.run("cat /etc/werkplaats/identity/request.pem").stdout
     key: Any = x509.load_pem_x509_csr(request.encode()).public_key()
     certificate = second.station("een", key).public_bytes(pki.PEM).decode()
-    peers = [stations.peer("tweede.sandbox", "twee", [second.subject], address="192.0.2.1")]
-    more = stations.network(second, "een", peers, certificate=certificate, port=8444)
+    peers = [compiled.peer("tweede.sandbox", "twee", [second.subject], address="192.0.2.1")]
+    more = compiled.network(second, "een", peers, certificate=certificate, port=8444)
     mesh.stations["een"]["networks"].append(more)
     assert mesh.play("--tags", "connect", only="een").code == 0
     there = pki.Party(second, "twee", mesh.folder)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.harness import servers
-from tests.roles import plays, stations
+from tests.harness import compiled, servers
+from tests.roles import plays
 from tests.roles.conftest import FIREWALL, NETWORK, Mesh
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
@@ -168,7 +168,7 @@ def test_a_bare_server_becomes_a_station_and_the_owner_s_settings_stay(
             "sha256sum /etc/ssh/sshd_config.d/10-owner.conf",
         )
         owners = server.run(drop_in).stdout
-        station = stations.station("kaal", [{"network": NETWORK, "certificate_pem": ""}], mesh.image, firewall=FIREWALL)
+        station = compiled.station("kaal", [{"network": NETWORK, "certificate_pem": ""}], mesh.image, firewall=FIREWALL)
         mesh.servers["kaal"], mesh.stations["kaal"] = server, station
         planned = mesh.play("--check", "--tags", "prepare", only="kaal")
         assert (planned.code, len(planned.changed) > 4) == (0, True), planned.output

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from plugins.action import new_login
-from tests.roles import actions
+from tests.plugins import actions
 
 # Stands in for ssh and, on the server, for sudo: the last word of ssh is the command line.
 SSH = '#!/bin/sh\nprintf "%s\\n" "$@" > "$SSH_WORDS"\nfor line; do :; done\nexec sh -c "$line"\n'

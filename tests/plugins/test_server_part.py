@@ -18,7 +18,7 @@ from ansible.module_utils.testing import patch_module_args
 
 from plugins.action import server_part as action
 from plugins.modules import server_part as module
-from tests.roles import actions
+from tests.plugins import actions
 
 ME = {"owner": getpass.getuser(), "group": grp.getgrgid(os.getgid()).gr_name}
 

@@ -14,7 +14,7 @@ import pytest
 from plugins.action import server_facts
 from plugins.callback import werkplaats
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 CRASHED = "Module result deserialization failed. See stdout/stderr for the returned output."
 BROKEN = """
 from ansible.module_utils.basic import AnsibleModule
