@@ -252,7 +252,8 @@ def test_a_party_that_says_nothing_for_long_is_given_up(station: Proposing, monk
 
     async def falls_silent(line: Connection) -> None:
         await line.receive(LARGE)
-        await line.send(bundle.sign_answer(station.small.keys["n.b"], station.plan.digest, "n.b", "", HEAD))
+        public = seal.public(PRIVATE["n.b"])
+        await line.send(bundle.sign_answer(station.small.keys["n.b"], station.plan.digest, "n.b", "", HEAD, public))
         await line.receive(LARGE)
         await until(lambda: len(ended) == 2)
         monkeypatch.setattr(proposal, "SILENCE", 0.02)  # from the next event on, which is of this party alone
