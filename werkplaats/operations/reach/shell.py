@@ -12,6 +12,8 @@ from collections.abc import Sequence
 import paramiko
 
 LOGIN_SECONDS = 60.0  # of a login with everything behind it, on a busy machine
+# What programs say is read, so it is said in English: LANGUAGE counts before LC_ALL, and sudo keeps both (gettext(3)).
+_IN_ENGLISH = ("/usr/bin/env", "--unset=LANGUAGE", "LC_ALL=C.UTF-8")
 _PROGRAM = """
 import json, subprocess, sys
 for line in sys.stdin:
@@ -32,7 +34,7 @@ class Shell:
         """Start it."""
         self._channel = channel
         channel.settimeout(LOGIN_SECONDS)
-        channel.exec_command(shlex.join(("sudo", "-n", "/usr/bin/python3", "-ISu", "-c", _PROGRAM)))
+        channel.exec_command(shlex.join(("sudo", "-n", *_IN_ENGLISH, "/usr/bin/python3", "-ISu", "-c", _PROGRAM)))
         self._answers = channel.makefile("rb")
 
     def __call__(self, command: Sequence[str], given: bytes, seconds: float) -> tuple[int, bytes, bytes]:

@@ -174,6 +174,14 @@ def test_a_program_that_is_not_there_is_an_answer(remotes: remote.Remotes) -> No
     assert "does-not-exist" in answer.stderr
 
 
+def test_programs_speak_english_whatever_the_server_s_language(
+    remotes: remote.Remotes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"LANG": "nl_NL.UTF-8", "LC_ALL": "nl_NL.UTF-8", "LANGUAGE": "nl"}.items():
+        monkeypatch.setenv(name, value)
+    assert remotes.ask("ggd", "sh", "-c", 'echo "$LC_ALL ${LANGUAGE-unset}"').stdout == "C.UTF-8 unset\n"
+
+
 def test_one_process_serves_all_that_is_asked_in_turn(remotes: remote.Remotes, sshd: Sshd) -> None:
     for _ in range(3):
         assert not remotes.ask("ggd", "true").exited
