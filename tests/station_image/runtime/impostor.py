@@ -16,6 +16,7 @@ from station_image.runtime.accepted.networks import Network
 from station_image.runtime.base.folders import Folders
 from station_image.runtime.wire.connection import Connection, open_unix
 from station_image.runtime.wire.peers import CallFailedError
+from tests.harness import pki
 from tests.station_image.runtime import gateways
 from tests.station_image.runtime.region import Region
 from tests.station_image.runtime.stations import Station, free_port, listens, wait_until
@@ -86,10 +87,10 @@ class Relay:
 
     def _context(self, region: Region, folder: Path, name: Station, side: Any) -> ssl.SSLContext:
         folder.mkdir(parents=True)
-        (folder / "cert.pem").write_bytes(region.authority.issue(name.organisation).pem)
-        (folder / "ca.pem").write_bytes(region.authority.pem)
+        certificate = pki.Party(region.authority, name.organisation, folder).file
+        (folder / "ca.pem").write_text(region.authority.pem)
         context = ssl.SSLContext(side)
-        context.load_cert_chain(folder / "cert.pem")
+        context.load_cert_chain(certificate)
         context.load_verify_locations(folder / "ca.pem")
         context.verify_mode = ssl.CERT_REQUIRED
         context.set_alpn_protocols(["mpc/1"])

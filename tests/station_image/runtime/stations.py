@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from tests.harness import pki
 from tests.station_image.runtime import gateways
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Station:
         self.port = free_port() if inbound else 0
         self.root = region.folder / (folder or organisation)
         self.tls = self.root / "tls"
-        self.certificate = region.authority.issue(organisation)
+        self.certificate = pki.Party(region.authority, organisation, region.folder)
         self.key = Ed25519PrivateKey.generate()
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.sabotaged: set[str] = set()
