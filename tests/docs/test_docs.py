@@ -296,3 +296,15 @@ def test_the_readme_shows_how_a_demo_ends() -> None:
     places = [next(n for n, line in enumerate(shown) if line.startswith(start)) for start in DEMO_ENDS]
     assert places == sorted(places)
     assert "exactly these were planted" in shown[-1]
+
+
+def test_every_function_that_the_guide_names_in_a_file_is_there() -> None:
+    text = (documents.ROOT / "docs" / "how-it-works.md").read_text()
+    named = re.findall(r"((?:`\w+`(?:, | and )?)+) in ((?:`[\w/]+\.py`(?: and )?)+)", text)
+    assert len(named) > 10, "the guide names functions as `function` in `file.py`"
+    for functions, where in named:
+        for place in re.findall(r"`([\w/]+\.py)`", where):
+            source = (documents.ROOT / place).read_text()
+            for function in re.findall(r"`(\w+)`", functions):
+                defined = rf"^\s*((async )?def|class) {function}\b|^[A-Z_, ]*\b{function}\b[A-Z_, ]* ="
+                assert re.search(defined, source, re.MULTILINE), f"{place} has no {function}"

@@ -12,7 +12,6 @@ learns their sum. Small caps (`bits`) make the lie small, they do not prevent it
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -110,6 +109,8 @@ async def check(run: Any, cells: Cells) -> list[int]:
     Per contributor one random combination of b(b - 1) over all numbers and of count * (1 - presence) over all groups,
     with a coin from after the shares were fixed: it is 0 when all of these are, and otherwise by chance only, 2^-96.
     """
+    import asyncio  # a session has it; who only asks for the columns of an analysis waits for its import
+
     weights = run.weights("cells", cells.length + len(cells.groups))
     of_bits, of_groups = weights[: cells.length], weights[cells.length :]
     combined = []

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from tests.station_image.runtime.region import Region
 
 ROOT = Path(__file__).parents[3]
-HOST_PROGRAM = ROOT / "station_image" / "host" / "station"
+STATION = (
+    f"import sys; sys.path.insert(0, {str(ROOT)!r}); from on_server.station_command import cli; sys.exit(cli.main())"
+)
+"""What the program `station` of a server starts, with the package of this checkout."""
 PYTHON = os.environ.get("STATION_PYTHON", sys.executable)
 AGENT_UID, COMPUTER_UID, GATEWAY_UID, GROUP = 5001, 5002, 5003, 5000
 
@@ -189,7 +192,7 @@ class Station:
     def begin(self, *arguments: str) -> Running:
         """Start `station … --json`."""
         return Running(
-            [sys.executable, str(HOST_PROGRAM), *arguments, "--json", "--socket", f"{self.root}/control/agent.sock"]
+            [sys.executable, "-c", STATION, *arguments, "--json", "--socket", f"{self.root}/control/agent.sock"]
         )
 
     def status(self, network: str = "drie") -> dict[str, Any]:
