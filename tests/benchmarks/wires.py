@@ -118,7 +118,7 @@ class Gateways(Wires):
             others = (other for other in self.parties if other != party)
             peers = [gateways.peer(authority, f"n{other}", self.port(other), called=True) for other in others]
             gateways.write(self._root(party), authority, own, peers, self._ports[party])
-            self.run("haproxy", "-db", "-f", str(self._root(party) / "tls" / "haproxy.cfg"))
+            self.run(*gateways.command(self._root(party)))
         for party in self.parties:
             wait_until(functools.partial(listens, self._ports[party]), "a gateway to start")
         for one, other in itertools.permutations(self.parties, 2):

@@ -61,6 +61,14 @@ def write(root: Path, authority: pki.Authority, own: pki.Party, peers: list[dict
         path.write_bytes(content)
 
 
+def command(root: Path) -> list[str]:
+    """What starts the gateway of a station.
+
+    From its own folder: HAProxy 2.6 forgets where names are relative to when it comes to the certificates of servers.
+    """
+    return ["haproxy", "-db", "-C", str(root / "tls"), "-f", "haproxy.cfg"]
+
+
 def _here(config: bytes, root: Path) -> bytes:
     """A server's configuration, for a station on this machine."""
     text = config.decode() if _version() >= (3, 0) else SINCE_3_0.sub("", config.decode())

@@ -118,7 +118,7 @@ class Station:
         """Start "gateway", "computer" and "agent", or those named; `sabotage` is a function of sabotage.py."""
         for part in parts or ("computer", "agent", "gateway"):
             if part == "gateway":
-                command, uid = ["haproxy", "-db", "-f", str(self.tls / "haproxy.cfg")], GATEWAY_UID
+                command, uid = gateways.command(self.root), GATEWAY_UID
             else:
                 command = [PYTHON, "-m", f"station_image.runtime.{part}"]
                 if sabotage:
