@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Self
 
 from network_topology import names
-from tests.harness import pki
-from tests.station_image.runtime import gateways
-from tests.station_image.runtime.stations import ROOT, free_port, listens, wait_until
+from tests.harness import gateways, pki
+from tests.harness.stations import ROOT, free_port, listens, wait_until
 
 PROXY = struct.Struct("!12sBBH")
 CALLER = re.compile(rb"\.n([0-9])\|")

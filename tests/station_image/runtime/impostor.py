@@ -16,10 +16,9 @@ from station_image.runtime.accepted.networks import Network
 from station_image.runtime.base.folders import Folders
 from station_image.runtime.wire.connection import Connection, open_unix
 from station_image.runtime.wire.peers import CallFailedError
-from tests.harness import pki
-from tests.station_image.runtime import gateways
-from tests.station_image.runtime.region import Region
-from tests.station_image.runtime.stations import Station, free_port, listens, wait_until
+from tests.harness import gateways, pki
+from tests.harness.region import Region
+from tests.harness.stations import Station, free_port, listens, wait_until
 
 T = TypeVar("T")
 

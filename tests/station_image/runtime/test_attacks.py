@@ -17,9 +17,9 @@ from station_image.runtime.consent import plan
 from station_image.runtime.session import proposal
 from station_image.runtime.wire import frames
 from tests.harness import pki
+from tests.harness.region import Region
+from tests.harness.stations import Station, wait_until
 from tests.station_image.runtime.impostor import Relay, as_station, ask_as, raw
-from tests.station_image.runtime.region import Region
-from tests.station_image.runtime.stations import Station, wait_until
 from tests.station_image.runtime.test_sessions import right
 
 pytestmark = pytest.mark.slow

@@ -15,7 +15,7 @@ from station_image.runtime.base import documents
 from station_image.runtime.computer import MOST_SESSIONS
 from station_image.runtime.mpc import exchanger
 from station_image.runtime.wire import frames
-from tests.station_image.runtime.stations import ROOT, answers, wait_until
+from tests.harness.stations import ROOT, answers, wait_until
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from tests.harness import compiled, pki
 
 NETWORK = "drie"
 HERE = "127.0.0.1"
-ROLE = Path(__file__).parents[3] / "roles" / "tls_mesh"
+ROLE = Path(__file__).parents[2] / "roles" / "tls_mesh"
 # What the HAProxy of Debian 12 and its OpenSSL do not have yet, and servers with Debian 13 do: a limit for the
 # handshake, and the exchange of keys. Who is let through is decided by neither.
 SINCE_3_0 = re.compile(r"^    (timeout client-hs|ssl-default-server-curves) .*\n", re.MULTILINE)

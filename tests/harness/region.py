@@ -11,9 +11,8 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from tests.harness import pki
-from tests.station_image.runtime import gateways
-from tests.station_image.runtime.stations import (
+from tests.harness import gateways, pki
+from tests.harness.stations import (
     AGENT_UID,
     COMPUTER_UID,
     GATEWAY_UID,
