@@ -12,7 +12,7 @@ import subprocess
 import tarfile
 import zipfile
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from station_image.builder.packages import Package
 
@@ -116,10 +116,16 @@ def _unpack_deb(path: Path, root: Path) -> None:
         subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(path)], stdout=subprocess.PIPE) as process,
         tarfile.open(fileobj=process.stdout, mode="r|") as tar,
     ):
+        # Debian 12's Python knows no filters, and newer ones each have another by default: what the filter `tar` does
+        # is done here, so that the same files have the same modes everywhere.
+        tar.extraction_filter = lambda member, _: member
         for member in tar:
             member.name = re.sub(r"^(lib|lib64|bin)/", r"usr/\1/", member.name.removeprefix("./"))
             if _wanted(member.name) and not member.isdir():
-                tar.extract(member, root, filter="tar")
+                if ".." in PurePosixPath(member.name).parts:
+                    raise RootError(f"{path} has {member.name}, which lies outside; remove it, it is fetched anew")
+                member.mode &= 0o755
+                tar.extract(member, root)
     if process.returncode:
         raise RootError(f"{path} is not a Debian package; remove it, it is fetched anew")
 

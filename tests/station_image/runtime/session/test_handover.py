@@ -152,9 +152,7 @@ def test_signs_of_life_are_heard_and_not_told(path: Path, agreed: Plan) -> None:
     assert heard == [({"event": "connected"}, b""), ({"event": "done", "public": [1]}, b"shares")]
 
 
-def test_a_computer_that_says_nothing_or_ends_is_given_up(
-    path: Path, agreed: Plan, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_computer_that_says_nothing_is_given_up(path: Path, agreed: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handover, "SILENCE", 0.02)
 
     async def agent(link: ComputerLink) -> None:
@@ -169,11 +167,13 @@ def test_a_computer_that_says_nothing_or_ends_is_given_up(
 
     linked(path, agreed, agent, computer)
 
-    async def left(link: ComputerLink) -> None:
-        with pytest.raises(ConnectionLostError, match="connection"):
+
+def test_a_computer_that_ends_is_seen(path: Path, agreed: Plan) -> None:
+    async def agent(link: ComputerLink) -> None:
+        with pytest.raises(ConnectionLostError, match="the connection"):
             await link.next_event()
 
-    async def ends(_: Connection) -> None:
+    async def computer(_: Connection) -> None:
         return None
 
-    linked(path, agreed, left, ends)
+    linked(path, agreed, agent, computer)

@@ -27,6 +27,7 @@ from tests.station_image.runtime.neighbours import (
     plain_plan,
     report,
     run,
+    until,
 )
 from tests.station_image.runtime.views import PARTIES, Small
 
@@ -236,14 +237,28 @@ def test_a_party_that_falls_silent_is_named(station: Proposing) -> None:
 
 
 def test_a_party_that_says_nothing_for_long_is_given_up(station: Proposing, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(proposal, "SILENCE", 0.05)
+    ended: list[str] = []
 
-    async def never(_: Plan) -> None:
+    def ends(name: str) -> Callable[[Plan], Awaitable[dict[str, Any]]]:
+        async def work(agreed: Plan) -> dict[str, Any]:
+            ended.append(name)
+            return await station.done(name)(agreed)
+
+        return work
+
+    async def falls_silent(line: Connection) -> None:
+        await line.receive(LARGE)
+        await line.send(bundle.sign_answer(station.small.keys["n.b"], station.plan.digest, "n.b", "", HEAD))
+        await line.receive(LARGE)
+        await until(lambda: len(ended) == 2)
+        monkeypatch.setattr(proposal, "SILENCE", 0.02)  # from the next event on, which is of this party alone
+        await line.send({"event": "busy"})
         await asyncio.Event().wait()
 
-    station.peers.lines["n.b"] = station.party("n.b", ends=never)
+    station.peers.lines = {name: station.party(name, ends=ends(name)) for name in PARTIES}
+    station.peers.lines["n.b"] = falls_silent
     account = station.run()
-    assert (account["root"], account["reason"]) == ("n.b", "the other side said nothing for 0.05 s")
+    assert (account["root"], account["reason"]) == ("n.b", "the other side said nothing for 0.02 s")
 
 
 def test_once_it_failed_for_one_the_others_have_not_for_ever_to_say_so(
