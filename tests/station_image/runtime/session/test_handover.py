@@ -14,6 +14,7 @@ import pytest
 from station_image.runtime.consent.plan import Plan
 from station_image.runtime.session import handover
 from station_image.runtime.session.handover import ComputerLink
+from station_image.runtime.wire import frames
 from station_image.runtime.wire.connection import LARGE, Connection, ConnectionLostError
 from tests.station_image.runtime.neighbours import FakeComputer, plain_plan, run
 from tests.station_image.runtime.views import Small
@@ -84,14 +85,15 @@ def test_the_connection_with_a_party_is_handed_over_and_ours_closed(path: Path, 
     ours, theirs = socket.socketpair()
 
     async def agent(link: ComputerLink) -> None:
-        await link.peer(2, theirs)
+        await link.peer(2, theirs, (b"\x01" * 28, b"\x02" * 28))
         assert theirs.fileno() == -1
 
     async def computer(connection: Connection) -> None:
         await connection.receive(LARGE, LARGE)
         await readable(connection.sock)
         data, descriptors, _, _ = socket.recv_fds(connection.sock, 4096, 4)
-        assert b'{"event":"peer","number":2}' in data
+        header = {"event": "peer", "number": 2, "send": "01" * 28, "receive": "02" * 28}
+        assert json.loads(data[frames.PREFIX.size :]) == header
         with socket.socket(fileno=descriptors[0]) as handed:
             handed.sendall(b"from the computer")
         with ours:
