@@ -19,6 +19,7 @@ PROGRAMS = ("gateway-reload", "guarded-change", "station-cut", "engine-settings"
 SSHD = Path("/etc/ssh/sshd_config.d/60-werkplaats.conf")
 FILES = (
     SSHD,
+    Path("/etc/systemd/journald.conf.d/60-werkplaats.conf"),
     Path("/etc/tmpfiles.d/werkplaats.conf"),
     *(Path("/etc/systemd/system") / f"{unit}.service" for unit in UNITS),
     *(Path("/usr/local/sbin") / name for name in PROGRAMS),

@@ -213,7 +213,7 @@ def term_runs(question: Question, known: context.Context) -> Iterator[Finding]:
     "parameters",
     "fields",
     why="the station image answers what it has a computation for, and reads no other columns than that computation",
-    remedy="see docs/analyses.md for what there is",
+    remedy="see docs/coordinators.md, A question, for what there is",
     outside=True,
 )
 def analysis_fits(question: Question, known: context.Context) -> Iterator[Finding]:

@@ -70,7 +70,7 @@ def restore(paths: reload.Paths, peer: str) -> str:
 def main() -> int:
     """Run the program."""
     parser = argparse.ArgumentParser(prog="station-cut", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("peer", nargs="?", help="id of the peer, as in `station-cut proeftuin.gelre`")
+    parser.add_argument("peer", nargs="?", help="id of the peer, as in `station-cut gerda.gelre`")
     parser.add_argument("--restore", action="store_true", help="let the peer in again")
     parser.add_argument("--list", action="store_true", help="print the peers that are cut")
     wants, paths = parser.parse_args(), reload.Paths()
@@ -79,7 +79,7 @@ def main() -> int:
         sys.stdout.write("".join(f"{peer}\n" for peer in sorted(cuts)))
         return 0
     if not wants.peer or not NAME.fullmatch(wants.peer):
-        parser.error("give the id of one peer, as in `station-cut proeftuin.gelre`")
+        parser.error("give the id of one peer, as in `station-cut gerda.gelre`")
     if os.geteuid():
         parser.error("this needs root: sudo station-cut …")
     peers = known(paths)

@@ -67,10 +67,10 @@ def assemble(folders: Folders) -> Agent:
     seen = Seen(folders.stored(contract.SEEN), sessions.REMEMBER)
     gate = Gate(allowances, opened, register)
     past = Past()
-    contributions = Contributions(folders, gate, seen, register, opened, peers, past)
+    contributions = Contributions(key, folders, gate, seen, register, opened, peers, past)
     computed = functools.partial(Session, key, register, opened, peers, contributions, folders.computer_socket)
     computing = Sessions(computed, key, gate, seen, register, past)
-    results = Results(folders.results, gate, register)
+    results = Results(key, folders.results, gate, register)
     proposals = Proposals(key, register, results, peers)
     status = Status(os.environ.get("STATION_RELEASE", "dev"), computing, past)
     for part in (status, contributions, computing, results):

@@ -24,6 +24,8 @@ HELLO_ANSWER = "answer of the accepting station"
 PLAN = "plan of a session"
 ANSWER = "answer to a plan"
 ENDED = "end of a session"
+DEPOSIT = "deposit of a contributor"
+RESULT_KEY = "key of a result party"
 
 
 class StatementError(ValueError):

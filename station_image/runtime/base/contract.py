@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-PROTOCOL_VERSIONS = (1,)
+PROTOCOL_VERSIONS = (2,)
 """Versions of the session protocol between agents that this release speaks, oldest first."""
 
 # Accounts. The numbers are the same on every server: containers know only numbers.

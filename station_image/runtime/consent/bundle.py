@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +11,7 @@ from ..accepted import statement
 from ..accepted.networks import Network
 from ..accepted.statement import StatementError, StatementKey
 from ..base.refusal import RefusedError
+from ..data import seal
 from . import plan as plans
 from .plan import Plan
 
@@ -29,6 +32,10 @@ class Bundle:
         heads = {party: row["answer"]["register"] for party, row in self.answers.items()}
         keys = self.plan.statement_keys
         return {name: {key: head[key] for key in HEAD} | {"key": keys[name]} for name, head in heads.items()}
+
+    def key(self, party: str) -> bytes:
+        """The public key that a computing party made for this session."""
+        return public_key(self.answers[party]["answer"]["key"], party)
 
     @property
     def content(self) -> dict[str, Any]:
@@ -64,22 +71,41 @@ def parse(content: dict[str, Any], network: Network, answered: Plan | None = Non
     return Bundle(plan, signature, answers)
 
 
-def sign_answer(key: StatementKey, digest: str, party: str, reason: str, register: dict[str, Any]) -> dict[str, Any]:
-    """A computing party's answer: accepted, or refused with a reason; the head of its register goes with it."""
+def sign_answer(
+    key: StatementKey, digest: str, party: str, reason: str, register: dict[str, Any], public: bytes = b""
+) -> dict[str, Any]:
+    """A computing party's answer: accepted, or refused with a reason; the head of its register goes with it.
+
+    `public` is the key that it made for this session, so that what is meant for it can be sealed; none with a refusal.
+    """
     answer = {"plan": digest, "party": party, "accepted": not reason, "reason": reason, "register": register}
+    answer["key"] = base64.b64encode(public).decode()
     return {"answer": answer, "signature": key.sign(statement.ANSWER, answer)}
+
+
+def public_key(text: object, station: str) -> bytes:
+    """The public key in a signed statement of `station`. Raises RefusedError."""
+    try:
+        key = base64.b64decode(str(text), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) != seal.PUBLIC:
+        raise RefusedError(f"key: {station} gave none that shares can be sealed for")
+    return key
 
 
 def check_answer(row: dict[str, Any], digest: str, party: str, network: Network) -> None:
     """Raise RefusedError unless `row` is the signed acceptance of `party`."""
     answer = row["answer"]
     _verify(network, party, statement.ANSWER, answer, row["signature"])
-    said = {name: value for name, value in answer.items() if name != "register"} if isinstance(answer, dict) else {}
+    own = {"register", "key"}
+    said = {name: value for name, value in answer.items() if name not in own} if isinstance(answer, dict) else {}
     if said != {"plan": digest, "party": party, "accepted": True, "reason": ""}:
         raise RefusedError(f"answers: {party} did not accept this plan")
     head = answer.get("register")
     if not isinstance(head, dict) or {name: type(head.get(name)) for name in HEAD} != HEAD:
         raise RefusedError(f"answers: {party} did not tell the head of its register")
+    public_key(answer.get("key"), party)
 
 
 def _verify(network: Network, station: str, purpose: str, content: object, signature: object) -> None:

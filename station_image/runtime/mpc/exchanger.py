@@ -1,7 +1,7 @@
 """One peer's connection as MPyC sees it: labelled messages, and what MPyC lacks: signs of life, farewells, limits.
 
-A frame is kind (1 byte), label (8), length (4), payload. Which party is at the other end is told by the agent, that
-knows it from the gateway; no byte of the peer says it.
+A message is kind (1 byte), label (8), payload; on the wire it is a length (4) and the sealed message. Which party is at
+the other end, and the keys that only it and this one have, are told by the agent; no byte of the peer says it.
 """
 
 from __future__ import annotations
@@ -14,14 +14,17 @@ import time
 from typing import Any, Protocol, cast
 
 from ..base.journal import plain
+from ..data.seal import CHANNEL_OVERHEAD, Channel, SealError
 from .codec import PeerBytes
 
-FRAME = struct.Struct("<BqI")
+LENGTH = struct.Struct("<I")
+HEAD = struct.Struct("<Bq")
 DATA, KEYS, BEAT, LEAVE, BYE = 1, 2, 3, 4, 5
 LARGEST = 128 * 1024 * 1024
 MOST_UNREAD = 512 * 1024 * 1024
 MOST_WAITING = 100_000
 START = 4.0
+OVERHEAD = LENGTH.size + HEAD.size + CHANNEL_OVERHEAD
 
 
 class Listener(Protocol):
@@ -50,9 +53,16 @@ class Exchanger(asyncio.Protocol):
     """
 
     def __init__(
-        self, listener: Listener, loop: asyncio.AbstractEventLoop, number: int, sock: socket.socket, keys: bytes
+        self,
+        listener: Listener,
+        loop: asyncio.AbstractEventLoop,
+        number: int,
+        sock: socket.socket,
+        channel: Channel,
+        keys: bytes,
     ) -> None:
         self.number = number
+        self._channel = channel
         self._listener = listener
         self._loop = loop
         self._keys = keys
@@ -62,6 +72,7 @@ class Exchanger(asyncio.Protocol):
         self.said_bye = False
         self._raw = sock.dup()  # of the thread that beats; the transport closes the other
         self._lock = threading.Lock()
+        self._late = b""
         self._transport: asyncio.Transport | None = None
         self._data = bytearray()
         self._unread = 0
@@ -74,7 +85,7 @@ class Exchanger(asyncio.Protocol):
 
     def send(self, label: int, payload: bytes) -> None:
         """Send `payload` under MPyC's program counter `label`."""
-        self.nbytes_sent += FRAME.size + len(payload)
+        self.nbytes_sent += OVERHEAD + len(payload)
         self.write(DATA, label, payload)
 
     def receive(self, label: int) -> Any:
@@ -90,7 +101,8 @@ class Exchanger(asyncio.Protocol):
         """Write a frame; the lock keeps the thread's beats out of the middle of it."""
         if self._transport is not None and not self._transport.is_closing():
             with self._lock:
-                self._transport.write(FRAME.pack(kind, label, len(payload)) + payload)
+                self._transport.write(self._late + self._sealed(kind, label, payload))
+                self._late = b""
 
     def beat(self) -> None:
         """From the thread: a sign of life while the main thread computes. Skipped while data waits to be written."""
@@ -98,30 +110,44 @@ class Exchanger(asyncio.Protocol):
             transport = self._transport
             if transport is None or transport.is_closing() or transport.get_write_buffer_size():
                 return
+            beat, self._late = self._late or self._sealed(BEAT, 0), b""
             try:
-                sent = self._raw.send(FRAME.pack(BEAT, 0, 0), socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+                sent = self._raw.send(beat, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
             except OSError:
-                return  # full or broken: the loop sees it
-        if sent != FRAME.size:
+                # Full or broken: the loop sees it. The beat has its number in the channel, so it goes before the next.
+                self._late = beat
+                return
+        if sent != len(beat):
             self._loop.call_soon_threadsafe(self._listener.lost, self.number, "its connection took half a sign of life")
 
+    def _sealed(self, kind: int, label: int, payload: bytes = b"") -> bytes:
+        sealed = self._channel.seal(HEAD.pack(kind, label) + payload)
+        return LENGTH.pack(len(sealed)) + sealed
+
     def data_received(self, data: bytes) -> None:
-        """Split into frames."""
+        """Split into messages."""
         self.heard = time.monotonic()
         self._data.extend(data)
-        while len(self._data) >= FRAME.size:
-            kind, label, length = FRAME.unpack_from(self._data)
-            if length > LARGEST:
+        while len(self._data) >= LENGTH.size:
+            end = LENGTH.size + LENGTH.unpack_from(self._data)[0]
+            if end > LARGEST:
                 return self._violation("a message larger than allowed")
-            if len(self._data) < FRAME.size + length:
+            if len(self._data) < end:
                 return None
-            payload = PeerBytes(self._data[FRAME.size : FRAME.size + length])
-            payload.peer = self.number
-            del self._data[: FRAME.size + length]
-            self._frame(kind, label, payload)
+            try:
+                content = self._channel.open(self._data[LENGTH.size : end])
+            except SealError as error:
+                return self._violation(str(error))
+            del self._data[:end]
+            self._message(content)
         return None
 
-    def _frame(self, kind: int, label: int, payload: PeerBytes) -> None:
+    def _message(self, content: bytes) -> None:
+        if len(content) < HEAD.size:
+            return self._violation("a message without a kind")
+        kind, label = HEAD.unpack_from(content)
+        payload = PeerBytes(content[HEAD.size :])
+        payload.peer = self.number
         if kind == DATA:
             self._arrived(label, payload)
         elif kind == KEYS:
@@ -133,6 +159,7 @@ class Exchanger(asyncio.Protocol):
             self._listener.bye(self.number)
         elif kind != BEAT:
             self._violation("a message of an unknown kind")
+        return None
 
     def _arrived(self, label: int, payload: PeerBytes) -> None:
         waiting = self._waiting.get(label)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from ..base.journal import plain
+from ..data.seal import Channel
 from . import exchanger
 from .codec import MessageError
 from .exchanger import Exchanger
@@ -58,12 +59,12 @@ class Mesh:
         self._stop = threading.Event()
         self._farewell: tuple[int, bytes] | None = None
 
-    async def attach(self, number: int, sock: socket.socket) -> None:
-        """Use `sock` for party `number`; each party once."""
+    async def attach(self, number: int, sock: socket.socket, channel: Channel) -> None:
+        """Use `sock` for party `number`, sealed as `channel` does; each party once."""
         if number not in self._others or number in self._peers:
             raise ValueError(f"no connection expected for party {number}")
         keys = () if self.mpc.options.no_prss else self.mpc._prss_keys_to_peer(number)
-        peer = self._peers[number] = Exchanger(self, self.loop, number, sock, b"".join(keys))
+        peer = self._peers[number] = Exchanger(self, self.loop, number, sock, channel, b"".join(keys))
         sock.setblocking(False)
         self.mpc.parties[number].protocol = peer
         await self.loop.connect_accepted_socket(lambda: peer, sock=sock)

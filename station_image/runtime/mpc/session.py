@@ -13,6 +13,7 @@ import numpy as np
 from .. import analyses
 from ..base.journal import note
 from ..data import differencing, editions, shares
+from ..data.seal import Channel
 from ..wire import frames
 from . import agreement, engine
 from .agent_link import AgentLink
@@ -61,7 +62,8 @@ async def _listen(link: AgentLink, mesh: Mesh, intake: asyncio.Future[tuple[dict
     while True:
         header, body = await link.receive()
         if header["event"] == "peer":
-            await mesh.attach(header["number"], link.descriptor())
+            keys = (bytes.fromhex(header[way]) for way in ("send", "receive"))
+            await mesh.attach(header["number"], link.descriptor(), Channel(*keys))
         elif header["event"] == "intake" and not intake.done():
             intake.set_result((header["tags"], body))
         elif header["event"] == "leave":

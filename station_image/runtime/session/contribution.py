@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from .. import analyses
 from ..accepted import statement
 from ..accepted.networks import Network
-from ..accepted.statement import StatementError
+from ..accepted.statement import StatementError, StatementKey
 from ..base import background
 from ..base.folders import Folders
 from ..base.journal import note, plain
@@ -24,9 +24,11 @@ from ..consent.plan import Plan
 from ..consent.register import Register
 from ..consent.seen import Seen
 from ..data import editions, shares
+from ..data.seal import SealError
 from ..wire.answers import Answers
 from ..wire.hello import Caller
 from ..wire.peers import CallFailedError, Peers
+from . import sealed
 from .past import Past
 
 T = TypeVar("T")
@@ -40,6 +42,7 @@ class Contributions:
 
     def __init__(
         self,
+        key: StatementKey,
         folders: Folders,
         gate: Gate,
         seen: Seen,
@@ -48,6 +51,7 @@ class Contributions:
         peers: Peers,
         past: Past,
     ) -> None:
+        self._key = key
         self._folders = folders
         self._gate = gate
         self._seen = seen
@@ -153,13 +157,19 @@ class Contributions:
         note("contributed", session=agreed.session, parties=sum(outcomes), of=len(outcomes))
 
     async def _deposit(self, network: Network, bundle: Bundle, party: str, tag: str, body: bytes, until: float) -> bool:
-        request = {"kind": "deposit", "session": bundle.plan.session, "plan": bundle.plan.digest, "tag": tag}
+        agreed = bundle.plan
+        request = {"kind": "deposit", "session": agreed.session, "plan": agreed.digest, "tag": tag}
+        try:
+            body, signature = sealed.deposit(self._key, agreed, network.self_id, party, bundle.key(party), tag, body)
+        except SealError as error:
+            note("deposit-failed", session=agreed.session, party=party, why=error)
+            return False
         while True:
             try:
-                await self._peers.ask(network, party, request, {}, body)
+                await self._peers.ask(network, party, request, {"signature": signature}, body)
             except CallFailedError as error:
                 if error.refused or time.monotonic() + RETRY > until:
-                    note("deposit-failed", session=bundle.plan.session, party=party, why=error.why)
+                    note("deposit-failed", session=agreed.session, party=party, why=error.why)
                     return False
                 await asyncio.sleep(RETRY)
             else:

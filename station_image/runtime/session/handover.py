@@ -32,10 +32,13 @@ class ComputerLink:
         await connection.send(begin, documents.canonical({"earlier": list(earlier)}))
         return cls(connection)
 
-    async def peer(self, number: int, sock: socket.socket) -> None:
-        """Hand over the connection with party `number`; ours is closed."""
+    async def peer(self, number: int, sock: socket.socket, keys: tuple[bytes, bytes]) -> None:
+        """Hand over the connection with party `number`, and the keys to send and to receive with; ours is closed."""
+        send, receive = (key.hex() for key in keys)
         with sock:
-            await self._connection.send_descriptor({"event": "peer", "number": number}, sock)
+            await self._connection.send_descriptor(
+                {"event": "peer", "number": number, "send": send, "receive": receive}, sock
+            )
 
     async def leave(self, root: int | None, reason: str) -> None:
         """Have the process tell the other parties because of whom this one leaves."""

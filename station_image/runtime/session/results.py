@@ -13,8 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
 from .. import analyses
 from ..accepted.networks import Network
+from ..accepted.statement import StatementKey
 from ..base import files
 from ..base.documents import canonical
 from ..base.journal import note
@@ -23,9 +26,10 @@ from ..consent import bundle, plan
 from ..consent.gate import Gate
 from ..consent.plan import Plan
 from ..consent.register import Register
-from ..data import shares
+from ..data import seal, shares
 from ..wire.answers import REQUEST_BODY, Answers
 from ..wire.hello import Caller
+from . import sealed
 
 COMPLETE_WITHIN = 20.0
 
@@ -40,6 +44,8 @@ class Collector:
 
     plan: Plan
     finished: asyncio.Future[dict[str, Any]]
+    private: X25519PrivateKey = field(default_factory=seal.generate)
+    keys: dict[int, bytes] = field(default_factory=dict)
     rows: dict[int, list[int]] = field(default_factory=dict)
     commons: dict[int, bytes] = field(default_factory=dict)
     timer: asyncio.TimerHandle | None = None
@@ -48,7 +54,8 @@ class Collector:
 class Results:
     """Outcomes of sessions that this station may see."""
 
-    def __init__(self, folder: Path, gate: Gate, register: Register) -> None:
+    def __init__(self, key: StatementKey, folder: Path, gate: Gate, register: Register) -> None:
+        self._key = key
         self._folder = folder
         self._gate = gate
         self._register = register
@@ -56,6 +63,7 @@ class Results:
 
     def answer_in(self, answers: Answers) -> None:
         """Take what computing parties send of outcomes."""
+        answers.add("result-key", self._tell_key)
         answers.add("result", self._receive, lambda _: REQUEST_BODY)
 
     def expect(self, agreed: Plan) -> asyncio.Future[dict[str, Any]]:
@@ -68,10 +76,11 @@ class Results:
         if collector is not None:
             collector.finished.cancel()
 
-    async def _receive(self, caller: Caller, content: Mapping[str, Any], body: bytes) -> None:
-        """Take one computing party's shares. Raises RefusedError."""
+    async def _tell_key(self, caller: Caller, content: Mapping[str, Any], _: bytes) -> dict[str, Any]:
+        """Tell a computing party what to seal its shares for. Raises RefusedError."""
         network = caller.network
-        agreed = bundle.parse(dict(content.get("bundle") or {}), network).plan
+        whole = bundle.parse(dict(content.get("bundle") or {}), network)
+        agreed = whole.plan
         # Its time was right when it started; the outcome may come hours later.
         plan.check(agreed, network, now=agreed.proposed)
         if agreed.question != plan.ACCEPTANCE:
@@ -82,19 +91,33 @@ class Results:
             raise RefusedError("computing: these shares are not of a computing party of this plan")
         if self._path(agreed).exists():
             raise RefusedError("session: its result is here already")
-        collector, number = self._collector(agreed), agreed.number(caller.peer)
-        if number in collector.rows:
-            raise RefusedError("shares: a second time")
-        try:
-            collector.rows[number] = shares.unpack(body, len(body) // shares.WIDTH)
-        except shares.ShareError as error:
-            raise RefusedError(f"shares: {error}") from error
-        collector.commons[number] = canonical(content.get("common"))
+        collector = self._collector(agreed)
+        collector.keys[agreed.number(caller.peer)] = whole.key(caller.peer)
         if collector.timer is None:
             loop = asyncio.get_running_loop()
             collector.timer = loop.call_later(COMPLETE_WITHIN, self._incomplete, collector)
+        return sealed.sign_result_key(self._key, agreed, network.self_id, collector.private)
+
+    async def _receive(self, caller: Caller, _: Mapping[str, Any], body: bytes) -> None:
+        """Take one computing party's shares. Raises RefusedError."""
+        collector = self._collectors.get(str(caller.request.get("plan")))
+        if collector is None or collector.plan.network != caller.network.name:
+            raise RefusedError("plan: no shares of its outcome are expected")
+        agreed, here = collector.plan, caller.network.self_id
+        number = agreed.number(caller.peer) if caller.peer in agreed.computing else None
+        if number is None or number not in collector.keys:
+            raise RefusedError("computing: these shares are not of a computing party that asked for the key")
+        if number in collector.rows:
+            raise RefusedError("shares: a second time")
+        public = collector.keys[number]
+        common, packed = sealed.open_row(collector.private, agreed, caller.peer, here, public, body)
+        try:
+            collector.rows[number] = shares.unpack(packed, len(packed) // shares.WIDTH)
+        except shares.ShareError as error:
+            raise RefusedError(f"shares: {error}") from error
+        collector.commons[number] = canonical(common)
         if len(collector.rows) == len(agreed.computing):
-            self._finish(network, collector)
+            self._finish(caller.network, collector)
 
     def _collector(self, agreed: Plan) -> Collector:
         if agreed.digest not in self._collectors:

@@ -18,9 +18,12 @@ from ..consent.bundle import Bundle
 from ..consent.opened import Opened
 from ..consent.plan import ACCEPTANCE, Plan
 from ..consent.register import Register
+from ..data import seal
+from ..data.seal import SealError
 from ..wire.connection import Connection, ConnectionLostError
 from ..wire.frames import FrameError
 from ..wire.peers import CallFailedError, Peers
+from . import sealed
 from .contribution import Contributions
 from .handover import ComputerLink
 from .intake import Intake
@@ -72,6 +75,8 @@ class Session:
         self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.intake = Intake(plan, self._say)
         self._bundle: Bundle | None = None
+        self._private = seal.generate()
+        self.public_key = seal.public(self._private)
 
     # What other stations bring
 
@@ -90,6 +95,13 @@ class Session:
             sock.close()
         else:
             channel.set_result(sock)
+
+    def deposit(self, peer: str, tag: str, signature: object, body: bytes) -> None:
+        """Take the sealed shares of `peer`. Raises RefusedError."""
+        self.intake.check(peer)
+        pinned, us = self.network.stations[peer].statement_key, self.network.self_id
+        opened = sealed.open_deposit(self._private, self.plan, peer, pinned, us, tag, signature, body)
+        self.intake.deposit(peer, tag, opened)
 
     def waits_for(self, peer: str) -> bool:
         """Whether the session runs and `peer` may still contribute."""
@@ -243,11 +255,14 @@ class Session:
     async def _channel(self, link: ComputerLink, party: str) -> None:
         number = self.plan.number(party)
         try:
+            keys = sealed.channel_keys(self._private, self.plan, self.network.self_id, party, self._agreed.key(party))
             async with asyncio.timeout(CHANNEL_WITHIN):
                 sock = await (self._channels[party] if number < self._number else self._dial(party))
         except TimeoutError as error:
             raise SessionFailedError(party, "no channel with it came about") from error
-        await link.peer(number, sock)
+        except SealError as error:
+            raise SessionFailedError(party, f"it gave {error}") from error
+        await link.peer(number, sock, keys)
 
     async def _dial(self, party: str) -> socket.socket:
         request = {"kind": "channel", "session": self.plan.session, "plan": self.plan.digest}
@@ -271,19 +286,31 @@ class Session:
     async def _deliver(self, done: dict[str, Any], row: bytes) -> dict[str, str]:
         """Bring each result party our shares of the outcome; returns who could not be reached, and why."""
         common = {key: done[key] for key in ("contributors", "left_out", "public")}
-        content = {"bundle": self._agreed.content, "common": common}
-        request = {"kind": "result", "session": self.plan.session, "plan": self.plan.digest}
 
         async def deliver(party: str) -> str:
             try:
-                await self._peers.ask(self.network, party, request, content, row)
+                await self._bring(party, common, row)
             except CallFailedError as error:
-                note("result-undelivered", session=self.plan.session, station=party, why=error.why)
-                return error.why
-            return ""
+                why = error.why
+            except (RefusedError, SealError) as error:
+                why = str(error)
+            else:
+                return ""
+            note("result-undelivered", session=self.plan.session, station=party, why=why)
+            return why
 
         outcomes = await asyncio.gather(*(deliver(party) for party in self.plan.results))
         return {party: why for party, why in zip(self.plan.results, outcomes, strict=True) if why}
+
+    async def _bring(self, party: str, common: dict[str, Any], row: bytes) -> None:
+        """Ask a result party for its key, and bring it our row sealed for that."""
+        request = {"session": self.plan.session, "plan": self.plan.digest}
+        content = {"bundle": self._agreed.content}
+        told, _ = await self._peers.ask(self.network, party, {"kind": "result-key", **request}, content)
+        pinned = self.network.stations[party].statement_key
+        public = sealed.check_result_key(told, pinned, self.plan, party)
+        body = sealed.row(self._private, self.plan, self.network.self_id, party, public, common, row)
+        await self._peers.ask(self.network, party, {"kind": "result", **request}, {}, body)
 
     def _say(self, event: str, **facts: Any) -> None:
         self._events.put_nowait({"event": event, **facts})

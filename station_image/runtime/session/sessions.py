@@ -15,6 +15,7 @@ from ..consent.gate import Gate
 from ..consent.plan import Plan
 from ..consent.register import Register
 from ..consent.seen import Seen
+from ..data import seal
 from ..wire.answers import Answers
 from ..wire.connection import LARGE, Connection, ConnectionLostError
 from ..wire.frames import FrameError
@@ -67,7 +68,8 @@ class Sessions:
         try:
             self._register.add("answer", **proposed.facts, proposer=caller.peer, accepted=not reason, reason=reason)
             head = self._register_head(content.get("heard"))
-            answer = bundle.sign_answer(self._key, proposed.digest, network.self_id, reason, head)
+            public = b"" if session is None else session.public_key
+            answer = bundle.sign_answer(self._key, proposed.digest, network.self_id, reason, head, public)
             await connection.send(answer)
             if session is None:
                 return
@@ -91,11 +93,12 @@ class Sessions:
         """Bytes of the deposit that `caller` may bring. Raises RefusedError when none is expected."""
         session = self._find(caller)
         session.intake.check(caller.peer)
-        return session.plan.body_length
+        return session.plan.body_length + seal.OVERHEAD
 
-    async def _deposit(self, caller: Caller, _: Mapping[str, Any], body: bytes) -> None:
+    async def _deposit(self, caller: Caller, content: Mapping[str, Any], body: bytes) -> None:
         """Take the shares of a contributor. Raises RefusedError."""
-        self._find(caller).intake.deposit(caller.peer, str(caller.request.get("tag")), body)
+        tag = str(caller.request.get("tag"))
+        self._find(caller).deposit(caller.peer, tag, content.get("signature"), body)
 
     async def _decline(self, caller: Caller, content: Mapping[str, Any], _: bytes) -> None:
         """A computing party does not contribute to a session that it computes in. Raises RefusedError."""

@@ -8,12 +8,15 @@ import ssl
 import tempfile
 import threading
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from station_image.runtime import agent
 from station_image.runtime.accepted.networks import Network
 from station_image.runtime.base.folders import Folders
+from station_image.runtime.mpc import exchanger
+from station_image.runtime.wire import frames
 from station_image.runtime.wire.connection import Connection, open_unix
 from station_image.runtime.wire.peers import CallFailedError
 from tests.station_image.runtime import gateways
@@ -73,20 +76,44 @@ def raw(station: Station, peer: str, data: bytes) -> bytes:
     return asyncio.run(run())
 
 
-class Relay:
-    """Sits between two gateways with minted certificates of both, and passes every byte on."""
+@dataclass(frozen=True)
+class Passed:
+    """A message that a relay passed on. `kind` is that of the request; `up`: from the caller.
 
-    def __init__(self, region: Region, caller: Station, called: Station, folder: Path) -> None:
+    `said`: between computing parties on a channel, that has no header.
+    """
+
+    kind: str
+    up: bool
+    header: dict[str, Any]
+    body: bytes
+    said: bool = False
+
+
+Change = Callable[[Passed], Passed]
+
+
+class Relay:
+    """Sits between two gateways with a certificate of each, and passes everything on.
+
+    The certificates are minted by the holder of the CA, or `stolen`: those that the gateways have, with their keys.
+    """
+
+    def __init__(self, region: Region, caller: Station, called: Station, folder: Path, stolen: bool = False) -> None:
         self.port = free_port()
         self._called = called
-        self._server = self._context(region, folder / "server", called, ssl.PROTOCOL_TLS_SERVER)
-        self._client = self._context(region, folder / "client", caller, ssl.PROTOCOL_TLS_CLIENT)
+        mint = region.authority.issue
+        pems = [(one.certificate if stolen else mint(one.organisation)).pem for one in (called, caller)]
+        self._server = self._context(region, folder / "server", pems[0], ssl.PROTOCOL_TLS_SERVER)
+        self._client = self._context(region, folder / "client", pems[1], ssl.PROTOCOL_TLS_CLIENT)
         self._loop = asyncio.new_event_loop()
         self.bytes_passed = 0
+        self.passed: list[Passed] = []
+        self.change: Change = lambda passed: passed
 
-    def _context(self, region: Region, folder: Path, name: Station, side: Any) -> ssl.SSLContext:
+    def _context(self, region: Region, folder: Path, pem: bytes, side: Any) -> ssl.SSLContext:
         folder.mkdir(parents=True)
-        (folder / "cert.pem").write_bytes(region.authority.issue(name.organisation).pem)
+        (folder / "cert.pem").write_bytes(pem)
         (folder / "ca.pem").write_bytes(region.authority.pem)
         context = ssl.SSLContext(side)
         context.load_cert_chain(folder / "cert.pem")
@@ -111,15 +138,61 @@ class Relay:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         name = gateways.dns(self._called.organisation)
         there = await asyncio.open_connection("127.0.0.1", self._called.port, ssl=self._client, server_hostname=name)
-        await asyncio.gather(self._pass(reader, there[1]), self._pass(there[0], writer))
+        tap = _Tap(self)
+        await asyncio.gather(
+            self._pass(reader, there[1], lambda data: tap.take(data, up=True)),
+            self._pass(there[0], writer, lambda data: tap.take(data, up=False)),
+        )
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pass(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, take: Callable[[bytes], bytes]
+    ) -> None:
         try:
             while data := await reader.read(65536):
                 self.bytes_passed += len(data)
-                writer.write(data)
+                writer.write(take(data))
                 await writer.drain()
         except OSError:
             pass
         finally:
             writer.close()
+
+
+class _Tap:
+    """One connection, message by message: frames, and what parties say to each other once it became a channel."""
+
+    def __init__(self, relay: Relay) -> None:
+        self._relay = relay
+        self._kind = ""
+        self._channel = False
+        self._data = {True: bytearray(), False: bytearray()}
+
+    def take(self, data: bytes, up: bool) -> bytes:
+        """What goes on instead of `data`: whole messages only."""
+        buffer, out = self._data[up], bytearray()
+        buffer.extend(data)
+        while (message := self._next(buffer, up)) is not None:
+            self._relay.passed.append(message)
+            out += self._encoded(self._relay.change(message))
+            self._channel = self._channel or (self._kind == "channel" and message.header == {"ok": True})
+        return bytes(out)
+
+    def _next(self, buffer: bytearray, up: bool) -> Passed | None:
+        prefix = exchanger.LENGTH if self._channel else frames.PREFIX
+        if len(buffer) < prefix.size:
+            return None
+        end = prefix.size + sum(prefix.unpack_from(buffer))
+        if len(buffer) < end:
+            return None
+        content = bytes(buffer[prefix.size : end])
+        header = 0 if self._channel else prefix.unpack_from(buffer)[0]
+        del buffer[:end]
+        told = frames.parse(content[:header]) if header else {}
+        if "request" in told:  # the first one tells what the connection is for; over a poll more follow
+            self._kind = self._kind or str(told["request"].get("kind"))
+        return Passed(self._kind, up, told, content[header:], said=self._channel)
+
+    def _encoded(self, message: Passed) -> bytes:
+        if message.said:
+            return exchanger.LENGTH.pack(len(message.body)) + message.body
+        return frames.encode(message.header, len(message.body)) + message.body

@@ -24,7 +24,9 @@ from station_image.runtime.consent.opened import Opened
 from station_image.runtime.consent.plan import Plan
 from station_image.runtime.consent.register import Register
 from station_image.runtime.consent.seen import Seen
-from station_image.runtime.data import shares
+from station_image.runtime.data import seal, shares
+from station_image.runtime.session import sealed
+from station_image.runtime.wire.answers import Answers
 from station_image.runtime.wire.connection import Connection
 from station_image.runtime.wire.hello import Caller
 from station_image.runtime.wire.peers import CallFailedError
@@ -34,6 +36,8 @@ from tests.station_image.runtime.views import PARTIES, Small
 T = TypeVar("T")
 HEAD = {"entries": 0, "digest": "0" * 64}
 SESSION = "ab" * 16
+PRIVATE = {party: seal.generate() for party in PARTIES}
+"""What each computing party makes for its answer, and what shares for it are sealed for."""
 
 
 def pair() -> tuple[Connection, Connection]:
@@ -109,6 +113,7 @@ class FakePeers:
         self.lines: dict[str, Callable[[Connection], Awaitable[None]]] = {}
         self.contacts: list[str] = []
         self.opened: list[tuple[str, dict[str, Any]]] = []
+        self.result_key: Callable[[str], dict[str, str]] = lambda _: {}
 
     def kinds(self, kind: str) -> list[str]:
         """Whom it asked something of one kind, in order."""
@@ -129,7 +134,8 @@ class FakePeers:
         body: bytes = b"",
     ) -> tuple[dict[str, Any], bytes]:
         self.asked.append((peer, dict(request), dict(content or {}), body))
-        return self.told(peer, request), b""
+        told = self.told(peer, request)
+        return (self.result_key(peer) if request["kind"] == "result-key" else told), b""
 
     @asynccontextmanager
     async def open(self, _: Network, peer: str, request: Mapping[str, Any]) -> AsyncIterator[Connection]:
@@ -218,7 +224,10 @@ def data_plan(network: Network, question: str = questions.NAME, session: str = S
 def signed(small: Small, agreed: Plan) -> tuple[dict[str, Any], dict[str, Any]]:
     """What a proposer sends: first the proposal, then the bundle of all answers."""
     signature = small.keys[agreed.proposer].sign(statement.PLAN, agreed.content)
-    answers = {party: bundle.sign_answer(small.keys[party], agreed.digest, party, "", HEAD) for party in PARTIES}
+    public = {party: seal.public(private) for party, private in PRIVATE.items()}
+    answers = {
+        party: bundle.sign_answer(small.keys[party], agreed.digest, party, "", HEAD, public[party]) for party in PARTIES
+    }
     whole = Bundle(agreed, signature, answers)
     return {"plan": agreed.content, "signature": signature, "heard": None}, whole.content
 
@@ -227,6 +236,38 @@ def agreed_bundle(small: Small, agreed: Plan) -> Bundle:
     """The bundle that starts `agreed`."""
     network = small.networks(agreed.proposer).find("n")
     return bundle.parse(signed(small, agreed)[1], network)
+
+
+def deposit(
+    small: Small, agreed: Plan, contributor: str, party: str, public: bytes, tag: str, body: bytes
+) -> tuple[dict[str, Any], bytes]:
+    """What a contributor brings to a party with the key `public`: content and body of its request."""
+    shut, signature = sealed.deposit(small.keys[contributor], agreed, contributor, party, public, tag, body)
+    return {"signature": signature}, shut
+
+
+def opened_deposit(
+    small: Small, agreed: Plan, contributor: str, asked: tuple[str, dict[str, Any], dict[str, Any], bytes]
+) -> bytes:
+    """The shares in a deposit that was brought to a computing party."""
+    party, request, content, body = asked
+    pinned = small.keys[contributor].public
+    about = (PRIVATE[party], agreed, contributor, pinned, party, request["tag"], content["signature"])
+    return sealed.open_deposit(*about, body)
+
+
+async def bring_row(
+    answers: Answers, own: Own, agreed: Plan, party: str, common: Mapping[str, Any], row: bytes, plan: str = ""
+) -> dict[str, Any]:
+    """A computing party asks a result party for its key and brings its shares; the last answer that it gets."""
+    about = {"session": agreed.session, "plan": plan or agreed.digest}
+    content = {"bundle": agreed_bundle(own.small, agreed).content}
+    told = await answers.answer(own.caller(party, kind="result-key", **about), content, b"")
+    if "key" not in told:
+        return told
+    public = sealed.check_result_key(told, own.key.public, agreed, own.name)
+    body = sealed.row(PRIVATE[party], agreed, party, own.name, public, common, row)
+    return await answers.answer(own.caller(party, kind="result", **about), {}, body)
 
 
 def report(small: Small, agreed: Plan, party: str, /, **changes: Any) -> dict[str, Any]:

@@ -63,7 +63,7 @@ class Region:
         path.write_text(head + tail)
         station.kill("gateway")
         station.start("gateway")
-        wait_until(lambda: listens(station.port), "the gateway to start again")
+        self.wait_for(station)
 
     def __getitem__(self, organisation: str) -> Station:
         return self.stations[organisation]

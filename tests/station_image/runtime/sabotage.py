@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from station_image.runtime.accepted import statement
 from station_image.runtime.analyses import _cells, hotspots
 from station_image.runtime.consent import opened, register
-from station_image.runtime.data import differencing, shares
+from station_image.runtime.data import differencing, seal, shares
 from station_image.runtime.session.contribution import Contributions
 from station_image.runtime.wire import hello
 from station_image.runtime.wire.proxy import Identity
@@ -116,6 +117,33 @@ def no_witness() -> None:
 def no_scope() -> None:
     """Know of no two questions that they are about some of the same."""
     opened.meet = lambda *_: False
+
+
+def no_sealing() -> None:
+    """Send in the clear what is sealed from end to end, and take what comes as it is."""
+    as_it_is: Any = lambda *given: bytes(given[-1])  # noqa: E731  # a name for its type
+    seal.seal = seal.open = as_it_is
+    seal.Channel.seal = seal.Channel.open = as_it_is  # type: ignore[method-assign]
+
+
+def no_signed_deposits() -> None:
+    """Take a deposit from whoever brought it."""
+    _believe(statement.DEPOSIT)
+
+
+def no_signed_result_keys() -> None:
+    """Take a key to seal a result for from whoever brought it."""
+    _believe(statement.RESULT_KEY)
+
+
+def _believe(believed: str) -> None:
+    verify = statement.verify
+
+    def believing(public: bytes, purpose: str, content: object, signature: object) -> None:
+        if purpose != believed:
+            verify(public, purpose, content, signature)
+
+    statement.verify = believing
 
 
 # Attacks

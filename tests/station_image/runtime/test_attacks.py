@@ -13,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from station_image.runtime.accepted import statement
+from station_image.runtime.base.contract import PROTOCOL_VERSIONS
 from station_image.runtime.consent import plan
 from station_image.runtime.session import proposal
 from station_image.runtime.wire import frames
@@ -101,7 +102,12 @@ def test_a_relay_with_minted_certificates_on_both_sides_is_refused_by_the_accept
 
 def _under_the_name_of_gelre(healthy: Region) -> bytes:
     """What ggd answers to a hello of sensire that says it comes from gelre."""
-    opening = {"versions": [1], "network": "drie", "from": healthy["gelre"].id, "to": healthy["ggd"].id}
+    opening = {
+        "versions": [*PROTOCOL_VERSIONS],
+        "network": "drie",
+        "from": healthy["gelre"].id,
+        "to": healthy["ggd"].id,
+    }
     hello = frames.encode({"hello": {**opening, "nonce": statement.nonce()}})
     return raw(healthy["sensire"], healthy["ggd"].id, hello)
 

@@ -13,9 +13,12 @@ import pytest
 
 from station_image.runtime.base import documents
 from station_image.runtime.computer import MOST_SESSIONS
+from station_image.runtime.data.seal import KEY, NONCE, Channel
 from station_image.runtime.mpc import exchanger
 from station_image.runtime.wire import frames
 from tests.station_image.runtime.stations import ROOT, answers, wait_until
+
+FORTH, BACK = (os.urandom(KEY + NONCE) for _ in range(2))
 
 
 @pytest.fixture
@@ -65,7 +68,8 @@ def test_a_party_that_leaves_tells_why_to_one_whose_connection_is_still_on_its_w
         begin = {"event": "begin", "plan": plan, "digest": "0" * 64, "number": 0}
         agent.sendall(frames.encode(begin, len(earlier)) + earlier)
         with _attached(agent, 1) as liar:
-            liar.sendall(exchanger.FRAME.pack(exchanger.KEYS, 0, 1) + b"x")
+            lie = Channel(BACK, FORTH).seal(exchanger.HEAD.pack(exchanger.KEYS, 0) + b"x")
+            liar.sendall(exchanger.LENGTH.pack(len(lie)) + lie)
             _until(liar, b"it sent keys that do not belong to its number")
             with _attached(agent, 2) as late:
                 _until(late, b"it sent keys that do not belong to its number")
@@ -75,17 +79,19 @@ def _attached(agent: socket.socket, number: int) -> socket.socket:
     """Hand over a connection with a party; the other end of it."""
     ours, theirs = socket.socketpair()
     ours.settimeout(10)
+    header = {"event": "peer", "number": number, "send": FORTH.hex(), "receive": BACK.hex()}
     with theirs:
-        socket.send_fds(agent, [frames.encode({"event": "peer", "number": number})], [theirs.fileno()])
+        socket.send_fds(agent, [frames.encode(header)], [theirs.fileno()])
     return ours
 
 
 def _until(line: socket.socket, wanted: bytes) -> None:
-    heard = b""
-    while wanted not in heard:
-        data = line.recv(4096)
-        assert data, f"it closed after {heard!r}"
-        heard += data
+    channel, heard = Channel(BACK, FORTH), b""
+    with line.makefile("rb") as stream:
+        while wanted not in heard:
+            length = stream.read(exchanger.LENGTH.size)
+            assert length, f"it closed after {heard!r}"
+            heard += channel.open(stream.read(*exchanger.LENGTH.unpack(length)))
 
 
 def test_one_session_more_than_fits_is_refused_with_a_reason(computer: subprocess.Popen[bytes], tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from station_image.runtime import analyses
 from station_image.runtime.base import documents
 from station_image.runtime.computer import MOST_SESSIONS
 from station_image.runtime.data import editions, shares
+from station_image.runtime.data.seal import KEY, NONCE
 from station_image.runtime.wire import frames
 from tests.station_image.runtime.stations import ROOT, answers, wait_until
 
@@ -80,8 +81,9 @@ class Parties:
         pairs = list(itertools.combinations(range(size), 2))
         wires = connect(pairs) if connect else {pair: socket.socketpair() for pair in pairs}
         for (one, other), (ours, theirs) in wires.items():
-            lines[one].peer(other, ours)
-            lines[other].peer(one, theirs)
+            forth, back = os.urandom(KEY + NONCE), os.urandom(KEY + NONCE)
+            lines[one].peer(other, ours, forth, back)
+            lines[other].peer(one, theirs, back, forth)
         with ThreadPoolExecutor(size) as pool:
             list(pool.map(lambda line: line.until("connected"), lines))
             connected = time.perf_counter()
@@ -157,9 +159,10 @@ class _Line:
     def send(self, header: Mapping[str, Any], body: bytes = b"") -> None:
         self._socket.sendall(frames.encode(header, len(body)) + body)
 
-    def peer(self, number: int, sock: socket.socket) -> None:
+    def peer(self, number: int, sock: socket.socket, send: bytes, receive: bytes) -> None:
+        header = {"event": "peer", "number": number, "send": send.hex(), "receive": receive.hex()}
         with sock:
-            socket.send_fds(self._socket, [frames.encode({"event": "peer", "number": number})], [sock.fileno()])
+            socket.send_fds(self._socket, [frames.encode(header)], [sock.fileno()])
 
     def until(self, event: str) -> tuple[dict[str, Any], bytes]:
         """Follow until the session's process says `event`."""

@@ -17,6 +17,7 @@ from station_image.runtime.consent import bundle, plan
 from tests.station_image.runtime.views import PARTIES, Small
 
 HEAD = {"entries": 0, "digest": "0" * 64}
+KEY = bytes(range(32))
 NOW = 1_800_000_000
 
 
@@ -58,7 +59,7 @@ def test_a_plan_as_in_the_definition_is_accepted_by_another_station(small: Small
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
-        ({"protocol": 2}, "protocol"),
+        ({"protocol": 1}, "protocol"),
         ({"network": "m"}, "network"),
         ({"question": "griep"}, "question"),
         ({"analysis": "acceptance_sum/2"}, "analysis"),
@@ -134,7 +135,7 @@ def test_no_value_of_any_field_raises_anything_but_a_refusal(kept: Network, name
 
 def signed(small: Small, network: Network, /, **changes: Any) -> dict[str, Any]:
     agreed = plan.parse(content(network, **changes))
-    answers = {party: bundle.sign_answer(small.keys[party], agreed.digest, party, "", HEAD) for party in PARTIES}
+    answers = {party: bundle.sign_answer(small.keys[party], agreed.digest, party, "", HEAD, KEY) for party in PARTIES}
     signature = small.keys["n.a"].sign(statement.PLAN, agreed.content)
     return bundle.Bundle(agreed, signature, answers).content
 
@@ -147,12 +148,28 @@ def test_a_bundle_without_the_acceptance_of_each_computing_party_is_refused(smal
     missing, refused, foreign, other = (signed(small, network) for _ in range(4))
     del missing["answers"]["n.b"]
     digest = plan.parse(refused["plan"]).digest
-    refused["answers"]["n.b"] = bundle.sign_answer(small.keys["n.b"], digest, "n.b", "busy", HEAD)
-    foreign["answers"]["n.b"] = bundle.sign_answer(small.keys["n.d"], digest, "n.b", "", HEAD)
-    other["answers"]["n.b"] = bundle.sign_answer(small.keys["n.b"], "1" * 64, "n.b", "", HEAD)
+    refused["answers"]["n.b"] = bundle.sign_answer(small.keys["n.b"], digest, "n.b", "busy", HEAD, KEY)
+    foreign["answers"]["n.b"] = bundle.sign_answer(small.keys["n.d"], digest, "n.b", "", HEAD, KEY)
+    other["answers"]["n.b"] = bundle.sign_answer(small.keys["n.b"], "1" * 64, "n.b", "", HEAD, KEY)
     for changed in (missing, refused, foreign, other):
         with pytest.raises(RefusedError):
             bundle.parse(changed, network)
+
+
+def test_an_answer_tells_the_key_that_shares_are_sealed_for(small: Small, network: Network) -> None:
+    assert bundle.parse(signed(small, network), network).key("n.b") == KEY
+    for public in (b"", KEY[:-1], KEY + b"x"):
+        changed = signed(small, network)
+        digest = plan.parse(changed["plan"]).digest
+        changed["answers"]["n.b"] = bundle.sign_answer(small.keys["n.b"], digest, "n.b", "", HEAD, public)
+        with pytest.raises(RefusedError, match=r"key: n\.b gave none"):
+            bundle.parse(changed, network)
+    changed = signed(small, network)
+    changed["answers"]["n.b"]["answer"]["key"] = bundle.sign_answer(small.keys["n.d"], "", "", "", {}, bytes(32))[
+        "answer"
+    ]["key"]
+    with pytest.raises(RefusedError, match="did not sign"):
+        bundle.parse(changed, network)
 
 
 def test_a_plan_that_was_changed_after_it_was_signed_is_refused(small: Small, network: Network) -> None:

@@ -15,7 +15,7 @@ from station_image.runtime.accepted import statement
 from station_image.runtime.base.refusal import RefusedError
 from station_image.runtime.consent import bundle
 from station_image.runtime.consent.plan import Plan
-from station_image.runtime.data import editions, shares
+from station_image.runtime.data import editions, seal, shares
 from station_image.runtime.session import contribution
 from station_image.runtime.session.contribution import Contributions
 from station_image.runtime.session.past import Past
@@ -28,6 +28,7 @@ from tests.station_image.runtime.neighbours import (
     away,
     data_plan,
     deliver,
+    opened_deposit,
     plain_plan,
     refuses,
     report,
@@ -46,7 +47,7 @@ class Contributor:
         self.own = Own(self.small, "n.d", folder / "station")
         self.peers, self.past, self.answers = FakePeers(), Past(), Answers()
         own = self.own
-        parts = (own.folders, own.gate, own.seen, own.register, own.opened, self.peers, self.past)
+        parts = (own.key, own.folders, own.gate, own.seen, own.register, own.opened, self.peers, self.past)
         self.contributions = Contributions(*parts)  # type: ignore[arg-type]
         self.contributions.answer_in(self.answers)
 
@@ -87,7 +88,9 @@ def test_each_party_gets_its_share_of_the_same_submission_and_together_they_have
     assert {(request["session"], request["plan"]) for _, request, _, _ in station.peers.asked} == {
         (agreed.session, agreed.digest)
     }
-    rows = [shares.unpack(body, agreed.length) for _, _, _, body in station.peers.asked]
+    assert all(len(body) == agreed.body_length + seal.OVERHEAD for _, _, _, body in station.peers.asked)
+    opened = [opened_deposit(station.small, agreed, "n.d", asked) for asked in station.peers.asked]
+    rows = [shares.unpack(body, agreed.length) for body in opened]
     source = analyses.Source(agreed.session, "n.d", agreed.parameters)
     assert shares.recombine(rows, agreed.threshold) == analyses.find(agreed.analysis).numbers(source, [])
     [entry] = station.own.entries("contributed")
@@ -164,6 +167,23 @@ def test_a_party_that_stays_away_or_refuses_leaves_the_others_their_shares(
     last = station.past.last("n")
     assert last is not None
     assert last["outcome"] == "contributed in part"
+
+
+def test_a_party_whose_key_is_none_gets_nothing_and_the_others_their_shares(station: Contributor) -> None:
+    agreed = station.plan()
+    content = signed(station.small, agreed)[1]
+    head = content["answers"]["n.b"]["answer"]["register"]
+    point = bytes(32)  # of small order: what is sealed for it anybody could open
+    answer = bundle.sign_answer(station.small.keys["n.b"], agreed.digest, "n.b", "", head, point)
+    content["answers"]["n.b"] = answer
+
+    async def work() -> None:
+        assert await station.ask("n.a", "start", content) == {"ok": True}
+        await until(lambda: station.own.entries("contributed"))
+
+    run(work())
+    assert station.peers.kinds("deposit") == ["n.a", "n.c"]
+    assert station.own.entries("contributed")[0]["parties"] == 2
 
 
 def test_a_refusal_is_not_asked_again(station: Contributor) -> None:

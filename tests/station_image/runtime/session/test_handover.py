@@ -14,6 +14,7 @@ import pytest
 from station_image.runtime.consent.plan import Plan
 from station_image.runtime.session import handover
 from station_image.runtime.session.handover import ComputerLink
+from station_image.runtime.wire import frames
 from station_image.runtime.wire.connection import LARGE, Connection, ConnectionLostError
 from tests.station_image.runtime.neighbours import FakeComputer, plain_plan, run
 from tests.station_image.runtime.views import Small
@@ -84,14 +85,15 @@ def test_the_connection_with_a_party_is_handed_over_and_ours_closed(path: Path, 
     ours, theirs = socket.socketpair()
 
     async def agent(link: ComputerLink) -> None:
-        await link.peer(2, theirs)
+        await link.peer(2, theirs, (b"\x01" * 28, b"\x02" * 28))
         assert theirs.fileno() == -1
 
     async def computer(connection: Connection) -> None:
         await connection.receive(LARGE, LARGE)
         await readable(connection.sock)
         data, descriptors, _, _ = socket.recv_fds(connection.sock, 4096, 4)
-        assert b'{"event":"peer","number":2}' in data
+        header = {"event": "peer", "number": 2, "send": "01" * 28, "receive": "02" * 28}
+        assert json.loads(data[frames.PREFIX.size :]) == header
         with socket.socket(fileno=descriptors[0]) as handed:
             handed.sendall(b"from the computer")
         with ours:
@@ -152,9 +154,7 @@ def test_signs_of_life_are_heard_and_not_told(path: Path, agreed: Plan) -> None:
     assert heard == [({"event": "connected"}, b""), ({"event": "done", "public": [1]}, b"shares")]
 
 
-def test_a_computer_that_says_nothing_or_ends_is_given_up(
-    path: Path, agreed: Plan, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_computer_that_says_nothing_is_given_up(path: Path, agreed: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handover, "SILENCE", 0.02)
 
     async def agent(link: ComputerLink) -> None:
@@ -169,11 +169,13 @@ def test_a_computer_that_says_nothing_or_ends_is_given_up(
 
     linked(path, agreed, agent, computer)
 
-    async def left(link: ComputerLink) -> None:
-        with pytest.raises(ConnectionLostError, match="connection"):
+
+def test_a_computer_that_ends_is_seen(path: Path, agreed: Plan) -> None:
+    async def agent(link: ComputerLink) -> None:
+        with pytest.raises(ConnectionLostError, match="the connection"):
             await link.next_event()
 
-    async def ends(_: Connection) -> None:
+    async def computer(_: Connection) -> None:
         return None
 
-    linked(path, agreed, left, ends)
+    linked(path, agreed, agent, computer)

@@ -11,6 +11,7 @@ import pytest
 
 from station_image.runtime.consent import bundle
 from station_image.runtime.consent.plan import Plan
+from station_image.runtime.data import seal
 from station_image.runtime.session import proposal
 from station_image.runtime.session.proposal import ProposalRefusedError, Proposals
 from station_image.runtime.session.results import Results
@@ -18,15 +19,17 @@ from station_image.runtime.wire.answers import Answers
 from station_image.runtime.wire.connection import LARGE, Connection
 from tests.station_image.runtime.neighbours import (
     HEAD,
+    PRIVATE,
     FakePeers,
     Own,
-    agreed_bundle,
+    bring_row,
     data_plan,
     deliver,
     outcome,
     plain_plan,
     report,
     run,
+    until,
 )
 from tests.station_image.runtime.views import PARTIES, Small
 
@@ -40,7 +43,7 @@ class Proposing:
         self.small = Small.make(folder)
         self.own = Own(self.small, "n.a", folder / "station")
         self.peers = FakePeers()
-        self.results = Results(self.own.folders.results, self.own.gate, self.own.register)
+        self.results = Results(self.own.key, self.own.folders.results, self.own.gate, self.own.register)
         self.answers = Answers()
         self.results.answer_in(self.answers)
         self.proposals = Proposals(self.own.key, self.own.register, self.results, self.peers)  # type: ignore[arg-type]
@@ -58,7 +61,9 @@ class Proposing:
         async def line(connection: Connection) -> None:
             proposed, _ = await connection.receive(LARGE)
             self.heard[name] = [proposed]
-            answer = bundle.sign_answer(self.small.keys[name], self.plan.digest, name, says, self.head)
+            answer = bundle.sign_answer(
+                self.small.keys[name], self.plan.digest, name, says, self.head, seal.public(PRIVATE[name])
+            )
             await connection.send(answer)
             self.heard[name].append((await connection.receive(LARGE))[0])
             await connection.send({"event": "computing", "contributors": 4})
@@ -75,10 +80,8 @@ class Proposing:
         async def ends(agreed: Plan) -> dict[str, Any]:
             common, rows = self.shared
             body = b"".join(value.to_bytes(12, "little") for value in rows[agreed.number(name)])
-            content = {"bundle": agreed_bundle(self.small, agreed).content, "common": common}
-            request = {"kind": "result", "session": agreed.session, "plan": agreed.digest}
             if self.own.name in agreed.results:
-                await self.answers.answer(self.own.caller(name, **request), content, body)
+                await bring_row(self.answers, self.own, agreed, name, common, body)
             return report(self.small, agreed, name)
 
         return ends
@@ -190,7 +193,9 @@ def test_an_answer_that_is_none_is_no_acceptance(station: Proposing, line: Line,
 def test_an_acceptance_of_another_plan_is_none(station: Proposing) -> None:
     async def other(line: Connection) -> None:
         await line.receive(LARGE)
-        await line.send(bundle.sign_answer(station.small.keys["n.b"], "0" * 64, "n.b", "", HEAD))
+        await line.send(
+            bundle.sign_answer(station.small.keys["n.b"], "0" * 64, "n.b", "", HEAD, seal.public(PRIVATE["n.b"]))
+        )
 
     station.peers.lines["n.b"] = other
     assert station.refusal().reasons == {"n.b": "answers: n.b did not accept this plan"}
@@ -236,14 +241,29 @@ def test_a_party_that_falls_silent_is_named(station: Proposing) -> None:
 
 
 def test_a_party_that_says_nothing_for_long_is_given_up(station: Proposing, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(proposal, "SILENCE", 0.05)
+    ended: list[str] = []
 
-    async def never(_: Plan) -> None:
+    def ends(name: str) -> Callable[[Plan], Awaitable[dict[str, Any]]]:
+        async def work(agreed: Plan) -> dict[str, Any]:
+            ended.append(name)
+            return await station.done(name)(agreed)
+
+        return work
+
+    async def falls_silent(line: Connection) -> None:
+        await line.receive(LARGE)
+        public = seal.public(PRIVATE["n.b"])
+        await line.send(bundle.sign_answer(station.small.keys["n.b"], station.plan.digest, "n.b", "", HEAD, public))
+        await line.receive(LARGE)
+        await until(lambda: len(ended) == 2)
+        monkeypatch.setattr(proposal, "SILENCE", 0.02)  # from the next event on, which is of this party alone
+        await line.send({"event": "busy"})
         await asyncio.Event().wait()
 
-    station.peers.lines["n.b"] = station.party("n.b", ends=never)
+    station.peers.lines = {name: station.party(name, ends=ends(name)) for name in PARTIES}
+    station.peers.lines["n.b"] = falls_silent
     account = station.run()
-    assert (account["root"], account["reason"]) == ("n.b", "the other side said nothing for 0.05 s")
+    assert (account["root"], account["reason"]) == ("n.b", "the other side said nothing for 0.02 s")
 
 
 def test_once_it_failed_for_one_the_others_have_not_for_ever_to_say_so(
@@ -292,10 +312,8 @@ def test_a_result_that_does_not_come_is_no_success(station: Proposing, monkeypat
 def test_a_result_that_cannot_be_right_is_no_success(station: Proposing) -> None:
     async def wrong(agreed: Plan) -> dict[str, Any]:
         common, rows = outcome(agreed)
-        content = {"bundle": agreed_bundle(station.small, agreed).content, "common": {**common, "public": []}}
-        request = {"kind": "result", "session": agreed.session, "plan": agreed.digest}
         body = b"".join(value.to_bytes(12, "little") for value in rows[1])
-        await station.answers.answer(station.own.caller("n.b", **request), content, body)
+        await bring_row(station.answers, station.own, agreed, "n.b", {**common, "public": []}, body)
         return report(station.small, agreed, "n.b")
 
     station.peers.lines["n.b"] = station.party("n.b", ends=wrong)

@@ -13,13 +13,15 @@ import pytest
 from station_image.runtime.base import contract
 from station_image.runtime.consent.plan import Plan
 from station_image.runtime.data import shares
-from station_image.runtime.session import results
+from station_image.runtime.session import results, sealed
 from station_image.runtime.session.results import ResultError, Results
 from station_image.runtime.wire.answers import Answers
 from tests.station_image.runtime import questions
 from tests.station_image.runtime.neighbours import (
+    PRIVATE,
     Own,
     agreed_bundle,
+    bring_row,
     data_plan,
     deliver,
     outcome,
@@ -36,7 +38,7 @@ class Receiver:
         self.small = Small.make(folder)
         self.own = Own(self.small, "n.a", folder / "station")
         self.answers = Answers()
-        self.results = Results(self.own.folders.results, self.own.gate, self.own.register)
+        self.results = Results(self.own.key, self.own.folders.results, self.own.gate, self.own.register)
         self.results.answer_in(self.answers)
 
     def plan(self, **changes: Any) -> Plan:
@@ -55,9 +57,8 @@ class Receiver:
         usual, rows = outcome(agreed)
         number = agreed.computing.index(party) if party in agreed.computing else 0
         packed = shares.pack(rows[number] if row is None else row) if body is None else body
-        content = {"bundle": agreed_bundle(self.small, agreed).content, "common": usual if common is None else common}
-        request = {"kind": "result", "session": agreed.session, "plan": plan or agreed.digest}
-        return await self.answers.answer(self.own.caller(party, **request), content, packed)
+        account = usual if common is None else common
+        return await bring_row(self.answers, self.own, agreed, party, account, packed, plan)
 
     async def all_send(self, agreed: Plan, **changed: Any) -> list[dict[str, Any]]:
         """The shares of all computing parties, of one outcome; `changed` replaces what the last one sends."""
@@ -204,11 +205,51 @@ def test_shares_that_do_not_belong_here_are_refused(
     assert list(station.own.folders.results.iterdir()) == []
 
 
+def test_what_was_not_sealed_for_the_key_that_this_station_told_is_refused(station: Receiver) -> None:
+    agreed, other = station.plan(), station.plan(session="cd" * 16)
+    common, rows = outcome(agreed)
+    packed = shares.pack(rows[0])
+
+    async def send(party: str, body: bytes, about: Plan = agreed) -> dict[str, Any]:
+        request = {"kind": "result", "session": about.session, "plan": about.digest}
+        return await station.answers.answer(station.own.caller(party, **request), {}, body)
+
+    async def key(party: str, about: Plan = agreed) -> bytes:
+        request = {"kind": "result-key", "session": about.session, "plan": about.digest}
+        content = {"bundle": agreed_bundle(station.small, about).content}
+        told = await station.answers.answer(station.own.caller(party, **request), content, b"")
+        return sealed.check_result_key(told, station.own.key.public, about, "n.a")
+
+    async def work() -> None:
+        assert await send("n.a", packed) == {"refused": "plan: no shares of its outcome are expected"}
+        public = await key("n.a")
+        assert public == await key("n.b")
+        assert public != await key("n.a", other)
+        not_asked = "computing: these shares are not of a computing party that asked for the key"
+        for party in ("n.c", "n.d"):
+            assert await send(party, packed) == {"refused": not_asked}
+        row = sealed.row(PRIVATE["n.a"], agreed, "n.a", "n.a", public, common, packed)
+        for party, body, about in (
+            ("n.a", packed, agreed),
+            ("n.a", row[:-1] + bytes([row[-1] ^ 1]), agreed),
+            ("n.b", row, agreed),
+            ("n.a", row, other),
+            ("n.a", sealed.row(PRIVATE["n.b"], agreed, "n.a", "n.a", public, common, packed), agreed),
+        ):
+            said = await send(party, body, about)
+            assert said["refused"].startswith("row: a message that is not the next one of the other end"), said
+        assert await send("n.a", row) == {"ok": True}
+        for about in (agreed, other):
+            station.results.forget(about)
+
+    run(work())
+
+
 def test_a_bundle_that_does_not_hold_is_refused(station: Receiver) -> None:
     agreed = station.plan()
     content = agreed_bundle(station.small, agreed).content
     content["answers"]["n.c"]["signature"] = "AAAA"
-    request = {"kind": "result", "session": agreed.session, "plan": agreed.digest}
+    request = {"kind": "result-key", "session": agreed.session, "plan": agreed.digest}
     for wrong in ({"bundle": content}, {"bundle": None}, {}):
         said = run(station.answers.answer(station.own.caller("n.a", **request), wrong, b""))
         assert said.keys() == {"refused"}
@@ -218,8 +259,8 @@ def test_an_outcome_of_what_the_steward_took_back_is_not_taken(station: Receiver
     deliver(station.small, {"n.a": station.own.folders.allowances})
     agreed = data_plan(station.own.network)
     (station.own.folders.allowances / f"n~{questions.NAME}.json").unlink()
-    content = {"bundle": agreed_bundle(station.small, agreed).content, "common": {}}
-    request = {"kind": "result", "session": agreed.session, "plan": agreed.digest}
+    content = {"bundle": agreed_bundle(station.small, agreed).content}
+    request = {"kind": "result-key", "session": agreed.session, "plan": agreed.digest}
     said = run(station.answers.answer(station.own.caller("n.a", **request), content, b""))
     assert said == {"refused": "allowance: the steward here does not allow griep"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import dataclasses
 import socket
 from collections.abc import Awaitable, Callable
@@ -14,11 +15,12 @@ import pytest
 from station_image.runtime.accepted import statement
 from station_image.runtime.base.refusal import RefusedError
 from station_image.runtime.consent.bundle import Bundle
-from station_image.runtime.data import shares
-from station_image.runtime.session import session
+from station_image.runtime.data import seal, shares
+from station_image.runtime.session import sealed, session
 from station_image.runtime.session.session import Session
 from station_image.runtime.wire.connection import LARGE, Connection
 from tests.station_image.runtime.neighbours import (
+    PRIVATE,
     FakeComputer,
     FakePeers,
     Own,
@@ -26,6 +28,7 @@ from tests.station_image.runtime.neighbours import (
     away,
     data_plan,
     deliver,
+    deposit,
     outcome,
     pair,
     plain_plan,
@@ -64,6 +67,10 @@ class Party:
         self.from_computer: list[dict[str, Any]] = []
         self.sockets: list[socket.socket] = []
         self.session: Session
+        self.result = seal.generate()
+        self.peers.result_key = lambda peer: sealed.sign_result_key(
+            self.small.keys[peer], self.session.plan, peer, self.result
+        )
 
     def bring(self, *names: str) -> None:
         """Shares come from contributors."""
@@ -145,10 +152,13 @@ def test_a_session_ends_with_a_signed_report_and_its_result_at_the_result_party(
     assert (begin["number"], begin["digest"]) == (2, party.agreed.digest)
     assert sorted(header.get("number", "shares") for header in rest if header["event"] == "peer") == [0, 1]
     assert list(party.tags) == list(party.agreed.contributors)
-    [(_, request, content, body)] = [row for row in party.peers.asked if row[1]["kind"] == "result"]
+    [asked, brought] = [row for row in party.peers.asked if row[1]["kind"] in {"result-key", "result"}]
+    assert asked[2:] == ({"bundle": agreed_bundle(party.small, party.agreed).content}, b"")
+    assert {asked[1]["plan"], brought[1]["plan"]} == {party.agreed.digest}
     common, rows = outcome(party.agreed)
-    assert request["plan"] == party.agreed.digest
-    assert content == {"bundle": agreed_bundle(party.small, party.agreed).content, "common": common}
+    public = party.session.public_key
+    opened, body = sealed.open_row(party.result, party.agreed, "n.c", "n.a", public, brought[3])
+    assert (brought[0], brought[2], opened) == ("n.a", {}, common)
     assert len(body) == len(rows[2]) * shares.WIDTH
     kinds = [event["event"] for event in events]
     assert sorted(kinds[:-1]) == ["computing", "connected", *["intake"] * 4]
@@ -251,10 +261,57 @@ def test_what_is_opened_counts_before_a_share_of_it_leaves(party: Party) -> None
     assert earlier == [{"n.a": "edition", "n.d": "edition"}]
 
 
-def test_a_result_party_that_cannot_be_reached_is_named_with_the_reason(party: Party) -> None:
-    party.peers.told = lambda peer, request: away("n.a")(peer, request) if request["kind"] == "result" else {"ok": True}
+@pytest.mark.parametrize("kind", ["result-key", "result"])
+def test_a_result_party_that_cannot_be_reached_is_named_with_the_reason(party: Party, kind: str) -> None:
+    party.peers.told = lambda peer, request: away("n.a")(peer, request) if request["kind"] == kind else {"ok": True}
     report = run(party.until_over())
     assert (report["outcome"], report["undelivered"]) == ("done", {"n.a": "does not answer"})
+
+
+@pytest.mark.parametrize(
+    ("signer", "public", "why"),
+    [
+        ("n.b", bytes(range(32)), "key: not what n.a signed"),
+        ("n.a", bytes(31), "key: n.a gave none"),
+        ("n.a", bytes(32), "a public key that is none"),
+    ],
+)
+def test_no_row_leaves_for_what_is_no_key_of_the_result_party(
+    party: Party, signer: str, public: bytes, why: str
+) -> None:
+    def told(station: str) -> dict[str, str]:
+        key = base64.b64encode(public).decode()
+        content = sealed._result_key(party.agreed, station, key)
+        return {"key": key, "signature": party.small.keys[signer].sign(statement.RESULT_KEY, content)}
+
+    party.peers.result_key = told
+    report = run(party.until_over())
+    assert report["outcome"] == "done"
+    assert why in report["undelivered"]["n.a"]
+    assert party.peers.kinds("result") == []
+
+
+# Deposits
+
+
+def test_shares_are_taken_sealed_and_signed_only(party: Party) -> None:
+    agreed, body = party.agreed, shares.pack(range(party.agreed.length))
+
+    async def work() -> None:
+        made = party.make()
+        content, shut = deposit(party.small, agreed, "n.d", "n.c", made.public_key, TAG, body)
+        stranger, _ = deposit(party.small, agreed, "n.a", "n.c", made.public_key, TAG, body)
+        for signature, sent in ((content["signature"], body), (stranger["signature"], shut), (None, shut)):
+            with pytest.raises(RefusedError, match=r"not what n\.d signed"):
+                made.deposit("n.d", TAG, signature, sent)
+        with pytest.raises(RefusedError, match=r"n\.z is not one of them"):
+            made.deposit("n.z", TAG, content["signature"], shut)
+        assert made.intake.editions == {}
+        made.deposit("n.d", TAG, content["signature"], shut)
+        assert made.intake.editions == {"n.d": "edition"}
+        assert made.intake._deposits["n.d"] == (TAG, body)
+
+    run(work())
 
 
 # Channels
@@ -281,6 +338,22 @@ def test_a_party_with_a_higher_number_is_called_and_its_connection_handed_over(t
     assert len(tries) == 3
     wanted = {"kind": "channel", "session": first.agreed.session, "plan": first.agreed.digest}
     assert {peer for peer, request in first.peers.opened if request == wanted} == {"n.b", "n.c"}
+
+
+def test_each_channel_is_handed_over_with_keys_that_its_other_end_has_the_other_way_round(party: Party) -> None:
+    run(party.until_over())
+    for one in party.from_computer:
+        if one["event"] == "peer":
+            peer = PARTIES[one["number"]]
+            keys = sealed.channel_keys(PRIVATE[peer], party.agreed, peer, "n.c", party.session.public_key)
+            assert [bytes.fromhex(one["receive"]), bytes.fromhex(one["send"])] == [*keys]
+
+
+def test_a_party_whose_key_is_none_is_named(party: Party, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Bundle, "key", lambda _, name: bytes(32) if name == "n.b" else seal.public(PRIVATE[name]))
+    report = run(party.until_over(leaves))
+    assert (report["outcome"], report["root"]) == ("failed", "n.b")
+    assert report["reason"].startswith("it gave a public key that is none")
 
 
 async def leaves(connection: Connection) -> None:

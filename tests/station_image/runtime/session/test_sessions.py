@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import dataclasses
 import socket
 from collections.abc import AsyncIterator, Mapping
@@ -16,8 +17,8 @@ from station_image.runtime.accepted import statement
 from station_image.runtime.accepted.networks import Network
 from station_image.runtime.base.refusal import RefusedError
 from station_image.runtime.consent.plan import Plan
-from station_image.runtime.data import shares
-from station_image.runtime.session import sessions
+from station_image.runtime.data import seal, shares
+from station_image.runtime.session import sealed, sessions
 from station_image.runtime.session.intake import Intake
 from station_image.runtime.session.past import Past
 from station_image.runtime.session.sessions import Sessions
@@ -29,6 +30,7 @@ from tests.station_image.runtime.neighbours import (
     Own,
     data_plan,
     deliver,
+    deposit,
     pair,
     plain_plan,
     run,
@@ -50,6 +52,8 @@ class FakeSession:
         self.bundle: Any = None
         self.channels: dict[str, socket.socket] = {}
         self.told: list[str] = []
+        self.private = seal.generate()
+        self.public_key = seal.public(self.private)
         self.closed = False
         self.over: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
 
@@ -66,6 +70,12 @@ class FakeSession:
 
     def take_channel(self, peer: str, sock: socket.socket) -> None:
         self.channels[peer] = sock
+
+    def deposit(self, peer: str, tag: str, signature: object, body: bytes) -> None:
+        self.intake.check(peer)
+        pinned, us = self.network.stations[peer].statement_key, self.network.self_id
+        opened = sealed.open_deposit(self.private, self.plan, peer, pinned, us, tag, signature, body)
+        self.intake.deposit(peer, tag, opened)
 
     def waits_for(self, peer: str) -> bool:
         return self.bundle is not None and self.intake.waits_for(peer)
@@ -165,6 +175,7 @@ def test_a_proposal_is_answered_by_a_signed_yes_with_the_head_of_the_register(st
             assert row["answer"] == {
                 **{"plan": agreed.digest, "party": "n.b", "accepted": True, "reason": ""},
                 "register": station.own.register.head,
+                "key": base64.b64encode(station.made[0].public_key).decode(),
             }
             statement.verify(station.own.key.public, statement.ANSWER, row["answer"], row["signature"])
             assert station.sessions.running == 1
@@ -212,6 +223,7 @@ def test_a_refusal_is_signed_and_entered_and_keeps_no_place(station: Computing) 
         async with station.proposed(agreed) as (row, _):
             assert row["answer"]["accepted"] is False
             assert reason(row) == "threshold: not as in the definition that this station accepted"
+            assert row["answer"]["key"] == ""
             statement.verify(station.own.key.public, statement.ANSWER, row["answer"], row["signature"])
 
     run(work())
@@ -377,11 +389,14 @@ def test_a_proposer_that_does_not_go_on_in_time_loses_its_place(
 
 def test_shares_come_to_the_session_that_they_are_for(station: Computing) -> None:
     agreed = station.plan()
-    body = shares.pack(range(agreed.length))
+    plain = shares.pack(range(agreed.length))
 
     async def work() -> None:
         async with station.running(agreed) as (session, _):
-            assert await station.ask("n.d", "deposit", agreed, {}, body, tag=TAG) == {"ok": True}
+            content, body = deposit(station.small, agreed, "n.d", "n.b", session.public_key, TAG, plain)
+            said = await station.ask("n.d", "deposit", agreed, {}, body, tag=TAG)
+            assert said == {"refused": "shares: not what n.d signed; they were changed or made on their way"}
+            assert await station.ask("n.d", "deposit", agreed, content, body, tag=TAG) == {"ok": True}
             assert session.intake.editions == {"n.d": "edition"}
             said = await station.ask("n.z", "deposit", agreed, {}, body, tag=TAG)
             assert said == {"refused": "contributors: n.z is not one of them"}
@@ -478,7 +493,7 @@ def test_peers_are_told_what_runs_and_what_ended(station: Computing) -> None:
 
     async def work() -> None:
         before = await status()
-        assert (before["station"], before["release"], before["versions"]) == ("n.b", "1.0.0", [1])
+        assert (before["station"], before["release"], before["versions"]) == ("n.b", "1.0.0", [2])
         assert (before["definition"], before["uptime"]) == ("sha256:0", 0)
         assert (before["sessions"], before["last_session"]) == (0, None)
         async with station.running(agreed):
