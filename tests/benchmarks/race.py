@@ -21,6 +21,8 @@ from tests.benchmarks import network
 from tests.harness import sandboxes
 
 RUNS = {4: 3, 25: 2}
+TIMEOUT = 900
+"""Seconds after which a run of NVFlare has failed, whatever it waits for."""
 VENV = sandboxes.ROOT / "build" / "nvflare"
 LOCK = sandboxes.ROOT / "requirements" / "nvflare.lock"
 BUILDER = re.compile(r"^setuptools==(?:.*\\\n)*.*", re.MULTILINE)
@@ -106,6 +108,7 @@ def _flare(size: int) -> network.Measured:
             capture_output=True,
             text=True,
             check=False,
+            timeout=TIMEOUT,
         )
     if done.returncode:
         raise AssertionError(f"NVFlare gave no sum: {done.stderr[-3000:] or done.stdout[-3000:]}")

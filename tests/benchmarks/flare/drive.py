@@ -14,15 +14,16 @@ import struct
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import joint_sum
 from nvflare import __version__
-from nvflare.fuel.flare_api.flare_api import NoConnection, Session, new_secure_session
+from nvflare.fuel.flare_api.flare_api import Session, new_secure_session
 
-PROJECT, SERVER, ADMIN = "race", "localhost", "admin@race.example"
+PROJECT, SERVER, PORT, ADMIN = "race", "localhost", 8002, "admin@race.example"
 LIMIT = 240
 """Seconds that connecting or the job may take, far more than 25 sites need on a small machine."""
 SET_FLAGS, UP = 0x8914, 0x1  # SIOCSIFFLAGS and IFF_UP, netdevice(7)
@@ -41,7 +42,9 @@ def main(folder: Path, sites: int) -> dict[str, Any]:
     times.append(time.perf_counter())
     for name in (SERVER, *numbers):
         start(kits / name)
-    session = wait(lambda: logged_in(kits / ADMIN), "the server")
+    # A session asked for before somebody listens, and given up, was once seen to keep the next one waiting for ever.
+    wait(listens, "the server")
+    session = new_secure_session(ADMIN, str(kits / ADMIN), timeout=LIMIT)
     wait(lambda: {client.name for client in session.get_system_info().client_info} == numbers.keys(), "all sites")
     times.append(time.perf_counter())
     number = session.submit_job(str(job))
@@ -67,7 +70,7 @@ def defined(folder: Path, sites: list[str]) -> Path:
         "api_version": 3,
         "name": PROJECT,
         "participants": [
-            {"name": SERVER, "type": "server", "org": PROJECT, "fed_learn_port": 8002},
+            {"name": SERVER, "type": "server", "org": PROJECT, "fed_learn_port": PORT},
             *({"name": site, "type": "client", "org": PROJECT} for site in sites),
             {"name": ADMIN, "type": "admin", "org": PROJECT, "role": "project_admin"},
         ],
@@ -126,12 +129,10 @@ def start(kit: Path) -> None:
         subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
 
-def logged_in(kit: Path) -> Session | None:
-    """A session of the administrator; None where the server does not answer yet."""
-    try:
-        return new_secure_session(ADMIN, str(kit), timeout=1)
-    except NoConnection:
-        return None
+def listens() -> bool:
+    """Whether the server accepts connections."""
+    with socket.socket() as tried:
+        return tried.connect_ex((SERVER, PORT)) == 0
 
 
 def wait(for_it: Callable[[], Any], what: str) -> Any:
@@ -154,6 +155,9 @@ def check(session: Session, job: str, folder: Path, numbers: dict[str, int]) -> 
 
 
 if __name__ == "__main__":
-    outcome = main(Path(sys.argv[1]), int(sys.argv[2]))
-    print(json.dumps(outcome), flush=True)
-    os._exit(0)  # threads of NVFlare's session would keep this process for a while
+    try:
+        print(json.dumps(main(Path(sys.argv[1]), int(sys.argv[2]))), flush=True)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)  # in both ways at once: threads of NVFlare's session would keep this process
