@@ -18,6 +18,8 @@ from base import canonical, errors
 from network_topology import diff, model, rules, violation
 from publication import verified
 
+_ANEW = "look at what is published with `werkplaats plan`, and accept it anew with `werkplaats accept`"
+
 
 class Accepted(pydantic.BaseModel):
     """What was accepted. A station without a pinned key in `statement_keys` (by organisation) is nobody's peer."""
@@ -60,21 +62,25 @@ class Comparison:
     waits: tuple[diff.Change, ...]
 
 
-def load(document: Mapping[str, Any] | None) -> Accepted | None:
+def load(document: object) -> Accepted | None:
     """The accepted document of a server; None when nothing was accepted. Raises AcceptanceError when it was edited."""
     if document is None:
         return None
-    remedy = "look at what is published with `werkplaats plan`, and accept it anew with `werkplaats accept`"
+    if not isinstance(document, Mapping):
+        raise unreadable("it is no mapping")
     inner = {name: value for name, value in document.items() if name != "digest"}
     try:
         found = Accepted.model_validate_json(canonical.dump(inner))
-    except (TypeError, ValueError) as error:
-        why = error.errors()[0]["msg"] if isinstance(error, pydantic.ValidationError) else error
-        what = f"the accepted definition on the server cannot be read: {why}"
-        raise errors.AcceptanceError(what, remedy) from error
+    except (TypeError, ValueError, RecursionError) as error:
+        raise unreadable(error.errors()[0]["msg"] if isinstance(error, pydantic.ValidationError) else error) from error
     if document.get("digest") != found.digest:
-        raise errors.AcceptanceError("the accepted definition on the server was edited after it was accepted", remedy)
+        raise errors.AcceptanceError("the accepted definition on the server was edited after it was accepted", _ANEW)
     return found
+
+
+def unreadable(why: object) -> errors.AcceptanceError:
+    """What is said of an accepted document that is none."""
+    return errors.AcceptanceError(f"the accepted definition on the server cannot be read: {why}", _ANEW)
 
 
 def accept(publication: verified.Verified) -> Accepted:

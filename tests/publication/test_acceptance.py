@@ -91,6 +91,12 @@ def test_an_edited_accepted_document_is_refused(publish: Callable[..., Any], edi
         acceptance.load(document)
 
 
+@pytest.mark.parametrize("document", [[0], "", 0, [], False])
+def test_an_accepted_document_that_is_no_mapping_is_refused(document: object) -> None:
+    with pytest.raises(errors.AcceptanceError, match=r"cannot be read: it is no mapping.*accept it anew"):
+        acceptance.load(document)
+
+
 @pytest.mark.usefixtures("approved")
 def test_who_leaves_is_gone_without_anybodys_acceptance(coordinator: Any, publish: Callable[..., Any]) -> None:
     accepted = acceptance.accept(publish())

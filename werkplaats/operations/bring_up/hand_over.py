@@ -236,7 +236,15 @@ def _accepted(network: networks.Network, remotes: remote.Remotes, organisation: 
     answer = remotes.ask(organisation, "cat", path)
     if answer.exited and "No such file" not in answer.stderr:
         raise errors.HalfWayError(f"{organisation}: {path} cannot be read: {answer.stderr.strip()}", "run it again")
-    return acceptance.load(None if answer.exited else json.loads(answer.stdout))
+    if answer.exited:
+        return None
+    try:
+        document = remote.parsed(answer.stdout)
+    except ValueError as error:
+        raise acceptance.unreadable(error) from error
+    if document is None:
+        raise acceptance.unreadable("it is empty")
+    return acceptance.load(document)
 
 
 def _keep(network: networks.Network, remotes: remote.Remotes, organisation: str, accepted: acceptance.Accepted) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterable, Mapping
 
 from stacks import parts
@@ -38,6 +37,17 @@ def observe(remotes: remote.Remotes, organisations: Iterable[str]) -> tuple[dict
         if isinstance(answer, servers.UnreachableError):
             lost[organisation] = str(answer)
             continue
-        rows = [json.loads(line) for line in answer.stdout.splitlines() if line.strip()]
-        found[organisation] = Observed({row["name"].removeprefix("/"): row for row in rows})
+        try:
+            rows = [_container(line) for line in answer.stdout.splitlines() if line.strip()]
+        except ValueError as error:
+            lost[organisation] = f"{organisation}: what its engine says of its containers cannot be read: {error}"
+        else:
+            found[organisation] = Observed({row["name"].removeprefix("/"): row for row in rows})
     return found, lost
+
+
+def _container(line: str) -> dict[str, str]:
+    match row := remote.parsed(line):
+        case {"id": str(), "name": str(), "state": str(), "image": str()}:
+            return dict(row)
+    raise ValueError("it is no container")

@@ -69,7 +69,7 @@ def read(
     units = remotes.ask_all(reached, "systemctl", "is-active", *UNITS)
     told = remotes.ask_all(reached, "station", "status", "--json")
     cuts = remotes.ask_all(reached, "ls", "/etc/werkplaats/cut.d")
-    engines, _ = observed.observe(remotes, reached)
+    engines, lost = observed.observe(remotes, reached)
     found = []
     for organisation, station in sorted(network.compiled.stations.items()):
         if organisation not in reached:
@@ -79,6 +79,7 @@ def read(
         agent = verify.told(told[organisation]).get("networks", {}).get(network.name, {})
         engine, gateway = _active(units[organisation])
         seen = engines.get(organisation, observed.Observed({}))
+        unseen = lost.get(organisation)
         found.append(
             StationStatus(
                 organisation,
@@ -87,8 +88,8 @@ def read(
                 engine,
                 gateway,
                 days.get(organisation),
-                _container(seen, "agent") or ("" if agent else "the agent does not answer"),
-                _container(seen, "computer"),
+                unseen or _container(seen, "agent") or ("" if agent else "the agent does not answer"),
+                unseen or _container(seen, "computer"),
                 str(agent.get("release", "")),
                 _last_session(agent),
                 _words(cuts[organisation]),

@@ -7,7 +7,9 @@ import dataclasses
 import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
+
+import pydantic
 
 from werkplaats.checks import suite
 from werkplaats.operations.home import networks, passing
@@ -106,11 +108,48 @@ def _line(remotes: remote.Remotes, organisation: str, line: str) -> tuple[int, b
     return remotes.run(organisation, ("/bin/sh", "-c", line))
 
 
+class _Link(pydantic.BaseModel):
+    peer: str
+    ok: bool
+    why: str
+
+
+class _Last(pydantic.BaseModel):
+    ended: Annotated[float, pydantic.Field(ge=0, lt=253_402_300_800)]  # what a date can say: up to the year 9999
+    outcome: str
+    root: str | None = None
+
+
+class _Network(pydantic.BaseModel):
+    last_session: _Last | None = None
+
+
+class _Question(pydantic.BaseModel):
+    network: str
+    question: str
+    state: str
+    document: dict[str, Any]
+
+
+class _Told(pydantic.BaseModel):
+    """Of what the `station` command prints, all that is read here."""
+
+    links: list[_Link] = []
+    networks: dict[str, _Network] = {}
+    questions: list[_Question] = []
+    contributors: list[str] = []
+    left_out: dict[str, str] = {}
+
+
 def told(answer: remote.Answer) -> dict[str, Any]:
-    """The JSON document that the `station` command of a server printed; empty when it printed none."""
+    """The JSON document that the `station` command of a server printed; empty when it printed none, or another."""
     if isinstance(answer, servers.UnreachableError) or not answer.stdout.startswith("{"):
         return {}
-    found: dict[str, Any] = json.loads(answer.stdout)
+    try:
+        found: dict[str, Any] = remote.parsed(answer.stdout)
+        _Told.model_validate(found, strict=True)
+    except ValueError:
+        return {}
     return found
 
 
@@ -168,6 +207,6 @@ def _wrong(document: Mapping[str, Any], answer: remote.Done) -> str:
     if left_out := document.get("left_out"):
         return "left out of the joint computation: " + ", ".join(f"{one} ({why})" for one, why in left_out.items())
     if not answer.exited:
-        return ""
+        return "" if document else "what its station told cannot be read"
     named = f"{document['root']}: " if document.get("root") else ""
     return f"{named}{document.get('reason') or document.get('error') or answer.stderr.strip() or answer.exited}"

@@ -23,9 +23,10 @@ class Servers:
         self._text = json.dumps(accepted.document())
         self.placed: dict[str, str] = {}
         self.away: set[str] = set()
+        self.odd: dict[str, str] = {}
 
-    def ask(self, *_: str) -> remote.Done:
-        return remote.Done(stdout=self._text)
+    def ask(self, organisation: str, *_: str) -> remote.Done:
+        return remote.Done(stdout=self.odd.get(organisation, self._text))
 
     def place(self, organisation: str, _: str, text: str) -> None:
         if organisation in self.away:
@@ -70,3 +71,13 @@ def test_a_server_that_went_away_before_it_could_keep_is_refused_and_the_others_
     hand_over.keep(network, cast("Any", servers), found)
     assert set(found.views) == set(servers.placed) == {"ziekenhuis"}
     assert "went away" in found.refused["ggd"]
+
+
+@pytest.mark.parametrize("said", ["", "no JSON", "null", "[0]", "{}", "[" * 100_000, '{"network": "\\ud800"}'])
+def test_a_server_that_says_something_else_is_refused_and_the_others_are_read(
+    network: Any, servers: Servers, said: str
+) -> None:
+    servers.odd = {"ggd": said}
+    found = hand_over.applicable(network, cast("Any", servers), ["ggd", "ziekenhuis"])
+    assert set(found.views) == {"ziekenhuis"}
+    assert "the accepted definition on the server cannot be read" in found.refused["ggd"]

@@ -42,6 +42,7 @@ class Sshd(paramiko.ServerInterface):
         self.port = self._socket.getsockname()[1]
         self._open: list[paramiko.Transport] = []
         self.processes: list[subprocess.Popen[bytes]] = []
+        self.instead: list[str] = []
         threading.Thread(target=self._serve, daemon=True).start()
 
     @property
@@ -73,7 +74,7 @@ class Sshd(paramiko.ServerInterface):
         sudo, without_prompt, *words = shlex.split(command.decode())
         assert (sudo, without_prompt) == ("sudo", "-n")
         # Without a buffer: the channel's files take every line at once.
-        process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        process = subprocess.Popen(self.instead or words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
         self.processes.append(process)
         for pumped in (self._to, self._from):
             threading.Thread(target=pumped, args=(process, channel), daemon=True).start()
@@ -89,7 +90,7 @@ class Sshd(paramiko.ServerInterface):
     @staticmethod
     def _from(process: subprocess.Popen[bytes], channel: paramiko.Channel) -> None:
         assert process.stdout
-        with contextlib.suppress(OSError):  # nobody reads any more
+        with contextlib.suppress(OSError, EOFError):  # nobody reads any more
             while data := process.stdout.read(65536):
                 channel.sendall(data)
         channel.close()
@@ -210,6 +211,46 @@ def test_a_process_that_is_gone_is_said_and_made_anew(remotes: remote.Remotes, s
 def test_no_answer_in_time_is_said(remotes: remote.Remotes) -> None:
     with pytest.raises(UnreachableError, match="no answer within 1 s"):
         remotes.ask("ggd", "sleep", "10", seconds=1)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "no JSON",
+        "null",
+        "[0]",
+        "[0, 1, 2]",
+        '["0", "", ""]',
+        '{"0": 1}',
+        r'[0, "\ud800", ""]',
+        '[0, "€", ""]',
+        "[" * 100_000,
+        "9" * 5000,
+    ],
+    ids=lambda said: said[:16],
+)
+def test_a_server_that_answers_oddly_is_unreachable_and_stops_nobody_else(
+    remotes: remote.Remotes, sshd: Sshd, tmp_path: Path, said: str
+) -> None:
+    (answer := tmp_path / "answer").write_text(f"{said}\n")
+    sshd.instead = ["sh", "-c", f"read line; exec cat '{answer}'"]
+    found = remotes.ask_all(["ggd"], "true")["ggd"]
+    assert isinstance(found, UnreachableError)
+    assert "ggd: its answer " in str(found)
+    sshd.instead = []
+    assert not remotes.ask("ggd", "true").exited
+
+
+def test_an_answer_without_an_end_is_not_waited_for(remotes: remote.Remotes, sshd: Sshd) -> None:
+    sshd.instead = ["sh", "-c", "read line; exec tr '\\0' x < /dev/zero"]
+    with pytest.raises(UnreachableError, match="its answer is longer than 64 MiB"):
+        remotes.ask("ggd", "true", seconds=20)
+
+
+@pytest.mark.parametrize("text", ["", "no JSON", r'["\ud800"]', "[" * 100_000, "NaN", "9" * 5000], ids=lambda t: t[:16])
+def test_what_is_no_json_that_can_be_written_again_is_a_value_error(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011
+        remote.parsed(text)
 
 
 def test_a_file_is_placed_whole(remotes: remote.Remotes, tmp_path: Path) -> None:

@@ -1,0 +1,57 @@
+"""Whatever one server says, the others are looked at, and it is said of that one."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from werkplaats.operations.look import observed, status, verify
+from werkplaats.operations.reach import remote
+
+ODD = ["no JSON", "null", "[0]", "{", '{"links": 3}', '{"networks": []}', '{"left_out": [1]}', "[" * 100_000]
+ODD += ['{"networks": {"n": {"last_session": {"ended": 1e30, "outcome": "done"}}}}', '{"questions": [{}]}', "{}"]
+GOOD = json.dumps({"id": "1", "name": "/station-agent", "state": "running", "image": "i"})
+
+
+class Remotes:
+    """Two servers; `een` says something else than the other."""
+
+    servers = ("een", "twee")
+
+    def __init__(self, said: str, exited: int = 0) -> None:
+        self._said, self._exited = said, exited
+
+    def ask(self, organisation: str, *command: str, **_: Any) -> remote.Done:
+        good = GOOD if command[0] == "docker" else ""
+        return remote.Done(self._said if organisation == "een" else good, "", self._exited)
+
+    def ask_all(self, organisations: Any, *command: str) -> dict[str, Any]:
+        return {o: self.ask(o, *command) for o in organisations}
+
+
+@pytest.mark.parametrize("said", [*ODD, '{"name": 1}'], ids=lambda said: said[:40])
+def test_an_engine_that_answers_oddly_loses_one_server(said: str) -> None:
+    found, lost = observed.observe(cast("Any", Remotes(said)), ["een", "twee"])
+    assert set(found) == {"twee"}
+    assert "een: what its engine says of its containers cannot be read: " in lost["een"]
+
+
+@pytest.mark.parametrize("said", ODD, ids=lambda said: said[:40])
+def test_a_station_that_answers_oddly_is_not_well_and_the_others_are_seen(said: str) -> None:
+    stations = {o: SimpleNamespace(operator=o) for o in ("een", "twee")}
+    network = cast("Any", SimpleNamespace(name="n", compiled=SimpleNamespace(stations=stations)))
+    een, twee = status.read(network, cast("Any", Remotes(said)), {}, {})
+    assert "cannot be read" in een.agent
+    assert twee.computer == "not there"
+    assert status.lines([een, twee])
+
+
+@pytest.mark.parametrize("said", ODD, ids=lambda said: said[:40])
+def test_a_session_of_which_nothing_can_be_read_is_not_good(said: str) -> None:
+    network = cast("Any", SimpleNamespace(name="n"))
+    document, verdict = verify.session(network, cast("Any", Remotes(said)), "een")
+    assert document == {}
+    assert verdict.reason == "what its station told cannot be read"
