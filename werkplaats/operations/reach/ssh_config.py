@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
+import shlex
+import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from werkplaats.operations.reach.servers import Server
 
 CONNECT_SECONDS = 5
 ENGINE, PEOPLE = "engine", "people"
+# A socket's path has at most 108 bytes, the last of them zero (unix(7)). Ours are named "/e", then %C of 40 digits, and
+# while ssh makes one it has 17 more.
+_LONGEST = 107 - len("/e") - 40 - 17
 _HEAD = "# Written by werkplaats, from servers.yml: what is changed here is lost.\n"
 OWN = ("~/.ssh/config", "/etc/ssh/ssh_config")  # what these say of a host counts too, after what is said here
 
@@ -101,10 +105,37 @@ def write(path: Path, servers: Iterable[Server], known_hosts: Path) -> None:
 
 
 def sockets_folder(folder: Path) -> Path:
-    """Where ssh keeps the sockets of open connections: short, since a socket's path has at most 108 bytes (unix(7))."""
-    digest = hashlib.sha256(str(folder).encode()).hexdigest()[:8]
-    place = Path(tempfile.gettempdir()) / f"werkplaats-{os.getuid()}-{digest}"
-    place.mkdir(mode=0o700, exist_ok=True)
-    if place.is_symlink() or place.stat().st_uid != os.getuid():
-        raise errors.RefusedError(f"{place} is not yours", "remove it; somebody else on this machine made it")
+    """Where ssh keeps the sockets of open connections of `folder`; nobody else can have made it first.
+
+    OpenSSH joins whatever socket lies there, and does not look whose it is. Raises RefusedError.
+    """
+    place = _own_folder() / f"werkplaats-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}"
+    if len(os.fsencode(place)) > _LONGEST:
+        raise errors.RefusedError(
+            f"{place} is too long for a socket of ssh: it may have {_LONGEST} bytes",
+            "let XDG_RUNTIME_DIR name a folder of yours with a shorter name and mode 0700",
+        )
+    try:
+        place.parent.mkdir(mode=0o700, exist_ok=True)
+        place.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        if not os.path.lexists(place):
+            what = f"the folder {place} for sockets of ssh cannot be made: {error.strerror}"
+            raise errors.RefusedError(what, f"make {place.parent} a folder that you may write in") from error
+    if not _is_ours_alone(place):
+        away = shlex.join(("mv", "--no-target-directory", str(place), f"{place}.away"))
+        raise errors.RefusedError(f"{place} is not a folder of yours alone (mode 0700)", f"move it away: {away}")
     return place
+
+
+def _own_folder() -> Path:
+    runtime = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
+    return runtime if runtime.is_absolute() and _is_ours_alone(runtime) else Path.home() / ".ssh"
+
+
+def _is_ours_alone(path: Path) -> bool:
+    try:
+        found = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and stat.S_IMODE(found.st_mode) == 0o700

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import stat
 import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import fabric
@@ -127,3 +131,93 @@ def test_a_token_in_a_path_stands_for_itself(tmp_path: Path) -> None:
     assert ssh_config._quoted(Path("/tmp/a %h b"), "r%C") == '"/tmp/a %%h b/r%C"'
     with pytest.raises(errors.UsageError, match="ssh's configuration"):
         ssh_config._quoted(tmp_path / 'a"b')
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder of ours with a short name, with a home in it."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as made:
+        monkeypatch.setenv("HOME", f"{made}/h")
+        monkeypatch.setenv("XDG_RUNTIME_DIR", f"{made}/r")
+        for name in "hr":
+            (Path(made) / name).mkdir(mode=0o700)
+        yield Path(made)
+
+
+def test_sockets_lie_in_the_folder_of_this_login(short: Path) -> None:
+    place = ssh_config.sockets_folder(Path("/vault/ssh"))
+    assert place.parent == short / "r"
+    assert stat.S_IMODE(place.stat().st_mode) == 0o700
+    assert ssh_config.sockets_folder(Path("/vault/ssh")) == place != ssh_config.sockets_folder(Path("/other"))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda runtime: runtime.chmod(0o755),
+        lambda runtime: runtime.rmdir(),
+        lambda runtime: (runtime.rename(runtime.with_name("x")), runtime.symlink_to("x")),
+        lambda runtime: os.environ.update(XDG_RUNTIME_DIR=runtime.name),
+        lambda _: os.environ.update(XDG_RUNTIME_DIR=""),
+    ],
+)
+def test_without_such_a_folder_they_lie_beside_the_operator_s_own_keys(
+    short: Path, spoil: Callable[[Path], object]
+) -> None:
+    spoil(short / "r")
+    place = ssh_config.sockets_folder(Path("/vault/ssh"))
+    assert place.parent == short / "h/.ssh"
+    assert {stat.S_IMODE(one.stat().st_mode) for one in (place, place.parent)} == {0o700}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda place: place.touch(),
+        lambda place: place.symlink_to("/"),
+        lambda place: place.symlink_to("nowhere"),
+        lambda place: (place.mkdir(), place.chmod(0o777)),
+    ],
+)
+@pytest.mark.usefixtures("short")
+def test_what_is_not_a_folder_of_ours_alone_is_refused_and_the_remedy_works(other: Callable[[Path], object]) -> None:
+    place = ssh_config.sockets_folder(Path("/vault/ssh"))
+    place.rmdir()
+    other(place)
+    with pytest.raises(errors.RefusedError, match="not a folder of yours alone") as refused:
+        ssh_config.sockets_folder(Path("/vault/ssh"))
+    subprocess.run(shlex.split(refused.value.remedy.removeprefix("move it away: ")), check=True)
+    assert ssh_config.sockets_folder(Path("/vault/ssh")) == place
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
+@pytest.mark.usefixtures("short")
+def test_another_s_folder_is_refused() -> None:
+    place = ssh_config.sockets_folder(Path("/vault/ssh"))
+    os.chown(place, 65534, 65534)
+    with pytest.raises(errors.RefusedError, match="not a folder of yours alone"):
+        ssh_config.sockets_folder(Path("/vault/ssh"))
+
+
+def test_a_home_that_cannot_be_written_in_is_said(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    (short / "h/.ssh").touch()
+    with pytest.raises(errors.RefusedError, match=r"cannot be made: .*make .* a folder"):
+        ssh_config.sockets_folder(Path("/vault/ssh"))
+
+
+def test_a_path_that_ssh_has_no_room_for_is_said_and_one_that_just_fits_is_used(
+    short: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def runtime(length: int) -> Path:
+        made = short / ("x" * (length - len(f"{short}/")))
+        made.mkdir(mode=0o700)
+        monkeypatch.setenv("XDG_RUNTIME_DIR", str(made))
+        return made
+
+    fits = 107 - 17 - 40 - len("/e") - len("/werkplaats-12345678")
+    longest = runtime(fits)
+    assert ssh_config.sockets_folder(Path("/vault/ssh")).parent == longest
+    runtime(fits + 1)
+    with pytest.raises(errors.RefusedError, match="too long for a socket of ssh"):
+        ssh_config.sockets_folder(Path("/vault/ssh"))
