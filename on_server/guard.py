@@ -76,9 +76,11 @@ def apply(seconds: int) -> list[str]:
     (BASE / "pending").mkdir(mode=0o700)
     for change in changes:
         if change.live.exists():
-            shutil.copyfile(change.live, change.previous)
+            disk.write(change.previous, change.live.read_bytes())
         else:
-            change.previous.with_suffix(".absent").touch()
+            disk.write(change.previous.with_suffix(".absent"), b"")
+    for folder in (BASE / "pending", BASE):  # after a power cut an empty way back would be put in force at boot
+        disk.sync_folder(folder)
     back = ("systemd-run", f"--unit={TIMER}", f"--on-active={seconds}", "--timer-property=AccuracySec=1s")
     programs.run(*back, "/usr/local/sbin/guarded-change", "undo")
     try:

@@ -28,10 +28,11 @@ def holder(state: Path, ended: Collection[int]) -> str:
     for path in (state / ".pulumi" / "locks").rglob("*.json"):
         try:
             lock = json.loads(path.read_bytes())
-        except (FileNotFoundError, ValueError):  # let go of meanwhile, or cut short by a kill
+            host, pid, who, since = (lock[key] for key in ("hostname", "pid", "username", "timestamp"))
+        except (FileNotFoundError, ValueError, KeyError, TypeError):  # let go of meanwhile, or cut short by a kill
             continue
-        if lock["hostname"] == platform.node() and lock["pid"] not in ended and _is_engine(lock["pid"]):
-            return f"process {lock['pid']} of {lock['username']}, since {lock['timestamp']} (`pulumi` by hand)"
+        if host == platform.node() and pid not in ended and _is_engine(pid):
+            return f"process {pid} of {who}, since {since} (`pulumi` by hand)"
     return ""
 
 
@@ -39,5 +40,7 @@ def _is_engine(pid: int) -> bool:
     """Whether this process runs Pulumi; one that has died and still waits for its parent does not (proc(5))."""
     try:
         return Path(f"/proc/{pid}/exe").readlink().name == "pulumi"
+    except PermissionError:
+        return True  # it lives and is another account's, which nobody but that account can say more of
     except OSError:
         return False

@@ -34,6 +34,8 @@ def _fits(pattern: re.Pattern[str], value: object, what: str) -> str:
 
 def _address(value: object, what: str) -> str:
     text = str(value)
+    if "%" in text:  # a zone is taken as it stands, whatever stands in it: an address with one is none
+        return _fits(HOST, text, what)
     try:
         return f"[{text}]" if ipaddress.ip_address(text).version == 6 else text
     except ValueError:

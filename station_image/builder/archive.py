@@ -79,7 +79,7 @@ def write(
             "created": EPOCH,
             "config": settings,
             "rootfs": {"type": "layers", "diff_ids": [part.digest for part in layers]},
-            "history": [{"created": EPOCH, "created_by": "station_image/builder.py"} for _ in layers],
+            "history": [{"created": EPOCH, "created_by": "station_image/builder"} for _ in layers],
         }
     )
     manifest = canonical.dump(

@@ -15,11 +15,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-from tests.station_image.runtime import gateways
-from tests.station_image.runtime.stations import ROOT, free_port, listens, wait_until
+from network_topology import names
+from tests.harness import gateways, pki
+from tests.harness.stations import ROOT, free_port, listens, wait_until
 
 PROXY = struct.Struct("!12sBBH")
-CALLER = re.compile(rb"n\.([0-9])\|")
+CALLER = re.compile(rb"\.n([0-9])\|")
 Pair = tuple[socket.socket, socket.socket]
 
 
@@ -100,7 +101,9 @@ class Gateways(Wires):
         self._listeners = []
         for party in self.parties:
             listener = socket.socket(socket.AF_UNIX)
-            listener.bind(str(self.folder / f"mesh-{party}.sock"))
+            for name in ("agent", "peers"):
+                (self._root(party) / name).mkdir(parents=True)
+            listener.bind(str(self._root(party) / "agent" / "mesh.sock"))
             listener.listen(16)
             self._listeners.append(listener)
         self._ports = [free_port() for _ in self.parties]
@@ -108,16 +111,13 @@ class Gateways(Wires):
 
     def connect(self) -> None:
         """Write and start the gateways."""
-        authority = gateways.Authority()
-        peers = {f"n.{party}": f"n{party}" for party in self.parties}
+        authority = pki.Authority(gateways.NETWORK)
         for party in self.parties:
-            folder = self.folder / f"tls-{party}"
-            inbound = self._ports[party], self.folder / f"mesh-{party}.sock"
-            gateways.write(folder, authority, authority.issue(f"n{party}"), peers, inbound)
-            for other in self.parties:
-                if other != party:
-                    gateways.add_outbound(folder, self._out(party, other), f"n{other}", self.port(other))
-            self.run("haproxy", "-db", "-f", str(folder / "haproxy.cfg"))
+            own = pki.Party(authority, f"n{party}", self.folder)
+            others = (other for other in self.parties if other != party)
+            peers = [gateways.peer(authority, f"n{other}", self.port(other), called=True) for other in others]
+            gateways.write(self._root(party), authority, own, peers, self._ports[party])
+            self.run(*gateways.command(self._root(party)))
         for party in self.parties:
             wait_until(functools.partial(listens, self._ports[party]), "a gateway to start")
         for one, other in itertools.permutations(self.parties, 2):
@@ -144,4 +144,7 @@ class Gateways(Wires):
         return theirs, int(caller[1])
 
     def _out(self, one: int, other: int) -> Path:
-        return self.folder / f"out-{one}-{other}.sock"
+        return self._root(one) / "peers" / f"{names.station_id(gateways.NETWORK, f'n{other}')}.sock"
+
+    def _root(self, party: int) -> Path:
+        return self.folder / f"n{party}"

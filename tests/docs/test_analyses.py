@@ -22,6 +22,20 @@ def names(table: list[list[str]]) -> list[str]:
     return [row[0].strip("`") for row in table]
 
 
+# The runtime, its tests, and what the gateways of their stations are made with.
+PROJECT = (
+    "base",
+    "network_topology",
+    "on_server",
+    "plugins",
+    "publication",
+    "roles",
+    "stacks",
+    "station_image",
+    "tests",
+)
+
+
 def public(kind: type) -> list[str]:
     """Annotations and methods of a class, in the order in which they stand there."""
     return [name for name in (*kind.__annotations__, *vars(kind)) if not name.startswith("_")]
@@ -37,7 +51,7 @@ def test_the_interface_in_the_guide_is_the_one_in_the_code() -> None:
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project as it is after somebody added what the guide shows."""
     folder = tmp_path_factory.mktemp("project")
-    for name in ("station_image/runtime", "tests/station_image/runtime"):
+    for name in PROJECT:
         shutil.copytree(documents.ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy2(documents.ROOT / "pyproject.toml", folder)
     module, test = re.findall(r"^```python\n(.*?)^```$", GUIDE.read_text(), re.MULTILINE | re.DOTALL)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
+import hashlib
 import ipaddress
 import os
 from dataclasses import dataclass, field
@@ -109,6 +111,12 @@ class Party:
     @property
     def pem(self) -> str:
         return self.certificate.public_bytes(PEM).decode()
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the certificate, as gateways report it."""
+        der = self.certificate.public_bytes(serialization.Encoding.DER)
+        return base64.b64encode(hashlib.sha256(der).digest()).decode()
 
 
 class Signer:

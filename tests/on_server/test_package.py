@@ -14,7 +14,7 @@ from on_server import removed
 from plugins.filter import baseline
 from plugins.modules import server_part
 from tests.docs import documents
-from tests.on_server import starters
+from tests.harness import starters
 
 PACKAGE = starters.ROOT / baseline.PACKAGE
 MODULES = sorted(

@@ -8,6 +8,7 @@ with every engine: the one that is built here comes without the host of the offi
 
 from __future__ import annotations
 
+import os
 import runpy
 import signal
 import sys
@@ -25,13 +26,17 @@ THREADS = 4  # a call that asks who it speaks with is answered while a program r
 class LanguageHost(_server.LanguageServer):
     """Runs the project that a call names."""
 
-    def __init__(self, engine: str) -> None:
+    def __init__(self, engine: str, project: Path) -> None:
         super().__init__(lambda: None)
         self._engine = engine
+        self._project = project
 
     def Run(self, request: language_pb2.RunRequest, context: Any) -> language_pb2.RunResponse:  # noqa: N802 - the service's name
         """Run the project once: for a preview, or for the changes that it showed."""
-        folder = Path(request.info.program_directory, request.info.entry_point)
+        folder = Path(request.info.program_directory, request.info.entry_point).resolve()
+        if folder != self._project:  # any account of this machine can call this port
+            why = f"{folder} is not {self._project}, where Pulumi was started"
+            context.abort(grpc.StatusCode.PERMISSION_DENIED, why)
 
         def program() -> None:
             runpy.run_path(str(folder), run_name="__main__")
@@ -44,10 +49,11 @@ class LanguageHost(_server.LanguageServer):
 
 
 def main() -> None:
-    """Serve until the engine closes our input, which it does by dying too."""
+    """Serve until the engine closes our input, which it does by dying too; run nothing but the project it works in."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # how it asks us to end
+    project = Path(f"/proc/{os.getppid()}/cwd").resolve()
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=THREADS))
-    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LanguageHost(sys.argv[-1]), server)
+    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LanguageHost(sys.argv[-1], project), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)

@@ -18,8 +18,6 @@ from ..accepted.networks import Network
 from ..base.contract import FREQUENCIES, State
 from ..base.refusal import RefusedError
 
-DAY = datetime.timedelta(days=1)
-
 
 class NotAllowedError(RefusedError):
     """The steward here does not allow a question now; `state` is how it stands."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.on_server import starters
+from tests.harness import starters
 
 ROOT = starters.ROOT
 NOBODY = 65534

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from on_server.station_command import allowing, questions
-from tests.on_server import starters
+from tests.harness import starters
 
 STATION = starters.starter("station")
 

@@ -8,8 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import grpc
 import pytest
 import yaml
+from pulumi.runtime.proto import language_pb2, language_pb2_grpc
 
 from stacks.engine import install
 
@@ -82,3 +84,32 @@ def test_a_program_that_fails_says_where(project: Path) -> None:
     assert done.returncode != 0
     assert done.stdout.count("SystemExit: the plan is missing") == 1
     assert f'{project / "__main__.py"}", line 4' in done.stdout
+
+
+def test_a_caller_can_have_no_other_folder_run_than_the_one_pulumi_was_started_in(tmp_path: Path) -> None:
+    evil, project = tmp_path / "evil", tmp_path / "project"
+    for folder in (evil, project):
+        folder.mkdir()
+        (folder / "__main__.py").write_text(f"open({str(folder / 'ran')!r}, 'w').close()\n")
+    # The engine's part: a process that works in the project's folder and starts the host.
+    starter = "import subprocess, sys; subprocess.run(sys.argv[1:])"
+    command = [sys.executable, "-c", starter, str(HOST / "pulumi-language-python"), "127.0.0.1:1"]
+    environment = os.environ | {"PATH": PATH, "PYTHONPATH": str(HOST.parents[2])}
+    with subprocess.Popen(
+        command, cwd=project, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            host = language_pb2_grpc.LanguageRuntimeStub(
+                grpc.insecure_channel(f"127.0.0.1:{process.stdout.readline().strip()}")
+            )
+            info = language_pb2.ProgramInfo(program_directory=str(evil), root_directory=str(evil), entry_point=".")
+            with pytest.raises(grpc.RpcError, match="where Pulumi was started"):
+                host.Run(
+                    language_pb2.RunRequest(info=info, args=[], monitor_address="127.0.0.1:1", project="p", stack="s")
+                )
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()
+            process.wait(timeout=30)
+    assert not (evil / "ran").exists()

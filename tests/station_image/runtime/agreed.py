@@ -13,10 +13,10 @@ from unittest import mock
 from station_image.runtime.accepted import statement
 from station_image.runtime.accepted.networks import Network, Networks
 from station_image.runtime.consent import plan
+from tests.harness.region import Region
+from tests.harness.stations import Proposal, Station, replace, wait_until
 from tests.station_image.runtime import questions
 from tests.station_image.runtime.impostor import as_station
-from tests.station_image.runtime.region import Region
-from tests.station_image.runtime.stations import Proposal, Station, replace, wait_until
 
 MEMBERS = ("ggd", "gelre", "sensire", "yunio", "huisarts")
 PLANTED = {4: (4, 4, 4, 0, 1), 31: (3, 2, 2, 2, 2)}

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.harness.region import ALL, SEVEN, Region
 from tests.station_image.runtime.agreed import MEMBERS, Agreed
-from tests.station_image.runtime.region import ALL, SEVEN, Region
 
 
 @pytest.fixture(scope="session")

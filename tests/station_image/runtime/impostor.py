@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import shutil
 import ssl
 import tempfile
@@ -19,9 +20,9 @@ from station_image.runtime.mpc import exchanger
 from station_image.runtime.wire import frames
 from station_image.runtime.wire.connection import Connection, open_unix
 from station_image.runtime.wire.peers import CallFailedError
-from tests.station_image.runtime import gateways
-from tests.station_image.runtime.region import Region
-from tests.station_image.runtime.stations import Station, free_port, listens, wait_until
+from tests.harness import gateways, pki
+from tests.harness.region import Region
+from tests.harness.stations import Station, free_port, listens, wait_until
 
 T = TypeVar("T")
 
@@ -102,21 +103,21 @@ class Relay:
     def __init__(self, region: Region, caller: Station, called: Station, folder: Path, stolen: bool = False) -> None:
         self.port = free_port()
         self._called = called
-        mint = region.authority.issue
-        pems = [(one.certificate if stolen else mint(one.organisation)).pem for one in (called, caller)]
-        self._server = self._context(region, folder / "server", pems[0], ssl.PROTOCOL_TLS_SERVER)
-        self._client = self._context(region, folder / "client", pems[1], ssl.PROTOCOL_TLS_CLIENT)
+        folder.mkdir(parents=True, exist_ok=True)
+        mint = functools.partial(pki.Party, region.authority, folder=folder)
+        shown = [one.certificate if stolen else mint(one.organisation) for one in (called, caller)]
+        self._server = self._context(region, folder / "server", shown[0], ssl.PROTOCOL_TLS_SERVER)
+        self._client = self._context(region, folder / "client", shown[1], ssl.PROTOCOL_TLS_CLIENT)
         self._loop = asyncio.new_event_loop()
         self.bytes_passed = 0
         self.passed: list[Passed] = []
         self.change: Change = lambda passed: passed
 
-    def _context(self, region: Region, folder: Path, pem: bytes, side: Any) -> ssl.SSLContext:
+    def _context(self, region: Region, folder: Path, shown: pki.Party, side: Any) -> ssl.SSLContext:
         folder.mkdir(parents=True)
-        (folder / "cert.pem").write_bytes(pem)
-        (folder / "ca.pem").write_bytes(region.authority.pem)
+        (folder / "ca.pem").write_text(region.authority.pem)
         context = ssl.SSLContext(side)
-        context.load_cert_chain(folder / "cert.pem")
+        context.load_cert_chain(shown.file)
         context.load_verify_locations(folder / "ca.pem")
         context.verify_mode = ssl.CERT_REQUIRED
         context.set_alpn_protocols(["mpc/1"])

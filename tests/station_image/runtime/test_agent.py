@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from tests.station_image.runtime.stations import ROOT
+from tests.harness.stations import ROOT
 
 
 def test_the_agent_imports_neither_numpy_nor_mpyc() -> None:

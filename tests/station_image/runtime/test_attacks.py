@@ -17,9 +17,10 @@ from station_image.runtime.base.contract import PROTOCOL_VERSIONS
 from station_image.runtime.consent import plan
 from station_image.runtime.session import proposal
 from station_image.runtime.wire import frames
+from tests.harness import pki
+from tests.harness.region import Region
+from tests.harness.stations import Station, wait_until
 from tests.station_image.runtime.impostor import Relay, as_station, ask_as, raw
-from tests.station_image.runtime.region import Region
-from tests.station_image.runtime.stations import Station, wait_until
 from tests.station_image.runtime.test_sessions import right
 
 pytestmark = pytest.mark.slow
@@ -282,11 +283,10 @@ def test_garbage_on_the_port_and_inside_tls_harms_nobody(healthy: Region, tmp_pa
         assert raw(healthy["sensire"], ggd.id, data) == b""
     deep = b'{"hello":' * 2000
     assert raw(healthy["sensire"], ggd.id, frames.PREFIX.pack(len(deep), 0) + deep) == b""
-    certificate = tmp_path / "stranger.pem"
-    certificate.write_bytes(healthy.authority.issue("vreemdeling").pem)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    context.load_cert_chain(certificate)
+    context.set_alpn_protocols(["mpc/1"])  # so that it is not the protocol that gives it away
+    context.load_cert_chain(pki.Party(healthy.authority, "vreemdeling", tmp_path).file)
     with socket.create_connection(("127.0.0.1", ggd.port)) as line, context.wrap_socket(line) as stranger:
         stranger.settimeout(10)
         stranger.sendall(b"hello")

@@ -16,7 +16,7 @@ from station_image.runtime.computer import MOST_SESSIONS
 from station_image.runtime.data.seal import KEY, NONCE, Channel
 from station_image.runtime.mpc import exchanger
 from station_image.runtime.wire import frames
-from tests.station_image.runtime.stations import ROOT, answers, wait_until
+from tests.harness.stations import ROOT, answers, wait_until
 
 FORTH, BACK = (os.urandom(KEY + NONCE) for _ in range(2))
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.station_image.runtime.region import Region
-from tests.station_image.runtime.stations import Station, wait_until
+from tests.harness.region import Region
+from tests.harness.stations import Station, wait_until
 from tests.station_image.runtime.test_sessions import right
 
 pytestmark = pytest.mark.slow

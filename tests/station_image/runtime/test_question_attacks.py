@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.harness.stations import Proposal, wait_until
 from tests.station_image.runtime.agreed import AREAS, ELSEWHERE, MEMBERS, PLANTED, PLANTED_TOTALS, Agreed
-from tests.station_image.runtime.stations import Proposal, wait_until
 
 pytestmark = pytest.mark.slow
 COMPUTING = MEMBERS[:3]

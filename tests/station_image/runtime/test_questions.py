@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from station_image.runtime.accepted.statement import StatementKey
 from station_image.runtime.consent.register import Register
 from station_image.runtime.control import verbs
+from tests.harness.stations import Station
 from tests.station_image.runtime.agreed import AREAS, MEMBERS, PLANTED_TOTALS, Agreed
-from tests.station_image.runtime.stations import Station
 
 pytestmark = pytest.mark.slow
 PARTS = ("agent", "computer")

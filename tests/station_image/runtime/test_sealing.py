@@ -18,9 +18,9 @@ from station_image.runtime.data import seal, shares
 from station_image.runtime.mpc import codec, exchanger
 from station_image.runtime.session import sealed
 from station_image.runtime.wire import frames
+from tests.harness.region import Region
+from tests.harness.stations import Station, wait_until
 from tests.station_image.runtime.impostor import Passed, Relay
-from tests.station_image.runtime.region import Region
-from tests.station_image.runtime.stations import Station, wait_until
 
 pytestmark = pytest.mark.slow
 THREE = ("ggd", "gelre", "sensire")

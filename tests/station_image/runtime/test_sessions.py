@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.station_image.runtime.region import Region
-from tests.station_image.runtime.stations import Station, replace
+from tests.harness.region import Region
+from tests.harness.stations import Station, replace
 
 pytestmark = pytest.mark.slow
 

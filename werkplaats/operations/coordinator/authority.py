@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime
 import functools
-import re
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -102,14 +101,6 @@ def open_or_found(kept: vault.Vault, records: Records, moment: datetime.datetime
     certificate = x509.load_pem_x509_certificate(kept.read(_certificate_name(generation)))
     _refuse_stranger(records, certificate, generation)
     return Authority(kept, records, generation, certificate)
-
-
-def generation_of(certificate: x509.Certificate) -> int:
-    """The generation in the name of a CA certificate; raises ValueError for any other certificate."""
-    found = re.match(r"CN=CA-([1-9][0-9]*),", certificate.subject.rfc4514_string())
-    if not found:
-        raise ValueError(f"{certificate.subject.rfc4514_string()} is not the name of a CA of ours")
-    return int(found[1])
 
 
 def _found(kept: vault.Vault, records: Records, generation: int, moment: datetime.datetime) -> x509.Certificate:

@@ -14,6 +14,8 @@ from base import errors, files
 from werkplaats.operations.reach.servers import Server
 
 FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
+# What stands in an ssh_config as it is: a line break begins a setting, a dash an option, % a token (ssh_config(5)).
+WORD = r'^[^\s\p{C}"%-][^\s\p{C}"%]*$'
 
 
 class Account(pydantic.BaseModel):
@@ -30,11 +32,11 @@ class Entry(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid")
 
-    host: str = pydantic.Field(min_length=1, description="Name or address that this operator logs in to")
+    host: str = pydantic.Field(pattern=WORD, description="Name or address that this operator logs in to")
     host_key: str = pydantic.Field(pattern=FINGERPRINT.pattern, description="Fingerprint of the Ed25519 host key")
-    user: str = "beheer"
+    user: str = pydantic.Field(default="beheer", pattern=WORD)
     port: int = pydantic.Field(default=22, ge=1, le=65535)
-    jump: str | None = None
+    jump: str | None = pydantic.Field(default=None, pattern=WORD)
     key: Path | None = None
     people: dict[Literal["steward", "scientist"], Account] = {}
 

@@ -37,9 +37,9 @@ def render(servers: Iterable[Server], known_hosts: Path, sockets: Path) -> str:
         operator_s = f"{server.organisation} {alias(server.organisation, ENGINE)}"
         blocks += [(f"Host {operator_s}", _login(server)), (f"Host {_any(server.organisation)}", _place(server))]
     if names:
-        people = {"ControlPath": _quoted(sockets / "p%C"), "IdentitiesOnly": "yes"}
+        people = {"ControlPath": _quoted(sockets, "p%C"), "IdentitiesOnly": "yes"}
         blocks += [
-            (f"Host {' '.join(alias(name, ENGINE) for name in names)}", {"ControlPath": _quoted(sockets / "e%C")}),
+            (f"Host {' '.join(alias(name, ENGINE) for name in names)}", {"ControlPath": _quoted(sockets, "e%C")}),
             (f"Host {' '.join(alias(name, PEOPLE) for name in names)}", people),
             (f"Host {' '.join(map(_any, names))}", _shared(known_hosts, sockets)),
         ]
@@ -53,8 +53,15 @@ def _any(organisation: str) -> str:
     return f"{organisation} {organisation}.*"
 
 
-def _quoted(path: Path) -> str:
-    return f'"{path}"'
+def _quoted(folder: Path, name: str = "") -> str:
+    """A path as ssh_config(5) takes it: only in `name` its tokens (%C) stand for something.
+
+    Raises UsageError for a path that cannot be written there.
+    """
+    text = str(folder)
+    if not text.isprintable() or '"' in text:
+        raise errors.UsageError(f"the path {text!r} has a character that ssh's configuration cannot hold", "rename it")
+    return f'"{text.replace("%", "%%")}{name and "/" + name}"'
 
 
 def _login(server: Server) -> dict[str, object]:
@@ -72,7 +79,7 @@ def _shared(known_hosts: Path, sockets: Path) -> dict[str, object]:
         "UserKnownHostsFile": _quoted(known_hosts),
         "StrictHostKeyChecking": "yes",
         "ControlMaster": "auto",
-        "ControlPath": _quoted(sockets / "r%C"),
+        "ControlPath": _quoted(sockets, "r%C"),
         "ControlPersist": 60,
         # Hardware does AES: an image of 60 MB costs a quarter less than with the usual cipher, as safely.
         "Ciphers": "^aes256-gcm@openssh.com",

@@ -23,7 +23,7 @@ from station_image.runtime.computer import MOST_SESSIONS
 from station_image.runtime.data import editions, shares
 from station_image.runtime.data.seal import KEY, NONCE
 from station_image.runtime.wire import frames
-from tests.station_image.runtime.stations import ROOT, answers, wait_until
+from tests.harness.stations import ROOT, answers, wait_until
 
 MOST_PARTIES = 7
 REAPED = 0.2  # seconds in which a computer notices that a process has ended: before that it counts, and it may be full

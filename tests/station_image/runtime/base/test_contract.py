@@ -14,9 +14,9 @@ from station_image.builder import rootfs
 from station_image.runtime.base import contract
 from station_image.runtime.base.folders import Folders
 from station_image.runtime.data import editions
+from tests.harness.stations import ROOT
 from tests.station_image.runtime import questions
 from tests.station_image.runtime.neighbours import Own, data_plan, deliver
-from tests.station_image.runtime.stations import ROOT
 from tests.station_image.runtime.views import Small
 
 SEEN = [folder for folder in contract.FOLDERS if folder.name]

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.station_image.runtime.stations import ROOT
+from tests.harness.stations import ROOT
 
 ORPHAN = """
 import asyncio, socket

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import fabric
 import pytest
+import yaml
 
-from werkplaats.operations.reach import ssh_config
+from base import errors
+from werkplaats.operations.reach import inventory, ssh_config
 from werkplaats.operations.reach.servers import Server
 
 SERVERS = (
@@ -96,3 +98,32 @@ def test_it_is_the_operator_s_alone_and_is_left_alone_when_nothing_changed(confi
 def test_a_network_of_which_no_server_is_run_here_has_one_too(tmp_path: Path) -> None:
     ssh_config.write(tmp_path / "ssh_config", (), tmp_path / "known_hosts")
     assert seen(tmp_path / "ssh_config", "spring.example")["hostname"] == "spring.example"
+
+
+@pytest.mark.parametrize("field", ["host", "user", "jump"])
+@pytest.mark.parametrize("word", ["a\n  ProxyCommand touch b", "-oProxyCommand=b", "a b", "a%h", 'a"b', "a\x1bb", ""])
+def test_what_could_be_a_setting_is_no_host_user_or_jump(field: str, word: str, tmp_path: Path) -> None:
+    entry = {"host": "station.gelre.example", "host_key": "SHA256:" + "A" * 43, field: word}
+    path = tmp_path / "servers.yml"
+    path.write_text(yaml.safe_dump({"gelre": entry}))
+    with pytest.raises(errors.UsageError, match=f"gelre.{field}: "):
+        inventory.read(path)
+
+
+def test_logins_of_a_domain_and_several_jumps_are_taken(tmp_path: Path) -> None:
+    entry = {
+        "host": "2001:db8::7",
+        "user": "DOM\\\\j.jansen@gelre",
+        "host_key": "SHA256:" + "A" * 43,
+        "jump": "a@b:2222,c",
+    }
+    path = tmp_path / "servers.yml"
+    path.write_text(yaml.safe_dump({"gelre": entry}))
+    (server,) = inventory.read(path)
+    assert (server.host, server.user, server.jump) == (entry["host"], entry["user"], entry["jump"])
+
+
+def test_a_token_in_a_path_stands_for_itself(tmp_path: Path) -> None:
+    assert ssh_config._quoted(Path("/tmp/a %h b"), "r%C") == '"/tmp/a %%h b/r%C"'
+    with pytest.raises(errors.UsageError, match="ssh's configuration"):
+        ssh_config._quoted(tmp_path / 'a"b')

@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from tests.station_image.runtime import gateways
+from tests.harness import gateways, pki
 
 if TYPE_CHECKING:
-    from tests.station_image.runtime.region import Region
+    from tests.harness.region import Region
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 STATION = (
     f"import sys; sys.path.insert(0, {str(ROOT)!r}); from on_server.station_command import cli; sys.exit(cli.main())"
 )
@@ -70,7 +70,7 @@ class Station:
         self.port = free_port() if inbound else 0
         self.root = region.folder / (folder or organisation)
         self.tls = self.root / "tls"
-        self.certificate = region.authority.issue(organisation)
+        self.certificate = pki.Party(region.authority, organisation, region.folder)
         self.key = Ed25519PrivateKey.generate()
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.sabotaged: set[str] = set()
@@ -117,11 +117,11 @@ class Station:
         """Start "gateway", "computer" and "agent", or those named; `sabotage` is a function of sabotage.py."""
         for part in parts or ("computer", "agent", "gateway"):
             if part == "gateway":
-                command, uid = ["haproxy", "-db", "-f", str(self.tls / "haproxy.cfg")], GATEWAY_UID
+                command, uid = gateways.command(self.root), GATEWAY_UID
             else:
                 command = [PYTHON, "-m", f"station_image.runtime.{part}"]
                 if sabotage:
-                    command = [PYTHON, "-m", "tests.station_image.runtime.sabotage", sabotage, part]
+                    command = [PYTHON, "-m", "tests.harness.sabotage", sabotage, part]
                 uid = COMPUTER_UID if part == "computer" else AGENT_UID
             self.processes[part] = self._spawn(part, command, uid)
             (self.sabotaged.add if sabotage else self.sabotaged.discard)(part)

@@ -11,8 +11,8 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from tests.station_image.runtime import gateways
-from tests.station_image.runtime.stations import (
+from tests.harness import gateways, pki
+from tests.harness.stations import (
     AGENT_UID,
     COMPUTER_UID,
     GATEWAY_UID,
@@ -37,7 +37,7 @@ class Region:
         self.folder.chmod(0o755)
         (self.folder / "pycache").mkdir()
         (self.folder / "pycache").chmod(0o777)
-        self.authority = gateways.Authority()
+        self.authority = pki.Authority(gateways.NETWORK)
         self.stations: dict[str, Station] = {}
 
     def add(self, organisation: str, inbound: bool = True) -> Station:
@@ -57,9 +57,9 @@ class Region:
         """Have the gateway of `station` call `port` where it called `called`; undo with the ports changed round."""
         path = station.tls / "haproxy.cfg"
         text = path.read_text()
-        section = text.index(f"listen to-{called.organisation}\n")
+        section = text.index(f"listen to.{called.id}\n")
         head, tail = text[:section], text[section:]
-        tail = re.sub(r"server peer 127\.0\.0\.1:\d+ ", f"server peer 127.0.0.1:{port} ", tail, count=1)
+        tail = re.sub(r"server gateway 127\.0\.0\.1:\d+ ", f"server gateway 127.0.0.1:{port} ", tail, count=1)
         path.write_text(head + tail)
         station.kill("gateway")
         station.start("gateway")
@@ -75,12 +75,13 @@ class Region:
 
     def write_gateway(self, station: Station, called: Iterable[str]) -> None:
         """Write the gateway of `station`, with outbound sockets to those that it calls."""
-        others = {other.id: name for name, other in self.stations.items() if name != station.organisation}
-        inbound = (station.port, station.root / "agent" / "mesh.sock") if station.inbound else None
-        gateways.write(station.tls, self.authority, station.certificate, others, inbound)
-        for organisation in called:
-            path = station.root / "peers" / f"{self[organisation].id}.sock"
-            gateways.add_outbound(station.tls, path, organisation, self[organisation].port)
+        chosen = set(called)
+        others = [
+            gateways.peer(self.authority, name, other.port, called=name in chosen)
+            for name, other in self.stations.items()
+            if name != station.organisation
+        ]
+        gateways.write(station.root, self.authority, station.certificate, others, station.port or None)
         host = {"gateway_uid": GATEWAY_UID, "agent_uid": AGENT_UID, "computer_uid": COMPUTER_UID}
         if not SEPARATE:
             host = dict.fromkeys(host, os.getuid())

@@ -1,6 +1,6 @@
 """Stations that misbehave, or that lack one defence, so that a test can see the attack that the defence stops.
 
-python -m tests.station_image.runtime.sabotage <function of this module>[+<another>…] agent|computer
+python -m tests.harness.sabotage <function of this module>[+<another>…] agent|computer
 """
 
 from __future__ import annotations
