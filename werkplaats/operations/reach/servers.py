@@ -9,13 +9,12 @@ from __future__ import annotations
 import base64
 import dataclasses
 import hashlib
-import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import paramiko
 
-from base import errors
+from base import errors, files
 
 KEY_TYPE = "ssh-ed25519"
 
@@ -51,7 +50,7 @@ class KnownHosts:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock = threading.Lock()
+        self._lock = path.with_name(f"{path.name}.lock")
 
     def policy(self, server: Server) -> paramiko.MissingHostKeyPolicy:
         """What paramiko asks about a key of this server that is not in the file."""
@@ -59,12 +58,12 @@ class KnownHosts:
 
     def forget_other(self, server: Server) -> None:
         """Remove a key of a server that the inventory does not name any more."""
-        with self._lock:
+        with files.only_one(self._lock):
             known = self._read()
             entry = known.lookup(server.known_as)
             if entry and not (KEY_TYPE in entry and _fingerprint(entry[KEY_TYPE]) == server.host_key):
                 del known[server.known_as]
-                known.save(str(self.path))
+                self._write(known)
 
     def learn(self, server: Server, key: paramiko.PKey) -> None:
         """Keep the key that a server showed, and no other of it, where it has the fingerprint of the inventory.
@@ -73,16 +72,25 @@ class KnownHosts:
         """
         if key.get_name() != KEY_TYPE or _fingerprint(key) != server.host_key:
             raise another_key(server, key)
-        with self._lock:
+        with files.only_one(self._lock):
             known = self._read()
             if known.lookup(server.known_as):
                 del known[server.known_as]
             known.add(server.known_as, KEY_TYPE, key)
-            known.save(str(self.path))
+            self._write(known)
 
     def _read(self) -> paramiko.HostKeys:
+        """What is kept; of a file that cannot be read nothing is, since the inventory says which keys are right."""
         self.path.touch(mode=0o600)
-        return paramiko.HostKeys(str(self.path))
+        try:
+            return paramiko.HostKeys(str(self.path))
+        except (paramiko.hostkeys.InvalidHostKey, ValueError):
+            self._write(nothing := paramiko.HostKeys())
+            return nothing
+
+    def _write(self, known: paramiko.HostKeys) -> None:
+        lines = (f"{host} {kind} {key.get_base64()}\n" for host, keys in known.items() for kind, key in keys.items())
+        files.write_atomically(self.path, "".join(lines).encode(), mode=0o600)
 
 
 class _Pinned(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]

@@ -157,6 +157,26 @@ def test_a_server_that_was_made_anew_is_known_when_the_inventory_says_so(
     assert known.split()[-1] == sshd.host_key.get_base64()
 
 
+@pytest.mark.parametrize(
+    "left", [b"[127.0.0.1]:1 ssh-ed25519 AAAAC3N", b"\xff\xfe a b\n", b"[127.0.0.1]:1 ssh-ed25519"]
+)
+def test_known_hosts_that_were_cut_short_stop_nobody(server: Server, tmp_path: Path, sshd: Sshd, left: bytes) -> None:
+    (tmp_path / "ssh").mkdir()
+    (tmp_path / "ssh/known_hosts").write_bytes(left)
+    reason, known = tried(server, tmp_path / "ssh")
+    assert not reason
+    assert known.strip() == f"[127.0.0.1]:{sshd.port} ssh-ed25519 {sshd.host_key.get_base64()}"
+
+
+def test_known_hosts_are_whole_whenever_they_are_read(server: Server, tmp_path: Path) -> None:
+    path = tmp_path / "ssh/known_hosts"
+    assert not tried(server, tmp_path / "ssh")[0]
+    with path.open() as open_before:
+        assert "shows host key" in tried(other(server, "SHA256:" + "A" * 43), tmp_path / "ssh")[0]
+        assert open_before.read(), "it was written in place"
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 @pytest.fixture
 def remotes(server: Server, tmp_path: Path) -> Iterator[remote.Remotes]:
     with remote.Remotes([server], tmp_path / "ssh", tmp_path / "config") as made:
