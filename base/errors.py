@@ -49,7 +49,7 @@ class WerkplaatsError(Exception):
         self.what = what
         self.remedy = remedy
 
-    def told(self, command: str) -> str:
+    def in_words(self, command: str) -> str:
         """What a person is shown when `command` stopped for it."""
         return f"{command}: {self}"
 
@@ -114,6 +114,6 @@ class UnmetError(HalfWayError):
     The remedy is in the text, and afterwards the same command goes on from where it stopped.
     """
 
-    def told(self, command: str) -> str:
+    def in_words(self, command: str) -> str:
         """The text, and what to run."""
-        return f"{super().told(command)}\nrun the same command again"
+        return f"{super().in_words(command)}\nrun the same command again"

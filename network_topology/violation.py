@@ -38,7 +38,7 @@ class DefinitionError(errors.FoundError):
         self.violations = sorted(violations)
         super().__init__("\n".join(str(violation) for violation in self.violations))
 
-    def told(self, command: str) -> str:  # noqa: ARG002 - each violation says its own place
+    def in_words(self, command: str) -> str:  # noqa: ARG002 - each violation says its own place
         """A line for each violation."""
         return self.what
 

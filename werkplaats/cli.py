@@ -91,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(given.run(given))
     except errors.WerkplaatsError as error:
-        print(error.told(f"werkplaats {given.verb}"), file=sys.stderr)
+        print(error.in_words(f"werkplaats {given.verb}"), file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print(f"werkplaats {given.verb}: interrupted; run it again, it goes on from here", file=sys.stderr)

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from base import errors
+from werkplaats.operations import progress
 
 INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
 INOTIFY_NEEDED = 1024  # with the usual 128 the twentieth server dies without a word
@@ -170,13 +171,13 @@ def examine() -> list[Finding]:
     return [check() for check in CHECKS]
 
 
-def mend(said: Callable[[str], None]) -> list[Finding]:
+def mend(say: progress.Say) -> list[Finding]:
     """Mend in order what can be mended, saying so; returns the findings afterwards."""
     after = []
     for check in CHECKS:
         finding = check()
         if not finding.good and finding.mend:
-            said(f"{finding.seen}: {finding.remedy}")
+            say(f"{finding.seen}: {finding.remedy}")
             finding.mend()
             finding = check()
         after.append(finding)

@@ -6,8 +6,11 @@ import contextlib
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TextIO
+
+Say = Callable[[str], None]
+"""Says one line of what happens to whoever waits."""
 
 
 class Progress:

@@ -31,9 +31,9 @@ def run(given: argparse.Namespace) -> int:
         typed = given.name or (input(f"type the name {network.name} to take it down: ") if sys.stdin.isatty() else "")
         if typed != network.name:
             raise errors.RefusedError("the name was not typed, so nothing was changed", f"--name {network.name}")
-    told = progress.Progress()
+    reporter = progress.Progress()
     with network.vault.lock("destroy"):
-        result = teardown.destroy(network, told)
+        result = teardown.destroy(network, reporter)
     for line in result.kept:
         print(f"kept: {line}")
     for organisation, why in result.left_out.items():

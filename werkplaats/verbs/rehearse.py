@@ -30,9 +30,9 @@ def run(given: argparse.Namespace) -> int:
     """Rehearse, print the contrast."""
     network = named.find(given)
     name = rehearse.question(network, given.question)
-    told = progress.Progress(quiet=given.json)
-    with told.phase("rehearsal") as said:
-        contrast = rehearse.run(network, name, given.seed, said)
+    reporter = progress.Progress(quiet=given.json)
+    with reporter.phase("rehearsal") as say:
+        contrast = rehearse.run(network, name, given.seed, say)
     if given.json:
         common.print_json({"question": name, "good": contrast.good, **dataclasses.asdict(contrast)})
     else:

@@ -37,29 +37,29 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> int:
     """Show what the network is, ask, bring it up, say what was done and what to do next."""
     network = named.find(given)
-    told = progress.Progress(quiet=given.json)
+    reporter = progress.Progress(quiet=given.json)
     for sentence in (*network.warnings, *network.compiled.privacy):
-        told.say(f"note: {sentence}")
+        reporter.say(f"note: {sentence}")
     if network.made_here and (missing := [finding for finding in host.examine() if not finding.good]):
         raise errors.RefusedError("; ".join(f"{one.seen}: {one.remedy}" for one in missing), "run: werkplaats doctor")
     common.confirm(f"bring {network.name} up ({len(network.compiled.stations)} organisations)?", yes=given.yes)
     with network.vault.lock("up") as lock:
         if lock.taken_over:
-            told.say(lock.taken_over)
-        outcome = up.Run(network, up.Options(given.only, given.all_steps), told)()
+            reporter.say(lock.taken_over)
+        outcome = up.Run(network, up.Options(given.only, given.all_steps), reporter)()
     if given.json:
-        common.print_json(_document(network, outcome, told))
+        common.print_json(_document(network, outcome, reporter))
     else:
-        _print(network, outcome, told)
+        _print(network, outcome, reporter)
     return outcome.exit_code
 
 
-def _document(network: networks.Network, outcome: up.Outcome, told: progress.Progress) -> dict[str, object]:
+def _document(network: networks.Network, outcome: up.Outcome, reporter: progress.Progress) -> dict[str, object]:
     return {
         "network": network.name,
         "verified": bool(outcome.report and outcome.report.good),
-        "seconds": round(told.seconds, 2),
-        "phases": {name: round(seconds, 2) for name, seconds in told.phases.items()},
+        "seconds": round(reporter.seconds, 2),
+        "phases": {name: round(seconds, 2) for name, seconds in reporter.phases.items()},
         "changes": {
             "servers": drive.to_json(outcome.servers),
             "configured": outcome.configured,
@@ -68,12 +68,12 @@ def _document(network: networks.Network, outcome: up.Outcome, told: progress.Pro
         "left_out": outcome.left_out,
         "waiting": outcome.waiting,
         "questions": outcome.questions,
-        "found": [dataclasses.asdict(v) for v in outcome.report.found()] if outcome.report else [],
+        "found": [dataclasses.asdict(v) for v in outcome.report.faults()] if outcome.report else [],
         "session": dict(outcome.report.session) if outcome.report else {},
     }
 
 
-def _print(network: networks.Network, outcome: up.Outcome, told: progress.Progress) -> None:
+def _print(network: networks.Network, outcome: up.Outcome, reporter: progress.Progress) -> None:
     print()
     if outcome.report:
         verify_verb.print_report(network.name, outcome.report)
@@ -82,8 +82,8 @@ def _print(network: networks.Network, outcome: up.Outcome, told: progress.Progre
         f"changed: servers {drive.summary(outcome.servers)}; configuration {sum(outcome.configured.values())} tasks; "
         f"stations {drive.summary(outcome.stations)}"
     )
-    print("time: " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in told.phases.items()), end="")
-    print(f"; in all {told.seconds:.1f} s (phases overlap)")
+    print("time: " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in reporter.phases.items()), end="")
+    print(f"; in all {reporter.seconds:.1f} s (phases overlap)")
     for organisation, why in outcome.left_out.items():
         print(f"left out: {organisation}: {why}; when that is mended run: werkplaats up {network.name}")
     for organisation, changes in outcome.waiting.items():

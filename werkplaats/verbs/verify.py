@@ -36,7 +36,7 @@ def run(given: argparse.Namespace) -> int:
 
 def print_report(name: str, report: verify.Report) -> None:
     """The verdicts that are not good, then one line."""
-    for verdict in report.found():
+    for verdict in report.faults():
         print(f"NOT {verdict.kind} {verdict.subject}: {verdict.name}: {verdict.reason}")
     counts = {kind: [v for v in report.verdicts if v.kind == kind] for kind in ("check", "link", "session")}
     told = ", ".join(f"{sum(v.good for v in found)} of {len(found)} {kind}s good" for kind, found in counts.items())

@@ -8,19 +8,19 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 from base import errors
 from stacks import drive
+from werkplaats.operations import progress
 from werkplaats.operations.bring_up import ansible_inventory
 from werkplaats.operations.home import passing
 from werkplaats.operations.reach import remote
 
 ROOT = Path(__file__).resolve().parents[3]
 PLAYBOOK = ROOT / "playbooks" / "site.yml"
-Said = Callable[[str], None]
 HostVars = Mapping[str, Mapping[str, Any]]
 
 
@@ -48,7 +48,7 @@ def run(
     folder: Path,
     remotes: remote.Remotes,
     stations: HostVars,
-    said: Said,
+    say: progress.Say,
     *,
     check: bool = False,
     playbook: Path = PLAYBOOK,
@@ -69,7 +69,7 @@ def run(
             environment[drive.RUN_MARK] = str(folder.parent)
         log, events = own / "ansible.log", own / "events.log"
         with log.open("wb") as output, events.open("w", buffering=1) as kept:
-            code, result = _follow(command, environment, output, kept, said)
+            code, result = _follow(command, environment, output, kept, say)
         tail = log.read_text(errors="replace")[-1500:]
         for one in (log, events):
             one.replace(folder / one.name)  # the last run's stay: who wants to know more finds it there
@@ -79,7 +79,7 @@ def run(
 
 
 def _follow(
-    command: list[str], environment: Mapping[str, str], output: BinaryIO, kept: TextIO, said: Said
+    command: list[str], environment: Mapping[str, str], output: BinaryIO, kept: TextIO, say: progress.Say
 ) -> tuple[int, Result]:
     """Run a playbook and read its events as they come; says each role of a server when it is done with it."""
     read, write = os.pipe()
@@ -104,7 +104,7 @@ def _follow(
             host, role = str(event.get("host") or ""), str(event.get("role") or "")
             if host and role and at.get(host) != role:
                 at[host] = role
-                said(f"{host}: {role}")
+                say(f"{host}: {role}")
             if event.get("status") in ("failed", "unreachable"):
-                said(f"{host}: {event.get('task')}: {event.get('message')}")
+                say(f"{host}: {event.get('task')}: {event.get('message')}")
     return process.returncode, result

@@ -20,11 +20,11 @@ import on_server
 from base import errors
 from network_topology.compiling import compile as compiler
 from publication import acceptance, identity, publication, repository, verified
+from werkplaats.operations import progress
 from werkplaats.operations.coordinator import steps
 from werkplaats.operations.home import networks
 from werkplaats.operations.reach import remote, servers
 
-Said = Callable[[str], None]
 REQUEST = "/etc/werkplaats/identity/request.pem"
 STATEMENT_KEY = "/etc/werkplaats/identity/statement.pub"
 PROGRAM = Path(on_server.__file__).with_name("keys.py")
@@ -88,22 +88,22 @@ def _raw(pem: str) -> str:
     return base64.b64encode(raw).decode()
 
 
-def require_authority(network: networks.Network, found: Applicable, told: str | None) -> None:
+def require_authority(network: networks.Network, found: Applicable, fingerprint: str | None) -> None:
     """Raise AcceptanceError unless the CA may be accepted: the known one, or the one of which the key was told.
 
     Whoever relays a publication can sign it with a CA of the same name, so that a mere yes must not be enough.
     """
-    if found.publication is None or (told is None and not found.other_authority):
+    if found.publication is None or (fingerprint is None and not found.other_authority):
         return
     key, place = found.publication.authority_key, network.publication / repository.AUTHORITY
-    if told is None:
+    if fingerprint is None:
         raise errors.AcceptanceError(
             f"{place} is not the CA that {', '.join(sorted(found.other_authority))} accepted; its key is {key}",
             f"werkplaats accept {network.name} --authority sha256:…, as the coordinator reads it to you",
         )
-    if told != key:
+    if fingerprint != key:
         raise errors.AcceptanceError(
-            f"{place} has key {key}, and the coordinator told {told}",
+            f"{place} has key {key}, and the coordinator told {fingerprint}",
             "ring the coordinator up, and install nothing of this publication until both are the same",
         )
 
@@ -124,7 +124,7 @@ def take_all(
     remotes: remote.Remotes,
     organisations: Sequence[str],
     release: Mapping[str, Any],
-    said: Said,
+    say: progress.Say,
 ) -> Applicable:
     """All steps in one go, where one operator takes them; returns what applies then.
 
@@ -133,11 +133,11 @@ def take_all(
     which none can be made yet, nothing is accepted.
     """
     requests, keyless = _with_keys(network, remotes, organisations)
-    steps.approve_all(network, requests, said)
+    steps.approve_all(network, requests, say)
     published = steps.publish(network, release)
     found = applicable(network, remotes, organisations)
     if waiting := found.waiting.keys() - keyless.keys():
-        said(f"accepting publication {published.number} on {len(waiting)} servers")
+        say(f"accepting publication {published.number} on {len(waiting)} servers")
         accept(network, remotes, published, waiting)
         found = applicable(network, remotes, organisations)
     found.keyless = keyless

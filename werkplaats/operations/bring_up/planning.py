@@ -46,15 +46,17 @@ class Plan:
         return dataclasses.asdict(self)
 
 
-def plan(network: networks.Network, only: Sequence[str], told: progress.Progress) -> Plan:
+def plan(network: networks.Network, only: Sequence[str], reporter: progress.Progress) -> Plan:
     """Look at everything; a network of which nothing exists yet is planned from its definition alone."""
     found = Plan()
-    engine = install.ensure(lambda text: told.say(text, "engine"))
+    engine = install.ensure(lambda text: reporter.say(text, "engine"))
     image = images.current()
     if image is None:
-        told.say(f"the station image is not made on this machine yet: werkplaats up {network.name} makes it", "image")
+        reporter.say(
+            f"the station image is not made on this machine yet: werkplaats up {network.name} makes it", "image"
+        )
     if network.made_here:
-        image_id = server_image.ensure(lambda text: told.say(text, "servers"))
+        image_id = server_image.ensure(lambda text: reporter.say(text, "servers"))
         found.servers = _sentences(servers.plan(network, engine, image_id))
     to_be_made = {o for o in network.compiled.stations if f"make server of {o}" in found.servers}
     with network.remotes() as remotes:
@@ -65,7 +67,7 @@ def plan(network: networks.Network, only: Sequence[str], told: progress.Progress
         applicable = hand_over.applicable(network, remotes, reached)
         found.waiting = [f"{o}: {change}" for o, changes in applicable.waiting.items() for change in changes]
         hosts = hostvars.applied(network, applicable, reached, image)
-        found.configuration = _configuration(network, remotes, hosts, told)
+        found.configuration = _configuration(network, remotes, hosts, reporter)
         found.configuration += [f"{o}: has no certificate or acceptance yet" for o in reached if o not in hosts]
         found.configuration += [f"{o}: everything, from a bare server to a gateway" for o in sorted(to_be_made)]
         new = image.image_id if image else stations.NO_IMAGE
@@ -80,11 +82,11 @@ def _configuration(
     network: networks.Network,
     remotes: remote.Remotes,
     hosts: Mapping[str, Mapping[str, Any]],
-    told: progress.Progress,
+    reporter: progress.Progress,
 ) -> list[str]:
     same = unchanged.Notes(network.run_folder, remotes).unchanged(hosts)
     others = {o: host for o, host in hosts.items() if o not in same}
-    result = configure.run(network.run_folder, remotes, others, lambda text: told.say(text, "plan"), check=True)
+    result = configure.run(network.run_folder, remotes, others, lambda text: reporter.say(text, "plan"), check=True)
     return result.tasks
 
 

@@ -9,17 +9,17 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from base import errors
 from network_topology import model, questions
 from station_image.runtime.accepted import statement
+from werkplaats.operations import progress
 from werkplaats.operations.bring_up import hand_over
 from werkplaats.operations.home import networks
 from werkplaats.operations.look import verify
 from werkplaats.operations.reach import remote
 
-Said = Callable[[str], None]
 Documents = dict[str, questions.Document]
 
 
@@ -53,8 +53,8 @@ def look(network: networks.Network, remotes: remote.Remotes, organisations: Iter
     answers = remotes.ask_all(organisations, "station", "questions", "--json")
     found = {}
     for organisation, answer in answers.items():
-        if "questions" in (told := verify.told(answer)):
-            rows = [row for row in told["questions"] if row["network"] == network.name]
+        if "questions" in (document := verify.document_of(answer)):
+            rows = [row for row in document["questions"] if row["network"] == network.name]
             found[organisation] = Delivered(
                 {row["question"]: row["document"] for row in rows},
                 {row["question"]: row["state"] for row in rows},
@@ -67,7 +67,7 @@ def deliver(
     remotes: remote.Remotes,
     applicable: hand_over.Applicable,
     ready: Iterable[str],
-    said: Said,
+    say: progress.Say,
 ) -> tuple[dict[str, dict[str, list[str]]], dict[str, str]]:
     """Bring every station what is published.
 
@@ -79,16 +79,16 @@ def deliver(
     for organisation, delivered in there.items():
         documents, waiting = wanted(applicable, published, organisation)
         for name, why in waiting.items():
-            said(f"{name} waits: {why}")
+            say(f"{name} waits: {why}")
         if documents != delivered.documents:
             text = json.dumps(documents, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
             try:
                 remotes.place(organisation, _place(network.name), text)
             except errors.WerkplaatsError as error:
                 left_out[organisation] = str(error)
-                said(f"{organisation}: left out: {error}")
+                say(f"{organisation}: left out: {error}")
             else:
-                said(f"{organisation}: {'; '.join(differences(delivered.documents, documents))}")
+                say(f"{organisation}: {'; '.join(differences(delivered.documents, documents))}")
                 late.append(organisation)
     there |= look(network, remotes, late)
     return standing({o: delivered for o, delivered in there.items() if o not in left_out}), left_out

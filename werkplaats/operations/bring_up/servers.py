@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +15,15 @@ from stacks import drive, labels
 from stacks.components import sandbox_server
 from stacks.engine import install
 from stacks.servers import program, seeds
+from werkplaats.operations import progress
 from werkplaats.operations.home import networks, people
 from werkplaats.operations.reach import inventory
 from werkplaats.operations.reach.servers import Server
 
-Said = Callable[[str], None]
 NO_IMAGE = "sha256:" + "0" * 64  # of servers that are removed
 
 
-def up(network: networks.Network, engine: install.Engine, image: str, said: Said) -> drive.Outcome:
+def up(network: networks.Network, engine: install.Engine, image: str, say: progress.Say) -> drive.Outcome:
     """Make the sandbox servers that are missing, and the inventory by which everything else reaches them.
 
     Raises RefusedError where a sandbox of this name is somebody else's.
@@ -31,15 +31,15 @@ def up(network: networks.Network, engine: install.Engine, image: str, said: Said
     _require_own(network)
     while True:
         stack = _stack(network, engine, image)
-        stack.recover(said)
-        remove_orphans(network, stack, said)
+        stack.recover(say)
+        remove_orphans(network, stack, say)
         try:
-            return stack.up(said, drifted=_drifted(network))
+            return stack.up(say, drifted=_drifted(network))
         except drive.DriveError:
             # Who chose the same subnet in the same second may be ahead: the engine gives it to one of the two.
             if seeds.holds(_addresses(network), _taken_subnets(network.name)):
                 raise
-            said("another network took the same addresses and was ahead; choosing others")
+            say("another network took the same addresses and was ahead; choosing others")
 
 
 def plan(network: networks.Network, engine: install.Engine, image: str) -> drive.Outcome:
@@ -47,13 +47,13 @@ def plan(network: networks.Network, engine: install.Engine, image: str) -> drive
     return _stack(network, engine, image).preview()
 
 
-def destroy(network: networks.Network, engine: install.Engine, said: Said) -> drive.Outcome:
+def destroy(network: networks.Network, engine: install.Engine, say: progress.Say) -> drive.Outcome:
     """Remove every server, volume and network of the sandbox. Raises RefusedError where it is somebody else's."""
     _require_own(network)
     stack = _stack(network, engine, NO_IMAGE)
-    stack.recover(said)
-    remove_orphans(network, stack, said)
-    return stack.destroy(said)
+    stack.recover(say)
+    remove_orphans(network, stack, say)
+    return stack.destroy(say)
 
 
 def _stack(network: networks.Network, engine: install.Engine, image: str) -> drive.Stack:
@@ -129,7 +129,7 @@ def _require_own(network: networks.Network) -> None:
                 )
 
 
-def remove_orphans(network: networks.Network, stack: drive.Stack, said: Said) -> None:
+def remove_orphans(network: networks.Network, stack: drive.Stack, say: progress.Say) -> None:
     """Remove what bears this network's labels but is not in the state: a killed run made it and could not say so."""
     with _local_engine() as engine:
         made: dict[str | None, Any] = {c.id: c for c in engine.containers.list(all=True, filters=_mine(network))}
@@ -139,7 +139,7 @@ def remove_orphans(network: networks.Network, stack: drive.Stack, said: Said) ->
         # In the order of the dict: containers hold networks and volumes.
         for identifier, thing in made.items():
             if identifier not in known:
-                said(f"removing {thing.name}, which a run that was killed left behind")
+                say(f"removing {thing.name}, which a run that was killed left behind")
                 _remove(thing)
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from stacks import drive, plans
 from stacks.components import station
 from stacks.engine import install
 from stacks.stations import program
+from werkplaats.operations import progress
 from werkplaats.operations.home import networks
 from werkplaats.operations.look import observed
 from werkplaats.operations.reach import remote, servers, ssh_config
 
-Said = Callable[[str], None]
 START_SECONDS = 30.0
 NO_IMAGE = "sha256:" + "0" * 64  # of stations that are removed, or are planned before there is one
 
@@ -24,28 +24,28 @@ def up(
     remotes: remote.Remotes,
     engine: install.Engine,
     images: Mapping[str, str],
-    said: Said,
+    say: progress.Say,
 ) -> tuple[drive.Outcome, dict[str, str]]:
     """Make the stations of `images` (organisation → image id) as declared; all others are not touched.
 
     Returns what changed, and organisation → why, of those whose server went away meanwhile.
     """
     stack = _stack(network, remotes, engine, images)
-    stack.recover(said)
+    stack.recover(say)
     for organisation in stack.forget_others(remotes.servers):
-        said(f"{organisation}: this operator runs no server of it any more; its station is left as it is")
+        say(f"{organisation}: this operator runs no server of it any more; its station is left as it is")
     found, lost = observed.observe(remotes, images)
-    removed, lost_then = _remove_unfit(remotes, stack, found, said)
+    removed, lost_then = _remove_unfit(remotes, stack, found, say)
     lost |= lost_then
     if lost:  # one such server would fail the whole stack
         images = {organisation: image for organisation, image in images.items() if organisation not in lost}
         stack = _stack(network, remotes, engine, images)
     drifted = [o for o in images if o in removed or not found[o].as_wanted(images[o])]
-    return stack.up(said, leave_out=_others(remotes, images), drifted=drifted), lost
+    return stack.up(say, leave_out=_others(remotes, images), drifted=drifted), lost
 
 
 def _remove_unfit(
-    remotes: remote.Remotes, stack: drive.Stack, seen: Mapping[str, observed.Observed], said: Said
+    remotes: remote.Remotes, stack: drive.Stack, seen: Mapping[str, observed.Observed], say: progress.Say
 ) -> tuple[set[str], dict[str, str]]:
     """Remove station containers that are not in the state, and those that do not run: Pulumi would leave both alone.
 
@@ -56,7 +56,7 @@ def _remove_unfit(
     for organisation, one in seen.items():
         for container in one.containers.values():
             if why := _unfit(container, known):
-                said(f"{organisation}: removing {container['name']}, which {why}")
+                say(f"{organisation}: removing {container['name']}, which {why}")
                 try:
                     remotes.ask(organisation, "docker", "rm", "--force", container["id"])
                 except servers.UnreachableError as error:
@@ -72,7 +72,7 @@ def _unfit(container: Mapping[str, str], known: Collection[str]) -> str:
     return "" if container["state"] == "running" else f"does not run: {container['state']}"
 
 
-def wait(remotes: remote.Remotes, organisations: Iterable[str], said: Said) -> None:
+def wait(remotes: remote.Remotes, organisations: Iterable[str], say: progress.Say) -> None:
     """Wait until every agent answers and sees its computer: verification asks nothing of a station that still starts.
 
     One that does not come is said, not raised: verification will find it.
@@ -83,7 +83,7 @@ def wait(remotes: remote.Remotes, organisations: Iterable[str], said: Said) -> N
         answers = remotes.ask_all(starting, "station", "status", "--json")
         starting = {o for o, one in answers.items() if isinstance(one, servers.UnreachableError) or one.exited}
     for organisation in sorted(starting):
-        said(f"{organisation}: the station does not answer after {START_SECONDS:.0f} s")
+        say(f"{organisation}: the station does not answer after {START_SECONDS:.0f} s")
 
 
 def plan(
@@ -94,15 +94,19 @@ def plan(
 
 
 def destroy(
-    network: networks.Network, remotes: remote.Remotes, engine: install.Engine, reached: Iterable[str], said: Said
+    network: networks.Network,
+    remotes: remote.Remotes,
+    engine: install.Engine,
+    reached: Iterable[str],
+    say: progress.Say,
 ) -> drive.Outcome:
     """Remove the station containers of the servers that are reached; of the others they stay in the state."""
     images = dict.fromkeys(reached, NO_IMAGE)
     stack = _stack(network, remotes, engine, images)
-    stack.recover(said)
+    stack.recover(say)
     found, lost = observed.observe(remotes, images)
-    lost |= _remove_unfit(remotes, stack, found, said)[1]
-    return stack.destroy(said, leave_out=[*_others(remotes, images), *lost])
+    lost |= _remove_unfit(remotes, stack, found, say)[1]
+    return stack.destroy(say, leave_out=[*_others(remotes, images), *lost])
 
 
 def _others(remotes: remote.Remotes, images: Mapping[str, str]) -> list[str]:

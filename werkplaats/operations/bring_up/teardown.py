@@ -23,36 +23,36 @@ class Result:
     left_out: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
-def destroy(network: networks.Network, told: progress.Progress) -> Result:
+def destroy(network: networks.Network, reporter: progress.Progress) -> Result:
     """Take it down; the caller holds its lock."""
-    engine = install.ensure(lambda text: told.say(text, "engine"))
+    engine = install.ensure(lambda text: reporter.say(text, "engine"))
     drive.end_children(network.vault.folder)
-    return _sandbox(network, engine, told) if network.made_here else _stations(network, engine, told)
+    return _sandbox(network, engine, reporter) if network.made_here else _stations(network, engine, reporter)
 
 
-def _sandbox(network: networks.Network, engine: install.Engine, told: progress.Progress) -> Result:
+def _sandbox(network: networks.Network, engine: install.Engine, reporter: progress.Progress) -> Result:
     """Stations, certificates and data live in the servers and in the vault, and go with them."""
-    with told.phase("servers") as said:
-        said(drive.summary(servers.destroy(network, engine, said)))
+    with reporter.phase("servers") as say:
+        say(drive.summary(servers.destroy(network, engine, say)))
     shutil.rmtree(ssh_config.sockets_folder(network.vault.folder / "ssh"), ignore_errors=True)
     shutil.rmtree(network.vault.folder)
     return Result()
 
 
-def _stations(network: networks.Network, engine: install.Engine, told: progress.Progress) -> Result:
+def _stations(network: networks.Network, engine: install.Engine, reporter: progress.Progress) -> Result:
     result = Result()
     with network.remotes() as remotes:
         unreachable = remotes.probe()
         result.left_out |= unreachable
         reached = [o for o in remotes.servers if o not in unreachable]
-        with told.phase("stations") as said:
-            said(drive.summary(stations.destroy(network, remotes, engine, reached, said)))
-        with told.phase("configure") as said:
+        with reporter.phase("stations") as say:
+            say(drive.summary(stations.destroy(network, remotes, engine, reached, say)))
+        with reporter.phase("configure") as say:
             played = configure.run(
                 network.run_folder,
                 remotes,
                 {o: {"organisation": o, "network": network.name} for o in reached},
-                said,
+                say,
                 playbook=configure.ROOT / "playbooks" / "destroy.yml",
             )
             result.left_out |= played.failed

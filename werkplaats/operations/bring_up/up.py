@@ -60,23 +60,23 @@ class Outcome:
 class Run:
     """One run of `up`; the caller holds the network's lock."""
 
-    def __init__(self, network: networks.Network, options: Options, told: progress.Progress) -> None:
+    def __init__(self, network: networks.Network, options: Options, reporter: progress.Progress) -> None:
         self.network = network
         self.options = options
-        self.told = told
-        self.outcome = Outcome(phases=told.phases)
+        self.reporter = reporter
+        self.outcome = Outcome(phases=reporter.phases)
 
     def __call__(self) -> Outcome:
         """Go through the phases; the station image is made while servers boot."""
         for pid in drive.end_children(self.network.vault.folder):
-            self.told.say(f"ended process {pid} of a run that was killed: it was still configuring servers")
-        with self.told.phase("servers") as said:
-            engine = install.ensure(said)
+            self.reporter.say(f"ended process {pid} of a run that was killed: it was still configuring servers")
+        with self.reporter.phase("servers") as say:
+            engine = install.ensure(say)
         with concurrent.futures.ThreadPoolExecutor(max_workers=1) as beside:
             image = beside.submit(self._image)
-            with self.told.phase("servers") as said:
+            with self.reporter.phase("servers") as say:
                 if self.network.made_here:
-                    self.outcome.servers = servers.up(self.network, engine, server_image.ensure(said), said)
+                    self.outcome.servers = servers.up(self.network, engine, server_image.ensure(say), say)
                 remotes, wanted = self._reach()
             with remotes:
                 applicable, ready = self._configure(remotes, wanted, image.result())
@@ -85,8 +85,8 @@ class Run:
         return self.outcome
 
     def _image(self) -> images.StationImage:
-        with self.told.phase("image") as said:
-            return images.ensure(said)
+        with self.reporter.phase("image") as say:
+            return images.ensure(say)
 
     def _reach(self) -> tuple[remote.Remotes, list[str]]:
         remotes = self.network.remotes()
@@ -94,7 +94,7 @@ class Run:
         wanted = [o for o in remotes.servers if not self.options.only or o in self.options.only]
         self.outcome.left_out = {o: why for o, why in unreachable.items() if o in wanted}
         for organisation, why in self.outcome.left_out.items():
-            self.told.say(f"{organisation}: left out: {why}", "servers")
+            self.reporter.say(f"{organisation}: left out: {why}", "servers")
         return remotes, [o for o in wanted if o not in unreachable]
 
     def _configure(
@@ -104,15 +104,15 @@ class Run:
 
         Returns what applies, and the stations that may be made of servers.
         """
-        with self.told.phase("configure") as said:
-            applicable, hosts = self._agree(remotes, wanted, image, said)
+        with self.reporter.phase("configure") as say:
+            applicable, hosts = self._agree(remotes, wanted, image, say)
             fresh = [o for o in self._able(wanted) if o not in applicable.views]
             notes = unchanged.Notes(self.network.run_folder, remotes)
             if same := notes.unchanged(hosts):
-                said(f"{len(same)} servers are as the run before left them")
+                say(f"{len(same)} servers are as the run before left them")
             rest = hostvars.prepared(self.network, fresh, image) | {o: hosts[o] for o in hosts if o not in same}
             notes.forget(rest)
-            played = configure.run(self.network.run_folder, remotes, rest, said)
+            played = configure.run(self.network.run_folder, remotes, rest, say)
             self.outcome.configured = dict(played.changed)
             self.outcome.left_out |= played.failed
             self.outcome.waiting = {o: why for o, why in self.outcome.waiting.items() if o not in played.failed}
@@ -121,11 +121,11 @@ class Run:
         return applicable, ready
 
     def _agree(
-        self, remotes: remote.Remotes, wanted: Sequence[str], image: images.StationImage, said: configure.Said
+        self, remotes: remote.Remotes, wanted: Sequence[str], image: images.StationImage, say: progress.Say
     ) -> tuple[hand_over.Applicable, dict[str, hostvars.HostVars]]:
         """Take the steps that this run may take; returns what applies now, and the stations it makes of servers."""
         if self.options.all_steps:
-            applicable = hand_over.take_all(self.network, remotes, wanted, image.release, said)
+            applicable = hand_over.take_all(self.network, remotes, wanted, image.release, say)
         else:
             applicable = hand_over.applicable(self.network, remotes, wanted)
         hand_over.keep(self.network, remotes, applicable)
@@ -154,23 +154,25 @@ class Run:
     def _stations(
         self, remotes: remote.Remotes, hosts: HostVars, engine: install.Engine, applicable: hand_over.Applicable
     ) -> None:
-        with self.told.phase("stations") as said:
+        with self.reporter.phase("stations") as say:
             images_of = {organisation: station["image"]["id"] for organisation, station in hosts.items()}
-            self.outcome.stations, lost = stations.up(self.network, remotes, engine, images_of, said)
+            self.outcome.stations, lost = stations.up(self.network, remotes, engine, images_of, say)
             for organisation, why in lost.items():
-                said(f"{organisation}: left out: {why}")
-            said(drive.summary(self.outcome.stations))
+                say(f"{organisation}: left out: {why}")
+            say(drive.summary(self.outcome.stations))
             self.outcome.left_out |= lost
             made = {o: hosts[o] for o in self._able(hosts)}
             if self.outcome.stations.changes:
-                stations.wait(remotes, made, said)
-            self.outcome.questions, untold = questions.deliver(self.network, remotes, applicable, made, said)
+                stations.wait(remotes, made, say)
+            self.outcome.questions, untold = questions.deliver(self.network, remotes, applicable, made, say)
             self.outcome.left_out |= untold
-        with self.told.phase("acceptance") as said:
-            self.outcome.report = verify.run(self.network, remotes, made, self.outcome.left_out, said)
+        with self.reporter.phase("acceptance") as say:
+            self.outcome.report = verify.run(self.network, remotes, made, self.outcome.left_out, say)
 
 
-def verify_network(network: networks.Network, told: progress.Progress, *, only: Sequence[str] = ()) -> verify.Report:
+def verify_network(
+    network: networks.Network, reporter: progress.Progress, *, only: Sequence[str] = ()
+) -> verify.Report:
     """Verify without changing anything."""
     with network.remotes() as remotes:
         wanted = [o for o in remotes.servers if not only or o in only]
@@ -180,4 +182,4 @@ def verify_network(network: networks.Network, told: progress.Progress, *, only: 
         hosts = hostvars.applied(network, applicable, reached, None)
         missing = [o for o in reached if o not in hosts]
         left_out |= {o: applicable.refused.get(o, "nothing is accepted on it yet") for o in missing}
-        return verify.run(network, remotes, hosts, left_out, lambda text: told.say(text, "verify"))
+        return verify.run(network, remotes, hosts, left_out, lambda text: reporter.say(text, "verify"))

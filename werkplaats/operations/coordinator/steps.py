@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from base import errors
 from publication import identity, publication, repository, verified
 from station_image.builder import images
+from werkplaats.operations import progress
 from werkplaats.operations.coordinator import approval, authority, ledger, revocation
 from werkplaats.operations.coordinator import publish as publishing
 from werkplaats.operations.home import networks
-
-Said = Callable[[str], None]
 
 
 def receive(network: networks.Network, organisation: str, request_pem: str, statement_key: str) -> identity.Request:
@@ -27,7 +26,7 @@ def approve(network: networks.Network, organisation: str, fingerprint: str) -> i
     return approval.approve(network.definition, organisation, fingerprint, _authority(network))
 
 
-def approve_all(network: networks.Network, requests: Iterable[identity.Request], said: Said) -> None:
+def approve_all(network: networks.Network, requests: Iterable[identity.Request], say: progress.Say) -> None:
     """Sign what waits among these requests, where the one who fetched them is the coordinator as well.
 
     A server that has other keys than were approved was made anew: its earlier certificate is revoked first.
@@ -39,9 +38,9 @@ def approve_all(network: networks.Network, requests: Iterable[identity.Request],
             continue
         if known:
             revocation.revoke(own, known.station_certificate.serial_number, "superseded")
-            said(f"{asked.organisation}: has new keys; the certificate of its earlier ones is revoked")
+            say(f"{asked.organisation}: has new keys; the certificate of its earlier ones is revoked")
         approval.approve(network.definition, asked.organisation, asked.fingerprint, own)
-        said(f"{asked.organisation}: approved {asked.fingerprint}")
+        say(f"{asked.organisation}: approved {asked.fingerprint}")
 
 
 def publish(network: networks.Network, release: Mapping[str, Any]) -> verified.Verified:

@@ -76,7 +76,7 @@ def read(
             reason = unreachable.get(organisation, "")
             found.append(_unknown(organisation, station.operator, reason, days.get(organisation)))
             continue
-        agent = verify.told(told[organisation]).get("networks", {}).get(network.name, {})
+        agent = verify.document_of(told[organisation]).get("networks", {}).get(network.name, {})
         engine, gateway = _active(units[organisation])
         seen = engines.get(organisation, observed.Observed({}))
         unseen = lost.get(organisation)

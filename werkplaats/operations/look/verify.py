@@ -6,16 +6,16 @@ import concurrent.futures
 import dataclasses
 import functools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import pydantic
 
 from werkplaats.checks import suite
+from werkplaats.operations import progress
 from werkplaats.operations.home import networks, passing
 from werkplaats.operations.reach import remote, servers
 
-Said = Callable[[str], None]
 SESSION_SECONDS = 120
 
 
@@ -46,7 +46,7 @@ class Report:
         """Whether everything that was looked at is as it should be."""
         return all(verdict.good for verdict in self.verdicts)
 
-    def found(self) -> list[Verdict]:
+    def faults(self) -> list[Verdict]:
         """What is not as it should be."""
         return [verdict for verdict in self.verdicts if not verdict.good]
 
@@ -56,15 +56,15 @@ def run(
     remotes: remote.Remotes,
     expected: Mapping[str, Mapping[str, Any]],
     unreachable: Mapping[str, str],
-    said: Said,
+    say: progress.Say,
 ) -> Report:
     """Look at every server of `expected` (organisation → host variables), each of its links, and run a session."""
     verdicts = [Verdict("check", organisation, "reachable", reason) for organisation, reason in unreachable.items()]
     reached = [organisation for organisation in expected if organisation not in unreachable]
     with concurrent.futures.ThreadPoolExecutor(max_workers=1) as beside:
-        joint = beside.submit(_together, network, remotes, reached, unreachable, said)
+        joint = beside.submit(_together, network, remotes, reached, unreachable, say)
         on_servers = _checks(network, remotes, {o: expected[o] for o in reached})
-        said(f"checks: {sum(v.good for v in on_servers)} of {len(on_servers)} are good")
+        say(f"checks: {sum(v.good for v in on_servers)} of {len(on_servers)} are good")
         links, session, verdict = joint.result()
     return Report((*verdicts, *on_servers, *links, verdict), session)
 
@@ -74,13 +74,13 @@ def _together(
     remotes: remote.Remotes,
     reached: Sequence[str],
     unreachable: Mapping[str, str],
-    said: Said,
+    say: progress.Say,
 ) -> tuple[list[Verdict], dict[str, Any], Verdict]:
     """What stations do with each other: every link, then a session."""
     links = _links(network, remotes, reached, unreachable)
-    said(f"links: {sum(v.good for v in links)} of {len(links)} are good")
+    say(f"links: {sum(v.good for v in links)} of {len(links)} are good")
     session, verdict = _session(network, remotes, reached)
-    said(verdict.reason or _sum_in_words(session))
+    say(verdict.reason or _sum_in_words(session))
     return links, session, verdict
 
 
@@ -141,7 +141,7 @@ class _Told(pydantic.BaseModel):
     left_out: dict[str, str] = {}
 
 
-def told(answer: remote.Answer) -> dict[str, Any]:
+def document_of(answer: remote.Answer) -> dict[str, Any]:
     """The JSON document that the `station` command of a server printed; empty when it printed none, or another."""
     if isinstance(answer, servers.UnreachableError) or not answer.stdout.startswith("{"):
         return {}
@@ -172,7 +172,7 @@ def _links(
         if isinstance(answer, servers.UnreachableError):
             verdicts.append(Verdict("link", link.source, name, str(answer)))
             continue
-        rows = {row["peer"]: row for row in told(answer).get("links", ())}
+        rows = {row["peer"]: row for row in document_of(answer).get("links", ())}
         row = rows.get(f"{network.name}.{link.target}")
         reason = "" if row and row["ok"] else str(row["why"] if row else answer.stderr.strip() or "was not tried")
         verdicts.append(Verdict("link", link.source, name, reason))
@@ -198,7 +198,7 @@ def session(
         answer = remotes.ask(proposer, *command, seconds=SESSION_SECONDS)
     except servers.UnreachableError as error:
         return {}, Verdict("session", proposer, "acceptance", str(error))
-    document = told(answer)
+    document = document_of(answer)
     return document, Verdict("session", proposer, "acceptance", _wrong(document, answer))
 
 

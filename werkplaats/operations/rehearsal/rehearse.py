@@ -14,10 +14,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from base import errors
+from werkplaats.operations import progress
 from werkplaats.operations.home import networks, people
 from werkplaats.operations.rehearsal import synthetic
 
-Said = Callable[[str], None]
 FILE = "synthetisch.csv"
 ANALYSIS = "hotspots/1"
 
@@ -57,7 +57,7 @@ def question(network: networks.Network, name: str | None) -> str:
     return name
 
 
-def run(network: networks.Network, name: str, seed: int, said: Said) -> Contrast:
+def run(network: networks.Network, name: str, seed: int, say: progress.Say) -> Contrast:
     """Put the records, allow, ask; the same seed gives the same records."""
     asked = network.questions[name]
     areas = synthetic.areas(cast("list[object]", asked.parameters["areas"]))
@@ -68,10 +68,10 @@ def run(network: networks.Network, name: str, seed: int, said: Said) -> Contrast
     _each(
         asked.contributes, lambda slug: people.put(network, slug, name, FILE, synthetic.csv("postcode4", records[slug]))
     )
-    said(f"synthetic records (seed {seed}) put at {len(records)} organisations")
+    say(f"synthetic records (seed {seed}) put at {len(records)} organisations")
     taking_part = sorted({*asked.contributes, *asked.results_to, *network.compiled.computing})
     _each(taking_part, lambda slug: _allow(network, slug, name))
-    said(f"{name} is allowed by the stewards of {', '.join(taking_part)}")
+    say(f"{name} is allowed by the stewards of {', '.join(taking_part)}")
     asker = asked.results_to[0]
     account = _station(network, asker, "scientist", "propose", name)
     if "result" not in account:

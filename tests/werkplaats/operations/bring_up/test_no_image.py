@@ -31,7 +31,7 @@ def network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> networks.Network
 
 def test_verify_needs_none(network: networks.Network) -> None:
     report = up.verify_network(network, progress.Progress(quiet=True))
-    assert [verdict.reason for verdict in report.found()] == ["no server is reached that could propose a session"]
+    assert [verdict.reason for verdict in report.faults()] == ["no server is reached that could propose a session"]
 
 
 @pytest.mark.slow
