@@ -39,6 +39,11 @@ TAKEN_BACK = 4
 HALF_WAY = 5
 
 
+def printable(text: str) -> str:
+    """The text as a terminal may have it: others wrote parts of it, and a control character would be obeyed."""
+    return "".join(one if one == "\n" or one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
+
+
 class WerkplaatsError(Exception):
     """The root of all errors that are told to a person without a traceback; `str()` is "what; remedy"."""
 
@@ -51,7 +56,7 @@ class WerkplaatsError(Exception):
 
     def in_words(self, command: str) -> str:
         """What a person is shown when `command` stopped for it."""
-        return f"{command}: {self}"
+        return printable(f"{command}: {self}")
 
 
 class FoundError(WerkplaatsError):

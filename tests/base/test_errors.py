@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import pkgutil
 import re
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ import werkplaats
 from base import errors
 from network_topology import violation
 from werkplaats import cli
+from werkplaats.operations import progress
 
 LINE = re.compile(r"^    (?P<indent>[│ ]*)(?:[├└]── )?(?P<name>[A-Za-z_.]*Error) +(?P<code>\d)?(?: {2}|(?<= ))")
 
@@ -97,3 +99,14 @@ def test_an_error_says_itself_how_it_is_told_and_how_the_command_ends(
     monkeypatch.setattr("werkplaats.verbs.check.run", stop)
     assert cli.main(["check"]) == code
     assert capsys.readouterr() == ("", told)
+
+
+def test_what_others_wrote_cannot_command_a_terminal() -> None:
+    wrote = "é\x1b]0;x\x07\r\x9b2J\u202eb\ud800\nc"
+    shown = "é\N{REPLACEMENT CHARACTER}]0;x" + "\N{REPLACEMENT CHARACTER}" * 3 + "2J\N{REPLACEMENT CHARACTER}b"
+    shown += "\N{REPLACEMENT CHARACTER}\nc"
+    assert errors.WerkplaatsError(wrote).told("up") == f"up: {shown}"
+    assert errors.UnmetError(wrote).told("up") == f"up: {shown}\nrun the same command again"
+    stream = io.StringIO()
+    progress.Progress(stream).say(wrote, "phase")
+    assert stream.getvalue().endswith(f" {shown}\n")

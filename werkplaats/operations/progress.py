@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
+from base import errors
+
 Say = Callable[[str], None]
 """Says one line of what happens to whoever waits."""
 
@@ -29,7 +31,8 @@ class Progress:
             return
         with self._lock:
             stamp = f"[{time.monotonic() - self.start:6.1f} s]"
-            print(f"{stamp} {phase:<10} {text}" if phase else f"{stamp} {text}", file=self._stream, flush=True)
+            line = errors.printable(f"{stamp} {phase:<10} {text}" if phase else f"{stamp} {text}")
+            print(line, file=self._stream, flush=True)
 
     @contextlib.contextmanager
     def phase(self, name: str) -> Iterator[PhaseProgress]:
