@@ -105,8 +105,8 @@ def test_what_others_wrote_cannot_command_a_terminal() -> None:
     wrote = "é\x1b]0;x\x07\r\x9b2J\u202eb\ud800\nc"
     shown = "é\N{REPLACEMENT CHARACTER}]0;x" + "\N{REPLACEMENT CHARACTER}" * 3 + "2J\N{REPLACEMENT CHARACTER}b"
     shown += "\N{REPLACEMENT CHARACTER}\nc"
-    assert errors.WerkplaatsError(wrote).told("up") == f"up: {shown}"
-    assert errors.UnmetError(wrote).told("up") == f"up: {shown}\nrun the same command again"
+    assert errors.WerkplaatsError(wrote).in_words("up") == f"up: {shown}"
+    assert errors.UnmetError(wrote).in_words("up") == f"up: {shown}\nrun the same command again"
     stream = io.StringIO()
     progress.Progress(stream).say(wrote, "phase")
     assert stream.getvalue().endswith(f" {shown}\n")
