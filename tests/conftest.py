@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 
 import hypothesis
@@ -32,6 +33,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def note(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Tell a line at the end of the run."""
     return notes.of(request.config).append
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _sockets_of_ssh() -> Iterator[None]:
+    """ssh's sockets lie in a folder of the tests, and not beside the keys of whoever runs them."""
+    with (
+        tempfile.TemporaryDirectory(prefix="w", dir="/tmp", ignore_cleanup_errors=True) as folder,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("XDG_RUNTIME_DIR", folder)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from tests.harness import sandboxes
 
 pytestmark = pytest.mark.servers
 README = sandboxes.ROOT / "stacks" / "README.md"
-VAULT = "~/.local/state/werkplaats/gerda.sandbox"  # where it is in README's example
+VAULT = "~/.local/state/werkplaats/proeftuin.sandbox"  # where it is in README's example
 
 
 def pulumi(toets: sandboxes.Sandbox, project: str, *words: str) -> subprocess.CompletedProcess[str]:

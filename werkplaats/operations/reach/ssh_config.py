@@ -20,6 +20,7 @@ from werkplaats.operations.reach.servers import Server
 
 CONNECT_SECONDS = 5
 ENGINE, PEOPLE = "engine", "people"
+RUN_USER = Path("/run/user")
 # A socket's path has at most 108 bytes, the last of them zero (unix(7)). Ours are named "/e", then %C of 40 digits, and
 # while ssh makes one it has 17 more.
 _LONGEST = 107 - len("/e") - 40 - 17
@@ -129,8 +130,9 @@ def sockets_folder(folder: Path) -> Path:
 
 
 def _own_folder() -> Path:
-    runtime = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
-    return runtime if runtime.is_absolute() and _is_ours_alone(runtime) else Path.home() / ".ssh"
+    """Of this login, where it has one: cron and sudo do not say so, though it is there (pam_systemd(8))."""
+    places = (Path(os.environ.get("XDG_RUNTIME_DIR", "")), RUN_USER / str(os.getuid()))
+    return next((one for one in places if one.is_absolute() and _is_ours_alone(one)), Path.home() / ".ssh")
 
 
 def _is_ours_alone(path: Path) -> bool:

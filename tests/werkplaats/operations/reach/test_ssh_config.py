@@ -139,6 +139,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(dir="/var/tmp") as made:
         monkeypatch.setenv("HOME", f"{made}/h")
         monkeypatch.setenv("XDG_RUNTIME_DIR", f"{made}/r")
+        monkeypatch.setattr(ssh_config, "RUN_USER", Path(made, "u"))
         for name in "hr":
             (Path(made) / name).mkdir(mode=0o700)
         yield Path(made)
@@ -168,6 +169,13 @@ def test_without_such_a_folder_they_lie_beside_the_operator_s_own_keys(
     place = ssh_config.sockets_folder(Path("/vault/ssh"))
     assert place.parent == short / "h/.ssh"
     assert {stat.S_IMODE(one.stat().st_mode) for one in (place, place.parent)} == {0o700}
+
+
+def test_the_folder_of_this_login_is_found_where_nobody_says_so(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    own = short / "u" / str(os.getuid())
+    own.mkdir(parents=True, mode=0o700)
+    assert ssh_config.sockets_folder(Path("/vault/ssh")).parent == own
 
 
 @pytest.mark.parametrize(
