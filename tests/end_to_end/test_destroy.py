@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +25,7 @@ def everything() -> dict[str, set[str]]:
         "containers": set(servers.docker("ps", "--all", "--quiet", "--no-trunc").split()),
         "volumes": set(servers.docker("volume", "ls", "--quiet").split()),
         "networks": set(servers.docker("network", "ls", "--quiet", "--no-trunc").split()),
-        "ssh": {path.name for path in Path(tempfile.gettempdir()).glob("werkplaats-*")},
+        "ssh": {path.name for path in Path(os.environ["XDG_RUNTIME_DIR"]).glob("werkplaats-*")},
     }
 
 
