@@ -133,7 +133,7 @@ def _make(build: Path, cache: Path, progress: Progress) -> StationImage:
             "image_id": image.image_id,
             "manifest_digest": image.manifest_digest,
             "archive": f"sha256:{_sha256(work / 'image.tar')}",
-            "protocol": list(contract.PROTOCOL_VERSIONS),
+            "protocols": list(contract.PROTOCOL_VERSIONS),
         }
         _write_json(work / "release.json", release)
         _write_json(work / "sbom.cdx.json", sbom.document(image, pinned, runtime, RELEASE))
