@@ -15,7 +15,7 @@ import pydantic
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from base import errors
+from base import canonical, errors
 from network_topology import model
 from publication import profile
 
@@ -52,16 +52,16 @@ class Identity(_Document):
     """What the coordinator approved: `certificate_chain_pem` is what the gateway shows, the station's own first."""
 
     certificate_chain_pem: str
-    approved: str
+    approved: str = pydantic.Field(pattern=canonical.STAMP)
 
     @property
     def station_certificate(self) -> x509.Certificate:
-        """The station's own certificate; raises RequestError when there is none."""
+        """The station's own certificate; raises RequestError when there is none, or anything beside it."""
         try:
-            return x509.load_pem_x509_certificate(self.certificate_chain_pem.encode())
+            return profile.one_certificate(self.certificate_chain_pem.encode())
         except ValueError as error:
             raise errors.RequestError(
-                f"the identity of {self.organisation} holds no certificate: {error}", "restore it from git"
+                f"the identity of {self.organisation} does not hold one certificate: {error}", "restore it from git"
             ) from error
 
 
@@ -102,13 +102,10 @@ def fault(
     if (found.network, found.organisation) != (definition.network, organisation):
         return f"is of {found.organisation} in {found.network}"
     try:
-        certificates = x509.load_pem_x509_certificates(found.certificate_chain_pem.encode())
+        certificate = found.station_certificate
         checked_statement_key(found.statement_key, organisation)
-    except (ValueError, errors.RequestError) as error:
+    except errors.RequestError as error:
         return f"cannot be read: {error}"
-    if len(certificates) != 1:
-        return f"has {len(certificates)} certificates, where a network on its own has one"
-    certificate = certificates[0]
     if wrong := profile.station_fault(certificate, authority, definition.network, organisation):
         return f"has a certificate that {wrong}"
     if revocations.get_revoked_certificate_by_serial_number(certificate.serial_number):

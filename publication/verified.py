@@ -28,7 +28,10 @@ _NAMES = re.compile(
 
 @dataclasses.dataclass(frozen=True)
 class Verified:
-    """A publication that was read and found right. `releases` and `identities` are by name and organisation."""
+    """A publication that was read and found right. `releases` and `identities` are by name and organisation.
+
+    What was read is not in it: whoever hands a part on encodes anew what was understood of it.
+    """
 
     network: str
     number: int
@@ -38,7 +41,6 @@ class Verified:
     revocations: x509.CertificateRevocationList
     identities: Mapping[str, identity.Identity]
     releases: Mapping[str, Mapping[str, Any]]
-    files: Mapping[str, bytes]
     questions: Mapping[str, model.Question] = dataclasses.field(default_factory=dict)
 
     @property
@@ -90,7 +92,6 @@ def verify(whole: repository.Whole, moment: datetime.datetime) -> Verified:
         in_force,
         people,
         releases,
-        whole.files,
         _questions(whole, definition),
     )
 
@@ -162,7 +163,7 @@ def _definition(whole: repository.Whole) -> model.Definition:
 
 def _authority(whole: repository.Whole) -> x509.Certificate:
     try:
-        (found,) = x509.load_pem_x509_certificates(_file(whole, "ca.pem"))
+        found = profile.one_certificate(_file(whole, "ca.pem"))
     except ValueError as error:
         raise errors.PublicationError(
             f"{whole.place / 'ca.pem'} is not one certificate: {error}", repository.FETCH

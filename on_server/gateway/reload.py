@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from on_server import disk, programs
-from on_server.gateway import files, master
+from on_server.gateway import files, master, own
 
 UNIT = "werkplaats-gateway.service"
 USER = "haproxy"
@@ -141,7 +141,9 @@ def with_cuts_only(paths: Paths) -> files.Inputs | None:
 def prepare(paths: Paths) -> tuple[files.Inputs, Path, list[str]]:
     """Write the generation to load; where what was placed is broken, the loaded one with today's cuts."""
     try:
-        inputs, refused = newest_lists(paths, paths.inputs())
+        given = paths.inputs()
+        own.require(given)
+        inputs, refused = newest_lists(paths, given)
         return inputs, write_generation(paths, inputs), refused
     except (files.GatewayError, KeyError) as problem:
         fallback = with_cuts_only(paths)

@@ -57,6 +57,14 @@ class Keys:
     def statement_key(self) -> str:
         return base64.b64encode(self.statement.public_key().public_bytes_raw()).decode()
 
+    @property
+    def as_read(self) -> str:
+        """The contents of the public files on the server, one after another."""
+        public = self.statement.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        return self.request_pem + public.decode()
+
 
 def make_keys() -> Keys:
     return Keys(ec.generate_private_key(ec.SECP256R1()), ed25519.Ed25519PrivateKey.generate())

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from on_server import keys
 from station_image.runtime.base import contract
-from werkplaats.operations.bring_up import hand_over
+from werkplaats.operations.bring_up import own_keys
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root can make files of several accounts")
 
@@ -45,7 +45,7 @@ def test_everything_is_made_once(root: Path) -> None:
 def test_the_request_is_of_the_key_and_says_whose_it_is(root: Path) -> None:
     made(root)
     key = serialization.load_pem_private_key((root / keys.IDENTITY / "key.pem").read_bytes(), None)
-    request = x509.load_pem_x509_csr((root / hand_over.REQUEST.lstrip("/")).read_bytes())
+    request = x509.load_pem_x509_csr((root / own_keys.REQUEST.lstrip("/")).read_bytes())
     assert isinstance(key, ec.EllipticCurvePrivateKey)
     assert request.is_signature_valid
     assert request.public_key() == key.public_key()
@@ -58,7 +58,7 @@ def test_the_statement_key_is_the_station_s_alone_and_its_public_part_everybody_
     found = private.stat()
     assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (*keys.NUMBERS, 0o600)
     key = serialization.load_pem_private_key(private.read_bytes(), None)
-    public = serialization.load_pem_public_key((root / hand_over.STATEMENT_KEY.lstrip("/")).read_bytes())
+    public = serialization.load_pem_public_key((root / own_keys.STATEMENT_KEY.lstrip("/")).read_bytes())
     assert isinstance(key, ed25519.Ed25519PrivateKey)
     assert public == key.public_key()
     assert stat.S_IMODE((root / keys.IDENTITY / "key.pem").stat().st_mode) == 0o600

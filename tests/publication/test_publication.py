@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from base import canonical, errors
 from network_topology.compiling import compile as compiler
 from publication import folder as folders
 from publication import identity, profile, publication, repository, revocations, signature, verified
+from tests.harness import pki
 from tests.publication.published import QUESTION, RELEASES
 from werkplaats.operations.coordinator import publish as publishing
 from werkplaats.operations.coordinator import repository as writing
@@ -154,6 +156,11 @@ def test_a_second_certificate_with_a_members_name_is_refused_by_its_keys(
         ({"certificate_chain_pem": "nothing"}, "cannot be read"),
         ({"certificate_chain_pem": "{other}"}, "names CN=station-ziekenhuis"),
         ({"certificate_chain_pem": "{own}{other}"}, "has 2 certificates"),
+        ({"certificate_chain_pem": "{key}{own}"}, "cannot be read.*has something beside the certificate"),
+        ({"certificate_chain_pem": "{own}{key}"}, "cannot be read.*has something beside the certificate"),
+        ({"certificate_chain_pem": "subject=ggd\n{own}"}, "cannot be read.*has something beside the certificate"),
+        ({"certificate_chain_pem": "{own}\n"}, "cannot be read.*has something beside the certificate"),
+        ({"approved": "\x1b[2J"}, "is not of the shape"),
         ({"remark": "hello"}, "is not of the shape"),
     ],
 )
@@ -166,10 +173,25 @@ def test_an_identity_that_says_what_was_not_signed_is_refused_though_the_signatu
     with_a_new_index: Callable[..., None],
 ) -> None:
     chains = {name: approve(of).certificate_chain_pem for name, of in (("own", "ggd"), ("other", "ziekenhuis"))}
+    chains["key"] = pki.key_pem(ec.generate_private_key(ec.SECP256R1())).decode()
     publish()
     filled = {field: text.format(**chains) for field, text in changes.items()}
     with_a_new_index({"identities/ggd.json": identity_with(folder, filled)})
     with pytest.raises(errors.RefusedError, match=rf"identities/ggd.json.*{message}"):
+        opened(folder)
+
+
+@pytest.mark.parametrize("text", ["{own}{hidden}", "{hidden}{own}", "text\n{own}", "{own}\n"])
+@pytest.mark.parametrize("name", ["ca.pem", "crl.pem"])
+def test_a_block_that_readers_do_not_see_is_refused_though_the_signature_fits(
+    publish: Callable[..., Any], folder: Path, with_a_new_index: Callable[..., None], name: str, text: str
+) -> None:
+    """A second CA that OpenSSL trusts and no reader of the publication shows: who signs the index gains every name."""
+    publish()
+    hidden = pki.Authority("proeftuin").pem.replace("CERTIFICATE", "TRUSTED CERTIFICATE")
+    filled = text.format(own=(folder / name).read_text(), hidden=hidden)
+    with_a_new_index({name: filled.encode()})
+    with pytest.raises(errors.RefusedError, match="has something beside"):
         opened(folder)
 
 

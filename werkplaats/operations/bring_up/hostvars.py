@@ -8,7 +8,7 @@ from typing import Any
 
 from network_topology.compiling import compile as compiler
 from network_topology.compiling import compiled
-from publication import acceptance, verified
+from publication import acceptance, profile, revocations, verified
 from station_image.builder import images
 from werkplaats.operations.bring_up import hand_over
 from werkplaats.operations.home import networks, people
@@ -81,10 +81,10 @@ def _network(
         "network": network.network,
         "network_json": compiler.station_view(network, organisation, view.statement_keys),
         "gateway": {"name": station.gateway.name, "port": station.gateway.port} if station.gateway else None,
-        "certificate_pem": published.identities[organisation].certificate_chain_pem,
+        "certificate_pem": profile.as_pem(published.identities[organisation].station_certificate).decode(),
         "chain_pem": "",
-        "ca_pem": published.files["ca.pem"].decode(),
-        "crl_pem": published.files["crl.pem"].decode(),
+        "ca_pem": profile.as_pem(published.authority).decode(),
+        "crl_pem": revocations.pem(published.revocations).decode(),
         "peers": [
             {**dataclasses.asdict(peer), "issuers": [published.authority.subject.rfc4514_string()]}
             for peer in station.peers

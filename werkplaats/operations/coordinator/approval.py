@@ -86,10 +86,13 @@ def _requested_key(pem: str, place: str) -> ec.EllipticCurvePublicKey:
         asked = x509.load_pem_x509_csr(pem.encode())
         key = profile.p256(asked.public_key())
         valid = asked.is_signature_valid
+        alone = asked.public_bytes(serialization.Encoding.PEM) == pem.encode()
     except Exception as error:  # a parser of hostile bytes: whatever it stops for, the request is no good
         raise errors.RequestError(f"{place} cannot be taken: {error}", remedy) from error
     if not valid:
         raise errors.RequestError(f"{place} is not signed with the key that it asks for", remedy)
+    if not alone:
+        raise errors.RequestError(f"{place} has something beside the request, or around it", remedy)
     return key
 
 
