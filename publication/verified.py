@@ -48,6 +48,11 @@ class Verified:
         """Organisation → statement key (base64 of 32 bytes), of every organisation that has an identity."""
         return {organisation: one.statement_key for organisation, one in self.identities.items()}
 
+    def serial(self, organisation: str, statement_key: str) -> int:
+        """The serial number of an organisation's gateway key, where this statement key signed it; else 0."""
+        one = self.identities.get(organisation)
+        return one.statement.serial if one and one.statement_key == statement_key else 0
+
     @property
     def authority_key(self) -> str:
         """The fingerprint of the CA's key."""

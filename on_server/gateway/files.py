@@ -1,13 +1,12 @@
 """What the gateway loads, put together from what the role placed, minus the peers that were cut.
 
 Pure but for reading files and asking openssl about revocation lists. `compiled/` (placed by the role) has `base.cfg`
-and per network `certificate.pem ca.pem crl.pem inbound.cfg` and `peers/<peer id>/{from.cfg,to.cfg,names.map}`; a peer
-is cut by leaving its folder out.
+and per network `certificate.pem ca.pem crl.pem statement.json inbound.cfg` and
+`peers/<peer id>/{from.cfg,to.cfg,names.map}`; a peer is cut by leaving its folder out.
 """
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import hashlib
 import json
@@ -77,7 +76,8 @@ def assemble(inputs: Inputs) -> dict[str, bytes]:
     for network in inputs.networks:
         folder = f"networks/{network}"
         files[f"{folder}/station.pem"] = inputs.compiled[f"{folder}/certificate.pem"] + inputs.key
-        files |= {f"{folder}/{name}": inputs.compiled[f"{folder}/{name}"] for name in ("ca.pem", "crl.pem")}
+        whole = ("ca.pem", "crl.pem", "statement.json")
+        files |= {f"{folder}/{name}": inputs.compiled[f"{folder}/{name}"] for name in whole}
     return files | {f"compiled/{name}": content for name, content in inputs.compiled.items()}
 
 
@@ -91,11 +91,10 @@ def outbound_peers(config: bytes) -> set[str]:
     return {name.decode() for name in re.findall(rb"^listen to\.(\S+)$", config, re.MULTILINE)}
 
 
-def certificate_fingerprint(pem: bytes) -> str:
-    """Return the base64 SHA-256 of the first certificate in a PEM text, as HAProxy's `ssl_c_der,sha2(256),base64`."""
+def certificate(pem: bytes) -> str:
+    """Return the first certificate in a PEM text, as base64 of DER: its SHA-256 is HAProxy's `ssl_c_der,sha2(256)`."""
     for block in blocks(pem, b"CERTIFICATE"):
-        der = base64.b64decode(b"".join(block.split(b"-----")[2].split()))
-        return base64.b64encode(hashlib.sha256(der).digest()).decode()
+        return b"".join(block.split(b"-----")[2].split()).decode()
     raise GatewayError("certificate.pem holds no certificate; ask the coordinator for the publication again")
 
 

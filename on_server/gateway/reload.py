@@ -153,11 +153,12 @@ def prepare(paths: Paths) -> tuple[files.Inputs, Path, list[str]]:
 
 
 def finish(paths: Paths, generation: Path) -> None:
-    """Stamp what is loaded, tell the agent its gateway's certificate, and drop older generations."""
+    """Stamp what is loaded, tell the agent what its gateway shows, and drop older generations."""
     loaded = {path.parent.name for path in generation.glob("networks/*/station.pem")}
     for network in sorted(loaded):
-        pem = (generation / f"networks/{network}/station.pem").read_bytes()
-        text = json.dumps({"fingerprint": files.certificate_fingerprint(pem)}) + "\n"
+        folder = generation / "networks" / network
+        shown = {"certificate": files.certificate((folder / "station.pem").read_bytes())}
+        text = json.dumps(shown | json.loads((folder / "statement.json").read_bytes())) + "\n"
         if (paths.networks / network).is_dir():
             put(paths.networks / network / "gateway.json", text.encode())
     for stale in paths.networks.glob("*/gateway.json"):

@@ -92,6 +92,7 @@ def gateway_files(networks: list[Mapping[str, Any]], bind_address: str = "") -> 
             f"{folder}/certificate.pem": network["certificate_pem"] + (network.get("chain_pem") or ""),
             f"{folder}/ca.pem": network["ca_pem"],
             f"{folder}/crl.pem": network["crl_pem"],
+            f"{folder}/statement.json": json.dumps(network["statement"], sort_keys=True) + "\n",
             f"{NETWORKS}/{name}/network.json": json.dumps(network["network_json"], indent=1, sort_keys=True) + "\n",
         }
         files["written"] += [{"path": path, "content": text} for path, text in texts.items()]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from station_image.runtime.accepted import statement
+from station_image.runtime.accepted.gateway import Gateway
 from station_image.runtime.analyses import _cells, hotspots
 from station_image.runtime.consent import opened, register
 from station_image.runtime.data import differencing, seal, shares
@@ -29,7 +30,8 @@ def no_fingerprint_check() -> None:
     judge = hello._judge
 
     def believe(network: Any, seen: Identity, message: Any, signed: Any) -> str:
-        return judge(network, Identity(seen.peer, signed["asking"]["fingerprint"]), message, signed)
+        said = Gateway.read(signed["asking"]["gateway"])
+        return judge(network, Identity(seen.peer, said.fingerprint), message, signed)
 
     hello._judge = believe
 
@@ -47,6 +49,25 @@ def believes_names() -> None:
 def no_statement_keys() -> None:
     """Believe certificates alone."""
     hello._verify = lambda *_: None
+    any_gateway()
+
+
+def any_gateway() -> None:
+    """Ask of no gateway who signed its key: not of the own, which an attacker has too, nor of others'."""
+    Gateway.require = lambda *_: None  # type: ignore[method-assign]
+
+
+def any_own_gateway() -> None:
+    """Speak for whatever gateway there is, as an attacker does, or whoever does not look at its own."""
+    from station_image.runtime.accepted.networks import Network
+
+    require = Network.require_gateway
+
+    def believe(self: Network, station: str, found: Gateway) -> None:
+        if station != self.self_id:
+            require(self, station, found)
+
+    Network.require_gateway = believe  # type: ignore[method-assign]
 
 
 def unpickles() -> None:

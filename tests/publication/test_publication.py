@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import datetime
 import json
 import shutil
@@ -16,6 +17,7 @@ from base import canonical, errors
 from network_topology.compiling import compile as compiler
 from publication import folder as folders
 from publication import identity, profile, publication, repository, revocations, signature, verified
+from tests.harness import coordinator as coordinators
 from tests.harness import pki
 from tests.publication.published import QUESTION, RELEASES
 from werkplaats.operations.coordinator import publish as publishing
@@ -122,7 +124,7 @@ def test_a_publication_is_refused_once_its_revocation_list_is_out_of_force(
         opened(folder, moment=canonical.now() + 91 * DAY)
 
 
-def identity_with(folder: Path, changes: Mapping[str, str]) -> bytes:
+def identity_with(folder: Path, changes: Mapping[str, Any]) -> bytes:
     return canonical.pretty({**json.loads((folder / "identities" / "ggd.json").read_bytes()), **changes})
 
 
@@ -181,6 +183,47 @@ def test_an_identity_that_says_what_was_not_signed_is_refused_though_the_signatu
         opened(folder)
 
 
+def test_a_gateway_key_that_the_statement_key_did_not_sign_is_refused_though_everything_else_fits(
+    coordinator: Any,
+    publish: Callable[..., Any],
+    folder: Path,
+    approve: Approve,
+    new_keys: Callable[[], coordinators.Keys],
+    with_a_new_index: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The holder of the CA gives the name to a key of its own, beside the statement key that others pinned.
+
+    It gains the gateway of that organisation at every reader, with nobody asked: only the statement key waits.
+    """
+    one = approve("ggd", new_keys())
+    publish()
+    key = new_keys().private.public_key()
+    changes = {
+        "certificate_chain_pem": profile.as_pem(coordinator.authority.issue("ggd", key)).decode(),
+        "fingerprint": identity.fingerprint("proeftuin", "ggd", key, one.statement_key),
+    }
+    with_a_new_index({"identities/ggd.json": identity_with(folder, changes)})
+    with pytest.raises(errors.PublicationError, match=r"ggd.json has a gateway key .* key did not sign"):
+        opened(folder)
+    monkeypatch.setattr(identity, "signed", lambda *_: True)
+    assert opened(folder).identities["ggd"].station_certificate.public_key() == key, "without the defence"
+
+
+@pytest.mark.parametrize("organisation", ["ziekenhuis", "ggd"])
+@pytest.mark.parametrize("network", ["gerda", "proeftuin"])
+@pytest.mark.parametrize("serial", [1, 2])
+def test_a_statement_is_of_one_network_organisation_and_number(
+    approve: Approve, new_keys: Callable[[], coordinators.Keys], organisation: str, network: str, serial: int
+) -> None:
+    keys = new_keys()
+    one = approve("ggd", keys)
+    signature = dataclasses.replace(keys, serial=serial).statement_of(network, organisation).signature
+    other = one.model_copy(update={"statement": identity.Statement(serial=1, signature=signature)})
+    right = (network, organisation, serial) == ("proeftuin", "ggd", 1)
+    assert identity.signed("proeftuin", "ggd", keys.private.public_key(), other) is right
+
+
 @pytest.mark.parametrize("text", ["{own}{hidden}", "{hidden}{own}", "text\n{own}", "{own}\n"])
 @pytest.mark.parametrize("name", ["ca.pem", "crl.pem"])
 def test_a_block_that_readers_do_not_see_is_refused_though_the_signature_fits(
@@ -207,12 +250,21 @@ def test_an_identity_whose_certificate_is_revoked_is_refused_though_the_signatur
 
 
 def test_a_statement_key_that_two_organisations_have_is_refused_though_the_signature_fits(
-    publish: Callable[..., Any], folder: Path, approve: Approve, with_a_new_index: Callable[..., None]
+    publish: Callable[..., Any],
+    folder: Path,
+    approve: Approve,
+    new_keys: Callable[[], coordinators.Keys],
+    with_a_new_index: Callable[..., None],
 ) -> None:
-    taken = approve("ziekenhuis").statement_key
-    key = profile.p256(approve("ggd").station_certificate.public_key())
+    own, others = new_keys(), new_keys()
+    taken = approve("ziekenhuis", others).statement_key
+    key = profile.p256(approve("ggd", own).station_certificate.public_key())
     publish()
-    changes = {"statement_key": taken, "fingerprint": identity.fingerprint("proeftuin", "ggd", key, taken)}
+    changes = {
+        "statement_key": taken,
+        "statement": dataclasses.replace(own, statement=others.statement).statement_of("proeftuin", "ggd").model_dump(),
+        "fingerprint": identity.fingerprint("proeftuin", "ggd", key, taken),
+    }
     with_a_new_index({"identities/ggd.json": identity_with(folder, changes)})
     with pytest.raises(errors.PublicationError, match=r"identities/\w+.json has the statement key of \w+"):
         opened(folder)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.journal import note
+from .gateway import Gateway, GatewayError
 from .statement import key_digest
 
 QUESTIONS = "questions.json"
@@ -34,6 +35,8 @@ class Member:
     contributes: bool
     inbound: bool
     statement_key: bytes
+    gateway_serial: int
+    """Of the statements about its gateway key: none below it is taken."""
 
     @property
     def key_digest(self) -> str:
@@ -60,13 +63,25 @@ class Network:
         """Whether `station` is a computing party of this network."""
         return station in self.computing
 
-    def gateway_fingerprint(self) -> str:
-        """Fingerprint of our own gateway's certificate, read at use: it changes with each renewal."""
+    def own_gateway(self) -> Gateway:
+        """What our own gateway shows, read at use: it changes with each renewal.
+
+        Raises NetworkError where it is not of the key that this station signed: then somebody else's key lies there.
+        """
         path = self.folder / "gateway.json"
         try:
-            return str(json.loads(path.read_text())["fingerprint"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            found = Gateway.read(json.loads(path.read_text()))
+            self.require_gateway(self.self_id, found)
+        except GatewayError as error:
+            raise NetworkError(f"{path}: this station {error}; run gateway-reload, and see what it says") from error
+        except (OSError, ValueError, RecursionError) as error:
             raise NetworkError(f"{path}: no fingerprint of the own gateway; run gateway-reload") from error
+        return found
+
+    def require_gateway(self, station: str, found: Gateway) -> None:
+        """Raise GatewayError unless this is the gateway of a station, by its pinned statement key."""
+        one = self.stations[station]
+        found.require(self.name, one.organisation, one.statement_key, one.gateway_serial)
 
 
 @dataclass
@@ -182,4 +197,5 @@ def _member(name: str, row: dict[str, Any]) -> Member:
         contributes=bool(row["contributes"]),
         inbound=bool(row["inbound"]),
         statement_key=key,
+        gateway_serial=int(row["gateway_serial"]),
     )

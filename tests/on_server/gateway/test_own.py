@@ -41,6 +41,7 @@ class Placed:
         """With other texts in place of `certificate`, `ca` or `crl`."""
         texts = {"certificate": self.party.pem, "ca": self.authority.pem, "crl": self.authority.crl(), **changed}
         compiled = {f"{FOLDER}/{name}.pem": text.encode() for name, text in texts.items()}
+        compiled[f"{FOLDER}/statement.json"] = b"{}"
         return files.Inputs(compiled, frozenset(), pki.key_pem(self.party.key))
 
     @contextmanager

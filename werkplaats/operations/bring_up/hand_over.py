@@ -99,8 +99,15 @@ def accept(
     organisations: Iterable[str],
 ) -> None:
     """Write on each server that its operator accepts this publication, the one that was shown."""
-    accepted = acceptance.accept(published)
-    _on_each(organisations, lambda organisation: _keep(network, remotes, organisation, accepted))
+
+    def one(organisation: str) -> None:
+        try:
+            before = _accepted(_found(network, remotes, organisation)[0])
+        except errors.AcceptanceError:
+            before = None  # none that can be read: what is accepted now takes its place
+        _keep(network, remotes, organisation, acceptance.accept(published, before))
+
+    _on_each(organisations, one)
 
 
 def take_all(

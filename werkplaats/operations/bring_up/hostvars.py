@@ -76,12 +76,13 @@ def _narrowing(rows: Iterable[compiled.FirewallRow]) -> list[compiled.FirewallRo
 def _network(
     network: compiled.CompiledNetwork, organisation: str, view: acceptance.Accepted, published: verified.Verified
 ) -> HostVars:
-    station = network.stations[organisation]
+    station, own = network.stations[organisation], published.identities[organisation]
     return {
         "network": network.network,
-        "network_json": compiler.station_view(network, organisation, view.statement_keys),
+        "network_json": compiler.station_view(network, organisation, view.statement_keys, view.serials),
         "gateway": {"name": station.gateway.name, "port": station.gateway.port} if station.gateway else None,
-        "certificate_pem": profile.as_pem(published.identities[organisation].station_certificate).decode(),
+        "certificate_pem": profile.as_pem(own.station_certificate).decode(),
+        "statement": own.statement.model_dump(),
         "chain_pem": "",
         "ca_pem": profile.as_pem(published.authority).decode(),
         "crl_pem": revocations.pem(published.revocations).decode(),

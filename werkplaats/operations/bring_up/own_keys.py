@@ -9,11 +9,13 @@ from cryptography.hazmat.primitives import serialization
 from base import errors
 from publication import identity, verified
 from werkplaats.operations.coordinator import approval
+from werkplaats.operations.reach import remote
 
 REQUEST = "/etc/werkplaats/identity/request.pem"
 STATEMENT_KEY = "/etc/werkplaats/identity/statement.pub"
-FILES = (REQUEST, STATEMENT_KEY)
-_BEGINS, _KEY_BEGINS = "-----BEGIN", "-----BEGIN PUBLIC KEY-----"
+STATEMENT = "/etc/werkplaats/identity/statement.json"
+FILES = (REQUEST, STATEMENT_KEY, STATEMENT)
+_BEGINS, _KEY_BEGINS, _KEY_ENDS = "-----BEGIN", "-----BEGIN PUBLIC KEY-----", "-----END PUBLIC KEY-----\n"
 
 
 def split(text: str) -> tuple[str, str]:
@@ -24,8 +26,9 @@ def split(text: str) -> tuple[str, str]:
 
 def asked(network: str, organisation: str, text: str) -> identity.Request:
     """The request that the contents of FILES are; raises RequestError when they are none."""
-    pem, begins, key = text.partition(_KEY_BEGINS)
-    return approval.request(network, organisation, pem, _raw(begins + key))
+    pem, begins, rest = text.partition(_KEY_BEGINS)
+    key, ends, signed = rest.partition(_KEY_ENDS)
+    return approval.request(network, organisation, pem, _raw(begins + key + ends), _statement(organisation, signed))
 
 
 def require(published: verified.Verified, organisation: str, text: str) -> None:
@@ -45,6 +48,17 @@ def require(published: verified.Verified, organisation: str, text: str) -> None:
             "install nothing of it and ring the coordinator up; where the keys are new, have them approved: "
             f"werkplaats trust request {published.network} --only {organisation}",
         )
+
+
+def _statement(organisation: str, text: str) -> identity.Statement:
+    try:
+        said = remote.parsed(text)
+        return identity.Statement(serial=said["serial"], signature=said["signature"])
+    except (ValueError, TypeError, KeyError) as error:  # pydantic's ValidationError is a ValueError
+        raise errors.RequestError(
+            f"the statement of the gateway key on the server of {organisation} cannot be read",
+            f"make it anew there: remove {STATEMENT} and run the role station_identity",
+        ) from error
 
 
 def _raw(pem: str) -> str:

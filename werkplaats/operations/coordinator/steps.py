@@ -36,7 +36,8 @@ def approve_all(network: networks.Network, requests: Iterable[identity.Request],
         if known and known.fingerprint == asked.fingerprint:
             continue
         if known:
-            revocation.revoke(own, known.station_certificate.serial_number, "superseded")
+            if known.statement_key != asked.statement_key:
+                revocation.revoke(own, known.station_certificate.serial_number, "superseded")
             say(f"{asked.organisation}: has new keys; the certificate of its earlier ones is revoked")
         approval.approve(network.definition, asked.organisation, asked.fingerprint, own)
         say(f"{asked.organisation}: approved {asked.fingerprint}")

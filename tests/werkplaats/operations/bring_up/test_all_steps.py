@@ -53,7 +53,7 @@ class Servers:
         if organisation in self.without:
             missing = "".join(f"cat: {file}: No such file or directory\n" for file in own_keys.FILES)
             return remote.Done(stderr=missing, exited=1)
-        return remote.Done(self.keys[organisation].as_read)
+        return remote.Done(self.keys[organisation].as_read(organisation))
 
     def ask_all(self, organisations: Iterable[str], *command: str) -> dict[str, Any]:
         return {organisation: self.ask(organisation, *command) for organisation in organisations}

@@ -31,7 +31,7 @@ class Servers:
 
     def ask(self, organisation: str, *_: str) -> remote.Done:
         said = self.odd.get(organisation, self._text)
-        return remote.Done(said + (self.keys[organisation].as_read if organisation in self.keys else ""))
+        return remote.Done(said + (self.keys[organisation].as_read(organisation) if organisation in self.keys else ""))
 
     def place(self, organisation: str, _: str, text: str) -> None:
         if organisation in self.away:
@@ -136,5 +136,5 @@ def test_one_other_key_is_enough_to_be_refused(
 def test_a_server_that_says_odd_things_of_its_keys_is_refused(
     network: Any, servers: Servers, keys: dict[str, coordinators.Keys], change: Callable[[str], str]
 ) -> None:
-    servers.odd = {"ggd": servers._text + change(keys["ggd"].as_read)}
+    servers.odd = {"ggd": servers._text + change(keys["ggd"].as_read("ggd"))}
     assert set(hand_over.applicable(network, cast("Any", servers), ["ggd", "ziekenhuis"]).refused) == {"ggd"}
