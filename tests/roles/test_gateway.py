@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 
+from station_image.runtime.accepted.gateway import Gateway
 from tests.harness import compiled, pki, servers
 from tests.roles import callers, plays
 from tests.roles.conftest import NETWORK, Mesh, start_agent
@@ -94,7 +95,7 @@ def newer_list(mesh: Mesh, party: pki.Party | None = None) -> str:
 def test_an_agent_reaches_a_peer_s_agent_which_is_told_who_calls(mesh: Mesh, een: servers.Server) -> None:
     said, uid = peer_says(een, "twee").split(" ")
     own = json.loads(een.run(f"cat /etc/werkplaats/networks.d/{NETWORK}/gateway.json").stdout)
-    assert said == f"{NETWORK}.een|{own['fingerprint']}"
+    assert said == f"{NETWORK}.een|{Gateway.read(own).fingerprint}"
     there = json.loads(mesh.servers["twee"].run("cat /etc/werkplaats/networks.d/host.json").stdout)
     assert there == {"gateway_uid": int(uid), "agent_uid": 5001, "computer_uid": 5002}
 
