@@ -135,7 +135,12 @@ def with_cuts_only(paths: Paths) -> files.Inputs | None:
     compiled = paths.loaded / "compiled"
     if not compiled.exists() or files.read_cuts(paths.cut) == frozenset((paths.loaded / "cuts").read_text().split()):
         return None
-    return files.read(compiled, paths.cut, paths.root / "etc/werkplaats/identity/key.pem")
+    kept = files.read(compiled, paths.cut, paths.root / "etc/werkplaats/identity/key.pem")
+    for network in kept.networks:  # of the key that is loaded: a new one may wait for its certificate
+        certificate = kept.compiled[f"networks/{network}/certificate.pem"]
+        loaded = (paths.loaded / f"networks/{network}/station.pem").read_bytes()
+        kept = dataclasses.replace(kept, key=loaded.removeprefix(certificate))
+    return kept
 
 
 def prepare(paths: Paths) -> tuple[files.Inputs, Path, list[str]]:

@@ -260,6 +260,25 @@ def test_an_organisation_that_only_contributes_listens_nowhere(restored: Mesh, e
     assert peer_says(een, "twee").startswith(f"{NETWORK}.een|"), "it must still reach the others"
 
 
+def test_a_certificate_of_another_key_is_not_installed_and_the_gateway_goes_on_with_its_own(
+    restored: Mesh, een: servers.Server
+) -> None:
+    """Whoever holds the CA, and publishes, would have the gateway of een under a key of its own."""
+    mesh, minted = restored, restored.party("een")
+    network = mesh.stations["een"]["networks"][0]
+    own = network["certificate_pem"]
+    for text, said in (
+        (minted.pem, "is not of the key in identity/ of this server"),
+        (minted.file.read_text(), "has something beside blocks CERTIFICATE"),
+        (minted.file.read_text() + own, "has something beside blocks CERTIFICATE"),
+    ):
+        network["certificate_pem"] = text
+        run = mesh.play("--tags", "connect", only="een")
+        assert run.code != 0
+        assert said in run.output
+        assert peer_says(een, "twee").startswith(f"{NETWORK}.een|"), "the gateway must go on with what it had"
+
+
 def test_a_station_in_two_networks_keeps_them_apart(restored: Mesh, een: servers.Server) -> None:
     mesh, second = restored, pki.Authority("tweede.sandbox")
     request = een.run("cat /etc/werkplaats/identity/request.pem").stdout

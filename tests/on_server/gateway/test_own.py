@@ -20,7 +20,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from on_server.gateway import files, own
+from on_server.gateway import files, own, reload
 from tests.harness import gateways, pki
 from tests.harness.stations import free_port, listens, wait_until
 
@@ -184,3 +184,23 @@ def test_what_the_network_gives_is_taken(placed: Placed, hidden: pki.Authority) 
     own.require(placed.inputs())
     own.require(placed.inputs(ca=placed.authority.pem + hidden.pem, crl=placed.authority.crl() + hidden.crl()))
     own.require(placed.inputs(certificate=placed.party.pem + placed.authority.pem))
+
+
+def test_a_peer_can_be_cut_while_a_new_gateway_key_waits_for_its_certificate(placed: Placed, minted: pki.Party) -> None:
+    """With the new key the old certificate is no gateway: the brake must go on with what is loaded."""
+    paths = reload.Paths(placed.root / "server")
+    made = files.assemble(dataclasses.replace(placed.inputs(), compiled={**placed.inputs().compiled, "base.cfg": b""}))
+    for name, content in {**made, "cuts": b""}.items():
+        path = paths.gateway / "generations" / "1" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    paths.loaded.symlink_to("generations/1")
+    key = paths.root / "etc/werkplaats/identity/key.pem"
+    for path, content in ((key, pki.key_pem(minted.key)), (paths.cut / "drie.twee", b"")):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(content)
+    kept = reload.with_cuts_only(paths)
+    assert kept
+    assert kept.cuts == {"drie.twee"}
+    assert kept.key == pki.key_pem(placed.party.key)
+    own.require(kept)
