@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from base import errors
-from publication import acceptance, verified
+from publication import acceptance, publication, verified
 from tests.harness import coordinator as coordinators
 from tests.publication.published import RELEASES
 from werkplaats.operations.bring_up import hand_over, own_keys
@@ -138,3 +138,12 @@ def test_a_server_that_says_odd_things_of_its_keys_is_refused(
 ) -> None:
     servers.odd = {"ggd": servers._text + change(keys["ggd"].as_read("ggd"))}
     assert set(hand_over.applicable(network, cast("Any", servers), ["ggd", "ziekenhuis"]).refused) == {"ggd"}
+
+
+def test_what_a_server_saw_of_keys_stays_known_when_its_operator_accepts(network: Any, servers: Servers) -> None:
+    document = json.loads(servers._text)
+    document["seen"]["ziekenhuis"]["A" * 43 + "="] = 7
+    servers.odd = {"ggd": json.dumps(document)}
+    published = publication.read(network.publication, network.name)
+    hand_over.accept(network, cast("Any", servers), published, ["ggd"])
+    assert json.loads(servers.placed["ggd"])["seen"]["ziekenhuis"]["A" * 43 + "="] == 7
