@@ -21,6 +21,16 @@ LIAR = 1
 
 
 @pytest.fixture(scope="module")
+def covering() -> Iterator[Parties]:
+    """One party helps a contributor through the check of inputs."""
+    found = Parties({LIAR: "covers_a_five"})
+    try:
+        yield found
+    finally:
+        found.stop()
+
+
+@pytest.fixture(scope="module")
 def lying() -> Iterator[Parties]:
     """One party adds 1 to whether the first area may be opened."""
     found = Parties({LIAR: "adds_to_what_is_open"})
@@ -39,11 +49,16 @@ def honest() -> Iterator[Parties]:
         found.stop()
 
 
-def ran(parties: Parties, counts: Sequence[int], size: int) -> tuple[Job, Any]:
-    """A session on one area in which contributors have so many cases; minima of 10 cases and 3 organisations."""
+def ran(parties: Parties, counts: Sequence[int], size: int, five: str = "") -> tuple[Job, Any]:
+    """A session on one area in which contributors have so many cases; minima of 10 cases and 3 organisations.
+
+    The contributor `five` shares 5 as the lowest bit of its count.
+    """
     parameters = hotspots.parameters({"areas": [str(AREA)]})
     people = {f"n.{number}": [(AREA,)] * count for number, count in enumerate(counts)}
     numbers = {name: hotspots.numbers(Source("", name, parameters), rows) for name, rows in people.items()}
+    if five:
+        numbers[five][0] = 5
     job = Job("hotspots/1", parameters, numbers, size)
     return job, parties.run(job).ends
 
@@ -84,3 +99,16 @@ def test_nobody_else_in_the_session_notices(lying: Parties) -> None:
     assert {done["event"] for done, _ in ends} == {"done"}
     assert [done["contributors"] for done, _ in ends] == [["n.0", "n.1", "n.2"]] * 3
     assert [done["left_out"] for done, _ in ends] == [{}] * 3
+
+
+@pytest.mark.parametrize("size", [3, 5, 7])
+def test_a_lying_computing_party_helps_a_contributor_past_the_check_that_a_count_is_a_count(
+    covering: Parties, honest: Parties, size: int
+) -> None:
+    """Comparisons are right only for what passed that check, and minima hold only where comparisons are right."""
+    job, ends = ran(honest, (4, 4, 4, 4), size, five="n.2")
+    assert job.outcome(ends)["left_out"] == {"n.2": "its inputs are outside what the analysis takes"}
+    assert job.outcome(ends)["areas"] == [{"area": str(AREA), "cases": 12}]
+    job, ends = ran(covering, (4, 4, 4, 4), size, five="n.2")
+    assert job.outcome(ends)["left_out"] == {}
+    assert job.outcome(ends)["areas"] == [{"area": str(AREA), "cases": 21}], "16, and 5 for a bit that was 0"
