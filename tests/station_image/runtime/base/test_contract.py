@@ -69,7 +69,7 @@ def test_what_a_station_keeps_lies_where_it_says(tmp_path: Path) -> None:
     own.register.add("answer")
     own.opened.add(agreed, {})
     own.seen.add("x")
-    editions.of([1], [], "asked", own.folders.state)
+    editions.of([1], [], [], "asked", own.folders.state)
     names = {"network": "n", "question": questions.NAME}
     kept = {str(path.relative_to(own.root)) for path in own.root.rglob("*") if path.is_file()}
     made_elsewhere = {contract.STATEMENT_KEY, contract.RESULT}  # by a role; in session/test_results.py
