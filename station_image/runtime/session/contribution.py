@@ -134,7 +134,7 @@ class Contributions:
 
     def _bring(self, network: Network, agreed: Plan) -> tuple[list[int], str]:
         """What is shared, and the tag of this submission."""
-        data = None if agreed.question == plan.ACCEPTANCE else self._folders.data(agreed.question)
+        data = None if agreed.question == plan.ACCEPTANCE else self._folders.data(network.name, agreed.question)
         source = analyses.Source(agreed.session, network.self_id, agreed.parameters, data)
         inputs, rows = analyses.bring(agreed.analysis, source)
         stated = analyses.cells_of(agreed.analysis, agreed.parameters)

@@ -44,7 +44,9 @@ def test_parents_come_first() -> None:
 def test_the_agent_sees_the_folders_that_its_code_uses_and_no_others() -> None:
     folders = Folders(Path(contract.ROOT))
     found = [getattr(folders, name) for name, value in vars(Folders).items() if isinstance(value, property)]
-    used = {path.parent if path.suffix == ".sock" else path for path in [*found, folders.data("griep").parent]}
+    used = {
+        path.parent if path.suffix == ".sock" else path for path in [*found, folders.data("n", "griep").parent.parent]
+    }
     assert {str(path) for path in used} == {folder.target for folder in SEEN if folder.agent}
 
 

@@ -225,8 +225,8 @@ def asked(station: Contributor) -> Plan:
 
 
 def put(station: Contributor, text: str) -> None:
-    folder = station.own.folders.data(questions.NAME)
-    folder.mkdir(exist_ok=True)
+    folder = station.own.folders.data("n", questions.NAME)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "meldingen.csv").write_text(text)
 
 
