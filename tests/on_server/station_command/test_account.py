@@ -235,9 +235,10 @@ def read(path):
 def write(path):
     return (path / "x").write_text("x") if path.is_dir() else path.open("ab")
 data = pathlib.Path(sys.argv[2])
-places = [data / "n" / "griep", data.with_name("out"), data.with_name("secret"), data.parent, pathlib.Path("/etc/hosts")]
+own = data / "n" / "griep"
+places = [own, data.with_name("out"), data.with_name("secret"), data.parent, pathlib.Path("/etc/hosts")]
 print(json.dumps([[can(lambda: read(path)), can(lambda: write(path))] for path in places]))
-(data / "n" / "griep" / "x").rename(data / "y")
+(own / "x").rename(data / "y")
 """
 
 
