@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from station_image.runtime import analyses
@@ -42,6 +43,58 @@ def test_beside_cells_that_can_be_subtracted_enough_bring_new_data(
     """Who left brought nothing: the difference of the two would be about those who stayed."""
     new = [name for name, edition in now.items() if before.get(name) != edition]
     assert bool(refused([before], now, minimum, "age 0-10 beside age 0-9")) == (len(new) < minimum)
+
+
+LINES = ("abc", "ade", "afg", "bdf", "beg", "cdg", "cef")
+"""Seven threes of seven organisations, of which any two have one in common: those of the Fano plane."""
+
+
+def test_what_is_left_more_than_two_sets_of_organisations_tell_of_one(tmp_path: Path, asked: Plan) -> None:
+    """Not prevented, as docs/privacy.md says: any two differ in four organisations, all together give all figures.
+
+    What it takes: seven questions over the same data, each allowed by its three organisations.
+    """
+    figures = dict(zip("abcdefg", (11, 7, 5, 3, 13, 2, 8), strict=True))
+    kept = opened.Opened(tmp_path / "runs.json")
+    totals = {}
+    for line in LINES:
+        people = dict.fromkeys(line, "1")
+        assert differencing.refused(kept.earlier(asked), people) == ""
+        kept.add(asked, people)
+        totals[line] = sum(figures[name] for name in line)
+    everybody = sum(totals.values()) / 3
+    through = {name: sum(total for line, total in totals.items() if name in line) for name in figures}
+    assert {name: (total - everybody) / 2 for name, total in through.items()} == figures
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from((1, 2, 3)), st.sampled_from((2, 3)), MAPS), max_size=8))
+def test_whatever_is_asked_each_pair_of_results_is_apart_in_cells_or_in_enough_organisations(
+    asks: list[tuple[int, int, dict[str, str]]],
+) -> None:
+    """Over a memory on disk, read anew each time: other bins with other minima over data that change."""
+    answered: list[tuple[Plan, dict[str, str]]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for bins, minimum, people in asks:
+            now = whole(bins, minimum)
+            earlier = opened.Opened(Path(folder) / "runs.json").earlier(now)
+            if not differencing.refused(earlier, people):
+                opened.Opened(Path(folder) / "runs.json").add(now, people)
+                answered.append((now, people))
+    for (one, before), (other, after) in itertools.combinations(answered, 2):
+        minimum = max(one.minimum_contributors, other.minimum_contributors)
+        new = {name for name, edition in after.items() if before.get(name) != edition}
+        different = {name for name, _ in before.items() ^ after.items()}
+        if (one.parameters, one.minimum_contributors) != (other.parameters, other.minimum_contributors):
+            assert len(new) >= minimum
+        assert not 0 < len(different) < minimum
+
+
+def whole(bins: int, minimum: int) -> Plan:
+    parameters = analyses.find("descriptive/1").parameters({"field": "age", "low": 0, "high": 99, "bins": bins})
+    names = dict.fromkeys(Plan.__dataclass_fields__)
+    about = {"network": "n", "question": "leeftijd", "analysis": "descriptive/1", "parameters": parameters}
+    return Plan(**names | about | {"minimum_cell": 10, "minimum_contributors": minimum})  # type: ignore[arg-type]
 
 
 def refused(earlier: Iterable[Mapping[str, str]], now: Mapping[str, str], minimum: int, apart: str = "") -> str:
