@@ -17,7 +17,7 @@ from station_image.runtime.accepted import statement
 from station_image.runtime.accepted.gateway import Gateway
 from station_image.runtime.analyses import _cells, hotspots
 from station_image.runtime.consent import opened, register
-from station_image.runtime.data import differencing, seal, shares
+from station_image.runtime.data import cells, differencing, seal, shares
 from station_image.runtime.session.contribution import Contributions
 from station_image.runtime.wire import hello
 from station_image.runtime.wire.proxy import Identity
@@ -127,7 +127,12 @@ def no_presence() -> None:
 def no_differencing() -> None:
     """Open any two results side by side."""
     differencing.refused = lambda *_: ""
-    differencing.scope_refused = lambda *_: ""
+    cells.apart = lambda *_: ""
+
+
+def no_own_cells() -> None:
+    """Contribute beside whatever was opened before."""
+    opened.Opened.check_own = lambda *_: None  # type: ignore[method-assign]
 
 
 def no_witness() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ..data import records
+from ..data.cells import Cells
 
 NAME = re.compile(r"([a-z][a-z0-9_]{0,40})/([1-9][0-9]{0,3})")
 
@@ -56,11 +57,8 @@ class Analysis(Protocol):
     def columns(self, parameters: Mapping[str, Any]) -> dict[str, records.Column]:
         """What a contributor's CSV files hold."""
 
-    def scope(self, parameters: Mapping[str, Any]) -> frozenset[str]:
-        """What it opens numbers about, one text `column=value` for each of the smallest pieces that can be told apart.
-
-        Two questions whose scopes meet can be subtracted from each other.
-        """
+    def cells(self, parameters: Mapping[str, Any]) -> Cells:
+        """What it opens numbers about, totals too. One without this is answered beside no other on the same data."""
 
     def length(self, parameters: Mapping[str, Any]) -> int:
         """How many numbers each contributor shares."""
@@ -89,6 +87,12 @@ def find(name: str) -> Analysis:
     if int(match[2]) != module.VERSION:
         raise AnalysisError(f"this release has version {module.VERSION} of {match[1]}, not {match[2]}")
     return module  # type: ignore[no-any-return]  # a module is an object with these functions
+
+
+def cells_of(name: str, parameters: Mapping[str, Any]) -> Cells | None:
+    """The cells that an analysis states; None where it states none. Raises AnalysisError."""
+    stated = getattr(find(name), "cells", None)
+    return None if stated is None else stated(parameters)
 
 
 def bring(name: str, source: Source) -> tuple[list[int], list[records.Row]]:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..data import records
+from ..data.cells import Cells
 from . import AnalysisError, Opened, Source
 
 VERSION = 1
@@ -35,9 +36,9 @@ def columns(_: Mapping[str, Any]) -> dict[str, records.Column]:
     return {}
 
 
-def scope(_: Mapping[str, Any]) -> frozenset[str]:
-    """Nothing about people."""
-    return frozenset()
+def cells(_: Mapping[str, Any]) -> Cells:
+    """None: it is about nobody."""
+    return ()
 
 
 def length(_: Mapping[str, Any]) -> int:

@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..data import records
+from ..data.cells import Cells, Group
 from . import AnalysisError, Opened, Source, _cells
 
 VERSION = 1
@@ -49,9 +50,10 @@ def columns(_: Mapping[str, Any]) -> dict[str, records.Column]:
     return {COLUMN: records.Postcode4()}
 
 
-def scope(parameters: Mapping[str, Any]) -> frozenset[str]:
-    """The areas, named as `descriptive` would name them: a histogram of postcodes is about the same."""
-    return frozenset(f"{COLUMN}={area}" for area in _areas(parameters))
+def cells(parameters: Mapping[str, Any]) -> Cells:
+    """Each area."""
+    ranges = (_range(text) for text in parameters["areas"])
+    return (Group({COLUMN: tuple((areas[0], areas[-1], 1) for areas in ranges)}),)
 
 
 def length(parameters: Mapping[str, Any]) -> int:

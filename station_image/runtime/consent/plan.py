@@ -63,7 +63,7 @@ class Plan:
     @property
     def facts(self) -> dict[str, str]:
         """How an entry of a register names it."""
-        return {"session": self.session, "plan": self.digest, "question": self.question}
+        return {"session": self.session, "plan": self.digest, "network": self.network, "question": self.question}
 
     @property
     def body_length(self) -> int:

@@ -149,14 +149,15 @@ async def _questions(desk: Desk, _: Request, __: Tell) -> dict[str, Any]:
 async def _allowances(desk: Desk, request: Request, tell: Tell) -> dict[str, Any]:
     """The steward changed something: enter in the register what is allowed now."""
     found = (await _questions(desk, request, tell))["questions"]
-    desk.register.add("allowances", allowed={row["question"]: row["digest"] for row in found if row["until"]})
+    names = {f"{row['network']}/{row['question']}": row["digest"] for row in found if row["until"]}
+    desk.register.add("allowances", allowed=names)
     return {"exit": 0}
 
 
 async def _data(desk: Desk, request: Request, __: Tell) -> dict[str, Any]:
     """Look at the files of a question as a session would."""
-    _, document = desk.question(request)
-    folder = desk.folders.data(document["question"])
+    network, document = desk.question(request)
+    folder = desk.folders.data(network.name, document["question"])
     look = functools.partial(analyses.look, document["analysis"], document["parameters"], folder)
     rows, problems = await asyncio.to_thread(look)
     return {"exit": 1 if problems else 0, "rows": rows, "problems": problems}
@@ -186,7 +187,7 @@ async def _results(desk: Desk, request: Request, __: Tell) -> dict[str, Any]:
     rows = []
     for path in paths:
         content = json.loads(path.read_text())
-        shown = {key: content.get(key) for key in ("session", "analysis", "question")}
+        shown = {key: content.get(key) for key in ("session", "network", "analysis", "question")}
         rows.append({**shown, "at": int(path.stat().st_mtime)})
     return {"exit": 0, "results": rows}
 

@@ -23,7 +23,7 @@ from ..consent.opened import Opened
 from ..consent.plan import Plan
 from ..consent.register import Register
 from ..consent.seen import Seen
-from ..data import editions, shares
+from ..data import cells, editions, shares
 from ..data.seal import SealError
 from ..wire.answers import Answers
 from ..wire.hello import Caller
@@ -59,7 +59,7 @@ class Contributions:
         self._opened = opened
         self._peers = peers
         self._past = past
-        self._plans: dict[str, Plan] = {}
+        self._plans: dict[str, tuple[Plan, str]] = {}
         self._reading: dict[str, asyncio.Task[Any]] = {}
 
     def answer_in(self, answers: Answers) -> None:
@@ -83,7 +83,9 @@ class Contributions:
             note("data-refused", session=agreed.session, question=agreed.question)
             where = f"`station data {agreed.question}` there says why"
             raise RefusedError(f"data: its files cannot be used; {where}") from error
-        if self._first(agreed):
+        if agreed.question != plan.ACCEPTANCE:
+            self._opened.check_own(agreed, network.self_id, editions.in_tag(brought[1]))
+        if self._first(agreed, brought[1]):
             background.start(self._contribute(network, bundle, *brought))
 
     async def _start(self, caller: Caller, content: Mapping[str, Any], _: bytes) -> None:
@@ -97,7 +99,7 @@ class Contributions:
         report = content.get("report")
         if not isinstance(report, dict) or report.get("party") != caller.peer:
             raise RefusedError("report: not that of who sends it")
-        agreed = self._plans.get(str(report.get("session")))
+        agreed, tag = self._plans.get(str(report.get("session")), (None, ""))
         if agreed is None or report.get("plan") != agreed.digest or caller.peer not in agreed.computing:
             raise RefusedError("report: of no session that this station contributed to lately")
         member = caller.network.stations[caller.peer]
@@ -109,13 +111,14 @@ class Contributions:
         self._register.add("receipt", **agreed.facts, party=caller.peer, outcome=outcome)
         computes = caller.network.is_computing(caller.network.self_id)
         if outcome == "done" and agreed.question != plan.ACCEPTANCE and not computes:
-            self._opened.add(agreed, {})
+            own = {caller.network.self_id: editions.in_tag(tag)}
+            self._opened.add(agreed, own, computed=False)
 
-    def _first(self, agreed: Plan) -> bool:
+    def _first(self, agreed: Plan, tag: str) -> bool:
         """Remember that this station contributes to a plan; False when it did before."""
         if not self._seen.add(f"contributes {agreed.session}"):
             return False
-        self._plans[agreed.session] = agreed
+        self._plans[agreed.session] = agreed, tag
         for session in list(self._plans)[:-MOST]:
             del self._plans[session]
         return True
@@ -131,11 +134,14 @@ class Contributions:
 
     def _bring(self, network: Network, agreed: Plan) -> tuple[list[int], str]:
         """What is shared, and the tag of this submission."""
-        data = None if agreed.question == plan.ACCEPTANCE else self._folders.data(agreed.question)
+        data = None if agreed.question == plan.ACCEPTANCE else self._folders.data(network.name, agreed.question)
         source = analyses.Source(agreed.session, network.self_id, agreed.parameters, data)
         inputs, rows = analyses.bring(agreed.analysis, source)
+        stated = analyses.cells_of(agreed.analysis, agreed.parameters)
+        columns = list(analyses.find(agreed.analysis).columns(agreed.parameters))
+        counted = cells.counted(stated, columns, rows)
         asked = [agreed.analysis, agreed.parameters]
-        return inputs, editions.tag(editions.of(inputs, rows, asked, self._folders.state))
+        return inputs, editions.tag(editions.of(inputs, rows, counted, asked, self._folders.state))
 
     async def _contribute(self, network: Network, bundle: Bundle, inputs: list[int], tag: str) -> None:
         """Share out this station's inputs and bring each computing party its shares, until the intake is over.

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from ..base import documents
 from ..consent.plan import Plan
+from ..data.differencing import Earlier
 from ..wire import frames
 from ..wire.connection import LARGE, Connection, open_unix
 
@@ -21,15 +22,15 @@ class ComputerLink:
         self._connection = connection
 
     @classmethod
-    async def begin(cls, path: str, plan: Plan, number: int, earlier: Sequence[Mapping[str, str]]) -> ComputerLink:
+    async def begin(cls, path: str, plan: Plan, number: int, earlier: Sequence[Earlier]) -> ComputerLink:
         """Have a process made for `plan`. Raises ConnectionLostError when the computer is not there.
 
-        `earlier`: station → edition of the results that this one may not differ too little from.
+        `earlier`: the results that this one may not be subtracted from.
         """
         connection = await open_unix(path)
         begin = {"event": "begin", "plan": plan.content, "digest": plan.digest, "number": number}
         # In the body: after two years of daily results it is larger than a header may be.
-        await connection.send(begin, documents.canonical({"earlier": list(earlier)}))
+        await connection.send(begin, documents.canonical({"earlier": [one.content for one in earlier]}))
         return cls(connection)
 
     async def peer(self, number: int, sock: socket.socket, keys: tuple[bytes, bytes]) -> None:

@@ -156,8 +156,8 @@ class Session:
         report.update(session=self.plan.session, plan=self.plan.digest, party=self.network.self_id)
         report["ended"] = int(time.time())
         note("session-ended", session=self.plan.session, outcome=report["outcome"], root=report["root"] or None)
-        facts = {name: report[name] for name in ("session", "plan", "outcome", "root", "contributors", "left_out")}
-        self._register.add("run", **facts, question=self.plan.question, registers=bundle.registers)
+        facts = {name: report[name] for name in ("outcome", "root", "contributors", "left_out")}
+        self._register.add("run", **self.plan.facts, **facts, registers=bundle.registers)
         signature = self._key.sign(statement.ENDED, report)
         background.start(self._receipts(report, signature))
         self._events.put_nowait({"event": "ended", "report": report, "signature": signature})

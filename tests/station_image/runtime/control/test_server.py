@@ -183,7 +183,7 @@ def test_a_steward_sees_how_each_question_stands_and_the_register_keeps_what_is_
     ]
     assert ask(server, {"verb": "allowances"}) == [{"done": True, "exit": 0}]
     [told] = ask(server, {"verb": "register", "last": 1})
-    assert told["entries"][0]["allowed"] == {questions.NAME: after["questions"][0]["digest"]}
+    assert told["entries"][0]["allowed"] == {f"n/{questions.NAME}": after["questions"][0]["digest"]}
 
 
 def test_status_tells_of_every_peer_and_that_no_computer_runs(server: Server, root: Path) -> None:

@@ -245,7 +245,7 @@ def test_what_is_opened_counts_before_a_share_of_it_leaves(party: Party) -> None
 
     def told(_: str, request: Any) -> dict[str, Any]:
         if request["kind"] == "result":
-            earlier.extend(party.own.opened.earlier(party.agreed))
+            earlier.extend(one.contributors for one in party.own.opened.earlier(party.agreed))
         return {"ok": True}
 
     async def computer(connection: Connection) -> None:
