@@ -57,13 +57,14 @@ def station_view(network: CompiledNetwork, organisation: str, statement_keys: Ma
     """What one station knows of a network: every station in it, as its agent reads it from network.json.
 
     `statement_keys` maps organisation to the base64 text of its 32 byte public statement key. A station without one
-    is left out: it has not been approved yet. Raises LookupError where the station itself has none.
+    is `cut`: not approved yet, or no longer. Raises LookupError where the station itself has none.
     """
     here = network.stations[organisation]
     if organisation not in statement_keys:
         raise LookupError(f"organisation {organisation!r} has no statement key yet; request and approve it first")
     # Also those that it has no link to: it checks who else contributes before it shares out anything.
     known = sorted(network.stations.keys() & statement_keys.keys())
+    cut = sorted(network.stations.keys() - statement_keys.keys())
     coordinator = network.stations.get(network.coordinator)
     return {
         "network": network.network,
@@ -74,6 +75,7 @@ def station_view(network: CompiledNetwork, organisation: str, statement_keys: Ma
         "computing": [network.stations[slug].id for slug in network.computing],
         "threshold": network.threshold,
         "stations": {network.stations[slug].id: _card(network.stations[slug], statement_keys[slug]) for slug in known},
+        "cut": {network.stations[slug].id: {"organisation": slug} for slug in cut},
     }
 
 

@@ -44,6 +44,11 @@ class Small:
         common = {"network": "n", "definition": "sha256:0", "release": "dev", "coordinator": "n.a", "threshold": 1}
         return {**common, "self": name, "computing": list(PARTIES), "stations": rows}
 
+    def without(self, name: str, *others: str) -> dict[str, Any]:
+        """What changes in the view of `name` once the keys of others are not accepted there any more."""
+        rows = {other: row for other, row in self.view(name)["stations"].items() if other not in others}
+        return {"stations": rows, "cut": {other: {"organisation": other[2:]} for other in others}}
+
     def write(self, name: str, /, **changes: Any) -> None:
         folder = self.folder / name / "n"
         folder.mkdir(parents=True, exist_ok=True)
