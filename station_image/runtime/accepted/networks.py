@@ -206,7 +206,7 @@ def _stamp(folder: Path) -> Stamp:
 def _read(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise NetworkError(f"{path}: cannot be read as JSON") from error
     if not isinstance(content, dict):
         raise NetworkError(f"{path}: not an object")
