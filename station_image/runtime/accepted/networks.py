@@ -167,7 +167,7 @@ class Networks:
         try:
             return _network(path)
         except NetworkError as error:
-            self._say(name, error, "its last good view stays in force" if before else f"this station is not in {name}")
+            self._say(name, error, "the last good one stays in force" if before else f"this station is not in {name}")
         if before is None:
             return None
         cut = {name: who for name, who in _cut(path).items() if name in before.stations and name != before.self_id}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from .. import analyses
 from ..base import files
@@ -40,13 +42,16 @@ class Opened:
         self._results: list[OpenedResult] = []
         self.problem = ""
         try:
-            self._results = [OpenedResult(**row) for row in json.loads(path.read_text())]
+            self._results = [_result(row) for row in json.loads(path.read_text())]
         except FileNotFoundError:
             pass
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, RecursionError) as error:
             # Without it nobody knows what was opened: better no result than a pair of results that tells on somebody.
-            self.problem = f"{path.name}: what was opened before cannot be read"
-            note("runs-unreadable", why=error)
+            self.problem = (
+                f"{path.name}: what was opened before cannot be read; this station's operator puts the file back from "
+                "a backup and starts the agent again: docker restart station-agent"
+            )
+            note("runs-unreadable", why=type(error).__name__)
 
     def check(self, plan: Plan, at_most: str, now: float) -> None:
         """Raise RefusedError when the question comes too soon, or differs too little from an earlier one."""
@@ -83,6 +88,16 @@ class Opened:
         kept = [one for one in self._results if {**asdict(one), "at": 0} != same and now - one.at < KEEP]
         self._results = [*kept, fresh]
         files.replace(self._path, json.dumps([asdict(one) for one in self._results]))
+
+
+def _result(row: Mapping[str, Any]) -> OpenedResult:
+    one = OpenedResult(**row)
+    texts = (one.network, one.question, *one.scope, *one.contributors, *one.contributors.values())
+    if not (isinstance(one.scope, list) and isinstance(one.contributors, dict) and math.isfinite(one.at)):
+        raise TypeError("no opened result")
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("no opened result")
+    return one
 
 
 def scope(plan: Plan) -> frozenset[str]:

@@ -18,19 +18,27 @@ from typing import Any
 
 from ..base import files
 from ..base.documents import canonical
+from ..base.refusal import RefusedError
 
 LENGTH = 16
+KEY = 32
 LONGEST_TAG = 80
 _making = threading.Lock()  # the data of two questions are read in two threads, and the key is one
 
 
 def of(inputs: Sequence[int], rows: Iterable[tuple[int, ...]], asked: object, state: Path) -> str:
-    """Marks of sixteen hexadecimal digits; the key is made at the first use and stays in the agent's state."""
+    """Marks of sixteen hexadecimal digits; the key is made at the first use and stays in the agent's state.
+
+    Raises RefusedError where the key is damaged.
+    """
     path = state / "edition.key"
     with _making:
         if not path.exists():
-            files.replace(path, secrets.token_bytes(32), 0o600)
+            files.replace(path, secrets.token_bytes(KEY), 0o600)
     key = path.read_bytes()
+    if len(key) != KEY:
+        # With one that anybody knows, whoever sees a mark could try what it is of.
+        raise RefusedError(f"{path.name}: not the key that this station made; its operator puts it back from a backup")
     return ".".join(_mark(key, content) for content in (["asked", asked, *inputs], ["rows", *sorted(rows)]))
 
 

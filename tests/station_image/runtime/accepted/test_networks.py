@@ -94,7 +94,7 @@ def test_a_broken_file_concerns_its_own_network_only(tmp_path: Path) -> None:
     small.write("n.a", definition="sha256:1")
     assert networks.find("m") == before
     assert networks.find("n").definition == "sha256:1"
-    assert "m/network.json: threshold 2 with 3 computing parties; its last good view stays in force" in networks.problem
+    assert "m/network.json: threshold 2 with 3 computing parties; the last good one stays in force" in networks.problem
     again = small.networks("n.a")
     assert list(again.current()) == ["n"], "after a restart the broken one alone is missing"
     assert "m/network.json" in again.problem
@@ -114,7 +114,7 @@ def test_a_broken_file_that_says_who_is_cut_cuts_them_in_the_last_good_view(tmp_
     found = networks.find("n")
     assert set(found.stations) == {"n.a", "n.b", "n.d"}
     assert (dict(found.cut), found.definition, found.threshold) == ({"n.c": "c"}, "sha256:0", 1)
-    assert "its last good view stays in force" in networks.problem
+    assert "the last good one stays in force" in networks.problem
 
 
 def test_without_a_good_host_json_the_last_gateway_stays_and_networks_are_read(tmp_path: Path) -> None:
