@@ -26,7 +26,7 @@ from pathlib import Path
 from on_server import disk, programs
 from on_server.gateway import files, master
 
-UNIT = "werkplaats-gateway.service"
+UNIT = master.UNIT
 USER = "haproxy"
 
 
@@ -64,6 +64,11 @@ class Paths:
     def inputs(self) -> files.Inputs:
         """Read what decides what the gateway loads."""
         return files.read(self.gateway / "compiled", self.cut, self.root / "etc/werkplaats/identity/key.pem")
+
+    @property
+    def serials(self) -> Path:
+        """Which certificates peers had since the gateway started: what runs may have begun with any of them."""
+        return self.run / "gateway.serials"
 
     def stamp(self) -> str:
         """Return the digest of what the running gateway loaded."""
@@ -150,6 +155,36 @@ def prepare(paths: Paths) -> tuple[files.Inputs, Path, list[str]]:
         return fallback, write_generation(paths, fallback), [f"{problem}; only the cuts were applied"]
 
 
+def serials(paths: Paths) -> dict[str, set[str]]:
+    """Return peer → the serials that its certificates had since the gateway started."""
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        return {peer: set(found) for peer, found in json.loads(paths.serials.read_text()).items()}
+    return {}
+
+
+def revoked(generation: Path | None) -> set[str]:
+    """Return the serials on the revocation lists of a generation."""
+    found: set[str] = set()
+    for crl in generation.glob("networks/*/crl.pem") if generation else ():
+        found.update(*(one.revoked for one in files.read_crls(crl.read_bytes(), crl.with_name("ca.pem"))))
+    return found
+
+
+def end_gone(paths: Paths, before: Path | None, generation: Path) -> None:
+    """End what runs with peers that are not in the generation, or that had a certificate that is revoked in it.
+
+    A reload alone ends nothing: an earlier worker carries its sessions on for hours.
+    """
+    here, listed, had = _peers(generation), revoked(generation), serials(paths)
+    out = {peer for peer, numbers in had.items() if numbers & listed}
+    fewer = bool((_peers(before) if before else set()) - here or listed - revoked(before))
+    master.end(lambda peer: peer not in here or peer in out, wait=fewer)
+
+
+def _peers(generation: Path) -> set[str]:
+    return files.peers((generation / "haproxy.cfg").read_bytes())
+
+
 def finish(paths: Paths, generation: Path) -> None:
     """Stamp what is loaded, tell the agent its gateway's certificate, and drop older generations."""
     loaded = {path.parent.name for path in generation.glob("networks/*/station.pem")}
@@ -170,6 +205,10 @@ def finish(paths: Paths, generation: Path) -> None:
     for left in paths.run.glob("peers/*.sock"):
         if left.stem not in called:
             left.unlink()
+    had, listed = serials(paths), revoked(generation)
+    now = files.serials(generation / "compiled")
+    kept = {peer: sorted((had.get(peer, set()) | numbers) - listed) for peer, numbers in now.items()}
+    put(paths.serials, json.dumps(kept).encode())
     put(paths.run / "gateway.stamp", (generation / "digest").read_bytes())
     for other in (paths.gateway / "generations").iterdir():
         if other.resolve() != generation.resolve():
@@ -212,6 +251,7 @@ def reload(paths: Paths) -> list[str]:
             if before:
                 point(paths, before)
             raise
+        end_gone(paths, before, generation)
         finish(paths, generation)
     return refused
 

@@ -8,6 +8,7 @@ import copy
 import json
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -233,6 +234,107 @@ def test_a_cut_ends_the_sessions_of_one_peer_in_every_worker_and_outlives_runs(m
     assert greeting(mesh, cut) == "", "a configuration run undid the cut"
     een.run(f"station-cut --restore {mesh.peer_id('twee')}")
     assert greeting(mesh, cut) == mesh.peer_id("twee")
+
+
+@contextlib.contextmanager
+def held(een: servers.Server, *parties: pki.Party) -> Iterator[list[ssl.SSLSocket]]:
+    """A session of each, greeted, and then one reload later: they are an earlier worker's."""
+    with contextlib.ExitStack() as stack:
+        calls = [callers.call(een.address, compiled.PORT, callers.context(party.file)) for party in parties]
+        sessions = [stack.enter_context(call) for call in calls]
+        for session in sessions:
+            session.sendall(b"hello")
+            assert callers.line(session)
+        een.run("systemctl start gateway-reload")
+        yield sessions
+
+
+def serial(mesh: Mesh, organisation: str, party: pki.Party) -> None:
+    """From now on a peer's published certificate is that of `party`."""
+    for row in mesh.stations["een"]["networks"][0]["peers"]:
+        if row["id"] == mesh.peer_id(organisation):
+            row["serial"] = f"{party.certificate.serial_number:x}"
+
+
+def goes_on(session: ssl.SSLSocket) -> bool:
+    session.sendall(b"still here\n")
+    return callers.line(session).endswith("still here")
+
+
+def of_een(een: servers.Server) -> int:
+    """Connections with its mesh port."""
+    return len(een.run(f"ss -Htn state established sport = :{compiled.PORT}").stdout.splitlines())
+
+
+def test_a_peer_that_left_has_lost_its_running_connections_when_the_reload_is_over(
+    restored: Mesh, een: servers.Server
+) -> None:
+    """Without it, a peer that was removed goes on for as long as an earlier worker lives: twelve hours."""
+    mesh, gone, other = restored, restored.party("drie"), restored.party("vier")
+    before = of_een(een)
+    with held(een, gone, gone, other) as sessions:
+        network = mesh.stations["een"]["networks"][0]
+        network["peers"] = [row for row in network["peers"] if row["id"] != mesh.peer_id("drie")]
+        assert mesh.play("--tags", "connect", only="een").code == 0
+        assert of_een(een) == before + 1
+        assert [ended_by_gateway(session) for session in sessions[:2]] == [True, True]
+        assert goes_on(sessions[2])
+    assert greeting(mesh, gone) == ""
+
+
+def test_a_revocation_ends_what_runs_with_that_certificate_and_a_renewal_ends_nothing(
+    restored: Mesh, een: servers.Server
+) -> None:
+    """Also of a peer that stays, under a new certificate: what its old one opened may be a thief's."""
+    mesh = restored
+    stolen, renewed, other = mesh.party("drie"), mesh.party("drie"), mesh.party("vier")
+    serial(mesh, "drie", stolen)
+    serial(mesh, "vier", other)
+    assert mesh.play("--tags", "connect", only="een").code == 0
+    with held(een, stolen, other) as sessions:
+        serial(mesh, "drie", renewed)
+        serial(mesh, "vier", mesh.party("vier"))
+        assert mesh.play("--tags", "connect", only="een").code == 0
+        assert [goes_on(session) for session in sessions] == [True, True]
+        newer_list(mesh, stolen)
+        assert mesh.play("--tags", "connect", only="een").code == 0
+        assert ended_by_gateway(sessions[0])
+        assert goes_on(sessions[1])
+    assert greeting(mesh, stolen) == ""
+    assert greeting(mesh, renewed) == mesh.peer_id("drie")
+    with held(een, renewed) as [session]:
+        assert goes_on(session), "the next reload ends nothing for the same reason again"
+
+
+def test_a_handshake_that_an_earlier_worker_is_in_the_middle_of_outlives_no_revocation(
+    restored: Mesh, een: servers.Server
+) -> None:
+    """It began under the old list: finished after the cut, it would be a session that nobody ends."""
+    mesh, party = restored, restored.party("drie")
+    serial(mesh, "drie", party)
+    assert mesh.play("--tags", "connect", only="een").code == 0
+    newer_list(mesh, party)
+    with socket.create_connection((een.address, compiled.PORT), 30) as plain:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        handshake = callers.context(party.file).wrap_bio(incoming, outgoing, server_hostname="gateway")
+        with contextlib.suppress(ssl.SSLWantReadError):
+            handshake.do_handshake()
+        plain.sendall(outgoing.read())
+        incoming.write(plain.recv(65536))  # the worker waits for the certificate now
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            playing = pool.submit(mesh.play, "--tags", "connect", only="een")
+            # The master and two workers: the later one is there, and the earlier has this handshake only.
+            een.run(r'timeout 60 sh -c "until test \$(pgrep -xc haproxy) -ge 3; do sleep 0.02; done"')
+            with contextlib.suppress(ssl.SSLWantReadError):
+                handshake.do_handshake()
+                handshake.write(b"hello")
+            with contextlib.suppress(OSError):
+                plain.sendall(outgoing.read())
+            assert playing.result().code == 0
+        plain.settimeout(5)
+        with contextlib.suppress(ConnectionError):
+            while plain.recv(65536):
+                pass
 
 
 def test_a_cut_works_although_what_was_placed_last_is_broken(restored: Mesh, een: servers.Server) -> None:
