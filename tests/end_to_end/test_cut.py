@@ -24,7 +24,7 @@ from werkplaats.operations.home import networks
 network = networks.find(sys.argv[1])
 own = authority.open_or_found(network.vault, ledger.Records(network.inventory))
 identity = approval.find(own.records, sys.argv[2])
-revocation.revoke(own, identity.station_certificate.serial_number, "key_compromise")
+revocation.revoke(own, identity.station_certificate.serial_number, "keyCompromise")
 """
 
 
@@ -88,11 +88,15 @@ def test_a_revoked_computing_party_is_cut_off_and_the_others_stay_in_the_network
     out, err = session.communicate(timeout=60)
     assert session.returncode == 4, out + err
     assert f"{network.name}.{GONE}" in out
+    gone = f"station-left network={network.name} station={network.name}.{GONE}"
+    # Whoever has the new view first ends the session, and tells the other.
+    first = min(at for one in ("ggd", "ziekenhuis") for at, _ in journal(network, one, gone))
     for one in ("ggd", "ziekenhuis"):
-        (left, _), *_rest = journal(network, one, f"station-left network={network.name} station={network.name}.{GONE}")
-        [(ended, _)] = [row for row in journal(network, one, "session-ended") if row[0] >= left]
-        note(f"a computing party was revoked: {one} ended the running session {ended - left:.3f} s after its view came")
-        assert ended - left < 1.0
+        [ended] = [at for at, _ in journal(network, one, "session-ended") if at >= first]
+        note(
+            f"a computing party was revoked: {one} ended the running session {ended - first:.3f} s after the first view"
+        )
+        assert ended - first < 1.0
 
     for one in OTHERS:
         assert network.on(one, "docker", "restart", "station-agent").returncode == 0
