@@ -27,6 +27,7 @@ from on_server import disk, programs
 from on_server.gateway import files, master
 
 UNIT = master.UNIT
+WATCH = "gateway-reload.path"
 USER = "haproxy"
 
 
@@ -257,8 +258,15 @@ def reload(paths: Paths) -> list[str]:
 
 
 def in_force(paths: Paths) -> bool:
-    """Return whether the gateway runs with what lies on disk."""
-    return programs.active(UNIT) and paths.stamp() == paths.inputs().digest
+    """Return whether the gateway runs with what lies on disk, and is the HAProxy that lies there."""
+    return programs.active(UNIT) and paths.stamp() == paths.inputs().digest and not outdated()
+
+
+def outdated() -> bool:
+    """Return whether the gateway still runs a program or library that an upgrade has replaced (proc(5), maps)."""
+    process = programs.run("systemctl", "show", "--property=MainPID", "--value", UNIT).strip()
+    maps = Path(f"/proc/{process}/maps").read_text().splitlines()
+    return any(" /usr/" in line and line.endswith(" (deleted)") for line in maps)
 
 
 def by_unit(paths: Paths) -> tuple[bool, int, str]:
@@ -266,12 +274,18 @@ def by_unit(paths: Paths) -> tuple[bool, int, str]:
     if not programs.active(UNIT):
         refused = start(paths)
         return True, int(bool(refused)), "; ".join(refused) or "the gateway was started"
-    before = paths.stamp()
-    if before == paths.inputs().digest:
+    if not programs.active(WATCH):
+        programs.run("systemctl", "start", WATCH)
+    before, old = paths.stamp(), outdated()
+    if in_force(paths):
         return False, 0, "the gateway has loaded what lies on disk"
     answer = subprocess.run(["systemctl", "start", "gateway-reload.service"], check=False, capture_output=True)
     with contextlib.suppress(FileNotFoundError):
-        return paths.stamp() != before, answer.returncode, (paths.run / "gateway.message").read_text().strip()
+        return (
+            paths.stamp() != before or (old and not outdated()),
+            answer.returncode,
+            (paths.run / "gateway.message").read_text().strip(),
+        )
     return False, answer.returncode, answer.stderr.decode().strip()
 
 

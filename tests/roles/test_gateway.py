@@ -152,6 +152,24 @@ def test_reloads_refuse_no_caller_and_end_no_session(mesh: Mesh, een: servers.Se
     assert set(said) == {mesh.peer_id("vier")}
 
 
+def test_a_new_haproxy_is_taken_at_once_and_no_connection_ends(mesh: Mesh, een: servers.Server) -> None:
+    """As an unattended upgrade brings it: another file under the same name."""
+    party = mesh.party("vier")
+    main = "systemctl show --property=MainPID --value werkplaats-gateway"
+    with callers.call(een.address, compiled.PORT, callers.context(party.file)) as session:
+        session.sendall(b"hello")
+        assert callers.line(session)
+        before = een.run(main).stdout
+        een.run("cp /usr/sbin/haproxy /usr/sbin/haproxy.dpkg-new && mv /usr/sbin/haproxy.dpkg-new /usr/sbin/haproxy")
+        een.run(
+            'timeout 60 sh -c "until gateway-reload --check; do sleep 0.1; done"',
+        )
+        assert een.run(main).stdout == before
+        session.sendall(b"still here\n")
+        assert callers.line(session).endswith("still here")
+    assert greeting(mesh, party) == mesh.peer_id("vier")
+
+
 def test_a_revocation_is_in_force_after_a_run_and_an_older_list_is_refused(restored: Mesh, een: servers.Server) -> None:
     mesh, party = restored, restored.party("vier")
     older = mesh.stations["een"]["networks"][0]["crl_pem"]
