@@ -138,6 +138,6 @@ def test_without_it_one_session_has_the_shares_of_another_and_takes_the_computer
 
 
 def test_a_machine_that_the_filter_is_not_for_computes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(confine.platform, "machine", lambda: "aarch64")
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
     with pytest.raises(confine.ConfineError, match="no filter for aarch64"):
         confine.confine()
