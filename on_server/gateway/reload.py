@@ -271,11 +271,11 @@ def outdated() -> bool:
 
 def by_unit(paths: Paths) -> tuple[bool, int, str]:
     """Start the gateway, or have gateway-reload.service reload it, when needed; (changed, exit code, sentence)."""
+    if not programs.active(WATCH):
+        programs.run("systemctl", "start", WATCH)
     if not programs.active(UNIT):
         refused = start(paths)
         return True, int(bool(refused)), "; ".join(refused) or "the gateway was started"
-    if not programs.active(WATCH):
-        programs.run("systemctl", "start", WATCH)
     before, old = paths.stamp(), outdated()
     if in_force(paths):
         return False, 0, "the gateway has loaded what lies on disk"
