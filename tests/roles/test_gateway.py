@@ -111,7 +111,7 @@ def test_the_private_keys_stay_readable_to_their_users_only(een: servers.Server)
         "stat --format=%U:%G:%a /etc/werkplaats/identity/key.pem /var/lib/werkplaats/state/statement.key "
         f"/etc/werkplaats/gateway/loaded/networks/{NETWORK}/station.pem"
     ).stdout.split()
-    assert rights == ["root:root:600", "station:station:600", "root:haproxy:640"]
+    assert rights == ["root:root:600", "station:station:600", "root:werkplaats-gateway:640"]
 
 
 def test_metrics_are_on_a_socket_and_on_no_port(een: servers.Server) -> None:
@@ -150,6 +150,31 @@ def test_reloads_refuse_no_caller_and_end_no_session(mesh: Mesh, een: servers.Se
         assert callers.line(session).endswith("still here")
     assert len(said) > 10
     assert set(said) == {mesh.peer_id("vier")}
+
+
+def test_a_gateway_under_the_account_of_debian_s_haproxy_gets_one_of_its_own(
+    restored: Mesh, een: servers.Server
+) -> None:
+    """An HAProxy of the owner's under that account could read the key, and speak to the agent for any peer."""
+    account = "ps -o user:20= -p $(systemctl show --property=MainPID --value werkplaats-gateway)"
+    unit = "/etc/systemd/system/werkplaats-gateway.service"
+    een.run(f'sed -i -E "s/^(User|Group)=.*/\\1=haproxy/" {unit}; systemctl daemon-reload')
+    een.run("systemctl stop werkplaats-gateway")
+    een.run("usermod -aG werkplaats-gateway haproxy; chown haproxy /run/werkplaats/peers")
+    een.run("chgrp haproxy /run/werkplaats/agent /run/werkplaats/agent/mesh.sock")
+    een.run("rm /run/werkplaats/peers/*; systemctl start werkplaats-gateway")
+    een.run("gpasswd --delete haproxy werkplaats-gateway")
+    een.run("chgrp -R haproxy /etc/werkplaats/gateway; chgrp haproxy /run/werkplaats/agent/mesh.sock")
+    assert een.run(account).stdout.strip() == "haproxy"
+    run = restored.play(only="een")
+    assert run.code == 0, run.output
+    assert een.run(account).stdout.strip() == "werkplaats-gateway"
+    assert greeting(restored, restored.party("vier")) == restored.peer_id("vier")
+    assert peer_says(een, "twee").startswith(f"{NETWORK}.een|")
+    for path in ("/etc/werkplaats/gateway", "/run/werkplaats/agent", "/run/werkplaats-gateway"):
+        assert "Permission denied" in een.run(f"runuser -u haproxy -- ls {path}", check=False).stderr
+    assert een.run("find /run/werkplaats /etc/werkplaats -user haproxy").stdout == ""
+    assert restored.play(only="een").changed == []
 
 
 def test_a_new_haproxy_is_taken_at_once_and_no_connection_ends(mesh: Mesh, een: servers.Server) -> None:
