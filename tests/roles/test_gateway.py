@@ -368,12 +368,15 @@ def test_a_handshake_that_an_earlier_worker_is_in_the_middle_of_outlives_no_revo
             playing = pool.submit(mesh.play, "--tags", "connect", only="een")
             # The master and two workers: the later one is there, and the earlier has this handshake only.
             een.run(r'timeout 60 sh -c "until test \$(pgrep -xc haproxy) -ge 3; do sleep 0.02; done"')
+            # Long after what runs was ended; a reload that waits for this handshake is not over yet.
+            waits = not concurrent.futures.wait([playing], timeout=3).done
             with contextlib.suppress(ssl.SSLWantReadError):
                 handshake.do_handshake()
                 handshake.write(b"hello")
             with contextlib.suppress(OSError):
                 plain.sendall(outgoing.read())
             assert playing.result().code == 0
+        assert waits
         plain.settimeout(5)
         with contextlib.suppress(ConnectionError):
             while plain.recv(65536):
