@@ -59,7 +59,7 @@ def station_view(
     """What one station knows of a network: every station in it, as its agent reads it from network.json.
 
     `statement_keys` maps organisation to the base64 text of its 32 byte public statement key. A station without one
-    is left out: it has not been approved yet. `serials` maps organisation to the serial number of its gateway key below
+    is `cut`: not approved yet, or no longer. `serials` maps organisation to the serial number of its gateway key below
     which none is taken (1 where none was seen). Raises LookupError where the station itself has no key.
     """
     here = network.stations[organisation]
@@ -67,6 +67,7 @@ def station_view(
         raise LookupError(f"organisation {organisation!r} has no statement key yet; request and approve it first")
     # Also those that it has no link to: it checks who else contributes before it shares out anything.
     known = sorted(network.stations.keys() & statement_keys.keys())
+    cut = sorted(network.stations.keys() - statement_keys.keys())
     coordinator = network.stations.get(network.coordinator)
     return {
         "network": network.network,
@@ -80,6 +81,7 @@ def station_view(
             network.stations[slug].id: _card(network.stations[slug], statement_keys[slug], serials.get(slug, 1))
             for slug in known
         },
+        "cut": {network.stations[slug].id: {"organisation": slug} for slug in cut},
     }
 
 

@@ -35,6 +35,8 @@ def show_status(answer: Line, _: argparse.Namespace) -> None:
     for name, row in answer["networks"].items():
         now = f"up {row['uptime']} s, {row['sessions']} sessions now"
         say(f"{name}: {row['station']}, release {row['release']}, {now}")
+        if row.get("problem"):
+            say(f"  {row['problem']}")
         last = row["last_session"]
         if last:
             say(f"  last session {last['session']}: {last['outcome']}{' on ' + last['root'] if last['root'] else ''}")

@@ -18,7 +18,7 @@ AGENT_UID = 5001
 COMPUTER_UID = 5002
 GROUP_ID = 5000
 AGENT_USER, COMPUTER_USER, GROUP = "station", "computer", "station"
-GATEWAY_USER, CONTROL_GROUP = "haproxy", "station-control"
+GATEWAY_USER, CONTROL_GROUP = "werkplaats-gateway", "station-control"
 STEWARD, SCIENTIST = "steward", "scientist"
 
 ROOT = "/station"

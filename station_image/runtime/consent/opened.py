@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -44,9 +45,11 @@ class OpenedResult:
     @classmethod
     def parse(cls, row: Mapping[str, Any]) -> OpenedResult:
         """From its JSON; what was written before cells were, states none. Raises TypeError, ValueError, KeyError."""
+        people = dict(row["contributors"])
+        if not (math.isfinite(row["at"]) and all(isinstance(text, str) for text in (*people, *people.values()))):
+            raise TypeError("no opened result")
         if "asked" in row:
             return cls(**{**row, "asked": Asked.parse(row["asked"])})
-        people = dict(row["contributors"])
         return cls(row["network"], row["question"], Asked("", "", None, 0, 0), row["at"], people, bool(people))
 
     def beside(self, now: Asked) -> Earlier:
@@ -69,10 +72,13 @@ class Opened:
             self._results = [OpenedResult.parse(row) for row in json.loads(path.read_text())]
         except FileNotFoundError:
             pass
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             # Without it nobody knows what was opened: better no result than a pair of results that tells on somebody.
-            self.problem = f"{path.name}: what was opened before cannot be read"
-            note("runs-unreadable", why=error)
+            self.problem = (
+                f"{path.name}: what was opened before cannot be read; this station's operator puts the file back from "
+                "a backup and starts the agent again: docker restart station-agent"
+            )
+            note("runs-unreadable", why=type(error).__name__)
 
     def check(self, plan: Plan, at_most: str, now: float) -> None:
         """Raise RefusedError when the question comes too soon, or nobody knows what was opened before."""

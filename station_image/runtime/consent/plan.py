@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -104,6 +104,7 @@ _KINDS: Mapping[str, type] = {
 def check(plan: Plan, network: Network, now: float | None = None) -> None:
     """Raise RefusedError unless `plan` is what the accepted definition of `network` provides for."""
     now = time.time() if now is None else now
+    check_whole(network)
     for found, wanted, name in (
         (plan.protocol in PROTOCOL_VERSIONS, True, "protocol"),
         (plan.network, network.name, "network"),
@@ -126,10 +127,22 @@ def check(plan: Plan, network: Network, now: float | None = None) -> None:
         raise RefusedError("minimum_contributors: outside 1 to the number of contributors")
 
 
-def _check_people(plan: Plan, network: Network) -> None:
-    strangers = sorted(plan.participants - set(network.stations))
+def check_whole(network: Network) -> None:
+    """Raise RefusedError naming who is cut unless all computing parties of `network` are there."""
+    if network.problem:
+        raise RefusedError(network.problem)
+
+
+def _check_known(people: Iterable[str], network: Network) -> None:
+    strangers = sorted(set(people) - set(network.stations))
+    if strangers and strangers[0] in network.cut:
+        raise RefusedError(f"{strangers[0]} is cut: its keys are not, or no longer, accepted here")
     if strangers:
         raise RefusedError(f"{plain(strangers[0], 80)} is not in the definition that this station accepted")
+
+
+def _check_people(plan: Plan, network: Network) -> None:
+    _check_known(plan.participants, network)
     for name, people in (("contributors", plan.contributors), ("results", plan.results)):
         if people != sorted(set(people)):
             raise RefusedError(f"{name}: not sorted, or somebody twice")
@@ -225,9 +238,8 @@ def make(here: Network, analysis_name: str, parameters: Mapping[str, Any], **cho
         **choices,
     }
     people = {draft["proposer"], *draft["contributors"], *draft["computing"], *draft["results"]}
-    unknown = sorted(people - set(here.stations))
-    if unknown:
-        raise RefusedError(f"{plain(unknown[0], 80)} is not in the definition that this station accepted")
+    check_whole(here)
+    _check_known(people, here)
     plan = Plan(statement_keys={name: here.stations[name].key_digest for name in people}, **draft)
     check(plan, here)
     return plan

@@ -108,11 +108,12 @@ class Register:
         try:
             head = json.loads(self._head.read_text())
             known, digest, line = int(head["entries"]), str(head["digest"]), str(head["line"])
+            before = json.loads(line)["before"]
         except FileNotFoundError:
-            known, digest, line = 0, START, ""
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            known, digest, line, before = 0, START, "", ""
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise RegisterError(f"{self._head} cannot be read") from error
-        if known == count + 1 and json.loads(line).get("before") == last:
+        if known == count + 1 and before == last:
             files.append(self._path, line, 0o640)
             return known, digest
         if (known, digest) != (count, last):

@@ -74,7 +74,8 @@ async def _status(desk: Desk, _: Request, __: Tell) -> dict[str, Any]:
                 "polls": desk.peers.polls.find(network.name, peer) is not None,
                 "outbound": desk.peers.can_call(peer),
             }
-        networks[network.name] = {**desk.status.summary(network), "peers": seen}
+        told = {"cut": sorted(network.cut.values()), "problem": network.problem}
+        networks[network.name] = {**desk.status.summary(network), **told, "peers": seen}
     problem = desk.networks.problem
     computer = desk.folders.computer_socket.exists()
     bad = problem or not networks or not computer
@@ -118,6 +119,7 @@ async def _links(desk: Desk, _: Request, tell: Tell) -> dict[str, Any]:
 
 async def _propose(desk: Desk, request: Request, tell: Tell) -> dict[str, Any]:
     """Ask an agreed question: everything about it is in its document."""
+    plan.check_whole(desk.network(request.network))
     network, document = desk.question(request)
     desk.gate.permitted(network, document["question"])
     session = secrets.token_hex(16)
@@ -143,7 +145,8 @@ async def _questions(desk: Desk, _: Request, __: Tell) -> dict[str, Any]:
                     "document": document,
                 }
             )
-    return {"exit": 0, "questions": rows}
+    problems = {network.name: network.problem for network in desk.networks.current().values() if network.problem}
+    return {"exit": 0, "questions": rows, "problems": problems}
 
 
 async def _allowances(desk: Desk, request: Request, tell: Tell) -> dict[str, Any]:

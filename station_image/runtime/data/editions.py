@@ -20,8 +20,10 @@ from typing import Any
 
 from ..base import files
 from ..base.documents import canonical
+from ..base.refusal import RefusedError
 
 LENGTH = 16
+KEY = 32
 LONGEST_TAG = 100
 OF_DATA = 3
 """Marks of the data; behind them is that of their number."""
@@ -35,12 +37,18 @@ def of(
     asked: object,
     state: Path,
 ) -> str:
-    """Marks of sixteen hexadecimal digits; the key is made at the first use and stays in the agent's state."""
+    """Marks of sixteen hexadecimal digits; the key is made at the first use and stays in the agent's state.
+
+    Raises RefusedError where the key is damaged.
+    """
     path = state / "edition.key"
     with _making:
         if not path.exists():
-            files.replace(path, secrets.token_bytes(32), 0o600)
+            files.replace(path, secrets.token_bytes(KEY), 0o600)
     key = path.read_bytes()
+    if len(key) != KEY:
+        # With one that anybody knows, whoever sees a mark could try what it is of.
+        raise RefusedError(f"{path.name}: not the key that this station made; its operator puts it back from a backup")
     of_cells = sorted(counted)
     marked = (["asked", asked, *inputs], ["rows", *sorted(rows)], ["counted", *of_cells], ["number", len(of_cells)])
     return ".".join(_mark(key, content) for content in marked)

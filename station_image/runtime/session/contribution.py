@@ -151,6 +151,9 @@ class Contributions:
         agreed = bundle.plan
         until = time.monotonic() + agreed.intake
         rows = await asyncio.to_thread(lambda: shares.split(inputs, agreed.threshold, len(agreed.computing)))
+        if gone := [party for party in agreed.computing if not self._peers.still(network, party)]:
+            note("contribution-stopped", session=agreed.session, gone=",".join(gone))
+            return
         outcomes = await asyncio.gather(
             *(
                 self._deposit(network, bundle, party, tag, shares.pack(row), until)

@@ -110,6 +110,12 @@ class Sessions:
             if session.network.name == network.name and session.waits_for(peer):
                 await session.tell_contributor(peer)
 
+    def part(self, network: str, station: str) -> None:
+        """`station` left a network: no session with it goes on."""
+        for session in list(self._sessions.values()):
+            if session.network.name == network and station in session.plan.participants:
+                session.part(station)
+
     def _register_head(self, heard: object) -> dict[str, Any]:
         """The head of the register, and what it says now about the head that the proposer heard of before."""
         register = self._register

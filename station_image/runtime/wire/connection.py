@@ -7,6 +7,7 @@ nothing of it may be left in a buffer here.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import struct
 from collections.abc import Mapping
@@ -31,6 +32,7 @@ class Connection:
         self._sock: socket.socket | None = sock
         self._loop = asyncio.get_running_loop()
         self._writing = asyncio.Lock()
+        self._ended = ""
 
     @property
     def sock(self) -> socket.socket:
@@ -47,10 +49,10 @@ class Connection:
             while len(view):
                 got = await self._loop.sock_recv_into(self.sock, view)
                 if not got:
-                    raise ConnectionLostError("the other side closed the connection")
+                    raise ConnectionLostError(self._ended or "the other side closed the connection")
                 view = view[got:]
         except OSError as error:
-            raise ConnectionLostError(f"the connection broke ({error.strerror or error})") from error
+            raise ConnectionLostError(self._ended or f"the connection broke ({error.strerror or error})") from error
         return data
 
     async def receive(
@@ -79,7 +81,7 @@ class Connection:
             self.close()  # half a frame may be out: nothing sensible can follow
             raise ConnectionLostError(f"the other side read nothing for {timeout:g} s") from error
         except OSError as error:
-            raise ConnectionLostError(f"the connection broke ({error.strerror or error})") from error
+            raise ConnectionLostError(self._ended or f"the connection broke ({error.strerror or error})") from error
 
     async def send_descriptor(self, header: Mapping[str, Any], descriptor: socket.socket) -> None:
         """Write one frame without a body, and an open descriptor with it (unix(7), SCM_RIGHTS)."""
@@ -89,12 +91,20 @@ class Connection:
                 sent = socket.send_fds(self.sock, [frame], [descriptor.fileno()])
                 await self._loop.sock_sendall(self.sock, frame[sent:])
         except OSError as error:
-            raise ConnectionLostError(f"the connection broke ({error.strerror or error})") from error
+            raise ConnectionLostError(self._ended or f"the connection broke ({error.strerror or error})") from error
 
     def detach(self) -> socket.socket:
         """The socket, now the caller's."""
         sock, self._sock = self.sock, None
         return sock
+
+    def end(self, why: str) -> None:
+        """Have whoever reads or writes here lose the connection for the reason `why`; they close it."""
+        self._ended = why
+        if self._sock is not None:
+            # Not closed: who waits for it to be readable would wait for ever. A far end that left first is no matter.
+            with contextlib.suppress(OSError):
+                self._sock.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close; harmless when done twice."""

@@ -73,4 +73,8 @@ class MeshServer:
             note("hello-failed", peer=seen.peer, why=error)
         else:
             self._peers.contact(caller.peer)
-            await self._answers.serve(connection, caller)
+            try:
+                with self._peers.hold(caller.network, caller.peer, connection):
+                    await self._answers.serve(connection, caller)
+            except ConnectionLostError as error:
+                note("hello-failed", peer=seen.peer, why=error)

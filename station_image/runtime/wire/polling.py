@@ -39,7 +39,7 @@ class Polling:
                 for network in self._networks.current().values()
                 if not network.is_computing(network.self_id)
                 for party in network.computing
-                if self._peers.can_call(party)
+                if party in network.stations and self._peers.can_call(party)
             }
             for key in set(self._ours) - wanted:
                 self._ours.pop(key).cancel()

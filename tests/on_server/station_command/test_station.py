@@ -214,6 +214,12 @@ def test_a_question_that_is_not_there_is_wrong_use(tmp_path: Path) -> None:
     assert "no question 'gripe' was delivered to this station; known are griep" in done.stderr
 
 
+def test_a_question_that_went_because_a_computing_party_is_cut_says_so(tmp_path: Path) -> None:
+    lines = answered(questions=[], problems={"oost": "cannot compute: c is cut"})
+    done, _ = against(tmp_path, lines, "questions", "griep")
+    assert done.stderr.rstrip().endswith("known are (none); oost: cannot compute: c is cut")
+
+
 def test_a_name_in_two_networks_needs_its_network(tmp_path: Path) -> None:
     rows = [question(), question(network="oost")]
     done, _ = against(tmp_path, answered(questions=rows), "questions", "griep")

@@ -76,6 +76,11 @@ class Small:
         """What a station says of its gateway."""
         return gateway("n", name[2:], self.keys[name], CERTIFICATES[name], **how)
 
+    def without(self, name: str, *others: str) -> dict[str, Any]:
+        """What changes in the view of `name` once the keys of others are not accepted there any more."""
+        rows = {other: row for other, row in self.view(name)["stations"].items() if other not in others}
+        return {"stations": rows, "cut": {other: {"organisation": other[2:]} for other in others}}
+
     def write(self, name: str, /, **changes: Any) -> None:
         folder = self.folder / name / "n"
         folder.mkdir(parents=True, exist_ok=True)

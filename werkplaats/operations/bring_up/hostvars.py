@@ -87,7 +87,12 @@ def _network(
         "ca_pem": profile.as_pem(published.authority).decode(),
         "crl_pem": revocations.pem(published.revocations).decode(),
         "peers": [
-            {**dataclasses.asdict(peer), "issuers": [published.authority.subject.rfc4514_string()]}
+            {
+                **dataclasses.asdict(peer),
+                "issuers": [published.authority.subject.rfc4514_string()],
+                # By which the gateway knows what to end once it is revoked.
+                "serial": f"{published.identities[peer.organisation].station_certificate.serial_number:x}",
+            }
             for peer in station.peers
             if peer.organisation in view.statement_keys
         ],

@@ -50,6 +50,14 @@ def test_entries_follow_each_other_over_a_restart(folders: tuple[Path, Path]) ->
     assert again.head == {"entries": 4, "digest": again.last(1)[0]["digest"]}
 
 
+@pytest.mark.parametrize("line", ["", "{", "[]", "{}"])
+def test_a_damaged_head_stops_questions_and_not_the_agent(folders: tuple[Path, Path], line: str) -> None:
+    filled(folders)
+    head = folders[1] / "register.json"
+    head.write_text(json.dumps({**json.loads(head.read_text()), "entries": 4, "line": line}))
+    assert "register.json cannot be read" in opened(folders).problem
+
+
 def edited(content: list[str]) -> list[str]:
     return [content[0], content[1].replace('"1"', '"9"'), content[2]]
 

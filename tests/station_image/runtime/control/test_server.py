@@ -194,3 +194,17 @@ def test_status_tells_of_every_peer_and_that_no_computer_runs(server: Server, ro
     assert (row["station"], row["sessions"], row["last_session"], row["versions"]) == ("n.a", 0, None, [2])
     nothing = {"seconds_ago": None, "polls": False}
     assert row["peers"] == {name: {**nothing, "outbound": name == "n.b"} for name in ("n.b", "n.c", "n.d")}
+
+
+def test_status_and_a_proposal_say_who_is_cut(root: Path, server: Server) -> None:
+    path = root / "networks.d" / "n" / "network.json"
+    view = json.loads(path.read_text())
+    del view["stations"]["n.c"]
+    path.write_text(json.dumps({**view, "cut": {"n.c": {"organisation": "c"}}}))
+    [status] = ask(server, {"verb": "status"})
+    assert status["networks"]["n"]["cut"] == ["c"]
+    why = status["networks"]["n"]["problem"]
+    assert why.startswith("cannot compute: c is cut, ")
+    for wish in ({"verb": "propose", "question": "griep"}, {"verb": "session", "analysis": "acceptance_sum/1"}):
+        assert ask(server, wish)[-1]["error"] == why
+    assert ask(server, {"verb": "questions"})[-1]["problems"] == {"n": why}

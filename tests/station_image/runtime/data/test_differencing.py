@@ -176,6 +176,15 @@ def asked() -> Plan:
     )
 
 
+def test_a_damaged_key_of_editions_stops_the_contribution(tmp_path: Path) -> None:
+    """With an empty key anybody could compute what a mark is of, by trying."""
+    first = editions.of([1], [(1,)], [(1,)], [], tmp_path)
+    assert editions.of([1], [(1,)], [(1,)], [], tmp_path) == first
+    (tmp_path / "edition.key").write_bytes(b"")
+    with pytest.raises(RefusedError, match=r"edition.key: not the key .* from a backup"):
+        editions.of([1], [(1,)], [(1,)], [], tmp_path)
+
+
 def test_a_question_that_comes_sooner_than_agreed_is_refused_over_a_restart(tmp_path: Path, asked: Plan) -> None:
     kept = opened.Opened(tmp_path / "runs.json")
     kept.check(asked, "daily", time.time())
@@ -193,6 +202,16 @@ def test_the_same_result_again_takes_no_room_and_a_damaged_file_stops_questions(
     for _ in itertools.repeat(None, 3):
         kept.add(asked, ALL)
     assert len(kept.earlier(asked)) == 1
+    [row] = json.loads((tmp_path / "runs.json").read_text())
+    for damaged in (
+        "{}x",
+        '[{"network": "n"}]',
+        json.dumps([{**row, "at": "now"}]),
+        json.dumps([{**row, "contributors": "ab"}]),
+    ):
+        (tmp_path / "runs.json").write_text(damaged)
+        with pytest.raises(RefusedError, match=r"cannot be read; .* from a backup"):
+            opened.Opened(tmp_path / "runs.json").check(asked, "unlimited", time.time())
     (tmp_path / "runs.json").write_text("[{]")
     with pytest.raises(RefusedError, match="cannot be read"):
         opened.Opened(tmp_path / "runs.json").check(asked, "unlimited", time.time())

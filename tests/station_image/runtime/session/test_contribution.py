@@ -98,6 +98,22 @@ def test_each_party_gets_its_share_of_the_same_submission_and_together_they_have
     assert (last["session"], last["outcome"]) == (agreed.session, "contributed")
 
 
+def test_nothing_is_shared_out_where_a_computing_party_left_meanwhile(
+    station: Contributor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    station.peers.left = ["n.c"]
+
+    async def work() -> None:
+        assert await station.start(station.plan()) == {"ok": True}
+        said = ""
+        while "contribution-stopped" not in said:
+            said += capsys.readouterr().out
+            await asyncio.sleep(0.001)
+
+    run(work())
+    assert station.peers.kinds("deposit") == []
+
+
 def test_all_computing_parties_ask_and_it_contributes_once_and_reads_once(
     station: Contributor, monkeypatch: pytest.MonkeyPatch
 ) -> None:

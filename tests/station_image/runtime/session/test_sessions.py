@@ -52,6 +52,7 @@ class FakeSession:
         self.bundle: Any = None
         self.channels: dict[str, socket.socket] = {}
         self.told: list[str] = []
+        self.parted: list[str] = []
         self.private = seal.generate()
         self.public_key = seal.public(self.private)
         self.closed = False
@@ -82,6 +83,9 @@ class FakeSession:
 
     async def tell_contributor(self, peer: str) -> None:
         self.told.append(peer)
+
+    def part(self, station: str) -> None:
+        self.parted.append(station)
 
     def close(self) -> None:
         self.closed = True
@@ -165,6 +169,17 @@ def reason(row: dict[str, Any]) -> str:
 
 
 # Proposals
+
+
+def test_who_left_ends_the_sessions_of_its_network_that_it_takes_part_in(station: Computing) -> None:
+    async def work() -> None:
+        agreed = station.plan(contributors=["n.a", "n.b", "n.c"])
+        async with station.running(agreed) as (session, _):
+            for network, name in (("m", "n.c"), ("n", "n.d"), ("n", "n.c")):
+                station.sessions.part(network, name)
+            assert session.parted == ["n.c"]
+
+    run(work())
 
 
 def test_a_proposal_is_answered_by_a_signed_yes_with_the_head_of_the_register(station: Computing) -> None:
