@@ -26,6 +26,7 @@ from ..consent.seen import Seen
 from ..data import editions, shares
 from ..data.seal import SealError
 from ..wire.answers import Answers
+from ..wire.connection import LARGE
 from ..wire.hello import Caller
 from ..wire.peers import CallFailedError, Peers
 from . import sealed
@@ -64,8 +65,8 @@ class Contributions:
 
     def answer_in(self, answers: Answers) -> None:
         """Answer computing parties: when a session starts, and when it ended."""
-        answers.add("start", self._start)
-        answers.add("receipt", self._receipt)
+        answers.add("start", self._start, content=LARGE)
+        answers.add("receipt", self._receipt, content=LARGE)
 
     async def begin(self, network: Network, bundle: Bundle) -> None:
         """Check `bundle`, read the data and contribute in the background; one that was seen before is left alone.

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..accepted.networks import Network
 from ..accepted.statement import StatementKey
-from ..base import background
+from ..base import background, memory
 from ..base.journal import note, plain
 from ..base.refusal import RefusedError
 from ..consent import bundle, opened, plan
@@ -25,7 +25,8 @@ from .session import Session
 
 Make = Callable[[Network, Plan], Session]
 MOST = 4
-MEMORY = 512 * 1024 * 1024
+MEMORY = memory.limit() * 3 // 8
+"""Bytes of shares that all running sessions hold."""
 START_WITHIN = 20.0
 REMEMBER = plan.VALID + plan.CLOCK_SKEW + 60
 
@@ -41,9 +42,11 @@ class Sessions:
         self._register = register
         self._past = past
         self._sessions: dict[str, Session] = {}
+        self._deposit_at_most = 0
 
     def answer_in(self, answers: Answers) -> None:
         """Answer proposers, contributors and other computing parties."""
+        self._deposit_at_most = answers.budget.most
         answers.add_stream("propose", self._propose)
         answers.add_stream("channel", self._channel)
         answers.add("deposit", self._deposit, self._expected_body)
@@ -128,7 +131,7 @@ class Sessions:
         if len(self._sessions) >= MOST:
             raise RefusedError(f"this station computes in {MOST} sessions already; try again later")
         needed = sum(_memory(session.plan) for session in self._sessions.values()) + _memory(proposed)
-        if needed > MEMORY:
+        if needed > MEMORY or proposed.body_length + seal.OVERHEAD > self._deposit_at_most:
             raise RefusedError("the shares of all running sessions would not fit in this station's memory")
         if not self._seen.add(f"computes {proposed.session}"):
             raise RefusedError("session: this id was used before")
