@@ -149,7 +149,10 @@ class Results:
                 collector.finished.set_exception(ResultError(str(error)))
         else:
             note("result", session=agreed.session, analysis=agreed.analysis)
-            self._register.add("result", **agreed.facts, contributors=outcome["contributors"])
+            acceptance = agreed.question == plan.ACCEPTANCE
+            self._register.add_asked(
+                "result", agreed.proposer, acceptance, **agreed.facts, contributors=outcome["contributors"]
+            )
             if not collector.finished.done():
                 collector.finished.set_result(outcome)
 
