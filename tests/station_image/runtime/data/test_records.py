@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from station_image.runtime import analyses
 from station_image.runtime.data import records
 from tests.benchmarks import records as measured
+from tests.harness.fuzzing import examples
 
 COLUMNS: dict[str, records.Column] = {"postcode4": records.Postcode4(), "ligduur": records.Integer(0, 365)}
 HEADER = "postcode4,ligduur\n"
@@ -278,3 +279,23 @@ def test_no_value_stands_in_a_sentence_or_in_the_journal(
         said += str(error)
     said += "".join(capsys.readouterr())
     assert SECRET[:4] not in said
+
+
+FIELDS = st.sampled_from(
+    ["7001", "3", " 7002 ", "", '"3"', '"3', "7001,3", "é", "1e9", "-3", "\u0663", "\u202e", "\r", "3,5", "x" * 300]
+)
+WRITTEN = st.lists(st.lists(FIELDS, max_size=4).map(",".join), max_size=8).map("\n".join)
+
+
+@pytest.mark.fuzz
+@given(content=st.binary(max_size=80) | WRITTEN.map(str.encode) | WRITTEN.map(lambda text: (HEADER + text).encode()))
+@examples(150)
+def test_any_file_is_read_or_refused_by_sentences_in_one_line(tmp_path: Path, content: bytes) -> None:
+    folder, problems, rows = bring(tmp_path, {"a.csv": content}), list[str](), records.Rows()
+    try:
+        rows = records.read(folder, COLUMNS)
+    except records.RecordsError as error:
+        problems = error.problems
+    assert all(problems)
+    assert "".join(problems).isprintable()
+    assert all(1000 <= postcode <= 9999 and 0 <= days <= 365 for postcode, days in rows.counts)
