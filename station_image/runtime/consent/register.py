@@ -67,11 +67,13 @@ class Register:
     def add_asked(self, kind: str, asker: str, acceptance: bool, /, **facts: Any) -> None:
         """Append an entry that another station can bring about as often as it likes; beyond a day's worth, count it.
 
-        Those about data are bounded for each asker, those about acceptance in all.
+        Those about acceptance are bounded in all, answers about data for each asker. What was carried out with data is
+        all entered: the steward allowed it, and how often.
         """
         self.settle()
         about = f"{kind} (acceptance)" if acceptance else f"{kind} {asker}"
-        if self._daily.enters(about, MOST_ASKED):
+        carried_out = not acceptance and kind != "answer"
+        if carried_out or self._daily.enters(about, MOST_ASKED):
             self._append(kind, facts)
 
     def add_refused(self, proposer: str, known: str, reason: str, /, **facts: Any) -> None:

@@ -183,4 +183,7 @@ def test_what_is_proposed_again_and_again_is_bounded_for_each_and_for_acceptance
             mine.add_asked("answer", asker, False, proposer=asker)
             mine.add_asked("answer", asker, True, proposer=asker)
     assert mine.head["entries"] == 6
+    for _ in range(5):
+        mine.add_asked("run", "n.x", False, session="what was carried out with data is all there")
+    assert mine.head["entries"] == 11
     assert mine.counted == {"answer n.x": 1, "answer n.y": 1, "answer (acceptance)": 4}

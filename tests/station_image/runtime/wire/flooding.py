@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import multiprocessing
+import os
 import secrets
 import shutil
+import signal
 import tempfile
-import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -31,26 +33,32 @@ MB = 1024 * 1024
 
 
 class Flood:
-    """Floods the computing parties of a network as `station`; `sent` counts what it got to send, by kind."""
+    """Floods the computing parties of a network as `station`, in a process of its own."""
 
     def __init__(self, station: Station, network: str) -> None:
-        self.sent: Counter[str] = Counter()
         self._station = station
         self._name = network
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._stop = asyncio.Event()
+        forked = multiprocessing.get_context("fork")
+        self._counts = forked.Array("l", len(KINDS))
+        self._process = forked.Process(target=self._run, daemon=True)
+
+    @property
+    def sent(self) -> Counter[str]:
+        """How often it sent what, by kind."""
+        return Counter({kind.__name__.strip("_"): count for kind, count in zip(KINDS, self._counts[:], strict=True)})
 
     def __enter__(self) -> Flood:
-        self._thread.start()
+        self._process.start()
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(30)
+        self._process.terminate()
+        self._process.join(30)
 
     def _run(self) -> None:
-        self._loop.run_until_complete(self._flood())
+        # Elsewhere it would have a machine of its own: here it has what the stations leave of theirs.
+        os.nice(19)
+        asyncio.run(self._flood())
 
     async def _flood(self) -> None:
         # Short: the path of a unix socket has at most 107 bytes.
@@ -63,24 +71,23 @@ class Flood:
             shutil.copy2(self._station.root / "state" / "statement.key", root / "state")
             member = agent.assemble(Folders(root))
             view = member.networks.find(self._name)
-            kinds = (_hellos, _proposals, _unknown_questions, _bodies, _silence)
+            stop = asyncio.Event()
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
             tasks = [
-                asyncio.create_task(self._again(kind, member, view, party))
-                for kind, party, _ in itertools.product(kinds, view.computing, range(AT_ONCE))
+                asyncio.create_task(self._again(number, member, view, party))
+                for number, party, _ in itertools.product(range(len(KINDS)), view.computing, range(AT_ONCE))
             ]
-            await self._stop.wait()
+            await stop.wait()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _again(
-        self, kind: Callable[[Any, Network, str], Awaitable[None]], member: Any, view: Network, party: str
-    ) -> None:
+    async def _again(self, number: int, member: Any, view: Network, party: str) -> None:
         while True:
             with contextlib.suppress(CallFailedError, OSError, frames.FrameError, TimeoutError):
                 async with asyncio.timeout(20):
-                    await kind(member, view, party)
-            self.sent[kind.__name__.strip("_")] += 1
+                    await KINDS[number](member, view, party)
+            self._counts[number] += 1
             await asyncio.sleep(0.001)
 
 
@@ -148,3 +155,12 @@ def _acceptance(view: Network) -> plan.Plan:
         intake=plan.ACCEPTANCE_INTAKE,
         deadline=plan.ACCEPTANCE_SESSION,
     )
+
+
+KINDS: tuple[Callable[[Any, Network, str], Awaitable[None]], ...] = (
+    _hellos,
+    _proposals,
+    _unknown_questions,
+    _bodies,
+    _silence,
+)
