@@ -98,6 +98,8 @@ def show_register(answer: Line, _: argparse.Namespace) -> None:
     """Print whether the register is sound, and its last entries."""
     for entry in answer["entries"]:
         say(f"{entry['number']:>6}  {_moment(entry['at'])}  {_entry(entry)}")
+    for about, times in answer.get("counted", {}).items():
+        say(f"        today  {times} more that are only counted: {plain(about)}")
     say("the register is as this station wrote it" if answer["sound"] else f"NOT SOUND: {answer['problem']}")
 
 
@@ -113,6 +115,9 @@ def _entry(entry: Line) -> str:
     if kind == "allowances":
         allowed = ", ".join(f"{name} {digest[:8]}" for name, digest in entry["allowed"].items())
         return f"the steward allows {allowed or 'nothing'}"
+    if kind == "counted":
+        counted = ", ".join(f"{times} of {plain(about)}" for about, times in entry["counted"].items())
+        return f"only counted on {entry['day']}: {counted}"
     sentences = {
         "proposal": f"proposed {about}",
         "contributed": f"contributed to {about}: shares to {entry.get('parties')} parties",

@@ -111,6 +111,7 @@ async def run(agent: Agent) -> None:
     for path in (agent.folders.mesh_socket, agent.folders.control_socket):
         with contextlib.suppress(OSError):
             path.unlink()
+    agent.desk.register.settle(stopping=True)
     note("agent-stopped")
 
 

@@ -26,7 +26,8 @@ from .base.journal import note
 from .wire import frames
 from .wire.connection import peer_uid
 
-MOST_SESSIONS = 6
+MOST_SESSIONS = 8
+"""More than an agent begins at once, acceptance included: one that just ended may still be there."""
 Run = Callable[[socket.socket], None]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -63,7 +63,7 @@ class Analysis(Protocol):
     def length(self, parameters: Mapping[str, Any]) -> int:
         """How many numbers each contributor shares."""
 
-    def numbers(self, source: Source, rows: Sequence[records.Row]) -> list[int]:
+    def numbers(self, source: Source, rows: Collection[records.Row]) -> list[int]:
         """A contributor's numbers from its rows. Raises RecordsError."""
 
     async def check(self, run: Any) -> list[int]:
@@ -95,10 +95,10 @@ def cells_of(name: str, parameters: Mapping[str, Any]) -> Cells | None:
     return None if stated is None else stated(parameters)
 
 
-def bring(name: str, source: Source) -> tuple[list[int], list[records.Row]]:
+def bring(name: str, source: Source) -> tuple[list[int], records.Rows]:
     """What a contributor shares, and the rows that it comes from. Raises AnalysisError, RecordsError."""
     analysis = find(name)
-    rows: list[records.Row] = []
+    rows = records.Rows()
     if analysis.DATA:
         if source.data is None:
             raise records.RecordsError(["this analysis reads data, and no folder with data was given"])
@@ -112,7 +112,7 @@ def look(name: str, parameters: Mapping[str, Any], folder: Path) -> tuple[int, l
     completed = analysis.parameters(parameters)
     if not analysis.DATA:
         return 0, []
-    rows: list[records.Row] = []
+    rows = records.Rows()
     try:
         rows = records.read(folder, analysis.columns(completed))
         analysis.numbers(Source("", "", completed, folder), rows)

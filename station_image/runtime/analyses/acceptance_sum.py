@@ -7,7 +7,7 @@ no allowance is needed. The sum of squares takes one secure multiplication per n
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..data import records
@@ -46,7 +46,7 @@ def length(_: Mapping[str, Any]) -> int:
     return LENGTH
 
 
-def numbers(source: Source, _: Sequence[records.Row]) -> list[int]:
+def numbers(source: Source, _: Collection[records.Row]) -> list[int]:
     """The numbers of `source.station` in `source.session`; anyone can derive them."""
     return derived(source.session, source.station)
 

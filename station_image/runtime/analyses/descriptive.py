@@ -16,8 +16,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..data import records, shares
@@ -65,11 +64,11 @@ def length(parameters: Mapping[str, Any]) -> int:
     return _layout(parameters).length
 
 
-def numbers(source: Source, rows: Sequence[records.Row]) -> list[int]:
+def numbers(source: Source, rows: Collection[records.Row]) -> list[int]:
     """How often each value occurs. Raises RecordsError above what the bits hold."""
-    found = Counter(value for (value,) in rows)
+    found = records.counted(rows)
     values = range(source.parameters["low"], source.parameters["high"] + 1)
-    return _layout(source.parameters).numbers([found[value] for value in values])
+    return _layout(source.parameters).numbers([found[value,] for value in values])
 
 
 async def check(run: Any) -> list[int]:

@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import re
 import statistics
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..data import records
@@ -61,10 +60,10 @@ def length(parameters: Mapping[str, Any]) -> int:
     return _layout(parameters).length
 
 
-def numbers(source: Source, rows: Sequence[records.Row]) -> list[int]:
+def numbers(source: Source, rows: Collection[records.Row]) -> list[int]:
     """Cases per area. Raises RecordsError above what the bits hold."""
-    cases = Counter(postcode for (postcode,) in rows)
-    return _layout(source.parameters).numbers([cases[area] for area in _areas(source.parameters)])
+    cases = records.counted(rows)
+    return _layout(source.parameters).numbers([cases[area,] for area in _areas(source.parameters)])
 
 
 async def check(run: Any) -> list[int]:

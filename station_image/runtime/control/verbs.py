@@ -23,9 +23,9 @@ from ..consent.register import Register, RegisterError
 from ..session.proposal import Proposals
 from ..session.status import Status
 from ..wire.peers import CallFailedError, Peers
-from .requests import DEADLINE, Request, WrongUseError, unknown
+from .requests import Request, WrongUseError, unknown
 
-INTAKE_DATA = 60
+INTAKE_DATA, DEADLINE_DATA = 60, 3600
 Tell = Callable[[dict[str, Any]], None]
 
 
@@ -123,7 +123,7 @@ async def _propose(desk: Desk, request: Request, tell: Tell) -> dict[str, Any]:
     network, document = desk.question(request)
     desk.gate.permitted(network, document["question"])
     session = secrets.token_hex(16)
-    proposed = plan.question(network, document, session=session, intake=INTAKE_DATA, deadline=DEADLINE)
+    proposed = plan.question(network, document, session=session, intake=INTAKE_DATA, deadline=DEADLINE_DATA)
     tell({"event": "proposed", "session": session, "contributors": proposed.contributors})
     account = await desk.proposals.run(network, proposed, tell)
     return {"exit": _session_exit(account), **account}
@@ -168,15 +168,17 @@ async def _data(desk: Desk, request: Request, __: Tell) -> dict[str, Any]:
 
 async def _register(desk: Desk, request: Request, __: Tell) -> dict[str, Any]:
     problem = ""
+    desk.register.settle()
     try:
         await asyncio.to_thread(desk.register.verify)
     except RegisterError as error:
         problem = str(error)
     try:
-        entries = desk.register.last(request.last)
+        entries = await asyncio.to_thread(desk.register.last, request.last)
     except RegisterError:
         entries = []
-    return {"exit": 1 if problem else 0, "entries": entries, "sound": not problem, "problem": problem}
+    told = {"entries": entries, "sound": not problem, "problem": problem, "counted": desk.register.counted}
+    return {"exit": 1 if problem else 0, **told}
 
 
 async def _results(desk: Desk, request: Request, __: Tell) -> dict[str, Any]:

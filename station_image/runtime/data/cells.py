@@ -12,9 +12,13 @@ results over the same data are parts of one partition: what follows from both fo
 from __future__ import annotations
 
 import bisect
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from . import records
+from .records import Row, Rows
 
 Run = tuple[int, int, int]
 """First value, last value (both included), and how many values a part has."""
@@ -99,16 +103,14 @@ def apart(before: Asked, now: Asked) -> str:
     return ""
 
 
-def counted(cells: Cells | None, columns: Sequence[str], rows: Sequence[tuple[int, ...]]) -> list[tuple[int, ...]]:
+def counted(cells: Cells | None, columns: Sequence[str], rows: Iterable[Row]) -> Rows:
     """Those of `rows` that are in a cell; all where none are stated."""
+    counts = records.counted(rows)
     if cells is None:
-        return list(rows)
+        return Rows(counts)
     places = [[(columns.index(column), sorted(runs)) for column, runs in group.over.items()] for group in cells]
-    # Rows repeat much more often than they differ.
-    inside = {
-        row for row in set(rows) if any(all(_within(row[place], runs) for place, runs in group) for group in places)
-    }
-    return [row for row in rows if row in inside]
+    inside = (row for row in counts if any(all(_within(row[place], runs) for place, runs in group) for group in places))
+    return Rows(Counter({row: counts[row] for row in inside}))
 
 
 def _within(value: int, runs: Sequence[Run]) -> bool:

@@ -21,10 +21,12 @@ from typing import Any
 from ..base import files
 from ..base.documents import canonical
 from ..base.refusal import RefusedError
+from . import records
 
 LENGTH = 16
 KEY = 32
 LONGEST_TAG = 100
+AT_ONCE = 10_000
 OF_DATA = 3
 """Marks of the data; behind them is that of their number."""
 _making = threading.Lock()  # the data of two questions are read in two threads, and the key is one
@@ -49,9 +51,8 @@ def of(
     if len(key) != KEY:
         # With one that anybody knows, whoever sees a mark could try what it is of.
         raise RefusedError(f"{path.name}: not the key that this station made; its operator puts it back from a backup")
-    of_cells = sorted(counted)
-    marked = (["asked", asked, *inputs], ["rows", *sorted(rows)], ["counted", *of_cells], ["number", len(of_cells)])
-    return ".".join(_mark(key, content) for content in marked)
+    numbers, size = _mark(key, ["asked", asked, *inputs]), _mark(key, ["number", records.counted(counted).total()])
+    return ".".join((numbers, _mark_rows(key, "rows", rows), _mark_rows(key, "counted", counted), size))
 
 
 def same(one: str | None, other: str | None, alike: bool = True) -> bool:
@@ -68,6 +69,17 @@ def same(one: str | None, other: str | None, alike: bool = True) -> bool:
 
 def _mark(key: bytes, content: list[Any]) -> str:
     return hmac.new(key, canonical(content), hashlib.sha256).hexdigest()[:LENGTH]
+
+
+def _mark_rows(key: bytes, which: str, rows: Iterable[tuple[int, ...]]) -> str:
+    """The mark of [which, …] with every row as often as it is there, in order, without a list of them."""
+    mark = hmac.new(key, canonical([which])[:-1], hashlib.sha256)
+    for row, times in sorted(records.counted(rows).items()):
+        text = b"," + canonical(row)
+        for left in range(times, 0, -AT_ONCE):
+            mark.update(text * min(left, AT_ONCE))
+    mark.update(b"]")
+    return mark.hexdigest()[:LENGTH]
 
 
 def tag(edition: str) -> str:

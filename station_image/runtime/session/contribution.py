@@ -26,6 +26,7 @@ from ..consent.seen import Seen
 from ..data import cells, editions, shares
 from ..data.seal import SealError
 from ..wire.answers import Answers
+from ..wire.connection import LARGE
 from ..wire.hello import Caller
 from ..wire.peers import CallFailedError, Peers
 from . import sealed
@@ -60,12 +61,13 @@ class Contributions:
         self._peers = peers
         self._past = past
         self._plans: dict[str, tuple[Plan, str]] = {}
+        self._receipts: dict[str, set[str]] = {}
         self._reading: dict[str, asyncio.Task[Any]] = {}
 
     def answer_in(self, answers: Answers) -> None:
         """Answer computing parties: when a session starts, and when it ended."""
-        answers.add("start", self._start)
-        answers.add("receipt", self._receipt)
+        answers.add("start", self._start, content=LARGE)
+        answers.add("receipt", self._receipt, content=LARGE)
 
     async def begin(self, network: Network, bundle: Bundle) -> None:
         """Check `bundle`, read the data and contribute in the background; one that was seen before is left alone.
@@ -107,8 +109,11 @@ class Contributions:
             statement.verify(member.statement_key, statement.ENDED, report, content.get("signature"))
         except StatementError as error:
             raise RefusedError(f"report: {error}") from error
-        outcome = plain(report.get("outcome"), 20)
-        self._register.add("receipt", **agreed.facts, party=caller.peer, outcome=outcome)
+        if caller.peer in self._receipts[agreed.session]:
+            return
+        self._receipts[agreed.session].add(caller.peer)
+        outcome, acceptance = plain(report.get("outcome"), 20), agreed.question == plan.ACCEPTANCE
+        self._register.add_asked("receipt", caller.peer, acceptance, **agreed.facts, party=caller.peer, outcome=outcome)
         computes = caller.network.is_computing(caller.network.self_id)
         if outcome == "done" and agreed.question != plan.ACCEPTANCE and not computes:
             own = {caller.network.self_id: editions.in_tag(tag)}
@@ -118,9 +123,12 @@ class Contributions:
         """Remember that this station contributes to a plan; False when it did before."""
         if not self._seen.add(f"contributes {agreed.session}"):
             return False
-        self._plans[agreed.session] = agreed, tag
-        for session in list(self._plans)[:-MOST]:
-            del self._plans[session]
+        self._plans[agreed.session], self._receipts[agreed.session] = (agreed, tag), set()
+        # Of each kind by itself: acceptance, which anybody may propose, does not push out what is about data.
+        acceptance = agreed.question == plan.ACCEPTANCE
+        like = [name for name, (one, _) in self._plans.items() if (one.question == plan.ACCEPTANCE) == acceptance]
+        for session in like[:-MOST]:
+            del self._plans[session], self._receipts[session]
         return True
 
     async def _once(self, agreed: Plan, read: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -162,7 +170,8 @@ class Contributions:
         )
         if not network.is_computing(network.self_id):
             self._past.add(network, agreed.session, "contributed" if all(outcomes) else "contributed in part")
-        self._register.add("contributed", **agreed.facts, parties=sum(outcomes))
+        acceptance = agreed.question == plan.ACCEPTANCE
+        self._register.add_asked("contributed", agreed.proposer, acceptance, **agreed.facts, parties=sum(outcomes))
         note("contributed", session=agreed.session, parties=sum(outcomes), of=len(outcomes))
 
     async def _deposit(self, network: Network, bundle: Bundle, party: str, tag: str, body: bytes, until: float) -> bool:

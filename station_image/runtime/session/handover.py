@@ -48,8 +48,8 @@ class ComputerLink:
     async def intake(self, deposits: Mapping[str, tuple[str, bytes]]) -> None:
         """Hand over the shares of all contributors, sorted by name."""
         tags = {name: tag for name, (tag, _) in deposits.items()}
-        body = b"".join(deposits[name][1] for name in sorted(deposits))
-        await self._connection.send({"event": "intake", "tags": tags}, body)
+        bodies = [deposits[name][1] for name in sorted(deposits)]
+        await self._connection.send_parts({"event": "intake", "tags": tags}, bodies)
 
     async def next_event(self) -> tuple[frames.JSON, bytes]:
         """What the session's process says next. Raises ConnectionLostError when it is gone or stuck."""

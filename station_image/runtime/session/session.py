@@ -166,7 +166,8 @@ class Session:
         report["ended"] = int(time.time())
         note("session-ended", session=self.plan.session, outcome=report["outcome"], root=report["root"] or None)
         facts = {name: report[name] for name in ("outcome", "root", "contributors", "left_out")}
-        self._register.add("run", **self.plan.facts, **facts, registers=bundle.registers)
+        facts.update(self.plan.facts, registers=bundle.registers)
+        self._register.add_asked("run", self.plan.proposer, self.plan.question == ACCEPTANCE, **facts)
         signature = self._key.sign(statement.ENDED, report)
         background.start(self._receipts(report, signature))
         self._events.put_nowait({"event": "ended", "report": report, "signature": signature})

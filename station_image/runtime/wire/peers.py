@@ -142,7 +142,8 @@ class Peers:
 
 def _unrefused(peer: str, answer: frames.JSON, data: bytes) -> tuple[frames.JSON, bytes]:
     if "refused" in answer:
-        raise CallFailedError(peer, f"refused: {plain(answer['refused'])}", refused=True)
+        # One that is busy did not say no.
+        raise CallFailedError(peer, f"refused: {plain(answer['refused'])}", refused=answer.get("again") is not True)
     return answer, data
 
 

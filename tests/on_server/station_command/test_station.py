@@ -284,8 +284,10 @@ def test_the_register_is_told_in_words(tmp_path: Path) -> None:
         {"number": 3, "at": 0, "kind": "allowances", "allowed": {"griep": "12" * 32}},
         {**about, "number": 4, "kind": "receipt", "party": "gerda.a", "outcome": "done"},
         {**about, "number": 5, "kind": "later"},
+        {"number": 6, "at": 0, "kind": "counted", "day": "2027-01-15", "counted": {"refused gerda.b": 812}},
     ]
-    answer = answered(1, entries=entries, sound=False, problem="entry 6 is not as it was written")
+    counted = {"answer (acceptance)": 3}
+    answer = answered(1, entries=entries, counted=counted, sound=False, problem="entry 6 is not as it was written")
     done, asked = against(tmp_path, answer, "register", "--last", "5")
     assert asked == {"verb": "register", "last": 5}
     for said in (
@@ -293,6 +295,8 @@ def test_the_register_is_told_in_words(tmp_path: Path) -> None:
         "computed griep, session abababab: failed on gerda.c, 0 contributors",
         "the steward allows griep 12121212",
         "gerda.a says how it ended (done)",
+        "only counted on 2027-01-15: 812 of refused gerda.b",
+        "today  3 more that are only counted: answer (acceptance)",
         "NOT SOUND: entry 6 is not as it was written",
     ):
         assert said in done.stdout

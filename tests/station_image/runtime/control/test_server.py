@@ -117,7 +117,7 @@ def test_somebody_that_says_nothing_is_sent_away(server: Server, monkeypatch: py
 
 def test_what_a_newer_program_asks_besides_and_leaves_open_is_left_alone(server: Server) -> None:
     [answer] = ask(server, {"verb": "register", "last": None, "colour": {"red": 1}})
-    assert answer == {"done": True, "exit": 0, "entries": [], "sound": True, "problem": ""}
+    assert answer == {"done": True, "exit": 0, "entries": [], "sound": True, "problem": "", "counted": {}}
 
 
 ERRORS = [AttributeError, KeyError, TypeError, ValueError, TimeoutError, OSError, RuntimeError, AssertionError]

@@ -45,7 +45,7 @@ def keeping(
     async def both() -> None:
         peers, answers = FakePeers(), Answers()
         peers.lines = dict(lines)
-        answers.add("who", who)
+        answers.add("who", who, lambda _: 3)
         keeper = asyncio.create_task(Polling(small.networks(by), peers, answers).keep())  # type: ignore[arg-type]
         try:
             await work(peers)
