@@ -196,7 +196,7 @@ Digest = Annotated[str, pydantic.Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 
 class ReleaseOfTree(_Closed):
-    """A release as a file in releases/ describes the one of a working tree: its image is made here, and pinned nowhere."""
+    """A release as releases/ describes the one of a working tree: its image is made here, and pinned nowhere."""
 
     release: Annotated[str, pydantic.Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
     """Its name: a version, or `dev`."""

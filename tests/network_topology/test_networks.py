@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from network_topology import check, context, load, names, source
+from network_topology import check, context, load, model, names, source
 from network_topology.compiling import compile
 
 PACKAGE = Path(load.__file__).parent

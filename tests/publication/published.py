@@ -6,7 +6,6 @@ from typing import Any
 from network_topology import model
 
 
-
 def release(name: str = "dev", image: str = "0") -> dict[str, Any]:
     """What a release is; another digit is another image."""
     digests = dict.fromkeys(("image_id", "manifest_digest", "archive"), "sha256:" + image * 64)
