@@ -23,7 +23,7 @@ from station_image.runtime.wire.proxy import Identity
 from station_image.runtime.wire.ties import Ties
 from tests.station_image.runtime.neighbours import FakeComputer as Listening
 from tests.station_image.runtime.neighbours import pair, run, until
-from tests.station_image.runtime.views import Small
+from tests.station_image.runtime.views import PRINTS, Small
 from tests.station_image.runtime.wire.test_mesh_server import brought
 
 WHY = "n.c left n, or is cut"
@@ -123,7 +123,7 @@ def test_a_call_to_who_is_cut_ends_with_the_reason_and_no_other_is_made(small: S
 
     async def far(connection: Connection) -> None:
         networks = small.networks("n.c")
-        seen = Identity("n.a", json.loads((small.folder / "n.a/n/gateway.json").read_text())["fingerprint"])
+        seen = Identity("n.a", PRINTS["n.a"])
         await hello.accept(connection, small.keys["n.c"], networks, seen)
         await asyncio.Event().wait()
 
