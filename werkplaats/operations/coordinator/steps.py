@@ -28,8 +28,8 @@ def approve(network: networks.Network, organisation: str, fingerprint: str) -> i
 def approve_all(network: networks.Network, requests: Iterable[identity.Request], say: progress.Say) -> dict[str, str]:
     """Sign what waits among these requests, where the one who fetched them is the coordinator as well.
 
-    A server that has other keys than were approved was made anew: its earlier certificate is revoked first. Returns why,
-    by organisation, of those whose request is no good; nothing of theirs was revoked.
+    A server that has other keys than were approved was made anew: its earlier certificate is revoked first. Returns
+    why, by organisation, of those whose request is no good; nothing of theirs was revoked.
     """
     own, refused = _authority(network), {}
     for asked in requests:
