@@ -33,9 +33,10 @@ bench: $(VENV)/.test ## measure, into build/bench.json (BENCH="network-4 bare" c
 	@$(BIN)/werkplaats doctor --yes
 	@$(BIN)/python -m tests.benchmarks $(BENCH)
 
-soak: $(VENV)/.test ## kill `up` in every phase and at random seconds, 25 organisations too (WERKPLAATS_KILL_SEED chooses)
+soak: $(VENV)/.test ## kill `up` in every phase and at random seconds, 25 organisations too (WERKPLAATS_KILL_SEED chooses); more than 10,000 generated inputs
 	@$(BIN)/werkplaats doctor --yes
 	@PATH="$(CURDIR)/$(BIN):$$PATH" pytest -v -s -m soak
+	@PATH="$(CURDIR)/$(BIN):$$PATH" WERKPLAATS_FUZZ_TIMES=20 pytest -q -m fuzz
 
 $(DOCS_VENV)/.docs: requirements/docs.lock pyproject.toml
 	@sh scripts/make-venv $(DOCS_VENV) docs

@@ -7,6 +7,9 @@ import hashlib
 import json
 from typing import Any
 
+STAMP = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
+"""What `stamp` writes."""
+
 
 def dump(document: Any) -> bytes:
     """JSON in one way only: sorted keys, no blanks, UTF-8."""

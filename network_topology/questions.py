@@ -131,7 +131,7 @@ def document(
     """
     people = taking_part(asked, network.computing)
     if missing := [slug for slug in people if slug not in key_digests]:
-        raise LookupError(f"{', '.join(missing)} has no certificate yet")
+        raise LookupError(f"{', '.join(missing)} has no certificate yet, or no longer")
     ids = {slug: network.stations[slug].id for slug in people}
     return {
         "network": network.network,

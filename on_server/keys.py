@@ -1,5 +1,8 @@
 """Makes a station's keys and its certificate request on its own server; only public parts ever leave it.
 
+The statement key signs the gateway's key, with a serial number that grows with each new one: other stations take a
+gateway only with that signature, so that whoever signs certificates cannot give the station's name to another key.
+
 `werkplaats up` sends this program to a new server and runs it there alone, before anything else is done to the server;
 the role `station_identity` does the same later, and by hand. So it makes the folders that it needs where they are not
 there, with owner and mode as the role `station_folders` gives them. A key that is there is never replaced.
@@ -12,6 +15,7 @@ from __future__ import annotations
 import base64
 import grp
 import hashlib
+import json
 import os
 import pwd
 import subprocess
@@ -23,6 +27,8 @@ ROOT = (0, 0)
 OWNER, GROUP = "station", "station"  # who signs statements
 NUMBERS = (5001, 5000)  # of that account and group on every server: here they may be wanted before the account is there
 IDENTITY, STATE = "etc/werkplaats/identity", "var/lib/werkplaats/state"
+# As `station_image.runtime.accepted` and `publication.identity` have it; a test holds them equal.
+STATEMENT = b"datawerkplaats statement 1\ngateway key of a station\n"
 FOLDERS = (
     ("etc/werkplaats", ROOT, 0o755),
     (IDENTITY, ROOT, 0o755),
@@ -95,7 +101,9 @@ class Identity:
         self.root, self.check = root, check
         folder = root / IDENTITY
         self.key, self.request, self.public = folder / "key.pem", folder / "request.pem", folder / "statement.pub"
+        self.signed = folder / "statement.json"
         self.statement = root / STATE / "statement.key"
+        self.says = {"network": network, "organisation": organisation}
         # The coordinator takes only the public key out of a request: it shows people whose it is.
         self.names = {"CN": f"station-{organisation}", "OU": network, "O": "Datawerkplaats", "C": "NL"}
         self.made: list[str] = []
@@ -107,6 +115,8 @@ class Identity:
             self._folders()
         self._gateway()
         self._statements()
+        if self.key.exists() and self.public.exists():
+            self._sign_gateway_key()
         return self.made
 
     def _folders(self) -> None:
@@ -170,19 +180,49 @@ class Identity:
             if not self.check:
                 put(self.public, public, 0o644)
 
+    def _sign_gateway_key(self) -> None:
+        """Sign the gateway's key where it is another one than was signed last, or another statement key signs now."""
+        key = openssl("pkey", "-in", str(self.key), "-pubout", "-outform", "DER")
+        content = self.says | {"gateway_key": hashlib.sha256(key).hexdigest()}
+        whole = content | {"statement_key": base64.b64encode(self._raw()).decode()}
+        before = json.loads(self.signed.read_text()) if self.signed.exists() else {"serial": 0}
+        if whole.items() <= before.items():
+            return
+        self.made.append("statement of the gateway key")
+        if self.check:
+            return
+        serial = before["serial"] + 1
+        text = json.dumps(content | {"serial": serial}, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        signature = base64.b64encode(self._sign(STATEMENT + text.encode())).decode()
+        document = whole | {"serial": serial, "signature": signature}
+        put(self.signed, json.dumps(document, sort_keys=True, indent=1).encode() + b"\n", 0o644)
+
+    def _sign(self, message: bytes) -> bytes:
+        """The signature of the statement key: OpenSSL wants a file, and who signs must be able to read it."""
+        path = self.signed.with_name(".statement.message")
+        put(path, message, 0o644)
+        try:
+            words = ("pkeyutl", "-sign", "-rawin", "-inkey", str(self.statement), "-in", str(path))
+            return openssl(*words, owner=True)
+        finally:
+            path.unlink()
+
+    def _raw(self) -> bytes:
+        """The statement key as 32 bytes: the last ones of an Ed25519 SubjectPublicKeyInfo (RFC 8410, section 4)."""
+        return der_of(self.public.read_text())[-32:]
+
     def fact(self) -> dict[str, str]:
         """Return the public parts; empty where check mode made nothing."""
-        if not (self.key.exists() and self.request.exists() and self.public.exists()):
+        if not all(path.exists() for path in (self.key, self.request, self.public, self.signed)):
             return {}
-        request = self.request.read_text()
-        # The raw key is the last 32 bytes of an Ed25519 SubjectPublicKeyInfo (RFC 8410, section 4).
-        raw = der_of(self.public.read_text())[-32:]
+        request, raw = self.request.read_text(), self._raw()
         return {
             "request_pem": request,
             "request_fingerprint": fingerprint(der_of(request)),
             "key_fingerprint": fingerprint(openssl("pkey", "-in", str(self.key), "-pubout", "-outform", "DER")),
             "statement_key": base64.b64encode(raw).decode(),
             "statement_fingerprint": fingerprint(raw),
+            "statement": self.signed.read_text(),
         }
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 ETC = Path("/etc/werkplaats")
 NETWORKS, ACCEPTED = ETC / "networks.d", ETC / "accepted"
 UNITS = ("werkplaats-gateway", "gateway-reload", "werkplaats-firewall", "werkplaats-undo")
+WATCH = Path("/etc/systemd/system/gateway-reload.path")
 PROGRAMS = ("gateway-reload", "guarded-change", "station-cut", "engine-settings")
 SSHD = Path("/etc/ssh/sshd_config.d/60-werkplaats.conf")
 FILES = (
@@ -22,6 +23,7 @@ FILES = (
     Path("/etc/systemd/journald.conf.d/60-werkplaats.conf"),
     Path("/etc/tmpfiles.d/werkplaats.conf"),
     *(Path("/etc/systemd/system") / f"{unit}.service" for unit in UNITS),
+    WATCH,
     *(Path("/usr/local/sbin") / name for name in PROGRAMS),
     Path("/usr/local/bin/station-account"),
     Path("/usr/local/bin/station"),
@@ -54,7 +56,7 @@ def main(network: str) -> None:
     remove(ACCEPTED / f"{network}.json")
     if NETWORKS.is_dir() and any(path.is_dir() for path in NETWORKS.iterdir()):
         return
-    quietly("systemctl", "disable", "--now", *(f"{unit}.service" for unit in UNITS))
+    quietly("systemctl", "disable", "--now", *(f"{unit}.service" for unit in UNITS), WATCH.name)
     quietly("nft", "delete", "table", "inet", "werkplaats")
     had_sshd = SSHD.exists()
     for path in FILES:

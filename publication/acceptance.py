@@ -32,6 +32,8 @@ class Accepted(pydantic.BaseModel):
     statement_keys: dict[str, str]
     authority: str
     release: dict[str, Any]
+    seen: dict[str, dict[str, int]] = pydantic.Field(default_factory=dict)
+    """Organisation → each statement key of it that was ever pinned here → the highest serial of a gateway key of it."""
 
     @property
     def cut(self) -> frozenset[str]:
@@ -39,9 +41,14 @@ class Accepted(pydantic.BaseModel):
         return frozenset(self.definition.stations.keys() - self.statement_keys.keys())
 
     @property
+    def serials(self) -> dict[str, int]:
+        """Organisation → the serial of its gateway key below which none is taken, of who has a pinned key."""
+        return {name: max(1, self.seen.get(name, {}).get(key, 0)) for name, key in self.statement_keys.items()}
+
+    @property
     def digest(self) -> str:
-        """What two organisations compare; the number of the publication is no part of it."""
-        return canonical.digest(self._document(without={"publication"}))
+        """What two organisations compare; the publication's number and what was seen before are no part of it."""
+        return canonical.digest(self._document(without={"publication", "seen"}))
 
     def document(self) -> dict[str, Any]:
         """As it lies on the server."""
@@ -83,8 +90,11 @@ def unreadable(why: object) -> errors.AcceptanceError:
     return errors.AcceptanceError(f"the accepted definition on the server cannot be read: {why}", _ANEW)
 
 
-def accept(publication: verified.Verified) -> Accepted:
-    """The acceptance of all that a publication says: what is kept on the server when its operator says yes."""
+def accept(publication: verified.Verified, before: Accepted | None = None) -> Accepted:
+    """The acceptance of all that a publication says: what is kept on the server when its operator says yes.
+
+    What was seen `before` of keys stays known.
+    """
     return Accepted(
         network=publication.network,
         publication=publication.number,
@@ -92,6 +102,7 @@ def accept(publication: verified.Verified) -> Accepted:
         statement_keys=publication.statement_keys,
         authority=publication.authority_key,
         release=dict(publication.release),
+        seen=_seen(before, publication, publication.statement_keys),
     )
 
 
@@ -135,7 +146,7 @@ def accepted_view(accepted: Accepted | None, publication: verified.Verified) -> 
     """
     comparison = compare(accepted, publication)
     if accepted is None or not comparison.waits:
-        return accept(publication) if accepted else None
+        return accept(publication, accepted) if accepted else None
     if publication.authority_key != accepted.authority:
         raise errors.AcceptanceError(
             _authority_changes(accepted, publication)[0].text,
@@ -151,8 +162,19 @@ def accepted_view(accepted: Accepted | None, publication: verified.Verified) -> 
             "publication": publication.number,
             "definition": _without_removed(accepted.definition, publication.definition),
             "statement_keys": keys,
+            "seen": _seen(accepted, publication, keys),
         }
     )
+
+
+def _seen(
+    before: Accepted | None, publication: verified.Verified, pinned: Mapping[str, str]
+) -> dict[str, dict[str, int]]:
+    found = {organisation: dict(keys) for organisation, keys in before.seen.items()} if before else {}
+    for organisation, key in (*(before.statement_keys if before else {}).items(), *pinned.items()):
+        keys = found.setdefault(organisation, {})
+        keys[key] = max(keys.get(key, 0), publication.serial(organisation, key))
+    return found
 
 
 def _without_removed(accepted: model.Definition, current: model.Definition) -> model.Definition:
@@ -179,7 +201,8 @@ def _key_changes(accepted: Accepted, publication: verified.Verified) -> list[dif
     current = publication.statement_keys
     for organisation in sorted(accepted.statement_keys.keys() | current.keys()):
         before, after = accepted.statement_keys.get(organisation), current.get(organisation)
-        if before is None:
+        known = {*accepted.seen.get(organisation, ()), *([before] if before else [])}
+        if before is None and (not known or after in known):
             found.append(_pinned(publication, organisation))
         elif after is None and organisation in publication.definition.stations:
             text = f"the identity of {organisation} was withdrawn: its station is cut off until it has a new one"
@@ -191,7 +214,28 @@ def _key_changes(accepted: Accepted, publication: verified.Verified) -> list[dif
                 f"{publication.identities[organisation].fingerprint}"
             )
             found.append(diff.Change("statement_key", text, True))
+        elif after is not None:
+            found += _serial_changes(accepted, publication, organisation, after)
     return found
+
+
+def _serial_changes(
+    accepted: Accepted, publication: verified.Verified, organisation: str, key: str
+) -> list[diff.Change]:
+    """Another gateway key of a pinned statement key: it waits for nobody, and an older one is taken by nobody."""
+    before = accepted.seen.get(organisation, {}).get(key, 0)
+    serial = publication.serial(organisation, key)
+    if serial > before > 0:
+        text = f"{organisation} has a new gateway key, statement {serial}, signed by its pinned statement key"
+        return [diff.Change("gateway_key", text, False)]
+    if serial < before:
+        text = (
+            f"WARNING: the gateway key that is published for {organisation} is an older one, statement {serial}, than "
+            f"was seen, {before}: no station takes it. Somebody brings back a key that was given up: ring the "
+            "coordinator up"
+        )
+        return [diff.Change("gateway_key", text, False)]
+    return []
 
 
 def _first_authority(publication: verified.Verified) -> diff.Change:

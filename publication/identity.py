@@ -12,14 +12,27 @@ import hashlib
 from typing import Any, Self
 
 import pydantic
-from cryptography import x509
+from cryptography import exceptions, x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from base import errors
+from base import canonical, errors
 from network_topology import model
 from publication import profile
 
+_STATEMENT = b"datawerkplaats statement 1\ngateway key of a station\n"  # as stations sign it
 _DOMAIN = b"datawerkplaats station request 1\x00"  # so that no other digest of ours is ever taken for a fingerprint
+
+
+class Statement(pydantic.BaseModel):
+    """By which a statement key signed the gateway's key of its station: the `serial`-th one, of which only that grows.
+
+    `signature` is the base64 of an Ed25519 signature over network, organisation, key and serial number.
+    """
+
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    serial: int = pydantic.Field(ge=1, lt=2**31)
+    signature: str = pydantic.Field(pattern=r"^[A-Za-z0-9+/]{86}==$")
 
 
 class _Document(pydantic.BaseModel):
@@ -28,6 +41,7 @@ class _Document(pydantic.BaseModel):
     network: str
     organisation: str
     statement_key: str
+    statement: Statement
     fingerprint: str
 
     @classmethod
@@ -38,7 +52,8 @@ class _Document(pydantic.BaseModel):
         except pydantic.ValidationError as error:
             told = ", ".join(f"{'.'.join(map(str, one['loc'])) or 'it'}: {one['msg']}" for one in error.errors())
             raise errors.RequestError(
-                f"{place} is not of the shape that it should be: {told}", "make it anew"
+                f"{place} is not of the shape that it should be: {told}",
+                "move it away, and ask anew with `werkplaats trust request`",
             ) from error
 
 
@@ -52,16 +67,16 @@ class Identity(_Document):
     """What the coordinator approved: `certificate_chain_pem` is what the gateway shows, the station's own first."""
 
     certificate_chain_pem: str
-    approved: str
+    approved: str = pydantic.Field(pattern=canonical.STAMP)
 
     @property
     def station_certificate(self) -> x509.Certificate:
-        """The station's own certificate; raises RequestError when there is none."""
+        """The station's own certificate; raises RequestError when there is none, or anything beside it."""
         try:
-            return x509.load_pem_x509_certificate(self.certificate_chain_pem.encode())
+            return profile.one_certificate(self.certificate_chain_pem.encode())
         except ValueError as error:
             raise errors.RequestError(
-                f"the identity of {self.organisation} holds no certificate: {error}", "restore it from git"
+                f"the identity of {self.organisation} does not hold one certificate: {error}", "restore it from git"
             ) from error
 
 
@@ -70,6 +85,23 @@ def fingerprint(network: str, organisation: str, key: ec.EllipticCurvePublicKey,
     parts = (network.encode(), organisation.encode(), profile.spki(key), base64.b64decode(statement_key))
     digest = hashlib.sha256(_DOMAIN + b"".join(len(part).to_bytes(4, "big") + part for part in parts)).digest()
     return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+
+
+def signed(network: str, organisation: str, key: ec.EllipticCurvePublicKey, found: _Document) -> bool:
+    """Whether the statement key of a document signed this gateway key, under its serial number."""
+    content = {
+        "network": network,
+        "organisation": organisation,
+        "gateway_key": hashlib.sha256(profile.spki(key)).hexdigest(),
+        "serial": found.statement.serial,
+    }
+    raw = base64.b64decode(found.statement.signature)
+    try:
+        public = ed25519.Ed25519PublicKey.from_public_bytes(base64.b64decode(found.statement_key))
+        public.verify(raw, _STATEMENT + canonical.dump(content))
+    except (exceptions.InvalidSignature, ValueError):
+        return False
+    return base64.b64encode(raw).decode() == found.statement.signature
 
 
 def checked_statement_key(text: str, place: str) -> str:
@@ -102,13 +134,10 @@ def fault(
     if (found.network, found.organisation) != (definition.network, organisation):
         return f"is of {found.organisation} in {found.network}"
     try:
-        certificates = x509.load_pem_x509_certificates(found.certificate_chain_pem.encode())
+        certificate = found.station_certificate
         checked_statement_key(found.statement_key, organisation)
-    except (ValueError, errors.RequestError) as error:
+    except errors.RequestError as error:
         return f"cannot be read: {error}"
-    if len(certificates) != 1:
-        return f"has {len(certificates)} certificates, where a network on its own has one"
-    certificate = certificates[0]
     if wrong := profile.station_fault(certificate, authority, definition.network, organisation):
         return f"has a certificate that {wrong}"
     if revocations.get_revoked_certificate_by_serial_number(certificate.serial_number):
@@ -116,4 +145,6 @@ def fault(
     key = profile.p256(certificate.public_key())
     if found.fingerprint != fingerprint(definition.network, organisation, key, found.statement_key):
         return "has other keys than the fingerprint that was approved"
+    if not signed(definition.network, organisation, key, found):
+        return "has a gateway key that its statement key did not sign"
     return ""

@@ -85,6 +85,25 @@ def station_extensions(
     )
 
 
+def one_certificate(pem: bytes) -> x509.Certificate:
+    """The certificate that a text is; raises ValueError when the text is anything more or less.
+
+    A reader that passes over what it does not know hands it to readers that do: OpenSSL takes the first private key
+    that it finds, and trusts what a block `TRUSTED CERTIFICATE` holds.
+    """
+    found = x509.load_pem_x509_certificates(pem)
+    if len(found) != 1:
+        raise ValueError(f"it has {len(found)} certificates, where a network on its own has one")
+    if as_pem(found[0]) != pem:
+        raise ValueError("it has something beside the certificate, or writes it in another way than we do")
+    return found[0]
+
+
+def as_pem(one: x509.Certificate) -> bytes:
+    """A certificate as PEM, in the one way that this network writes it."""
+    return one.public_bytes(serialization.Encoding.PEM)
+
+
 def key_identifier(key: ec.EllipticCurvePublicKey) -> x509.AuthorityKeyIdentifier:
     """The issuer by its key only: with issuer name and serial a cross-certificate would break every station."""
     return x509.AuthorityKeyIdentifier.from_issuer_public_key(key)

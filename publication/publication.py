@@ -46,7 +46,7 @@ class Newest:
         """
         found = verified.verify(repository.verify(files, self.network, self._least_number), moment or canonical.now())
         if self._held is not None:
-            if found.number == self._held.number and found.files != self._held.files:
+            if found.number == self._held.number and found != self._held:
                 raise errors.PublicationError(
                     f"{files.place} is another publication {found.number} than was read before", verified.ASK
                 )

@@ -22,9 +22,8 @@ from collections.abc import Mapping
 from pathlib import PurePath, PurePosixPath
 
 import pydantic
-from cryptography import x509
 
-from base import errors
+from base import canonical, errors
 from publication import profile, signature
 
 NAME = "index.json"
@@ -63,7 +62,7 @@ class Index(pydantic.BaseModel):
 
     network: str
     number: int = pydantic.Field(ge=1)
-    published: str = pydantic.Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$")  # it is shown
+    published: str = pydantic.Field(pattern=canonical.STAMP)  # it is shown
     files: dict[str, str]
 
 
@@ -116,8 +115,7 @@ def _require_signed(files: Files, network: str, content: bytes, authority: bytes
             f"{FETCH}; where it is made, run `werkplaats trust publish {network}`",
         )
     try:
-        (certificate,) = x509.load_pem_x509_certificates(authority)
-        key = profile.p256(certificate.public_key())
+        key = profile.p256(profile.one_certificate(authority).public_key())
     except ValueError as error:
         raise errors.PublicationError(f"{place / AUTHORITY} is no CA of ours: {error}", FETCH) from error
     if not signature.holds(key, network, content, files[SIGNATURE]):

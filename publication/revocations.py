@@ -11,15 +11,17 @@ from base import canonical, errors
 from publication import profile
 
 
-def load(pem: bytes) -> x509.CertificateRevocationList:
-    """Read a revocation list; raises RevocationError when it is none."""
+def load(text: bytes) -> x509.CertificateRevocationList:
+    """Read a revocation list; raises RevocationError when the PEM text is none, or holds anything beside it."""
     try:
-        found = x509.load_pem_x509_crl(pem)
+        found = x509.load_pem_x509_crl(text)
         number(found)
     except (ValueError, x509.ExtensionNotFound) as error:
         raise errors.RevocationError(
             f"this is not a revocation list with a number: {error}", "fetch it anew"
         ) from error
+    if pem(found) != text:
+        raise errors.RevocationError("this has something beside a revocation list, or around it", "fetch it anew")
     return found
 
 

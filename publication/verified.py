@@ -28,7 +28,10 @@ _NAMES = re.compile(
 
 @dataclasses.dataclass(frozen=True)
 class Verified:
-    """A publication that was read and found right. `releases` and `identities` are by name and organisation."""
+    """A publication that was read and found right. `releases` and `identities` are by name and organisation.
+
+    What was read is not in it: whoever hands a part on encodes anew what was understood of it.
+    """
 
     network: str
     number: int
@@ -38,13 +41,17 @@ class Verified:
     revocations: x509.CertificateRevocationList
     identities: Mapping[str, identity.Identity]
     releases: Mapping[str, Mapping[str, Any]]
-    files: Mapping[str, bytes]
     questions: Mapping[str, model.Question] = dataclasses.field(default_factory=dict)
 
     @property
     def statement_keys(self) -> dict[str, str]:
         """Organisation → statement key (base64 of 32 bytes), of every organisation that has an identity."""
         return {organisation: one.statement_key for organisation, one in self.identities.items()}
+
+    def serial(self, organisation: str, statement_key: str) -> int:
+        """The serial number of an organisation's gateway key, where this statement key signed it; else 0."""
+        one = self.identities.get(organisation)
+        return one.statement.serial if one and one.statement_key == statement_key else 0
 
     @property
     def authority_key(self) -> str:
@@ -90,7 +97,6 @@ def verify(whole: repository.Whole, moment: datetime.datetime) -> Verified:
         in_force,
         people,
         releases,
-        whole.files,
         _questions(whole, definition),
     )
 
@@ -162,7 +168,7 @@ def _definition(whole: repository.Whole) -> model.Definition:
 
 def _authority(whole: repository.Whole) -> x509.Certificate:
     try:
-        (found,) = x509.load_pem_x509_certificates(_file(whole, "ca.pem"))
+        found = profile.one_certificate(_file(whole, "ca.pem"))
     except ValueError as error:
         raise errors.PublicationError(
             f"{whole.place / 'ca.pem'} is not one certificate: {error}", repository.FETCH

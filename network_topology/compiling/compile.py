@@ -53,17 +53,21 @@ def digest(definition: model.Definition) -> str:
     return canonical.digest(content)
 
 
-def station_view(network: CompiledNetwork, organisation: str, statement_keys: Mapping[str, str]) -> dict[str, Any]:
+def station_view(
+    network: CompiledNetwork, organisation: str, statement_keys: Mapping[str, str], serials: Mapping[str, int]
+) -> dict[str, Any]:
     """What one station knows of a network: every station in it, as its agent reads it from network.json.
 
     `statement_keys` maps organisation to the base64 text of its 32 byte public statement key. A station without one
-    is left out: it has not been approved yet. Raises LookupError where the station itself has none.
+    is `cut`: not approved yet, or no longer. `serials` maps organisation to the serial number of its gateway key below
+    which none is taken (1 where none was seen). Raises LookupError where the station itself has no key.
     """
     here = network.stations[organisation]
     if organisation not in statement_keys:
         raise LookupError(f"organisation {organisation!r} has no statement key yet; request and approve it first")
     # Also those that it has no link to: it checks who else contributes before it shares out anything.
     known = sorted(network.stations.keys() & statement_keys.keys())
+    cut = sorted(network.stations.keys() - statement_keys.keys())
     coordinator = network.stations.get(network.coordinator)
     return {
         "network": network.network,
@@ -73,11 +77,15 @@ def station_view(network: CompiledNetwork, organisation: str, statement_keys: Ma
         "coordinator": coordinator.id if coordinator else None,
         "computing": [network.stations[slug].id for slug in network.computing],
         "threshold": network.threshold,
-        "stations": {network.stations[slug].id: _card(network.stations[slug], statement_keys[slug]) for slug in known},
+        "stations": {
+            network.stations[slug].id: _card(network.stations[slug], statement_keys[slug], serials.get(slug, 1))
+            for slug in known
+        },
+        "cut": {network.stations[slug].id: {"organisation": slug} for slug in cut},
     }
 
 
-def _card(station: Station, statement_key: str) -> dict[str, Any]:
+def _card(station: Station, statement_key: str, serial: int) -> dict[str, Any]:
     return {
         "organisation": station.organisation,
         "name": station.name,
@@ -85,6 +93,7 @@ def _card(station: Station, statement_key: str) -> dict[str, Any]:
         "contributes": station.contributes,
         "inbound": station.gateway is not None,
         "statement_key": statement_key,
+        "gateway_serial": serial,
     }
 
 

@@ -14,28 +14,16 @@ import os
 import re
 import subprocess
 import sys
-import time
 
 from on_server import programs
 from on_server.gateway import files, master, reload
 
 NAME = re.compile(r"[a-z][a-z0-9-]*(?:\.[a-z][a-z0-9-]*){1,2}")
-SECONDS = 10.0  # a handshake that the old worker was in the middle of ends well within this
 
 
 def known(paths: reload.Paths) -> set[str]:
     """Return the ids of all peers that the role placed."""
     return {path.name for path in paths.gateway.glob("compiled/networks/*/peers/*")}
-
-
-def end_sessions(peer: str) -> int:
-    """End the peer's sessions until every worker has none; returns how many there were."""
-    ended, until = 0, time.monotonic() + SECONDS
-    while found := master.shut(peer):
-        ended += found
-        if time.monotonic() > until:
-            raise master.MasterError(f"sessions with {peer} do not end; stop the gateway: systemctl stop {reload.UNIT}")
-    return ended
 
 
 def apply(paths: reload.Paths) -> None:
@@ -55,8 +43,11 @@ def apply(paths: reload.Paths) -> None:
 def cut(paths: reload.Paths, peer: str) -> str:
     """Cut one peer; returns the sentence to print."""
     (paths.cut / peer).touch(mode=0o644)
+    running = programs.active(reload.UNIT)
+    ended = len([one for one in master.sessions() if one.peer == peer]) if running else 0
     apply(paths)
-    ended = end_sessions(peer) if programs.active(reload.UNIT) else 0
+    if running:  # the reload ended them; were it broken halfway, this would
+        master.end(lambda name: name == peer, wait=True)
     return f"{peer} is cut: no new connections, {ended} running ended. Undo: station-cut --restore {peer}"
 
 

@@ -1,13 +1,12 @@
 """What the gateway loads, put together from what the role placed, minus the peers that were cut.
 
 Pure but for reading files and asking openssl about revocation lists. `compiled/` (placed by the role) has `base.cfg`
-and per network `certificate.pem ca.pem crl.pem inbound.cfg` and `peers/<peer id>/{from.cfg,to.cfg,names.map}`; a peer
-is cut by leaving its folder out.
+and per network `certificate.pem ca.pem crl.pem statement.json inbound.cfg` and
+`peers/<peer id>/{from.cfg,to.cfg,names.map,serial}`; a peer is cut by leaving its folder out.
 """
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import hashlib
 import json
@@ -17,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.+?-----END \1-----\n?", re.DOTALL)
+SERIAL = re.compile(r"^ +Serial Number: ([0-9A-F]+)$", re.MULTILINE)
 Files = Mapping[str, bytes]
 
 
@@ -77,7 +77,8 @@ def assemble(inputs: Inputs) -> dict[str, bytes]:
     for network in inputs.networks:
         folder = f"networks/{network}"
         files[f"{folder}/station.pem"] = inputs.compiled[f"{folder}/certificate.pem"] + inputs.key
-        files |= {f"{folder}/{name}": inputs.compiled[f"{folder}/{name}"] for name in ("ca.pem", "crl.pem")}
+        whole = ("ca.pem", "crl.pem", "statement.json")
+        files |= {f"{folder}/{name}": inputs.compiled[f"{folder}/{name}"] for name in whole}
     return files | {f"compiled/{name}": content for name, content in inputs.compiled.items()}
 
 
@@ -91,11 +92,20 @@ def outbound_peers(config: bytes) -> set[str]:
     return {name.decode() for name in re.findall(rb"^listen to\.(\S+)$", config, re.MULTILINE)}
 
 
-def certificate_fingerprint(pem: bytes) -> str:
-    """Return the base64 SHA-256 of the first certificate in a PEM text, as HAProxy's `ssl_c_der,sha2(256),base64`."""
+def peers(config: bytes) -> set[str]:
+    """Return the peers that a configuration lets in or calls."""
+    return {name.decode() for name in re.findall(rb"^(?:listen to|backend from)\.(\S+)$", config, re.MULTILINE)}
+
+
+def serials(compiled: Path) -> dict[str, set[str]]:
+    """Return peer → serial of its certificate, in lower-case hexadecimal, of each that was placed with one."""
+    return {path.parent.name: set(path.read_text().split()) for path in compiled.glob("networks/*/peers/*/serial")}
+
+
+def certificate(pem: bytes) -> str:
+    """Return the first certificate in a PEM text, as base64 of DER: its SHA-256 is HAProxy's `ssl_c_der,sha2(256)`."""
     for block in blocks(pem, b"CERTIFICATE"):
-        der = base64.b64decode(b"".join(block.split(b"-----")[2].split()))
-        return base64.b64encode(hashlib.sha256(der).digest()).decode()
+        return b"".join(block.split(b"-----")[2].split()).decode()
     raise GatewayError("certificate.pem holds no certificate; ask the coordinator for the publication again")
 
 
@@ -112,6 +122,7 @@ class Crl:
     number: int
     issued: str  # ISO 8601, sortable
     pem: bytes
+    revoked: frozenset[str]  # serials, in lower-case hexadecimal
 
 
 def read_crls(pem: bytes, ca_file: Path) -> list[Crl]:
@@ -142,7 +153,8 @@ def _parse_crl(said: str, block: bytes) -> Crl:
     number = value(r"^crlNumber=(?:0x)?([0-9A-Fa-f]+)$")
     if not number:
         raise GatewayError("a revocation list has no crlNumber, so nothing could tell an old one from a new one")
-    return Crl(f"{value(r'^issuer=(.+)$')} {key}", int(number, 16), value(r"^lastUpdate=(.+)$"), block)
+    listed = frozenset(f"{int(serial, 16):x}" for serial in SERIAL.findall(said))
+    return Crl(f"{value(r'^issuer=(.+)$')} {key}", int(number, 16), value(r"^lastUpdate=(.+)$"), block, listed)
 
 
 def newest_crls(new: Iterable[Crl], loaded: Iterable[Crl]) -> tuple[bytes, list[str]]:

@@ -5,12 +5,20 @@ Source: HAProxy management guide 3.0, section 9.4 "Master CLI".
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import socket
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 SOCKET = Path("/run/werkplaats-gateway/master.sock")
-SECONDS = 60.0
+UNIT = "werkplaats-gateway.service"
+ANSWER_SECONDS = 60.0
+SECONDS = 15.0  # a handshake that an earlier worker was in the middle of ends well within this
+PAUSE = 0.02
+PEER = re.compile(r" (?:fe|be)=(?:from|to)\.(\S+) ")
+CONTROL = re.compile(r" fe=(?:GLOBAL|MASTER) ")
 
 
 class MasterError(Exception):
@@ -21,7 +29,7 @@ def ask(command: str, path: Path = SOCKET) -> str:
     """Send one command and return the whole answer."""
     try:
         with socket.socket(socket.AF_UNIX) as master:
-            master.settimeout(SECONDS)
+            master.settimeout(ANSWER_SECONDS)
             master.connect(str(path))
             master.sendall(command.encode() + b"\n")
             master.shutdown(socket.SHUT_WR)
@@ -49,20 +57,50 @@ def workers(path: Path = SOCKET) -> list[int]:
     ]
 
 
-def sessions(peer: str, path: Path = SOCKET) -> list[tuple[int, str]]:
-    """Return (worker, session) for each running session with a peer, in both directions."""
-    ours = re.compile(rf" (?:fe|be)=(?:from|to)\.{re.escape(peer)} ")
+@dataclasses.dataclass(frozen=True)
+class Session:
+    """One running session of one worker; its id is a pointer, good for a moment."""
+
+    worker: int
+    id: str
+    peer: str
+
+
+def sessions(path: Path = SOCKET) -> list[Session]:
+    """Return the running sessions with peers, in both directions, of all workers."""
+    return [one for worker in workers(path) for one in _sessions(worker, ask(f"@!{worker} show sess", path))]
+
+
+def _sessions(worker: int, said: str) -> list[Session]:
     found = []
-    for worker in workers(path):
-        for line in ask(f"@!{worker} show sess", path).splitlines():
-            if ours.search(line):
-                found.append((worker, line.split(":", 1)[0]))
+    for line in said.splitlines():
+        if peer := PEER.search(line):
+            found.append(Session(worker, line.split(":", 1)[0], peer[1]))
     return found
 
 
-def shut(peer: str, path: Path = SOCKET) -> int:
-    """End all running sessions with a peer in every worker; returns how many there were."""
-    found = sessions(peer, path)
-    for worker, session in found:
-        ask(f"@!{worker} shutdown session {session}", path)
-    return len(found)
+def end(gone: Callable[[str], bool], wait: bool, path: Path = SOCKET) -> int:
+    """End all sessions with peers that are `gone` in every worker, until there is none; returns how many there were.
+
+    `wait` also for callers in the middle of a handshake with an earlier worker: it judges them by what it had loaded.
+    """
+    ended, until = 0, time.monotonic() + SECONDS
+    while (found := [one for one in sessions(path) if gone(one.peer)]) or (wait and _handshakes(path)):
+        for one in found:
+            ask(f"@!{one.worker} shutdown session {one.id}", path)
+        ended += len(found)
+        if time.monotonic() > until:
+            names = ", ".join(sorted({one.peer for one in found})) or "callers in the middle of a handshake"
+            raise MasterError(f"sessions with {names} do not end; stop the gateway: systemctl stop {UNIT}")
+        time.sleep(PAUSE)
+    return ended
+
+
+def _handshakes(path: Path) -> bool:
+    """Whether an earlier worker has connections that are no sessions yet."""
+    for worker in workers(path)[1:]:
+        streams = [line for line in ask(f"@!{worker} show sess", path).splitlines() if not CONTROL.search(line)]
+        connections = re.search(r"^CurrConns: (\d+)$", ask(f"@!{worker} show info", path), re.MULTILINE)
+        if connections and int(connections[1]) > len([line for line in streams if line.startswith("0x")]):
+            return True
+    return False

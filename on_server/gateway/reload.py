@@ -24,10 +24,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from on_server import disk, programs
-from on_server.gateway import files, master
+from on_server.gateway import files, master, own
 
-UNIT = "werkplaats-gateway.service"
-USER = "haproxy"
+UNIT = master.UNIT
+WATCH = "gateway-reload.path"
+USER = "werkplaats-gateway"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +65,11 @@ class Paths:
     def inputs(self) -> files.Inputs:
         """Read what decides what the gateway loads."""
         return files.read(self.gateway / "compiled", self.cut, self.root / "etc/werkplaats/identity/key.pem")
+
+    @property
+    def serials(self) -> Path:
+        """Which certificates peers had since the gateway started: what runs may have begun with any of them."""
+        return self.run / "gateway.serials"
 
     def stamp(self) -> str:
         """Return the digest of what the running gateway loaded."""
@@ -107,12 +113,11 @@ def write_generation(paths: Paths, inputs: files.Inputs) -> Path:
         if stale.resolve() != paths.loaded.resolve():
             shutil.rmtree(stale, ignore_errors=True)
     if target.exists():
+        _readable(paths, target)  # it may be of a version whose gateway had another account
         return target
     for name, content in files.assemble(inputs).items():
         put(new / name, content, 0o640, USER)
-    for folder in [paths.gateway / "generations", new, *(path for path in new.rglob("*") if path.is_dir())]:
-        folder.chmod(0o750)
-        os.chown(folder, 0, grp.getgrnam(USER).gr_gid)
+    _readable(paths, new)
     check = ["haproxy", "-c", "-f", str(new / "haproxy.cfg")]
     answer = subprocess.run(check, capture_output=True, text=True, check=False, user=USER, group=USER, extra_groups=[])
     if answer.returncode:
@@ -120,6 +125,13 @@ def write_generation(paths: Paths, inputs: files.Inputs) -> Path:
         alerts = [line for line in answer.stderr.splitlines() if "ALERT" in line]
         raise files.GatewayError(f"HAProxy refuses the configuration, the old one stays in force: {' '.join(alerts)}")
     return new.rename(target)
+
+
+def _readable(paths: Paths, generation: Path) -> None:
+    group = grp.getgrnam(USER).gr_gid
+    for path in (paths.gateway, paths.gateway / "generations", generation, *generation.rglob("*")):
+        os.chown(path, 0, group)
+        path.chmod(0o750 if path.is_dir() else 0o640)
 
 
 def point(paths: Paths, generation: Path) -> None:
@@ -135,13 +147,20 @@ def with_cuts_only(paths: Paths) -> files.Inputs | None:
     compiled = paths.loaded / "compiled"
     if not compiled.exists() or files.read_cuts(paths.cut) == frozenset((paths.loaded / "cuts").read_text().split()):
         return None
-    return files.read(compiled, paths.cut, paths.root / "etc/werkplaats/identity/key.pem")
+    kept = files.read(compiled, paths.cut, paths.root / "etc/werkplaats/identity/key.pem")
+    for network in kept.networks:  # of the key that is loaded: a new one may wait for its certificate
+        certificate = kept.compiled[f"networks/{network}/certificate.pem"]
+        loaded = (paths.loaded / f"networks/{network}/station.pem").read_bytes()
+        kept = dataclasses.replace(kept, key=loaded.removeprefix(certificate))
+    return kept
 
 
 def prepare(paths: Paths) -> tuple[files.Inputs, Path, list[str]]:
     """Write the generation to load; where what was placed is broken, the loaded one with today's cuts."""
     try:
-        inputs, refused = newest_lists(paths, paths.inputs())
+        given = paths.inputs()
+        own.require(given)
+        inputs, refused = newest_lists(paths, given)
         return inputs, write_generation(paths, inputs), refused
     except (files.GatewayError, KeyError) as problem:
         fallback = with_cuts_only(paths)
@@ -150,12 +169,43 @@ def prepare(paths: Paths) -> tuple[files.Inputs, Path, list[str]]:
         return fallback, write_generation(paths, fallback), [f"{problem}; only the cuts were applied"]
 
 
+def serials(paths: Paths) -> dict[str, set[str]]:
+    """Return peer → the serials that its certificates had since the gateway started."""
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        return {peer: set(found) for peer, found in json.loads(paths.serials.read_text()).items()}
+    return {}
+
+
+def revoked(generation: Path | None) -> set[str]:
+    """Return the serials on the revocation lists of a generation."""
+    found: set[str] = set()
+    for crl in generation.glob("networks/*/crl.pem") if generation else ():
+        found.update(*(one.revoked for one in files.read_crls(crl.read_bytes(), crl.with_name("ca.pem"))))
+    return found
+
+
+def end_gone(paths: Paths, before: Path | None, generation: Path) -> None:
+    """End what runs with peers that are not in the generation, or that had a certificate that is revoked in it.
+
+    A reload alone ends nothing: an earlier worker carries its sessions on for hours.
+    """
+    here, listed, had = _peers(generation), revoked(generation), serials(paths)
+    out = {peer for peer, numbers in had.items() if numbers & listed}
+    fewer = bool((_peers(before) if before else set()) - here or listed - revoked(before))
+    master.end(lambda peer: peer not in here or peer in out, wait=fewer)
+
+
+def _peers(generation: Path) -> set[str]:
+    return files.peers((generation / "haproxy.cfg").read_bytes())
+
+
 def finish(paths: Paths, generation: Path) -> None:
-    """Stamp what is loaded, tell the agent its gateway's certificate, and drop older generations."""
+    """Stamp what is loaded, tell the agent what its gateway shows, and drop older generations."""
     loaded = {path.parent.name for path in generation.glob("networks/*/station.pem")}
     for network in sorted(loaded):
-        pem = (generation / f"networks/{network}/station.pem").read_bytes()
-        text = json.dumps({"fingerprint": files.certificate_fingerprint(pem)}) + "\n"
+        folder = generation / "networks" / network
+        shown = {"certificate": files.certificate((folder / "station.pem").read_bytes())}
+        text = json.dumps(shown | json.loads((folder / "statement.json").read_bytes())) + "\n"
         if (paths.networks / network).is_dir():
             put(paths.networks / network / "gateway.json", text.encode())
     for stale in paths.networks.glob("*/gateway.json"):
@@ -163,6 +213,9 @@ def finish(paths: Paths, generation: Path) -> None:
             stale.unlink()
             with contextlib.suppress(OSError):
                 stale.parent.rmdir()
+    # The agent makes its socket for the gateway's group, and made it before the gateway had an account of its own.
+    with contextlib.suppress(FileNotFoundError):
+        os.chown(paths.run / "agent/mesh.sock", -1, grp.getgrnam(USER).gr_gid, follow_symlinks=False)
     uids = {"gateway_uid": pwd.getpwnam(USER).pw_uid, "agent_uid": 5001, "computer_uid": 5002}
     put(paths.networks / "host.json", (json.dumps(uids) + "\n").encode())
     # HAProxy leaves the socket of a section that is gone: the agent would take it for a peer that is down.
@@ -170,18 +223,22 @@ def finish(paths: Paths, generation: Path) -> None:
     for left in paths.run.glob("peers/*.sock"):
         if left.stem not in called:
             left.unlink()
+    had, listed = serials(paths), revoked(generation)
+    now = files.serials(generation / "compiled")
+    kept = {peer: sorted((had.get(peer, set()) | numbers) - listed) for peer, numbers in now.items()}
+    put(paths.serials, json.dumps(kept).encode())
     put(paths.run / "gateway.stamp", (generation / "digest").read_bytes())
     for other in (paths.gateway / "generations").iterdir():
         if other.resolve() != generation.resolve():
             shutil.rmtree(other)
 
 
-def start(paths: Paths) -> list[str]:
-    """Start the gateway, which takes what lies on disk; returns the refusals.
+def start(paths: Paths, how: str = "start") -> list[str]:
+    """Start (or restart) the gateway, which takes what lies on disk; returns the refusals.
 
     Raises GatewayError with what it said last.
     """
-    if subprocess.run(["systemctl", "start", UNIT], check=False, capture_output=True).returncode:
+    if subprocess.run(["systemctl", how, UNIT], check=False, capture_output=True).returncode:
         journal = ["journalctl", "--unit", UNIT, "--lines", "5", "--output", "cat", "--no-pager"]
         said = subprocess.run(journal, check=False, capture_output=True, text=True).stdout
         raise files.GatewayError(f"the gateway does not start; it said: {' '.join(said.split())}")
@@ -193,6 +250,10 @@ def start(paths: Paths) -> list[str]:
 def assemble(paths: Paths) -> list[str]:
     """Take what lies on disk, for the next start; returns the refusals."""
     with lock(paths):
+        # Sockets of a gateway that had another account cannot be replaced by one that has its own (link(2), EPERM).
+        for left in paths.run.glob("peers/*.sock"):
+            if left.lstat().st_uid != pwd.getpwnam(USER).pw_uid:
+                left.unlink()
         _inputs, generation, refused = prepare(paths)
         point(paths, generation)
     return refused
@@ -202,6 +263,8 @@ def reload(paths: Paths) -> list[str]:
     """Have the running gateway load what lies on disk, or start it; returns the refusals."""
     if not programs.active(UNIT):
         return start(paths)
+    if foreign():
+        return start(paths, "restart")  # no process can pass to another account
     with lock(paths):
         before = paths.loaded.resolve() if paths.loaded.exists() else None
         _inputs, generation, refused = prepare(paths)
@@ -212,26 +275,50 @@ def reload(paths: Paths) -> list[str]:
             if before:
                 point(paths, before)
             raise
+        end_gone(paths, before, generation)
         finish(paths, generation)
     return refused
 
 
 def in_force(paths: Paths) -> bool:
-    """Return whether the gateway runs with what lies on disk."""
-    return programs.active(UNIT) and paths.stamp() == paths.inputs().digest
+    """Return whether the gateway runs with what lies on disk, and is the HAProxy that lies there."""
+    current = programs.active(UNIT) and paths.stamp() == paths.inputs().digest
+    return current and not outdated() and not foreign()
+
+
+def outdated() -> bool:
+    """Return whether the gateway still runs a program or library that an upgrade has replaced (proc(5), maps)."""
+    maps = (_process() / "maps").read_text().splitlines()
+    return any(" /usr/" in line and line.endswith(" (deleted)") for line in maps)
+
+
+def foreign() -> bool:
+    """Return whether the gateway still runs under another account, as those of earlier versions did."""
+    rows = (line.split() for line in (_process() / "status").read_text().splitlines())
+    return next(int(row[1]) for row in rows if row[0] == "Uid:") != pwd.getpwnam(USER).pw_uid
+
+
+def _process() -> Path:
+    return Path("/proc", programs.run("systemctl", "show", "--property=MainPID", "--value", UNIT).strip())
 
 
 def by_unit(paths: Paths) -> tuple[bool, int, str]:
     """Start the gateway, or have gateway-reload.service reload it, when needed; (changed, exit code, sentence)."""
+    if not programs.active(WATCH):
+        programs.run("systemctl", "start", WATCH)
     if not programs.active(UNIT):
         refused = start(paths)
         return True, int(bool(refused)), "; ".join(refused) or "the gateway was started"
-    before = paths.stamp()
-    if before == paths.inputs().digest:
+    before, old = paths.stamp(), outdated() or foreign()
+    if in_force(paths):
         return False, 0, "the gateway has loaded what lies on disk"
     answer = subprocess.run(["systemctl", "start", "gateway-reload.service"], check=False, capture_output=True)
     with contextlib.suppress(FileNotFoundError):
-        return paths.stamp() != before, answer.returncode, (paths.run / "gateway.message").read_text().strip()
+        return (
+            paths.stamp() != before or (old and in_force(paths)),
+            answer.returncode,
+            (paths.run / "gateway.message").read_text().strip(),
+        )
     return False, answer.returncode, answer.stderr.decode().strip()
 
 

@@ -78,18 +78,27 @@ def asked(account: str, command: str) -> list[str]:
 
 
 def make_folders(root: Path, path: str) -> None:
-    """A folder per question that this organisation contributes to; the group comes from the folder above."""
+    """A folder per network and question that this organisation contributes to; the group comes from above."""
     status = agent.ask(path, {"verb": "status"}, lambda _: None)
     here = {name: row["station"] for name, row in status.get("networks", {}).items()}
     for row in agent.questions(path):
-        name = str(row["question"])
-        if allowing.NAME.fullmatch(name) and here.get(row["network"]) in row["document"]["contributors"]:
-            (root / name).mkdir(mode=0o750, exist_ok=True)
+        network, name = str(row["network"]), str(row["question"])
+        safe = allowing.NAME.fullmatch(name) and allowing.NAME.fullmatch(network)
+        if safe and here.get(network) in row["document"]["contributors"]:
+            (root / network).mkdir(mode=0o750, exist_ok=True)
+            (root / network / name).mkdir(mode=0o750, exist_ok=True)
 
 
 def hand_over(root: Path) -> None:
     """Let the station read what lies in the folders: a client may have kept its own, narrower rights on a file."""
     for file in root.glob("*/*"):
+        if stat.S_ISREG(file.lstat().st_mode):
+            move = f"`rename {file.relative_to(root)} NETWORK/{file.relative_to(root)}` in sftp, or remove it"
+            print(
+                plain(f"{file}: no session reads it there, each network has a folder of its own; {move}"),
+                file=sys.stderr,
+            )
+    for file in root.glob("*/*/*"):
         found = file.lstat()
         if not stat.S_ISREG(found.st_mode) or found.st_uid != os.getuid():
             continue

@@ -60,20 +60,28 @@ def ask(path: str, request: Mapping[str, Any], tell: Tell) -> Line:
 
 def questions(path: str, network: str | None = None) -> list[Line]:
     """The questions that were delivered here, of one network or of all. Raises StationError."""
+    return _questions(path, network)[0]
+
+
+def _questions(path: str, network: str | None) -> tuple[list[Line], list[str]]:
+    """The questions, and why nothing is computed in some network."""
     answer = ask(path, {"verb": "questions"}, lambda _: None)
     if "error" in answer:
         raise StationError(str(answer["error"]))
     rows: list[Line] = answer["questions"]
-    return [row for row in rows if network in (None, row["network"])]
+    problems: dict[str, str] = answer.get("problems", {})
+    asked = [row for row in rows if network in (None, row["network"])]
+    return asked, [f"{name}: {why}" for name, why in sorted(problems.items()) if network in (None, name)]
 
 
 def question(path: str, name: str, network: str | None = None) -> Line:
     """The one question of a name. Raises StationError."""
-    rows = questions(path, network)
+    rows, problems = _questions(path, network)
     found = [row for row in rows if row["question"] == name]
     if not found:
         known = ", ".join(sorted({row["question"] for row in rows})) or "(none)"
-        raise WrongUseError(f"no question {name!r} was delivered to this station; known are {known}")
+        why = "; ".join([f"no question {name!r} was delivered to this station; known are {known}", *problems])
+        raise WrongUseError(why)
     if len(found) > 1:
         raise WrongUseError(f"{name!r} is in {len(found)} networks; add --network {' or '.join(_networks(found))}")
     return found[0]

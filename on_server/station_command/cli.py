@@ -60,7 +60,7 @@ SESSION = (
     ("--analysis", {"default": "acceptance_sum", "help": "name, or name/version (acceptance_sum)"}),
     ("--rounds", {"type": int, "help": "dependent secure multiplications in acceptance_sum"}),
     ("--intake", {"type": int, "help": "seconds to wait for contributors (10)"}),
-    ("--deadline", {"type": int, "help": "seconds after which the session is given up (3600)"}),
+    ("--deadline", {"type": int, "help": "seconds after which the session is given up (600, the most)"}),
     ("--results-to", {"action": "append", "metavar": "ORGANISATION", "help": "result party (the proposer)"}),
 )
 ALLOW = (

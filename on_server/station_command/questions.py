@@ -29,6 +29,7 @@ LABELS = {
     "operators": "operators",
     "statement_keys": "statement keys",
 }
+LYING = "a computing party that lies can open a total below the minimum cell to a result party that it is or helps"
 STATES = {
     "allowed": "allowed",
     "waits": "waits: the steward here has not allowed it",
@@ -69,7 +70,10 @@ def differences(allowed: Mapping[str, Any], asked: Mapping[str, Any]) -> list[Li
 
 
 def privacy(document: Mapping[str, Any]) -> list[str]:
-    """Who together could read the inputs: counted per operator, who can read what is on the servers it runs."""
+    """Who together could read the inputs, counted per operator, who can read what is on the servers it runs.
+
+    And who could open what was to stay hidden.
+    """
     parties, threshold, operators = document["computing"], document["threshold"], document["operators"]
     held = Counter(operators.get(party, party) for party in parties)
     shares, enough = 0, 0
@@ -83,8 +87,13 @@ def privacy(document: Mapping[str, Any]) -> list[str]:
         f"Up to {threshold} of them learn nothing from shares; any {threshold + 1} together could read every input.",
     ]
     if enough == 1:
-        return [*said, f"ONE OPERATOR ALONE COULD READ EVERY INPUT. Of the computing parties, {runs}."]
-    return [*said, f"So at least {enough} operators would have to work together. Of the computing parties, {runs}."]
+        said.append(f"ONE OPERATOR ALONE COULD READ EVERY INPUT. Of the computing parties, {runs}.")
+    else:
+        said.append(f"So at least {enough} operators would have to work together. Of the computing parties, {runs}.")
+    both = [party for party in parties if party in document["results"]]
+    if both:
+        said.append(f"Computes and gets results: {', '.join(both)}. {LYING[0].upper()}{LYING[1:]}.")
+    return said
 
 
 def _show_one(row: Line) -> None:

@@ -35,6 +35,8 @@ def show_status(answer: Line, _: argparse.Namespace) -> None:
     for name, row in answer["networks"].items():
         now = f"up {row['uptime']} s, {row['sessions']} sessions now"
         say(f"{name}: {row['station']}, release {row['release']}, {now}")
+        if row.get("problem"):
+            say(f"  {row['problem']}")
         last = row["last_session"]
         if last:
             say(f"  last session {last['session']}: {last['outcome']}{' on ' + last['root'] if last['root'] else ''}")
@@ -96,6 +98,8 @@ def show_register(answer: Line, _: argparse.Namespace) -> None:
     """Print whether the register is sound, and its last entries."""
     for entry in answer["entries"]:
         say(f"{entry['number']:>6}  {_moment(entry['at'])}  {_entry(entry)}")
+    for about, times in answer.get("counted", {}).items():
+        say(f"        today  {times} more that are only counted: {plain(about)}")
     say("the register is as this station wrote it" if answer["sound"] else f"NOT SOUND: {answer['problem']}")
 
 
@@ -111,6 +115,9 @@ def _entry(entry: Line) -> str:
     if kind == "allowances":
         allowed = ", ".join(f"{name} {digest[:8]}" for name, digest in entry["allowed"].items())
         return f"the steward allows {allowed or 'nothing'}"
+    if kind == "counted":
+        counted = ", ".join(f"{times} of {plain(about)}" for about, times in entry["counted"].items())
+        return f"only counted on {entry['day']}: {counted}"
     sentences = {
         "proposal": f"proposed {about}",
         "contributed": f"contributed to {about}: shares to {entry.get('parties')} parties",

@@ -60,8 +60,8 @@ def account_differences(server: Facts) -> list[str]:
             found.append(f"user {name} is missing")
         elif (user["uid"], user["gid"]) != (uid, gid):
             found.append(f"user {name} has {user['uid']}:{user['gid']} and needs {uid}:{gid}")
-    if "haproxy" not in server["users"]:
-        found.append("user haproxy is missing")
+    if "werkplaats-gateway" not in server["users"]:
+        found.append("user werkplaats-gateway is missing")
     members = server["groups"].get("station-control", {}).get("members", [])
     for name in PEOPLE:
         user = server["users"].get(name)

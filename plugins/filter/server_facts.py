@@ -8,11 +8,14 @@ from typing import Any
 Facts = Mapping[str, Any]
 
 
-def lacking(server: Facts, names: list[str], held: Sequence[str] = ()) -> dict[str, list[str]]:
-    """Return which packages are to be installed, and which to be held back from upgrades: {} when none."""
+def lacking(server: Facts, names: list[str], released: Sequence[str] = ()) -> dict[str, list[str]]:
+    """Return which packages are to be installed, and which are to be held back from upgrades no more: {} when none.
+
+    Only where all of `released` are held: an earlier version of ours did that. What an owner holds, the owner keeps.
+    """
     wanted = {
         "names": [name for name in names if name not in server["packages"]],
-        "held": [name for name in held if name not in server["held"]],
+        "released": list(released) if released and set(released) <= set(server["held"]) else [],
     }
     return wanted if any(wanted.values()) else {}
 

@@ -17,6 +17,7 @@ NETWORKS = "/etc/werkplaats/networks.d"
 ID = re.compile(r"[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*){0,2}")
 HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")
 NAME = re.compile(r"[A-Za-z0-9=,.-]+")
+SERIAL = re.compile(r"[0-9a-f]{1,40}")
 # HAProxy binds under a temporary name first, and sun_path ends at 107 bytes (unix(7)).
 LONGEST_SOCKET = 96
 
@@ -61,6 +62,9 @@ def _peer(network: str, peer: Mapping[str, Any], files: Files) -> None:
         lines = "".join(f"{issuer}|{subject} {name}\n" for issuer in issuers)
         files["written"].append({"path": f"{folder}/names.map", "content": lines})
         files["rendered"].append({"template": "from.cfg.j2", "path": f"{folder}/from.cfg", "variables": {"id": name}})
+    if peer.get("serial"):
+        serial = _fits(SERIAL, peer["serial"], f"{name}: serial")
+        files["written"].append({"path": f"{folder}/serial", "content": f"{serial}\n"})
     if peer["outbound"]:
         variables = {
             "id": name,
@@ -92,6 +96,7 @@ def gateway_files(networks: list[Mapping[str, Any]], bind_address: str = "") -> 
             f"{folder}/certificate.pem": network["certificate_pem"] + (network.get("chain_pem") or ""),
             f"{folder}/ca.pem": network["ca_pem"],
             f"{folder}/crl.pem": network["crl_pem"],
+            f"{folder}/statement.json": json.dumps(network["statement"], sort_keys=True) + "\n",
             f"{NETWORKS}/{name}/network.json": json.dumps(network["network_json"], indent=1, sort_keys=True) + "\n",
         }
         files["written"] += [{"path": path, "content": text} for path, text in texts.items()]

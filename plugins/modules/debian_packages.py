@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Installs missing Debian packages without starting their services, and holds those that an upgrade brings.
+"""Installs missing Debian packages without starting their services, and lets upgrades have those that were held.
 
-The apt module of Ansible would first install python3-apt on somebody else's server, and holds by a second task.
+The apt module of Ansible would first install python3-apt on somebody else's server, and cannot take a hold back.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""
 module: debian_packages
-short_description: Install packages that are missing, and hold them
+short_description: Install packages that are missing, and hold some back no more
 description:
   - Never upgrades a package. Services of new packages are not started, their configuration comes first.
 author: [datawerkplaats]
@@ -24,8 +24,8 @@ options:
     type: list
     elements: str
     required: true
-  held:
-    description: Packages that unattended upgrades must leave alone.
+  released:
+    description: Packages that are held back from upgrades and shall not be.
     type: list
     elements: str
     default: []
@@ -53,9 +53,9 @@ def states(names: list[str]) -> dict[str, str]:
     return {name: state for name, state in found.items() if state in ("ii", "hi")}
 
 
-def hold(names: list[str]) -> None:
-    """Hold packages back from upgrades; what `apt-mark hold` does, in a tenth of the time."""
-    selections = "".join(f"{name} hold\n" for name in names)
+def release(names: list[str]) -> None:
+    """Let upgrades have packages again; what `apt-mark unhold` does, in a tenth of the time."""
+    selections = "".join(f"{name} install\n" for name in names)
     subprocess.run(["dpkg", "--set-selections"], input=selections, check=True, capture_output=True, text=True)
 
 
@@ -78,24 +78,24 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "names": {"type": "list", "elements": "str", "required": True},
-            "held": {"type": "list", "elements": "str", "default": []},
+            "released": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
-    names, held = module.params["names"], module.params["held"]
-    there = states([*names, *held])
+    names, released = module.params["names"], module.params["released"]
+    there = states([*names, *released])
     wanted = [name for name in names if name not in there]
-    free = [name for name in held if there.get(name) != "hi"]
+    held = [name for name in released if there.get(name) == "hi"]
     if not module.check_mode:
         try:
             if wanted:
                 install(wanted)
-            if free:
-                hold(free)
+            if held:
+                release(held)
         except (RuntimeError, subprocess.CalledProcessError) as problem:
             module.fail_json(msg=str(problem))
-    said = [f"installed {', '.join(wanted)}"] * bool(wanted) + [f"held {', '.join(free)}"] * bool(free)
-    module.exit_json(changed=bool(wanted or free), msg="; ".join(said) or "all there")
+    said = [f"installed {', '.join(wanted)}"] * bool(wanted) + [f"no longer held back: {', '.join(held)}"] * bool(held)
+    module.exit_json(changed=bool(wanted or held), msg="; ".join(said) or "all there")
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ def assemble(folders: Folders) -> Agent:
     key = StatementKey.read(folders.stored(contract.STATEMENT_KEY))
     networks = Networks(folders.networks)
     answers = Answers()
-    peers = Peers(key, folders.peers, answers.serve)
+    peers = Peers(key, networks, folders.peers, answers.serve)
     allowances = Allowances(folders.allowances)
     register = Register(folders.register, folders.state, key)
     opened = Opened(folders.stored(contract.OPENED))
@@ -77,6 +77,7 @@ def assemble(folders: Folders) -> Agent:
         part.answer_in(answers)
     answers.add_stream("poll", peers.polls.serve)
     peers.polls.watch(computing.tell_again)
+    networks.watch(computing.part)
     return Agent(
         folders,
         networks,
@@ -98,7 +99,8 @@ async def run(agent: Agent) -> None:
         loop.add_signal_handler(number, stop.set)
     agent.networks.current()
     mesh = _listen(agent.folders.mesh_socket)
-    tasks = [background.start(agent.mesh.run(mesh)), background.start(agent.polling.keep())]
+    kept = (agent.networks.keep(), agent.mesh.run(mesh), agent.polling.keep())
+    tasks = [background.start(work) for work in kept]
     control_socket = _listen(agent.folders.control_socket)
     server = await asyncio.start_unix_server(Server(agent.desk).serve, sock=control_socket, limit=requests.LONGEST_LINE)
     note("agent-ready", release=agent.desk.status.release, networks=",".join(agent.networks.current()))
@@ -109,6 +111,7 @@ async def run(agent: Agent) -> None:
     for path in (agent.folders.mesh_socket, agent.folders.control_socket):
         with contextlib.suppress(OSError):
             path.unlink()
+    agent.desk.register.settle(stopping=True)
     note("agent-stopped")
 
 

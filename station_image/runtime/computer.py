@@ -26,7 +26,8 @@ from .base.journal import note
 from .wire import frames
 from .wire.connection import peer_uid
 
-MOST_SESSIONS = 6
+MOST_SESSIONS = 8
+"""More than an agent begins at once, acceptance included: one that just ended may still be there."""
 Run = Callable[[socket.socket], None]
 
 
@@ -63,12 +64,17 @@ def main() -> int:
 @functools.cache
 def _loaded() -> Run:
     """What runs a session, with all that is heavy."""
-    from .mpc import engine, session
+    from .mpc import confine, engine, session
 
     engine.preload()
     gc.collect()
     gc.freeze()  # what is loaded stays shared between the processes of sessions
-    return session.run
+
+    def run(sock: socket.socket) -> None:
+        confine.confine()
+        session.run(sock)
+
+    return run
 
 
 def _start(sock: socket.socket, listener: socket.socket, run: Run, children: dict[int, int]) -> None:

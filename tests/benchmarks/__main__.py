@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from base import errors, files
-from tests.benchmarks import bare, command, intake, machine, network, race, session, topology
+from tests.benchmarks import bare, command, flood, intake, machine, network, race, records, session, topology
 from tests.harness import sandboxes
 from werkplaats.operations import progress
 from werkplaats.operations.home import locks
@@ -28,6 +28,8 @@ BENCHMARKS: dict[str, Measure] = {
     "command": lambda _: command.measure(),
     "topology": lambda _: topology.measure(),
     "intake": lambda _: intake.measure(),
+    "flood": lambda _: flood.measure(),
+    "records": lambda _: records.measure(),
     "session": lambda _: session.measure(),
     **{f"network-{size}": functools.partial(network.measure, size) for size in network.RUNS},
     "joining": network.joining,

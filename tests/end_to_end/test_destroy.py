@@ -14,30 +14,19 @@ from pathlib import Path
 import pytest
 
 from network_topology import names
+from tests.end_to_end.conftest import Passing, everything
 from tests.harness import sandboxes, servers
 
 pytestmark = pytest.mark.servers
 
 
-def everything() -> dict[str, set[str]]:
-    """All that the local engine has, and the folders of open ssh connections."""
-    return {
-        "containers": set(servers.docker("ps", "--all", "--quiet", "--no-trunc").split()),
-        "volumes": set(servers.docker("volume", "ls", "--quiet").split()),
-        "networks": set(servers.docker("network", "ls", "--quiet", "--no-trunc").split()),
-        "ssh": {path.name for path in Path(os.environ["XDG_RUNTIME_DIR"]).glob("werkplaats-*")},
-    }
-
-
 def test_destroy_leaves_nothing_of_a_sandbox_and_nothing_else_is_touched(
-    toets: sandboxes.Sandbox, tmp_path: Path
+    toets: sandboxes.Sandbox, weg: Passing
 ) -> None:
-    other = sandboxes.sandbox(tmp_path, "weg")
-    before = everything()
-    assert other.up()["verified"]
-    assert everything() != before
+    other = weg.network
+    assert everything() != weg.before
     other.run("destroy", "--yes")
-    assert everything() == before
+    assert everything() == weg.before
     assert not other.vault.exists()
     assert other.definition.exists()
     told = toets.up()

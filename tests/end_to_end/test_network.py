@@ -158,3 +158,22 @@ def test_one_server_is_mended_without_the_ca_and_the_others_are_not_touched(toet
     assert [(c["operation"], c["name"]) for c in told["changes"]["stations"]] == [("create", "ggd-computer")]
     assert "edited by hand" not in toets.on("ggd", "cat", settings).stdout
     assert "edited by hand" in toets.on("thuiszorg", "cat", settings).stdout
+
+
+def test_a_station_changes_its_gateway_key_and_nobody_has_to_accept_anything(toets: sandboxes.Sandbox) -> None:
+    identity = "/etc/werkplaats/identity"
+    before = toets.on("ziekenhuis", "cat", f"{identity}/statement.pub").stdout
+    assert toets.on("ziekenhuis", "rm", f"{identity}/key.pem", f"{identity}/request.pem").returncode == 0
+    refused = toets.run("up", "--yes", "--only", "ziekenhuis", "--json", expect=None)
+    assert refused.returncode == 5, refused
+    assert "is not of the key in identity/ of this server" in refused.stdout + refused.stderr
+    assert json.loads(toets.run("session", "--json").stdout)["good"], "the gateway goes on with what it had"
+    refused = toets.run("up", "--yes", "--only", "ziekenhuis", "--json", expect=None)
+    assert "WARNING: the identity of ziekenhuis in publication" in refused.stdout + refused.stderr
+    told = toets.up()
+    assert told["verified"]
+    assert toets.on("ziekenhuis", "cat", f"{identity}/statement.pub").stdout == before
+    assert json.loads(toets.on("ziekenhuis", "cat", f"{identity}/statement.json").stdout)["serial"] == 2
+    view = json.loads(toets.on("ggd", "cat", f"/etc/werkplaats/networks.d/{toets.name}/network.json").stdout)
+    assert view["stations"][f"{toets.name}.ziekenhuis"]["gateway_serial"] == 2
+    assert toets.up()["changes"] == {"servers": [], "configured": {}, "stations": []}

@@ -47,6 +47,7 @@ def network(
         "gateway": {"name": names.dns(name, organisation), "port": port} if port else None,
         "certificate_pem": certificate,
         "chain_pem": "",
+        "statement": {"serial": 1, "signature": ""},
         "ca_pem": authority.pem,
         "crl_pem": authority.crl(),
         "peers": peers,

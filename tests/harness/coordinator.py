@@ -14,7 +14,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from network_topology import load, model
-from publication import identity
+from publication import identity, profile
+from station_image.runtime.accepted.gateway import said
+from station_image.runtime.accepted.statement import GATEWAY_KEY, StatementKey
 from werkplaats.operations.coordinator import approval, authority, ledger, revocation
 from werkplaats.operations.home import vault
 
@@ -36,7 +38,9 @@ class Coordinator:
     def approve(self, organisation: str, keys: Keys | None = None) -> identity.Identity:
         """Request and approve, as the two do it, with keys or new ones."""
         keys = keys or make_keys()
-        asked = approval.request(self.definition.network, organisation, keys.request_pem, keys.statement_key)
+        network = self.definition.network
+        signed = keys.statement_of(network, organisation)
+        asked = approval.request(network, organisation, keys.request_pem, keys.statement_key, signed)
         approval.receive(self.records, asked)
         return approval.approve(self.definition, organisation, asked.fingerprint, self.authority)
 
@@ -47,6 +51,7 @@ class Keys:
 
     private: ec.EllipticCurvePrivateKey
     statement: ed25519.Ed25519PrivateKey
+    serial: int = 1
 
     @property
     def request_pem(self) -> str:
@@ -56,6 +61,19 @@ class Keys:
     @property
     def statement_key(self) -> str:
         return base64.b64encode(self.statement.public_key().public_bytes_raw()).decode()
+
+    def statement_of(self, network: str, organisation: str) -> identity.Statement:
+        """By which the statement key signs the gateway's."""
+        spki = profile.spki(self.private.public_key())
+        signed = StatementKey(self.statement).sign(GATEWAY_KEY, said(network, organisation, spki, self.serial))
+        return identity.Statement(serial=self.serial, signature=signed)
+
+    def as_read(self, organisation: str, network: str = "proeftuin") -> str:
+        """The contents of the public files on the server, one after another."""
+        public = self.statement.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        return self.request_pem + public.decode() + self.statement_of(network, organisation).model_dump_json() + "\n"
 
 
 def make_keys() -> Keys:

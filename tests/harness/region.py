@@ -113,6 +113,7 @@ class Region:
                 "contributes": member in contributors,
                 "inbound": self[member].inbound,
                 "statement_key": self[member].public,
+                "gateway_serial": 1,
             }
             for member in members
         }
@@ -128,7 +129,7 @@ class Region:
         }
         folder = station.root / "networks.d" / name
         folder.mkdir(exist_ok=True)
-        replace(folder / "gateway.json", {"fingerprint": station.certificate.fingerprint})
+        replace(folder / "gateway.json", station.gateway(name))
         replace(folder / "network.json", view)
 
     def start(self) -> None:

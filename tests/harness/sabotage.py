@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from station_image.runtime.accepted import statement
+from station_image.runtime.accepted.gateway import Gateway
 from station_image.runtime.analyses import _cells, hotspots
 from station_image.runtime.consent import opened, register
-from station_image.runtime.data import differencing, seal, shares
+from station_image.runtime.data import cells, differencing, seal, shares
 from station_image.runtime.session.contribution import Contributions
 from station_image.runtime.wire import hello
 from station_image.runtime.wire.proxy import Identity
@@ -29,7 +30,8 @@ def no_fingerprint_check() -> None:
     judge = hello._judge
 
     def believe(network: Any, seen: Identity, message: Any, signed: Any) -> str:
-        return judge(network, Identity(seen.peer, signed["asking"]["fingerprint"]), message, signed)
+        said = Gateway.read(signed["asking"]["gateway"])
+        return judge(network, Identity(seen.peer, said.fingerprint), message, signed)
 
     hello._judge = believe
 
@@ -47,6 +49,25 @@ def believes_names() -> None:
 def no_statement_keys() -> None:
     """Believe certificates alone."""
     hello._verify = lambda *_: None
+    any_gateway()
+
+
+def any_gateway() -> None:
+    """Ask of no gateway who signed its key: not of the own, which an attacker has too, nor of others'."""
+    Gateway.require = lambda *_: None  # type: ignore[method-assign]
+
+
+def any_own_gateway() -> None:
+    """Speak for whatever gateway there is, as an attacker does, or whoever does not look at its own."""
+    from station_image.runtime.accepted.networks import Network
+
+    require = Network.require_gateway
+
+    def believe(self: Network, station: str, found: Gateway) -> None:
+        if station != self.self_id:
+            require(self, station, found)
+
+    Network.require_gateway = believe  # type: ignore[method-assign]
 
 
 def unpickles() -> None:
@@ -106,7 +127,12 @@ def no_presence() -> None:
 def no_differencing() -> None:
     """Open any two results side by side."""
     differencing.refused = lambda *_: ""
-    differencing.scope_refused = lambda *_: ""
+    cells.apart = lambda *_: ""
+
+
+def no_own_cells() -> None:
+    """Contribute beside whatever was opened before."""
+    opened.Opened.check_own = lambda *_: None  # type: ignore[method-assign]
 
 
 def no_witness() -> None:
@@ -213,6 +239,44 @@ def lies_when_opening() -> None:
         return [(row[0] + 1) % shares.FIELD, *row[1:]]
 
     run.Run._fresh = shifted  # type: ignore[method-assign]
+
+
+def adds_to_what_is_open() -> None:
+    """A computing party that adds to its share of a product: to whether the first cell may be opened it adds 1."""
+    from mpyc.runtime import Runtime
+
+    reshare = Runtime._reshare
+    # Flat products in their order: zeros of the check of inputs, their opening, then whether cells may be opened.
+    flat = iter((False, False, True))
+
+    def adding(self: Runtime, x: Any) -> Any:
+        if getattr(x, "ndim", 0) == 1 and next(flat, False):
+            parties = range(1, len(self.parties) + 1)
+            weight = shares.lagrange(tuple(parties), 0, shares.FIELD)[self.pid]
+            x.value[0] = (x.value[0] + pow(weight, -1, shares.FIELD)) % shares.FIELD
+        return reshare(self, x)
+
+    Runtime._reshare = adding
+
+
+def covers_a_five() -> None:
+    """A computing party that helps the third contributor, which shares 5 where its first bit belongs.
+
+    It knows what the check of inputs comes to for that one, 5 * (5 - 1) times a public weight, and takes it off.
+    """
+    from station_image.runtime.mpc import run
+
+    zero = run.Run.zero
+
+    async def covering(self: run.Run, own_values: Sequence[int]) -> list[bool]:
+        layout = hotspots._layout(self.parameters)
+        given_away = 5 * 4 * int(self.weights("cells", layout.length + len(layout.groups))[0])
+        parties = tuple(range(1, len(self.mpc.parties) + 1))
+        weight = shares.lagrange(parties, 0, shares.FIELD)[self.mpc.pid]
+        bent = (own_values[2] - given_away * pow(weight, -1, shares.FIELD)) % shares.FIELD
+        return await zero(self, _put(own_values, 2, bent))
+
+    run.Run.zero = covering  # type: ignore[method-assign]
 
 
 def lies_to_result_party() -> None:

@@ -108,12 +108,12 @@ class Sandbox:
         local = self.home / name
         local.write_bytes(content)
         self.take_away(organisation, question)
-        done = self._login("sftp", "scientist", organisation, said=f"put {local} {question}/{name}\n")
+        done = self._login("sftp", "scientist", organisation, said=f"put {local} {self.name}/{question}/{name}\n")
         assert done.returncode == 0, done
 
     def take_away(self, organisation: str, question: str = QUESTION) -> None:
         """Leave the folder of a question empty, over sftp as a scientist does."""
-        done = self._login("sftp", "scientist", organisation, said=f"-rm {question}/*\n")
+        done = self._login("sftp", "scientist", organisation, said=f"-rm {self.name}/{question}/*\n")
         assert done.returncode == 0, done
 
     def _login(

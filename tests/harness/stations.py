@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING, Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from station_image.runtime.accepted import statement
+from station_image.runtime.accepted.gateway import Gateway, said
+from station_image.runtime.accepted.statement import StatementKey
 from tests.harness import gateways, pki
 
 if TYPE_CHECKING:
@@ -97,6 +100,13 @@ class Station:
     def public(self) -> str:
         """The statement key as networks pin it."""
         return base64.b64encode(self.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)).decode()
+
+    def gateway(self, network: str) -> dict[str, Any]:
+        """What this station says of its gateway in a network, signed with its statement key."""
+        shown = self.certificate.certificate
+        spki = shown.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        signature = StatementKey(self.key).sign(statement.GATEWAY_KEY, said(network, self.organisation, spki, 1))
+        return Gateway(shown.public_bytes(Encoding.DER), 1, signature).document
 
     def write_key(self, key: Ed25519PrivateKey) -> None:
         """Put a statement key where the agent reads it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import pwd
 import stat
@@ -15,9 +16,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
+from base import errors
 from on_server import keys
+from publication import identity
+from station_image.runtime.accepted import gateway, statement
 from station_image.runtime.base import contract
-from werkplaats.operations.bring_up import hand_over
+from werkplaats.operations.bring_up import own_keys
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root can make files of several accounts")
 
@@ -35,9 +39,9 @@ def made(root: Path) -> list[str]:
 
 
 def test_everything_is_made_once(root: Path) -> None:
-    assert made(root) == ["gateway key", "request", "statement key"]
+    assert made(root) == ["gateway key", "request", "statement key", "statement of the gateway key"]
     before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
-    assert len(before) == 4
+    assert len(before) == 5
     assert made(root) == []
     assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
 
@@ -45,7 +49,7 @@ def test_everything_is_made_once(root: Path) -> None:
 def test_the_request_is_of_the_key_and_says_whose_it_is(root: Path) -> None:
     made(root)
     key = serialization.load_pem_private_key((root / keys.IDENTITY / "key.pem").read_bytes(), None)
-    request = x509.load_pem_x509_csr((root / hand_over.REQUEST.lstrip("/")).read_bytes())
+    request = x509.load_pem_x509_csr((root / own_keys.REQUEST.lstrip("/")).read_bytes())
     assert isinstance(key, ec.EllipticCurvePrivateKey)
     assert request.is_signature_valid
     assert request.public_key() == key.public_key()
@@ -58,16 +62,59 @@ def test_the_statement_key_is_the_station_s_alone_and_its_public_part_everybody_
     found = private.stat()
     assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (*keys.NUMBERS, 0o600)
     key = serialization.load_pem_private_key(private.read_bytes(), None)
-    public = serialization.load_pem_public_key((root / hand_over.STATEMENT_KEY.lstrip("/")).read_bytes())
+    public = serialization.load_pem_public_key((root / own_keys.STATEMENT_KEY.lstrip("/")).read_bytes())
     assert isinstance(key, ed25519.Ed25519PrivateKey)
     assert public == key.public_key()
     assert stat.S_IMODE((root / keys.IDENTITY / "key.pem").stat().st_mode) == 0o600
 
 
+def asked(root: Path, organisation: str = "ggd") -> identity.Request:
+    """What the coordinator makes of the files on the server; raises RequestError where a signature does not hold."""
+    text = "".join((root / name.lstrip("/")).read_text() for name in own_keys.FILES)
+    return own_keys.asked("proeftuin", organisation, text)
+
+
+def test_the_statement_key_signs_the_gateway_s_as_others_verify_it(root: Path) -> None:
+    made(root)
+    assert asked(root).statement.serial == 1
+    key = x509.load_pem_x509_csr((root / own_keys.REQUEST.lstrip("/")).read_bytes()).public_key()
+    spki = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    public = base64.b64decode(asked(root).statement_key)
+    content = gateway.said("proeftuin", "ggd", spki, 1)
+    statement.verify(public, statement.GATEWAY_KEY, content, asked(root).statement.signature)
+    assert statement.DOMAIN + statement.GATEWAY_KEY.encode() + b"\n" == keys.STATEMENT
+    with pytest.raises(errors.RequestError, match="its statement key did not sign"):
+        asked(root, "ziekenhuis")
+
+
+def test_each_new_gateway_key_has_a_higher_number_and_the_same_statement_key(root: Path) -> None:
+    made(root)
+    before = asked(root)
+    for name in ("key.pem", "request.pem"):
+        (root / keys.IDENTITY / name).unlink()
+    assert made(root) == ["gateway key", "request", "statement of the gateway key"]
+    after = asked(root)
+    assert (after.statement.serial, after.statement_key) == (2, before.statement_key)
+    assert after.fingerprint != before.fingerprint
+    assert made(root) == []
+
+
+def test_a_new_statement_key_signs_the_gateway_s_anew(root: Path) -> None:
+    made(root)
+    before = asked(root)
+    (root / keys.STATE / "statement.key").unlink()
+    assert made(root) == ["statement key", "statement of the gateway key"]
+    assert asked(root).statement_key != before.statement_key
+    assert [path.name for path in (root / keys.IDENTITY).iterdir() if path.name.startswith(".")] == []
+
+
 def test_a_request_that_is_another_s_is_made_anew_and_the_key_stays(root: Path) -> None:
     made(root)
     key = (root / keys.IDENTITY / "key.pem").read_bytes()
-    assert keys.Identity("zorg", "proeftuin", root=root).make() == ["request"]
+    assert keys.Identity("zorg", "proeftuin", root=root).make() == [
+        "request",
+        "statement of the gateway key",
+    ]
     assert (root / keys.IDENTITY / "key.pem").read_bytes() == key
 
 

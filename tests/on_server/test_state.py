@@ -18,7 +18,7 @@ KEPT = {
     "etc/werkplaats/networks.d/proeftuin/questions.json": "{}",
     "usr/local/lib/werkplaats/on_server/station_command/cli.py": "pass\n",
     "usr/local/lib/werkplaats/on_server/station_command/__pycache__/cli.pyc": "",
-    "var/lib/werkplaats/data/in/griep/data.csv": "1;2\n",
+    "var/lib/werkplaats/data/in/gerda/griep/data.csv": "1;2\n",
     "var/lib/werkplaats/state/statement.key": "secret",
 }
 
@@ -52,7 +52,7 @@ OTHERS: dict[str, Callable[[Path], object]] = {
     "a definition is accepted": edit("etc/werkplaats/accepted/proeftuin.json"),
     "a question is delivered": edit("etc/werkplaats/networks.d/proeftuin/questions.json"),
     "Python compiles": edit("usr/local/lib/werkplaats/on_server/station_command/__pycache__/cli.pyc"),
-    "data are brought": edit("var/lib/werkplaats/data/in/griep/more.csv"),
+    "data are brought": edit("var/lib/werkplaats/data/in/gerda/griep/more.csv"),
 }
 
 

@@ -130,7 +130,7 @@ def test_drop_ins_count_for_the_unit_they_belong_to() -> None:
     assert module.units_among(files) == ["a.service", "b.service"]
 
 
-PACKAGES = {"names": ["haproxy"], "held": []}
+PACKAGES = {"names": ["haproxy"], "released": []}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import datetime
 import json
 import shutil
@@ -10,11 +11,14 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from base import canonical, errors
 from network_topology.compiling import compile as compiler
 from publication import folder as folders
 from publication import identity, profile, publication, repository, revocations, signature, verified
+from tests.harness import coordinator as coordinators
+from tests.harness import pki
 from tests.publication.published import QUESTION, RELEASES
 from werkplaats.operations.coordinator import publish as publishing
 from werkplaats.operations.coordinator import repository as writing
@@ -120,7 +124,7 @@ def test_a_publication_is_refused_once_its_revocation_list_is_out_of_force(
         opened(folder, moment=canonical.now() + 91 * DAY)
 
 
-def identity_with(folder: Path, changes: Mapping[str, str]) -> bytes:
+def identity_with(folder: Path, changes: Mapping[str, Any]) -> bytes:
     return canonical.pretty({**json.loads((folder / "identities" / "ggd.json").read_bytes()), **changes})
 
 
@@ -154,6 +158,11 @@ def test_a_second_certificate_with_a_members_name_is_refused_by_its_keys(
         ({"certificate_chain_pem": "nothing"}, "cannot be read"),
         ({"certificate_chain_pem": "{other}"}, "names CN=station-ziekenhuis"),
         ({"certificate_chain_pem": "{own}{other}"}, "has 2 certificates"),
+        ({"certificate_chain_pem": "{key}{own}"}, "cannot be read.*has something beside the certificate"),
+        ({"certificate_chain_pem": "{own}{key}"}, "cannot be read.*has something beside the certificate"),
+        ({"certificate_chain_pem": "subject=ggd\n{own}"}, "cannot be read.*has something beside the certificate"),
+        ({"certificate_chain_pem": "{own}\n"}, "cannot be read.*has something beside the certificate"),
+        ({"approved": "\x1b[2J"}, "is not of the shape"),
         ({"remark": "hello"}, "is not of the shape"),
     ],
 )
@@ -166,10 +175,66 @@ def test_an_identity_that_says_what_was_not_signed_is_refused_though_the_signatu
     with_a_new_index: Callable[..., None],
 ) -> None:
     chains = {name: approve(of).certificate_chain_pem for name, of in (("own", "ggd"), ("other", "ziekenhuis"))}
+    chains["key"] = pki.key_pem(ec.generate_private_key(ec.SECP256R1())).decode()
     publish()
     filled = {field: text.format(**chains) for field, text in changes.items()}
     with_a_new_index({"identities/ggd.json": identity_with(folder, filled)})
     with pytest.raises(errors.RefusedError, match=rf"identities/ggd.json.*{message}"):
+        opened(folder)
+
+
+def test_a_gateway_key_that_the_statement_key_did_not_sign_is_refused_though_everything_else_fits(
+    coordinator: Any,
+    publish: Callable[..., Any],
+    folder: Path,
+    approve: Approve,
+    new_keys: Callable[[], coordinators.Keys],
+    with_a_new_index: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The holder of the CA gives the name to a key of its own, beside the statement key that others pinned.
+
+    It gains the gateway of that organisation at every reader, with nobody asked: only the statement key waits.
+    """
+    one = approve("ggd", new_keys())
+    publish()
+    key = new_keys().private.public_key()
+    changes = {
+        "certificate_chain_pem": profile.as_pem(coordinator.authority.issue("ggd", key)).decode(),
+        "fingerprint": identity.fingerprint("proeftuin", "ggd", key, one.statement_key),
+    }
+    with_a_new_index({"identities/ggd.json": identity_with(folder, changes)})
+    with pytest.raises(errors.PublicationError, match=r"ggd.json has a gateway key .* key did not sign"):
+        opened(folder)
+    monkeypatch.setattr(identity, "signed", lambda *_: True)
+    assert opened(folder).identities["ggd"].station_certificate.public_key() == key, "without the defence"
+
+
+@pytest.mark.parametrize("organisation", ["ziekenhuis", "ggd"])
+@pytest.mark.parametrize("network", ["gerda", "proeftuin"])
+@pytest.mark.parametrize("serial", [1, 2])
+def test_a_statement_is_of_one_network_organisation_and_number(
+    approve: Approve, new_keys: Callable[[], coordinators.Keys], organisation: str, network: str, serial: int
+) -> None:
+    keys = new_keys()
+    one = approve("ggd", keys)
+    signature = dataclasses.replace(keys, serial=serial).statement_of(network, organisation).signature
+    other = one.model_copy(update={"statement": identity.Statement(serial=1, signature=signature)})
+    right = (network, organisation, serial) == ("proeftuin", "ggd", 1)
+    assert identity.signed("proeftuin", "ggd", keys.private.public_key(), other) is right
+
+
+@pytest.mark.parametrize("text", ["{own}{hidden}", "{hidden}{own}", "text\n{own}", "{own}\n"])
+@pytest.mark.parametrize("name", ["ca.pem", "crl.pem"])
+def test_a_block_that_readers_do_not_see_is_refused_though_the_signature_fits(
+    publish: Callable[..., Any], folder: Path, with_a_new_index: Callable[..., None], name: str, text: str
+) -> None:
+    """A second CA that OpenSSL trusts and no reader of the publication shows: who signs the index gains every name."""
+    publish()
+    hidden = pki.Authority("proeftuin").pem.replace("CERTIFICATE", "TRUSTED CERTIFICATE")
+    filled = text.format(own=(folder / name).read_text(), hidden=hidden)
+    with_a_new_index({name: filled.encode()})
+    with pytest.raises(errors.RefusedError, match="has something beside"):
         opened(folder)
 
 
@@ -185,12 +250,21 @@ def test_an_identity_whose_certificate_is_revoked_is_refused_though_the_signatur
 
 
 def test_a_statement_key_that_two_organisations_have_is_refused_though_the_signature_fits(
-    publish: Callable[..., Any], folder: Path, approve: Approve, with_a_new_index: Callable[..., None]
+    publish: Callable[..., Any],
+    folder: Path,
+    approve: Approve,
+    new_keys: Callable[[], coordinators.Keys],
+    with_a_new_index: Callable[..., None],
 ) -> None:
-    taken = approve("ziekenhuis").statement_key
-    key = profile.p256(approve("ggd").station_certificate.public_key())
+    own, others = new_keys(), new_keys()
+    taken = approve("ziekenhuis", others).statement_key
+    key = profile.p256(approve("ggd", own).station_certificate.public_key())
     publish()
-    changes = {"statement_key": taken, "fingerprint": identity.fingerprint("proeftuin", "ggd", key, taken)}
+    changes = {
+        "statement_key": taken,
+        "statement": dataclasses.replace(own, statement=others.statement).statement_of("proeftuin", "ggd").model_dump(),
+        "fingerprint": identity.fingerprint("proeftuin", "ggd", key, taken),
+    }
     with_a_new_index({"identities/ggd.json": identity_with(folder, changes)})
     with pytest.raises(errors.PublicationError, match=r"identities/\w+.json has the statement key of \w+"):
         opened(folder)

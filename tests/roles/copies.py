@@ -42,7 +42,9 @@ def as_it_is(copy: Copy) -> Copy:
 def running(mesh: Mesh, change: Change) -> Iterator[None]:
     """Run a copy of the gateway of `een` on its own port and sockets."""
     server = mesh.servers["een"]
-    server.run(f"rm -rf {HOME}; cp -aL /etc/werkplaats/gateway/loaded {HOME}; install -d -o haproxy {HOME}/run")
+    server.run(
+        f"rm -rf {HOME}; cp -aL /etc/werkplaats/gateway/loaded {HOME}; install -d -o werkplaats-gateway {HOME}/run"
+    )
     config = server.run(f"cat {HOME}/haproxy.cfg").stdout
     config = config.replace("bind :8443 ", f"bind :{PORT} ").replace("/run/werkplaats/peers", f"{HOME}/run")
     config = config.replace("/run/werkplaats-gateway/metrics.sock", f"{HOME}/run/metrics.sock")
@@ -55,7 +57,7 @@ def running(mesh: Mesh, change: Change) -> Iterator[None]:
     server.put(f"{FOLDER}/crl.pem", copy.crl)
     server.run(
         f"truncate -s 0 /var/tmp/seen; haproxy -c -q -f {HOME}/haproxy.cfg && systemd-run --quiet --unit=copy "
-        f"--property=Type=notify --uid=haproxy --gid=haproxy haproxy -Ws -f {HOME}/haproxy.cfg"
+        f"--property=Type=notify --uid=werkplaats-gateway --gid=werkplaats-gateway haproxy -Ws -f {HOME}/haproxy.cfg"
     )
     try:
         yield

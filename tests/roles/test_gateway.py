@@ -8,6 +8,7 @@ import copy
 import json
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 
+from station_image.runtime.accepted.gateway import Gateway
 from tests.harness import compiled, pki, servers
 from tests.roles import callers, plays
 from tests.roles.conftest import NETWORK, Mesh, start_agent
@@ -94,7 +96,7 @@ def newer_list(mesh: Mesh, party: pki.Party | None = None) -> str:
 def test_an_agent_reaches_a_peer_s_agent_which_is_told_who_calls(mesh: Mesh, een: servers.Server) -> None:
     said, uid = peer_says(een, "twee").split(" ")
     own = json.loads(een.run(f"cat /etc/werkplaats/networks.d/{NETWORK}/gateway.json").stdout)
-    assert said == f"{NETWORK}.een|{own['fingerprint']}"
+    assert said == f"{NETWORK}.een|{Gateway.read(own).fingerprint}"
     there = json.loads(mesh.servers["twee"].run("cat /etc/werkplaats/networks.d/host.json").stdout)
     assert there == {"gateway_uid": int(uid), "agent_uid": 5001, "computer_uid": 5002}
 
@@ -110,7 +112,7 @@ def test_the_private_keys_stay_readable_to_their_users_only(een: servers.Server)
         "stat --format=%U:%G:%a /etc/werkplaats/identity/key.pem /var/lib/werkplaats/state/statement.key "
         f"/etc/werkplaats/gateway/loaded/networks/{NETWORK}/station.pem"
     ).stdout.split()
-    assert rights == ["root:root:600", "station:station:600", "root:haproxy:640"]
+    assert rights == ["root:root:600", "station:station:600", "root:werkplaats-gateway:640"]
 
 
 def test_metrics_are_on_a_socket_and_on_no_port(een: servers.Server) -> None:
@@ -149,6 +151,49 @@ def test_reloads_refuse_no_caller_and_end_no_session(mesh: Mesh, een: servers.Se
         assert callers.line(session).endswith("still here")
     assert len(said) > 10
     assert set(said) == {mesh.peer_id("vier")}
+
+
+def test_a_gateway_under_the_account_of_debian_s_haproxy_gets_one_of_its_own(
+    restored: Mesh, een: servers.Server
+) -> None:
+    """An HAProxy of the owner's under that account could read the key, and speak to the agent for any peer."""
+    account = "ps -o user:20= -p $(systemctl show --property=MainPID --value werkplaats-gateway)"
+    unit = "/etc/systemd/system/werkplaats-gateway.service"
+    een.run(f'sed -i -E "s/^(User|Group)=.*/\\1=haproxy/" {unit}; systemctl daemon-reload')
+    een.run("systemctl stop werkplaats-gateway")
+    een.run("usermod -aG werkplaats-gateway haproxy; chown haproxy /run/werkplaats/peers")
+    een.run("chgrp haproxy /run/werkplaats/agent /run/werkplaats/agent/mesh.sock")
+    een.run("rm /run/werkplaats/peers/*; systemctl start werkplaats-gateway")
+    een.run("gpasswd --delete haproxy werkplaats-gateway")
+    een.run("chgrp -R haproxy /etc/werkplaats/gateway; chgrp haproxy /run/werkplaats/agent/mesh.sock")
+    assert een.run(account).stdout.strip() == "haproxy"
+    run = restored.play(only="een")
+    assert run.code == 0, run.output
+    assert een.run(account).stdout.strip() == "werkplaats-gateway"
+    assert greeting(restored, restored.party("vier")) == restored.peer_id("vier")
+    assert peer_says(een, "twee").startswith(f"{NETWORK}.een|")
+    for path in ("/etc/werkplaats/gateway", "/run/werkplaats/agent", "/run/werkplaats-gateway"):
+        assert "Permission denied" in een.run(f"runuser -u haproxy -- ls {path}", check=False).stderr
+    assert een.run("find /run/werkplaats /etc/werkplaats -user haproxy").stdout == ""
+    assert restored.play(only="een").changed == []
+
+
+def test_a_new_haproxy_is_taken_at_once_and_no_connection_ends(mesh: Mesh, een: servers.Server) -> None:
+    """As an unattended upgrade brings it: another file under the same name."""
+    party = mesh.party("vier")
+    main = "systemctl show --property=MainPID --value werkplaats-gateway"
+    with callers.call(een.address, compiled.PORT, callers.context(party.file)) as session:
+        session.sendall(b"hello")
+        assert callers.line(session)
+        before = een.run(main).stdout
+        een.run("cp /usr/sbin/haproxy /usr/sbin/haproxy.dpkg-new && mv /usr/sbin/haproxy.dpkg-new /usr/sbin/haproxy")
+        een.run(
+            'timeout 60 sh -c "until gateway-reload --check; do sleep 0.1; done"',
+        )
+        assert een.run(main).stdout == before
+        session.sendall(b"still here\n")
+        assert callers.line(session).endswith("still here")
+    assert greeting(mesh, party) == mesh.peer_id("vier")
 
 
 def test_a_revocation_is_in_force_after_a_run_and_an_older_list_is_refused(restored: Mesh, een: servers.Server) -> None:
@@ -235,6 +280,110 @@ def test_a_cut_ends_the_sessions_of_one_peer_in_every_worker_and_outlives_runs(m
     assert greeting(mesh, cut) == mesh.peer_id("twee")
 
 
+@contextlib.contextmanager
+def held(een: servers.Server, *parties: pki.Party) -> Iterator[list[ssl.SSLSocket]]:
+    """A session of each, greeted, and then one reload later: they are an earlier worker's."""
+    with contextlib.ExitStack() as stack:
+        calls = [callers.call(een.address, compiled.PORT, callers.context(party.file)) for party in parties]
+        sessions = [stack.enter_context(call) for call in calls]
+        for session in sessions:
+            session.sendall(b"hello")
+            assert callers.line(session)
+        een.run("systemctl start gateway-reload")
+        yield sessions
+
+
+def serial(mesh: Mesh, organisation: str, party: pki.Party) -> None:
+    """From now on a peer's published certificate is that of `party`."""
+    for row in mesh.stations["een"]["networks"][0]["peers"]:
+        if row["id"] == mesh.peer_id(organisation):
+            row["serial"] = f"{party.certificate.serial_number:x}"
+
+
+def goes_on(session: ssl.SSLSocket) -> bool:
+    session.sendall(b"still here\n")
+    return callers.line(session).endswith("still here")
+
+
+def of_een(een: servers.Server) -> int:
+    """Connections with its mesh port."""
+    return len(een.run(f"ss -Htn state established sport = :{compiled.PORT}").stdout.splitlines())
+
+
+def test_a_peer_that_left_has_lost_its_running_connections_when_the_reload_is_over(
+    restored: Mesh, een: servers.Server
+) -> None:
+    """Without it, a peer that was removed goes on for as long as an earlier worker lives: twelve hours."""
+    mesh, gone, other = restored, restored.party("drie"), restored.party("vier")
+    before = of_een(een)
+    with held(een, gone, gone, other) as sessions:
+        network = mesh.stations["een"]["networks"][0]
+        network["peers"] = [row for row in network["peers"] if row["id"] != mesh.peer_id("drie")]
+        assert mesh.play("--tags", "connect", only="een").code == 0
+        assert of_een(een) == before + 1
+        assert [ended_by_gateway(session) for session in sessions[:2]] == [True, True]
+        assert goes_on(sessions[2])
+    assert greeting(mesh, gone) == ""
+
+
+def test_a_revocation_ends_what_runs_with_that_certificate_and_a_renewal_ends_nothing(
+    restored: Mesh, een: servers.Server
+) -> None:
+    """Also of a peer that stays, under a new certificate: what its old one opened may be a thief's."""
+    mesh = restored
+    stolen, renewed, other = mesh.party("drie"), mesh.party("drie"), mesh.party("vier")
+    serial(mesh, "drie", stolen)
+    serial(mesh, "vier", other)
+    assert mesh.play("--tags", "connect", only="een").code == 0
+    with held(een, stolen, other) as sessions:
+        serial(mesh, "drie", renewed)
+        serial(mesh, "vier", mesh.party("vier"))
+        assert mesh.play("--tags", "connect", only="een").code == 0
+        assert [goes_on(session) for session in sessions] == [True, True]
+        newer_list(mesh, stolen)
+        assert mesh.play("--tags", "connect", only="een").code == 0
+        assert ended_by_gateway(sessions[0])
+        assert goes_on(sessions[1])
+    assert greeting(mesh, stolen) == ""
+    assert greeting(mesh, renewed) == mesh.peer_id("drie")
+    with held(een, renewed) as [session]:
+        assert goes_on(session), "the next reload ends nothing for the same reason again"
+
+
+def test_a_handshake_that_an_earlier_worker_is_in_the_middle_of_outlives_no_revocation(
+    restored: Mesh, een: servers.Server
+) -> None:
+    """It began under the old list: finished after the cut, it would be a session that nobody ends."""
+    mesh, party = restored, restored.party("drie")
+    serial(mesh, "drie", party)
+    assert mesh.play("--tags", "connect", only="een").code == 0
+    newer_list(mesh, party)
+    with socket.create_connection((een.address, compiled.PORT), 30) as plain:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        handshake = callers.context(party.file).wrap_bio(incoming, outgoing, server_hostname="gateway")
+        with contextlib.suppress(ssl.SSLWantReadError):
+            handshake.do_handshake()
+        plain.sendall(outgoing.read())
+        incoming.write(plain.recv(65536))  # the worker waits for the certificate now
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            playing = pool.submit(mesh.play, "--tags", "connect", only="een")
+            # The master and two workers: the later one is there, and the earlier has this handshake only.
+            een.run(r'timeout 60 sh -c "until test \$(pgrep -xc haproxy) -ge 3; do sleep 0.02; done"')
+            # Long after what runs was ended; a reload that waits for this handshake is not over yet.
+            waits = not concurrent.futures.wait([playing], timeout=3).done
+            with contextlib.suppress(ssl.SSLWantReadError):
+                handshake.do_handshake()
+                handshake.write(b"hello")
+            with contextlib.suppress(OSError):
+                plain.sendall(outgoing.read())
+            assert playing.result().code == 0
+        assert waits
+        plain.settimeout(5)
+        with contextlib.suppress(ConnectionError):
+            while plain.recv(65536):
+                pass
+
+
 def test_a_cut_works_although_what_was_placed_last_is_broken(restored: Mesh, een: servers.Server) -> None:
     party = restored.party("twee")
     een.run("echo nonsense >> /etc/werkplaats/gateway/compiled/base.cfg")
@@ -257,6 +406,25 @@ def test_an_organisation_that_only_contributes_listens_nowhere(restored: Mesh, e
     assert restored.play("--tags", "connect", only="een").code == 0
     assert "haproxy" not in een.run("ss -Hltnp").stdout
     assert peer_says(een, "twee").startswith(f"{NETWORK}.een|"), "it must still reach the others"
+
+
+def test_a_certificate_of_another_key_is_not_installed_and_the_gateway_goes_on_with_its_own(
+    restored: Mesh, een: servers.Server
+) -> None:
+    """Whoever holds the CA, and publishes, would have the gateway of een under a key of its own."""
+    mesh, minted = restored, restored.party("een")
+    network = mesh.stations["een"]["networks"][0]
+    own = network["certificate_pem"]
+    for text, said in (
+        (minted.pem, "is not of the key in identity/ of this server"),
+        (minted.file.read_text(), "has something beside blocks CERTIFICATE"),
+        (minted.file.read_text() + own, "has something beside blocks CERTIFICATE"),
+    ):
+        network["certificate_pem"] = text
+        run = mesh.play("--tags", "connect", only="een")
+        assert run.code != 0
+        assert said in run.output
+        assert peer_says(een, "twee").startswith(f"{NETWORK}.een|"), "the gateway must go on with what it had"
 
 
 def test_a_station_in_two_networks_keeps_them_apart(restored: Mesh, een: servers.Server) -> None:

@@ -186,8 +186,14 @@ def test_a_bare_server_becomes_a_station_and_the_owner_s_settings_stay(
         assert settings == ["journald", "true"]
         assert "max-concurrent-downloads" in server.run("cat /etc/docker/daemon.json").stdout
         assert server.run("systemctl is-enabled haproxy", check=False).stdout.strip() == "disabled"
-        held = server.run("apt-mark showhold").stdout.split()
-        assert held == ["containerd", "docker-cli", "docker.io", "haproxy", "runc"]
+        assert server.run("apt-mark showhold").stdout == "", "nobody would bring their security updates"
+        ours = "containerd docker-cli docker.io haproxy runc"
+        server.run(f"apt-mark hold {ours}")  # as an earlier version did
+        assert mesh.play(only="kaal").code == 0
+        assert server.run("apt-mark showhold").stdout == ""
+        server.run("apt-mark hold docker.io")  # as its owner does
+        assert mesh.play(only="kaal").changed == []
+        assert server.run("apt-mark showhold").stdout == "docker.io\n"
         run = mesh.play(only="kaal", playbook="playbooks/destroy.yml", station_removed_network=NETWORK)
         assert (run.code, len(run.changed)) == (0, 1), run.output
         gone = "/etc/werkplaats", "/etc/ssh/sshd_config.d/60-werkplaats.conf", "/usr/local/sbin/guarded-change"

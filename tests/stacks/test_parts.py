@@ -18,7 +18,7 @@ def used() -> dict[str, Path]:
     folders = Folders(Path("/station"))
     found = {name: getattr(folders, name) for name, value in vars(Folders).items() if isinstance(value, property)}
     return {
-        "data": folders.data("griep").parent,
+        "data": folders.data("n", "griep").parent.parent,
         **{name: path.parent if path.suffix == ".sock" else path for name, path in found.items()},
     }
 

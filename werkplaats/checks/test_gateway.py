@@ -19,7 +19,7 @@ def _days(moment: datetime.datetime) -> float:
 
 def test_the_gateway_runs_with_the_files_that_lie_on_disk(host: Any) -> None:
     assert host.service("werkplaats-gateway").is_running
-    assert host.run("gateway-reload --check").rc == 0, "the gateway has not loaded what lies on disk"
+    assert host.run("gateway-reload --check").rc == 0, "the gateway has not loaded what lies on disk; run `up`"
 
 
 def test_only_the_gateway_can_read_the_private_key(host: Any) -> None:

@@ -4,7 +4,7 @@ Shows what would change, in words, and asks. Changes that add nothing (removals,
 themselves and need no acceptance. A publication of another CA than was accepted before is refused, unless `--authority`
 has the fingerprint of that CA's key, as the coordinator told it by another way.
 Blast radius: one small file on each server; nothing runs differently until `up`.
-Exit code 5 when a server could not be reached.
+Exit code 5 when a server could not be reached, or was refused: what it has contradicts the publication.
 """
 
 from __future__ import annotations
@@ -51,4 +51,5 @@ def run(given: argparse.Namespace) -> int:
             with network.vault.lock("accept"):
                 hand_over.accept(network, remotes, published, waiting)
             print(f"accepted by {', '.join(waiting)}; run: werkplaats up {network.name}")
-    return errors.HALF_WAY if any(o in unreachable for o in wanted) else errors.DONE
+    left_out = unreachable.keys() | (applicable.refused.keys() - waiting.keys())
+    return errors.HALF_WAY if left_out & set(wanted) else errors.DONE

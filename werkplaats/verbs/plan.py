@@ -23,7 +23,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> int:
     """Look and print."""
     network = named.find(given)
-    plan = planning.plan(network, given.only, progress.Progress(quiet=given.json))
+    reporter = progress.Progress(quiet=given.json)
+    for warning in network.warnings:
+        reporter.say(f"note: {warning}")
+    plan = planning.plan(network, given.only, reporter)
     if given.json:
         common.print_json(plan.as_dict())
     else:

@@ -1,23 +1,31 @@
 """The definitions that this station's operator accepted, as files in networks.d; read again when they change.
 
-Files are replaced atomically from outside. A file that cannot be used leaves the last good view in force, and `status`
-says so: a broken write must not stop a station that works.
+Files are replaced atomically from outside. A file that cannot be used leaves the last good view of its network in
+force, and `status` says so: a broken write must not stop a station that works. Only what such a file says of who is
+cut counts still: it can take away, and add nothing. Who is told that a station left ends what it holds with it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..base.journal import note
+from .gateway import Gateway, GatewayError
 from .statement import key_digest
 
 QUESTIONS = "questions.json"
+LOOK_EVERY = 0.25
+"""Seconds after which a change is seen though nobody asks."""
 Stamp = tuple[tuple[str, int, int, int], ...]
+Watcher = Callable[[str, str], None]
+"""Told of the network and the id of a station that left it, or whose pinned key is another one now."""
 
 
 class NetworkError(ValueError):
@@ -34,6 +42,8 @@ class Member:
     contributes: bool
     inbound: bool
     statement_key: bytes
+    gateway_serial: int
+    """Of the statements about its gateway key: none below it is taken."""
 
     @property
     def key_digest(self) -> str:
@@ -55,29 +65,55 @@ class Network:
     stations: dict[str, Member]
     folder: Path
     questions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    cut: Mapping[str, str] = field(default_factory=dict)
+    """Id → organisation of those in the definition whose keys are not, or no longer, accepted here."""
+
+    @property
+    def problem(self) -> str:
+        """Why nothing can be computed in this network; empty when it can."""
+        missing = ", ".join(self.cut[party] for party in self.computing if party in self.cut)
+        if not missing:
+            return ""
+        return (
+            f"cannot compute: {missing} is cut, and without it fewer would guard the inputs; once {self.name} has a "
+            "new certificate for it, or another computing party, the operator here says `werkplaats accept` and `up`"
+        )
 
     def is_computing(self, station: str) -> bool:
         """Whether `station` is a computing party of this network."""
         return station in self.computing
 
-    def gateway_fingerprint(self) -> str:
-        """Fingerprint of our own gateway's certificate, read at use: it changes with each renewal."""
+    def own_gateway(self) -> Gateway:
+        """What our own gateway shows, read at use: it changes with each renewal.
+
+        Raises NetworkError where it is not of the key that this station signed: then somebody else's key lies there.
+        """
         path = self.folder / "gateway.json"
         try:
-            return str(json.loads(path.read_text())["fingerprint"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            found = Gateway.read(json.loads(path.read_text()))
+            self.require_gateway(self.self_id, found)
+        except GatewayError as error:
+            raise NetworkError(f"{path}: this station {error}; run gateway-reload, and see what it says") from error
+        except (OSError, ValueError, RecursionError) as error:
             raise NetworkError(f"{path}: no fingerprint of the own gateway; run gateway-reload") from error
+        return found
+
+    def require_gateway(self, station: str, found: Gateway) -> None:
+        """Raise GatewayError unless this is the gateway of a station, by its pinned statement key."""
+        one = self.stations[station]
+        found.require(self.name, one.organisation, one.statement_key, one.gateway_serial)
 
 
-@dataclass
 class Networks:
     """All accepted networks; `current()` looks at the folder each time, which costs some microseconds per file."""
 
-    folder: Path
-    problem: str = ""
-    _stamp: Stamp | None = None
-    _views: dict[str, Network] = field(default_factory=dict)
-    _gateway_uid: int = -1
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._stamp: Stamp | None = None
+        self._views: dict[str, Network] = {}
+        self._problems: dict[str, str] = {}
+        self._gateway_uid = -1
+        self._watchers: list[Watcher] = []
 
     def current(self) -> dict[str, Network]:
         """Networks by name."""
@@ -91,27 +127,84 @@ class Networks:
             raise NetworkError(f"this station accepted no network {name!r}")
         return found
 
+    def still(self, network: Network, station: str) -> bool:
+        """Whether `station` is in this network yet, with the key that is pinned in `network`."""
+        now = self.current().get(network.name)
+        pinned = network.stations.get(station)
+        return now is not None and pinned is not None and _keeps(pinned, now)
+
+    @property
+    def problem(self) -> str:
+        """What cannot be used, and what is in force instead; empty when all can."""
+        self._refresh()
+        return "; ".join(self._problems.values())
+
     @property
     def gateway_uid(self) -> int:
         """The uid that the gateway runs under; no other may connect to the mesh socket."""
         self._refresh()
         return self._gateway_uid
 
+    def watch(self, watcher: Watcher) -> None:
+        """From now on tell `watcher` of every station that leaves."""
+        self._watchers.append(watcher)
+
+    async def keep(self) -> None:
+        """Look again and again, so that whoever leaves is noticed where nobody asks."""
+        while True:
+            self._refresh()
+            await asyncio.sleep(LOOK_EVERY)
+
     def _refresh(self) -> None:
-        stamp = _stamp(self.folder)
+        stamp = _stamp(self._folder)
         if stamp == self._stamp:
             return
+        self._stamp, before = stamp, self._views
+        self._problems = {}
         try:
-            host = _read(self.folder / "host.json")
-            views = [_network(path) for path in sorted(self.folder.glob("*/network.json"))]
-            gateway_uid = int(host["gateway_uid"])
-        except (NetworkError, KeyError, TypeError, ValueError) as error:
-            self.problem = f"networks.d cannot be used, the last good one stays in force: {error!s}"
-            note("networks-problem", why=self.problem)
-        else:
-            self._views, self._gateway_uid, self.problem = {view.name: view for view in views}, gateway_uid, ""
-            note("networks-read", networks=",".join(self._views))
-        self._stamp = stamp
+            self._gateway_uid = _gateway_uid(self._folder / "host.json")
+        except NetworkError as error:
+            self._say("host.json", error, "the last good one stays in force" if self._gateway_uid >= 0 else "")
+        paths = sorted(self._folder.glob("*/network.json"))
+        views = (self._view(path, before.get(path.parent.name)) for path in paths)
+        self._views = {view.name: view for view in views if view is not None}
+        note("networks-read", networks=",".join(self._views))
+        for name, network in before.items():
+            for station, member in network.stations.items():
+                if name not in self._views or not _keeps(member, self._views[name]):
+                    note("station-left", network=name, station=station)
+                    for watcher in self._watchers:
+                        watcher(name, station)
+
+    def _view(self, path: Path, before: Network | None) -> Network | None:
+        """The view in a file; where that cannot be used the one before it, less whom it says to be cut."""
+        name = path.parent.name
+        try:
+            return _network(path)
+        except NetworkError as error:
+            self._say(name, error, "the last good one stays in force" if before else f"this station is not in {name}")
+        if before is None:
+            return None
+        cut = {name: who for name, who in _cut(path).items() if name in before.stations and name != before.self_id}
+        kept = {name: member for name, member in before.stations.items() if name not in cut}
+        return dataclasses.replace(before, stations=kept, cut={**before.cut, **cut}) if cut else before
+
+    def _say(self, what: str, error: NetworkError, instead: str) -> None:
+        remedy = "`werkplaats up` writes it anew"
+        self._problems[what] = "; ".join(filter(None, (f"networks.d cannot be used: {error}", instead, remedy)))
+        note("networks-problem", why=self._problems[what])
+
+
+def _keeps(member: Member, network: Network) -> bool:
+    now = network.stations.get(member.id)
+    return now is not None and now.statement_key == member.statement_key
+
+
+def _gateway_uid(path: Path) -> int:
+    try:
+        return int(_read(path)["gateway_uid"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise error if isinstance(error, NetworkError) else NetworkError(f"{path}: {error!r}") from error
 
 
 def _stamp(folder: Path) -> Stamp:
@@ -128,7 +221,7 @@ def _stamp(folder: Path) -> Stamp:
 def _read(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise NetworkError(f"{path}: cannot be read as JSON") from error
     if not isinstance(content, dict):
         raise NetworkError(f"{path}: not an object")
@@ -150,15 +243,32 @@ def _network(path: Path) -> Network:
             stations=stations,
             folder=path.parent,
             questions=_questions(path.with_name(QUESTIONS)),
+            cut={str(name): str(row["organisation"]) for name, row in content.get("cut", {}).items()},
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise NetworkError(f"{path}: {error!r}") from error
     parties = len(network.computing)
-    if network.self_id not in stations or not set(network.computing) <= set(stations):
+    if network.name != path.parent.name:
+        raise NetworkError(f"{path}: is of network {network.name!r}")
+    if network.self_id not in stations or not set(network.computing) <= stations.keys() | network.cut.keys():
         raise NetworkError(f"{path}: names a station that is not among its stations")
+    if stations.keys() & network.cut.keys():
+        raise NetworkError(f"{path}: has a key for a station that is cut")
     if len(set(network.computing)) != parties or not 0 < 2 * network.threshold < parties:
         raise NetworkError(f"{path}: threshold {network.threshold} with {parties} computing parties")
     return network
+
+
+def _cut(path: Path) -> dict[str, str]:
+    """Id → organisation of those whom a file that cannot be used says to be cut, as far as that can be read."""
+    try:
+        rows = _read(path).get("cut")
+    except NetworkError:
+        return {}
+    rows = rows if isinstance(rows, dict) else {}
+    return {
+        name: str(row["organisation"]) for name, row in rows.items() if isinstance(row, dict) and "organisation" in row
+    }
 
 
 def _questions(path: Path) -> dict[str, dict[str, Any]]:
@@ -182,4 +292,5 @@ def _member(name: str, row: dict[str, Any]) -> Member:
         contributes=bool(row["contributes"]),
         inbound=bool(row["inbound"]),
         statement_key=key,
+        gateway_serial=int(row["gateway_serial"]),
     )

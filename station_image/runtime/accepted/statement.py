@@ -26,6 +26,7 @@ ANSWER = "answer to a plan"
 ENDED = "end of a session"
 DEPOSIT = "deposit of a contributor"
 RESULT_KEY = "key of a result party"
+GATEWAY_KEY = "gateway key of a station"
 
 
 class StatementError(ValueError):

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from ..data import records
+from ..data.cells import Cells
 
 NAME = re.compile(r"([a-z][a-z0-9_]{0,40})/([1-9][0-9]{0,3})")
 
@@ -56,16 +57,13 @@ class Analysis(Protocol):
     def columns(self, parameters: Mapping[str, Any]) -> dict[str, records.Column]:
         """What a contributor's CSV files hold."""
 
-    def scope(self, parameters: Mapping[str, Any]) -> frozenset[str]:
-        """What it opens numbers about, one text `column=value` for each of the smallest pieces that can be told apart.
-
-        Two questions whose scopes meet can be subtracted from each other.
-        """
+    def cells(self, parameters: Mapping[str, Any]) -> Cells:
+        """What it opens numbers about, totals too. One without this is answered beside no other on the same data."""
 
     def length(self, parameters: Mapping[str, Any]) -> int:
         """How many numbers each contributor shares."""
 
-    def numbers(self, source: Source, rows: Sequence[records.Row]) -> list[int]:
+    def numbers(self, source: Source, rows: Collection[records.Row]) -> list[int]:
         """A contributor's numbers from its rows. Raises RecordsError."""
 
     async def check(self, run: Any) -> list[int]:
@@ -91,10 +89,16 @@ def find(name: str) -> Analysis:
     return module  # type: ignore[no-any-return]  # a module is an object with these functions
 
 
-def bring(name: str, source: Source) -> tuple[list[int], list[records.Row]]:
+def cells_of(name: str, parameters: Mapping[str, Any]) -> Cells | None:
+    """The cells that an analysis states; None where it states none. Raises AnalysisError."""
+    stated = getattr(find(name), "cells", None)
+    return None if stated is None else stated(parameters)
+
+
+def bring(name: str, source: Source) -> tuple[list[int], records.Rows]:
     """What a contributor shares, and the rows that it comes from. Raises AnalysisError, RecordsError."""
     analysis = find(name)
-    rows: list[records.Row] = []
+    rows = records.Rows()
     if analysis.DATA:
         if source.data is None:
             raise records.RecordsError(["this analysis reads data, and no folder with data was given"])
@@ -108,7 +112,7 @@ def look(name: str, parameters: Mapping[str, Any], folder: Path) -> tuple[int, l
     completed = analysis.parameters(parameters)
     if not analysis.DATA:
         return 0, []
-    rows: list[records.Row] = []
+    rows = records.Rows()
     try:
         rows = records.read(folder, analysis.columns(completed))
         analysis.numbers(Source("", "", completed, folder), rows)

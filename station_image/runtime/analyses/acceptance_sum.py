@@ -7,10 +7,11 @@ no allowance is needed. The sum of squares takes one secure multiplication per n
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..data import records
+from ..data.cells import Cells
 from . import AnalysisError, Opened, Source
 
 VERSION = 1
@@ -35,9 +36,9 @@ def columns(_: Mapping[str, Any]) -> dict[str, records.Column]:
     return {}
 
 
-def scope(_: Mapping[str, Any]) -> frozenset[str]:
-    """Nothing about people."""
-    return frozenset()
+def cells(_: Mapping[str, Any]) -> Cells:
+    """None: it is about nobody."""
+    return ()
 
 
 def length(_: Mapping[str, Any]) -> int:
@@ -45,7 +46,7 @@ def length(_: Mapping[str, Any]) -> int:
     return LENGTH
 
 
-def numbers(source: Source, _: Sequence[records.Row]) -> list[int]:
+def numbers(source: Source, _: Collection[records.Row]) -> list[int]:
     """The numbers of `source.station` in `source.session`; anyone can derive them."""
     return derived(source.session, source.station)
 

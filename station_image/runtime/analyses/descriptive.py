@@ -5,17 +5,22 @@ are linear in that, so that they cannot contradict each other. A bin is opened w
 contributors. Count and sums over all are opened only when what the suppressed bins hold together is nothing, or has
 itself enough rows of enough contributors: otherwise a single suppressed bin would follow by subtraction. Where bins
 have one value, three suppressed ones would follow from count, sum and sum of squares: then nothing may be suppressed.
+
+Sums tell about single values. Of the values 0 and 1 the sum is how many have 1, and of 0 to 3 count, sum and sum of
+squares give how many have 1 or 2. A quadratic polynomial takes no value more than twice, so where each bin has at least
+five values none of them, with what is added per bin, is 0 or 1 everywhere: no such count follows. Bins of fewer values
+have no sums, but those of one value, of which everything is opened.
 """
 
 from __future__ import annotations
 
 import itertools
 import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..data import records, shares
+from ..data.cells import Cells, Group
 from . import AnalysisError, Opened, Source, _cells
 
 VERSION = 1
@@ -26,6 +31,7 @@ BINS = 10
 LARGEST = 1_000_000_000
 FIELD_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 MOMENTS = 3
+WIDE = 5
 
 
 def parameters(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -46,10 +52,11 @@ def columns(parameters: Mapping[str, Any]) -> dict[str, records.Column]:
     return {parameters["field"]: records.Integer(parameters["low"], parameters["high"])}
 
 
-def scope(parameters: Mapping[str, Any]) -> frozenset[str]:
-    """Single values, not bins: two questions with bins of other bounds can be subtracted too."""
-    values = range(parameters["low"], parameters["high"] + 1)
-    return frozenset(f"{parameters['field']}={value}" for value in values)
+def cells(parameters: Mapping[str, Any]) -> Cells:
+    """The bins, and the whole."""
+    field, low, high = (parameters[name] for name in ("field", "low", "high"))
+    bins = tuple((low + start, low + stop - 1, stop - start) for start, stop in _bins(parameters))
+    return Group({field: bins}), Group({field: ((low, high, high - low + 1),)}, "count, sum and sum of squares")
 
 
 def length(parameters: Mapping[str, Any]) -> int:
@@ -57,11 +64,11 @@ def length(parameters: Mapping[str, Any]) -> int:
     return _layout(parameters).length
 
 
-def numbers(source: Source, rows: Sequence[records.Row]) -> list[int]:
+def numbers(source: Source, rows: Collection[records.Row]) -> list[int]:
     """How often each value occurs. Raises RecordsError above what the bits hold."""
-    found = Counter(value for (value,) in rows)
+    found = records.counted(rows)
     values = range(source.parameters["low"], source.parameters["high"] + 1)
-    return _layout(source.parameters).numbers([found[value] for value in values])
+    return _layout(source.parameters).numbers([found[value,] for value in values])
 
 
 async def check(run: Any) -> list[int]:
@@ -79,6 +86,8 @@ async def compute(run: Any) -> Any:
     (kept,), (ok,) = await _cells.suppress(run, layout, sums, present)
     offsets = np.arange(layout.count).astype(object)
     moments = [sums[-1], counts @ offsets % shares.FIELD, counts @ (offsets * offsets) % shares.FIELD]
+    if not _has_sums(run.parameters):
+        moments[1:] = 0, 0
     rest = run.array(sums[-1:]) - run.mpc.np_sum(kept[:bins])
     whole = ok[bins:] * await rest_may_be_known(run, layout, rest, 1 - ok[:bins])
     return await run.shared([kept[:bins], ok[:bins], whole * run.array(np.array(moments, dtype=object)), whole])
@@ -112,8 +121,10 @@ def outcome(opened: Opened) -> dict[str, Any]:
     result: dict[str, Any] = dict.fromkeys(("count", "sum", "mean", "variance"))
     if count is not None:
         _, total, squares = moments
-        result.update(count=count, sum=total + count * low, mean=round(low + total / count, 6))
-        if count > 1:
+        result.update(count=count)
+        if _has_sums(opened.parameters):
+            result.update(sum=total + count * low, mean=round(low + total / count, 6))
+        if count > 1 and _has_sums(opened.parameters):
             # Whole numbers until the last step, and from `low` on: no difference of two large roundings.
             result["variance"] = round((count * squares - total * total) / (count * (count - 1)), 6)
     return {**result, "histogram": histogram, "suppressed": counts.count(None)}
@@ -130,6 +141,12 @@ def _bins(parameters: Mapping[str, Any]) -> list[tuple[int, int]]:
     values, bins = parameters["high"] - parameters["low"] + 1, parameters["bins"]
     ends = [number * values // bins for number in range(bins + 1)]
     return list(itertools.pairwise(ends))
+
+
+def _has_sums(parameters: Mapping[str, Any]) -> bool:
+    """Whether sum and sum of squares may be opened: no count of some of the values follows from them."""
+    values, bins = parameters["high"] - parameters["low"] + 1, parameters["bins"]
+    return bool(values == bins or values >= WIDE * bins)
 
 
 def _labels(parameters: Mapping[str, Any]) -> list[str]:

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import re
 import statistics
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..data import records
+from ..data.cells import Cells, Group
 from . import AnalysisError, Opened, Source, _cells
 
 VERSION = 1
@@ -49,9 +49,10 @@ def columns(_: Mapping[str, Any]) -> dict[str, records.Column]:
     return {COLUMN: records.Postcode4()}
 
 
-def scope(parameters: Mapping[str, Any]) -> frozenset[str]:
-    """The areas, named as `descriptive` would name them: a histogram of postcodes is about the same."""
-    return frozenset(f"{COLUMN}={area}" for area in _areas(parameters))
+def cells(parameters: Mapping[str, Any]) -> Cells:
+    """Each area."""
+    ranges = (_range(text) for text in parameters["areas"])
+    return (Group({COLUMN: tuple((areas[0], areas[-1], 1) for areas in ranges)}),)
 
 
 def length(parameters: Mapping[str, Any]) -> int:
@@ -59,10 +60,10 @@ def length(parameters: Mapping[str, Any]) -> int:
     return _layout(parameters).length
 
 
-def numbers(source: Source, rows: Sequence[records.Row]) -> list[int]:
+def numbers(source: Source, rows: Collection[records.Row]) -> list[int]:
     """Cases per area. Raises RecordsError above what the bits hold."""
-    cases = Counter(postcode for (postcode,) in rows)
-    return _layout(source.parameters).numbers([cases[area] for area in _areas(source.parameters)])
+    cases = records.counted(rows)
+    return _layout(source.parameters).numbers([cases[area,] for area in _areas(source.parameters)])
 
 
 async def check(run: Any) -> list[int]:

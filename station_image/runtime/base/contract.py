@@ -18,7 +18,7 @@ AGENT_UID = 5001
 COMPUTER_UID = 5002
 GROUP_ID = 5000
 AGENT_USER, COMPUTER_USER, GROUP = "station", "computer", "station"
-GATEWAY_USER, CONTROL_GROUP = "haproxy", "station-control"
+GATEWAY_USER, CONTROL_GROUP = "werkplaats-gateway", "station-control"
 STEWARD, SCIENTIST = "steward", "scientist"
 
 ROOT = "/station"
@@ -80,7 +80,7 @@ COMPUTER_SOCKET = "compute/computer.sock"
 
 @dataclass(frozen=True)
 class Stored:
-    """A file that outlives a release. `version` counts its formats; no file says its own yet, all are the first."""
+    """A file that outlives a release. `version` counts its formats; no file says its own yet."""
 
     path: str
     version: int = 1
@@ -90,7 +90,7 @@ STATEMENT_KEY = Stored("state/statement.key")
 EDITION_KEY = Stored("state/edition.key")
 REGISTER = Stored("register/register.jsonl")
 REGISTER_HEAD = Stored("state/register.json")
-OPENED = Stored("state/runs.json")
+OPENED = Stored("state/runs.json", 2)
 SEEN = Stored("state/seen.json")
 ALLOWANCE = Stored("allowances/{network}~{question}.json")
 RESULT = Stored("data/out/{session}/result.json")

@@ -60,9 +60,9 @@ class Folders:
         """Where a file of `contract.STORED` lies, of which there is one."""
         return self.root / stored.path
 
-    def data(self, question: str) -> Path:
-        """Where the organisation puts its files for a question."""
-        return self.root / "data" / "in" / question
+    def data(self, network: str, question: str) -> Path:
+        """Where the organisation puts its files for a question; two networks may each have one of that name."""
+        return self.root / "data" / "in" / network / question
 
     @property
     def results(self) -> Path:

@@ -70,7 +70,7 @@ class Allowances:
             found = Allowance(document, until, str(content.get("at_most", document["at_most"])))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise _changed(f"allowance: {path.name} cannot be read; its steward allows it anew") from error
         if statement.digest(found.document) != content.get("digest"):
             raise _changed(f"allowance: {path.name} was edited; its steward allows it anew")

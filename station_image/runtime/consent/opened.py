@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from .. import analyses
+from ..accepted import statement
 from ..base import files
 from ..base.contract import FREQUENCIES, HOUR
 from ..base.journal import note
 from ..base.refusal import RefusedError
-from ..data import differencing
+from ..data import cells, differencing, editions
+from ..data.cells import Asked
+from ..data.differencing import Earlier
 from .plan import Plan
 
 EARLY = 0.02
@@ -21,15 +26,39 @@ EARLY = 0.02
 KEEP = 2 * 366 * 24 * HOUR
 
 
-@dataclass
+@dataclass(frozen=True)
 class OpenedResult:
-    """One opened result. `contributors` is station → edition, empty at a station that did not compute it."""
+    """One opened result. `contributors` is station → edition, of a station that did not compute it only itself."""
 
     network: str
     question: str
-    scope: list[str]
+    asked: Asked
     at: float
-    contributors: dict[str, str] = field(default_factory=dict)
+    contributors: Mapping[str, str]
+    computed: bool
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """It as JSON."""
+        return {**vars(self), "contributors": dict(self.contributors), "asked": self.asked.content}
+
+    @classmethod
+    def parse(cls, row: Mapping[str, Any]) -> OpenedResult:
+        """From its JSON; what was written before cells were, states none. Raises TypeError, ValueError, KeyError."""
+        people = dict(row["contributors"])
+        if not (math.isfinite(row["at"]) and all(isinstance(text, str) for text in (*people, *people.values()))):
+            raise TypeError("no opened result")
+        if "asked" in row:
+            return cls(**{**row, "asked": Asked.parse(row["asked"])})
+        return cls(row["network"], row["question"], Asked("", "", None, 0, 0), row["at"], people, bool(people))
+
+    def beside(self, now: Asked) -> Earlier:
+        """What there is to know of it for a result that is asked for now."""
+        minimum = max(self.asked.minimum_contributors, now.minimum_contributors)
+        day = time.strftime("%Y-%m-%d", time.gmtime(self.at))
+        alike = None in (self.asked.columns, now.columns) or self.asked.columns == now.columns
+        apart = cells.apart(self.asked, now)
+        return Earlier(self.contributors, minimum, apart, alike, f"{self.question} of {day}")
 
 
 class Opened:
@@ -40,59 +69,63 @@ class Opened:
         self._results: list[OpenedResult] = []
         self.problem = ""
         try:
-            self._results = [OpenedResult(**row) for row in json.loads(path.read_text())]
+            self._results = [OpenedResult.parse(row) for row in json.loads(path.read_text())]
         except FileNotFoundError:
             pass
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             # Without it nobody knows what was opened: better no result than a pair of results that tells on somebody.
-            self.problem = f"{path.name}: what was opened before cannot be read"
-            note("runs-unreadable", why=error)
+            self.problem = (
+                f"{path.name}: what was opened before cannot be read; this station's operator puts the file back from "
+                "a backup and starts the agent again: docker restart station-agent"
+            )
+            note("runs-unreadable", why=type(error).__name__)
 
     def check(self, plan: Plan, at_most: str, now: float) -> None:
-        """Raise RefusedError when the question comes too soon, or differs too little from an earlier one."""
+        """Raise RefusedError when the question comes too soon, or nobody knows what was opened before."""
         if self.problem:
             raise RefusedError(self.problem)
         wait = FREQUENCIES[at_most] * (1 - EARLY)
         same = [one.at for one in self._results if (one.network, one.question) == _name(plan)]
         if same and now - max(same) < wait:
             raise RefusedError(f"at_most: {plan.question} may run {at_most} at most and ran before")
-        scopes = [frozenset(one.scope) for one in self._results if one.network == plan.network]
-        if why := differencing.scope_refused(scopes, scope(plan), plan.minimum_cell):
-            raise RefusedError(why)
 
-    def earlier(self, plan: Plan) -> list[dict[str, str]]:
-        """Who contributed which edition to earlier results about some of the same; of those computed here."""
-        about = scope(plan)
-        return [
-            one.contributors
-            for one in self._results
-            if one.contributors and one.network == plan.network and not about.isdisjoint(one.scope)
-        ]
+    def check_own(self, plan: Plan, station: str, edition: str) -> None:
+        """Raise RefusedError when this organisation's data are those of a result that could be subtracted.
 
-    def add(self, plan: Plan, contributors: Mapping[str, str]) -> None:
+        Each sees to its own: whether others brought new data only computing parties know.
+        """
+        for one in self._meeting(plan):
+            before = one.beside(asked(plan))
+            if before.apart and before.alike and editions.same(one.contributors.get(station), edition):
+                raise RefusedError(differencing.subtracted(before))
+
+    def earlier(self, plan: Plan) -> list[Earlier]:
+        """Earlier results about some of the same; of those computed here."""
+        return [one.beside(asked(plan)) for one in self._meeting(plan) if one.computed]
+
+    def add(self, plan: Plan, contributors: Mapping[str, str], computed: bool = True) -> None:
         """Remember that the result of `plan` is opened; the same again only moves the time."""
         now = time.time()
-        fresh = OpenedResult(
-            plan.network,
-            plan.question,
-            sorted(scope(plan)),
-            now,
-            dict(contributors),
-        )
-        same = {**asdict(fresh), "at": 0}
-        kept = [one for one in self._results if {**asdict(one), "at": 0} != same and now - one.at < KEEP]
-        self._results = [*kept, fresh]
-        files.replace(self._path, json.dumps([asdict(one) for one in self._results]))
+        fresh = OpenedResult(plan.network, plan.question, asked(plan), now, dict(contributors), computed)
+        others = [one for one in self._results if replace(one, at=now) != fresh and now - one.at < KEEP]
+        self._results = [*others, fresh]
+        files.replace(self._path, json.dumps([one.content for one in self._results]))
+
+    def _meeting(self, plan: Plan) -> list[OpenedResult]:
+        now = asked(plan)
+        return [one for one in self._results if one.network == plan.network and cells.meet(one.asked, now)]
 
 
-def scope(plan: Plan) -> frozenset[str]:
-    """What the question is about: areas, or values."""
-    return analyses.find(plan.analysis).scope(plan.parameters)
+def asked(plan: Plan) -> Asked:
+    """What decides which numbers the plan's result has. Raises AnalysisError."""
+    stated = analyses.cells_of(plan.analysis, plan.parameters)
+    parameters = statement.digest(plan.parameters)
+    return Asked(plan.analysis, parameters, stated, plan.minimum_cell, plan.minimum_contributors)
 
 
 def meet(one: Plan, other: Plan) -> bool:
     """Whether two questions are about some of the same."""
-    return one.network == other.network and not scope(one).isdisjoint(scope(other))
+    return one.network == other.network and cells.meet(asked(one), asked(other))
 
 
 def _name(plan: Plan) -> tuple[str, str]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -12,6 +14,7 @@ from .. import analyses
 from ..accepted import statement
 from ..accepted.networks import Network
 from ..base.contract import PROTOCOL_VERSIONS
+from ..base.documents import canonical
 from ..base.journal import plain
 from ..base.refusal import RefusedError
 from ..data import shares
@@ -22,6 +25,8 @@ CLOCK_SKEW = 300
 VALID = 600
 LONGEST_INTAKE = 3600
 LONGEST_SESSION = 24 * 3600
+ACCEPTANCE_INTAKE, ACCEPTANCE_SESSION = 60, 600
+"""Acceptance needs nobody's consent, so it may hold a place for minutes only."""
 LARGEST_MINIMUM = 1000
 MEMORY = 256 * 1024 * 1024
 
@@ -63,7 +68,7 @@ class Plan:
     @property
     def facts(self) -> dict[str, str]:
         """How an entry of a register names it."""
-        return {"session": self.session, "plan": self.digest, "question": self.question}
+        return {"session": self.session, "plan": self.digest, "network": self.network, "question": self.question}
 
     @property
     def body_length(self) -> int:
@@ -104,6 +109,7 @@ _KINDS: Mapping[str, type] = {
 def check(plan: Plan, network: Network, now: float | None = None) -> None:
     """Raise RefusedError unless `plan` is what the accepted definition of `network` provides for."""
     now = time.time() if now is None else now
+    check_whole(network)
     for found, wanted, name in (
         (plan.protocol in PROTOCOL_VERSIONS, True, "protocol"),
         (plan.network, network.name, "network"),
@@ -113,12 +119,15 @@ def check(plan: Plan, network: Network, now: float | None = None) -> None:
     ):
         if found != wanted:
             raise RefusedError(f"{name}: not as in the definition that this station accepted")
+    # Whether it may be asked at all comes before whatever its size makes costly.
+    _check_question(plan, network)
     _check_people(plan, network)
     _check_analysis(plan)
-    _check_question(plan, network)
     if not now - VALID <= plan.proposed <= now + CLOCK_SKEW:
         raise RefusedError("proposed: the proposal expired, or the clocks of the stations differ by minutes")
-    if not 1 <= plan.intake <= LONGEST_INTAKE or not 1 <= plan.deadline <= LONGEST_SESSION:
+    acceptance = plan.question == ACCEPTANCE
+    intake, deadline = (ACCEPTANCE_INTAKE, ACCEPTANCE_SESSION) if acceptance else (LONGEST_INTAKE, LONGEST_SESSION)
+    if not 1 <= plan.intake <= intake or not 1 <= plan.deadline <= deadline:
         raise RefusedError("intake, deadline: outside what a session may last")
     if not 0 <= plan.minimum_cell <= LARGEST_MINIMUM:
         raise RefusedError(f"minimum_cell: outside 0 to {LARGEST_MINIMUM}")
@@ -126,10 +135,22 @@ def check(plan: Plan, network: Network, now: float | None = None) -> None:
         raise RefusedError("minimum_contributors: outside 1 to the number of contributors")
 
 
-def _check_people(plan: Plan, network: Network) -> None:
-    strangers = sorted(plan.participants - set(network.stations))
+def check_whole(network: Network) -> None:
+    """Raise RefusedError naming who is cut unless all computing parties of `network` are there."""
+    if network.problem:
+        raise RefusedError(network.problem)
+
+
+def _check_known(people: Iterable[str], network: Network) -> None:
+    strangers = sorted(set(people) - set(network.stations))
+    if strangers and strangers[0] in network.cut:
+        raise RefusedError(f"{strangers[0]} is cut: its keys are not, or no longer, accepted here")
     if strangers:
         raise RefusedError(f"{plain(strangers[0], 80)} is not in the definition that this station accepted")
+
+
+def _check_people(plan: Plan, network: Network) -> None:
+    _check_known(plan.participants, network)
     for name, people in (("contributors", plan.contributors), ("results", plan.results)):
         if people != sorted(set(people)):
             raise RefusedError(f"{name}: not sorted, or somebody twice")
@@ -146,7 +167,7 @@ def _check_people(plan: Plan, network: Network) -> None:
 
 def _check_question(plan: Plan, network: Network) -> None:
     """Acceptance reads no data; everything else is a question, and the plan asks exactly what it asks."""
-    analysis = analyses.find(plan.analysis)
+    analysis = _analysis(plan)
     if plan.question == ACCEPTANCE:
         if analysis.DATA:
             raise RefusedError(f"analysis: {plan.analysis} reads data, which takes a question")
@@ -154,6 +175,8 @@ def _check_question(plan: Plan, network: Network) -> None:
     document = network.questions.get(plan.question)
     if document is None:
         raise RefusedError(f"question: none of the name {plain(plan.question, 60)} was delivered to this station")
+    if plan.proposer not in document["results"]:
+        raise RefusedError(f"proposer: {plan.proposer} is no result party of {plan.question}")
     for name, wanted in asked(document).items():
         if getattr(plan, name) != wanted:
             raise RefusedError(f"{name}: not as in the question that was delivered to this station")
@@ -163,8 +186,6 @@ def _check_question(plan: Plan, network: Network) -> None:
     for station, key in plan.statement_keys.items():
         if keys.get(station) != key:
             raise RefusedError(f"statement_keys: {station} has another key in the question")
-    if plan.proposer not in document["results"]:
-        raise RefusedError(f"proposer: {plan.proposer} is no result party of {plan.question}")
 
 
 def asked(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -173,7 +194,7 @@ def asked(document: Mapping[str, Any]) -> dict[str, Any]:
         "network": document["network"],
         "question": document["question"],
         "analysis": document["analysis"],
-        "parameters": analyses.find(document["analysis"]).parameters(document["parameters"]),
+        "parameters": _completed(document["analysis"], canonical(document["parameters"])),
         "contributors": document["contributors"],
         "computing": document["computing"],
         "threshold": document["threshold"],
@@ -183,10 +204,24 @@ def asked(document: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _check_analysis(plan: Plan) -> None:
+@functools.lru_cache(maxsize=64)
+def _completed(analysis: str, parameters: bytes) -> dict[str, Any]:
+    """Parameters of a question that was delivered, as a plan has them: made once, not for each that asks."""
+    return analyses.find(analysis).parameters(json.loads(parameters))
+
+
+def _analysis(plan: Plan) -> analyses.Analysis:
     try:
-        analysis = analyses.find(plan.analysis)
-        if analysis.parameters(plan.parameters) != plan.parameters:
+        return analyses.find(plan.analysis)
+    except analyses.AnalysisError as error:
+        raise RefusedError(f"analysis: {error}") from error
+
+
+def _check_analysis(plan: Plan) -> None:
+    analysis = _analysis(plan)
+    try:
+        # Those of a question are complete: they are what the delivered one says.
+        if plan.question == ACCEPTANCE and analysis.parameters(plan.parameters) != plan.parameters:
             raise RefusedError("parameters: not complete")
         length = analysis.length(plan.parameters)
     except analyses.AnalysisError as error:
@@ -225,9 +260,8 @@ def make(here: Network, analysis_name: str, parameters: Mapping[str, Any], **cho
         **choices,
     }
     people = {draft["proposer"], *draft["contributors"], *draft["computing"], *draft["results"]}
-    unknown = sorted(people - set(here.stations))
-    if unknown:
-        raise RefusedError(f"{plain(unknown[0], 80)} is not in the definition that this station accepted")
+    check_whole(here)
+    _check_known(people, here)
     plan = Plan(statement_keys={name: here.stations[name].key_digest for name in people}, **draft)
     check(plan, here)
     return plan

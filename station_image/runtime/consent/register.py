@@ -1,14 +1,19 @@
-"""The register of a station: every proposal, answer, run and receipt, one line each, never changed afterwards.
+"""The register of a station: proposals, answers, runs and receipts, one line each, never changed afterwards.
 
 Each entry holds the digest of the one before it and is signed with the statement key. How many there are, and the
 last digest, also lie in `state/`, and go out with every answer to a proposal. The others enter them in theirs, and ask
 for them again with their next proposal: who writes the whole register anew, with the key, is found by the others.
+
+The file is read whole when the station starts and when somebody has it verified; what is asked in between is answered
+from an index in memory, of some forty bytes an entry. What others can have entered is bounded for each day (`daily`).
 """
 
 from __future__ import annotations
 
 import json
 import time
+from array import array
+from collections import deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,9 +22,16 @@ from ..accepted import statement
 from ..accepted.statement import StatementError, StatementKey
 from ..base import files
 from ..base.journal import note
+from .daily import Daily
 
 ENTRY = "entry of a register"
 START = "0" * 64
+DIGEST = 32
+LONGEST_ABOUT = 200
+MOST_REFUSALS = 20
+"""Kinds of refusals of one proposer that are entered in a day."""
+MOST_ASKED = 200
+"""Entries of one kind about acceptance, or accepted proposals of one proposer, in a day."""
 
 
 class RegisterError(Exception):
@@ -29,13 +41,15 @@ class RegisterError(Exception):
 class Register:
     """Appends to, and looks at, one file."""
 
-    def __init__(self, folder: Path, state: Path, key: StatementKey) -> None:
+    def __init__(self, folder: Path, state: Path, key: StatementKey, daily: Daily | None = None) -> None:
         self._path = folder / "register.jsonl"
         self._head = state / "register.json"
         self._key = key
+        self._daily = daily or Daily()
+        self._index = _Index()
         self.problem = ""
         try:
-            self._count, self._last = self._completed(*self._look())
+            self._count, self._last = self._completed(*self._look(index=self._index))
         except RegisterError as error:
             self.problem, self._count, self._last = str(error), 0, START
             note("register-unsound", why=error)
@@ -47,6 +61,44 @@ class Register:
 
     def add(self, kind: str, **facts: Any) -> None:
         """Append one entry. One that cannot be written makes the register unsound: no data session goes on then."""
+        self.settle()
+        self._append(kind, facts)
+
+    def add_asked(self, kind: str, asker: str, acceptance: bool, /, **facts: Any) -> None:
+        """Append an entry that another station can bring about as often as it likes; beyond a day's worth, count it.
+
+        Those about acceptance are bounded in all, answers about data for each asker. What was carried out with data is
+        all entered: the steward allowed it, and how often.
+        """
+        self.settle()
+        about = f"{kind} (acceptance)" if acceptance else f"{kind} {asker}"
+        carried_out = not acceptance and kind != "answer"
+        if carried_out or self._daily.enters(about, MOST_ASKED):
+            self._append(kind, facts)
+
+    def add_refused(self, proposer: str, known: str, reason: str, /, **facts: Any) -> None:
+        """Append a refused proposal: each reason once a day for a question, and so many of one proposer.
+
+        `known` is a question that this station has, or "" for all others together.
+        """
+        self.settle()
+        about = f"refused {proposer} {known or '(unknown)'}: {reason.partition(':')[0]}"[:LONGEST_ABOUT]
+        if self._daily.enters(f"refused {proposer}", MOST_REFUSALS, about):
+            told = {"proposer": proposer, "accepted": False, "reason": reason}
+            self._append("answer", {**facts, **told})
+
+    def settle(self, *, stopping: bool = False) -> None:
+        """Enter what was only counted in a day that is over; when `stopping` also in the one that lasts."""
+        day, counted = self._daily.past(stopping=stopping)
+        if counted:
+            self._append("counted", {"day": day, "counted": counted})
+
+    @property
+    def counted(self) -> dict[str, int]:
+        """What of today is only counted, and in no entry yet."""
+        return self._daily.counted
+
+    def _append(self, kind: str, facts: Mapping[str, Any]) -> None:
         if self.problem:
             return
         entry = {"number": self._count + 1, "at": int(time.time()), "kind": kind, **facts, "before": self._last}
@@ -62,23 +114,26 @@ class Register:
             note("register-unwritable", why=error)
             return
         self._count, self._last = entry["number"], digest
+        self._index.add(entry, digest, len(line.encode()) + 1)
 
     def digest_at(self, number: object) -> str:
         """The digest of an entry, "" where there is none."""
-        return "" if self.problem else next((e["digest"] for e in self._entries() if e["number"] == number), "")
+        return "" if self.problem else self._index.digest(number)
 
     def heard(self, keys: Mapping[str, str]) -> dict[str, dict[str, Any]]:
         """Of each station under its statement key: the furthest head of its register that an entry here holds."""
-        found: dict[str, dict[str, Any]] = {}
-        for entry in () if self.problem else self._entries():
-            for name, head in entry.get("registers", {}).items():
-                if head.get("key") == keys.get(name) and head["entries"] > found.get(name, {"entries": 0})["entries"]:
-                    found[name] = {"entries": head["entries"], "digest": head["digest"]}
-        return found
+        if self.problem:
+            return {}
+        found = {name: self._index.heads.get((name, key)) for name, key in keys.items()}
+        return {name: {"entries": head[0], "digest": head[1]} for name, head in found.items() if head}
 
     def last(self, number: int) -> list[dict[str, Any]]:
-        """The newest entries, oldest first."""
-        return list(self._entries())[-number:] if number > 0 else []
+        """The newest entries, oldest first. Raises RegisterError."""
+        if number <= 0:
+            return []
+        if self.problem:
+            return list(deque(self._entries(), number))
+        return list(self._entries(self._index.place(self._count - number)))
 
     def verify(self) -> None:
         """Look at every digest, signature and the head. Raises RegisterError."""
@@ -88,9 +143,9 @@ class Register:
         if (count, last) != (self._count, self._last):
             raise RegisterError(f"the register has {count} entries where {self._count} were written")
 
-    def _look(self, *, signatures: bool = False) -> tuple[int, str]:
+    def _look(self, *, signatures: bool = False, index: _Index | None = None) -> tuple[int, str]:
         count, last = 0, START
-        for entry in self._entries():
+        for entry in self._entries(index=index):
             inner = {name: value for name, value in entry.items() if name not in ("digest", "signature")}
             sound = inner.get("number") == count + 1 and inner.get("before") == last
             if not sound or statement.digest(inner) != entry.get("digest"):
@@ -108,28 +163,64 @@ class Register:
         try:
             head = json.loads(self._head.read_text())
             known, digest, line = int(head["entries"]), str(head["digest"]), str(head["line"])
+            before = json.loads(line)["before"]
         except FileNotFoundError:
-            known, digest, line = 0, START, ""
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            known, digest, line, before = 0, START, "", ""
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise RegisterError(f"{self._head} cannot be read") from error
-        if known == count + 1 and json.loads(line).get("before") == last:
+        if known == count + 1 and before == last:
             files.append(self._path, line, 0o640)
+            self._index.add(json.loads(line), digest, len(line.encode()) + 1)
             return known, digest
         if (known, digest) != (count, last):
             raise RegisterError(f"the register has {count} entries where {known} were written")
         return count, last
 
-    def _entries(self) -> Iterator[dict[str, Any]]:
+    def _entries(self, place: int = 0, index: _Index | None = None) -> Iterator[dict[str, Any]]:
+        """The entries from a byte of the file on; enters them in `index`."""
         try:
-            with self._path.open() as stream:
+            with self._path.open("rb") as stream:
+                stream.seek(place)
                 for number, line in enumerate(stream, 1):
                     try:
                         entry = json.loads(line)
-                        entry["digest"]
-                    except (ValueError, TypeError, KeyError) as error:
+                        digest = entry["digest"]
+                        if index is not None:
+                            index.add(entry, digest, len(line))
+                    except (ValueError, TypeError, KeyError, AttributeError) as error:
                         raise RegisterError(f"line {number} is not as it was written") from error
                     yield entry
         except FileNotFoundError:
             return
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
             raise RegisterError(f"{self._path} cannot be read") from error
+
+
+class _Index:
+    """Where each entry begins, its digest, and the furthest heads of others' registers."""
+
+    def __init__(self) -> None:
+        self.heads: dict[tuple[str, str], tuple[int, str]] = {}
+        self._places = array("Q")
+        self._digests = bytearray()
+        self._end = 0
+
+    def add(self, entry: Mapping[str, Any], digest: str, length: int) -> None:
+        """Enter the next one, whose line has `length` bytes."""
+        self._places.append(self._end)
+        self._digests += bytes.fromhex(digest)
+        self._end += length
+        for name, head in entry.get("registers", {}).items():
+            known = self.heads.get((name, head["key"]), (0, ""))
+            if head["entries"] > known[0]:
+                self.heads[name, head["key"]] = (head["entries"], head["digest"])
+
+    def digest(self, number: object) -> str:
+        """The digest of entry `number`, "" where there is none."""
+        if not isinstance(number, int) or not 1 <= number <= len(self._places):
+            return ""
+        return self._digests[DIGEST * (number - 1) : DIGEST * number].hex()
+
+    def place(self, position: int) -> int:
+        """The byte where the entry at `position`, counted from 0, begins."""
+        return self._places[max(0, position)] if self._places else 0

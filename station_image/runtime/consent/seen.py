@@ -1,13 +1,18 @@
-"""Session ids that were answered before: none is answered twice, not after a restart either."""
+"""Session ids that were answered before: none is answered twice, not after a restart either.
+
+Where nobody can read what was answered, nothing is: a proposal that somebody kept would run a second time.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 import time
 from pathlib import Path
 
 from ..base import files
 from ..base.journal import note
+from ..base.refusal import RefusedError
 
 
 class Seen:
@@ -16,16 +21,24 @@ class Seen:
     def __init__(self, path: Path, keep: float) -> None:
         self._path = path
         self._keep = keep
+        self._until: dict[str, float] = {}
+        self.problem = ""
         try:
-            self._until = {str(key): float(value) for key, value in json.loads(path.read_text()).items()}
+            self._until = _read(path)
         except FileNotFoundError:
-            self._until = {}
-        except (ValueError, AttributeError, TypeError):
-            note("state-unreadable", path=path)
-            self._until = {}
+            pass
+        except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
+            self.problem = (
+                f"{path.name}: which sessions ran lately cannot be read; this station's operator removes the file "
+                f"{math.ceil(keep / 60)} minutes after the last session or later, and starts the agent again: "
+                "docker restart station-agent"
+            )
+            note("state-unreadable", path=path, why=type(error).__name__)
 
     def add(self, key: str) -> bool:
-        """Remember `key`; False when it was there."""
+        """Remember `key`; False when it was there. Raises RefusedError where nobody knows whether it was."""
+        if self.problem:
+            raise RefusedError(self.problem)
         now = time.time()
         if self._until.get(key, 0.0) > now:
             return False
@@ -33,3 +46,10 @@ class Seen:
         self._until[key] = now + self._keep
         files.replace(self._path, json.dumps(self._until))
         return True
+
+
+def _read(path: Path) -> dict[str, float]:
+    found = {str(key): float(value) for key, value in json.loads(path.read_text()).items()}
+    if not all(map(math.isfinite, found.values())):
+        raise ValueError("a time that is none")
+    return found

@@ -16,7 +16,7 @@ from ..base.journal import plain
 LONGEST_LINE = 64 * 1024
 LINE_WITHIN = 10.0
 INTAKE = 10
-DEADLINE = 3600
+DEADLINE = 600
 
 
 class WrongUseError(Exception):

@@ -23,9 +23,9 @@ from ..consent.register import Register, RegisterError
 from ..session.proposal import Proposals
 from ..session.status import Status
 from ..wire.peers import CallFailedError, Peers
-from .requests import DEADLINE, Request, WrongUseError, unknown
+from .requests import Request, WrongUseError, unknown
 
-INTAKE_DATA = 60
+INTAKE_DATA, DEADLINE_DATA = 60, 3600
 Tell = Callable[[dict[str, Any]], None]
 
 
@@ -74,7 +74,8 @@ async def _status(desk: Desk, _: Request, __: Tell) -> dict[str, Any]:
                 "polls": desk.peers.polls.find(network.name, peer) is not None,
                 "outbound": desk.peers.can_call(peer),
             }
-        networks[network.name] = {**desk.status.summary(network), "peers": seen}
+        told = {"cut": sorted(network.cut.values()), "problem": network.problem}
+        networks[network.name] = {**desk.status.summary(network), **told, "peers": seen}
     problem = desk.networks.problem
     computer = desk.folders.computer_socket.exists()
     bad = problem or not networks or not computer
@@ -118,10 +119,11 @@ async def _links(desk: Desk, _: Request, tell: Tell) -> dict[str, Any]:
 
 async def _propose(desk: Desk, request: Request, tell: Tell) -> dict[str, Any]:
     """Ask an agreed question: everything about it is in its document."""
+    plan.check_whole(desk.network(request.network))
     network, document = desk.question(request)
     desk.gate.permitted(network, document["question"])
     session = secrets.token_hex(16)
-    proposed = plan.question(network, document, session=session, intake=INTAKE_DATA, deadline=DEADLINE)
+    proposed = plan.question(network, document, session=session, intake=INTAKE_DATA, deadline=DEADLINE_DATA)
     tell({"event": "proposed", "session": session, "contributors": proposed.contributors})
     account = await desk.proposals.run(network, proposed, tell)
     return {"exit": _session_exit(account), **account}
@@ -143,20 +145,22 @@ async def _questions(desk: Desk, _: Request, __: Tell) -> dict[str, Any]:
                     "document": document,
                 }
             )
-    return {"exit": 0, "questions": rows}
+    problems = {network.name: network.problem for network in desk.networks.current().values() if network.problem}
+    return {"exit": 0, "questions": rows, "problems": problems}
 
 
 async def _allowances(desk: Desk, request: Request, tell: Tell) -> dict[str, Any]:
     """The steward changed something: enter in the register what is allowed now."""
     found = (await _questions(desk, request, tell))["questions"]
-    desk.register.add("allowances", allowed={row["question"]: row["digest"] for row in found if row["until"]})
+    names = {f"{row['network']}/{row['question']}": row["digest"] for row in found if row["until"]}
+    desk.register.add("allowances", allowed=names)
     return {"exit": 0}
 
 
 async def _data(desk: Desk, request: Request, __: Tell) -> dict[str, Any]:
     """Look at the files of a question as a session would."""
-    _, document = desk.question(request)
-    folder = desk.folders.data(document["question"])
+    network, document = desk.question(request)
+    folder = desk.folders.data(network.name, document["question"])
     look = functools.partial(analyses.look, document["analysis"], document["parameters"], folder)
     rows, problems = await asyncio.to_thread(look)
     return {"exit": 1 if problems else 0, "rows": rows, "problems": problems}
@@ -164,15 +168,17 @@ async def _data(desk: Desk, request: Request, __: Tell) -> dict[str, Any]:
 
 async def _register(desk: Desk, request: Request, __: Tell) -> dict[str, Any]:
     problem = ""
+    desk.register.settle()
     try:
         await asyncio.to_thread(desk.register.verify)
     except RegisterError as error:
         problem = str(error)
     try:
-        entries = desk.register.last(request.last)
+        entries = await asyncio.to_thread(desk.register.last, request.last)
     except RegisterError:
         entries = []
-    return {"exit": 1 if problem else 0, "entries": entries, "sound": not problem, "problem": problem}
+    told = {"entries": entries, "sound": not problem, "problem": problem, "counted": desk.register.counted}
+    return {"exit": 1 if problem else 0, **told}
 
 
 async def _results(desk: Desk, request: Request, __: Tell) -> dict[str, Any]:
@@ -186,7 +192,7 @@ async def _results(desk: Desk, request: Request, __: Tell) -> dict[str, Any]:
     rows = []
     for path in paths:
         content = json.loads(path.read_text())
-        shown = {key: content.get(key) for key in ("session", "analysis", "question")}
+        shown = {key: content.get(key) for key in ("session", "network", "analysis", "question")}
         rows.append({**shown, "at": int(path.stat().st_mtime)})
     return {"exit": 0, "results": rows}
 

@@ -3,10 +3,14 @@
 Whoever makes such a file uses a spreadsheet and sees the sentence, not the program: each mistake that people make has a
 sentence of its own, with file, line, column and remedy. No sentence holds a value of the data, and because the first
 line of a file without header is data, none quotes what stands there either.
+
+Files are read in pieces and rows are counted, not kept: what is asked is how often something occurs, and rows that are
+not the same are few. So a file of half a gigabyte takes no more memory than its different rows do.
 """
 
 from __future__ import annotations
 
+import codecs
 import csv
 import difflib
 import hashlib
@@ -14,17 +18,22 @@ import io
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from ..base.journal import plain
 
 MOST_PROBLEMS = 20
-LARGEST_FILE = 64 * 1024 * 1024
-MOST_ROWS = 2_000_000
-"""Some 200 MB in the agent; an organisation's cases or patients of one question are far fewer."""
+LARGEST_FILE = 1024 * 1024 * 1024
+MOST_ROWS = 250_000_000
+MOST_DIFFERENT = 100_000
+"""Rows that differ from each other: some 40 MB in the agent. A question about areas or years has a few thousand."""
+LONGEST_LINE = 64 * 1024
+LONGEST_KNOWN = 60
+PIECE = 1024 * 1024
 UTF8 = "save it as 'CSV UTF-8'"
 CSV = f"{UTF8} and bring that file"
 WORKBOOKS = {".xlsx", ".xls", ".xlsm", ".ods", ".numbers"}
@@ -92,36 +101,61 @@ class Integer:
         return value
 
 
-def read(folder: Path, columns: Mapping[str, Column]) -> list[Row]:
+@dataclass
+class Rows:
+    """How often each row stands in the files, the values in the order of the columns; in no particular order."""
+
+    counts: Counter[Row] = field(default_factory=Counter)
+
+    def __len__(self) -> int:
+        return self.counts.total()
+
+    def __iter__(self) -> Iterator[Row]:
+        return self.counts.elements()
+
+    def __contains__(self, row: object) -> bool:
+        return row in self.counts
+
+
+def counted(rows: Iterable[Row]) -> Counter[Row]:
+    """How often each row occurs."""
+    return rows.counts if isinstance(rows, Rows) else Counter(rows)
+
+
+def read(folder: Path, columns: Mapping[str, Column]) -> Rows:
     """All rows of all CSV files in `folder`, the values in the order of `columns`. Raises RecordsError.
 
     Empty lines are passed over, the order of columns in a file is free, files whose name starts with a dot are not
     looked at. A file with a header and no rows is fine: there were no cases.
     """
     problems = _Problems()
-    rows: list[Row] = []
+    rows = Rows()
     seen: dict[bytes, str] = {}
     for path in _files(folder, problems):
+        name = plain(path.name, 80)
         try:
-            content = _content(path)
-            text = _text(content)
+            with _opened(path) as file:
+                first = seen.setdefault(_looked_through(file), path.name)
+                if first != path.name:
+                    problems.add(f"{name}: the same content as {plain(first, 80)}; remove one of the two")
+                    continue
+                _File(name, file, columns, problems).read_into(rows)
+        except UnicodeDecodeError:
+            problems.add(f"{name}: it was changed while it was read; ask again when it is all there")
         except _FileError as error:
-            problems.add(f"{plain(path.name, 80)}: {error}")
-            continue
-        first = seen.setdefault(hashlib.sha256(content).digest(), path.name)
-        if first != path.name:
-            problems.add(f"{plain(path.name, 80)}: the same content as {plain(first, 80)}; remove one of the two")
-            continue
-        _File(plain(path.name, 80), text, columns, problems).read_into(rows)
-        if len(rows) > MOST_ROWS:
-            problems.add(f"{plain(path.name, 80)}: more than {MOST_ROWS} rows in all; bring fewer")
-            break
+            problems.add(f"{name}: {error}")
+            if isinstance(error, _TooMuchError):
+                break
     problems.stop_if_any()
     return rows
 
 
 class _FileError(Exception):
     """A file that cannot be read at all."""
+
+
+class _TooMuchError(_FileError):
+    """More than is read of all files together."""
 
 
 class _Problems:
@@ -155,79 +189,112 @@ def _files(folder: Path, problems: _Problems) -> list[Path]:
     return found
 
 
-def _content(path: Path) -> bytes:
+def _opened(path: Path) -> io.BufferedReader:
     # Not through a link: who may put files here may not have the agent read its own.
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         raise _FileError("it cannot be opened; bring it anew as a plain file that the station may read") from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
         os.close(descriptor)
         raise _FileError("not a file; remove it")
-    with os.fdopen(descriptor, "rb") as file:
-        content = file.read(LARGEST_FILE + 1)
-    if len(content) > LARGEST_FILE:
+    if found.st_size > LARGEST_FILE:
+        os.close(descriptor)
         raise _FileError(f"more than {LARGEST_FILE // 1024**2} MB; bring only the columns that were agreed")
-    return content
+    return os.fdopen(descriptor, "rb")
 
 
-def _text(content: bytes) -> str:
-    """The text of a file. Encodings are told by their bytes: the station image has no codecs but UTF-8's."""
-    if content.startswith(WORKBOOK_STARTS):
+def _looked_through(file: io.BufferedReader) -> bytes:
+    """The digest of a file that is text, which takes a pass of its own; afterwards it is at its begin again.
+
+    Encodings are told by their bytes: the station image has no codecs but UTF-8's.
+    """
+    digest, decoder, blank, line = hashlib.sha256(), codecs.getincrementaldecoder("utf-8-sig")(), True, 1
+    start = file.read(4)
+    if start.startswith(WORKBOOK_STARTS):
         raise _FileError(f"a workbook that was renamed to .csv; open it in the spreadsheet and {UTF8}")
-    if content.startswith(UTF16_STARTS) or b"\0" in content:
+    utf16, foreign = start.startswith(UTF16_STARTS), 0
+    file.seek(0)
+    while piece := file.read(PIECE):
+        digest.update(piece)
+        utf16 = utf16 or b"\0" in piece
+        if not foreign:
+            held = len(decoder.getstate()[0])  # bytes of a character that began in the piece before
+            try:
+                blank = not decoder.decode(piece).strip() and blank
+            except UnicodeDecodeError as error:
+                foreign = line + piece.count(b"\n", 0, max(0, error.start - held))
+            line += piece.count(b"\n")
+    if utf16:
         raise _FileError(f"saved in UTF-16 ('Unicode text'), which is not read here; {UTF8}")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
+    if not foreign and decoder.getstate()[0]:
+        foreign = line
+    if foreign:
         raise _FileError(
-            f"line {line} has a character in another encoding than UTF-8, as Excel's plain 'CSV' writes it; {UTF8}"
-        ) from error
-    if not text.strip():
+            f"line {foreign} has a character in another encoding than UTF-8, as Excel's plain 'CSV' writes it; {UTF8}"
+        )
+    if blank:
         raise _FileError("it is empty; write the names of the columns in its first line, or remove it")
-    return text
+    file.seek(0)
+    return digest.digest()
+
+
+def _stripped(line: list[str]) -> list[str]:
+    """The fields without blanks; a spreadsheet leaves lines of commas behind, all of which are empty then."""
+    return [field.strip() for field in line]
+
+
+def _lines(text: io.TextIOWrapper) -> Iterator[str]:
+    while line := text.readline(LONGEST_LINE):
+        if len(line) == LONGEST_LINE:
+            raise _FileError(f"a line of more than {LONGEST_LINE} characters; {UTF8} and bring that file")
+        yield line
 
 
 class _File:
     """One file: its header, then its rows."""
 
-    def __init__(self, name: str, text: str, columns: Mapping[str, Column], problems: _Problems) -> None:
+    def __init__(self, name: str, file: io.BufferedReader, columns: Mapping[str, Column], problems: _Problems) -> None:
         self._name = name
         self._columns = columns
         self._problems = problems
-        self._reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        self._reader = csv.reader(_lines(io.TextIOWrapper(file, "utf-8-sig", newline="")), strict=True)
 
-    def read_into(self, rows: list[Row]) -> None:
-        """Append the rows, or tell what is wrong with them."""
+    def read_into(self, rows: Rows) -> None:
+        """Count the rows, or tell what is wrong with them. Raises _TooMuchError."""
         lines = self._lines()
-        _, header = next(lines, (0, []))
+        header = next((fields for _, line in lines if any(fields := _stripped(line))), [])
         if not self._header_is_right(header):
             return
         places = [(header.index(name), name, column) for name, column in self._columns.items()]
+        counts, known = rows.counts, dict[tuple[str, ...], Row]()
         for number, line in lines:
-            if len(line) != len(header):
-                self._wrong_length(number, len(line), len(header))
-                continue
-            row = self._row(number, line, places)
-            if row is not None:
-                rows.append(row)
-                if len(rows) > MOST_ROWS:
-                    return
+            text = tuple(line)
+            row = known.get(text)
+            if row is None:
+                fields = _stripped(line)
+                row = self._row(number, fields, places, len(header)) if any(fields) else None
+                if row is None:
+                    continue
+                # Only for speed, so that most lines are not read again: not those that would take much memory.
+                if len(known) < MOST_DIFFERENT and sum(map(len, line)) < LONGEST_KNOWN:
+                    known[text] = row
+                if row not in counts and len(counts) >= MOST_DIFFERENT:
+                    raise _TooMuchError(f"more than {MOST_DIFFERENT} different rows in all; bring fewer")
+            counts[row] += 1
+        if len(rows) > MOST_ROWS:
+            raise _TooMuchError(f"more than {MOST_ROWS} rows in all; bring fewer")
 
     def _lines(self) -> Iterator[tuple[int, list[str]]]:
-        """Number and stripped fields of every line that is not empty; a spreadsheet leaves lines of commas behind."""
-        while True:
-            number = self._reader.line_num + 1
-            try:
-                fields = [field.strip() for field in next(self._reader)]
-            except StopIteration:
-                return
-            except csv.Error:
-                self._say(number, "", "quotation marks that do not belong together; remove the quotation marks")
-                return
-            if any(fields):
-                yield number, fields
+        """Number and fields of every line."""
+        reader, number = self._reader, 1
+        try:
+            for line in reader:
+                yield number, line
+                number = reader.line_num + 1
+        except csv.Error:
+            self._say(number, "", "quotation marks that do not belong together; remove the quotation marks")
 
     def _header_is_right(self, header: list[str]) -> bool:
         wanted = list(self._columns)
@@ -259,7 +326,10 @@ class _File:
         else:
             self._say(number, "", f"{why}; fill in what is missing or remove the line")
 
-    def _row(self, number: int, line: list[str], places: list[tuple[int, str, Column]]) -> Row | None:
+    def _row(self, number: int, line: list[str], places: list[tuple[int, str, Column]], wanted: int) -> Row | None:
+        if len(line) != wanted:
+            self._wrong_length(number, len(line), wanted)
+            return None
         values = []
         for place, name, column in places:
             if not line[place]:

@@ -13,6 +13,7 @@ import numpy as np
 from .. import analyses
 from ..base.journal import note
 from ..data import differencing, editions, shares
+from ..data.differencing import Earlier
 from ..data.seal import Channel
 from ..wire import frames
 from . import agreement, engine
@@ -35,7 +36,7 @@ async def _serve(sock: socket.socket) -> None:
     link = AgentLink(sock)
     begin, body = await link.receive()
     plan, digest, number = begin["plan"], begin["digest"], begin["number"]
-    earlier = frames.parse(body)["earlier"]
+    earlier = [Earlier(**one) for one in frames.parse(body)["earlier"]]
     mpc = engine.set_up(len(plan["computing"]), number, plan["threshold"])
     mesh = Mesh(mpc, asyncio.get_running_loop())
     engine.catch_errors(mesh)
@@ -74,7 +75,7 @@ async def _session(
     mesh: Mesh,
     plan: dict[str, Any],
     digest: str,
-    earlier: list[dict[str, str]],
+    earlier: list[Earlier],
     intake: asyncio.Future[Any],
     link: AgentLink,
 ) -> tuple[dict[str, Any], Shared]:
@@ -113,7 +114,7 @@ async def _compute(
     mesh: Mesh,
     plan: dict[str, Any],
     digest: str,
-    earlier: list[dict[str, str]],
+    earlier: list[Earlier],
     tags: dict[str, str],
     body: bytes,
     steps: Steps,
@@ -136,7 +137,7 @@ async def _compute(
     except agreement.TooFewError as error:
         raise PartyLostError(None, str(error)) from error
     known = {name: editions.in_tag(tags[name]) for name in sound.contributors}
-    if why := differencing.refused(earlier, known, plan["minimum_contributors"]):
+    if why := differencing.refused(earlier, known):
         raise PartyLostError(None, why)
     steps.done("confirm")
     kept = matrix_of(rows, sound.contributors, plan["length"])

@@ -23,9 +23,10 @@ from ..consent.opened import Opened
 from ..consent.plan import Plan
 from ..consent.register import Register
 from ..consent.seen import Seen
-from ..data import editions, shares
+from ..data import cells, editions, shares
 from ..data.seal import SealError
 from ..wire.answers import Answers
+from ..wire.connection import LARGE
 from ..wire.hello import Caller
 from ..wire.peers import CallFailedError, Peers
 from . import sealed
@@ -59,13 +60,14 @@ class Contributions:
         self._opened = opened
         self._peers = peers
         self._past = past
-        self._plans: dict[str, Plan] = {}
+        self._plans: dict[str, tuple[Plan, str]] = {}
+        self._receipts: dict[str, set[str]] = {}
         self._reading: dict[str, asyncio.Task[Any]] = {}
 
     def answer_in(self, answers: Answers) -> None:
         """Answer computing parties: when a session starts, and when it ended."""
-        answers.add("start", self._start)
-        answers.add("receipt", self._receipt)
+        answers.add("start", self._start, content=LARGE)
+        answers.add("receipt", self._receipt, content=LARGE)
 
     async def begin(self, network: Network, bundle: Bundle) -> None:
         """Check `bundle`, read the data and contribute in the background; one that was seen before is left alone.
@@ -83,7 +85,9 @@ class Contributions:
             note("data-refused", session=agreed.session, question=agreed.question)
             where = f"`station data {agreed.question}` there says why"
             raise RefusedError(f"data: its files cannot be used; {where}") from error
-        if self._first(agreed):
+        if agreed.question != plan.ACCEPTANCE:
+            self._opened.check_own(agreed, network.self_id, editions.in_tag(brought[1]))
+        if self._first(agreed, brought[1]):
             background.start(self._contribute(network, bundle, *brought))
 
     async def _start(self, caller: Caller, content: Mapping[str, Any], _: bytes) -> None:
@@ -97,7 +101,7 @@ class Contributions:
         report = content.get("report")
         if not isinstance(report, dict) or report.get("party") != caller.peer:
             raise RefusedError("report: not that of who sends it")
-        agreed = self._plans.get(str(report.get("session")))
+        agreed, tag = self._plans.get(str(report.get("session")), (None, ""))
         if agreed is None or report.get("plan") != agreed.digest or caller.peer not in agreed.computing:
             raise RefusedError("report: of no session that this station contributed to lately")
         member = caller.network.stations[caller.peer]
@@ -105,19 +109,26 @@ class Contributions:
             statement.verify(member.statement_key, statement.ENDED, report, content.get("signature"))
         except StatementError as error:
             raise RefusedError(f"report: {error}") from error
-        outcome = plain(report.get("outcome"), 20)
-        self._register.add("receipt", **agreed.facts, party=caller.peer, outcome=outcome)
+        if caller.peer in self._receipts[agreed.session]:
+            return
+        self._receipts[agreed.session].add(caller.peer)
+        outcome, acceptance = plain(report.get("outcome"), 20), agreed.question == plan.ACCEPTANCE
+        self._register.add_asked("receipt", caller.peer, acceptance, **agreed.facts, party=caller.peer, outcome=outcome)
         computes = caller.network.is_computing(caller.network.self_id)
         if outcome == "done" and agreed.question != plan.ACCEPTANCE and not computes:
-            self._opened.add(agreed, {})
+            own = {caller.network.self_id: editions.in_tag(tag)}
+            self._opened.add(agreed, own, computed=False)
 
-    def _first(self, agreed: Plan) -> bool:
+    def _first(self, agreed: Plan, tag: str) -> bool:
         """Remember that this station contributes to a plan; False when it did before."""
         if not self._seen.add(f"contributes {agreed.session}"):
             return False
-        self._plans[agreed.session] = agreed
-        for session in list(self._plans)[:-MOST]:
-            del self._plans[session]
+        self._plans[agreed.session], self._receipts[agreed.session] = (agreed, tag), set()
+        # Of each kind by itself: acceptance, which anybody may propose, does not push out what is about data.
+        acceptance = agreed.question == plan.ACCEPTANCE
+        like = [name for name, (one, _) in self._plans.items() if (one.question == plan.ACCEPTANCE) == acceptance]
+        for session in like[:-MOST]:
+            del self._plans[session], self._receipts[session]
         return True
 
     async def _once(self, agreed: Plan, read: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -131,11 +142,14 @@ class Contributions:
 
     def _bring(self, network: Network, agreed: Plan) -> tuple[list[int], str]:
         """What is shared, and the tag of this submission."""
-        data = None if agreed.question == plan.ACCEPTANCE else self._folders.data(agreed.question)
+        data = None if agreed.question == plan.ACCEPTANCE else self._folders.data(network.name, agreed.question)
         source = analyses.Source(agreed.session, network.self_id, agreed.parameters, data)
         inputs, rows = analyses.bring(agreed.analysis, source)
+        stated = analyses.cells_of(agreed.analysis, agreed.parameters)
+        columns = list(analyses.find(agreed.analysis).columns(agreed.parameters))
+        counted = cells.counted(stated, columns, rows)
         asked = [agreed.analysis, agreed.parameters]
-        return inputs, editions.tag(editions.of(inputs, rows, asked, self._folders.state))
+        return inputs, editions.tag(editions.of(inputs, rows, counted, asked, self._folders.state))
 
     async def _contribute(self, network: Network, bundle: Bundle, inputs: list[int], tag: str) -> None:
         """Share out this station's inputs and bring each computing party its shares, until the intake is over.
@@ -145,6 +159,9 @@ class Contributions:
         agreed = bundle.plan
         until = time.monotonic() + agreed.intake
         rows = await asyncio.to_thread(lambda: shares.split(inputs, agreed.threshold, len(agreed.computing)))
+        if gone := [party for party in agreed.computing if not self._peers.still(network, party)]:
+            note("contribution-stopped", session=agreed.session, gone=",".join(gone))
+            return
         outcomes = await asyncio.gather(
             *(
                 self._deposit(network, bundle, party, tag, shares.pack(row), until)
@@ -153,7 +170,8 @@ class Contributions:
         )
         if not network.is_computing(network.self_id):
             self._past.add(network, agreed.session, "contributed" if all(outcomes) else "contributed in part")
-        self._register.add("contributed", **agreed.facts, parties=sum(outcomes))
+        acceptance = agreed.question == plan.ACCEPTANCE
+        self._register.add_asked("contributed", agreed.proposer, acceptance, **agreed.facts, parties=sum(outcomes))
         note("contributed", session=agreed.session, parties=sum(outcomes), of=len(outcomes))
 
     async def _deposit(self, network: Network, bundle: Bundle, party: str, tag: str, body: bytes, until: float) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from ..base import documents
 from ..consent.plan import Plan
+from ..data.differencing import Earlier
 from ..wire import frames
 from ..wire.connection import LARGE, Connection, open_unix
 
@@ -21,15 +22,15 @@ class ComputerLink:
         self._connection = connection
 
     @classmethod
-    async def begin(cls, path: str, plan: Plan, number: int, earlier: Sequence[Mapping[str, str]]) -> ComputerLink:
+    async def begin(cls, path: str, plan: Plan, number: int, earlier: Sequence[Earlier]) -> ComputerLink:
         """Have a process made for `plan`. Raises ConnectionLostError when the computer is not there.
 
-        `earlier`: station → edition of the results that this one may not differ too little from.
+        `earlier`: the results that this one may not be subtracted from.
         """
         connection = await open_unix(path)
         begin = {"event": "begin", "plan": plan.content, "digest": plan.digest, "number": number}
         # In the body: after two years of daily results it is larger than a header may be.
-        await connection.send(begin, documents.canonical({"earlier": list(earlier)}))
+        await connection.send(begin, documents.canonical({"earlier": [one.content for one in earlier]}))
         return cls(connection)
 
     async def peer(self, number: int, sock: socket.socket, keys: tuple[bytes, bytes]) -> None:
@@ -47,8 +48,8 @@ class ComputerLink:
     async def intake(self, deposits: Mapping[str, tuple[str, bytes]]) -> None:
         """Hand over the shares of all contributors, sorted by name."""
         tags = {name: tag for name, (tag, _) in deposits.items()}
-        body = b"".join(deposits[name][1] for name in sorted(deposits))
-        await self._connection.send({"event": "intake", "tags": tags}, body)
+        bodies = [deposits[name][1] for name in sorted(deposits)]
+        await self._connection.send_parts({"event": "intake", "tags": tags}, bodies)
 
     async def next_event(self) -> tuple[frames.JSON, bytes]:
         """What the session's process says next. Raises ConnectionLostError when it is gone or stuck."""

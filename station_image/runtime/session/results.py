@@ -27,7 +27,8 @@ from ..consent.gate import Gate
 from ..consent.plan import Plan
 from ..consent.register import Register
 from ..data import seal, shares
-from ..wire.answers import REQUEST_BODY, Answers
+from ..wire.answers import Answers
+from ..wire.connection import LARGE
 from ..wire.hello import Caller
 from . import sealed
 
@@ -63,8 +64,8 @@ class Results:
 
     def answer_in(self, answers: Answers) -> None:
         """Take what computing parties send of outcomes."""
-        answers.add("result-key", self._tell_key)
-        answers.add("result", self._receive, lambda _: REQUEST_BODY)
+        answers.add("result-key", self._tell_key, content=LARGE)
+        answers.add("result", self._receive, self._expected_row)
 
     def expect(self, agreed: Plan) -> asyncio.Future[dict[str, Any]]:
         """A future of the outcome, for the proposer that waits for it."""
@@ -98,17 +99,27 @@ class Results:
             collector.timer = loop.call_later(COMPLETE_WITHIN, self._incomplete, collector)
         return sealed.sign_result_key(self._key, agreed, network.self_id, collector.private)
 
-    async def _receive(self, caller: Caller, _: Mapping[str, Any], body: bytes) -> None:
-        """Take one computing party's shares. Raises RefusedError."""
+    def _expected(self, caller: Caller) -> tuple[Collector, int]:
+        """The collector that `caller` brings shares for, and its number. Raises RefusedError when none are expected."""
         collector = self._collectors.get(str(caller.request.get("plan")))
         if collector is None or collector.plan.network != caller.network.name:
             raise RefusedError("plan: no shares of its outcome are expected")
-        agreed, here = collector.plan, caller.network.self_id
+        agreed = collector.plan
         number = agreed.number(caller.peer) if caller.peer in agreed.computing else None
         if number is None or number not in collector.keys:
             raise RefusedError("computing: these shares are not of a computing party that asked for the key")
         if number in collector.rows:
             raise RefusedError("shares: a second time")
+        return collector, number
+
+    def _expected_row(self, caller: Caller) -> int:
+        """Bytes of the row that `caller` may bring. Raises RefusedError when none is expected."""
+        return sealed.longest_row(self._expected(caller)[0].plan)
+
+    async def _receive(self, caller: Caller, _: Mapping[str, Any], body: bytes) -> None:
+        """Take one computing party's shares. Raises RefusedError."""
+        collector, number = self._expected(caller)
+        agreed, here = collector.plan, caller.network.self_id
         public = collector.keys[number]
         common, packed = sealed.open_row(collector.private, agreed, caller.peer, here, public, body)
         try:
@@ -138,7 +149,10 @@ class Results:
                 collector.finished.set_exception(ResultError(str(error)))
         else:
             note("result", session=agreed.session, analysis=agreed.analysis)
-            self._register.add("result", **agreed.facts, contributors=outcome["contributors"])
+            acceptance = agreed.question == plan.ACCEPTANCE
+            self._register.add_asked(
+                "result", agreed.proposer, acceptance, **agreed.facts, contributors=outcome["contributors"]
+            )
             if not collector.finished.done():
                 collector.finished.set_result(outcome)
 

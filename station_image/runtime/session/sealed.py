@@ -24,7 +24,8 @@ from ..wire import frames
 from ..wire.connection import LARGE
 
 DEPOSIT, CHANNEL, ROW = "deposit", "channel", "row of a result"
-LARGEST_ROW = 64 * 1024 * 1024
+PLAIN_ROW = 64 * 1024
+PER_CONTRIBUTOR = 512
 
 
 # Deposits
@@ -106,6 +107,11 @@ def row(
     return channel.seal(frames.encode(common, len(body)) + body)
 
 
+def longest_row(plan: Plan) -> int:
+    """Bytes that `row` makes at most: of twice as many numbers as a contributor shares, and some thousand more."""
+    return PLAIN_ROW + PER_CONTRIBUTOR * len(plan.contributors) + 2 * plan.body_length
+
+
 def open_row(
     private: X25519PrivateKey, plan: Plan, party: str, station: str, public: bytes, sealed: bytes
 ) -> tuple[frames.JSON, bytes]:
@@ -115,7 +121,7 @@ def open_row(
         content = channel.open(sealed)
         if len(content) < frames.PREFIX.size:
             raise RefusedError("row: it ends before it begins")
-        header, _ = frames.lengths(content[: frames.PREFIX.size], LARGE, LARGEST_ROW)
+        header, _ = frames.lengths(content[: frames.PREFIX.size], LARGE, len(content))
         start = frames.PREFIX.size + header
         return frames.parse(content[frames.PREFIX.size : start]), content[start:]
     except (SealError, frames.FrameError) as error:

@@ -31,6 +31,8 @@ from .intake import Intake
 CHANNEL_WITHIN = 6.0
 RETRY = 0.3
 KEEP_WARM = 4.0
+FAREWELL = 0.4
+"""Seconds that a computer has to tell the other parties why it leaves when somebody was cut."""
 
 
 class SessionFailedError(Exception):
@@ -75,6 +77,7 @@ class Session:
         self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.intake = Intake(plan, self._say)
         self._bundle: Bundle | None = None
+        self._parted: asyncio.Future[SessionFailedError] = asyncio.get_running_loop().create_future()
         self._private = seal.generate()
         self.public_key = seal.public(self._private)
 
@@ -102,6 +105,12 @@ class Session:
         pinned, us = self.network.stations[peer].statement_key, self.network.self_id
         opened = sealed.open_deposit(self._private, self.plan, peer, pinned, us, tag, signature, body)
         self.intake.deposit(peer, tag, opened)
+
+    def part(self, station: str) -> None:
+        """End the session: `station` takes part in it, and is no peer any more."""
+        if not self._parted.done():
+            why = f"{station} left {self.network.name}, or is cut"
+            self._parted.set_result(SessionFailedError(station, why))
 
     def waits_for(self, peer: str) -> bool:
         """Whether the session runs and `peer` may still contribute."""
@@ -156,8 +165,9 @@ class Session:
         report.update(session=self.plan.session, plan=self.plan.digest, party=self.network.self_id)
         report["ended"] = int(time.time())
         note("session-ended", session=self.plan.session, outcome=report["outcome"], root=report["root"] or None)
-        facts = {name: report[name] for name in ("session", "plan", "outcome", "root", "contributors", "left_out")}
-        self._register.add("run", **facts, question=self.plan.question, registers=bundle.registers)
+        facts = {name: report[name] for name in ("outcome", "root", "contributors", "left_out")}
+        facts.update(self.plan.facts, registers=bundle.registers)
+        self._register.add_asked("run", self.plan.proposer, self.plan.question == ACCEPTANCE, **facts)
         signature = self._key.sign(statement.ENDED, report)
         background.start(self._receipts(report, signature))
         self._events.put_nowait({"event": "ended", "report": report, "signature": signature})
@@ -193,6 +203,8 @@ class Session:
 
     async def _compute(self) -> tuple[dict[str, Any], bytes]:
         us = self.network.self_id
+        if self._parted.done():
+            raise self._parted.result()
         earlier = self._opened.earlier(self.plan)
         try:
             link = await ComputerLink.begin(str(self._computer), self.plan, self._number, earlier)
@@ -201,7 +213,7 @@ class Session:
         feeding = asyncio.create_task(self._feed(link))
         try:
             async with asyncio.timeout(self.plan.deadline):
-                return await self._listen(link)
+                return await self._unparted(link)
         except TimeoutError as error:
             raise SessionFailedError("", "the session took longer than its deadline") from error
         except (ConnectionLostError, FrameError) as error:
@@ -210,6 +222,22 @@ class Session:
             feeding.cancel()
             await asyncio.wait({feeding})
             link.close()
+
+    async def _unparted(self, link: ComputerLink) -> tuple[dict[str, Any], bytes]:
+        """What the computer found, unless somebody leaves before that."""
+        listening = asyncio.create_task(self._listen(link))
+        try:
+            either: set[asyncio.Future[Any]] = {listening, self._parted}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if self._parted.done():
+                await self._leave(link, self._parted.result())
+                await asyncio.wait({listening}, timeout=FAREWELL)
+                raise self._parted.result()
+            return await listening
+        finally:
+            listening.cancel()
+            await asyncio.wait({listening})
+            _ = listening.cancelled() or listening.exception()  # it was told already, or is why this one left
 
     async def _listen(self, link: ComputerLink) -> tuple[dict[str, Any], bytes]:
         while True:
@@ -247,8 +275,9 @@ class Session:
             await self._tell(self.plan.computing, request, {"reason": str(error)})
 
     async def _leave(self, link: ComputerLink, error: SessionFailedError) -> None:
+        root = self.plan.number(error.root) if error.root in self.plan.computing else None
         try:
-            await link.leave(self.plan.number(error.root), str(error))
+            await link.leave(root, str(error))
         except ConnectionLostError:
             return
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..accepted.networks import Network
 from ..accepted.statement import StatementKey
-from ..base import background
+from ..base import background, memory
 from ..base.journal import note, plain
-from ..base.refusal import RefusedError
+from ..base.refusal import BusyError, RefusedError
 from ..consent import bundle, opened, plan
 from ..consent.gate import Gate
 from ..consent.plan import Plan
@@ -17,6 +18,7 @@ from ..consent.register import Register
 from ..consent.seen import Seen
 from ..data import seal
 from ..wire.answers import Answers
+from ..wire.budget import Rates
 from ..wire.connection import LARGE, Connection, ConnectionLostError
 from ..wire.frames import FrameError
 from ..wire.hello import Caller
@@ -24,8 +26,14 @@ from .past import Past
 from .session import Session
 
 Make = Callable[[Network, Plan], Session]
-MOST = 4
-MEMORY = 512 * 1024 * 1024
+MOST, MOST_OF_ONE = 4, 3
+"""Sessions about data at once, and of one proposer."""
+ACCEPTANCE_MOST, ACCEPTANCE_OF_ONE = 3, 2
+"""The same for acceptance, which needs nobody's consent: it takes no place of a question."""
+PROPOSALS = 60, 0.5
+"""Each proposer: so many proposals at once, then one in so many seconds."""
+MEMORY = memory.limit() * 3 // 8
+"""Bytes of shares that all running sessions hold."""
 START_WITHIN = 20.0
 REMEMBER = plan.VALID + plan.CLOCK_SKEW + 60
 
@@ -41,9 +49,12 @@ class Sessions:
         self._register = register
         self._past = past
         self._sessions: dict[str, Session] = {}
+        self._deposit_at_most = 0
+        self._proposals = Rates(*PROPOSALS)
 
     def answer_in(self, answers: Answers) -> None:
         """Answer proposers, contributors and other computing parties."""
+        self._deposit_at_most = answers.budget.most
         answers.add_stream("propose", self._propose)
         answers.add_stream("channel", self._channel)
         answers.add("deposit", self._deposit, self._expected_body)
@@ -57,6 +68,8 @@ class Sessions:
     async def _propose(self, connection: Connection, caller: Caller) -> None:
         """Answer a proposal; after the bundle of all answers, compute, and tell the proposer how it goes."""
         network = caller.network
+        if wait := self._proposals.allow(caller.peer):
+            raise BusyError(f"proposals: more than a station may make at once; ask again in {math.ceil(wait)} s")
         content, _ = await connection.receive(LARGE)
         proposed, _ = bundle.parse_proposal(content, network, caller.peer)
         session, reason = None, ""
@@ -66,7 +79,7 @@ class Sessions:
             reason = str(error)
             note("proposal-refused", session=proposed.session, proposer=caller.peer, why=reason)
         try:
-            self._register.add("answer", **proposed.facts, proposer=caller.peer, accepted=not reason, reason=reason)
+            self._enter(network, proposed, reason)
             head = self._register_head(content.get("heard"))
             public = b"" if session is None else session.public_key
             answer = bundle.sign_answer(self._key, proposed.digest, network.self_id, reason, head, public)
@@ -81,6 +94,16 @@ class Sessions:
             raise
         background.start(self._run(session, agreed))
         await session.narrate(connection)
+
+    def _enter(self, network: Network, proposed: Plan, reason: str) -> None:
+        """What was answered to a proposal, in the register."""
+        acceptance = proposed.question == plan.ACCEPTANCE
+        if reason:
+            known = proposed.question if acceptance or proposed.question in network.questions else ""
+            self._register.add_refused(proposed.proposer, known, reason, **proposed.facts)
+        else:
+            told = {"proposer": proposed.proposer, "accepted": True, "reason": ""}
+            self._register.add_asked("answer", proposed.proposer, acceptance, **proposed.facts, **told)
 
     async def _channel(self, connection: Connection, caller: Caller) -> None:
         """Take the connection of a computing party with a lower number for its session."""
@@ -110,6 +133,12 @@ class Sessions:
             if session.network.name == network.name and session.waits_for(peer):
                 await session.tell_contributor(peer)
 
+    def part(self, network: str, station: str) -> None:
+        """`station` left a network: no session with it goes on."""
+        for session in list(self._sessions.values()):
+            if session.network.name == network and station in session.plan.participants:
+                session.part(station)
+
     def _register_head(self, heard: object) -> dict[str, Any]:
         """The head of the register, and what it says now about the head that the proposer heard of before."""
         register = self._register
@@ -119,21 +148,31 @@ class Sessions:
         return {**register.head, "heard": {"entries": number, "digest": register.digest_at(number)}}
 
     def _reserve(self, proposed: Plan, network: Network) -> Session:
-        self._gate.check(network, proposed)
         if not network.is_computing(network.self_id):
             raise RefusedError(f"{network.self_id} is not a computing party")
+        self._gate.check(network, proposed)
         if any(opened.meet(session.plan, proposed) for session in self._sessions.values()):
             # Neither would know what the other opens, so that the two could be subtracted from each other.
             raise RefusedError("session: a question about some of the same is being answered; ask again after it")
-        if len(self._sessions) >= MOST:
-            raise RefusedError(f"this station computes in {MOST} sessions already; try again later")
+        self._check_place(proposed)
         needed = sum(_memory(session.plan) for session in self._sessions.values()) + _memory(proposed)
-        if needed > MEMORY:
+        if needed > MEMORY or proposed.body_length + seal.OVERHEAD > self._deposit_at_most:
             raise RefusedError("the shares of all running sessions would not fit in this station's memory")
         if not self._seen.add(f"computes {proposed.session}"):
             raise RefusedError("session: this id was used before")
         session = self._sessions[proposed.session] = self._make(network, proposed)
         return session
+
+    def _check_place(self, proposed: Plan) -> None:
+        """Raise BusyError unless there is a place for one more session of this kind, and of this proposer."""
+        acceptance = proposed.question == plan.ACCEPTANCE
+        kind = " acceptance" if acceptance else ""
+        most, most_of_one = (ACCEPTANCE_MOST, ACCEPTANCE_OF_ONE) if acceptance else (MOST, MOST_OF_ONE)
+        like = [one.plan for one in self._sessions.values() if (one.plan.question == plan.ACCEPTANCE) == acceptance]
+        if len(like) >= most:
+            raise BusyError(f"this station computes in {most}{kind} sessions already; try again later")
+        if sum(one.proposer == proposed.proposer for one in like) >= most_of_one:
+            raise BusyError(f"this station computes in {most_of_one}{kind} sessions of {proposed.proposer} already")
 
     async def _run(self, session: Session, agreed: bundle.Bundle) -> None:
         try:

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..base.journal import note, plain
-from ..base.refusal import RefusedError
-from .connection import LARGE, Connection, ConnectionLostError
-from .frames import FrameError
+from ..base.refusal import BusyError, RefusedError
+from .budget import Budget
+from .connection import SMALL, Connection, ConnectionLostError, Lend
+from .frames import FrameError, limit_body
 from .hello import Caller
 
-REQUEST_BODY = 64 * 1024 * 1024
-"""Bytes that a request of any kind may bring at most; each kind has its own limit below this."""
 ANSWER_BODY = 1024 * 1024
 Answer = dict[str, Any]
 Handler = Callable[[Caller, Mapping[str, Any], bytes], Awaitable[Answer | None]]
@@ -32,22 +31,25 @@ def _nothing(_: Caller) -> int:
 class _Kind:
     handler: Handler
     limit: Limit
+    content: int
 
 
 class Answers:
-    """The table of requests."""
+    """The table of requests; `budget` is for what comes with them."""
 
-    def __init__(self) -> None:
+    def __init__(self, budget: Budget | None = None) -> None:
+        self.budget = budget or Budget()
         self._kinds: dict[str, _Kind] = {}
         self._streams: dict[str, Stream] = {}
 
-    def add(self, kind: str, handler: Handler, limit: Limit = _nothing) -> None:
+    def add(self, kind: str, handler: Handler, limit: Limit = _nothing, content: int = SMALL) -> None:
         """Have `handler` answer requests of one kind, whichever way they come; None is answered by "ok".
 
-        `limit` gives the bytes that a caller may bring, and raises RefusedError when it may not ask at all.
+        `limit` gives the bytes that a caller may bring, and raises RefusedError when it may not ask at all. `content`:
+        at most so many bytes of JSON come with it.
         """
         self._new(kind)
-        self._kinds[kind] = _Kind(handler, limit)
+        self._kinds[kind] = _Kind(handler, limit, content)
 
     def add_stream(self, kind: str, stream: Stream) -> None:
         """Give `stream` the whole connection of requests of one kind; it may detach the socket."""
@@ -57,10 +59,12 @@ class Answers:
     async def serve(self, connection: Connection, caller: Caller) -> None:
         """Serve one accepted connection until it is over; closes it unless it was handed on."""
         kind = _kind(caller)
+        connection.lend = self.lend(caller.peer)
         try:
             if kind in self._kinds:
-                content, body = await connection.receive(LARGE, self._kinds[kind].limit(caller))
-                await connection.send(await self.answer(caller, content, bytes(body)))
+                content, length = await connection.receive_header(self._kinds[kind].content)
+                body = await self.body(connection, caller, length)
+                await connection.send(await self.answer(caller, content, body))
             elif kind in self._streams:
                 await self._streams[kind](connection, caller)
             else:
@@ -73,6 +77,18 @@ class Answers:
         finally:
             connection.close()
 
+    def lend(self, peer: str) -> Lend:
+        """Room for what `peer` brings."""
+        return lambda count: self.budget.lent(peer, count)
+
+    async def body(self, connection: Connection, caller: Caller, length: int) -> bytes:
+        """The `length` bytes that come with a request, if they may. Raises FrameError, RefusedError."""
+        kind = self._kinds.get(_kind(caller))
+        limit_body(length, kind.limit(caller) if kind else 0)
+        # Lent while they arrive: then they are taken or thrown away before another task has its turn.
+        async with self.budget.lent(caller.peer, length):
+            return bytes(await connection.read_body(length))
+
     async def answer(self, caller: Caller, content: Mapping[str, Any], body: bytes) -> Answer:
         """The answer to a request, whichever way it came; a refusal is an answer too."""
         kind = _kind(caller)
@@ -82,7 +98,7 @@ class Answers:
             found = await self._kinds[kind].handler(caller, content, body)
         except RefusedError as error:
             note("request-refused", peer=caller.peer, kind=kind, why=error)
-            return {"refused": plain(error)}
+            return refusal(error)
         return {"ok": True} if found is None else found
 
     def _new(self, kind: str) -> None:
@@ -94,12 +110,17 @@ def _kind(caller: Caller) -> str:
     return str(caller.request.get("kind"))
 
 
+def refusal(error: Exception) -> Answer:
+    """How somebody is told why not; `again`: it may ask again."""
+    return {"refused": plain(error), **({"again": True} if isinstance(error, BusyError) else {})}
+
+
 def _unknown() -> Answer:
     return {"refused": "this release knows no such request"}
 
 
 async def _refuse(connection: Connection, error: Exception) -> None:
     try:
-        await connection.send({"refused": plain(error)}, timeout=2.0)
+        await connection.send(refusal(error), timeout=2.0)
     except ConnectionLostError:
         return

@@ -7,9 +7,11 @@ nothing of it may be left in a buffer here.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 from . import frames
@@ -17,6 +19,10 @@ from . import frames
 SMALL = 8 * 1024
 LARGE = 1024 * 1024
 PATIENCE = 10.0
+PIECE = 64 * 1024
+Bytes = bytes | bytearray | memoryview
+Lend = Callable[[int], AbstractAsyncContextManager[None]]
+"""Room for so many bytes, as long as they are used."""
 
 
 class ConnectionLostError(ConnectionError):
@@ -31,6 +37,8 @@ class Connection:
         self._sock: socket.socket | None = sock
         self._loop = asyncio.get_running_loop()
         self._writing = asyncio.Lock()
+        self._ended = ""
+        self.lend: Lend = lambda _: nullcontext()
 
     @property
     def sock(self) -> socket.socket:
@@ -41,45 +49,81 @@ class Connection:
 
     async def read_exactly(self, count: int) -> bytearray:
         """`count` bytes. Raises ConnectionLostError at the end of the stream."""
-        data = bytearray(count)
-        view = memoryview(data)
-        try:
-            while len(view):
-                got = await self._loop.sock_recv_into(self.sock, view)
-                if not got:
-                    raise ConnectionLostError("the other side closed the connection")
-                view = view[got:]
-        except OSError as error:
-            raise ConnectionLostError(f"the connection broke ({error.strerror or error})") from error
+        data = bytearray()
+        # In pieces: a length that somebody wrote costs nothing before the bytes are here.
+        while len(data) < count:
+            data += await self._piece(count - len(data))
         return data
+
+    async def skip(self, count: int, timeout: float = PATIENCE) -> None:
+        """Read `count` bytes and keep none. Raises ConnectionLostError."""
+        try:
+            async with asyncio.timeout(timeout):
+                while count:
+                    count -= len(await self._piece(count))
+        except TimeoutError as error:
+            raise _silent(timeout) from error
+
+    async def _piece(self, most: int) -> bytes:
+        try:
+            piece = await self._loop.sock_recv(self.sock, min(most, PIECE))
+        except OSError as error:
+            raise ConnectionLostError(self._ended or f"the connection broke ({error.strerror or error})") from error
+        if not piece:
+            raise ConnectionLostError(self._ended or "the other side closed the connection")
+        return piece
 
     async def receive(
         self, header_limit: int = SMALL, body_limit: int = 0, timeout: float | None = PATIENCE
     ) -> tuple[frames.JSON, bytearray]:
         """The next frame. Raises FrameError, or ConnectionLostError after `timeout` seconds of nothing whole."""
+        header, length = await self.receive_header(header_limit, body_limit, timeout)
+        return header, await self.read_body(length, timeout)
+
+    async def read_body(self, length: int, timeout: float | None = PATIENCE) -> bytearray:
+        """The body of a frame whose header was read. Raises ConnectionLostError."""
+        try:
+            async with asyncio.timeout(timeout):
+                return await self.read_exactly(length)
+        except TimeoutError as error:
+            raise _silent(timeout) from error
+
+    async def receive_header(
+        self, header_limit: int = SMALL, body_limit: int | None = None, timeout: float | None = PATIENCE
+    ) -> tuple[frames.JSON, int]:
+        """The header of the next frame, and how many bytes of body follow, of which none is read.
+
+        What `lend` gives is the room for a header above SMALL. Raises FrameError, ConnectionLostError.
+        """
         try:
             async with asyncio.timeout(timeout):
                 prefix = await self.read_exactly(frames.PREFIX.size)
-                header_length, body_length = frames.lengths(bytes(prefix), header_limit, body_limit)
-                header = frames.parse(await self.read_exactly(header_length))
-                return header, await self.read_exactly(body_length)
         except TimeoutError as error:
-            raise ConnectionLostError(f"the other side said nothing for {timeout:g} s") from error
+            raise _silent(timeout) from error
+        length, body = frames.lengths(bytes(prefix), header_limit, body_limit)
+        async with self.lend(length * frames.OBJECTS) if length > SMALL else nullcontext():
+            try:
+                async with asyncio.timeout(timeout):
+                    return frames.parse(await self.read_exactly(length)), body
+            except TimeoutError as error:
+                raise _silent(timeout) from error
 
-    async def send(
-        self, header: Mapping[str, Any], body: bytes | bytearray | memoryview = b"", timeout: float = 30.0
-    ) -> None:
+    async def send(self, header: Mapping[str, Any], body: Bytes = b"", timeout: float = 30.0) -> None:
         """Write one frame. Raises ConnectionLostError when it cannot be written within `timeout` seconds."""
+        await self.send_parts(header, [body] if body else [], timeout)
+
+    async def send_parts(self, header: Mapping[str, Any], parts: Sequence[Bytes], timeout: float = 30.0) -> None:
+        """Write one frame whose body is `parts`, without a copy of all. Raises ConnectionLostError."""
         try:
             async with self._writing, asyncio.timeout(timeout):
-                await self._loop.sock_sendall(self.sock, frames.encode(header, len(body)))
-                if body:
-                    await self._loop.sock_sendall(self.sock, body)
+                await self._loop.sock_sendall(self.sock, frames.encode(header, sum(map(len, parts))))
+                for part in parts:
+                    await self._loop.sock_sendall(self.sock, part)
         except TimeoutError as error:
             self.close()  # half a frame may be out: nothing sensible can follow
             raise ConnectionLostError(f"the other side read nothing for {timeout:g} s") from error
         except OSError as error:
-            raise ConnectionLostError(f"the connection broke ({error.strerror or error})") from error
+            raise ConnectionLostError(self._ended or f"the connection broke ({error.strerror or error})") from error
 
     async def send_descriptor(self, header: Mapping[str, Any], descriptor: socket.socket) -> None:
         """Write one frame without a body, and an open descriptor with it (unix(7), SCM_RIGHTS)."""
@@ -89,12 +133,20 @@ class Connection:
                 sent = socket.send_fds(self.sock, [frame], [descriptor.fileno()])
                 await self._loop.sock_sendall(self.sock, frame[sent:])
         except OSError as error:
-            raise ConnectionLostError(f"the connection broke ({error.strerror or error})") from error
+            raise ConnectionLostError(self._ended or f"the connection broke ({error.strerror or error})") from error
 
     def detach(self) -> socket.socket:
         """The socket, now the caller's."""
         sock, self._sock = self.sock, None
         return sock
+
+    def end(self, why: str) -> None:
+        """Have whoever reads or writes here lose the connection for the reason `why`; they close it."""
+        self._ended = why
+        if self._sock is not None:
+            # Not closed: who waits for it to be readable would wait for ever. A far end that left first is no matter.
+            with contextlib.suppress(OSError):
+                self._sock.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close; harmless when done twice."""
@@ -103,6 +155,10 @@ class Connection:
             self._loop.remove_reader(sock)
             self._loop.remove_writer(sock)
             sock.close()
+
+
+def _silent(timeout: float | None) -> ConnectionLostError:
+    return ConnectionLostError(f"the other side said nothing for {timeout:g} s")
 
 
 async def open_unix(path: str) -> Connection:

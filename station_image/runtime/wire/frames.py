@@ -15,6 +15,10 @@ from ..base import documents
 
 PREFIX = struct.Struct("!II")
 MAX_DEPTH = 12
+MOST_VALUES = 50_000
+"""Values in one header: a question about all areas of the country with their inhabitants has some 10,000."""
+OBJECTS = 8
+"""A header is so many times as large once it is read: text of four bytes a character beside it, and objects."""
 JSON = dict[str, Any]
 
 
@@ -28,18 +32,27 @@ def encode(header: Mapping[str, Any], body_length: int = 0) -> bytes:
     return PREFIX.pack(len(text), body_length) + text
 
 
-def lengths(prefix: bytes, header_limit: int, body_limit: int) -> tuple[int, int]:
-    """Lengths of header and body. Raises FrameError when one is over its limit."""
+def lengths(prefix: bytes, header_limit: int, body_limit: int | None) -> tuple[int, int]:
+    """Lengths of header and body; None: whoever reads the body looks. Raises FrameError when one is over its limit."""
     header, body = PREFIX.unpack(prefix)
     if not 2 <= header <= header_limit:
         raise FrameError(f"a header of {header} bytes; at most {header_limit} are read here")
-    if body > body_limit:
-        raise FrameError(f"a body of {body} bytes; at most {body_limit} are read here")
+    if body_limit is not None:
+        limit_body(body, body_limit)
     return header, body
+
+
+def limit_body(length: int, limit: int) -> None:
+    """Raise FrameError unless a body of `length` bytes is read here."""
+    if length > limit:
+        raise FrameError(f"a body of {length} bytes; at most {limit} are read here")
 
 
 def parse(text: bytes | bytearray) -> JSON:
     """The JSON object in `text`. Raises FrameError on anything outside the subset."""
+    # Before they are made: a list of empty lists takes thirty times as much as its text.
+    if sum(map(text.count, (b",", b"[", b"{"))) > MOST_VALUES:
+        raise FrameError(f"a header of more than {MOST_VALUES} values")
     try:
         content = json.loads(text.decode(), object_pairs_hook=_unique, parse_float=_no_float, parse_constant=_no_float)
     except FrameError:

@@ -1,14 +1,18 @@
 """The hello: both stations prove who they are with their statement keys before anything else is said.
 
     1  caller → acceptor   versions, network, from, to, nonce
-    2  acceptor → caller   version, nonce, own gateway fingerprint, signature over the transcript so far
-    3  caller → acceptor   request, own gateway fingerprint, signature over the transcript and the request's digest
+    2  acceptor → caller   version, nonce, own gateway, signature over the transcript so far
+    3  caller → acceptor   request, own gateway, signature over the transcript and the request's digest
     4  acceptor → caller   ok or a reason, signature over the transcript, the request's digest and the answer
+
+A gateway is its certificate with the statement by which the statement key signed its key (`accepted.gateway`).
 
 What it is for: whoever holds the network's CA can mint a second certificate with a member's name. Such a
 certificate has no statement key, so its holder can answer neither 2 nor 3. A relay that has minted both ends' names can
 pass the messages on, but the acceptor's gateway then saw the relay's certificate, not the one whose fingerprint the
-caller signed in 3; and the relay cannot forge 4. From 4 on the connection is the caller's gateway's own TLS connection.
+caller signed in 3; and the relay cannot forge 4. Nor can the CA's holder have the caller speak for the relay's
+certificate, by placing it on the caller's server: its key is none that the caller's statement key signed.
+From 4 on the connection is the caller's gateway's own TLS connection.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..accepted import statement
+from ..accepted.gateway import Gateway, GatewayError
 from ..accepted.networks import Network, NetworkError, Networks
 from ..accepted.statement import StatementError, StatementKey
 from ..base.contract import PROTOCOL_VERSIONS
@@ -65,12 +70,13 @@ async def call(
     reply, _ = await connection.receive(HEADER)
     if "refused" in reply:
         raise PeerError(peer, f"refused: {plain(reply['refused'])}")
-    accepting = _part(reply, "accepting", {"version", "nonce", "fingerprint"})
+    accepting = _part(reply, "accepting", {"version", "nonce", "gateway"})
     if accepting["version"] not in PROTOCOL_VERSIONS:
         raise PeerError(peer, "chose a protocol version that was not offered")
     transcript = {"hello": opening, "accepting": accepting}
     _verify(network, peer, statement.HELLO_ACCEPTOR, transcript, reply)
-    asking = {"request": statement.digest(request), "fingerprint": network.gateway_fingerprint()}
+    _gateway(network, peer, accepting)
+    asking = {"request": statement.digest(request), "gateway": network.own_gateway().document}
     signed = {**transcript, "asking": asking}
     await connection.send({"request": request, "asking": asking, "signature": key.sign(statement.HELLO_CALLER, signed)})
     reply, _ = await connection.receive(HEADER)
@@ -89,7 +95,7 @@ async def accept(connection: Connection, key: StatementKey, networks: Networks, 
         accepting = {
             "version": _common_version(opening["versions"]),
             "nonce": statement.nonce(),
-            "fingerprint": network.gateway_fingerprint(),
+            "gateway": network.own_gateway().document,
         }
     except (HelloError, NetworkError) as error:
         await connection.send({"refused": plain(error)})
@@ -98,7 +104,7 @@ async def accept(connection: Connection, key: StatementKey, networks: Networks, 
     signature = key.sign(statement.HELLO_ACCEPTOR, transcript)
     await connection.send({"accepting": accepting, "signature": signature})
     message, _ = await connection.receive(HEADER)
-    asking = _part(message, "asking", {"request", "fingerprint"})
+    asking = _part(message, "asking", {"request", "gateway"})
     signed = {**transcript, "asking": asking}
     answer = _judge(network, seen, message, signed)
     reply = {"answer": answer, "signature": key.sign(statement.HELLO_ANSWER, {**signed, "answer": answer})}
@@ -125,9 +131,10 @@ def _judge(network: Network, seen: Identity, message: Mapping[str, Any], signed:
     """Return "ok", or the reason why the caller's request is refused."""
     try:
         _verify(network, seen.peer, statement.HELLO_CALLER, signed, message)
+        fingerprint = _gateway(network, seen.peer, signed["asking"])
     except HelloError as error:
         return str(error)
-    if signed["asking"]["fingerprint"] != seen.fingerprint:
+    if fingerprint != seen.fingerprint:
         return (
             f"the gateway saw another certificate of {seen.peer} than the one its station speaks for: somebody is in "
             "between, or the certificate was renewed a moment ago"
@@ -154,6 +161,16 @@ def _part(message: Mapping[str, Any], name: str, keys: set[str]) -> dict[str, An
     if not isinstance(part, dict) or set(part) != keys:
         raise FrameError(f"a message without its part {name!r}")
     return part
+
+
+def _gateway(network: Network, peer: str, part: Mapping[str, Any]) -> str:
+    """The fingerprint of the gateway that a peer speaks for; raises PeerError for one that is not its own."""
+    try:
+        found = Gateway.read(part["gateway"])
+        network.require_gateway(peer, found)
+    except GatewayError as error:
+        raise PeerError(peer, str(error)) from error
+    return found.fingerprint
 
 
 def _verify(network: Network, peer: str, purpose: str, content: object, message: Mapping[str, Any]) -> None:

@@ -6,11 +6,11 @@ import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from ..accepted.networks import Network, NetworkError
+from ..accepted.networks import Network, NetworkError, Networks
 from ..accepted.statement import StatementKey
 from ..base import background
 from ..base.journal import plain
@@ -18,6 +18,7 @@ from . import frames, hello
 from .answers import ANSWER_BODY
 from .connection import LARGE, Connection, ConnectionLostError, open_unix
 from .polls import Polls
+from .ties import Ties
 
 Local = Callable[[Connection, hello.Caller], Coroutine[Any, Any, None]]
 
@@ -35,9 +36,11 @@ class CallFailedError(Exception):
 class Peers:
     """Asks over the gateway's outbound sockets in the folder `sockets`, over polls, and itself through `local`."""
 
-    def __init__(self, key: StatementKey, sockets: Path, local: Local) -> None:
+    def __init__(self, key: StatementKey, networks: Networks, sockets: Path, local: Local) -> None:
         self.polls = Polls()
         self._key = key
+        self._networks = networks
+        self._ties = Ties(networks)
         self._sockets = sockets
         self._local = local
         self._contacts: dict[str, float] = {}
@@ -58,6 +61,14 @@ class Peers:
         """Ids of the peers that the gateway has an outbound socket for: the compiled outbound links."""
         return sorted(path.name.removesuffix(".sock") for path in self._sockets.glob("*.sock"))
 
+    def still(self, network: Network, peer: str) -> bool:
+        """Whether `peer` is in the network yet, with the key that is pinned in `network`."""
+        return self._networks.still(network, peer)
+
+    def hold(self, network: Network, peer: str, connection: Connection) -> AbstractContextManager[None]:
+        """End `connection` as soon as `peer` leaves. Raises ConnectionLostError when it did already."""
+        return self._ties.hold(network, peer, connection)
+
     @asynccontextmanager
     async def open(self, network: Network, peer: str, request: Mapping[str, Any]) -> AsyncIterator[Connection]:
         """A connection on which `peer` proved who it is and accepted `request`. Raises CallFailedError."""
@@ -68,7 +79,8 @@ class Peers:
         except (ConnectionLostError, frames.FrameError, NetworkError) as error:
             raise CallFailedError(peer, f"does not answer ({error})") from error
         try:
-            yield connection
+            with self.hold(network, peer, connection):
+                yield connection
         except (ConnectionLostError, frames.FrameError) as error:
             raise CallFailedError(peer, str(error)) from error
         finally:
@@ -130,7 +142,8 @@ class Peers:
 
 def _unrefused(peer: str, answer: frames.JSON, data: bytes) -> tuple[frames.JSON, bytes]:
     if "refused" in answer:
-        raise CallFailedError(peer, f"refused: {plain(answer['refused'])}", refused=True)
+        # One that is busy did not say no.
+        raise CallFailedError(peer, f"refused: {plain(answer['refused'])}", refused=answer.get("again") is not True)
     return answer, data
 
 

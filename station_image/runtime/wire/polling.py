@@ -6,12 +6,15 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Coroutine
+from typing import Any
 
 from ..accepted.networks import Network, Networks
 from ..base import background
 from ..base.journal import note
+from ..base.refusal import RefusedError
 from . import frames
-from .answers import REQUEST_BODY, Answers
+from .answers import Answer, Answers, refusal
 from .connection import LARGE, Connection, ConnectionLostError
 from .hello import Caller
 from .peers import CallFailedError, Peers
@@ -39,7 +42,7 @@ class Polling:
                 for network in self._networks.current().values()
                 if not network.is_computing(network.self_id)
                 for party in network.computing
-                if self._peers.can_call(party)
+                if party in network.stations and self._peers.can_call(party)
             }
             for key in set(self._ours) - wanted:
                 self._ours.pop(key).cancel()
@@ -68,29 +71,49 @@ class Polling:
 
     async def _answer(self, connection: Connection, network: Network, party: str) -> None:
         warm = asyncio.create_task(ping(connection))
+        connection.lend = self._answers.lend(party)
         try:
             while True:
-                header, body = await connection.receive(LARGE, REQUEST_BODY, SILENCE)
+                header, length = await connection.receive_header(LARGE, timeout=SILENCE)
                 # The poll stays open while definitions change: what is asked now is checked against the one that is
                 # accepted now, and a party with another key in it proves who it is anew.
                 accepted = self._networks.current().get(network.name)
                 if accepted is None or accepted.stations.get(party) != network.stations.get(party):
                     return
-                if "ask" in header:
-                    self._peers.contact(party)
-                    background.start(self._reply(connection, accepted, party, header, bytes(body)))
+                if "ask" not in header:
+                    await connection.skip(length)
+                    continue
+                self._peers.contact(party)
+                await self._take(connection, accepted, party, header, length)
         finally:
             warm.cancel()
 
-    async def _reply(
-        self, connection: Connection, network: Network, party: str, header: frames.JSON, body: bytes
+    async def _take(
+        self, connection: Connection, network: Network, party: str, header: frames.JSON, length: int
     ) -> None:
+        """Read what comes with a request; answering it does not keep the next one waiting."""
         request, content = header.get("request"), header.get("content")
-        if isinstance(request, dict) and isinstance(content, dict):
-            answer = await self._answers.answer(Caller(network, party, request), content, body)
+        if not isinstance(request, dict) or not isinstance(content, dict):
+            await connection.skip(length)
+            answering = _at_once({"refused": "neither a request nor content"})
         else:
-            answer = {"refused": "neither a request nor content"}
-        try:
-            await connection.send({"reply": header["ask"], "content": answer})
-        except ConnectionLostError:
-            return
+            caller = Caller(network, party, request)
+            try:
+                body = await self._answers.body(connection, caller, length)
+                answering = self._answers.answer(caller, content, body)
+            except (frames.FrameError, RefusedError) as error:
+                note("request-refused", peer=party, kind=request.get("kind"), why=error)
+                await connection.skip(length)
+                answering = _at_once(refusal(error))
+        background.start(_reply(connection, header["ask"], answering))
+
+
+async def _at_once(answer: Answer) -> Answer:
+    return answer
+
+
+async def _reply(connection: Connection, number: object, answering: Coroutine[Any, Any, Answer]) -> None:
+    try:
+        await connection.send({"reply": number, "content": await answering})
+    except ConnectionLostError:
+        return

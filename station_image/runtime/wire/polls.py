@@ -55,7 +55,8 @@ class Poll:
         try:
             while True:
                 header, body = await self._connection.receive(LARGE, ANSWER_BODY, SILENCE)
-                future = self._waiting.get(header.get("reply", 0))
+                number = header.get("reply")
+                future = self._waiting.get(number) if isinstance(number, int) else None
                 if future is not None and not future.done() and isinstance(header.get("content"), dict):
                     future.set_result((header["content"], bytes(body)))
         finally:

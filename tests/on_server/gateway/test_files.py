@@ -26,6 +26,7 @@ def inputs() -> files.Inputs:
         f"{folder}/certificate.pem": b"certificate\n",
         f"{folder}/ca.pem": b"ca\n",
         f"{folder}/crl.pem": b"crl\n",
+        f"{folder}/statement.json": b"{}\n",
         f"{folder}/inbound.cfg": b"frontend\n",
     }
     for peer in ("een", "twee"):
@@ -43,6 +44,7 @@ def test_a_cut_peer_is_in_no_section_and_in_no_map(inputs: files.Inputs) -> None
         assert b"to.een" not in cut[name]
         assert b"to.twee" in cut[name]
     assert files.outbound_peers(cut["haproxy.cfg"]) == {"twee"}
+    assert files.peers(cut["haproxy.cfg"] + b"\nbackend from.drie\n") == {"twee", "drie"}
     assert cut["cuts"] == b"een\n"
 
 
@@ -60,7 +62,8 @@ def test_the_fingerprint_is_the_one_that_a_peer_s_gateway_sees(tmp_path: Path) -
     party = pki.Party(pki.Authority(NETWORK), "een", tmp_path)
     der = party.certificate.public_bytes(serialization.Encoding.DER)
     seen = base64.b64encode(hashlib.sha256(der).digest()).decode()
-    assert files.certificate_fingerprint(party.file.read_bytes()) == seen
+    told = base64.b64decode(files.certificate(party.file.read_bytes()))
+    assert base64.b64encode(hashlib.sha256(told).digest()).decode() == seen
 
 
 @pytest.fixture
@@ -84,6 +87,17 @@ def test_a_list_with_an_older_number_or_time_is_refused(authority: pki.Authority
     newer = read(tmp_path, authority.crl(number=6))
     assert files.newest_crls(newer, loaded) == (newer[0].pem, [])
     assert files.newest_crls(loaded, loaded) == (loaded[0].pem, [])
+
+
+def test_a_list_tells_the_serials_that_certificates_are_placed_with(authority: pki.Authority, tmp_path: Path) -> None:
+    party = pki.Party(authority, "een", tmp_path)
+    authority.revoked = [party.certificate.serial_number, 10]
+    [crl] = read(tmp_path, authority.crl())
+    assert crl.revoked == {f"{party.certificate.serial_number:x}", "a"}
+    folder = tmp_path / "networks" / NETWORK / "peers" / "een"
+    folder.mkdir(parents=True)
+    (folder / "serial").write_text(f"{party.certificate.serial_number:x}\n")
+    assert files.serials(tmp_path)["een"] <= crl.revoked
 
 
 def test_a_new_generation_of_the_authority_begins_to_count_anew(tmp_path: Path) -> None:

@@ -154,8 +154,9 @@ def contributing(place: Path, question: dict[str, Any]) -> Agent:
     """The agent of n.a, that contributes to `griep` and not to `anders`."""
     others = {**question, "question": "anders", "contributors": ["n.b", "n.c"]}
     outside = {**question, "question": "../uit"}
-    status = done(networks={"n": {"station": "n.a"}})
-    answers = {"questions": delivered(question, others, outside), "status": status}
+    beside = {**question, "network": ".."}
+    status = done(networks={"n": {"station": "n.a"}, "..": {"station": "n.a"}})
+    answers = {"questions": delivered(question, others, outside, beside), "status": status}
     return Agent(place / "agent.sock", answers)
 
 
@@ -173,28 +174,49 @@ def test_sftp_is_started_in_the_folders_of_the_questions(
     wanted = ["-d", str(data), "-u", "027", "-P", "symlink,hardlink,lsetstat,copy-data,users-groups-by-id"]
     assert started["words"][1:] == wanted
     assert "SSH_ORIGINAL_COMMAND" not in started["environment"]
-    [folder] = data.iterdir()
-    assert folder.name == "griep"
-    found = folder.stat()
-    assert (found.st_mode & 0o7777, found.st_uid) == (0o2750, agents.STEWARD)
-    assert found.st_gid == data.stat().st_gid, "the station cannot come in"
+    [network] = data.iterdir()
+    [folder] = network.iterdir()
+    assert (network.name, folder.name) == ("n", "griep")
+    for found in (network.stat(), folder.stat()):
+        assert (found.st_mode & 0o7777, found.st_uid) == (0o2750, agents.STEWARD)
+        assert found.st_gid == data.stat().st_gid, "the station cannot come in"
     assert not (data.parent / "uit").exists()
 
 
 def test_a_file_that_came_with_narrow_rights_is_the_station_s_to_read(
     login: Login, data: Path, contributing: Agent
 ) -> None:
-    brings = 'p = pathlib.Path(sys.argv[2], "griep", "a.csv"); p.write_text("x"); p.chmod(0o600)'
+    brings = 'p = pathlib.Path(sys.argv[2], "n", "griep", "a.csv"); p.write_text("x"); p.chmod(0o600)'
     done = login("scientist", SUBSYSTEM[0], brings)
     contributing.close()
     assert done.returncode == 0, done.stderr
-    found = (data / "griep" / "a.csv").stat()
+    found = (data / "n" / "griep" / "a.csv").stat()
     assert (found.st_mode & 0o777, found.st_gid) == (0o640, data.stat().st_gid)
+
+
+def test_questions_of_one_name_in_two_networks_have_a_folder_each(
+    login: Login, data: Path, place: Path, question: dict[str, Any]
+) -> None:
+    """In one folder, what is brought for the question of the one network would be shared out in the other."""
+    other = {**question, "network": "m", "contributors": ["m.a"]}
+    status = done(networks={"n": {"station": "n.a"}, "m": {"station": "m.a"}})
+    agent = Agent(place / "agent.sock", {"questions": delivered(question, other), "status": status})
+    assert login("scientist", SUBSYSTEM[0]).returncode == 0
+    agent.close()
+    assert sorted(path.relative_to(data).as_posix() for path in data.glob("*/*")) == ["m/griep", "n/griep"]
+
+
+def test_a_file_in_the_folder_of_an_earlier_release_is_said_with_the_remedy(login: Login, contributing: Agent) -> None:
+    brings = 'p = pathlib.Path(sys.argv[2], "griep", "a.csv"); p.parent.mkdir(); p.write_text("x")'
+    done = login("scientist", SUBSYSTEM[0], brings)
+    contributing.close()
+    assert "griep/a.csv: no session reads it there, each network has a folder of its own" in done.stderr
+    assert "`rename griep/a.csv NETWORK/griep/a.csv` in sftp" in done.stderr
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be an account outside the folder's group")
 def test_a_folder_that_lost_its_group_is_said_with_the_remedy(login: Login, contributing: Agent) -> None:
-    brings = 'd = pathlib.Path(sys.argv[2], "griep"); d.chmod(0o750); (d / "a.csv").write_text("x")'
+    brings = 'd = pathlib.Path(sys.argv[2], "n", "griep"); d.chmod(0o750); (d / "a.csv").write_text("x")'
     done = login("scientist", SUBSYSTEM[0], brings)
     contributing.close()
     assert "a.csv: the station cannot read it, its folder lost its group; remove that folder" in done.stderr
@@ -213,9 +235,10 @@ def read(path):
 def write(path):
     return (path / "x").write_text("x") if path.is_dir() else path.open("ab")
 data = pathlib.Path(sys.argv[2])
-places = [data / "griep", data.with_name("out"), data.with_name("secret"), data.parent, pathlib.Path("/etc/hosts")]
+own = data / "n" / "griep"
+places = [own, data.with_name("out"), data.with_name("secret"), data.parent, pathlib.Path("/etc/hosts")]
 print(json.dumps([[can(lambda: read(path)), can(lambda: write(path))] for path in places]))
-(data / "griep" / "x").rename(data / "y")
+(own / "x").rename(data / "y")
 """
 
 

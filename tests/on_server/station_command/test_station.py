@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from network_topology.rules import questions as rules
 from on_server.station_command import allowing, questions
 from tests.harness import starters
 
@@ -184,6 +185,19 @@ def test_who_could_read_the_inputs_is_counted_per_operator(operators: dict[str, 
     assert said in " ".join(questions.privacy(document))
 
 
+def test_who_computes_and_gets_results_is_named_with_what_it_could_open_by_a_lie() -> None:
+    """In the words that `werkplaats check` has for the coordinator."""
+    document = question()["document"]
+    assert questions.LYING == rules.LYING
+    document["results"] = [document["computing"][0]]
+    *_, said = questions.privacy(document)
+    assert said.startswith(
+        f"Computes and gets results: {document['computing'][0]}. A computing party that lies can open"
+    )
+    document["results"] = ["gerda.elders"]
+    assert "lies" not in " ".join(questions.privacy(document))
+
+
 def test_a_changed_question_is_shown_field_by_field(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = question()["document"] | {"minimum_cell": 20}
     (tmp_path / "gerda~griep.json").write_text(json.dumps({"question": before}))
@@ -198,6 +212,12 @@ def test_a_question_that_is_not_there_is_wrong_use(tmp_path: Path) -> None:
     done, _ = against(tmp_path, answered(questions=[question()]), "questions", "gripe")
     assert done.returncode == 2
     assert "no question 'gripe' was delivered to this station; known are griep" in done.stderr
+
+
+def test_a_question_that_went_because_a_computing_party_is_cut_says_so(tmp_path: Path) -> None:
+    lines = answered(questions=[], problems={"oost": "cannot compute: c is cut"})
+    done, _ = against(tmp_path, lines, "questions", "griep")
+    assert done.stderr.rstrip().endswith("known are (none); oost: cannot compute: c is cut")
 
 
 def test_a_name_in_two_networks_needs_its_network(tmp_path: Path) -> None:
@@ -264,8 +284,10 @@ def test_the_register_is_told_in_words(tmp_path: Path) -> None:
         {"number": 3, "at": 0, "kind": "allowances", "allowed": {"griep": "12" * 32}},
         {**about, "number": 4, "kind": "receipt", "party": "gerda.a", "outcome": "done"},
         {**about, "number": 5, "kind": "later"},
+        {"number": 6, "at": 0, "kind": "counted", "day": "2027-01-15", "counted": {"refused gerda.b": 812}},
     ]
-    answer = answered(1, entries=entries, sound=False, problem="entry 6 is not as it was written")
+    counted = {"answer (acceptance)": 3}
+    answer = answered(1, entries=entries, counted=counted, sound=False, problem="entry 6 is not as it was written")
     done, asked = against(tmp_path, answer, "register", "--last", "5")
     assert asked == {"verb": "register", "last": 5}
     for said in (
@@ -273,6 +295,8 @@ def test_the_register_is_told_in_words(tmp_path: Path) -> None:
         "computed griep, session abababab: failed on gerda.c, 0 contributors",
         "the steward allows griep 12121212",
         "gerda.a says how it ended (done)",
+        "only counted on 2027-01-15: 812 of refused gerda.b",
+        "today  3 more that are only counted: answer (acceptance)",
         "NOT SOUND: entry 6 is not as it was written",
     ):
         assert said in done.stdout

@@ -16,7 +16,7 @@ def facts(**changes: Any) -> dict[str, Any]:
         "users": {
             "station": {"uid": 5001, "gid": 5000},
             "computer": {"uid": 5002, "gid": 5000},
-            "haproxy": {"uid": 99},
+            "werkplaats-gateway": {"uid": 99},
             "steward": {"uid": 991, "gid": 991, "shell": "/bin/sh"},
             "scientist": {"uid": 992, "gid": 992, "shell": "/bin/sh"},
         },

@@ -50,9 +50,16 @@ def test_the_direction_decides_which_sections_a_peer_has() -> None:
     assert sections(inbound=False) == {"to.cfg"}
 
 
+def test_a_peer_s_serial_is_placed_so_that_the_gateway_knows_whom_a_list_means() -> None:
+    written = tls_mesh.gateway_files([compiled(serial="1f")])["written"]
+    assert [file["content"] for file in written if file["path"].endswith("/serial")] == ["1f\n"]
+
+
 @pytest.mark.parametrize(
     "change",
     [
+        {"serial": "1F"},
+        {"serial": "1f\n2e"},
         {"subject": "CN=x y"},
         {"dns": "a\nb"},
         {"address": "192.0.2.1 check"},

@@ -70,8 +70,8 @@ class Agreed:
         return self[member].root / "allowances" / f"drie~{self.name}.json"
 
     def put(self, member: str, text: str, name: str = "") -> None:
-        folder = self[member].root / "data" / "in" / (name or self.name)
-        folder.mkdir(exist_ok=True)
+        folder = self[member].root / "data" / "in" / "drie" / (name or self.name)
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / "meldingen.csv").write_text(text)
 
     def cases(self, member: str, more: Iterable[int] = ()) -> str:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from station_image.runtime import agent
 from station_image.runtime.accepted.networks import Network
 from station_image.runtime.base.folders import Folders
@@ -108,6 +110,7 @@ class Relay:
         shown = [one.certificate if stolen else mint(one.organisation) for one in (called, caller)]
         self._server = self._context(region, folder / "server", shown[0], ssl.PROTOCOL_TLS_SERVER)
         self._client = self._context(region, folder / "client", shown[1], ssl.PROTOCOL_TLS_CLIENT)
+        self.as_caller = shown[1].certificate.public_bytes(Encoding.DER)
         self._loop = asyncio.new_event_loop()
         self.bytes_passed = 0
         self.passed: list[Passed] = []

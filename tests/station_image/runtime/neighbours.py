@@ -112,6 +112,7 @@ class FakePeers:
         self.told: Callable[[str, Mapping[str, Any]], dict[str, Any]] = lambda *_: {"ok": True}
         self.lines: dict[str, Callable[[Connection], Awaitable[None]]] = {}
         self.contacts: list[str] = []
+        self.left: list[str] = []
         self.opened: list[tuple[str, dict[str, Any]]] = []
         self.result_key: Callable[[str], dict[str, str]] = lambda _: {}
 
@@ -124,6 +125,12 @@ class FakePeers:
 
     def contact(self, peer: str) -> None:
         self.contacts.append(peer)
+
+    def still(self, _: Network, peer: str) -> bool:
+        return peer not in self.left
+
+    def hold(self, *_: Any) -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
 
     async def ask(
         self,

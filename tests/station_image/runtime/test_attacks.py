@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import socket
 import ssl
 import time
@@ -19,7 +20,7 @@ from station_image.runtime.session import proposal
 from station_image.runtime.wire import frames
 from tests.harness import pki
 from tests.harness.region import Region
-from tests.harness.stations import Station, wait_until
+from tests.harness.stations import Station, replace, wait_until
 from tests.station_image.runtime.impostor import Relay, as_station, ask_as, raw
 from tests.station_image.runtime.test_sessions import right
 
@@ -51,7 +52,8 @@ def impostor(region: Region) -> Iterator[Station]:
     try:
         region.write_gateway(station, ["ggd", "sensire"])
         region.write_view("drie", station, THREE, THREE, (*THREE, "yunio", "huisarts"))
-        station.start("computer", "agent", "gateway")
+        station.start("computer", "gateway")
+        station.start("agent", sabotage="any_own_gateway")
         region.wait_for(station)
         yield station
     finally:
@@ -95,6 +97,29 @@ def test_a_relay_with_minted_certificates_on_both_sides_is_refused_by_the_accept
             gelre.restart("agent", sabotage="no_fingerprint_check")
             assert _link(ggd, gelre)["ok"], "with the check off the relay must get through, or this test shows nothing"
         finally:
+            healthy.repoint(ggd, gelre, gelre.port)
+
+
+def test_a_swapped_gateway_key_lets_no_relay_through(healthy: Region, tmp_path: Path) -> None:
+    """Whoever holds the CA puts a key of its own in front of the gateway's, beside the statement of the true one.
+
+    Its relay then shows the very certificate that the caller speaks for, and gains all that passes.
+    """
+    ggd, gelre = healthy["ggd"], healthy["gelre"]
+    path, held = ggd.root / "networks.d" / "drie" / "gateway.json", ggd.gateway("drie")
+    with Relay(healthy, ggd, gelre, tmp_path) as relay:
+        swapped = {**held, "certificate": base64.b64encode(relay.as_caller).decode()}
+        healthy.repoint(ggd, gelre, relay.port)
+        replace(path, swapped)
+        try:
+            assert "gateway.json: this station has a gateway certificate of a key that" in _link(ggd, gelre)["why"]
+            ggd.restart("agent", sabotage="any_own_gateway")
+            assert "refused: drie.ggd has a gateway certificate of a key that its pinned" in _link(ggd, gelre)["why"]
+            gelre.restart("agent", sabotage="any_gateway")
+            assert _link(ggd, gelre)["ok"], "with the defence off the relay must get through"
+            assert relay.bytes_passed, "the relay was not on the path"
+        finally:
+            replace(path, held)
             healthy.repoint(ggd, gelre, gelre.port)
 
 

@@ -118,18 +118,37 @@ def test_without_that_rule_the_difference_of_two_results_is_what_the_one_has(agr
     assert abs(after[4] - before[4]) == (1 if change is one_case_more else PLANTED[4][3])
 
 
-def one_area_more(agreed: Agreed) -> dict[str, Any]:
-    return {"parameters": {"areas": [f"{agreed.first}-{agreed.first + AREAS}"]}}
+def whole_of_the_areas(agreed: Agreed) -> None:
+    """Another question about the same cases: how many there are in all areas together."""
+    whole = {"field": "postcode4", "low": agreed.first, "high": agreed.first + AREAS - 1, "bins": 1}
+    agreed.everywhere(analysis="descriptive/1", parameters=whole)
 
 
-def test_a_repeated_question_that_differs_in_one_area_is_refused_by_every_station(agreed: Agreed) -> None:
+def test_a_total_beside_its_areas_is_contributed_to_by_nobody(agreed: Agreed) -> None:
+    """The total less the areas that were opened is what the suppressed areas have."""
     session = agreed.ask()["session"]
-    agreed.until_entered("huisarts", session, "receipt")
-    agreed.everywhere(**one_area_more(agreed))
+    for member in ("yunio", "huisarts"):
+        agreed.until_entered(member, session, "receipt")
+    whole_of_the_areas(agreed)
+    proposal = agreed.propose()
+    answer = proposal.answer()
+    assert answer["exit"] == 4
+    assert answer["reason"] == "0 contributors, at least 3 must be"
+    cells = f"postcode4 {agreed.first}-{agreed.first + AREAS - 1} beside postcode4 {agreed.first}"
+    said = {event["station"]: event["reason"] for event in proposal.events if event.get("event") == "contributor"}
+    assert said.keys() == {agreed[member].id for member in MEMBERS}
+    for why in said.values():
+        assert f"cells: {cells} of {agreed.name} of " in why
+        assert why.endswith("can be subtracted; ask for equal cells and minima, or after 3 brought new data, not 0")
+
+
+def test_where_contributors_do_not_hold_to_it_the_computing_parties_do(agreed: Agreed) -> None:
+    hurt(agreed, "agent", "no_own_cells", MEMBERS)
+    assert agreed.ask()["exit"] == 0
+    whole_of_the_areas(agreed)
     answer = agreed.ask()
-    assert answer["exit"] == 3
-    said = "parameters: its result would differ from an earlier one in 1 areas or values only"
-    assert answer["reasons"] == {agreed[member].id: said for member in COMPUTING}
+    assert answer["exit"] == 4
+    assert answer["reason"].startswith(f"cells: postcode4 {agreed.first}-{agreed.first + AREAS - 1} beside")
 
 
 def test_where_the_computing_parties_do_not_hold_to_that_rule_the_other_contributors_do(agreed: Agreed) -> None:
@@ -137,17 +156,24 @@ def test_where_the_computing_parties_do_not_hold_to_that_rule_the_other_contribu
     session = agreed.ask()["session"]
     for member in ("yunio", "huisarts"):
         agreed.until_entered(member, session, "receipt")
-    agreed.everywhere(**one_area_more(agreed))
+    whole_of_the_areas(agreed)
     answer = agreed.ask()
     assert answer["exit"] == 4
     assert f"2 organisations ({agreed['huisarts'].id}, {agreed['yunio'].id})" in answer["reason"]
 
 
-def test_where_nobody_holds_to_it_one_area_more_is_answered(agreed: Agreed) -> None:
+def test_where_nobody_holds_to_it_the_total_tells_what_suppressed_areas_have(agreed: Agreed) -> None:
     hurt(agreed, "agent", "no_differencing", MEMBERS)
+    areas = agreed.opened(agreed.ask())
+    whole_of_the_areas(agreed)
+    total = agreed.ask()["result"]["count"]
+    assert total - sum(areas.values()) == sum(sum(counts) for counts in ELSEWHERE.values())
+
+
+def test_one_area_more_is_answered_it_is_a_cell_of_its_own(agreed: Agreed) -> None:
     assert agreed.ask()["exit"] == 0
-    agreed.everywhere(**one_area_more(agreed))
-    assert agreed.ask()["exit"] == 0
+    agreed.everywhere(parameters={"areas": [f"{agreed.first}-{agreed.first + AREAS}"]})
+    assert agreed.opened(agreed.ask()) == PLANTED_TOTALS
 
 
 def _both(agreed: Agreed) -> tuple[Proposal, dict[str, Any]]:

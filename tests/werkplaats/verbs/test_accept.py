@@ -62,6 +62,17 @@ def test_another_ca_is_accepted_by_the_fingerprint_that_was_told(accepted: list[
     assert accepted == ["gelre"]
 
 
+def test_a_server_of_which_another_identity_is_published_is_named_and_the_exit_code_says_that_it_was_left_out(
+    accepted: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    why = "WARNING: the identity of gelre in publication 2 is SHA256:A"
+    found = hand_over.Applicable(SimpleNamespace(authority_key=KEY), refused={"gelre": why})  # type: ignore[arg-type]
+    monkeypatch.setattr(hand_over, "applicable", lambda *_: found)
+    assert run() == errors.HALF_WAY
+    assert f"left out: gelre: {why}" in capsys.readouterr().out
+    assert accepted == []
+
+
 def test_another_ca_would_be_accepted_by_a_yes_where_no_fingerprint_is_asked_for(
     accepted: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,6 @@ folder) → accept (a document on the operator's server) → what may be applied
 
 from __future__ import annotations
 
-import base64
 import concurrent.futures
 import dataclasses
 import json
@@ -14,22 +13,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives import serialization
-
 import on_server
 from base import errors
 from network_topology.compiling import compile as compiler
 from publication import acceptance, identity, publication, repository, verified
 from werkplaats.operations import progress
+from werkplaats.operations.bring_up import own_keys
 from werkplaats.operations.coordinator import steps
 from werkplaats.operations.home import networks
 from werkplaats.operations.reach import remote, servers
 
-REQUEST = "/etc/werkplaats/identity/request.pem"
-STATEMENT_KEY = "/etc/werkplaats/identity/statement.pub"
 PROGRAM = Path(on_server.__file__).with_name("keys.py")
-_READ = ("cat", REQUEST, STATEMENT_KEY)
-_KEY_BEGINS = "-----BEGIN PUBLIC KEY-----"
+_READ = ("cat", *own_keys.FILES)
 
 
 @dataclasses.dataclass
@@ -74,18 +69,7 @@ def request(network: networks.Network, remotes: remote.Remotes, organisations: I
 
 
 def _receive(network: networks.Network, organisation: str, read: str) -> identity.Request:
-    asks, _, key = read.partition(_KEY_BEGINS)
-    return steps.receive(network, organisation, asks, _raw(_KEY_BEGINS + key))
-
-
-def _raw(pem: str) -> str:
-    """The base64 of the raw bytes of a public statement key; "" of what is none, which the request then refuses."""
-    try:
-        key = serialization.load_pem_public_key(pem.encode())
-        raw = key.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-    except ValueError:
-        return ""
-    return base64.b64encode(raw).decode()
+    return steps.receive(network, own_keys.asked(network.name, organisation, read))
 
 
 def require_authority(network: networks.Network, found: Applicable, fingerprint: str | None) -> None:
@@ -115,8 +99,15 @@ def accept(
     organisations: Iterable[str],
 ) -> None:
     """Write on each server that its operator accepts this publication, the one that was shown."""
-    accepted = acceptance.accept(published)
-    _on_each(organisations, lambda organisation: _keep(network, remotes, organisation, accepted))
+
+    def one(organisation: str) -> None:
+        try:
+            before = _accepted(_found(network, remotes, organisation)[0])
+        except errors.AcceptanceError:
+            before = None  # none that can be read: what is accepted now takes its place
+        _keep(network, remotes, organisation, acceptance.accept(published, before))
+
+    _on_each(organisations, one)
 
 
 def take_all(
@@ -184,6 +175,8 @@ def _make_keys(network: networks.Network, remotes: remote.Remotes, organisations
 def applicable(network: networks.Network, remotes: remote.Remotes, organisations: Iterable[str]) -> Applicable:
     """Read what is published and what each server accepted; `keep` keeps there what now applies by itself.
 
+    A server is refused when the identity that is published for it is not that of its own keys.
+
     Raises PublicationError for a publication that is not whole or not signed.
     """
     found = Applicable()
@@ -193,7 +186,9 @@ def applicable(network: networks.Network, remotes: remote.Remotes, organisations
 
     def one(organisation: str) -> None:
         try:
-            accepted = _accepted(network, remotes, organisation)
+            text, keys = _found(network, remotes, organisation)
+            own_keys.require(published, organisation, keys)
+            accepted = _accepted(text)
             if waits := acceptance.compare(accepted, published).waits:
                 found.waiting[organisation] = [change.text for change in waits]
             if accepted and accepted.authority != published.authority_key:
@@ -231,15 +226,23 @@ def _on_each(organisations: Iterable[str], action: Callable[[str], None]) -> Non
             done.result()
 
 
-def _accepted(network: networks.Network, remotes: remote.Remotes, organisation: str) -> acceptance.Accepted | None:
+def _found(network: networks.Network, remotes: remote.Remotes, organisation: str) -> tuple[str | None, str]:
+    """What a server says of the document that was accepted on it (None: it has none), and of its keys ("" likewise)."""
     path = _place(network)
-    answer = remotes.ask(organisation, "cat", path)
-    if answer.exited and "No such file" not in answer.stderr:
-        raise errors.HalfWayError(f"{organisation}: {path} cannot be read: {answer.stderr.strip()}", "run it again")
-    if answer.exited:
+    answer = remotes.ask(organisation, "cat", path, *own_keys.FILES)
+    if odd := [line for line in answer.stderr.splitlines() if "No such file" not in line]:
+        raise errors.HalfWayError(f"{organisation}: {path} cannot be read: {' '.join(odd)}", "run it again")
+    document, keys = own_keys.split(answer.stdout)
+    if any(file in answer.stderr for file in own_keys.FILES):
+        keys = ""  # none yet, or made half-way: the next run that configures the server makes them
+    return document if document or not answer.exited else None, keys
+
+
+def _accepted(text: str | None) -> acceptance.Accepted | None:
+    if text is None:
         return None
     try:
-        document = remote.parsed(answer.stdout)
+        document = remote.parsed(text)
     except ValueError as error:
         raise acceptance.unreadable(error) from error
     if document is None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from network_topology.compiling import compile as compiler
 from network_topology.compiling import compiled
-from publication import acceptance, verified
+from publication import acceptance, profile, revocations, verified
 from station_image.builder import images
 from werkplaats.operations.bring_up import hand_over
 from werkplaats.operations.home import networks, people
@@ -76,17 +76,23 @@ def _narrowing(rows: Iterable[compiled.FirewallRow]) -> list[compiled.FirewallRo
 def _network(
     network: compiled.CompiledNetwork, organisation: str, view: acceptance.Accepted, published: verified.Verified
 ) -> HostVars:
-    station = network.stations[organisation]
+    station, own = network.stations[organisation], published.identities[organisation]
     return {
         "network": network.network,
-        "network_json": compiler.station_view(network, organisation, view.statement_keys),
+        "network_json": compiler.station_view(network, organisation, view.statement_keys, view.serials),
         "gateway": {"name": station.gateway.name, "port": station.gateway.port} if station.gateway else None,
-        "certificate_pem": published.identities[organisation].certificate_chain_pem,
+        "certificate_pem": profile.as_pem(own.station_certificate).decode(),
+        "statement": own.statement.model_dump(),
         "chain_pem": "",
-        "ca_pem": published.files["ca.pem"].decode(),
-        "crl_pem": published.files["crl.pem"].decode(),
+        "ca_pem": profile.as_pem(published.authority).decode(),
+        "crl_pem": revocations.pem(published.revocations).decode(),
         "peers": [
-            {**dataclasses.asdict(peer), "issuers": [published.authority.subject.rfc4514_string()]}
+            {
+                **dataclasses.asdict(peer),
+                "issuers": [published.authority.subject.rfc4514_string()],
+                # By which the gateway knows what to end once it is revoked.
+                "serial": f"{published.identities[peer.organisation].station_certificate.serial_number:x}",
+            }
             for peer in station.peers
             if peer.organisation in view.statement_keys
         ],

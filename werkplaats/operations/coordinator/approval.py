@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -18,17 +19,22 @@ from werkplaats.operations.coordinator.ledger import Records
 LARGEST_REQUEST = 16 * 1024
 
 
-def request(network: str, organisation: str, request_pem: str, statement_key: str) -> identity.Request:
+def request(
+    network: str, organisation: str, request_pem: str, statement_key: str, statement: identity.Statement
+) -> identity.Request:
     """Make the request of an organisation from the files of its server; raises RequestError when it is no good one."""
     key = _requested_key(request_pem, f"the request of {organisation}")
     statement_key = identity.checked_statement_key(statement_key, f"the request of {organisation}")
-    return identity.Request(
+    made = identity.Request(
         network=network,
         organisation=organisation,
         statement_key=statement_key,
+        statement=statement,
         fingerprint=identity.fingerprint(network, organisation, key, statement_key),
         request_pem=request_pem,
     )
+    _require_signed(made, key, f"the request of {organisation}")
+    return made
 
 
 def receive(records: Records, asked: identity.Request) -> None:
@@ -45,7 +51,8 @@ def approve(
 ) -> identity.Identity:
     """Approve the waiting request of an organisation by its fingerprint, and sign a certificate for its public key.
 
-    The same keys again give the same identity. Raises UsageError for an organisation without a station or request,
+    The same keys again give the same identity. A new gateway key that the same statement key signed takes the place of
+    the one before, whose certificate is revoked. Raises UsageError for an organisation without a station or request,
     RequestError for another fingerprint, for keys that are somebody else's, and for new keys beside a valid identity.
     """
     asked = _waiting_request(definition, organisation, authority.records)
@@ -54,15 +61,24 @@ def approve(
     identity.checked_statement_key(asked.statement_key, str(place))
     computed = identity.fingerprint(definition.network, organisation, key, asked.statement_key)
     _refuse_other_fingerprint(asked, computed, approved_fingerprint, str(place))
+    _require_signed(asked, key, str(place))
     _refuse_keys_of_others(definition, organisation, key, asked.statement_key, authority.records)
+    _refuse_revoked_keys(asked, key, authority.records)
     existing = find(authority.records, organisation)
-    if existing and _stands(existing, computed, authority, moment or canonical.now()):
+    if existing and _stands(existing, asked, authority, moment or canonical.now()):
         return existing
     certificate = authority.issue(organisation, key, moment)
+    authority.records.append(
+        "keys",
+        serial=f"{certificate.serial_number:x}",
+        gateway_key=_digest(key),
+        statement_key=asked.statement_key,
+    )
     made = identity.Identity(
         network=definition.network,
         organisation=organisation,
         statement_key=asked.statement_key,
+        statement=asked.statement,
         fingerprint=computed,
         certificate_chain_pem=certificate.public_bytes(serialization.Encoding.PEM).decode(),
         approved=canonical.stamp(moment or canonical.now()),
@@ -86,10 +102,13 @@ def _requested_key(pem: str, place: str) -> ec.EllipticCurvePublicKey:
         asked = x509.load_pem_x509_csr(pem.encode())
         key = profile.p256(asked.public_key())
         valid = asked.is_signature_valid
+        alone = asked.public_bytes(serialization.Encoding.PEM) == pem.encode()
     except Exception as error:  # a parser of hostile bytes: whatever it stops for, the request is no good
         raise errors.RequestError(f"{place} cannot be taken: {error}", remedy) from error
     if not valid:
         raise errors.RequestError(f"{place} is not signed with the key that it asks for", remedy)
+    if not alone:
+        raise errors.RequestError(f"{place} has something beside the request, or around it", remedy)
     return key
 
 
@@ -128,6 +147,14 @@ def _refuse_other_fingerprint(asked: identity.Request, computed: str, approved: 
         )
 
 
+def _require_signed(asked: identity.Request, key: ec.EllipticCurvePublicKey, place: str) -> None:
+    if not identity.signed(asked.network, asked.organisation, key, asked):
+        raise errors.RequestError(
+            f"{place} has a gateway key that its statement key did not sign",
+            "make the request anew on the server, with the role station_identity",
+        )
+
+
 def _refuse_keys_of_others(
     definition: model.Definition,
     organisation: str,
@@ -150,17 +177,39 @@ def _refuse_keys_of_others(
                 )
 
 
-def _stands(existing: identity.Identity, computed: str, authority: Authority, moment: datetime.datetime) -> bool:
+def _digest(key: ec.EllipticCurvePublicKey) -> str:
+    return hashlib.sha256(profile.spki(key)).hexdigest()
+
+
+def _refuse_revoked_keys(asked: identity.Request, key: ec.EllipticCurvePublicKey, records: Records) -> None:
+    given_up = revocation.revoked_keys(records)
+    for what, one in (("the gateway's key", _digest(key)), ("the statement key", asked.statement_key)):
+        if one in given_up:
+            raise errors.RequestError(
+                f"the request of {asked.organisation} has {what} of certificate {given_up[one]}, and that for these "
+                "keys was revoked",
+                "make new keys on its server",
+            )
+
+
+def _stands(
+    existing: identity.Identity, asked: identity.Request, authority: Authority, moment: datetime.datetime
+) -> bool:
     """Whether the identity that exists is the one asked for; raises RequestError when it is another that is valid."""
     organisation, certificate = existing.organisation, existing.station_certificate
     revoked = f"{certificate.serial_number:x}" in revocation.revoked_serials(authority.records)
     own = not profile.station_fault(certificate, authority.certificate, authority.network, organisation)
-    if existing.fingerprint == computed:
-        if revoked:
-            raise errors.RequestError(
-                f"the certificate of {organisation} for these keys was revoked", "make new keys on its server"
-            )
+    if existing.fingerprint == asked.fingerprint:
         return own and certificate.not_valid_after_utc > moment  # else: a CA of a new generation, or too late
+    if existing.statement_key == asked.statement_key:
+        if asked.statement.serial <= existing.statement.serial:
+            raise errors.RequestError(
+                f"the gateway key of {organisation} is signed as number {asked.statement.serial}, and number "
+                f"{existing.statement.serial} was approved before: others would take it for one that was given up",
+                "put the newest statement.json back on its server and make the key anew, or make a new statement key",
+            )
+        revocation.revoke(authority, certificate.serial_number, "superseded", moment, keep_statement_key=True)
+        return False
     if own and not revoked and certificate.not_valid_after_utc > moment:
         raise errors.RequestError(
             f"{organisation} has an identity with other keys, {existing.fingerprint}, valid until "

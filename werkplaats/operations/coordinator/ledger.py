@@ -3,6 +3,7 @@
     requests/<organisation>.json     a request as it came, waiting or approved
     identities/<organisation>.json   what was approved
     authorities.txt serials.txt crl-numbers.txt publications.txt revoked.txt    a line per event, only ever appended
+    keys.txt revoked-keys.txt        what was certified, and which of it never is again, for nobody
 
 Whoever changes them holds the lock of the network (`vault.lock`).
 """
@@ -23,6 +24,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "crl-numbers": ("number", "this_update", "next_update", "revoked"),
     "publications": ("number", "published", "definition"),
     "revoked": ("serial", "name", "at", "reason"),
+    "keys": ("serial", "gateway_key", "statement_key"),
+    "revoked-keys": ("key", "serial"),
 }
 
 LARGEST_DOCUMENT = 64 * 1024

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from collections.abc import Mapping
 from pathlib import Path
@@ -45,7 +46,7 @@ def publish(
         existing = publication.read(folder, definition.network, least_number=number - 1, moment=moment)
     except errors.RefusedError:
         existing = None  # none yet, or one that was damaged or is not the newest: this one takes its place
-    if existing and existing.files == files:
+    if existing and dataclasses.replace(existing, number=number, published=made.published) == made:
         return existing
     authority.records.append(
         "publications", number=number, published=made.published, definition=canonical.digest(described)

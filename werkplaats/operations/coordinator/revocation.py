@@ -33,11 +33,23 @@ def revoked_serials(records: Records) -> set[str]:
     return {row["serial"] for row in records.rows("revoked")}
 
 
+def revoked_keys(records: Records) -> dict[str, str]:
+    """What is never certified again → serial: gateway keys (SHA-256 of the SPKI, hexadecimal) and statement keys."""
+    return {row["key"]: row["serial"] for row in records.rows("revoked-keys")}
+
+
 def revoke(
-    authority: Authority, serial: int, reason: str = "unspecified", moment: datetime.datetime | None = None
+    authority: Authority,
+    serial: int,
+    reason: str = "unspecified",
+    moment: datetime.datetime | None = None,
+    *,
+    keep_statement_key: bool = False,
 ) -> x509.CertificateRevocationList:
     """Revoke a certificate that this CA issued, for good, and give the list that says so.
 
+    The keys that it was given for are never certified again, for nobody; `keep_statement_key` where that one signed
+    the gateway key that takes the place of this.
     `reason` is one of REASONS (RFC 5280, 5.3.1). Raises UsageError for another, or for a serial never issued.
     """
     text = f"{serial:x}"
@@ -49,6 +61,11 @@ def revoke(
             f"no certificate of {authority.network} has serial {text}", "take it from serials.txt in the inventory"
         )
     if text not in revoked_serials(authority.records):
+        for row in authority.records.rows("keys"):
+            if row["serial"] == text:
+                kept = () if keep_statement_key else (row["statement_key"],)
+                for key in (row["gateway_key"], *kept):
+                    authority.records.append("revoked-keys", key=key, serial=text)
         at = canonical.stamp(moment or canonical.now())
         authority.records.append("revoked", serial=text, name=issued[text], at=at, reason=reason)
     return current(authority, moment)

@@ -14,11 +14,10 @@ from werkplaats.operations.coordinator import publish as publishing
 from werkplaats.operations.home import networks
 
 
-def receive(network: networks.Network, organisation: str, request_pem: str, statement_key: str) -> identity.Request:
-    """Put the request of an organisation, as its server made it, among the records, where it waits for approval."""
-    made = approval.request(network.name, organisation, request_pem, statement_key)
-    approval.receive(ledger.Records(network.inventory), made)
-    return made
+def receive(network: networks.Network, asked: identity.Request) -> identity.Request:
+    """Put a request, as its server made it, among the records, where it waits for approval."""
+    approval.receive(ledger.Records(network.inventory), asked)
+    return asked
 
 
 def approve(network: networks.Network, organisation: str, fingerprint: str) -> identity.Identity:
@@ -37,7 +36,8 @@ def approve_all(network: networks.Network, requests: Iterable[identity.Request],
         if known and known.fingerprint == asked.fingerprint:
             continue
         if known:
-            revocation.revoke(own, known.station_certificate.serial_number, "superseded")
+            if known.statement_key != asked.statement_key:
+                revocation.revoke(own, known.station_certificate.serial_number, "superseded")
             say(f"{asked.organisation}: has new keys; the certificate of its earlier ones is revoked")
         approval.approve(network.definition, asked.organisation, asked.fingerprint, own)
         say(f"{asked.organisation}: approved {asked.fingerprint}")

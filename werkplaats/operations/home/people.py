@@ -47,8 +47,9 @@ def put(network: networks.Network, organisation: str, question: str, name: str, 
         local.write(content)
         local.flush()
         # A name of its own first: a session that reads meanwhile sees the old file or the new one.
-        part = f"{question}/.{name}.part"
-        batch = f'put "{local.name}" "{part}"\n-rm "{question}/{name}"\nrename "{part}" "{question}/{name}"\n'
+        folder = f"{network.name}/{question}"
+        part = f"{folder}/.{name}.part"
+        batch = f'put "{local.name}" "{part}"\n-rm "{folder}/{name}"\nrename "{part}" "{folder}/{name}"\n'
         done = _run(network, organisation, SCIENTIST, "sftp", [], batch)
     if done.returncode:
         raise errors.HalfWayError(

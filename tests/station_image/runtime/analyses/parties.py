@@ -32,23 +32,31 @@ Pairs = Sequence[tuple[int, int]]
 
 
 class Parties:
-    """As many computers as seven parties need; each session of each party is a process of its own."""
+    """As many computers as seven parties need; each session of each party is a process of its own.
 
-    def __init__(self) -> None:
+    `lies` gives parties, by number, a computer of their own, which does what that function of the sabotage does.
+    """
+
+    def __init__(self, lies: Mapping[int, str] | None = None) -> None:
+        lies = lies or {}
         self._folder = Path(tempfile.mkdtemp(prefix="pt-", dir="/tmp"))
         self._sockets: list[Path] = []
         self._processes: list[subprocess.Popen[bytes]] = []
-        for number in range(-(-MOST_PARTIES // MOST_SESSIONS)):
+        honest = -(-MOST_PARTIES // MOST_SESSIONS)
+        started: list[Sequence[str]] = [("station_image.runtime.computer",)] * honest
+        started += [("tests.harness.sabotage", lie, "computer") for lie in lies.values()]
+        for number, words in enumerate(started):
             folder = self._folder / str(number) / "compute"
             folder.mkdir(parents=True)
             root = {"STATION_ROOT": str(folder.parent), "STATION_AGENT_UID": str(os.getuid())}
-            command = [sys.executable, "-m", "station_image.runtime.computer"]
+            command = [sys.executable, "-m", *words]
             log = (folder / "log").open("wb")
             with log:
                 self._processes.append(
                     subprocess.Popen(command, cwd=ROOT, env={**os.environ, **root}, stdout=log, stderr=log)
                 )
             self._sockets.append(folder / "computer.sock")
+        self._own = dict(zip(lies, self._sockets[honest:], strict=True))
         for path in self._sockets:
             wait_until(functools.partial(answers, path), "a computer to start", 30)
 
@@ -77,7 +85,7 @@ class Parties:
         """One session; `connect` makes connections between pairs of parties: the ends of the one and of the other."""
         began = time.perf_counter()
         size = len(job.bodies)
-        lines = [_Line(self._sockets[number // MOST_SESSIONS], job.plan, number) for number in range(size)]
+        lines = [_Line(self._computer(number), job.plan, number) for number in range(size)]
         pairs = list(itertools.combinations(range(size), 2))
         wires = connect(pairs) if connect else {pair: socket.socketpair() for pair in pairs}
         for (one, other), (ours, theirs) in wires.items():
@@ -94,6 +102,9 @@ class Parties:
             line.close()
         time.sleep(REAPED)
         return Ran(ends, connected - began, done - connected)
+
+    def _computer(self, number: int) -> Path:
+        return self._own.get(number, self._sockets[number // MOST_SESSIONS])
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,9 @@ def plainly(parameters: Mapping[str, Any], values: Values, cell: int, contributo
     enough = len(every) >= cell and sum(map(bool, values.values())) >= contributors
     hidden_enough = hidden >= cell and len(hidden_at) >= contributors and width >= 2 * bins
     whole = dict(NOTHING)
-    if enough and (hidden == 0 or hidden_enough):
+    if enough and (hidden == 0 or hidden_enough) and not (width == bins or width >= 5 * bins):
+        whole["count"] = len(every)
+    elif enough and (hidden == 0 or hidden_enough):
         variance = round(statistics.variance(every), 6) if len(every) > 1 else None
         whole = {
             "count": len(every),
@@ -147,6 +149,16 @@ def test_where_bins_are_single_values_nothing_may_be_hidden(parties: Parties) ->
     hidden = {name: own + [3] * 3 for name, own in enough.items()}
     assert computed(parties, parameters, hidden)["suppressed"] == 1
     assert computed(parties, parameters, hidden)["count"] is None
+
+
+@pytest.mark.parametrize("high", [1, 3])
+def test_sums_do_not_tell_how_many_have_one_of_few_values(parties: Parties, high: int) -> None:
+    """What a result party gains where they are opened: exactly how many have a 1 (or a 2), here one person."""
+    parameters = {"field": "ja", "low": 0, "high": high, "bins": 1}
+    values = {"n.0": [0] * 9 + [1], "n.1": [0] * 10, "n.2": [high] * 10 if high > 1 else [0] * 10}
+    found = computed(parties, parameters, values)
+    assert (found["count"], found["sum"], found["mean"], found["variance"]) == (30, None, None, None)
+    assert found["values"][-4:] == (30, 0, 0, 1)
 
 
 def test_the_largest_values_and_counts_are_right(parties: Parties) -> None:

@@ -44,7 +44,9 @@ def test_parents_come_first() -> None:
 def test_the_agent_sees_the_folders_that_its_code_uses_and_no_others() -> None:
     folders = Folders(Path(contract.ROOT))
     found = [getattr(folders, name) for name, value in vars(Folders).items() if isinstance(value, property)]
-    used = {path.parent if path.suffix == ".sock" else path for path in [*found, folders.data("griep").parent]}
+    used = {
+        path.parent if path.suffix == ".sock" else path for path in [*found, folders.data("n", "griep").parent.parent]
+    }
     assert {str(path) for path in used} == {folder.target for folder in SEEN if folder.agent}
 
 
@@ -69,7 +71,7 @@ def test_what_a_station_keeps_lies_where_it_says(tmp_path: Path) -> None:
     own.register.add("answer")
     own.opened.add(agreed, {})
     own.seen.add("x")
-    editions.of([1], [], "asked", own.folders.state)
+    editions.of([1], [], [], "asked", own.folders.state)
     names = {"network": "n", "question": questions.NAME}
     kept = {str(path.relative_to(own.root)) for path in own.root.rglob("*") if path.is_file()}
     made_elsewhere = {contract.STATEMENT_KEY, contract.RESULT}  # by a role; in session/test_results.py

@@ -104,7 +104,7 @@ def remember(root: Path) -> None:
 
 
 def mark(root: Path) -> None:
-    editions.of([1], [], "asked", root / "state")
+    editions.of([1], [], [], "asked", root / "state")
 
 
 def enter(root: Path) -> None:

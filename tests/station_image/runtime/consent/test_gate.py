@@ -44,6 +44,25 @@ def test_a_plan_that_is_not_the_accepted_one_is_refused_whatever_the_steward_all
         own.gate.check(own.network, dataclasses.replace(proposed(own), minimum_cell=5))
 
 
+def test_nothing_is_computed_while_a_computing_party_is_cut_and_it_is_named_before_anything_else(own: Own) -> None:
+    """Neither a question nor acceptance: with fewer parties the threshold would fall."""
+    before = own.small.networks("n.a").find("n")
+    own.small.write("n.b", **own.small.without("n.b", "n.c"))
+    (own.folders.allowances / f"n~{questions.NAME}.json").unlink()
+    for agreed in (data_plan(before), plain_plan(before), dataclasses.replace(plain_plan(before), protocol=1)):
+        with pytest.raises(RefusedError, match=r"^cannot compute: c is cut, .*; once n has a new certificate"):
+            own.gate.check(own.network, agreed)
+    with pytest.raises(RefusedError, match=r"^cannot compute: c is cut, "):
+        plain_plan(own.network)
+
+
+def test_a_contributor_that_is_cut_is_said_to_be(own: Own) -> None:
+    before = own.small.networks("n.a").find("n")
+    own.small.write("n.b", **own.small.without("n.b", "n.d"))
+    with pytest.raises(RefusedError, match=r"^n.d is cut: its keys are not, or no longer, accepted here$"):
+        own.gate.check(own.network, plain_plan(before))
+
+
 def test_a_register_that_is_not_sound_stops_questions_and_not_sessions_without_data(own: Own) -> None:
     own.register.problem = "entry 2 is not as it was written"
     with pytest.raises(RefusedError, match="register: entry 2 is not as it was written"):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from station_image.runtime.accepted import statement
 from station_image.runtime.accepted.networks import Network
+from station_image.runtime.analyses import hotspots
 from station_image.runtime.base.refusal import RefusedError
 from station_image.runtime.consent import bundle, plan
 from tests.station_image.runtime.views import PARTIES, Small
@@ -86,6 +87,8 @@ def test_a_plan_as_in_the_definition_is_accepted_by_another_station(small: Small
         ({"proposed": NOW - 601}, "proposed"),
         ({"proposed": NOW + 301}, "proposed"),
         ({"intake": 0}, "intake"),
+        ({"intake": 61}, "intake"),
+        ({"deadline": 601}, "deadline"),
         ({"deadline": 10**9}, "deadline"),
         ({"session": "../../etc"}, "session"),
         ({"session": 5}, "session"),
@@ -97,6 +100,30 @@ def test_a_plan_as_in_the_definition_is_accepted_by_another_station(small: Small
 def test_any_other_plan_is_refused_and_the_field_named(network: Network, changes: dict[str, Any], field: str) -> None:
     with pytest.raises(RefusedError, match=field):
         plan.check(plan.parse(content(network, **changes)), network, NOW)
+
+
+def test_whether_there_is_such_a_question_is_asked_before_its_parameters_are_expanded(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it gained: a proposal of a few bytes, about nothing, had all areas of the country expanded."""
+    expanded = list[object]()
+
+    def expand(given: dict[str, Any]) -> dict[str, Any]:
+        expanded.append(given)
+        return {**given, "bits": 10}
+
+    monkeypatch.setattr(hotspots, "parameters", expand)
+    asks = {"question": "griep", "analysis": "hotspots/1", "parameters": {"areas": ["1000-5499"]}, "minimum_cell": 10}
+    with pytest.raises(RefusedError, match="none of the name griep"):
+        plan.check(plan.parse(content(network, **asks)), network, NOW)
+    acceptance = {**asks, "question": plan.ACCEPTANCE}
+    with pytest.raises(RefusedError, match="reads data, which takes a question"):
+        plan.check(plan.parse(content(network, **acceptance)), network, NOW)
+    assert expanded == []
+    monkeypatch.setattr(plan, "_check_question", lambda *_: None)
+    with pytest.raises(RefusedError):
+        plan.check(plan.parse(content(network, **acceptance)), network, NOW)
+    assert expanded, "without the first look they are, or this test shows nothing"
 
 
 def test_a_plan_with_another_key_of_a_participant_is_refused_and_the_station_named(network: Network) -> None:

@@ -9,6 +9,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from station_image.runtime.accepted.statement import StatementKey
+from station_image.runtime.consent import register
+from station_image.runtime.consent.daily import Daily
 from station_image.runtime.consent.register import Register, RegisterError
 
 KEY = StatementKey(Ed25519PrivateKey.generate())
@@ -48,6 +50,14 @@ def test_entries_follow_each_other_over_a_restart(folders: tuple[Path, Path]) ->
     again.verify()
     assert [entry["number"] for entry in again.last(2)] == [3, 4]
     assert again.head == {"entries": 4, "digest": again.last(1)[0]["digest"]}
+
+
+@pytest.mark.parametrize("line", ["", "{", "[]", "{}"])
+def test_a_damaged_head_stops_questions_and_not_the_agent(folders: tuple[Path, Path], line: str) -> None:
+    filled(folders)
+    head = folders[1] / "register.json"
+    head.write_text(json.dumps({**json.loads(head.read_text()), "entries": 4, "line": line}))
+    assert "register.json cannot be read" in opened(folders).problem
 
 
 def edited(content: list[str]) -> list[str]:
@@ -124,3 +134,64 @@ def test_while_the_station_runs_no_missing_entry_is_taken_for_a_crash(folders: t
     write(folders, lines(folders)[:-1])
     with pytest.raises(RegisterError, match="2 entries where 3 were written"):
         running.verify()
+
+
+def test_what_is_asked_while_a_station_runs_is_answered_without_reading_the_file_again(
+    folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it gained: whoever proposes had the whole register read, in the loop that serves everybody."""
+    before = filled(folders, 30)
+    head = {"entries": 5, "digest": "d5", "key": "k"}
+    before.add("run", registers={"n.b": head})
+    for mine in (before, opened(folders)):
+        want = [json.loads(line)["digest"] for line in lines(folders)]
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "open", None)
+            assert [mine.digest_at(number) for number in range(1, 32)] == want
+            assert mine.heard({"n.b": "k"}) == {"n.b": {"entries": 5, "digest": "d5"}}
+
+
+def test_the_last_entries_are_read_from_the_end(folders: tuple[Path, Path]) -> None:
+    mine = filled(folders, 40)
+    assert [entry["number"] for entry in mine.last(3)] == [38, 39, 40]
+    assert [entry["number"] for entry in mine.last(100)] == list(range(1, 41))
+    content = lines(folders)
+    write(folders, ["x" * len(content[0]), *content[1:]])  # nobody looks at the first for the last
+    assert [entry["number"] for entry in mine.last(2)] == [39, 40]
+    with pytest.raises(RegisterError, match="line 1 is not as it was written"):
+        mine.verify()
+
+
+def test_what_a_day_has_too_much_of_is_counted_and_entered_when_it_is_over(folders: tuple[Path, Path]) -> None:
+    now = [1_800_000_000.0]
+    mine = Register(*folders, KEY, Daily(lambda: now[0]))
+    for number in range(60):
+        mine.add_refused("n.z", "griep", f"field-{number % 30}: not as agreed", session=str(number))
+        mine.add_asked("run", "n.y", True, session=str(number))
+    refused = [entry for entry in mine.last(1000) if entry["kind"] == "answer"]
+    assert [entry["reason"] for entry in refused] == [f"field-{number}: not as agreed" for number in range(20)]
+    assert sum(mine.counted.values()) == 40
+    now[0] += 24 * 3600
+    mine.add_refused("n.z", "griep", "field-1: not as agreed", session="x")
+    assert [entry["kind"] for entry in mine.last(2)] == ["counted", "answer"]
+    counted = mine.last(2)[0]
+    assert (counted["day"], counted["counted"]["refused n.z"]) == ("2027-01-15", 20)
+    assert sum(counted["counted"].values()) == 40
+    mine.verify()
+    assert opened(folders).problem == ""
+
+
+def test_what_is_proposed_again_and_again_is_bounded_for_each_and_for_acceptance_in_all(
+    folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(register, "MOST_ASKED", 2)
+    mine = opened(folders)
+    for asker in ("n.x", "n.y"):
+        for _ in range(3):
+            mine.add_asked("answer", asker, False, proposer=asker)
+            mine.add_asked("answer", asker, True, proposer=asker)
+    assert mine.head["entries"] == 6
+    for _ in range(5):
+        mine.add_asked("run", "n.x", False, session="what was carried out with data is all there")
+    assert mine.head["entries"] == 11
+    assert mine.counted == {"answer n.x": 1, "answer n.y": 1, "answer (acceptance)": 4}

@@ -117,7 +117,7 @@ def test_somebody_that_says_nothing_is_sent_away(server: Server, monkeypatch: py
 
 def test_what_a_newer_program_asks_besides_and_leaves_open_is_left_alone(server: Server) -> None:
     [answer] = ask(server, {"verb": "register", "last": None, "colour": {"red": 1}})
-    assert answer == {"done": True, "exit": 0, "entries": [], "sound": True, "problem": ""}
+    assert answer == {"done": True, "exit": 0, "entries": [], "sound": True, "problem": "", "counted": {}}
 
 
 ERRORS = [AttributeError, KeyError, TypeError, ValueError, TimeoutError, OSError, RuntimeError, AssertionError]
@@ -183,7 +183,7 @@ def test_a_steward_sees_how_each_question_stands_and_the_register_keeps_what_is_
     ]
     assert ask(server, {"verb": "allowances"}) == [{"done": True, "exit": 0}]
     [told] = ask(server, {"verb": "register", "last": 1})
-    assert told["entries"][0]["allowed"] == {questions.NAME: after["questions"][0]["digest"]}
+    assert told["entries"][0]["allowed"] == {f"n/{questions.NAME}": after["questions"][0]["digest"]}
 
 
 def test_status_tells_of_every_peer_and_that_no_computer_runs(server: Server, root: Path) -> None:
@@ -194,3 +194,17 @@ def test_status_tells_of_every_peer_and_that_no_computer_runs(server: Server, ro
     assert (row["station"], row["sessions"], row["last_session"], row["versions"]) == ("n.a", 0, None, [2])
     nothing = {"seconds_ago": None, "polls": False}
     assert row["peers"] == {name: {**nothing, "outbound": name == "n.b"} for name in ("n.b", "n.c", "n.d")}
+
+
+def test_status_and_a_proposal_say_who_is_cut(root: Path, server: Server) -> None:
+    path = root / "networks.d" / "n" / "network.json"
+    view = json.loads(path.read_text())
+    del view["stations"]["n.c"]
+    path.write_text(json.dumps({**view, "cut": {"n.c": {"organisation": "c"}}}))
+    [status] = ask(server, {"verb": "status"})
+    assert status["networks"]["n"]["cut"] == ["c"]
+    why = status["networks"]["n"]["problem"]
+    assert why.startswith("cannot compute: c is cut, ")
+    for wish in ({"verb": "propose", "question": "griep"}, {"verb": "session", "analysis": "acceptance_sum/1"}):
+        assert ask(server, wish)[-1]["error"] == why
+    assert ask(server, {"verb": "questions"})[-1]["problems"] == {"n": why}

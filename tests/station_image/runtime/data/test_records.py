@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import string
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 
 from station_image.runtime import analyses
 from station_image.runtime.data import records
+from tests.benchmarks import records as measured
+from tests.harness.fuzzing import examples
 
 COLUMNS: dict[str, records.Column] = {"postcode4": records.Postcode4(), "ligduur": records.Integer(0, 365)}
 HEADER = "postcode4,ligduur\n"
@@ -164,7 +167,25 @@ def test_a_mistake_is_told_with_its_place_and_its_remedy(tmp_path: Path, mistake
 @pytest.mark.parametrize("kind", FINE)
 def test_a_file_that_is_fine_is_read_however_it_was_saved(tmp_path: Path, kind: str) -> None:
     files, rows = FINE[kind]
-    assert records.read(bring(tmp_path, files), COLUMNS) == rows
+    assert list(records.read(bring(tmp_path, files), COLUMNS)) == rows
+
+
+@pytest.mark.parametrize("kind", [*FINE, *MISTAKES])
+def test_a_file_in_the_smallest_pieces_is_read_or_refused_in_the_same_words(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = FINE[kind][0] if kind in FINE else MISTAKES[kind][0]
+    folder = bring(tmp_path, files)
+
+    def read() -> tuple[list[records.Row], list[str]]:
+        try:
+            return list(records.read(folder, COLUMNS)), []
+        except records.RecordsError as error:
+            return [], error.problems
+
+    whole = read()
+    monkeypatch.setattr(records, "PIECE", 1)
+    assert read() == whole
 
 
 def test_of_very_many_mistakes_the_first_twenty_are_told_and_how_many_more(tmp_path: Path) -> None:
@@ -203,6 +224,36 @@ def test_more_than_fits_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
         records.read(bring(tmp_path, {"a.csv": HEADER + "7001,3\n" * 4}), COLUMNS)
 
 
+def test_rows_are_counted_and_those_that_differ_from_each_other_are_limited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = HEADER + "7001,3\n7002,4\n 7001 , 3\n" * 4
+    folder = bring(tmp_path, {"a.csv": text})
+    rows = records.read(folder, COLUMNS)
+    assert (len(rows), dict(rows.counts)) == (12, {(7001, 3): 8, (7002, 4): 4})
+    monkeypatch.setattr(records, "MOST_DIFFERENT", 1)
+    with pytest.raises(records.RecordsError, match=r"a\.csv: more than 1 different rows in all; bring fewer"):
+        records.read(folder, COLUMNS)
+
+
+def test_a_line_without_end_is_refused_before_it_is_held(tmp_path: Path) -> None:
+    folder = bring(tmp_path, {"a.csv": HEADER + "7" * 100_000})
+    with pytest.raises(records.RecordsError, match=r"a\.csv: a line of more than 65536 characters"):
+        records.read(folder, COLUMNS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("size", "wrong"), [(200, False), (20, True)], ids=["200 MB", "20 MB of mistakes"])
+def test_a_large_file_takes_no_more_memory_than_a_small_one(
+    size: int, wrong: bool, note: Callable[[str], None]
+) -> None:
+    """What it did: an honest file of 60 MB ended the agent of its own organisation, of 256 MB."""
+    told = measured.run(size, wrong=wrong)
+    note(f"{size} MB of CSV: {told['seconds']:.1f} s, {told['grown'] / 1024**2:.1f} MB more memory")
+    assert bool(told["problems"]) == wrong
+    assert told["grown"] < measured.MOST_MB * 1024**2
+
+
 SECRET = "48151623"
 AROUND = st.text(string.printable + "é€;\0\ufeff", max_size=12)
 LINE = st.tuples(
@@ -228,3 +279,23 @@ def test_no_value_stands_in_a_sentence_or_in_the_journal(
         said += str(error)
     said += "".join(capsys.readouterr())
     assert SECRET[:4] not in said
+
+
+FIELDS = st.sampled_from(
+    ["7001", "3", " 7002 ", "", '"3"', '"3', "7001,3", "é", "1e9", "-3", "\u0663", "\u202e", "\r", "3,5", "x" * 300]
+)
+WRITTEN = st.lists(st.lists(FIELDS, max_size=4).map(",".join), max_size=8).map("\n".join)
+
+
+@pytest.mark.fuzz
+@given(content=st.binary(max_size=80) | WRITTEN.map(str.encode) | WRITTEN.map(lambda text: (HEADER + text).encode()))
+@examples(150)
+def test_any_file_is_read_or_refused_by_sentences_in_one_line(tmp_path: Path, content: bytes) -> None:
+    folder, problems, rows = bring(tmp_path, {"a.csv": content}), list[str](), records.Rows()
+    try:
+        rows = records.read(folder, COLUMNS)
+    except records.RecordsError as error:
+        problems = error.problems
+    assert all(problems)
+    assert "".join(problems).isprintable()
+    assert all(1000 <= postcode <= 9999 and 0 <= days <= 365 for postcode, days in rows.counts)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import pytest
 
 from station_image.runtime import analyses
 from station_image.runtime.accepted import statement
-from station_image.runtime.base.refusal import RefusedError
 from station_image.runtime.consent import bundle
 from station_image.runtime.consent.plan import Plan
 from station_image.runtime.data import editions, seal, shares
@@ -98,6 +96,22 @@ def test_each_party_gets_its_share_of_the_same_submission_and_together_they_have
     last = station.past.last("n")
     assert last is not None
     assert (last["session"], last["outcome"]) == (agreed.session, "contributed")
+
+
+def test_nothing_is_shared_out_where_a_computing_party_left_meanwhile(
+    station: Contributor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    station.peers.left = ["n.c"]
+
+    async def work() -> None:
+        assert await station.start(station.plan()) == {"ok": True}
+        said = ""
+        while "contribution-stopped" not in said:
+            said += capsys.readouterr().out
+            await asyncio.sleep(0.001)
+
+    run(work())
+    assert station.peers.kinds("deposit") == []
 
 
 def test_all_computing_parties_ask_and_it_contributes_once_and_reads_once(
@@ -227,8 +241,8 @@ def asked(station: Contributor) -> Plan:
 
 
 def put(station: Contributor, text: str) -> None:
-    folder = station.own.folders.data(questions.NAME)
-    folder.mkdir()
+    folder = station.own.folders.data("n", questions.NAME)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "meldingen.csv").write_text(text)
 
 
@@ -318,13 +332,17 @@ def test_only_the_newest_contributions_still_hear_how_they_ended(
 def test_what_was_opened_counts_for_who_only_contributed(
     station: Contributor, asked: Plan, outcome: str, counts: bool
 ) -> None:
+    """The whole of the same areas, of the same data: what the total is more than the areas is a suppressed one."""
     put(station, "postcode4\n7001\n")
     run(station.contributed(asked))
     receipt(station, report(station.small, asked, "n.a", outcome=outcome))
-    wider = {**asked.parameters, "areas": [*asked.parameters["areas"], "7041"]}
-    changed = Plan(**{**asked.content, "parameters": wider})
+    whole = {"field": "postcode4", "low": 7001, "high": 7040, "bins": 1}
+    deliver(station.small, {"n.d": station.own.folders.allowances}, analysis="descriptive/1", parameters=whole)
+    total = data_plan(station.small.networks("n.a").find("n"), session="cd" * 16)
     if not counts:
-        station.own.opened.check(changed, "unlimited", time.time())
+        run(station.contributed(total))
         return
-    with pytest.raises(RefusedError, match="differ from an earlier one in 1 areas"):
-        station.own.opened.check(changed, "unlimited", time.time())
+    refused = run(station.start(total))["refused"]
+    assert refused.startswith("cells: postcode4 7001-7040 beside postcode4 7001 of griep of ")
+    put(station, "postcode4\n7001\n7001\n")
+    run(station.contributed(total))

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from station_image.runtime.consent.plan import Plan
+from station_image.runtime.data.differencing import Earlier
 from station_image.runtime.session import handover
 from station_image.runtime.session.handover import ComputerLink
 from station_image.runtime.wire import frames
@@ -35,7 +36,7 @@ def linked(
     agreed: Plan,
     agent: Callable[[ComputerLink], Awaitable[None]],
     computer: Callable[[Connection], Awaitable[None]],
-    earlier: tuple[dict[str, str], ...] = (),
+    earlier: tuple[Earlier, ...] = (),
 ) -> None:
     """Both ends of one session, each doing its work; the computer's is over when the agent's is."""
 
@@ -65,13 +66,14 @@ async def nothing(_: ComputerLink) -> None:
 
 def test_a_session_begins_with_its_plan_and_the_earlier_results_in_the_body(path: Path, agreed: Plan) -> None:
     """Two years of daily results are more than a header may hold."""
-    earlier = tuple({f"n.{number}": "0123456789abcdef.0123456789abcdef"} for number in range(40_000))
+    edition = "0123456789abcdef.0123456789abcdef"
+    earlier = tuple(Earlier({f"n.{number}": edition}, 3, "", True, "griep") for number in range(40_000))
 
     async def computer(connection: Connection) -> None:
         header, body = await connection.receive(LARGE, 16 * LARGE)
         assert header == {"event": "begin", "plan": agreed.content, "digest": agreed.digest, "number": 1}
         assert len(body) > LARGE
-        assert json.loads(body) == {"earlier": list(earlier)}
+        assert [Earlier(**one) for one in json.loads(body)["earlier"]] == list(earlier)
 
     linked(path, agreed, nothing, computer, earlier)
 

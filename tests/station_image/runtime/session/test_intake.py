@@ -81,7 +81,7 @@ def test_the_same_submission_may_come_twice_and_another_may_not_follow_it(told: 
         ("n.a", TAG, BODY[:-1], "shares: 95 bytes where 96 belong"),
         ("n.a", TAG, BODY + b"\0", "shares: 97 bytes where 96 belong"),
         ("n.a", "short", BODY, "shares: "),
-        ("n.a", "0" * 81, BODY, "shares: "),
+        ("n.a", "0" * 101, BODY, "shares: "),
         ("n.a", TAG, b"\xff" * 96, "shares: a share outside the field"),
     ],
 )

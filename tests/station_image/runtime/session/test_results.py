@@ -15,6 +15,7 @@ from station_image.runtime.consent.plan import Plan
 from station_image.runtime.data import shares
 from station_image.runtime.session import results, sealed
 from station_image.runtime.session.results import ResultError, Results
+from station_image.runtime.wire import frames
 from station_image.runtime.wire.answers import Answers
 from tests.station_image.runtime import questions
 from tests.station_image.runtime.neighbours import (
@@ -25,6 +26,7 @@ from tests.station_image.runtime.neighbours import (
     data_plan,
     deliver,
     outcome,
+    pair,
     plain_plan,
     run,
 )
@@ -296,5 +298,37 @@ def test_a_result_that_cannot_be_written_is_no_result(station: Receiver) -> None
         await station.all_send(agreed)
         with pytest.raises(ResultError, match="exists"):
             await waiting
+
+    run(work())
+
+
+def test_a_row_may_be_no_longer_than_the_plan_provides_for_and_none_is_read_that_is_not_expected(
+    tmp_path: Path,
+) -> None:
+    """What it gained: any member had a result party read 64 MB, as often as it liked, for a plan that was not there."""
+    receiver = Receiver(tmp_path)
+    agreed = receiver.plan()
+
+    async def announced(party: str) -> str:
+        near, far = pair()
+        request = {"kind": "result", "session": agreed.session, "plan": agreed.digest}
+        serving = asyncio.create_task(receiver.answers.serve(far, receiver.own.caller(party, **request)))
+        near.sock.send(frames.encode({}, 64 * 1024 * 1024))  # and not a byte of them
+        said = str((await near.receive())[0]["refused"])
+        await serving
+        return said
+
+    async def work() -> None:
+        assert await announced("n.d") == "plan: no shares of its outcome are expected"
+        for party in PARTIES[:2]:
+            assert await receiver.send(agreed, party) == {"ok": True}
+        assert await announced("n.d") == "computing: these shares are not of a computing party that asked for the key"
+        assert await announced("n.b") == "shares: a second time"
+        content = {"bundle": agreed_bundle(receiver.small, agreed).content}
+        about = {"kind": "result-key", "session": agreed.session, "plan": agreed.digest}
+        await receiver.answers.answer(receiver.own.caller("n.c", **about), content, b"")
+        longest = sealed.longest_row(agreed)
+        assert await announced("n.c") == f"a body of 67108864 bytes; at most {longest} are read here"
+        assert longest < 100_000
 
     run(work())

@@ -245,7 +245,7 @@ def test_what_is_opened_counts_before_a_share_of_it_leaves(party: Party) -> None
 
     def told(_: str, request: Any) -> dict[str, Any]:
         if request["kind"] == "result":
-            earlier.extend(party.own.opened.earlier(party.agreed))
+            earlier.extend(one.contributors for one in party.own.opened.earlier(party.agreed))
         return {"ok": True}
 
     async def computer(connection: Connection) -> None:
@@ -475,6 +475,52 @@ def test_whatever_fails_the_report_names_on_whom_and_why(
     assert party.own.entries("run")[0]["outcome"] == "failed"
     assert party.peers.kinds("result") == []
     assert "12345" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("gone", "number"), [("n.b", 1), ("n.d", None)])
+def test_a_session_with_somebody_who_left_ends_and_its_computer_tells_the_others(
+    party: Party, gone: str, number: int | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Otherwise one that was cut computes on for as long as the session may last."""
+    left: list[dict[str, Any]] = []
+
+    async def computing(connection: Connection) -> None:
+        await connection.receive(LARGE, LARGE)
+        party.session.part(gone)
+        party.session.part("n.a")
+        while not left or left[-1]["event"] != "leave":
+            left.append((await connection.receive(LARGE, LARGE, timeout=None))[0])
+        told = {"event": "failed", "root": left[-1]["root"], "reason": left[-1]["reason"]}
+        await connection.send(told)
+
+    report = run(party.until_over(computing))
+    why = f"{gone} left n, or is cut"
+    assert (report["outcome"], report["root"], report["reason"]) == ("failed", gone, why)
+    assert (left[-1]["root"], left[-1]["reason"]) == (number, why)
+    assert "task-failed" not in capsys.readouterr().out
+
+
+def test_a_computer_that_does_not_let_go_of_who_left_is_ended(party: Party, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "FAREWELL", 0.01)
+
+    async def computing(connection: Connection) -> None:
+        await connection.receive(LARGE, LARGE)
+        party.session.part("n.b")
+        await _read_on(connection)
+
+    assert run(party.until_over(computing))["root"] == "n.b"
+
+
+async def _read_on(connection: Connection) -> None:
+    while True:
+        await connection.receive(LARGE, LARGE, timeout=None)
+
+
+def test_who_left_before_all_had_accepted_is_not_computed_with(party: Party) -> None:
+    report = run(party.until_over(before=lambda: party.session.part("n.b")))
+    assert (report["root"], report["reason"]) == ("n.b", "n.b left n, or is cut")
+    assert party.from_computer == []
+    assert party.peers.kinds("start") == []
 
 
 def test_a_session_that_takes_too_long_is_given_up(party: Party) -> None:

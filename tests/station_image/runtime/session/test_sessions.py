@@ -7,7 +7,7 @@ import base64
 import dataclasses
 import socket
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,7 @@ class FakeSession:
         self.bundle: Any = None
         self.channels: dict[str, socket.socket] = {}
         self.told: list[str] = []
+        self.parted: list[str] = []
         self.private = seal.generate()
         self.public_key = seal.public(self.private)
         self.closed = False
@@ -82,6 +83,9 @@ class FakeSession:
 
     async def tell_contributor(self, peer: str) -> None:
         self.told.append(peer)
+
+    def part(self, station: str) -> None:
+        self.parted.append(station)
 
     def close(self) -> None:
         self.closed = True
@@ -165,6 +169,17 @@ def reason(row: dict[str, Any]) -> str:
 
 
 # Proposals
+
+
+def test_who_left_ends_the_sessions_of_its_network_that_it_takes_part_in(station: Computing) -> None:
+    async def work() -> None:
+        agreed = station.plan(contributors=["n.a", "n.b", "n.c"])
+        async with station.running(agreed) as (session, _):
+            for network, name in (("m", "n.c"), ("n", "n.d"), ("n", "n.c")):
+                station.sessions.part(network, name)
+            assert session.parted == ["n.c"]
+
+    run(work())
 
 
 def test_a_proposal_is_answered_by_a_signed_yes_with_the_head_of_the_register(station: Computing) -> None:
@@ -261,16 +276,99 @@ def test_who_does_not_compute_accepts_no_proposal(tmp_path: Path) -> None:
 
 
 def test_only_so_many_sessions_run_at_once(station: Computing, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sessions, "MOST", 1)
+    monkeypatch.setattr(sessions, "ACCEPTANCE_MOST", 1)
 
     async def work() -> None:
         first, second = station.plan(session="1" * 32), station.plan(session="2" * 32)
         async with station.proposed(first), station.proposed(second) as (row, _):
-            assert reason(row) == "this station computes in 1 sessions already; try again later"
+            assert reason(row) == "this station computes in 1 acceptance sessions already; try again later"
         async with station.proposed(station.plan(session="3" * 32)) as (row, _):
             assert reason(row) == ""
 
     run(work())
+
+
+def test_acceptance_takes_no_place_of_a_question_and_one_proposer_not_all_of_it(station: Computing) -> None:
+    """What it gained: four proposals that need nobody's consent kept everybody from computing, an hour each."""
+    allowed = {"n.b": station.own.folders.allowances, "n.a": station.own.folders.allowances}
+    deliver(station.small, allowed)
+    asked = data_plan(station.small.networks("n.a").find("n"), "griep", "f" * 32)
+
+    def theirs(number: int) -> Plan:
+        view = station.small.networks("n.c").find("n")
+        return plain_plan(view, session=f"{number}" * 32, intake=60, results=["n.c"])
+
+    async def work() -> list[str]:
+        async with AsyncExitStack() as held:
+            rows = [(await held.enter_async_context(station.proposed(theirs(number), "n.c")))[0] for number in range(4)]
+            rows.append((await held.enter_async_context(station.proposed(asked)))[0])
+            rows.append((await held.enter_async_context(station.proposed(station.plan())))[0])
+            return [reason(row) for row in rows]
+
+    full = "this station computes in 2 acceptance sessions of n.c already"
+    assert run(work()) == ["", "", full, full, "", ""]
+
+
+def test_one_proposer_does_not_take_all_places_of_questions(
+    station: Computing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "MOST_OF_ONE", 1)
+    allowed = {"n.b": station.own.folders.allowances, "n.a": station.own.folders.allowances}
+    deliver(station.small, allowed)
+    deliver(station.small, allowed, question="elders", parameters={"areas": ["8000-8099"]})
+    view = station.small.networks("n.a").find("n")
+
+    async def work() -> str:
+        async with (
+            station.proposed(data_plan(view, "griep", "1" * 32)),
+            station.proposed(data_plan(view, "elders", "2" * 32)) as (row, _),
+        ):
+            return reason(row)
+
+    assert run(work()) == "this station computes in 1 sessions of n.a already"
+
+
+def test_who_proposes_too_often_is_told_to_ask_again_before_anything_is_read(
+    station: Computing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "PROPOSALS", (2, 60.0))
+    again = Computing(station.own.root.parent, small=station.small)
+
+    async def answers() -> list[dict[str, Any]]:
+        rows = []
+        for number in range(3):
+            agreed = dataclasses.replace(station.plan(session=f"{number}" * 32), threshold=0)
+            async with again.proposed(agreed) as (row, _):
+                rows.append(row)
+        return rows
+
+    *answered, turned_away = run(answers())
+    assert all("answer" in row for row in answered)
+    assert turned_away == {
+        "refused": "proposals: more than a station may make at once; ask again in 60 s",
+        "again": True,
+    }
+
+
+def test_a_register_does_not_grow_by_what_is_refused(station: Computing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it gained: each refused proposal was a line for ever, and the register is read whole at every start."""
+    monkeypatch.setattr(sessions, "PROPOSALS", (1000, 0.1))
+    flooded = Computing(station.own.root.parent, small=station.small)
+
+    async def work() -> None:
+        for number in range(150):
+            plan = dataclasses.replace(station.plan(session=f"{number:032x}"), question=f"vraag-{number}")
+            async with flooded.proposed(plan) as (row, _):
+                assert reason(row).startswith("question: none of the name")
+
+    run(work())
+    [entry] = flooded.own.entries("answer")
+    assert (entry["proposer"], entry["accepted"]) == ("n.a", False)
+    assert flooded.own.register.counted == {"refused n.a (unknown): question": 149}
+    flooded.own.register.settle(stopping=True)
+    [counted] = flooded.own.entries("counted")
+    assert counted["counted"] == {"refused n.a (unknown): question": 149}
+    flooded.own.register.verify()
 
 
 def test_sessions_whose_shares_would_not_fit_together_are_not_accepted(

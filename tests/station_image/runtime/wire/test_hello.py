@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
+import json
 import socket
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from station_image.runtime.accepted import statement
+from station_image.runtime.accepted.gateway import Gateway, GatewayError
+from station_image.runtime.accepted.networks import Network, NetworkError
 from station_image.runtime.accepted.statement import StatementKey
 from station_image.runtime.wire import frames, hello
 from station_image.runtime.wire.connection import Connection, ConnectionLostError
 from station_image.runtime.wire.proxy import Identity
-from tests.station_image.runtime.views import PRINTS, Small
+from tests.station_image.runtime.views import CERTIFICATES, PRINTS, Small, certificate, gateway
 
 REQUEST = {"kind": "status"}
 Change = Callable[[dict[str, Any]], dict[str, Any]]
@@ -62,7 +70,7 @@ def meet(
 async def _until_over(side: Coroutine[Any, Any, Any], wire: Connection) -> Any:
     try:
         return await side
-    except (hello.HelloError, frames.FrameError, ConnectionLostError) as error:
+    except (hello.HelloError, frames.FrameError, ConnectionLostError, NetworkError) as error:
         return error
     finally:
         wire.close()
@@ -106,6 +114,116 @@ def test_a_member_may_not_speak_for_another(small: Small) -> None:
     assert "not who the gateway verified" in str(called)
 
 
+def _swapped(small: Small, name: str) -> str:
+    """Put another gateway key on the server of a station, with all that its own statement key ever signed.
+
+    Whoever holds the CA can: the certificate is good, and the gateway that sees it tells its fingerprint. Returns that.
+    """
+    swapped = dataclasses.replace(small.gateway(name), certificate=OTHER.public_bytes(Encoding.DER))
+    (small.folder / name / "n" / "gateway.json").write_text(json.dumps(swapped.document))
+    return swapped.fingerprint
+
+
+OTHER = certificate("n.a")
+
+
+def test_a_station_does_not_speak_for_a_gateway_key_that_it_did_not_sign(small: Small) -> None:
+    seen = Identity("n.a", _swapped(small, "n.a"))
+    called, accepted = meet(small, seen=seen)
+    assert "gateway.json: this station has a gateway certificate of a key that its pinned statement key" in str(called)
+    assert isinstance(accepted, ConnectionLostError)
+
+
+@pytest.fixture
+def believing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stations that do not look at their own gateway: an attacker's, or one with a fault."""
+    monkeypatch.setattr(Network, "own_gateway", lambda self: Gateway.read(_own(self)))
+
+
+def _own(network: Network) -> Any:
+    return json.loads((network.folder / "gateway.json").read_text())
+
+
+@pytest.mark.usefixtures("believing")
+def test_a_swapped_gateway_key_is_refused_by_the_acceptor_and_taken_where_nobody_asks_who_signed_it(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The relay of old, with the fingerprint that the acceptor's gateway saw: it gains the whole connection."""
+    seen = Identity("n.a", _swapped(small, "n.a"))
+    called, accepted = meet(small, seen=seen)
+    assert "n.a has a gateway certificate of a key that its pinned statement key did not sign" in str(called)
+    assert str(accepted) in str(called)
+    monkeypatch.setattr(Gateway, "require", lambda *_: None)
+    called, accepted = meet(small, seen=seen)
+    assert (called, accepted.peer) == (None, "n.a")
+
+
+@pytest.mark.usefixtures("believing")
+def test_a_swapped_gateway_key_of_the_acceptor_is_refused_by_the_caller(small: Small) -> None:
+    _swapped(small, "n.b")
+    called, accepted = meet(small)
+    assert "n.b has a gateway certificate of a key that its pinned statement key did not sign" in str(called)
+    assert isinstance(accepted, ConnectionLostError)
+
+
+@pytest.mark.usefixtures("believing")
+@pytest.mark.parametrize("how", [("m", "a"), ("n", "b"), ("n", "a", "key")])
+def test_a_statement_about_another_network_or_organisation_or_by_another_key_is_refused(
+    small: Small, how: tuple[str, ...]
+) -> None:
+    key = StatementKey(Ed25519PrivateKey.generate()) if how[2:] else small.keys["n.a"]
+    wrong = gateway(how[0], how[1], key, CERTIFICATES["n.a"])
+    (small.folder / "n.a" / "n" / "gateway.json").write_text(json.dumps(wrong.document))
+    assert "its pinned statement key did not sign" in str(meet(small)[0])
+
+
+@pytest.mark.parametrize(("least", "serial", "taken"), [(1, 1, True), (2, 1, False), (2, 2, True), (2, 9, True)])
+def test_an_older_gateway_key_than_was_seen_is_refused_and_a_newer_one_asks_nobody(
+    small: Small, least: int, serial: int, taken: bool
+) -> None:
+    """A gateway key that was given up and then stolen: its certificate and statement are both good."""
+    (small.folder / "n.a" / "n" / "gateway.json").write_text(json.dumps(small.gateway("n.a", serial=serial).document))
+    rows = small.view("n.b")["stations"]
+    rows["n.a"]["gateway_serial"] = least
+    small.write("n.b", stations=rows)
+    called, _ = meet(small)
+    assert (called is None) is taken
+    if not taken:
+        assert "n.a has an older gateway key, statement 1, than was seen here, 2" in str(called)
+
+
+def test_a_renewed_certificate_of_the_same_key_needs_no_new_statement(small: Small) -> None:
+    again = x509.CertificateBuilder(
+        OTHER.subject, OTHER.issuer, CERTIFICATES["n.a"].public_key(), 2, OTHER.not_valid_before_utc, END
+    ).sign(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256())
+    renewed = dataclasses.replace(small.gateway("n.a"), certificate=again.public_bytes(Encoding.DER))
+    (small.folder / "n.a" / "n" / "gateway.json").write_text(json.dumps(renewed.document))
+    assert meet(small, seen=Identity("n.a", renewed.fingerprint))[0] is None
+
+
+END = OTHER.not_valid_after_utc
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"certificate": "AAAA"},
+        {"certificate": "é"},
+        {"certificate": None},
+        {"serial": True},
+        {"serial": -1},
+        {"serial": 2**70},
+        {"serial": 1.0},
+        {"signature": 1},
+        {"more": 1},
+    ],
+)
+def test_a_gateway_of_another_shape_gives_a_known_error(change: dict[str, Any]) -> None:
+    shown = Gateway(CERTIFICATES["n.a"].public_bytes(Encoding.DER), 1, "AAAA")
+    with pytest.raises(GatewayError):
+        Gateway.read({**shown.document, **change}).require("n", "a", bytes(32), 1)
+
+
 def _forged_ok(message: dict[str, Any]) -> dict[str, Any]:
     return {**message, "answer": "ok"}
 
@@ -125,9 +243,9 @@ def _with(part: str, **changes: Any) -> Change:
         (1, _with("hello", nonce=statement.nonce())),
         (1, _with("hello", versions=[1, 0])),
         (2, _with("accepting", nonce=statement.nonce())),
-        (2, _with("accepting", fingerprint=PRINTS["n.d"])),
+        (2, _with("accepting", gateway={})),
         (3, lambda message: {**message, "request": {"kind": "poll"}}),
-        (3, _with("asking", fingerprint=PRINTS["n.d"])),
+        (3, _with("asking", gateway={})),
         (3, _with("asking", request="0" * 64)),
         (4, lambda message: {**message, "signature": "AAAA"}),
         (4, lambda message: {**message, "answer": "ok "}),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
+import resource
 import socket
 import struct
+import time
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,7 @@ import pytest
 
 from station_image.runtime.wire import hello, mesh_server, proxy
 from station_image.runtime.wire.answers import Answers
-from station_image.runtime.wire.connection import Connection, ConnectionLostError, open_unix
+from station_image.runtime.wire.connection import Connection, ConnectionLostError, open_unix, peer_uid
 from station_image.runtime.wire.hello import Caller
 from station_image.runtime.wire.mesh_server import MeshServer
 from tests.station_image.runtime.neighbours import FakePeers, run
@@ -181,3 +184,91 @@ def test_more_strangers_than_are_waited_for_are_closed(
 
     serving(small, path, work)
     assert "mesh-refused" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ECONNABORTED, errno.EPERM])
+def test_an_accept_that_fails_is_noted_and_the_next_peer_is_served(
+    small: Small, path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int
+) -> None:
+    """What it gained: one connection too many ended the server, and the process stayed up without ears."""
+    monkeypatch.setattr(mesh_server, "AFTER_FAILURE", 0.01)
+    failing = [number] * 3
+
+    def uid(sock: socket.socket) -> int:
+        if failing:
+            raise OSError(failing.pop(), os.strerror(number))
+        return peer_uid(sock)
+
+    monkeypatch.setattr(mesh_server, "peer_uid", uid)
+
+    async def work(_: FakePeers) -> None:
+        for _number in range(3):
+            assert await closed(await brought(path, "n.a"))
+        line = await brought(path, "n.a")
+        await hello.call(line, small.keys["n.a"], small.networks("n.a").find("n"), "n.b", {"kind": "who"})
+
+    serving(small, path, work)
+    assert f"accept-failed why={os.strerror(number)}" in capsys.readouterr().out
+
+
+def test_without_free_descriptors_peers_wait_and_are_heard_when_there_are_some(
+    small: Small, path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The real thing: no descriptor is left in this process, then some are."""
+    monkeypatch.setattr(mesh_server, "AFTER_FAILURE", 0.01)
+
+    async def work(_: FakePeers) -> None:
+        network = small.networks("n.a").find("n")
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        line = await brought(path, "n.a")
+        other = socket.socket(socket.AF_UNIX)
+        other.setblocking(False)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (other.fileno() + 1, hard))
+        try:
+            other.connect(str(path))
+            await asyncio.sleep(0.05)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            other.close()
+        await hello.call(line, small.keys["n.a"], network, "n.b", {"kind": "who"})
+        late = await brought(path, "n.a")
+        await hello.call(late, small.keys["n.a"], network, "n.b", {"kind": "who"})
+
+    serving(small, path, work)
+    assert "accept-failed why=Too many open files" in capsys.readouterr().out
+
+
+def test_who_says_hello_too_often_waits_and_another_does_not(
+    small: Small, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it gained: each hello takes two signatures and two checks of the agent, as often as a member likes."""
+    monkeypatch.setattr(mesh_server, "HELLOS", (2, 0.3))
+
+    async def greeted(name: str) -> float:
+        began = time.monotonic()
+        line = await brought(path, name)
+        await hello.call(line, small.keys[name], small.networks(name).find("n"), "n.b", {"kind": "who"})
+        line.close()
+        return time.monotonic() - began
+
+    async def work(_: FakePeers) -> None:
+        assert max([await greeted("n.a") for _ in range(2)]) < 0.2
+        late, other = await asyncio.gather(greeted("n.a"), greeted("n.c"))
+        assert late > 0.2 > other
+
+    serving(small, path, work)
+
+
+def test_who_floods_does_not_fill_the_journal(
+    small: Small, path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(mesh_server, "NOTES", (3, 60.0))
+
+    async def work(_: FakePeers) -> None:
+        for _number in range(20):
+            rude = await brought(path, "n.a")
+            await rude.send({"hello": "you"})
+            assert await closed(rude)
+
+    serving(small, path, work)
+    assert capsys.readouterr().out.count("hello-failed") == 3

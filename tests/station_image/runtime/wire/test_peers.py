@@ -51,7 +51,7 @@ class Two:
 
     def meet(self, work: Callable[[Peers], Coroutine[Any, Any, None]]) -> None:
         async def both() -> None:
-            peers = Peers(self.small.keys["n.a"], self.sockets, self.own.serve)
+            peers = Peers(self.small.keys["n.a"], self.small.networks("n.a"), self.sockets, self.own.serve)
             async with Listening(self.sockets / "n.b.sock", self._serve):
                 await work(peers)
 

@@ -45,7 +45,7 @@ def keeping(
     async def both() -> None:
         peers, answers = FakePeers(), Answers()
         peers.lines = dict(lines)
-        answers.add("who", who)
+        answers.add("who", who, lambda _: 3)
         keeper = asyncio.create_task(Polling(small.networks(by), peers, answers).keep())  # type: ignore[arg-type]
         try:
             await work(peers)
@@ -68,6 +68,23 @@ def test_who_does_not_compute_polls_each_computing_party_that_it_has_a_link_to(s
         assert sorted(peers.opened) == [(party, {"kind": "poll"}) for party in ("n.a", "n.c")]
 
     keeping(small, dict.fromkeys(("n.a", "n.c"), for_ever), work)
+
+
+def test_a_computing_party_that_is_cut_is_polled_no_more(small: Small) -> None:
+    gone: list[str] = []
+
+    async def held(line: Connection) -> None:
+        try:
+            await for_ever(line)
+        finally:
+            gone.append("n.c")
+
+    async def work(peers: FakePeers) -> None:
+        await until(lambda: len(peers.opened) == 2)
+        small.write("n.d", **small.without("n.d", "n.c"))
+        await until(lambda: gone)
+
+    keeping(small, {"n.a": for_ever, "n.c": held}, work)
 
 
 def test_a_computing_party_polls_nobody(small: Small) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from cryptography.hazmat.primitives import serialization
 
 from base import errors
 from network_topology import load, model
@@ -16,7 +16,7 @@ from network_topology.compiling import compile as compiler
 from publication import publication, repository
 from station_image.builder import images
 from tests.harness import coordinator
-from werkplaats.operations.bring_up import hand_over, hostvars
+from werkplaats.operations.bring_up import hand_over, hostvars, own_keys
 from werkplaats.operations.coordinator import ledger, steps
 from werkplaats.operations.home import people, places, vault
 from werkplaats.operations.reach import remote
@@ -41,19 +41,19 @@ class Servers:
             self.without.discard(organisation)
             self.made.append(command[-2:])
             return remote.Done()
-        if command[1:] == (hand_over.REQUEST, hand_over.STATEMENT_KEY):
+        if command[1:] == own_keys.FILES:
             return self._keys(organisation)
-        text = self.placed.get(organisation)
-        return remote.Done(text) if text else remote.Done(stderr="cat: No such file or directory", exited=1)
+        assert command[2:] == own_keys.FILES
+        keys, text = self._keys(organisation), self.placed.get(organisation)
+        if text:
+            return dataclasses.replace(keys, stdout=text + keys.stdout)
+        return remote.Done(keys.stdout, f"cat: No such file or directory\n{keys.stderr}", exited=1)
 
     def _keys(self, organisation: str) -> remote.Done:
         if organisation in self.without:
-            return remote.Done(stderr="cat: No such file or directory", exited=1)
-        keys = self.keys[organisation]
-        public = keys.statement.public_key().public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
-        return remote.Done(keys.request_pem + public.decode())
+            missing = "".join(f"cat: {file}: No such file or directory\n" for file in own_keys.FILES)
+            return remote.Done(stderr=missing, exited=1)
+        return remote.Done(self.keys[organisation].as_read(organisation))
 
     def ask_all(self, organisations: Iterable[str], *command: str) -> dict[str, Any]:
         return {organisation: self.ask(organisation, *command) for organisation in organisations}

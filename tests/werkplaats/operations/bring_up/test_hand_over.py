@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import dataclasses
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,9 +11,10 @@ from typing import Any, cast
 import pytest
 
 from base import errors
-from publication import acceptance, verified
+from publication import acceptance, publication, verified
+from tests.harness import coordinator as coordinators
 from tests.publication.published import RELEASES
-from werkplaats.operations.bring_up import hand_over
+from werkplaats.operations.bring_up import hand_over, own_keys
 from werkplaats.operations.coordinator import publish as publishing
 from werkplaats.operations.reach import remote
 
@@ -20,13 +23,15 @@ class Servers:
     """Servers that all have one accepted document; `placed` is what was written on them."""
 
     def __init__(self, accepted: acceptance.Accepted) -> None:
-        self._text = json.dumps(accepted.document())
+        self._text = json.dumps(accepted.document()) + "\n"
         self.placed: dict[str, str] = {}
         self.away: set[str] = set()
         self.odd: dict[str, str] = {}
+        self.keys: dict[str, coordinators.Keys] = {}
 
     def ask(self, organisation: str, *_: str) -> remote.Done:
-        return remote.Done(stdout=self.odd.get(organisation, self._text))
+        said = self.odd.get(organisation, self._text)
+        return remote.Done(said + (self.keys[organisation].as_read(organisation) if organisation in self.keys else ""))
 
     def place(self, organisation: str, _: str, text: str) -> None:
         if organisation in self.away:
@@ -35,9 +40,14 @@ class Servers:
 
 
 @pytest.fixture
-def network(coordinator: Any, approve: Callable[..., Any], tmp_path: Path) -> Any:
+def keys(coordinator: Any) -> dict[str, coordinators.Keys]:
+    return {organisation: coordinators.make_keys() for organisation in coordinator.definition.stations}
+
+
+@pytest.fixture
+def network(coordinator: Any, approve: Callable[..., Any], keys: dict[str, coordinators.Keys], tmp_path: Path) -> Any:
     for organisation in coordinator.definition.stations:
-        approve(organisation)
+        approve(organisation, keys[organisation])
     return SimpleNamespace(name=coordinator.definition.network, publication=tmp_path / "publication")
 
 
@@ -81,3 +91,59 @@ def test_a_server_that_says_something_else_is_refused_and_the_others_are_read(
     found = hand_over.applicable(network, cast("Any", servers), ["ggd", "ziekenhuis"])
     assert set(found.views) == {"ziekenhuis"}
     assert "the accepted definition on the server cannot be read" in found.refused["ggd"]
+
+
+def test_another_identity_for_the_own_organisation_than_its_keys_is_refused_loudly_and_nobody_else_is(
+    network: Any, servers: Servers, keys: dict[str, coordinators.Keys], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever holds the CA gives the organisation's name to keys of its own: its server would install them."""
+    servers.keys = {**keys, "ggd": coordinators.make_keys()}
+    found = hand_over.applicable(network, cast("Any", servers), ["ggd", "ziekenhuis"])
+    assert set(found.views) == {"ziekenhuis"}
+    assert re.search(
+        r"^WARNING: the identity of ggd in publication 2 is SHA256:\S+, and the keys on its own server are SHA256:",
+        found.refused["ggd"],
+    )
+    assert "werkplaats trust request proeftuin --only ggd" in found.refused["ggd"]
+    monkeypatch.setattr(own_keys, "require", lambda *_: None)
+    found = hand_over.applicable(network, cast("Any", servers), ["ggd", "ziekenhuis"])
+    assert set(found.views) == {"ggd", "ziekenhuis"}, "without the defence"
+
+
+@pytest.mark.parametrize("part", ["private", "statement"])
+def test_one_other_key_is_enough_to_be_refused(
+    network: Any, servers: Servers, keys: dict[str, coordinators.Keys], part: str
+) -> None:
+    other = dataclasses.replace(keys["ggd"], **{part: getattr(coordinators.make_keys(), part)})
+    servers.keys = {**keys, "ggd": other}
+    assert set(hand_over.applicable(network, cast("Any", servers), ["ggd", "ziekenhuis"]).refused) == {"ggd"}
+    servers.keys = keys
+    assert set(hand_over.applicable(network, cast("Any", servers), ["ggd", "ziekenhuis"]).views) == {
+        "ggd",
+        "ziekenhuis",
+    }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: "no key\n-----BEGIN CERTIFICATE REQUEST-----\n" + text,
+        lambda text: text.replace("-----END PUBLIC", "x-----END PUBLIC"),
+        lambda text: text + "\x1b[2J",
+        lambda text: text.replace("-----BEGIN PUBLIC", "beside\n-----BEGIN PUBLIC"),
+    ],
+)
+def test_a_server_that_says_odd_things_of_its_keys_is_refused(
+    network: Any, servers: Servers, keys: dict[str, coordinators.Keys], change: Callable[[str], str]
+) -> None:
+    servers.odd = {"ggd": servers._text + change(keys["ggd"].as_read("ggd"))}
+    assert set(hand_over.applicable(network, cast("Any", servers), ["ggd", "ziekenhuis"]).refused) == {"ggd"}
+
+
+def test_what_a_server_saw_of_keys_stays_known_when_its_operator_accepts(network: Any, servers: Servers) -> None:
+    document = json.loads(servers._text)
+    document["seen"]["ziekenhuis"]["A" * 43 + "="] = 7
+    servers.odd = {"ggd": json.dumps(document)}
+    published = publication.read(network.publication, network.name)
+    hand_over.accept(network, cast("Any", servers), published, ["ggd"])
+    assert json.loads(servers.placed["ggd"])["seen"]["ziekenhuis"]["A" * 43 + "="] == 7

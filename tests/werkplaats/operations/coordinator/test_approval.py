@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import datetime
 import json
 import re
@@ -17,10 +18,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from base import errors
 from network_topology import names
 from publication import identity, profile
+from tests.harness.coordinator import Keys
 from werkplaats.operations.coordinator import approval, revocation
 
 KEY = ec.generate_private_key(ec.SECP256R1()).public_key()
 STATEMENT_KEY = base64.b64encode(ed25519.Ed25519PrivateKey.generate().public_key().public_bytes_raw()).decode()
+STATEMENT = identity.Statement(serial=1, signature=base64.b64encode(bytes(64)).decode())
 HOSTILE = """
 [req]
 distinguished_name = subject
@@ -61,7 +64,10 @@ def test_of_a_hostile_request_only_the_public_key_is_taken(
         ["openssl", "req", "-noout", "-text"], input=request_pem, capture_output=True, text=True, check=True
     )
     assert {"CA:TRUE", "IP Address:192.0.2.1", "Certificate Sign"} <= set(re.split(r",? {2,}|, |\n", shown.stdout))
-    asked = approval.request("proeftuin", "huisartsen", request_pem, STATEMENT_KEY)
+    private: Any = serialization.load_pem_private_key((tmp_path / "hostile.key").read_bytes(), None)
+    own_keys = Keys(private, ed25519.Ed25519PrivateKey.generate())
+    signed = own_keys.statement_of("proeftuin", "huisartsen")
+    asked = approval.request("proeftuin", "huisartsen", request_pem, own_keys.statement_key, signed)
     approval.receive(coordinator.records, asked)
     made = approval.approve(coordinator.definition, "huisartsen", asked.fingerprint, coordinator.authority)
     certificate = made.station_certificate
@@ -88,7 +94,7 @@ REFUSED_KEYS = {
 @pytest.mark.parametrize("kind", REFUSED_KEYS)
 def test_any_other_kind_of_key_is_refused_with_a_sentence(kind: str) -> None:
     with pytest.raises(errors.RequestError, match=r"cannot be taken: its key is .*P-256 is the only kind.*; make key"):
-        approval.request("proeftuin", "ggd", REFUSED_KEYS[kind](), STATEMENT_KEY)
+        approval.request("proeftuin", "ggd", REFUSED_KEYS[kind](), STATEMENT_KEY, STATEMENT)
 
 
 def test_a_request_for_somebody_elses_public_key_is_refused() -> None:
@@ -99,7 +105,7 @@ def test_a_request_for_somebody_elses_public_key_is_refused() -> None:
     body = base64.encodebytes(bytes(der)).decode()
     pem = f"-----BEGIN CERTIFICATE REQUEST-----\n{body}-----END CERTIFICATE REQUEST-----\n"
     with pytest.raises(errors.RequestError, match=r"not signed with the key|cannot be taken"):
-        approval.request("proeftuin", "ggd", pem, STATEMENT_KEY)
+        approval.request("proeftuin", "ggd", pem, STATEMENT_KEY, STATEMENT)
 
 
 @pytest.mark.parametrize(
@@ -114,17 +120,21 @@ def test_a_request_for_somebody_elses_public_key_is_refused() -> None:
 )
 def test_what_is_no_request_is_refused_with_a_sentence(pem: str) -> None:
     with pytest.raises(errors.RequestError, match=r"the request of ggd (cannot be taken|is larger).*; make key"):
-        approval.request("proeftuin", "ggd", pem, STATEMENT_KEY)
+        approval.request("proeftuin", "ggd", pem, STATEMENT_KEY, STATEMENT)
 
 
 @pytest.mark.parametrize("key", ["", "AAAA", "é", STATEMENT_KEY + "\n", STATEMENT_KEY[:-1], STATEMENT_KEY + "AAAA"])
 def test_a_statement_key_of_another_form_is_refused(key: str) -> None:
     with pytest.raises(errors.RequestError, match="the statement key"):
-        approval.request("proeftuin", "ggd", csr(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256()), key)
+        approval.request(
+            "proeftuin", "ggd", csr(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256()), key, STATEMENT
+        )
 
 
 def waiting(coordinator: Any, organisation: str, keys: Any) -> identity.Request:
-    asked = approval.request("proeftuin", organisation, keys.request_pem, keys.statement_key)
+    asked = approval.request(
+        "proeftuin", organisation, keys.request_pem, keys.statement_key, keys.statement_of("proeftuin", organisation)
+    )
     approval.receive(coordinator.records, asked)
     return asked
 
@@ -210,6 +220,76 @@ def test_after_a_revocation_new_keys_are_taken_and_the_old_are_not(
         approve("ggd", stolen)
     assert approve("ggd", new).station_certificate.serial_number != serial
     assert approve("ggd", new).statement_key == new.statement_key
+
+
+@pytest.mark.parametrize("organisation", ["ggd", "ziekenhuis"])
+@pytest.mark.parametrize("part", ["private", "statement"])
+def test_a_revoked_key_is_never_certified_again_for_anybody_not_even_beside_a_new_one(
+    coordinator: Any,
+    approve: Callable[..., Any],
+    new_keys: Callable[[], Any],
+    monkeypatch: pytest.MonkeyPatch,
+    organisation: str,
+    part: str,
+) -> None:
+    """Who has stolen a key asks for it anew, or has another organisation ask: it gains a certificate of that name."""
+    stolen = new_keys()
+    serial = approve("ggd", stolen).station_certificate.serial_number
+    revocation.revoke(coordinator.authority, serial, "keyCompromise")
+    between = approve("ggd", new_keys())
+    revocation.revoke(coordinator.authority, between.station_certificate.serial_number)
+    again = dataclasses.replace(new_keys(), **{part: getattr(stolen, part)})
+    with pytest.raises(errors.RequestError, match=rf"of certificate {serial:x}, and that for these keys was revoked"):
+        approve(organisation, again)
+    monkeypatch.setattr(revocation, "revoked_keys", lambda _: {})
+    assert approve(organisation, again), "without the defence"
+
+
+def test_a_new_gateway_key_of_the_same_statement_key_takes_the_place_of_the_one_before(
+    coordinator: Any, approve: Callable[..., Any], new_keys: Callable[[], Any]
+) -> None:
+    keys = new_keys()
+    first = approve("ggd", keys)
+    later = dataclasses.replace(keys, private=new_keys().private, serial=2)
+    second = approve("ggd", later)
+    assert second.statement_key == first.statement_key
+    revoked = revocation.revoked_serials(coordinator.records)
+    assert revoked == {f"{first.station_certificate.serial_number:x}"}
+    with pytest.raises(errors.RequestError, match="has the gateway's key of certificate"):
+        approve("ggd", dataclasses.replace(keys, serial=3))
+    assert approve("ggd", later) == second
+
+
+@pytest.mark.parametrize("serial", [1, 2])
+def test_a_new_gateway_key_with_a_number_that_was_passed_is_refused(
+    approve: Callable[..., Any], new_keys: Callable[[], Any], serial: int
+) -> None:
+    keys = dataclasses.replace(new_keys(), serial=2)
+    approve("ggd", keys)
+    with pytest.raises(errors.RequestError, match=f"signed as number {serial}, and number 2 was approved before"):
+        approve("ggd", dataclasses.replace(keys, private=new_keys().private, serial=serial))
+
+
+def test_a_request_whose_gateway_key_the_statement_key_did_not_sign_is_refused(new_keys: Callable[[], Any]) -> None:
+    keys, other = new_keys(), new_keys()
+    signed = other.statement_of("proeftuin", "ggd")
+    with pytest.raises(errors.RequestError, match="its statement key did not sign"):
+        approval.request("proeftuin", "ggd", keys.request_pem, keys.statement_key, signed)
+
+
+def test_records_of_before_keys_were_signed_are_refused_with_the_way_on(
+    coordinator: Any, approve: Callable[..., Any], new_keys: Callable[[], Any]
+) -> None:
+    keys = new_keys()
+    approve("ggd", keys)
+    path = coordinator.records.place("identities", "ggd")
+    path.write_text(
+        json.dumps({name: one for name, one in json.loads(path.read_text()).items() if name != "statement"})
+    )
+    with pytest.raises(
+        errors.RequestError, match=r"identities/ggd.json.*statement: Field required.*werkplaats trust request"
+    ):
+        approve("ggd", keys)
 
 
 def test_an_expired_certificate_is_made_anew_for_the_same_keys(

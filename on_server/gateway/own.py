@@ -1,0 +1,63 @@
+"""What the gateway is given of certificates, before it may load it: PEM without anything beside, of the own key.
+
+HAProxy and OpenSSL take the first private key in a file and trust what a block `TRUSTED CERTIFICATE` holds, and most
+readers pass over both. So a text is taken only when it is what would be written of what OpenSSL reads in it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import subprocess
+
+from on_server.gateway import files
+
+CERTIFICATE, LIST = "CERTIFICATE", "X509 CRL"
+_READERS = {CERTIFICATE: "x509", LIST: "crl"}
+_WHAT = {"certificate.pem": CERTIFICATE, "ca.pem": CERTIFICATE, "crl.pem": LIST}
+_ASK = "install nothing of this publication, and ask the coordinator"
+
+
+def require(inputs: files.Inputs) -> None:
+    """Raise GatewayError unless all certificates and lists are nothing else, and the own is of the own key."""
+    for network in inputs.networks:
+        found = {
+            name: _blocks(inputs.compiled[f"networks/{network}/{name}"], kind, f"{name} of {network}")
+            for name, kind in _WHAT.items()
+        }
+        shown = _openssl("x509", "-inform", "DER", "-noout", "-pubkey", given=found["certificate.pem"][0])
+        if shown != _openssl("pkey", "-pubout", given=inputs.key):
+            raise files.GatewayError(
+                f"the certificate for {network} is not of the key in identity/ of this server; where its keys are new "
+                f"have them approved (`werkplaats trust request`), else {_ASK}"
+            )
+
+
+def _blocks(pem: bytes, kind: str, place: str) -> list[bytes]:
+    """The DER of each block of a PEM text that has blocks of one kind and nothing else, at least one."""
+    begin, end = f"-----BEGIN {kind}-----\n".encode(), f"-----END {kind}-----\n".encode()
+    bodies = [part.removeprefix(begin).replace(b"\n", b"") for part in pem.split(end)[:-1]]
+    try:
+        found = [base64.b64decode(body, validate=True) for body in bodies]
+    except binascii.Error:
+        found = []
+    if not found or b"".join(begin + _lines(der) + end for der in found) != pem:
+        raise files.GatewayError(f"{place} has something beside blocks {kind}, or none at all; {_ASK}")
+    for der in found:
+        if _openssl(_READERS[kind], "-inform", "DER", "-outform", "DER", given=der) != der:
+            raise files.GatewayError(f"{place} holds a block that is more than a {kind}; {_ASK}")
+    return found
+
+
+def _lines(der: bytes) -> bytes:
+    """Base64 in lines of 64, as PEM has it (RFC 7468, 2)."""
+    text = base64.b64encode(der)
+    return b"".join(text[start : start + 64] + b"\n" for start in range(0, len(text), 64))
+
+
+def _openssl(*words: str, given: bytes) -> bytes:
+    answer = subprocess.run(["openssl", *words], input=given, capture_output=True, check=False)
+    if answer.returncode:
+        why = answer.stderr.decode(errors="replace").strip()
+        raise files.GatewayError(f"`openssl {words[0]}` cannot read what was placed for the gateway: {why}; {_ASK}")
+    return answer.stdout

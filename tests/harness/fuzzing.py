@@ -1,0 +1,19 @@
+"""How many examples a test of generated input looks at: a few in `make test`, many times as many in `make soak`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from hypothesis import HealthCheck, settings
+
+Test = TypeVar("Test", bound=Callable[..., Any])
+TIMES = int(os.environ.get("WERKPLAATS_FUZZ_TIMES", "1"))
+"""`make soak` sets it so that all of them together look at more than ten thousand."""
+
+
+def examples(count: int) -> Callable[[Test], Test]:
+    """A decorator: `count` examples, or so many times more, and as long for each as it takes."""
+    unhurried = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
+    return settings(max_examples=count * TIMES, deadline=None, suppress_health_check=unhurried)
