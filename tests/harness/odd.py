@@ -102,14 +102,16 @@ def _change(draw: st.DrawFn, tree: Any, others: st.SearchStrategy[Any]) -> None:
 
 @st.composite
 def texts(draw: st.DrawFn, tree: Any) -> bytes:
-    """A tree as JSON: spaced or not, escaped or not, with a key twice, with a piece that is none, in other encodings."""
+    """A tree as JSON: spaced or escaped, with a key twice, with a piece that is none, in other encodings."""
     raw = draw(st.sampled_from(RAW)) if draw(st.booleans()) else None
     twice = draw(st.booleans())
     separators = draw(st.sampled_from([(",", ":"), (", ", ": "), (",\n\t", " :\r\n")]))
     places = [at for at in _places(tree) if at]
     chosen = draw(st.sampled_from(places)) if places else ()
     text = _written(tree, chosen, raw, twice=twice, separators=separators, escaped=draw(st.booleans()))
-    before, after = draw(st.sampled_from([("", ""), ("", "\n"), ("\ufeff", ""), ("", "{}"), ("", "\x00"), (" \t", " ")]))
+    before, after = draw(
+        st.sampled_from([("", ""), ("", "\n"), ("\ufeff", ""), ("", "{}"), ("", "\x00"), (" \t", " ")])
+    )
     encoding = draw(st.sampled_from(["utf-8", "utf-8", "utf-8", "utf-16", "utf-32", "latin-1"]))
     return (before + text + after).encode(encoding, "surrogatepass" if encoding != "latin-1" else "replace")
 
@@ -134,7 +136,10 @@ def _written(
             return json.dumps(value, separators=separators, ensure_ascii=escaped)
         comma, colon = separators
         if isinstance(value, dict):
-            rows = [f"{json.dumps(key, ensure_ascii=escaped)}{colon}{write(inner, (*at, key))}" for key, inner in value.items()]
+            rows = [
+                f"{json.dumps(key, ensure_ascii=escaped)}{colon}{write(inner, (*at, key))}"
+                for key, inner in value.items()
+            ]
             if twice and chosen[: len(at)] == at and len(chosen) == len(at) + 1:
                 rows.append(f"{json.dumps(chosen[-1], ensure_ascii=escaped)}{colon}{json.dumps(value[chosen[-1]])}")
             return "{" + comma.join(rows) + "}"
@@ -154,7 +159,15 @@ def block(label: str, der: bytes) -> bytes:
 
 LABELS = (
     *("CERTIFICATE", "TRUSTED CERTIFICATE", "X509 CERTIFICATE", "X509 CRL", "PRIVATE KEY", "EC PRIVATE KEY"),
-    *("EC PARAMETERS", "PUBLIC KEY", "PKCS7", "CERTIFICATE REQUEST", "DH PARAMETERS", "", "CERTIFICATE-----\n-----BEGIN X"),
+    *(
+        "EC PARAMETERS",
+        "PUBLIC KEY",
+        "PKCS7",
+        "CERTIFICATE REQUEST",
+        "DH PARAMETERS",
+        "",
+        "CERTIFICATE-----\n-----BEGIN X",
+    ),
 )
 
 
@@ -168,7 +181,15 @@ def pems(draw: st.DrawFn, label: str, der: bytes, spare: Mapping[str, bytes], ke
         der = draw(resigned(der, key))
     whole = block(draw(st.sampled_from([label, label, label, *LABELS])), der)
     around = [*(block(name, content) for name, content in spare.items()), *(block(name, b"") for name in LABELS)]
-    around += [b"garbage\n", b"\x00" * 10, b"\xff\xfe", b"\xef\xbb\xbf", b"-----BEGIN CERTIFICATE-----\n", b"\r\n", whole]
+    around += [
+        b"garbage\n",
+        b"\x00" * 10,
+        b"\xff\xfe",
+        b"\xef\xbb\xbf",
+        b"-----BEGIN CERTIFICATE-----\n",
+        b"\r\n",
+        whole,
+    ]
     before, after = (b"".join(draw(st.lists(st.sampled_from(around), max_size=2))) for _ in range(2))
     text = before + whole + after
     match draw(st.sampled_from(["as it is", "as it is", "crlf", "one line", "cut", "headers", "blanks", "lower"])):
@@ -213,9 +234,24 @@ def resigned(draw: st.DrawFn, der: bytes, key: ec.EllipticCurvePrivateKey) -> by
 
 ELEMENTS = (
     *(b"\x05\x00", b"\x02\x01\x00", b"\x02\x01\x81", b"\x02\x14" + b"\x7f" * 20, b"\x02\x82\x10\x00" + b"\x7f" * 4096),
-    *(b"\x02\x00", b"\x30\x00", b"\x31\x00", b"\x06\x00", b"\x06\x03\x80\x01\x01", b"\x30\x80\x00\x00", b"\x0c\x01\xff"),
+    *(
+        b"\x02\x00",
+        b"\x30\x00",
+        b"\x31\x00",
+        b"\x06\x00",
+        b"\x06\x03\x80\x01\x01",
+        b"\x30\x80\x00\x00",
+        b"\x0c\x01\xff",
+    ),
     *(b"\x17\x0d500101000000Z", b"\x18\x0f99991231235959Z", b"\x18\x0f00000101000000Z", b"\x17\x0d269999999999Z"),
-    *(b"\x13\x03a\x00b", b"\x1e\x02\xd8\x00", b"\x16\x01\x1b", b"\x01\x01\x01", b"\xa0\x03\x02\x01\x05", b"\x04\x84\xff\xff\xff\xff"),
+    *(
+        b"\x13\x03a\x00b",
+        b"\x1e\x02\xd8\x00",
+        b"\x16\x01\x1b",
+        b"\x01\x01\x01",
+        b"\xa0\x03\x02\x01\x05",
+        b"\x04\x84\xff\xff\xff\xff",
+    ),
 )
 
 

@@ -7,27 +7,26 @@ member's `plan`, `accept` and `up`; what is read in two ways is accepted by one 
 from __future__ import annotations
 
 import base64
-import datetime
 import json
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path, PurePath
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from base import canonical, errors
-from network_topology import load, names
+from network_topology import load
 from network_topology.compiling import compile as compiler
 from network_topology.compiling import draw
 from publication import acceptance, folder, identity, publication, repository, signature, verified
-from tests.harness import odd, pki
+from tests.harness import coordinator, odd, pki
+from tests.harness.fuzzing import examples
 from tests.publication.published import QUESTION, RELEASES
 from werkplaats.operations.coordinator import repository as writing
 
@@ -38,20 +37,17 @@ DEFINITION = load.find(NETWORK, Path(load.__file__).parent / "networks")
 CA = pki.Authority(NETWORK)
 ELSEWHERE = pki.Authority(NETWORK)
 DER = serialization.Encoding.DER
-FUZZ = settings(
-    deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
-)
 
 
-def identity_of(organisation: str) -> dict[str, str]:
-    key = ec.generate_private_key(ec.SECP256R1()).public_key()
-    raw = ed25519.Ed25519PrivateKey.generate().public_key().public_bytes_raw()
-    statement = base64.b64encode(raw).decode()
+def identity_of(organisation: str) -> dict[str, Any]:
+    keys = coordinator.make_keys()
+    key = keys.private.public_key()
     return {
         "network": NETWORK,
         "organisation": organisation,
-        "statement_key": statement,
-        "fingerprint": identity.fingerprint(NETWORK, organisation, key, statement),
+        "statement_key": keys.statement_key,
+        "statement": keys.statement_of(NETWORK, organisation).model_dump(),
+        "fingerprint": identity.fingerprint(NETWORK, organisation, key, keys.statement_key),
         "certificate_chain_pem": CA.station(organisation, key).public_bytes(pki.PEM).decode(),
         "approved": "2026-03-01T12:00:00Z",
     }
@@ -63,18 +59,27 @@ DOCUMENTS: Mapping[str, Any] = {
     "releases/dev.json": RELEASES["dev"],
     **{f"identities/{organisation}.json": identity_of(organisation) for organisation in DEFINITION.stations},
 }
+
+
+def written(name: str, document: Any) -> bytes:
+    """As a coordinator writes it, and what that cannot write as JSON that Python reads."""
+    form = canonical.dump if name.startswith(("definition", "questions")) else canonical.pretty
+    try:
+        return form(document)
+    except ValueError:  # no number, or half a pair
+        return json.dumps(document, sort_keys=True, indent=None if form is canonical.dump else 2).encode()
+
+
 CRL = CA.crl().encode()
 FILES: Mapping[str, bytes] = {
     "ca.pem": CA.pem.encode(),
     "crl.pem": CRL,
-    **{name: canonical.dump(document) for name, document in DOCUMENTS.items()},
+    **{name: written(name, document) for name, document in DOCUMENTS.items()},
 }
 SPARE = {
     "CERTIFICATE": ELSEWHERE.certificate.public_bytes(DER),
     "TRUSTED CERTIFICATE": ELSEWHERE.certificate.public_bytes(DER) + b"\x30\x00",
-    "PRIVATE KEY": ELSEWHERE.key.private_bytes(
-        DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    ),
+    "PRIVATE KEY": ELSEWHERE.key.private_bytes(DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
     "X509 CRL": b"\x30\x00",
 }
 
@@ -99,8 +104,7 @@ def judge(files: repository.Files) -> None:
     try:
         found = publication.Newest(NETWORK).update(files)
     except errors.RefusedError as refused:
-        told(str(refused))
-        assert refused.remedy, f"without a remedy: {refused}"
+        told(str(refused), refused.remedy)
     else:
         used(found)
     assert time.monotonic() - began < SLOWEST
@@ -116,7 +120,7 @@ def used(found: verified.Verified) -> None:
             comparison = acceptance.compare(before, found)
             acceptance.accepted_view(before, found)
         except errors.RefusedError as refused:
-            told(str(refused))
+            told(str(refused), refused.remedy)
             continue
         for change in (*comparison.applies, *comparison.waits):
             assert change.text.isprintable(), ascii(change.text)
@@ -124,10 +128,13 @@ def used(found: verified.Verified) -> None:
     network = compiler.compile_network(found.definition)
     draw.svg(network).encode()
     for organisation in network.stations.keys() & found.statement_keys.keys():
-        json.dumps(compiler.station_view(network, organisation, found.statement_keys), allow_nan=False)
+        json.dumps(
+            compiler.station_view(network, organisation, found.statement_keys, accepted.serials), allow_nan=False
+        )
 
 
-def told(text: str) -> None:
+def told(text: str, remedy: str) -> None:
+    assert remedy, f"without a remedy: {text}"
     assert errors.printable(text).encode(), "it can be shown"
     assert len(text) < 10_000, f"a sentence of {len(text)} characters: {text[:300]!a}"
 
@@ -137,20 +144,18 @@ def test_the_sound_one_is_read() -> None:
     assert set(SOUND.identities) == set(DEFINITION.stations)
 
 
-@FUZZ
+@pytest.mark.fuzz
+@examples(120)
 @given(st.data())
 def test_documents_of_another_content(data: st.DataObject) -> None:
     """Canonical and signed: only what they say is odd."""
     name = data.draw(st.sampled_from(sorted(DOCUMENTS)))
     document = data.draw(odd.mutated(DOCUMENTS[name]))
-    try:
-        content = canonical.dump(document)
-    except ValueError:  # no number, or half a pair
-        content = json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
-    judge(relayed({**FILES, name: content}))
+    judge(relayed({**FILES, name: written(name, document)}))
 
 
-@FUZZ
+@pytest.mark.fuzz
+@examples(80)
 @given(st.data())
 def test_documents_in_another_form(data: st.DataObject) -> None:
     """What they say is right, or odd; how it is written is no JSON, or JSON that two readers read in two ways."""
@@ -159,7 +164,8 @@ def test_documents_in_another_form(data: st.DataObject) -> None:
     judge(relayed({**FILES, name: data.draw(odd.texts(document))}))
 
 
-@FUZZ
+@pytest.mark.fuzz
+@examples(60)
 @given(st.data())
 def test_an_index_of_another_content_or_form(data: st.DataObject) -> None:
     sound = relayed(FILES)
@@ -170,7 +176,8 @@ def test_an_index_of_another_content_or_form(data: st.DataObject) -> None:
     judge(repository.Files(PLACE, {**sound.contents, repository.NAME: content, repository.SIGNATURE: sign(content)}))
 
 
-@FUZZ
+@pytest.mark.fuzz
+@examples(60)
 @given(st.data())
 def test_certificates_and_lists_of_another_content_or_form(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(["ca.pem", "crl.pem", "identities/ggd.json"]))
@@ -180,8 +187,10 @@ def test_certificates_and_lists_of_another_content_or_form(data: st.DataObject) 
     elif name == "ca.pem":
         content = data.draw(odd.pems("CERTIFICATE", CA.certificate.public_bytes(DER), SPARE, CA.key))
     else:
-        chain = data.draw(odd.pems("CERTIFICATE", signed_der(DOCUMENTS[name]["certificate_chain_pem"].encode()), SPARE, CA.key))
-        content = canonical.dump({**DOCUMENTS[name], "certificate_chain_pem": chain.decode("latin-1")})
+        chain = data.draw(
+            odd.pems("CERTIFICATE", signed_der(DOCUMENTS[name]["certificate_chain_pem"].encode()), SPARE, CA.key)
+        )
+        content = canonical.pretty({**DOCUMENTS[name], "certificate_chain_pem": chain.decode("latin-1")})
     judge(relayed({**FILES, name: content}))
 
 
@@ -195,11 +204,14 @@ NAMES = st.one_of(
     st.sampled_from(["questions", "identities", "releases"]).flatmap(
         lambda kind: st.sampled_from(odd.HOSTILE).map(lambda text: f"{kind}/{text[:200]}.json")
     ),
-    st.sampled_from(["CA.pem", "ca.pem ", "ca.pem\n", "./ca.pem", "x/../ca.pem", "identities/ggd.JSON", "identities", "a//b"]),
+    st.sampled_from(
+        ["CA.pem", "ca.pem ", "ca.pem\n", "./ca.pem", "x/../ca.pem", "identities/ggd.JSON", "identities", "a//b"]
+    ),
 )
 
 
-@FUZZ
+@pytest.mark.fuzz
+@examples(40)
 @given(st.data())
 def test_files_of_other_names_and_numbers(data: st.DataObject) -> None:
     files = dict(FILES)
@@ -223,7 +235,8 @@ def test_files_of_other_names_and_numbers(data: st.DataObject) -> None:
     judge(made)
 
 
-@FUZZ
+@pytest.mark.fuzz
+@examples(40)
 @given(st.data())
 def test_folders_with_what_is_no_plain_file(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     top = tmp_path_factory.mktemp("odd")
@@ -236,7 +249,7 @@ def test_folders_with_what_is_no_plain_file(tmp_path_factory: pytest.TempPathFac
         name = data.draw(st.sampled_from(names))
         if (path := place / name).is_dir() and not path.is_symlink():
             path.rename(top / f"away-{len(list(top.iterdir()))}")
-        else:
+        elif path.parent.is_dir():
             path.unlink(missing_ok=True)
         put(path, data.draw(st.sampled_from(sorted(KINDS))))
     judge(folder.read(place))
@@ -259,7 +272,12 @@ def _deep(path: Path) -> None:
     (here / "file").touch()
 
 
-KINDS = {
+def _giant(path: Path) -> None:
+    path.touch()
+    os.truncate(path, 2**40)
+
+
+KINDS: Mapping[str, Callable[[Path], None]] = {
     "a pipe": os.mkfifo,
     "a socket": _socket,
     "a loop": lambda path: path.symlink_to(path.name),
@@ -268,12 +286,12 @@ KINDS = {
     "a folder": Path.mkdir,
     "a deep folder": _deep,
     "nothing to read": lambda path: path.touch(mode=0),
-    "a sparse giant": lambda path: path.touch() or os.truncate(path, 2**40),
-    "no UTF-8": lambda path: open(os.fsencode(path) + b"\xff\xfe", "wb").close(),
+    "a sparse giant": _giant,
+    "no UTF-8": lambda path: path.with_name(path.name + "\udcff\udcfe").touch(),
     "a line break": lambda path: path.with_name(f"{path.name}\n\x1b[2J").touch(),
 }
 
 
 def put(path: Path, kind: str) -> None:
-    if path.parent.is_dir() and not os.path.lexists(path):
+    if path.parent.is_dir() and not path.parent.is_symlink() and not os.path.lexists(path):
         KINDS[kind](path)

@@ -89,7 +89,8 @@ def forged(folder: Path, changed: dict[str, bytes | None], sign: writing.Sign = 
 
 
 def edited(folder: Path, name: str, **changes: Any) -> dict[str, bytes | None]:
-    return {name: canonical.dump(json.loads((folder / name).read_bytes()) | changes)}
+    form = canonical.pretty if name.startswith("releases/") else canonical.dump  # as each is published
+    return {name: form(json.loads((folder / name).read_bytes()) | changes)}
 
 
 # What an attacker gains → the change, and where a reader that believes it would see it.
