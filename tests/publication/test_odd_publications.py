@@ -194,6 +194,51 @@ def test_certificates_and_lists_of_another_content_or_form(data: st.DataObject) 
     judge(relayed({**FILES, name: content}))
 
 
+def extension(number: int, value: bytes) -> bytes:
+    return odd.tlv(0x30, odd.tlv(0x06, bytes((0x55, 0x1D, number))), odd.tlv(0x04, value))
+
+
+NO_KEY = odd.tlv(0x30, odd.tlv(0x30, odd.tlv(0x06, b"\x2a\x03\x04")), odd.tlv(0x03, b"\x00\x01"))
+USAGE = extension(15, odd.tlv(0x03, b"\x07\x80"))
+X400 = extension(17, odd.tlv(0x30, odd.tlv(0xA3, odd.tlv(0x02, b"\x01"))))
+# What readers of certificates stop for with an error of its own kind: place in what is signed, and what stands there.
+UNREADABLE = {
+    "version 6": ((0,), bytes.fromhex("a003020105")),
+    "a key of no known kind": ((6,), NO_KEY),
+    "an extension twice": ((7,), odd.tlv(0xA3, odd.tlv(0x30, USAGE, USAGE))),
+    "a name of no known kind": ((7,), odd.tlv(0xA3, odd.tlv(0x30, X400))),
+    "a huge serial": ((1,), b"\x02\x82\x10\x00" + b"\x7f" * 4096),
+}
+
+
+@pytest.mark.parametrize("kind", UNREADABLE)
+@pytest.mark.parametrize("name", ["ca.pem", "identities/ggd.json"])
+def test_a_certificate_that_its_library_cannot_read_is_a_sentence(name: str, kind: str) -> None:
+    """Else one certificate, signed as it should be, ends every member's `plan`, `accept` and `up` with a traceback."""
+    pem = CA.pem if name == "ca.pem" else DOCUMENTS[name]["certificate_chain_pem"]
+    made = odd.block("CERTIFICATE", odd.replaced(signed_der(pem.encode()), CA.key, *UNREADABLE[kind]))
+    other = made if name == "ca.pem" else canonical.pretty({**DOCUMENTS[name], "certificate_chain_pem": made.decode()})
+    files = relayed({**FILES, name: other})
+    with pytest.raises(errors.RefusedError):
+        publication.Newest(NETWORK).update(files)
+    judge(files)
+
+
+@pytest.mark.parametrize(
+    ("at", "element"),
+    [
+        pytest.param((1,), odd.tlv(0x30, odd.tlv(0x06, b"\x2a\x03\x04")), id="an algorithm of no known kind"),
+        pytest.param((5,), odd.tlv(0xA0, odd.tlv(0x30, USAGE, USAGE)), id="an extension twice"),
+        pytest.param((0,), odd.tlv(0x02, b"\x05"), id="version 6"),
+    ],
+)
+def test_a_revocation_list_that_its_library_cannot_read_is_a_sentence(at: tuple[int, ...], element: bytes) -> None:
+    files = relayed({**FILES, "crl.pem": odd.block("X509 CRL", odd.replaced(signed_der(CRL), CA.key, at, element))})
+    with pytest.raises(errors.RefusedError):
+        publication.Newest(NETWORK).update(files)
+    judge(files)
+
+
 def signed_der(pem: bytes) -> bytes:
     return base64.b64decode(b"".join(pem.splitlines()[1:-1]))
 
