@@ -190,3 +190,26 @@ class Question(_Closed):
     """The day on which the annex to the data protection impact assessment was signed."""
     term: Term
     """How long and how often the question may be asked."""
+
+
+Digest = Annotated[str, pydantic.Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+
+
+class ReleaseOfTree(_Closed):
+    """A release as releases/ describes the one of a working tree: its image is made here, and pinned nowhere."""
+
+    release: Annotated[str, pydantic.Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+    """Its name: a version, or `dev`."""
+    protocols: Annotated[tuple[Annotated[int, pydantic.Field(ge=1, le=65535)], ...], pydantic.Field(min_length=1)]
+    """The versions of the session protocol that its stations speak."""
+
+
+class Release(ReleaseOfTree):
+    """What the station image of a release is: as it is built, described in releases/, published, and accepted."""
+
+    image_id: Digest
+    """The digest of its configuration, by which the classic store of an engine knows the image."""
+    manifest_digest: Digest
+    """The digest by which the containerd store knows it."""
+    archive: Digest
+    """The digest of the file that `docker load` takes."""

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import pydantic
 
 from base import canonical, errors
 from network_topology import diff, model, rules, violation
-from publication import verified
+from publication import identity, verified
 
 _ANEW = "look at what is published with `werkplaats plan`, and accept it anew with `werkplaats accept`"
 
@@ -27,12 +27,12 @@ class Accepted(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True)
 
     network: str
-    publication: int
+    publication: Annotated[int, pydantic.Field(ge=1)]
     definition: model.Definition
     statement_keys: dict[str, str]
-    authority: str
-    release: dict[str, Any]
-    seen: dict[str, dict[str, int]] = pydantic.Field(default_factory=dict)
+    authority: model.Digest
+    release: model.Release
+    seen: dict[str, dict[str, Annotated[int, pydantic.Field(ge=0, lt=2**31)]]] = pydantic.Field(default_factory=dict)
     """Organisation → each statement key of it that was ever pinned here → the highest serial of a gateway key of it."""
 
     @property
@@ -82,7 +82,28 @@ def load(document: object) -> Accepted | None:
         raise unreadable(error.errors()[0]["msg"] if isinstance(error, pydantic.ValidationError) else error) from error
     if document.get("digest") != found.digest:
         raise errors.AcceptanceError("the accepted definition on the server was edited after it was accepted", _ANEW)
+    _require(found)
     return found
+
+
+def _require(found: Accepted) -> None:
+    """Hold what lies on a server to all that a publication is held to: everybody who gets it counts on that."""
+    try:
+        rules.require(found.definition)
+        for organisation, key in found.statement_keys.items():
+            identity.checked_statement_key(key, f"statement_keys.{organisation}")
+    except violation.DefinitionError as error:
+        raise unreadable(error.violations[0].text) from error
+    except errors.RequestError as error:
+        raise unreadable(error) from error
+    for holds, fault in (
+        (found.definition.network == found.network, f"it is of {found.network}, its definition of another network"),
+        (found.definition.release == found.release.release, "it has another release than its definition names"),
+        (found.statement_keys.keys() <= found.definition.stations.keys(), "it has a key of who has no station"),
+        (len({*found.statement_keys.values()}) == len(found.statement_keys), "two stations have one statement key"),
+    ):
+        if not holds:
+            raise unreadable(fault)
 
 
 def unreadable(why: object) -> errors.AcceptanceError:
@@ -101,7 +122,7 @@ def accept(publication: verified.Verified, before: Accepted | None = None) -> Ac
         definition=publication.definition,
         statement_keys=publication.statement_keys,
         authority=publication.authority_key,
-        release=dict(publication.release),
+        release=publication.release,
         seen=_seen(before, publication, publication.statement_keys),
     )
 
@@ -261,7 +282,7 @@ def _authority_changes(accepted: Accepted, publication: verified.Verified) -> li
 def _release_changes(accepted: Accepted, publication: verified.Verified) -> list[diff.Change]:
     """A release of another name shows in the definition; here, the same name for another image."""
     same_name = accepted.definition.release == publication.definition.release
-    if not same_name or canonical.digest(accepted.release) == canonical.digest(dict(publication.release)):
+    if not same_name or accepted.release == publication.release:
         return []
     text = f"release {publication.definition.release} is not the one that was accepted: its contents changed"
     return [diff.Change("release", text, True)]

@@ -18,12 +18,13 @@ from cryptography import x509
 
 from base import canonical, errors
 from network_topology import model, questions, rules, violation
+from network_topology.rules import texts
 from publication import identity, profile, repository, revocations
 
 MOST_LEVELS = 16  # of a document; what is deeper could not be written again by whoever read it
 ASK = "ask the coordinator, and install nothing of it"
 _NAMES = re.compile(
-    r"definition\.json|(ca|crl)\.pem|(identities|questions)/[a-z0-9-]+\.json|releases/[A-Za-z0-9][\w.-]*\.json"
+    r"definition\.json|(ca|crl)\.pem|(identities|questions)/[a-z0-9-]+\.json|releases/[A-Za-z0-9][A-Za-z0-9._-]*\.json"
 )
 
 
@@ -41,7 +42,7 @@ class Verified:
     authority: x509.Certificate
     revocations: x509.CertificateRevocationList
     identities: Mapping[str, identity.Identity]
-    releases: Mapping[str, Mapping[str, Any]]
+    releases: Mapping[str, model.Release]
     questions: Mapping[str, model.Question] = dataclasses.field(default_factory=dict)
 
     @property
@@ -60,13 +61,13 @@ class Verified:
         return profile.key_fingerprint(profile.p256(self.authority.public_key()))
 
     @property
-    def release(self) -> Mapping[str, Any]:
+    def release(self) -> model.Release:
         """The release that the definition names."""
         return self.releases[self.definition.release]
 
 
-def document(described: model.Definition | model.Question) -> dict[str, Any]:
-    """A definition or question as it is published; `canonical.digest` of it is its digest for everybody."""
+def document(described: model.Definition | model.Question | model.Release) -> dict[str, Any]:
+    """A definition, question or release as it is published; `canonical.digest` of it is its digest for everybody."""
     return described.model_dump(mode="json", exclude_defaults=True)
 
 
@@ -83,7 +84,7 @@ def verify(whole: repository.Whole, moment: datetime.datetime) -> Verified:
     in_force = revocations.load(_file(whole, "crl.pem"))
     revocations.verify(in_force, authority, moment)
     people = _identities(whole, definition, authority, in_force)
-    releases = {release: _json(whole, name) for release, name in _named(whole, "releases")}
+    releases = {release: _release(whole, release, name) for release, name in _named(whole, "releases")}
     if definition.release not in releases:
         raise errors.PublicationError(
             f"{whole.place / 'definition.json'} names release {definition.release}, which is not in releases/",
@@ -100,6 +101,22 @@ def verify(whole: repository.Whole, moment: datetime.datetime) -> Verified:
         releases,
         _questions(whole, definition),
     )
+
+
+def _release(whole: repository.Whole, name: str, file: str) -> model.Release:
+    place = whole.place / file
+    try:
+        found = model.Release.model_validate_json(_file(whole, file))
+    except pydantic.ValidationError as error:
+        wrong = error.errors()[0]
+        raise errors.PublicationError(
+            f"{place} is no release: {'.'.join(map(str, wrong['loc'])) or 'it'}: {wrong['msg']}", repository.FETCH
+        ) from error
+    if unseen := next(texts.unseen(document(found)), None):
+        raise errors.PublicationError(f"{place}: {unseen.text}, but {texts.WHY}", ASK)
+    if found.release != name:
+        raise errors.PublicationError(f"{place} describes release {found.release}", ASK)
+    return found
 
 
 def _questions(whole: repository.Whole, definition: model.Definition) -> dict[str, model.Question]:

@@ -92,6 +92,11 @@ def _is_whole(image: StationImage) -> bool:
     return all((image.folder / name).is_file() for name in ("image.tar", "sbom.cdx.json", "release.json"))
 
 
+def _same(new: Path, old: Path) -> bool:
+    """Whether an image that was built before is described as one built now is."""
+    return (new / "release.json").read_bytes() == (old / "release.json").read_bytes()
+
+
 def ensure(progress: Progress, build: Path = BUILD, cache: Path | None = None) -> StationImage:
     """Return the station image of the present inputs, built where it is not there. Safe when two run at once.
 
@@ -133,13 +138,13 @@ def _make(build: Path, cache: Path, progress: Progress) -> StationImage:
             "image_id": image.image_id,
             "manifest_digest": image.manifest_digest,
             "archive": f"sha256:{_sha256(work / 'image.tar')}",
-            "protocol": list(contract.PROTOCOL_VERSIONS),
+            "protocols": list(contract.PROTOCOL_VERSIONS),
         }
         _write_json(work / "release.json", release)
         _write_json(work / "sbom.cdx.json", sbom.document(image, pinned, runtime, RELEASE))
         work.chmod(0o755)
         folder = build / image.image_id.removeprefix("sha256:")
-        if not _is_whole(StationImage(folder, release)):
+        if not _is_whole(StationImage(folder, release)) or not _same(work, folder):
             shutil.rmtree(folder, ignore_errors=True)
             files.put_in_place(work, folder)
     pointer = build / "inputs" / _inputs()

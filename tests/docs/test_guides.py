@@ -34,7 +34,7 @@ RECORDED = (
     REQUEST := f"werkplaats trust request gerda --only {HOSPITAL}",
     APPROVE := f"werkplaats trust approve gerda {HOSPITAL} --fingerprint SHA256:…",
     PUBLISH := "werkplaats trust publish gerda",
-    ACCEPT := f"werkplaats accept gerda --only {HOSPITAL}",
+    ACCEPT := f"werkplaats accept gerda --only {HOSPITAL} --authority sha256:…",
     PLAN := "werkplaats plan gerda",
     UP := "werkplaats up gerda",
     LIST := "station questions",
@@ -129,7 +129,8 @@ def operators_and_coordinator(readers: Readers) -> None:
         approve = f"werkplaats trust approve gerda {organisation} --fingerprint {fingerprint}"
         readers.werkplaats(APPROVE if organisation == HOSPITAL else approve, typed=approve)
     readers.werkplaats(PUBLISH)
-    readers.werkplaats(ACCEPT, answer="n\n", expect=3)
+    # What the coordinator reads, the operator gives; here the operator is the coordinator.
+    readers.werkplaats(ACCEPT, typed=f"werkplaats accept gerda --only {HOSPITAL}", answer="n\n", expect=3)
     readers.werkplaats("werkplaats accept gerda", "--yes")
     readers.werkplaats(UP_ONE, "--yes", typed=UP)
     readers.ask((GERDA / "questions" / f"{QUESTION}.yml").read_text())

@@ -34,7 +34,8 @@ def test_a_second_up_changes_nothing(toets: sandboxes.Sandbox, note: Callable[[s
 
 def test_a_plan_of_a_network_that_is_as_it_should_be_has_no_change(toets: sandboxes.Sandbox) -> None:
     plan = json.loads(toets.run("plan", "--json").stdout)
-    assert plan == {"servers": [], "waiting": [], "configuration": [], "stations": [], "questions": [], "left_out": {}}
+    nothing = ("servers", "waiting", "applies", "configuration", "stations", "questions")
+    assert plan == {**{section: [] for section in nothing}, "left_out": {}}
 
 
 def test_verify_looks_at_every_compiled_link_and_every_server(toets: sandboxes.Sandbox) -> None:
@@ -43,12 +44,15 @@ def test_verify_looks_at_every_compiled_link_and_every_server(toets: sandboxes.S
     links = {v["name"] for v in told["verdicts"] if v["kind"] == "link"}
     assert len(links) == 9  # 3 computing parties both ways, and 1 contributor to each of them
     assert {v["subject"] for v in told["verdicts"] if v["kind"] == "check"} == ORGANISATIONS
+    assert [set(organisations) for organisations in told["accepted"].values()] == [ORGANISATIONS]
 
 
 def test_status_shows_every_station_well(toets: sandboxes.Sandbox) -> None:
     told = json.loads(toets.run("status", "--json").stdout)
     assert {one["organisation"] for one in told} == ORGANISATIONS
     assert all(one["good"] and one["certificate_days"] > 170 and one["release"] == "dev" for one in told), told
+    (digest,) = {one["accepted"] for one in told}
+    assert list(json.loads(toets.run("verify", "--json").stdout)["accepted"]) == [digest], "what organisations compare"
 
 
 def test_the_map_is_a_picture_with_every_organisation(toets: sandboxes.Sandbox) -> None:

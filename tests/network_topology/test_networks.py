@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from network_topology import check, context, load, names, source
+from network_topology import check, context, load, model, names, source
 from network_topology.compiling import compile
 
 PACKAGE = Path(load.__file__).parent
@@ -55,8 +55,8 @@ def test_all_25_ggd_regions_are_known() -> None:
 def test_a_release_is_described_under_its_own_name() -> None:
     for path in sorted(context.RELEASES.glob("*.yml")):
         tree, _, _ = source.read(path)
-        assert tree["release"] == path.stem
-        assert all(isinstance(version, int) for version in tree["protocols"])
+        kind = model.ReleaseOfTree if path.stem == context.DEVELOPMENT else model.Release
+        assert kind.model_validate(tree).release == path.stem
 
 
 def test_the_package_opens_no_socket_starts_no_process_and_imports_nothing_of_ours() -> None:

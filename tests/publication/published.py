@@ -1,10 +1,18 @@
 """What tests publish: the images of a release, and a question."""
 
 import json
+from typing import Any
 
 from network_topology import model
 
-RELEASES = {"dev": {"release": "dev", "image": "sha256:" + "0" * 64}}
+
+def release(name: str = "dev", image: str = "0") -> dict[str, Any]:
+    """What a release is; another digit is another image."""
+    digests = dict.fromkeys(("image_id", "manifest_digest", "archive"), "sha256:" + image * 64)
+    return {"release": name, "protocols": [2], **digests}
+
+
+RELEASES = {"dev": release()}
 QUESTION = model.Question.model_validate_json(
     json.dumps(
         {

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from base import errors
+from base import canonical, errors
 from network_topology import load, model
 from network_topology.compiling import compile as compiler
 from publication import acceptance, identity, verified
-from tests.publication.published import RELEASES
+from tests.publication.published import RELEASES, release
 from werkplaats.operations.coordinator import ledger, revocation
 from werkplaats.operations.coordinator import publish as publishing
 from werkplaats.operations.home import vault
@@ -89,6 +89,45 @@ def test_an_edited_accepted_document_is_refused(publish: Callable[..., Any], edi
     document = json.loads(json.dumps(acceptance.accept(publish()).document()))
     edit(document)
     with pytest.raises(errors.AcceptanceError, match=r"(was edited|cannot be read).*accept it anew"):
+        acceptance.load(document)
+
+
+def cards(document: Any) -> Any:
+    return document["definition"]["organisations"]
+
+
+@pytest.mark.usefixtures("approved")
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        (lambda found: found["definition"].update(computing=["ggd"]), "1 computing party is named"),
+        (lambda found: cards(found)["ggd"]["gateway"].update(egress=["2001:db8::%\n}/48"]), "holds the character"),
+        (lambda found: cards(found)["ggd"].update(name="GGD\x1b[2J"), "holds the character U"),
+        (lambda found: found.update(network="gerda"), "its definition of another network"),
+        (lambda found: found["definition"].update(release="1.0.0"), "another release than its definition names"),
+        (lambda found: found["statement_keys"].update(ggd="A"), "not the base64 of the 32 bytes"),
+        (lambda found: found["statement_keys"].update(ggd=""), "not the base64 of the 32 bytes"),
+        (lambda found: found["statement_keys"].update(apotheek=found["statement_keys"].pop("ggd")), "no station"),
+        (lambda found: found["statement_keys"].update(ggd=found["statement_keys"]["thuiszorg"]), "one statement key"),
+        (lambda found: found.update(authority="sha256:0\x1b[2J"), "should match pattern"),
+        (lambda found: found["release"].pop("image_id"), "Field required"),
+        (lambda found: found["release"].update(image_id="debian:latest"), "should match pattern"),
+        (lambda found: found["release"].update(notes="\x1b[2J"), "Extra inputs are not permitted"),
+    ],
+)
+def test_an_accepted_document_is_held_to_all_that_a_publication_is_held_to(
+    publish: Callable[..., Any], edit: Callable[..., Any], told: str
+) -> None:
+    """With a digest of its own, so that only what it says can be refused.
+
+    Whoever can write it has root there; but what it says is compiled into a gateway's configuration, shown to people,
+    and one that nothing can be made of stopped the run for every other server.
+    """
+    document = json.loads(json.dumps(acceptance.accept(publish()).document()))
+    edit(document)
+    said = {name: value for name, value in document.items() if name not in ("digest", "publication", "seen")}
+    document["digest"] = canonical.digest(said)
+    with pytest.raises(errors.AcceptanceError, match=rf"cannot be read.*{told}.*accept it anew"):
         acceptance.load(document)
 
 
@@ -302,11 +341,11 @@ def test_another_statement_key_after_a_withdrawal_is_still_a_warning_and_one_tha
 @pytest.mark.usefixtures("approved")
 def test_another_image_under_the_same_release_waits_and_the_old_one_stays(publish: Callable[..., Any]) -> None:
     accepted = acceptance.accept(publish())
-    after = publish(releases={"dev": {"release": "dev", "image": "sha256:" + "1" * 64}})
+    after = publish(releases={"dev": release(image="1")})
     assert "release dev is not the one that was accepted" in texts(acceptance.compare(accepted, after).waits)
     view = acceptance.accepted_view(accepted, after)
     assert view
-    assert view.release == RELEASES["dev"]
+    assert verified.document(view.release) == RELEASES["dev"]
 
 
 def test_another_ca_waits_and_until_then_nothing_may_be_applied(
@@ -376,7 +415,7 @@ def test_no_publication_ever_adds_a_peer_key_or_address_to_what_was_accepted(
             "number": published.number + 1,
             "definition": offered,
             "identities": people,
-            "releases": {"dev": RELEASES["dev"], "1.0.0": {"release": "1.0.0"}},
+            "releases": {"dev": published.release, "1.0.0": published.release.model_copy(update={"release": "1.0.0"})},
         }
     )
     view = acceptance.accepted_view(accepted, after)

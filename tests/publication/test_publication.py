@@ -69,7 +69,7 @@ def test_what_was_published_is_what_a_member_reads(
     assert found.number == 1
     assert found.identities == approved
     assert found.statement_keys == {name: one.statement_key for name, one in approved.items()}
-    assert found.release == RELEASES["dev"]
+    assert verified.document(found.release) == RELEASES["dev"]
     assert compiler.compile_network(found.definition) == compiler.compile_network(coordinator.definition)
     told = canonical.digest(json.loads((folder / "definition.json").read_bytes()))
     assert told == compiler.compile_network(coordinator.definition).digest

@@ -112,8 +112,8 @@ ATTACKS: dict[str, tuple[Callable[[Path], dict[str, bytes | None]], Callable[[ve
         lambda found: found.definition.title == "Another",
     ),
     "an image of the attacker's": (
-        lambda folder: edited(folder, "releases/dev.json", image="sha256:" + "6" * 64),
-        lambda found: found.release["image"] == "sha256:" + "6" * 64,
+        lambda folder: edited(folder, "releases/dev.json", image_id="sha256:" + "6" * 64),
+        lambda found: found.release.image_id == "sha256:" + "6" * 64,
     ),
     "an organisation cut off": (
         lambda _: {"identities/ziekenhuis.json": None},

@@ -82,6 +82,26 @@ def test_bytes_become_what_is_verified_and_that_what_is_accepted(relayed: reposi
     assert acceptance.accepted_view(accepted, found) == accepted
 
 
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"image_id": "debian:latest"}, "image_id: String should match pattern"),
+        ({"image_id": None}, "image_id: Input should be a valid string"),
+        ({"release": "1.0.0"}, "describes release 1.0.0"),
+        ({"protocols": []}, "protocols: Tuple should have at least 1 item"),
+        ({"protocols": [True]}, "protocols.0: Input should be a valid integer"),
+        ({"notes": "\x1b[2J"}, "notes: Extra inputs are not permitted"),
+    ],
+)
+def test_a_release_that_its_coordinator_signed_is_held_to_its_model(
+    maker: Maker, changed: dict[str, object], told: str
+) -> None:
+    """A coordinator may sign any JSON: without an image id every server's run ended, and texts reached terminals."""
+    files = maker.files(changed={"releases/dev.json": canonical.pretty(RELEASES["dev"] | changed)})
+    with pytest.raises(errors.PublicationError, match=told):
+        publication.Newest("proeftuin").update(files)
+
+
 @given(data=st.data())
 def test_whatever_a_relay_changes_is_refused(relayed: repository.Files, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(relayed.contents)))

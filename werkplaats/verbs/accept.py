@@ -1,8 +1,9 @@
 """Accept the published definition of a network on the servers that this operator runs.
 
 Shows what would change, in words, and asks. Changes that add nothing (removals, revocations, fresher lists) apply by
-themselves and need no acceptance. A publication of another CA than was accepted before is refused, unless `--authority`
-has the fingerprint of that CA's key, as the coordinator told it by another way.
+themselves at the next `up`, and are shown too. The CA that is accepted first, and a publication of another one than was
+accepted before, are refused unless `--authority` has the fingerprint of the CA's key, as the coordinator told it by
+another way. The digest that is printed is what two organisations compare: it covers all that was accepted.
 Blast radius: one small file on each server; nothing runs differently until `up`.
 Exit code 5 when a server could not be reached, or was refused: what it has contradicts the publication.
 """
@@ -10,6 +11,7 @@ Exit code 5 when a server could not be reached, or was refused: what it has cont
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 
 from base import errors
 from werkplaats.operations.bring_up import hand_over
@@ -17,11 +19,12 @@ from werkplaats.verbs import common, named
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """The network, `--only`, `--authority`, `--yes`."""
+    """The network, `--only`, `--authority`, `--yes`, `--json`."""
     common.network_argument(parser)
     common.only_argument(parser)
     parser.add_argument("--authority", metavar="sha256:…", help="the CA's fingerprint, as the coordinator told it")
     common.yes_argument(parser)
+    common.json_argument(parser)
 
 
 def run(given: argparse.Namespace) -> int:
@@ -30,26 +33,44 @@ def run(given: argparse.Namespace) -> int:
     with network.remotes() as remotes:
         unreachable = remotes.probe()
         wanted = [o for o in given.only or remotes.servers if o in remotes.servers]
-        for organisation in (o for o in wanted if o in unreachable):
-            print(f"left out: {organisation}: {unreachable[organisation]}")
-        applicable = hand_over.applicable(network, remotes, [o for o in wanted if o not in unreachable])
-        waiting, published = applicable.waiting, applicable.publication
-        for organisation, why in applicable.refused.items():
-            if organisation not in waiting:
-                print(f"left out: {organisation}: {why}")
-        for organisation, changes in waiting.items():
-            print(f"{organisation}:")
+        found = hand_over.applicable(network, remotes, [o for o in wanted if o not in unreachable])
+        refused = {o: why for o, why in found.refused.items() if o not in found.waiting}
+        left_out = {o: why for o, why in unreachable.items() if o in wanted} | refused
+        if not given.json:
+            _show(found, left_out)
+        if found.publication is None:
+            raise errors.UsageError(f"{network.publication} has no publication", "fetch the coordinator's")
+        hand_over.require_authority(network, found, given.authority)
+        if found.waiting:
+            if not given.json:
+                print(f"digest of what is accepted: {found.digest}; other organisations that accept it have the same")
+            common.confirm(f"accept this for {', '.join(found.waiting)}?", yes=given.yes)
+            with network.vault.lock("accept"):
+                hand_over.accept(network, remotes, found.publication, found.waiting)
+    if given.json:
+        common.print_json(
+            {
+                "network": network.name,
+                "digest": found.digest,
+                "accepted": found.waiting,
+                "applies": found.applies,
+                "left_out": left_out,
+            }
+        )
+    elif found.waiting:
+        print(f"accepted by {', '.join(found.waiting)}; run: werkplaats up {network.name}")
+    else:
+        print(f"{network.name}: nothing waits for acceptance")
+    return errors.HALF_WAY if left_out else errors.DONE
+
+
+def _show(found: hand_over.Applicable, left_out: Mapping[str, str]) -> None:
+    for organisation, why in left_out.items():
+        print(f"left out: {organisation}: {why}")
+    for organisation in found.waiting.keys() & found.refused.keys() - found.other_authority:
+        print(f"{organisation}: {found.refused[organisation]}")
+    for words, told in (("", found.waiting), ("applies by itself at the next up: ", found.applies)):
+        for organisation, changes in told.items():
+            print(f"{words}{organisation}:")
             for change in changes:
                 print(f"  {change}")
-        if published is None:
-            raise errors.UsageError(f"{network.publication} has no publication", "fetch the coordinator's")
-        hand_over.require_authority(network, applicable, given.authority)
-        if not waiting:
-            print(f"{network.name}: nothing waits for acceptance")
-        else:
-            common.confirm(f"accept this for {', '.join(waiting)}?", yes=given.yes)
-            with network.vault.lock("accept"):
-                hand_over.accept(network, remotes, published, waiting)
-            print(f"accepted by {', '.join(waiting)}; run: werkplaats up {network.name}")
-    left_out = unreachable.keys() | (applicable.refused.keys() - waiting.keys())
-    return errors.HALF_WAY if left_out & set(wanted) else errors.DONE

@@ -67,6 +67,7 @@ def _document(network: networks.Network, outcome: up.Outcome, reporter: progress
         },
         "left_out": outcome.left_out,
         "waiting": outcome.waiting,
+        "applies": outcome.applies,
         "questions": outcome.questions,
         "found": [dataclasses.asdict(v) for v in outcome.report.faults()] if outcome.report else [],
         "session": dict(outcome.report.session) if outcome.report else {},
@@ -86,6 +87,8 @@ def _print(network: networks.Network, outcome: up.Outcome, reporter: progress.Pr
     print(f"; in all {reporter.seconds:.1f} s (phases overlap)")
     for organisation, why in outcome.left_out.items():
         print(f"left out: {organisation}: {why}; when that is mended run: werkplaats up {network.name}")
+    for organisation, changes in outcome.applies.items():
+        print(f"applies by itself: {organisation}:", *changes, sep="\n  ")
     for organisation, changes in outcome.waiting.items():
         print(f"waits: {organisation}:", *changes, sep="\n  ")
     for name, states in outcome.questions.items():

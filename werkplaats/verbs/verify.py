@@ -28,9 +28,12 @@ def run(given: argparse.Namespace) -> int:
     report = up.verify_network(network, progress.Progress(quiet=given.json), only=given.only)
     if given.json:
         verdicts = [dataclasses.asdict(verdict) | {"good": verdict.good} for verdict in report.verdicts]
-        common.print_json({"good": report.good, "verdicts": verdicts, "session": dict(report.session)})
+        document = {"good": report.good, "verdicts": verdicts, "session": dict(report.session)}
+        common.print_json(document | {"accepted": dict(report.accepted)})
     else:
         print_report(network.name, report)
+        for digest, organisations in report.accepted.items():
+            print(f"accepted: {digest} by {', '.join(organisations)}")
     return errors.DONE if report.good else errors.FOUND
 
 

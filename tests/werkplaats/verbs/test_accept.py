@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +17,7 @@ from werkplaats.operations.bring_up import hand_over
 from werkplaats.verbs import accept, named
 
 KEY = "sha256:" + "1" * 64
+DIGEST = "sha256:" + "d" * 64
 ATTACKED = "WARNING: the CA of gerda has another key"
 
 
@@ -28,7 +30,9 @@ def accepted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     def opened(*_: str) -> Iterator[Any]:
         yield SimpleNamespace(servers=["gelre"], probe=dict)
 
-    network = SimpleNamespace(name="gerda", publication=tmp_path, remotes=opened, vault=SimpleNamespace(lock=opened))
+    vault = SimpleNamespace(lock=opened)
+    network = SimpleNamespace(name="gerda", publication=tmp_path, remotes=opened, vault=vault, made_here=False)
+    monkeypatch.setattr(hand_over.Applicable, "digest", DIGEST)
     found = hand_over.Applicable(
         SimpleNamespace(authority_key=KEY),  # type: ignore[arg-type]
         waiting={"gelre": [ATTACKED]},
@@ -80,3 +84,44 @@ def test_another_ca_would_be_accepted_by_a_yes_where_no_fingerprint_is_asked_for
     monkeypatch.setattr(hand_over, "require_authority", lambda *_: None)
     assert run() == errors.DONE
     assert accepted == ["gelre"]
+
+
+@pytest.fixture
+def first(accepted: list[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Whose acceptance was written, where nothing was accepted before."""
+    found = hand_over.Applicable(
+        SimpleNamespace(authority_key=KEY),  # type: ignore[arg-type]
+        waiting={"gelre": ["the CA of gerda has key"]},
+        applies={"sensire": ["Zutphen leaves"]},
+        first_authority={"gelre"},
+    )
+    monkeypatch.setattr(hand_over, "applicable", lambda *_: found)
+    return accepted
+
+
+def test_the_first_ca_is_not_accepted_by_a_yes_either(first: list[str]) -> None:
+    """Whoever relays the first publication can have made its CA: a script with `--yes` accepted it unseen."""
+    with pytest.raises(
+        errors.AcceptanceError, match=r"is a CA that is new to gelre; its key is sha256:1+; .*--authority"
+    ):
+        run()
+    assert first == []
+    assert run("--authority", KEY) == errors.DONE
+    assert first == ["gelre"]
+
+
+def test_where_a_network_is_made_here_its_ca_is_known(first: list[str]) -> None:
+    named.find(argparse.Namespace()).made_here = True  # type: ignore[misc]
+    assert run() == errors.DONE
+    assert first == ["gelre"]
+
+
+def test_what_applies_by_itself_and_the_digest_are_shown(first: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    run("--authority", KEY)
+    out = capsys.readouterr().out
+    assert "applies by itself at the next up: sensire:\n  Zutphen leaves\n" in out
+    assert f"digest of what is accepted: {DIGEST};" in out
+    assert run("--authority", KEY, "--json") == errors.DONE
+    told = json.loads(capsys.readouterr().out)
+    assert (told["digest"], told["applies"]) == (DIGEST, {"sensire": ["Zutphen leaves"]})
+    assert first == ["gelre", "gelre"]

@@ -20,7 +20,7 @@ from publication import acceptance, identity, publication, repository, verified
 from werkplaats.operations import progress
 from werkplaats.operations.bring_up import own_keys
 from werkplaats.operations.coordinator import steps
-from werkplaats.operations.home import networks
+from werkplaats.operations.home import networks, places
 from werkplaats.operations.reach import remote, servers
 
 PROGRAM = Path(on_server.__file__).with_name("keys.py")
@@ -31,19 +31,36 @@ _READ = ("cat", *own_keys.FILES)
 class Applicable:
     """What may be applied now, by organisation: `views` may; `waiting` is not accepted yet; `refused` says why not.
 
-    `keyless` says why a server has no keys yet, where all steps are taken. `unkept` are those of whom the view is
-    another document than the accepted one that their server has, and `other_authority` those that accepted another CA
-    than the one that signed the publication.
+    `applies` is what is new and needs nobody's yes. `keyless` says why a server has no keys yet, where all steps are
+    taken. `unkept` are those of whom the view is another document than the accepted one that their server has, and
+    `other_authority` those that accepted another CA than the one that signed the publication, `first_authority` those
+    of whom nothing accepted can be read.
     """
 
     publication: verified.Verified | None = None
     views: dict[str, acceptance.Accepted] = dataclasses.field(default_factory=dict)
     unkept: set[str] = dataclasses.field(default_factory=set)
     waiting: dict[str, list[str]] = dataclasses.field(default_factory=dict)
+    applies: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     refused: dict[str, str] = dataclasses.field(default_factory=dict)
     keyless: dict[str, str] = dataclasses.field(default_factory=dict)
     other_authority: set[str] = dataclasses.field(default_factory=set)
+    first_authority: set[str] = dataclasses.field(default_factory=set)
     _compiled: dict[str, compiler.CompiledNetwork] = dataclasses.field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """What two organisations compare that accept all of the publication; raises UsageError where there is none."""
+        if self.publication is None:
+            raise errors.UsageError("there is no publication", "fetch the coordinator's")
+        return acceptance.accept(self.publication).digest
+
+    def tell(self, organisation: str, comparison: acceptance.Comparison) -> None:
+        """Keep in words what a comparison found."""
+        for kept, changes in ((self.applies, comparison.applies), (self.waiting, comparison.waits)):
+            kept.pop(organisation, None)
+            if changes:
+                kept[organisation] = [change.text for change in changes]
 
     def compiled(self, organisation: str) -> compiler.CompiledNetwork:
         """What this organisation accepted, compiled; most accepted the same, and that is compiled once."""
@@ -75,17 +92,21 @@ def _receive(network: networks.Network, organisation: str, read: str) -> identit
 def require_authority(network: networks.Network, found: Applicable, fingerprint: str | None) -> None:
     """Raise AcceptanceError unless the CA may be accepted: the known one, or the one of which the key was told.
 
-    Whoever relays a publication can sign it with a CA of the same name, so that a mere yes must not be enough.
+    Whoever relays a publication can sign it with a CA of the same name, so that a mere yes must not be enough. The CA
+    of a network that is made here lies beside its publication, and is known.
     """
-    if found.publication is None or (fingerprint is None and not found.other_authority):
+    if found.publication is None:
         return
     key, place = found.publication.authority_key, network.publication / repository.AUTHORITY
+    remedy = f"werkplaats accept {network.name} --authority sha256:…, as the coordinator reads it to you"
     if fingerprint is None:
-        raise errors.AcceptanceError(
-            f"{place} is not the CA that {', '.join(sorted(found.other_authority))} accepted; its key is {key}",
-            f"werkplaats accept {network.name} --authority sha256:…, as the coordinator reads it to you",
-        )
-    if fingerprint != key:
+        if found.other_authority:
+            others = ", ".join(sorted(found.other_authority))
+            raise errors.AcceptanceError(f"{place} is not the CA that {others} accepted; its key is {key}", remedy)
+        if found.first_authority and not network.made_here:
+            first = ", ".join(sorted(found.first_authority))
+            raise errors.AcceptanceError(f"{place} is a CA that is new to {first}; its key is {key}", remedy)
+    elif fingerprint != key:
         raise errors.AcceptanceError(
             f"{place} has key {key}, and the coordinator told {fingerprint}",
             "ring the coordinator up, and install nothing of this publication until both are the same",
@@ -188,9 +209,13 @@ def applicable(network: networks.Network, remotes: remote.Remotes, organisations
         try:
             text, keys = _found(network, remotes, organisation)
             own_keys.require(published, organisation, keys)
+            # What cannot be read is nothing accepted: all that is published waits, and accepting it mends that.
+            found.tell(organisation, acceptance.compare(None, published))
+            found.first_authority.add(organisation)
             accepted = _accepted(text)
-            if waits := acceptance.compare(accepted, published).waits:
-                found.waiting[organisation] = [change.text for change in waits]
+            if accepted:
+                found.first_authority.discard(organisation)
+            found.tell(organisation, acceptance.compare(accepted, published))
             if accepted and accepted.authority != published.authority_key:
                 found.other_authority.add(organisation)
             view = acceptance.accepted_view(accepted, published)
@@ -228,7 +253,7 @@ def _on_each(organisations: Iterable[str], action: Callable[[str], None]) -> Non
 
 def _found(network: networks.Network, remotes: remote.Remotes, organisation: str) -> tuple[str | None, str]:
     """What a server says of the document that was accepted on it (None: it has none), and of its keys ("" likewise)."""
-    path = _place(network)
+    path = places.accepted(network.name)
     answer = remotes.ask(organisation, "cat", path, *own_keys.FILES)
     if odd := [line for line in answer.stderr.splitlines() if "No such file" not in line]:
         raise errors.HalfWayError(f"{organisation}: {path} cannot be read: {' '.join(odd)}", "run it again")
@@ -252,8 +277,4 @@ def _accepted(text: str | None) -> acceptance.Accepted | None:
 
 def _keep(network: networks.Network, remotes: remote.Remotes, organisation: str, accepted: acceptance.Accepted) -> None:
     text = json.dumps(accepted.document(), indent=2, ensure_ascii=False) + "\n"
-    remotes.place(organisation, _place(network), text)
-
-
-def _place(network: networks.Network) -> str:
-    return f"/etc/werkplaats/accepted/{network.name}.json"
+    remotes.place(organisation, places.accepted(network.name), text)

@@ -43,7 +43,7 @@ def applied(
         accepted = applicable.compiled(organisation)
         entry = _network(accepted, organisation, view, published)
         # A release that is not accepted yet is not brought: the accepted one is on the server already.
-        wanted = str(view.release["image_id"])
+        wanted = view.release.image_id
         archive = str(image.archive) if image and wanted == image.image_id else ""
         own = {"id": wanted, "archive": archive}
         station = accepted.stations[organisation]

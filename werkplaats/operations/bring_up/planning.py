@@ -24,6 +24,7 @@ class Plan:
 
     servers: list[str] = dataclasses.field(default_factory=list)
     waiting: list[str] = dataclasses.field(default_factory=list)
+    applies: list[str] = dataclasses.field(default_factory=list)
     configuration: list[str] = dataclasses.field(default_factory=list)
     stations: list[str] = dataclasses.field(default_factory=list)
     questions: list[str] = dataclasses.field(default_factory=list)
@@ -35,6 +36,7 @@ class Plan:
         return [
             ("servers", self.servers),
             ("waits for acceptance", self.waiting),
+            ("applies by itself", self.applies),
             ("on the servers", self.configuration),
             ("stations", self.stations),
             ("questions", self.questions),
@@ -65,7 +67,10 @@ def plan(network: networks.Network, only: Sequence[str], reporter: progress.Prog
         found.left_out = {o: why for o, why in unreachable.items() if o in wanted and o not in to_be_made}
         reached = [o for o in wanted if o not in unreachable]
         applicable = hand_over.applicable(network, remotes, reached)
-        found.waiting = [f"{o}: {change}" for o, changes in applicable.waiting.items() for change in changes]
+        found.waiting, found.applies = (
+            [f"{o}: {change}" for o, changes in told.items() for change in changes]
+            for told in (applicable.waiting, applicable.applies)
+        )
         hosts = hostvars.applied(network, applicable, reached, image)
         found.configuration = _configuration(network, remotes, hosts, reporter)
         found.configuration += [f"{o}: has no certificate or acceptance yet" for o in reached if o not in hosts]

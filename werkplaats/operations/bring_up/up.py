@@ -19,7 +19,7 @@ from station_image.builder import images
 from werkplaats.operations import progress
 from werkplaats.operations.bring_up import configure, hand_over, hostvars, questions, servers, stations, unchanged
 from werkplaats.operations.home import networks
-from werkplaats.operations.look import verify
+from werkplaats.operations.look import agreement, verify
 from werkplaats.operations.reach import remote
 
 HostVars = Mapping[str, Mapping[str, Any]]
@@ -43,6 +43,7 @@ class Outcome:
     stations: drive.Outcome = dataclasses.field(default_factory=lambda: drive.Outcome(()))
     left_out: dict[str, str] = dataclasses.field(default_factory=dict)  # organisation → why
     waiting: dict[str, list[str]] = dataclasses.field(default_factory=dict)  # organisation → what is not accepted
+    applies: dict[str, list[str]] = dataclasses.field(default_factory=dict)  # organisation → what needs nobody's yes
     questions: dict[str, dict[str, list[str]]] = dataclasses.field(default_factory=dict)  # name → state → organisations
     report: verify.Report | None = None
     phases: dict[str, float] = dataclasses.field(default_factory=dict)
@@ -128,6 +129,7 @@ class Run:
             applicable = hand_over.take_all(self.network, remotes, wanted, image.release, say)
         else:
             applicable = hand_over.applicable(self.network, remotes, wanted)
+        self.outcome.applies = applicable.applies
         hand_over.keep(self.network, remotes, applicable)
         self.outcome.left_out |= applicable.refused
         hosts = hostvars.applied(self.network, applicable, self._able(wanted), image)
@@ -167,7 +169,8 @@ class Run:
             self.outcome.questions, untold = questions.deliver(self.network, remotes, applicable, made, say)
             self.outcome.left_out |= untold
         with self.reporter.phase("acceptance") as say:
-            self.outcome.report = verify.run(self.network, remotes, made, self.outcome.left_out, say)
+            agreed = agreement.Agreed({o: applicable.views[o] for o in made}, applicable.publication)
+            self.outcome.report = verify.run(self.network, remotes, made, self.outcome.left_out, agreed, say)
 
 
 def verify_network(
@@ -182,4 +185,5 @@ def verify_network(
         hosts = hostvars.applied(network, applicable, reached, None)
         missing = [o for o in reached if o not in hosts]
         left_out |= {o: applicable.refused.get(o, "nothing is accepted on it yet") for o in missing}
-        return verify.run(network, remotes, hosts, left_out, lambda text: reporter.say(text, "verify"))
+        agreed = agreement.Agreed({o: applicable.views[o] for o in hosts}, applicable.publication)
+        return verify.run(network, remotes, hosts, left_out, agreed, lambda text: reporter.say(text, "verify"))

@@ -62,7 +62,7 @@ def release(network: networks.Network, image: images.StationImage | None) -> Map
     if (network.publication / repository.NAME).exists():
         known = publication.read(network.publication, network.name).releases
         if network.definition.release in known:
-            return known[network.definition.release]
+            return verified.document(known[network.definition.release])
     raise errors.UsageError(
         f"the station image of release {network.definition.release} is not made on this machine, and no publication "
         "says what it is",

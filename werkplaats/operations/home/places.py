@@ -45,3 +45,8 @@ def _fields(name: str, parameters: Mapping[str, Any]) -> tuple[str, ...]:
     if not analysis.DATA:
         raise analyses.AnalysisError(f"{name} reads no data: there is nothing to agree on")
     return tuple(analysis.columns(analysis.parameters(parameters)))
+
+
+def accepted(network: str) -> str:
+    """Where a server keeps what its operator accepted of a network."""
+    return f"/etc/werkplaats/accepted/{network}.json"

@@ -8,13 +8,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from base import errors
-from publication import publication, repository
-from werkplaats.operations.home import networks
+from publication import acceptance, publication, repository
+from werkplaats.operations.home import networks, places
 from werkplaats.operations.look import observed, verify
 from werkplaats.operations.reach import remote, servers
 
 CERTIFICATE = "/etc/werkplaats/gateway"
 LEAST_DAYS = 30  # what renewing a certificate may take, with two organisations in it
+UNREADABLE = "cannot be read"
 UNITS = ("docker.service", "werkplaats-gateway.service")
 
 
@@ -35,6 +36,7 @@ class StationStatus:
     computer: str
     release: str
     last_session: str
+    accepted: str  # the digest that two organisations compare; "" when nothing was accepted
     cut: tuple[str, ...]
     seen_by: str  # "server" when asked there, else the organisation whose agent told
 
@@ -43,6 +45,8 @@ class StationStatus:
         """What is known to be wrong with it: part and reason."""
         parts = ("server", "engine", "gateway", "agent", "computer")
         found = [f"{part}: {reason}" for part in parts if (reason := getattr(self, part))]
+        if self.accepted == UNREADABLE:
+            found.append(f"what was accepted: {UNREADABLE}")
         if self.certificate_days is not None and self.certificate_days < LEAST_DAYS:
             found.append("certificate: " + ("has expired" if self.certificate_days < 0 else "ends soon"))
         return found
@@ -69,6 +73,7 @@ def read(
     units = remotes.ask_all(reached, "systemctl", "is-active", *UNITS)
     told = remotes.ask_all(reached, "station", "status", "--json")
     cuts = remotes.ask_all(reached, "ls", "/etc/werkplaats/cut.d")
+    accepted = remotes.ask_all(reached, "cat", places.accepted(network.name))
     engines, lost = observed.observe(remotes, reached)
     found = []
     for organisation, station in sorted(network.compiled.stations.items()):
@@ -92,6 +97,7 @@ def read(
                 unseen or _container(seen, "computer"),
                 str(agent.get("release", "")),
                 _last_session(agent),
+                _accepted(accepted[organisation]),
                 _words(cuts[organisation]),
                 "server",
             )
@@ -100,7 +106,17 @@ def read(
 
 
 def _unknown(organisation: str, operator: str, reason: str, days: int | None) -> StationStatus:
-    return StationStatus(organisation, operator, reason, "", "", days, "", "", "", "", (), "nobody")
+    return StationStatus(organisation, operator, reason, "", "", days, "", "", "", "", "", (), "nobody")
+
+
+def _accepted(answer: remote.Answer) -> str:
+    if isinstance(answer, servers.UnreachableError) or answer.exited:
+        return ""
+    try:
+        found = acceptance.load(remote.parsed(answer.stdout))
+    except (ValueError, errors.AcceptanceError):
+        return UNREADABLE
+    return found.digest if found else ""
 
 
 def _active(answer: remote.Answer) -> tuple[str, ...]:
@@ -141,8 +157,8 @@ def certificates(network: networks.Network) -> Certificates:
 
 
 def lines(found: Iterable[StationStatus]) -> list[str]:
-    """A line a station, for people."""
-    rows = []
+    """A line a station, and one for each digest of what was accepted, for people."""
+    rows, accepted = [], dict[str, list[str]]()
     for one in found:
         state = "; ".join(one.wrong) or ("well" if one.seen_by == "server" else "run by another operator")
         days = "?" if one.certificate_days is None else one.certificate_days
@@ -151,4 +167,6 @@ def lines(found: Iterable[StationStatus]) -> list[str]:
             f"{one.organisation:<24} {state}, release {one.release or '?'}, certificate {days} days, "
             f"last session {one.last_session or 'none'}{cut}"
         )
-    return rows
+        if one.accepted:
+            accepted.setdefault(one.accepted, []).append(one.organisation)
+    return rows + [f"accepted: {digest} by {', '.join(by)}" for digest, by in accepted.items()]

@@ -14,6 +14,7 @@ import pydantic
 from werkplaats.checks import suite
 from werkplaats.operations import progress
 from werkplaats.operations.home import networks, passing
+from werkplaats.operations.look import agreement
 from werkplaats.operations.reach import remote, servers
 
 SESSION_SECONDS = 120
@@ -40,6 +41,8 @@ class Report:
 
     verdicts: tuple[Verdict, ...]
     session: Mapping[str, Any]
+    accepted: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
+    """What two organisations compare, the digest of what applies → the organisations of which it is known here."""
 
     @property
     def good(self) -> bool:
@@ -56,17 +59,21 @@ def run(
     remotes: remote.Remotes,
     expected: Mapping[str, Mapping[str, Any]],
     unreachable: Mapping[str, str],
+    agreed: agreement.Agreed,
     say: progress.Say,
 ) -> Report:
-    """Look at every server of `expected` (organisation → host variables), each of its links, and run a session."""
+    """Look at every server of `expected` (organisation → host variables), each of its links, and run a session.
+
+    A link is good where the peer also goes by the definition that applies on the server that called it.
+    """
     verdicts = [Verdict("check", organisation, "reachable", reason) for organisation, reason in unreachable.items()]
     reached = [organisation for organisation in expected if organisation not in unreachable]
     with concurrent.futures.ThreadPoolExecutor(max_workers=1) as beside:
-        joint = beside.submit(_together, network, remotes, reached, unreachable, say)
+        joint = beside.submit(_together, network, remotes, reached, unreachable, agreed, say)
         on_servers = _checks(network, remotes, {o: expected[o] for o in reached})
         say(f"checks: {sum(v.good for v in on_servers)} of {len(on_servers)} are good")
         links, session, verdict = joint.result()
-    return Report((*verdicts, *on_servers, *links, verdict), session)
+    return Report((*verdicts, *on_servers, *links, verdict), session, agreed.digests())
 
 
 def _together(
@@ -74,10 +81,11 @@ def _together(
     remotes: remote.Remotes,
     reached: Sequence[str],
     unreachable: Mapping[str, str],
+    agreed: agreement.Agreed,
     say: progress.Say,
 ) -> tuple[list[Verdict], dict[str, Any], Verdict]:
     """What stations do with each other: every link, then a session."""
-    links = _links(network, remotes, reached, unreachable)
+    links = _links(network, remotes, reached, unreachable, agreed)
     say(f"links: {sum(v.good for v in links)} of {len(links)} are good")
     session, verdict = _session(network, remotes, reached)
     say(verdict.reason or _sum_in_words(session))
@@ -112,6 +120,7 @@ class _Link(pydantic.BaseModel):
     peer: str
     ok: bool
     why: str
+    definition: str | None = None
 
 
 class _Last(pydantic.BaseModel):
@@ -154,7 +163,11 @@ def document_of(answer: remote.Answer) -> dict[str, Any]:
 
 
 def _links(
-    network: networks.Network, remotes: remote.Remotes, reached: Sequence[str], unreachable: Mapping[str, str]
+    network: networks.Network,
+    remotes: remote.Remotes,
+    reached: Sequence[str],
+    unreachable: Mapping[str, str],
+    agreed: agreement.Agreed,
 ) -> list[Verdict]:
     """Have every reached station call each peer that it must be able to call: the compiled, directed links.
 
@@ -174,7 +187,10 @@ def _links(
             continue
         rows = {row["peer"]: row for row in document_of(answer).get("links", ())}
         row = rows.get(f"{network.name}.{link.target}")
-        reason = "" if row and row["ok"] else str(row["why"] if row else answer.stderr.strip() or "was not tried")
+        if row and row["ok"]:
+            reason = agreed.differs(link.source, link.target, row.get("definition"))
+        else:
+            reason = str(row["why"] if row else answer.stderr.strip() or "was not tried")
         verdicts.append(Verdict("link", link.source, name, reason))
     return verdicts
 

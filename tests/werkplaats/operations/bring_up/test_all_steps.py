@@ -13,15 +13,16 @@ import pytest
 from base import errors
 from network_topology import load, model
 from network_topology.compiling import compile as compiler
-from publication import publication, repository
+from publication import publication, repository, verified
 from station_image.builder import images
 from tests.harness import coordinator
+from tests.publication.published import release
 from werkplaats.operations.bring_up import hand_over, hostvars, own_keys
 from werkplaats.operations.coordinator import ledger, steps
 from werkplaats.operations.home import people, places, vault
 from werkplaats.operations.reach import remote
 
-RELEASE = {"release": "dev", "image_id": "sha256:" + "0" * 64}
+RELEASE = release()
 NO_OPENSSL = "openssl is not installed; the role baseline installs it"
 
 
@@ -129,6 +130,6 @@ def test_a_release_is_of_the_image_that_was_made_here_else_the_published_one(net
     take_all(network, Servers())
     assert (network.publication / repository.NAME).exists()
     assert steps.release(network, None) == RELEASE
-    newer = {**RELEASE, "image_id": "sha256:" + "1" * 64}
+    newer = release(image="1")
     assert steps.release(network, images.StationImage(tmp_path, newer)) == newer
-    assert publication.read(network.publication, "proeftuin").release == RELEASE
+    assert verified.document(publication.read(network.publication, "proeftuin").release) == RELEASE

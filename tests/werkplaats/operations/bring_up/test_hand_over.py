@@ -91,6 +91,9 @@ def test_a_server_that_says_something_else_is_refused_and_the_others_are_read(
     found = hand_over.applicable(network, cast("Any", servers), ["ggd", "ziekenhuis"])
     assert set(found.views) == {"ziekenhuis"}
     assert "the accepted definition on the server cannot be read" in found.refused["ggd"]
+    assert any("the CA of proeftuin has key" in change for change in found.waiting["ggd"]), "accepting mends it"
+    assert set(found.applies) == {"ziekenhuis"}
+    assert found.applies["ziekenhuis"][0].startswith("the title is A title that asks nobody's yes instead of")
 
 
 def test_another_identity_for_the_own_organisation_than_its_keys_is_refused_loudly_and_nobody_else_is(

@@ -18,6 +18,7 @@ from publication import acceptance
 from station_image.runtime.accepted.networks import Networks
 from station_image.runtime.base.documents import canonical
 from station_image.runtime.consent import plan
+from tests.publication.published import release
 from werkplaats.operations.bring_up import hand_over, questions
 from werkplaats.operations.home import networks, places
 from werkplaats.operations.reach import remote, servers
@@ -36,8 +37,8 @@ def accepted(network: networks.Network, without: str = "") -> acceptance.Accepte
         publication=1,
         definition=network.definition,
         statement_keys=keys,
-        authority="",
-        release={},
+        authority="sha256:" + "0" * 64,
+        release=model.Release.model_validate_json(json.dumps(release())),
     )
 
 

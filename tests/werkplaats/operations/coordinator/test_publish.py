@@ -12,7 +12,7 @@ import pytest
 
 from base import canonical, errors
 from publication import identity, publication, revocations, verified
-from tests.publication.published import RELEASES
+from tests.publication.published import RELEASES, release
 from werkplaats.operations.coordinator import publish as publishing
 from werkplaats.operations.coordinator import revocation
 
@@ -93,7 +93,7 @@ def test_a_revoked_certificate_is_published_no_more(
 
 def test_a_release_that_is_not_there_is_not_published(publish: Callable[..., Any], folder: Path) -> None:
     with pytest.raises(errors.PublicationError, match="names release dev, which is not in releases/"):
-        publish(releases={"1.0.0": {}})
+        publish(releases={"1.0.0": release("1.0.0")})
     assert not folder.exists()
 
 

@@ -11,8 +11,10 @@ from werkplaats.operations.coordinator import repository as writing
 from werkplaats.operations.look import status
 
 
-def station(days: int | None = 100, *, server: str = "", seen_by: str = "server") -> status.StationStatus:
-    return status.StationStatus("ggd", "ggd", server, "", "", days, "", "", "dev", "", (), seen_by)
+def station(
+    days: int | None = 100, *, server: str = "", seen_by: str = "server", accepted: str = ""
+) -> status.StationStatus:
+    return status.StationStatus("ggd", "ggd", server, "", "", days, "", "", "dev", "", accepted, (), seen_by)
 
 
 @pytest.mark.parametrize(("days", "told"), [(-1, "has expired"), (0, "ends soon"), (29, "ends soon")])
@@ -54,3 +56,10 @@ def test_days_are_not_taken_from_a_publication_that_is_refused(network: Any) -> 
     found = status.certificates(network)
     assert found.days == {}
     assert "index.json.sig is missing" in found.wrong
+
+
+def test_the_digest_that_organisations_compare_is_shown_once_with_all_that_have_it() -> None:
+    digest = "sha256:" + "0" * 64
+    assert status.lines([station(accepted=digest), station(accepted=digest)])[2:] == [f"accepted: {digest} by ggd, ggd"]
+    assert not station(accepted=status.UNREADABLE).good
+    assert len(status.lines([station()])) == 1
