@@ -21,7 +21,6 @@ from network_topology import model, questions, rules, violation
 from network_topology.rules import texts
 from publication import identity, profile, repository, revocations
 
-MOST_LEVELS = 16  # of a document; what is deeper could not be written again by whoever read it
 ASK = "ask the coordinator, and install nothing of it"
 _NAMES = re.compile(
     r"definition\.json|(ca|crl)\.pem|(identities|questions)/[a-z0-9-]+\.json|releases/[A-Za-z0-9][A-Za-z0-9._-]*\.json"
@@ -157,23 +156,14 @@ def _json(whole: repository.Whole, name: str) -> dict[str, Any]:
     content = _file(whole, name)
     try:
         found = json.loads(content)
-        again, levels = canonical.pretty(found), _levels(found)
+        again = canonical.pretty(found)
     except (ValueError, RecursionError) as error:
         raise errors.PublicationError(f"{whole.place / name} is not JSON: {error}", repository.FETCH) from error
     if not isinstance(found, dict):
         raise errors.PublicationError(f"{whole.place / name} is not a JSON object", repository.FETCH)
-    if levels > MOST_LEVELS:
-        told = f"{whole.place / name} has more than {MOST_LEVELS} levels of lists and objects in each other"
-        raise errors.PublicationError(told, repository.FETCH)
     if again != content:
         raise errors.PublicationError(f"{whole.place / name} is not in the form that is published", repository.FETCH)
     return found
-
-
-def _levels(value: object) -> int:
-    """How many lists and objects lie in each other."""
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
-    return 0 if inner is None else 1 + max(map(_levels, inner), default=0)
 
 
 def _definition(whole: repository.Whole) -> model.Definition:

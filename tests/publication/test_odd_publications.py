@@ -25,8 +25,9 @@ from network_topology import load
 from network_topology.compiling import compile as compiler
 from network_topology.compiling import draw
 from publication import acceptance, folder, identity, publication, repository, signature, verified
-from tests.harness import coordinator, odd, pki
+from tests.harness import coordinator, pki
 from tests.harness.fuzzing import examples
+from tests.publication import odd
 from tests.publication.published import QUESTION, RELEASES
 from werkplaats.operations.coordinator import repository as writing
 
@@ -145,7 +146,7 @@ def test_the_sound_one_is_read() -> None:
 
 
 @pytest.mark.fuzz
-@examples(120)
+@examples(150)
 @given(st.data())
 def test_documents_of_another_content(data: st.DataObject) -> None:
     """Canonical and signed: only what they say is odd."""
@@ -155,7 +156,7 @@ def test_documents_of_another_content(data: st.DataObject) -> None:
 
 
 @pytest.mark.fuzz
-@examples(80)
+@examples(100)
 @given(st.data())
 def test_documents_in_another_form(data: st.DataObject) -> None:
     """What they say is right, or odd; how it is written is no JSON, or JSON that two readers read in two ways."""
@@ -165,7 +166,7 @@ def test_documents_in_another_form(data: st.DataObject) -> None:
 
 
 @pytest.mark.fuzz
-@examples(60)
+@examples(70)
 @given(st.data())
 def test_an_index_of_another_content_or_form(data: st.DataObject) -> None:
     sound = relayed(FILES)
@@ -177,7 +178,7 @@ def test_an_index_of_another_content_or_form(data: st.DataObject) -> None:
 
 
 @pytest.mark.fuzz
-@examples(60)
+@examples(70)
 @given(st.data())
 def test_certificates_and_lists_of_another_content_or_form(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(["ca.pem", "crl.pem", "identities/ggd.json"]))
@@ -256,7 +257,7 @@ NAMES = st.one_of(
 
 
 @pytest.mark.fuzz
-@examples(40)
+@examples(55)
 @given(st.data())
 def test_files_of_other_names_and_numbers(data: st.DataObject) -> None:
     files = dict(FILES)
@@ -281,7 +282,7 @@ def test_files_of_other_names_and_numbers(data: st.DataObject) -> None:
 
 
 @pytest.mark.fuzz
-@examples(40)
+@examples(55)
 @given(st.data())
 def test_folders_with_what_is_no_plain_file(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     top = tmp_path_factory.mktemp("odd")
