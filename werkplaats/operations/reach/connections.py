@@ -52,7 +52,7 @@ class Connections:
                 return str(error)
             except paramiko.BadHostKeyException as error:
                 self.forget(server.organisation)
-                if error.hostname != server.known_as:
+                if error.expected_key.fingerprint != server.host_key:
                     return f"{error.hostname}, which is jumped over, shows another host key than your known_hosts says"
                 return str(another_key(server, error.key))
             except ERRORS as error:
