@@ -28,6 +28,7 @@ LONGEST_SESSION = 24 * 3600
 ACCEPTANCE_INTAKE, ACCEPTANCE_SESSION = 60, 600
 """Acceptance needs nobody's consent, so it may hold a place for minutes only."""
 LARGEST_MINIMUM = 1000
+LONGEST_NAME = 100
 MEMORY = 256 * 1024 * 1024
 
 
@@ -68,7 +69,9 @@ class Plan:
     @property
     def facts(self) -> dict[str, str]:
         """How an entry of a register names it."""
-        return {"session": self.session, "plan": self.digest, "network": self.network, "question": self.question}
+        # A proposer writes any text there; what is agreed has shorter names.
+        network, question = plain(self.network, LONGEST_NAME), plain(self.question, LONGEST_NAME)
+        return {"session": self.session, "plan": self.digest, "network": network, "question": question}
 
     @property
     def body_length(self) -> int:
