@@ -180,7 +180,11 @@ def _check_question(plan: Plan, network: Network) -> None:
         raise RefusedError(f"question: none of the name {plain(plan.question, 60)} was delivered to this station")
     if plan.proposer not in document["results"]:
         raise RefusedError(f"proposer: {plan.proposer} is no result party of {plan.question}")
-    for name, wanted in asked(document).items():
+    try:
+        fixed = asked(document)
+    except analyses.AnalysisError as error:
+        raise RefusedError(f"question: this release cannot answer {plan.question} ({error})") from error
+    for name, wanted in fixed.items():
         if getattr(plan, name) != wanted:
             raise RefusedError(f"{name}: not as in the question that was delivered to this station")
     if set(document["fields"]) != set(analysis.columns(plan.parameters)):
