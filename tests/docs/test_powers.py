@@ -9,7 +9,15 @@ import pytest
 from tests.docs import documents
 
 POWERS = documents.ROOT / "docs" / "powers.md"
-ROLES = ("Coordinator", "Relay", "Stranger", "Member", "Computing party", "Result party", "Operator, steward, scientist")
+ROLES = (
+    "Coordinator",
+    "Relay",
+    "Stranger",
+    "Member",
+    "Computing party",
+    "Result party",
+    "Operator, steward, scientist",
+)
 ROWS = [(role, *row) for role in ROLES for row in documents.table(POWERS, role)]
 
 

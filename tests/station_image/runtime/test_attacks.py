@@ -263,10 +263,18 @@ def test_a_pickle_with_a_command_is_not_run_and_its_sender_is_named(healthy: Reg
     assert not _owned(healthy)
 
 
-def test_the_same_pickle_runs_its_command_where_pickles_are_read(healthy: Region) -> None:
+def test_where_pickles_are_read_the_kernel_runs_no_command_of_theirs(healthy: Region) -> None:
     healthy["sensire"].restart("computer", sabotage="sends_pickle")
     for name in ("ggd", "gelre"):
         healthy[name].restart("computer", sabotage="unpickles")
+    assert healthy["ggd"].ask("session", "--network", "drie")["exit"] == 4
+    assert not _owned(healthy)
+
+
+def test_the_same_pickle_runs_its_command_where_pickles_are_read_and_nothing_confines(healthy: Region) -> None:
+    healthy["sensire"].restart("computer", sabotage="sends_pickle")
+    for name in ("ggd", "gelre"):
+        healthy[name].restart("computer", sabotage="unpickles_unconfined")
     healthy["ggd"].ask("session", "--network", "drie")
     owned = _owned(healthy)
     assert owned
