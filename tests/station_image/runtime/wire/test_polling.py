@@ -164,7 +164,7 @@ def test_a_poll_for_which_there_is_no_memory_at_the_moment_is_taken_up_again(
 
 
 def test_a_poll_that_fails_in_a_way_nobody_expected_is_told_and_taken_up_again(
-    small: Small, capsys: pytest.CaptureFixture[str]
+    small: Small, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async def work(peers: FakePeers) -> None:
         real, failed = peers.open, list[bool]()
@@ -175,7 +175,7 @@ def test_a_poll_that_fails_in_a_way_nobody_expected_is_told_and_taken_up_again(
             failed.append(True)
             raise LookupError
 
-        peers.open = once  # type: ignore[method-assign]
+        monkeypatch.setattr(peers, "open", once)
         await until(lambda: peers.opened)
 
     keeping(small, {"n.a": for_ever}, work)
