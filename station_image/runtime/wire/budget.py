@@ -29,6 +29,10 @@ class _Waiting:
     count: int
     granted: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
+    @property
+    def is_granted(self) -> bool:
+        return self.granted.done() and not self.granted.cancelled()
+
 
 class Budget:
     """Bytes, of which each peer may hold its part."""
@@ -65,9 +69,10 @@ class Budget:
             async with asyncio.timeout(WITHIN):
                 await waiting.granted
         except TimeoutError as error:
-            raise BusyError("this station reads as much as its memory allows at the moment; ask again") from error
+            if not waiting.is_granted:  # it may be, in the same turn of the loop
+                raise BusyError("this station reads as much as its memory allows at the moment; ask again") from error
         except asyncio.CancelledError:
-            if waiting.granted.done() and not waiting.granted.cancelled():
+            if waiting.is_granted:
                 self._give_back(peer, count)
             raise
         finally:

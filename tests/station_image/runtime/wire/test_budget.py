@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import time
 import tracemalloc
 from collections.abc import Mapping
 from pathlib import Path
@@ -149,6 +150,23 @@ def test_who_waits_too_long_is_told_to_ask_again_and_leaves_nothing_behind(monke
             leaving = asyncio.create_task(_lent(shared, "a", 1))
             await asyncio.sleep(0)
             leaving.cancel()
+        assert shared.held == 0
+
+    run(work())
+
+
+def test_room_that_is_given_in_the_moment_in_which_the_wait_ends_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it gained: room that nobody had and nobody could have again, until the agent was restarted."""
+    monkeypatch.setattr(budget, "WITHIN", 0.01)
+    shared = Budget(100)
+
+    async def work() -> None:
+        async with shared.lent("a", 25):
+            waiting = asyncio.create_task(_lent(shared, "a", 25))
+            await asyncio.sleep(0)
+            time.sleep(0.02)  # its time is over in the turn of the loop in which it gets its room
+            await asyncio.sleep(0)
+        await waiting
         assert shared.held == 0
 
     run(work())
