@@ -231,7 +231,7 @@ def test_at_first_contact_the_ca_is_shown_and_a_fingerprint_that_was_told_must_b
     assert made.authority_key in line
     assert f"publication {made.number} of {made.published}" in line
     assert "coordinator" in line
-    with pytest.raises(errors.AcceptanceError, match="is a CA that is new to ggd"):
+    with pytest.raises(errors.AcceptanceError, match=f"new to ggd; its key is {made.authority_key}"):
         hand_over.require_authority(network, found, None)
     hand_over.require_authority(network, found, made.authority_key)
     with pytest.raises(errors.AcceptanceError, match="and the coordinator told sha256:0"):

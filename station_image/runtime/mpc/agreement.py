@@ -60,6 +60,10 @@ async def agree(mpc: Any, plan: Mapping[str, Any], digest: str, tags: Mapping[st
     mine = documents.canonical({"coin": secrets.token_hex(COIN), "held": dict(tags)})
     commitments = await exchange(mpc, _commitment(digest, mpc.pid, mine))
     openings = await exchange(mpc, mine)
+    # Who commits to two things, one for each of two parties, makes two coins, and step 3 would mask by neither.
+    seen = hashlib.sha256(documents.canonical([digest, [one.hex() for one in commitments]])).digest()
+    if any(theirs != seen for theirs in await exchange(mpc, seen)):
+        raise PartyLostError(None, "the computing parties did not see the same commitments")
     held: list[dict[str, str]] = []
     coins: list[str] = []
     for number, (commitment, opening) in enumerate(zip(commitments, openings, strict=True)):

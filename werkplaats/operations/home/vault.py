@@ -22,7 +22,7 @@ from base import errors, files
 from werkplaats.operations.home import locks, sealed
 
 PASSPHRASE_FILE = "WERKPLAATS_PASSPHRASE_FILE"  # noqa: S105 - the name of a variable, no passphrase
-SHORTEST_PASSPHRASE = 12  # each that is tried costs memory and time; short ones fall all the same
+SHORTEST_PASSPHRASE = 20  # some four words: what is tried costs memory and time, and short ones fall all the same
 
 
 def ask_on_terminal(question: str) -> str:

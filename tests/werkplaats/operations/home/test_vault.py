@@ -121,8 +121,8 @@ def test_two_different_new_passphrases_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_short_passphrase_is_refused_for_a_new_key(tmp_path: Path) -> None:
-    kept = vault.Vault("gerda", tmp_path / "gerda", ask=lambda _: "short")
-    with pytest.raises(errors.VaultError, match="take at least 12"):
+    kept = vault.Vault("gerda", tmp_path / "gerda", ask=lambda _: "nineteen characters")
+    with pytest.raises(errors.VaultError, match="take at least 20"):
         kept.write_private_key("one.key", ec.generate_private_key(ec.SECP256R1()))
 
 
