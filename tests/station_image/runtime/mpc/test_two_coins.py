@@ -43,7 +43,8 @@ async def told(lying: bool) -> list[Any]:
     parties: list[Any] = [Party(number, queues) for number in range(3)]
     work: list[Any] = [agreement.agree(party, PLAN, DIGEST, TAGS) for party in parties if party.pid != LIAR]
     work.append(two_things(parties[LIAR]) if lying else agreement.agree(parties[LIAR], PLAN, DIGEST, TAGS))
-    found: list[Any] = await asyncio.gather(*work, return_exceptions=True)
+    async with asyncio.timeout(10):
+        found: list[Any] = await asyncio.gather(*work, return_exceptions=True)
     return found
 
 
