@@ -205,9 +205,10 @@ def finish(paths: Paths, generation: Path) -> None:
     for network in sorted(loaded):
         folder = generation / "networks" / network
         shown = {"certificate": files.certificate((folder / "station.pem").read_bytes())}
-        text = json.dumps(shown | json.loads((folder / "statement.json").read_bytes())) + "\n"
+        with contextlib.suppress(FileNotFoundError):  # a generation of an earlier version has none
+            shown |= json.loads((folder / files.STATEMENT).read_bytes())
         if (paths.networks / network).is_dir():
-            put(paths.networks / network / "gateway.json", text.encode())
+            put(paths.networks / network / "gateway.json", json.dumps(shown).encode() + b"\n")
     for stale in paths.networks.glob("*/gateway.json"):
         if stale.parent.name not in loaded:
             stale.unlink()
