@@ -99,8 +99,7 @@ class Party:
     async def _reshare(self, own: Any) -> Any:
         """Shares, of degree t, of the numbers whose points of degree 2t are `own`. Only `Verified` may call it."""
         rows = shares.split([int(value) for value in own], self.threshold, self.parties)
-        heard = self._numbers(await self._each([shares.pack(row) for row in rows]), len(own))
-        return sum(np.array(row, dtype=object) * weight for row, weight in zip(heard, self._at_0(), strict=True)) % P
+        return self._at_0(await self._each([shares.pack(row) for row in rows]), len(own))
 
     async def _open(self, own: Any) -> list[int]:
         """Numbers of degree t, checked over all shares. Only after `meet`, and with nothing reshared in between."""
@@ -112,9 +111,8 @@ class Party:
 
     async def _open_unchecked(self, own: Any) -> list[int]:
         """Numbers of degree 2t: a liar makes them what it likes, also others for different parties, until `meet`."""
-        rows = self._numbers(await self._say(shares.pack([int(value) for value in own])), len(own))
-        found = sum(np.array(row, dtype=object) * weight for row, weight in zip(rows, self._at_0(), strict=True)) % P
-        values = [int(value) for value in found]
+        content = shares.pack([int(value) for value in own])
+        values = [int(value) for value in self._at_0(await self._say(content), len(own))]
         self._transcript.update(shares.pack(values))
         return values
 
@@ -140,7 +138,11 @@ class Party:
                 raise ViolationError(number, str(error)) from error
         return rows
 
-    def _at_0(self) -> tuple[int, ...]:
+    def _at_0(self, heard: Sequence[bytes], count: int) -> Any:
+        """The numbers whose points of degree 2t all parties told."""
+        return np.array(self._weights_at_0(), dtype=object) @ np.array(self._numbers(heard, count), dtype=object) % P
+
+    def _weights_at_0(self) -> tuple[int, ...]:
         return shares.lagrange(self._points, 0, P)
 
     def _weight(self, members: tuple[int, ...]) -> int:

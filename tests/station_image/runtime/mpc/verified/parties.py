@@ -14,7 +14,7 @@ from station_image.runtime.mpc.verified.party import P, keyed_sets
 from station_image.runtime.mpc.verified.products import Verified
 
 SESSION = b"0" * 32
-SOON = 5.0
+SOON = 2.0
 Work = Callable[[Verified], Awaitable[Any]]
 
 
