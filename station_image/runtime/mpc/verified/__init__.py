@@ -17,9 +17,9 @@ Why a check at the end is not enough
     number plus a mask, and then an error made before is no longer one that the liars chose without knowing: in x = (b
     + d) * a it lifts a out of the mask's reach (d = 2^90 puts the low bits of a where the mask does not cover).
     Random bits are worse: they come from r^2, opened with 2t + 1 shares, of which the last may be anything. A liar
-    makes it r^2 / u^2, the "bits" are then (1 +- u) / 2, and with u_i = 2^(l + 1 - i) for place i the mask is the same modulo 2^l
-    whatever r was: the opened number shows a suppressed total at once. `test_bits.py` does it. So `Verified.open`
-    verifies all that was multiplied before it opens anything, the mask's bits included.
+    makes it r^2 / u^2, the "bits" are then (1 +- u) / 2, and with u = 2^(l + 1 - i) for the bit of place i the mask is
+    the same modulo 2^l whatever r was: the opened number shows a suppressed total at once. `test_bits.py` does it. So
+    `Verified.open` verifies all that was multiplied before it opens anything, the mask's bits included.
 
 Why every opening waits for all
     Where parties run ahead of each other a liar withholds its message of a resharing from one honest party, lets

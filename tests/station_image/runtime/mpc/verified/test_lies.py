@@ -65,7 +65,7 @@ class Selective(Verified):
             return await super()._reshare(own)
         finally:
             if bend:
-                del self._each  # type: ignore[method-assign]
+                del self._each
 
 
 class SelectiveTrusting(Selective, Trusting):
