@@ -55,14 +55,26 @@ class Party:
         for other in others:
             if heard[other] != self._key_digests(other):
                 raise PartyLostError(None, f"the keys shared with party {other} are not those that others have")
-        self._commitments = await self._say(self._commitment(self.number, self._seed))
+        self._commitments = await self.say(self._commitment(self.number, self._seed))
         self._transcript.update(b"".join(self._commitments))
+
+    async def say(self, content: bytes) -> list[bytes]:
+        """What each party says, in party order."""
+        return await self._each([content] * self.parties)
+
+    async def rows(self, own: Any) -> list[list[int]]:
+        """All parties' shares of the same numbers, in party order: an opening. After `meet` only."""
+        return self._numbers(await self.say(_packed(own)), len(own))
+
+    def saw(self, content: bytes) -> None:
+        """What all must have seen alike, or `meet` ends it."""
+        self._transcript.update(content)
 
     async def coin(self) -> bytes:
         """32 public random bytes that nobody knew before every honest party had all messages before this call."""
         seed, self._seed = self._seed, secrets.token_bytes(SEED)
         self._coins += 1
-        said = await self._say(seed + self._commitment(self.number, self._seed))
+        said = await self.say(seed + self._commitment(self.number, self._seed))
         for number, content in enumerate(said):
             if len(content) != 2 * SEED:
                 raise ViolationError(number, "a coin that is none")
@@ -75,7 +87,7 @@ class Party:
     async def meet(self) -> None:
         """Wait until all have all messages so far; abort unless all saw the same public numbers."""
         mine = self._transcript.digest()
-        if any(theirs != mine for theirs in await self._say(mine)):
+        if any(theirs != mine for theirs in await self.say(mine)):
             raise PartyLostError(None, "the computing parties did not see the same public numbers")
 
     def random(self, count: int, bits: int | None = None) -> Any:
@@ -103,21 +115,16 @@ class Party:
 
     async def _open(self, own: Any) -> list[int]:
         """Numbers of degree t, checked over all shares. Only after `meet`, and with nothing reshared in between."""
-        rows = self._numbers(await self._say(shares.pack([int(value) for value in own])), len(own))
         try:
-            return shares.recombine(rows, self.threshold)
+            return shares.recombine(await self.rows(own), self.threshold)
         except shares.ShareError as error:
             raise PartyLostError(None, "the parties' shares of an opened number do not belong together") from error
 
     async def _open_unchecked(self, own: Any) -> list[int]:
         """Numbers of degree 2t: a liar makes them what it likes, also others for different parties, until `meet`."""
-        content = shares.pack([int(value) for value in own])
-        values = [int(value) for value in self._at_0(await self._say(content), len(own))]
+        values = [int(value) for value in self._at_0(await self.say(_packed(own)), len(own))]
         self._transcript.update(shares.pack(values))
         return values
-
-    async def _say(self, content: bytes) -> list[bytes]:
-        return await self._each([content] * self.parties)
 
     async def _each(self, contents: Sequence[bytes]) -> list[bytes]:
         """Send every party its content; what every party sent, in party order, the own one included."""
@@ -170,6 +177,10 @@ class Party:
     def _commitment(self, number: int, seed: bytes, coin: int | None = None) -> bytes:
         place = self._coins if coin is None else coin
         return hashlib.sha256(b"werkplaats seed|%d|%d|%b|" % (number, place, seed) + self._session).digest()
+
+
+def _packed(own: Any) -> bytes:
+    return shares.pack([int(value) % P for value in own])
 
 
 def keyed_sets(parties: int) -> list[tuple[int, ...]]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import math
 from typing import Any
 
+import gmpy2
 import numpy as np
 
 from ...data import shares
 from ..mesh import PartyLostError
 from .party import BLOCK, P, Party
 
-PARTS = 16
-"""Into so many the vectors are cut: six levels for sixteen million products."""
+PARTS = 8
+"""Into so many the vectors are cut: eight levels for sixteen million products."""
+MOST_RECORDS = 10_000
+"""So many wait at most to be verified: a chain of products has a record for each."""
 LEAST_SPARE = 60
 """Bits by which a comparison's mask is longer than what it hides, at least."""
 
@@ -36,6 +40,8 @@ class Verified(Party):
         """Inner products of the rows of two arrays of shape (count, width)."""
         products = await self._reshare((left * right).sum(axis=1) % P)
         self._records.append((left, right, products))
+        if len(self._records) > MOST_RECORDS:
+            await self.verify()
         return products
 
     async def bits(self, count: int) -> Any:
@@ -47,7 +53,7 @@ class Verified(Party):
         one = root.reshape(-1, 1)
         self._records.append((one, one, np.array(squares, dtype=object)))
         # Of -1 no square is in this field, so this is one over a root of v where v has one.
-        inverse = np.array([pow(value, (P - 3) // 4, P) for value in squares], dtype=object)
+        inverse = np.array([int(value) for value in gmpy2.powmod_base_list(squares, (P - 3) // 4, P)], dtype=object)
         return (root * inverse + 1) * ((P + 1) // 2) % P
 
     async def open(self, own: Any) -> list[int]:
@@ -118,14 +124,15 @@ class Verified(Party):
         if not self._records:
             return
         mask = self.random(2)
-        await self.inner(mask[:1].reshape(1, 1), mask[1:].reshape(1, 1))
-        records, self._records = [self._records[-1], *self._records[:-1]], []
+        product = await self._reshare(mask[:1] * mask[1:] % P)
+        records = [(mask[:1].reshape(1, 1), mask[1:].reshape(1, 1), product), *self._records]
+        self._records = []
         left, right, claimed = self._joined(records, await self.coin())
         while len(left) > 1:
             left, right, claimed = await self._folded(left, right, claimed)
         await self.meet()
-        one, other, product = await self._open(np.array([left[0], right[0], claimed], dtype=object))
-        if one * other % P != product:
+        one, other, told = await self._open(np.array([left[0], right[0], claimed], dtype=object))
+        if one * other % P != told:
             raise PartyLostError(None, "a product is not what it says: a computing party did not do its part")
 
     def _joined(self, records: list[tuple[Any, Any, Any]], coin: bytes) -> tuple[Any, Any, int]:
@@ -146,7 +153,10 @@ class Verified(Party):
         """Vectors of a part's length, and the inner product that they must have."""
         parts = min(PARTS, len(left))
         left, right = _cut(left, parts), _cut(right, parts)
-        table = left @ right.T
+        table = np.empty((parts, parts), dtype=object)
+        for place in range(parts):
+            table[place] = right @ left[place]
+            await asyncio.sleep(0)  # all at once would hold up signs of life
         apart = [distance for distance in range(1 - parts, parts) if distance]
         cross = await self._reshare(np.array([int(table.trace(-distance)) % P for distance in apart], dtype=object))
         z = 1 + int.from_bytes(await self.coin(), "little") % (P - 1)

@@ -269,16 +269,16 @@ def test_with_two_coins_nothing_is_opened() -> None:
 class WrongShare(Verified):
     """It tells a wrong share of an opened number."""
 
-    async def _say(self, content: bytes) -> list[bytes]:
+    async def say(self, content: bytes) -> list[bytes]:
         opening = len(content) == shares.WIDTH and not self._records
-        return await super()._say(shares.pack([(shares.unpack(content, 1)[0] + 1) % P]) if opening else content)
+        return await super().say(shares.pack([(shares.unpack(content, 1)[0] + 1) % P]) if opening else content)
 
 
 class FirstShares(Verified):
     """Opens with the first t + 1 shares, as MPyC does."""
 
     async def _open(self, own: Any) -> list[int]:
-        rows = self._numbers(await self._say(shares.pack([int(value) for value in own])), len(own))
+        rows = self._numbers(await self.say(shares.pack([int(value) for value in own])), len(own))
         return shares.recombine(rows[: self.threshold + 1], self.threshold)
 
 
