@@ -44,14 +44,14 @@ def values(ends: Sequence[Any], size: int = 3) -> list[int]:
     return shares.recombine([end[1].row for end in ends], (size - 1) // 2)
 
 
-def counted(name: str, given: Mapping[str, Any], rows: Mapping[str, list[tuple[int, ...]]]) -> dict[str, list[int]]:
+def counted(name: str, given: Mapping[str, Any], rows: Mapping[str, Sequence[tuple[int, ...]]]) -> dict[str, list[int]]:
     analysis = analyses.find(name)
     parameters = analysis.parameters(given)
     return {who: analysis.numbers(analyses.Source("", who, parameters), cases) for who, cases in rows.items()}
 
 
 AREAS = {"areas": ["7001-7003"], "bits": 4}
-CASES: dict[str, list[tuple[int, ...]]] = {
+CASES: dict[str, Sequence[tuple[int, ...]]] = {
     "n.0": [(7001,)] * 4 + [(7002,)] * 12 + [(7003,)] * 3,
     "n.1": [(7001,)] * 4 + [(7003,)] * 3,
     "n.2": [(7001,)] * 4 + [(7003,)] * 3,
