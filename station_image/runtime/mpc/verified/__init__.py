@@ -47,7 +47,7 @@ The verification (`verify`)
     the coins alone: whether it aborts tells nothing.
 
 Soundness
-    With k = 8 and 2^24 records at most eight levels: at most 1/p + 8 * 14/(p - 1) < 2^-89 per verification; the coins
+    With k = 16 and 2^24 records at most six levels: at most 1/p + 6 * 30/(p - 1) < 2^-88 per verification; the coins
     are SHA-256 of seeds, within 2^-32 of uniform relative to that. Ten verifications: below 2^-84. Against that the
     comparison's mask hides with 2^-(spare) per number, `spare` being what the field leaves (see `Verified.below`), 70
     bits and more for counts; commitments, PRSS and transcripts stand on SHA-256 and SHAKE-256 (keys of 128 bits).

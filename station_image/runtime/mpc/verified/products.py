@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import math
 from typing import Any
@@ -12,12 +11,15 @@ import numpy as np
 
 from ...data import shares
 from ..mesh import PartyLostError
+from . import folding
 from .party import BLOCK, P, Party
 
-PARTS = 8
-"""Into so many the vectors are cut: eight levels for sixteen million products."""
+PARTS = 16
+"""Into so many the vectors are cut: six levels for sixteen million products."""
 MOST_RECORDS = 10_000
 """So many wait at most to be verified: a chain of products has a record for each."""
+WIDE = 64
+"""Numbers in a row from which on doubles are faster."""
 LEAST_SPARE = 60
 """Bits by which a comparison's mask is longer than what it hides, at least."""
 
@@ -131,46 +133,49 @@ class Verified(Party):
         while len(left) > 1:
             left, right, claimed = await self._folded(left, right, claimed)
         await self.meet()
-        one, other, told = await self._open(np.array([left[0], right[0], claimed], dtype=object))
+        last = [*folding.numbers(left), *folding.numbers(right), claimed]
+        one, other, told = await self._open(last)
         if one * other % P != told:
             raise PartyLostError(None, "a product is not what it says: a computing party did not do its part")
 
     def _joined(self, records: list[tuple[Any, Any, Any]], coin: bytes) -> tuple[Any, Any, int]:
-        """One inner product of all `records`; the first one, which hides, with weight 1."""
-        count = sum(len(products) for _, __, products in records)
-        weights = _weights(coin, count)
+        """One inner product of all `records`, as limbs; the first one, which hides, with weight 1."""
+        weights = _weights(coin, sum(len(products) for _, __, products in records))
         weights[0] = 1
         lefts, rights, claimed, at = [], [], 0, 0
         for left, right, products in records:
             own = weights[at : at + len(products)]
             at += len(products)
-            lefts.append((left * own.reshape(-1, 1) % P).reshape(-1))
-            rights.append(right.reshape(-1))
+            lefts.extend(_weighed(left, own))
+            rights.append(folding.limbs(right.reshape(-1)))
             claimed += int(products @ own)
         return np.concatenate(lefts), np.concatenate(rights), claimed % P
 
     async def _folded(self, left: Any, right: Any, claimed: int) -> tuple[Any, Any, int]:
         """Vectors of a part's length, and the inner product that they must have."""
         parts = min(PARTS, len(left))
-        left, right = _cut(left, parts), _cut(right, parts)
-        table = np.empty((parts, parts), dtype=object)
-        for place in range(parts):
-            table[place] = right @ left[place]
-            await asyncio.sleep(0)  # all at once would hold up signs of life
+        left, right = folding.cut(left, parts), folding.cut(right, parts)
+        table = folding.table(left, right, parts)
         apart = [distance for distance in range(1 - parts, parts) if distance]
-        cross = await self._reshare(np.array([int(table.trace(-distance)) % P for distance in apart], dtype=object))
+        mine = [
+            sum(table[at + distance][at] for at in range(parts) if 0 <= at + distance < parts) for distance in apart
+        ]
+        cross = await self._reshare(np.array(mine, dtype=object) % P)
         z = 1 + int.from_bytes(await self.coin(), "little") % (P - 1)
         for distance, value in zip(apart, cross, strict=True):
             claimed += pow(z, distance, P) * int(value)
-        forth = np.array([pow(z, place, P) for place in range(parts)], dtype=object)
-        back = np.array([pow(z, -place, P) for place in range(parts)], dtype=object)
-        return forth @ left % P, back @ right % P, claimed % P
+        forth, back = ([pow(z, way * place, P) for place in range(parts)] for way in (1, -1))
+        return folding.folded(left, forth), folding.folded(right, back), claimed % P
 
 
-def _cut(vector: Any, parts: int) -> Any:
-    length = -(-len(vector) // parts)
-    filled = np.concatenate((vector, np.zeros(length * parts - len(vector), dtype=object)))
-    return filled.reshape(parts, length)
+def _weighed(left: Any, weights: Any) -> list[Any]:
+    """The rows of `left`, each times its weight, as limbs."""
+    if left.shape[1] < WIDE:
+        return [folding.limbs((left * weights.reshape(-1, 1)).reshape(-1))]
+    return [
+        folding.carried(folding.limbs(row) @ folding.times(int(weight)))
+        for row, weight in zip(left, weights, strict=True)
+    ]
 
 
 def _weights(coin: bytes, count: int) -> Any:
