@@ -20,6 +20,8 @@ from typing import Any
 from ..data import records, shares
 from . import AnalysisError
 
+AT_ONCE = 1 << 19
+"""Numbers of contributors that are checked together, at most: all at once would need memory for all of them twice."""
 BITS = 10
 MOST_BITS = 16
 
@@ -113,13 +115,17 @@ async def check(run: Any, cells: Cells) -> list[int]:
 
     weights = run.weights("cells", cells.length + len(cells.groups))
     of_bits, of_groups = weights[: cells.length], weights[cells.length :]
-    lefts, rights = [], []
-    for row in run.matrix():
-        counts, present = cells.counts(row)
-        lefts.append(np.concatenate((row * of_bits, cells.grouped(counts) * of_groups)) % shares.FIELD)
-        rights.append(np.concatenate((row - 1, 1 - present)) % shares.FIELD)
-        await asyncio.sleep(0)
-    zero = await run.zero(await run.inner(np.array(lefts), np.array(rights)))
+    matrix, found = run.matrix(), []
+    together = max(1, AT_ONCE // len(weights))
+    for start in range(0, len(matrix), together):
+        lefts, rights = [], []
+        for row in matrix[start : start + together]:
+            counts, present = cells.counts(row)
+            lefts.append(np.concatenate((row * of_bits, cells.grouped(counts) * of_groups)) % shares.FIELD)
+            rights.append(np.concatenate((row - 1, 1 - present)) % shares.FIELD)
+            await asyncio.sleep(0)
+        found.append(await run.inner(np.array(lefts), np.array(rights)))
+    zero = await run.zero(np.concatenate(found))
     return [position for position, is_zero in enumerate(zero) if not is_zero]
 
 

@@ -56,6 +56,9 @@ class Party:
             if heard[other] != self._key_digests(other):
                 raise PartyLostError(None, f"the keys shared with party {other} are not those that others have")
         self._commitments = await self.say(self._commitment(self.number, self._seed))
+        for number, content in enumerate(self._commitments):
+            if len(content) != SEED:
+                raise ViolationError(number, "a commitment that is none")
         self._transcript.update(b"".join(self._commitments))
 
     async def say(self, content: bytes) -> list[bytes]:

@@ -16,8 +16,8 @@ from .party import BLOCK, P, Party
 
 PARTS = 16
 """Into so many the vectors are cut: six levels for sixteen million products."""
-MOST_RECORDS = 10_000
-"""So many wait at most to be verified: a chain of products has a record for each."""
+MOST_RECORDS, MOST_NUMBERS = 10_000, 1 << 21
+"""So much waits at most to be verified, as memory is bounded: a chain of products has a record for each."""
 WIDE = 64
 """Numbers in a row from which on doubles are faster."""
 LEAST_SPARE = 60
@@ -28,6 +28,8 @@ class Verified(Party):
     """A party whose products are verified."""
 
     _records: list[tuple[Any, Any, Any]]
+    _waiting = 0
+    """Numbers in the records' rows."""
 
     async def start(self) -> None:
         """As of a party; nothing is recorded yet."""
@@ -42,7 +44,8 @@ class Verified(Party):
         """Inner products of the rows of two arrays of shape (count, width)."""
         products = await self._reshare((left * right).sum(axis=1) % P)
         self._records.append((left, right, products))
-        if len(self._records) > MOST_RECORDS:
+        self._waiting += left.size
+        if len(self._records) > MOST_RECORDS or self._waiting > MOST_NUMBERS:
             await self.verify()
         return products
 
@@ -128,7 +131,7 @@ class Verified(Party):
         mask = self.random(2)
         product = await self._reshare(mask[:1] * mask[1:] % P)
         records = [(mask[:1].reshape(1, 1), mask[1:].reshape(1, 1), product), *self._records]
-        self._records = []
+        self._records, self._waiting = [], 0
         left, right, claimed = self._joined(records, await self.coin())
         while len(left) > 1:
             left, right, claimed = await self._folded(left, right, claimed)

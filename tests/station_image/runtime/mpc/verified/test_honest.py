@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from station_image.runtime.mpc.verified import products
 from station_image.runtime.mpc.verified.party import P
 from station_image.runtime.mpc.verified.products import Verified
 from tests.station_image.runtime.mpc.verified.parties import own, ran, told
@@ -76,3 +77,23 @@ def test_a_number_that_a_comparison_cannot_hide_is_refused() -> None:
         return await party.below(own([1], 3)[party.number], 1, 2**40)
 
     assert {type(end) for end in ran(3, work)} == {ValueError}
+
+
+def test_what_waits_to_be_verified_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chain of products has one record for each, and some analyses have chains of a million."""
+    monkeypatch.setattr(products, "MOST_RECORDS", 3)
+    waited = []
+
+    class Counting(Verified):
+        async def verify(self) -> None:
+            waited.append(len(self._records))
+            await super().verify()
+
+    async def work(party: Verified) -> Any:
+        found = own([1], 3)[0] * 0 + 1
+        for _ in range(10):
+            found = await party.multiply(found, found)
+        return await party.open(found)
+
+    assert ran(3, work, honest=Counting) == [[1]] * 3
+    assert waited == [4] * 6 + [2] * 3
