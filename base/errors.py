@@ -38,10 +38,19 @@ REFUSED = 3
 TAKEN_BACK = 4
 HALF_WAY = 5
 
+LONGEST_LINE = 2_000
+"""Characters of what an error says."""
+
 
 def printable(text: str) -> str:
     """The text as a terminal may have it: others wrote parts of it, and a control character would be obeyed."""
     return "".join(one if one == "\n" or one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
+
+
+def shortened(text: str, longest: int = LONGEST_LINE) -> str:
+    """The text without the middle of lines that are too long: others choose what is in them, and how much."""
+    half = longest // 2
+    return "\n".join(line if len(line) <= longest else f"{line[:half]} … {line[-half:]}" for line in text.split("\n"))
 
 
 class WerkplaatsError(Exception):
@@ -50,6 +59,7 @@ class WerkplaatsError(Exception):
     exit_code: ClassVar[int] = TAKEN_BACK
 
     def __init__(self, what: str, remedy: str = "") -> None:
+        what = shortened(what)
         super().__init__(f"{what}; {remedy}" if remedy else what)
         self.what = what
         self.remedy = remedy

@@ -1,8 +1,9 @@
 """Takes everything off a server that the roles put there: `removed.py NETWORK`. Prints what it removed.
 
-Stays: data, results, allowances, register and keys in /var/lib/werkplaats, the accounts that own them, the packages,
-the engine with its images and settings, and whatever was the owner's. A station that is in another network as well
-keeps its gateway; only what is of this network goes.
+Stays: data, results, allowances, register and keys in /var/lib/werkplaats, the accounts that own them, peers that were
+cut on this server (a network that is brought up again must not let in whom its owner cut), the packages, the engine
+with its images and settings, and whatever was the owner's. A station that is in another network as well keeps its
+gateway; only what is of this network goes.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 
 ETC = Path("/etc/werkplaats")
 NETWORKS, ACCEPTED = ETC / "networks.d", ETC / "accepted"
+CUTS = ETC / "cut.d"
 UNITS = ("werkplaats-gateway", "gateway-reload", "werkplaats-firewall", "werkplaats-undo")
 WATCH = Path("/etc/systemd/system/gateway-reload.path")
 PROGRAMS = ("gateway-reload", "guarded-change", "station-cut", "engine-settings")
@@ -30,7 +32,6 @@ FILES = (
     Path("/usr/local/lib/werkplaats"),
     Path("/run/werkplaats"),
     Path("/run/werkplaats-gateway"),
-    ETC,
 )
 
 
@@ -43,6 +44,13 @@ def remove(path: Path) -> None:
     else:
         return
     print(path)
+
+
+def settings() -> list[Path]:
+    """The folder of our settings; where a peer is cut, all that is in it but the cuts."""
+    if not CUTS.is_dir() or not any(CUTS.iterdir()):
+        return [ETC]
+    return sorted(path for path in ETC.iterdir() if path != CUTS)
 
 
 def quietly(*command: str) -> None:
@@ -59,7 +67,7 @@ def main(network: str) -> None:
     quietly("systemctl", "disable", "--now", *(f"{unit}.service" for unit in UNITS), WATCH.name)
     quietly("nft", "delete", "table", "inet", "werkplaats")
     had_sshd = SSHD.exists()
-    for path in FILES:
+    for path in (*FILES, *settings()):
         remove(path)
     quietly("systemctl", "daemon-reload")
     if had_sshd:

@@ -21,6 +21,7 @@ from network_topology import names
 AUTHORITY_LIFETIME = datetime.timedelta(days=3653)
 STATION_LIFETIME = datetime.timedelta(days=180)
 BACKDATED = datetime.timedelta(minutes=5)  # so that a server whose clock is a little behind takes it at once
+MOST_SERIAL_BITS = 159  # RFC 5280, 4.1.2.2: 20 bytes, of which the first bit is the sign
 
 Extensions = tuple[tuple[x509.ExtensionType, bool], ...]
 
@@ -91,7 +92,12 @@ def one_certificate(pem: bytes) -> x509.Certificate:
     A reader that passes over what it does not know hands it to readers that do: OpenSSL takes the first private key
     that it finds, and trusts what a block `TRUSTED CERTIFICATE` holds.
     """
-    found = x509.load_pem_x509_certificates(pem)
+    try:
+        found = x509.load_pem_x509_certificates(pem)
+        for one in found:
+            _ = one.public_key(), one.extensions, one.signature_hash_algorithm, one.subject, one.issuer
+    except Exception as error:  # a parser of hostile bytes, late too: not all of what it stops for is a ValueError
+        raise ValueError(f"it cannot be read as a certificate: {error}") from error
     if len(found) != 1:
         raise ValueError(f"it has {len(found)} certificates, where a network on its own has one")
     if as_pem(found[0]) != pem:
@@ -174,6 +180,8 @@ def _fault(
     for oid, (critical, value) in wanted.items():
         if found[oid] != (critical, value):
             return f"has another {type(value).__name__} than this network gives"
+    if not 0 < certificate.serial_number < 2**MOST_SERIAL_BITS:
+        return f"has a serial number that is not positive, or of more than {MOST_SERIAL_BITS} bits"
     if certificate.not_valid_after_utc - certificate.not_valid_before_utc > longest + BACKDATED:
         return f"is valid for longer than {longest.days} days"
     if not isinstance(certificate.signature_hash_algorithm, hashes.SHA256):

@@ -152,12 +152,17 @@ def _file(whole: repository.Whole, name: str) -> bytes:
 
 
 def _json(whole: repository.Whole, name: str) -> dict[str, Any]:
+    """A document in the one form that is published: of another, two readers could understand two things."""
+    content = _file(whole, name)
     try:
-        found = json.loads(_file(whole, name))
+        found = json.loads(content)
+        again = canonical.pretty(found)
     except (ValueError, RecursionError) as error:
         raise errors.PublicationError(f"{whole.place / name} is not JSON: {error}", repository.FETCH) from error
     if not isinstance(found, dict):
         raise errors.PublicationError(f"{whole.place / name} is not a JSON object", repository.FETCH)
+    if again != content:
+        raise errors.PublicationError(f"{whole.place / name} is not in the form that is published", repository.FETCH)
     return found
 
 

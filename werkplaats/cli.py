@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import importlib
 import importlib.abc
 import importlib.util
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any, TextIO
 
 from base import errors
 
@@ -78,8 +80,35 @@ def _description(verb: str) -> str:
     return (ast.get_docstring(ast.parse(source or "")) or verb).strip()
 
 
+class Printable:
+    """A stream to which everything goes as a terminal may have it, whoever writes: parts of it others wrote."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """The text, with what a terminal would obey replaced."""
+        self._stream.write(errors.printable(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Each of them likewise."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        """All else is that of the stream itself."""
+        return getattr(self._stream, name)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code."""
+    """Run one command; returns the exit code. Whatever a verb prints, it prints through `Printable`."""
+    out, err = Printable(sys.stdout), Printable(sys.stderr)
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        return _main(arguments)
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     # Looking for plugins of pydantic reads the metadata of every installed package, a fifth of what `check` takes.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     words = sys.argv[1:] if arguments is None else arguments

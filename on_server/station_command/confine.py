@@ -12,20 +12,23 @@ from collections.abc import Mapping
 from pathlib import Path
 
 # Numbers of the calls, and flags of <linux/landlock.h> as of its version 2 (Linux 5.19): with the first no file could
-# move from one folder to another.
+# move from one folder to another. Truncation is version 3's (Linux 6.2): an older kernel leaves it to the file's mode.
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 PATH_BENEATH = 1
-WRITE = (1 << 14) - 1  # all of them
+WRITE = (1 << 14) - 1  # all of version 2
 READ = 1 << 0 | 1 << 2 | 1 << 3  # execute, read a file, list a folder
-OF_A_FILE = 1 << 0 | 1 << 1 | 1 << 2
+TRUNCATE = 1 << 14
+OF_A_FILE = 1 << 0 | 1 << 1 | 1 << 2 | TRUNCATE
+VERSION = 1
 SET_NO_NEW_PRIVS = 38
 
 
 def only(rights: Mapping[str, int]) -> None:
     """From now on nothing but these files, and what lies in these folders. Raises OSError where the kernel cannot."""
-    ruleset = _call("syscall", CREATE_RULESET, struct.pack("=Q", WRITE), 8, 0)
+    more = TRUNCATE if _call("syscall", CREATE_RULESET, 0, 0, VERSION) >= 3 else 0
+    ruleset = _call("syscall", CREATE_RULESET, struct.pack("=Q", WRITE | more), 8, 0)
     for path, right in rights.items():
-        _allow(ruleset, path, right)
+        _allow(ruleset, path, right | more if right == WRITE else right)
     _call("prctl", SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     _call("syscall", RESTRICT_SELF, ruleset, 0)
     os.close(ruleset)

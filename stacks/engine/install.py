@@ -1,7 +1,8 @@
 """The Pulumi engine: the CLI and its docker plugin, in the versions that the stacks were written for.
 
-Three ways, in this order: a CLI of the right version on PATH, the official download, a build from Go modules (for a
-closed network that has package mirrors only). The result stands in the user's cache folder, never in the repository.
+Three ways to the CLI, in this order: one of the right version on PATH, the official download where its digest is
+pinned, a build from Go modules, which go.sum pins. The plugin is always built: its release is pinned nowhere. The
+result stands in the user's cache folder, never in the repository.
 """
 
 from __future__ import annotations
@@ -124,21 +125,13 @@ def _make(work: Path, progress: Progress) -> str:
     on_path = shutil.which("pulumi")
     if on_path is not None and _version(Path(on_path)) == CLI:
         (bin_folder / "pulumi").symlink_to(Path(on_path).resolve())
-        if _official_plugin(work, progress):
-            return "path"
-        _install_plugin(work, build.plugin(HERE, work / "build", progress))
-        shutil.rmtree(work / "build")
-        return "path"
+        return _with_plugin(work, "path", progress)
     try:
         download.cli(CLI, bin_folder, progress)
     except download.UnreachableError as why:
-        progress(f"the official Pulumi release cannot be reached ({why}); building it from Go modules")
+        progress(f"the official Pulumi release is not taken ({why}); building it from Go modules")
     else:
-        if _official_plugin(work, progress):
-            return "download"
-        _install_plugin(work, build.plugin(HERE, work / "build", progress))
-        shutil.rmtree(work / "build")
-        return "download"
+        return _with_plugin(work, "download", progress)
     binaries = build.both(HERE, CLI, work / "build", progress)
     binaries.pulumi.rename(bin_folder / "pulumi")
     _install_plugin(work, binaries.plugin)
@@ -146,13 +139,10 @@ def _make(work: Path, progress: Progress) -> str:
     return "build"
 
 
-def _official_plugin(work: Path, progress: Progress) -> bool:
-    """Let the CLI fetch the published plugin; False where it cannot be reached."""
-    progress(f"fetching the docker plugin {PLUGIN}")
-    done = _pulumi(work, ["plugin", "install", "resource", "docker", PLUGIN], seconds=120)
-    if done.returncode:
-        progress("the docker plugin's official release cannot be reached; building it from Go modules")
-    return done.returncode == 0
+def _with_plugin(work: Path, source: str, progress: Progress) -> str:
+    _install_plugin(work, build.plugin(HERE, work / "build", progress))
+    shutil.rmtree(work / "build")
+    return source
 
 
 def _install_plugin(work: Path, binary: Path) -> None:

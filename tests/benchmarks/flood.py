@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Any
 
-from tests.harness.region import ALL, SEVEN, Region
+from tests.harness.region import SEVEN, Region, whole
 from tests.harness.stations import wait_until
 from tests.station_image.runtime.agreed import MEMBERS, PLANTED_TOTALS, Agreed
 from tests.station_image.runtime.wire.flooding import Flood, peak
@@ -28,17 +28,8 @@ THREE = SEVEN[:3]
 
 def measure() -> Iterator[dict[str, Any]]:
     """Seconds without and with the flood, medians of five, their ratio, and what an agent held."""
-    region = Region()
-    try:
-        for organisation in SEVEN:
-            region.add(organisation)
-        region.add("huisarts", inbound=False)
-        region.connect({caller: [called for called in SEVEN if called != caller] for caller in ALL})
-        region.usual_networks()
-        region.start()
-        yield from _measured(region)
-    finally:
-        region.stop()
+    with whole() as running:
+        yield from _measured(running)
 
 
 def _measured(region: Region) -> Iterator[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,6 +74,20 @@ def real(tmp_path: Path) -> Iterator[sandboxes.Sandbox]:
     maker.run("destroy", "--yes")
 
 
+def up_step_by_step(network: sandboxes.Sandbox) -> dict[str, Any]:
+    """`up` of a network that is not a sandbox, where nobody takes all steps at once."""
+    network.run("up", "--yes", expect=3)
+    for line in network.run("trust request").stdout.splitlines():
+        if found := re.fullmatch(r"(\S+): (SHA256:\S+)", line):
+            network.run("trust approve", found[1], "--fingerprint", found[2])
+    published = network.run("trust publish").stdout
+    key = re.search("sha256:[0-9a-f]{64}", published)
+    assert key, published
+    network.run("accept", "--yes", "--authority", key[0])
+    told: dict[str, Any] = json.loads(network.run("up", "--yes", "--json").stdout)
+    return told
+
+
 def maker_s_container(network: sandboxes.Sandbox, organisation: str) -> str:
     """The power switch of a server that a sandbox made and another network uses."""
     return f"{names.twin(network.name)}.{organisation}"
@@ -84,10 +100,12 @@ def when_reached(network: sandboxes.Sandbox, organisation: str) -> None:
         assert time.monotonic() < deadline, done.stderr
 
 
-def nothing_of_ours_is_left(network: sandboxes.Sandbox, organisation: str) -> None:
+def nothing_of_ours_is_left(network: sandboxes.Sandbox, organisation: str, *cut: str) -> None:
+    """Nothing but who was cut there."""
     assert "station-" not in network.on(organisation, "docker", "ps", "--all").stdout
-    ours = "ls -d /etc/werkplaats /run/werkplaats /etc/systemd/system/werkplaats-* 2>/dev/null"
-    assert network.on(organisation, "sh", "-c", ours).stdout == ""
+    ours = "find /etc/werkplaats /run/werkplaats /etc/systemd/system/werkplaats-* 2>/dev/null | sort"
+    stays = ["/etc/werkplaats", "/etc/werkplaats/cut.d", *(f"/etc/werkplaats/cut.d/{peer}" for peer in cut)]
+    assert network.on(organisation, "sh", "-c", ours).stdout.split() == (stays if cut else [])
     assert "werkplaats" not in network.on(organisation, "nft", "list", "tables").stdout
 
 
@@ -98,7 +116,11 @@ def test_on_servers_that_are_not_a_sandbox_data_folders_stay_and_one_that_is_off
     passphrase.touch(mode=0o600)
     passphrase.write_text("een lange zin die niemand raadt\n")
     monkeypatch.setenv("WERKPLAATS_PASSPHRASE_FILE", str(passphrase))
-    assert real.up()["verified"]
+    refused = real.run("up", "--yes", "--all-steps", expect=3)
+    assert "trust request" in refused.stderr
+    assert up_step_by_step(real)["verified"]
+    peer = "los.thuiszorg"
+    assert real.on("ggd", "station-cut", peer).returncode == 0
     data = ("sh", "-c", "find /var/lib/werkplaats | sort")
     before = real.on("ggd", *data).stdout
     refused = real.run("destroy", "--yes", expect=3)
@@ -110,7 +132,8 @@ def test_on_servers_that_are_not_a_sandbox_data_folders_stay_and_one_that_is_off
     assert "left out: huisartsen: cannot be reached" in told
     for organisation in ("ggd", "ziekenhuis", "thuiszorg"):
         assert f"kept: {organisation}:/var/lib/werkplaats" in told
-        nothing_of_ours_is_left(real, organisation)
+        nothing_of_ours_is_left(real, organisation, *([peer] if organisation == "ggd" else []))
+    assert f"kept: ggd:/etc/werkplaats/cut.d: {peer} cut off, also after the next up" in told
     assert real.on("ggd", *data).stdout == before
 
     servers.docker("start", away)

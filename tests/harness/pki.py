@@ -65,7 +65,7 @@ class Authority:
     ) -> x509.Certificate:
         """A station's certificate; production never makes one with a `subject` or `address` given."""
         name = x509.Name.from_rfc4514_string(subject or names.subject(self.network, organisation))
-        builder = self._builder(key, name, now() + 180 * DAY)
+        builder = self._builder(key, name, now() + 179 * DAY)  # and the day before: 180, as production gives
         extensions = profile.station_extensions(self.network, organisation, key, self.key.public_key())
         for extension, critical in extensions:
             added: x509.ExtensionType = extension

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import re
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tests.harness import gateways, pki
@@ -190,3 +191,19 @@ class Region:
 def _polls(party: Station, station: Station) -> bool:
     networks = party.control("status").get("networks", {})
     return any(row["peers"].get(station.id, {}).get("polls") for row in networks.values())
+
+
+@contextlib.contextmanager
+def whole() -> Iterator[Region]:
+    """Networks drie, vijf and zeven, running; in `drie`, four stations contribute that do not compute."""
+    region = Region()
+    try:
+        for organisation in SEVEN:
+            region.add(organisation)
+        region.add("huisarts", inbound=False)
+        region.connect({caller: [called for called in SEVEN if called != caller] for caller in ALL})
+        region.usual_networks()
+        region.start()
+        yield region
+    finally:
+        region.stop()

@@ -51,6 +51,26 @@ def test_a_station_that_leaves_takes_every_command_along() -> None:
     assert set(map(str, removed.FILES)) >= {*baseline.COMMANDS, baseline.LIBRARY}
 
 
+@pytest.mark.parametrize("cut", [True, False])
+def test_who_was_cut_stays_cut_when_the_rest_is_taken_off(
+    cut: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else whoever may run `destroy` and `up` lets in again whom an organisation cut off on its own server."""
+    monkeypatch.setattr(removed, "ETC", tmp_path / "werkplaats")
+    monkeypatch.setattr(removed, "CUTS", removed.ETC / "cut.d")
+    for folder in ("cut.d", "identity", "networks.d"):
+        (removed.ETC / folder).mkdir(parents=True)
+    if cut:
+        (removed.CUTS / "gerda.sensire").touch()
+    for _ in range(2):
+        for path in removed.settings():
+            removed.remove(path)
+        left = [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()]
+        assert left == (["werkplaats/cut.d/gerda.sensire"] if cut else [])
+        assert removed.ETC.exists() == cut
+        assert not (removed.ETC / "identity").exists()
+
+
 def test_programs_of_an_earlier_layout_go_and_what_python_compiled_of_these_stays(tmp_path: Path) -> None:
     stays = [f"{baseline.PACKAGE}/guard.py", f"{baseline.PACKAGE}/__pycache__/guard.pyc"]
     stays += [f"{baseline.PACKAGE}/gateway/cut.py", f"{baseline.PACKAGE}/gateway/__pycache__/cut.pyc"]

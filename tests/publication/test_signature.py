@@ -51,7 +51,7 @@ def server() -> Server:
 
 @pytest.fixture
 def network(tmp_path: Path) -> Any:
-    return SimpleNamespace(name="proeftuin", publication=tmp_path / "publication")
+    return SimpleNamespace(name="proeftuin", publication=tmp_path / "publication", made_here=False)
 
 
 @pytest.fixture
@@ -89,7 +89,8 @@ def forged(folder: Path, changed: dict[str, bytes | None], sign: writing.Sign = 
 
 
 def edited(folder: Path, name: str, **changes: Any) -> dict[str, bytes | None]:
-    return {name: canonical.dump(json.loads((folder / name).read_bytes()) | changes)}
+    form = canonical.pretty if name.startswith("releases/") else canonical.dump  # as each is published
+    return {name: form(json.loads((folder / name).read_bytes()) | changes)}
 
 
 # What an attacker gains → the change, and where a reader that believes it would see it.
@@ -230,7 +231,8 @@ def test_at_first_contact_the_ca_is_shown_and_a_fingerprint_that_was_told_must_b
     assert made.authority_key in line
     assert f"publication {made.number} of {made.published}" in line
     assert "coordinator" in line
-    hand_over.require_authority(network, found, None)
+    with pytest.raises(errors.AcceptanceError, match=f"new to ggd; its key is {made.authority_key}"):
+        hand_over.require_authority(network, found, None)
     hand_over.require_authority(network, found, made.authority_key)
     with pytest.raises(errors.AcceptanceError, match="and the coordinator told sha256:0"):
         hand_over.require_authority(network, found, "sha256:0")

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from base import errors
 from werkplaats import cli
+from werkplaats.operations import progress
+from werkplaats.verbs import common
 
 VERBS = Path(cli.__file__).with_name("verbs")
 # Each takes longer to import than Python to start.
@@ -66,3 +72,51 @@ def test_bash_completes_verbs_networks_and_words(line: str, wanted: set[str]) ->
     command = ["bash", "-c", script, "bash", line]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     assert {word.strip() for word in done.stdout.splitlines() if not word.startswith("-")} == wanted
+
+
+# Clears the screen, sets the window's title, turns the direction of what follows, and is no character at all.
+FOREIGN = "\x1b[2J \x9b31m \x1b]0;title\x07 \u202e \ud800 \x7f"
+
+
+def foreign(_: argparse.Namespace) -> int:
+    """What a verb does that prints, in every way that verbs do, what a server said."""
+    print(f"left out: ggd: {FOREIGN}")
+    print(FOREIGN, file=sys.stderr)
+    sys.stdout.write(FOREIGN)
+    sys.stdout.writelines([FOREIGN, "\n"])
+    progress.Progress().say(FOREIGN)
+    common.print_json({FOREIGN: FOREIGN.replace("\ud800", "")})
+    raise errors.HalfWayError(f"ggd: {FOREIGN}")
+
+
+@pytest.mark.parametrize("verb", cli.VERBS)
+def test_no_verb_prints_what_a_terminal_obeys(
+    verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A server, a peer or an unsigned file wrote parts of what verbs print: one of them cleared what was to be seen."""
+    module = __import__(f"werkplaats.verbs.{verb}", fromlist=["run"])
+    monkeypatch.setattr(module, "run", foreign)
+    monkeypatch.setattr(module, "arguments", lambda _: None)
+    before = sys.stdout, sys.stderr
+    assert cli.main([verb]) == errors.HALF_WAY
+    assert (sys.stdout, sys.stderr) == before
+    out, err = capsys.readouterr()
+    for told in (out, err):
+        assert "[2J" in told
+        assert all(character == "\n" or character.isprintable() for character in told)
+
+
+def test_every_way_around_what_makes_text_printable_is_used_by_nobody() -> None:
+    """Streams have ways to the terminal that no text goes through."""
+    around = re.compile(r"\.buffer\b|sys\.__std|os\.write\([12]\b|/dev/tty")
+    ours = list(VERBS.parent.rglob("*.py"))
+    assert len(ours) > 30
+    assert [str(path) for path in ours if around.search(path.read_text())] == []
+
+
+def test_a_document_stays_the_same_through_its_escapes(capsys: pytest.CaptureFixture[str]) -> None:
+    document = {FOREIGN: [FOREIGN, "é \N{GRINNING FACE} \U000e0001"]}
+    common.print_json(document)
+    out = capsys.readouterr().out
+    assert all(character == "\n" or character.isprintable() for character in out)
+    assert json.loads(out) == document

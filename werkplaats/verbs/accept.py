@@ -41,24 +41,29 @@ def run(given: argparse.Namespace) -> int:
         if found.publication is None:
             raise errors.UsageError(f"{network.publication} has no publication", "fetch the coordinator's")
         hand_over.require_authority(network, found, given.authority)
+        accepted, failed = list[str](), dict[str, str]()
         if found.waiting:
             if not given.json:
                 print(f"digest of what is accepted: {found.digest}; other organisations that accept it have the same")
             common.confirm(f"accept this for {', '.join(found.waiting)}?", yes=given.yes)
             with network.vault.lock("accept"):
-                hand_over.accept(network, remotes, found.publication, found.waiting)
+                failed = hand_over.accept(network, remotes, found.publication, found.waiting)
+            left_out |= failed
+            accepted = [o for o in found.waiting if o not in failed]
     if given.json:
         common.print_json(
             {
                 "network": network.name,
                 "digest": found.digest,
-                "accepted": found.waiting,
+                "accepted": {o: found.waiting[o] for o in accepted},
                 "applies": found.applies,
                 "left_out": left_out,
             }
         )
     elif found.waiting:
-        print(f"accepted by {', '.join(found.waiting)}; run: werkplaats up {network.name}")
+        for organisation, why in failed.items():
+            print(f"left out: {organisation}: {why}")
+        print(f"accepted by {', '.join(accepted) or 'nobody'}; run: werkplaats up {network.name}")
     else:
         print(f"{network.name}: nothing waits for acceptance")
     return errors.HALF_WAY if left_out else errors.DONE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from typing import Any
 
@@ -49,9 +50,15 @@ def yes_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def print_json(document: Any) -> None:
-    """One JSON document on standard output."""
-    json.dump(document, sys.stdout, indent=2, ensure_ascii=False)
-    print()
+    """One JSON document on standard output; what a terminal would obey is written in escapes, and so stays whole."""
+    print(_UNSEEN.sub(_escaped, json.dumps(document, indent=2, ensure_ascii=False)))
+
+
+_UNSEEN = re.compile(r"[^\n -~]")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1]
 
 
 def confirm(question: str, *, yes: bool) -> None:

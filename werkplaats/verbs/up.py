@@ -29,7 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--all-steps",
         action="store_true",
-        help="also do the coordinator's steps (request, approve, publish) and accept, where one operator does them all",
+        help="also do the coordinator's steps (request, approve, publish) and accept; only of a network made here",
     )
     common.json_argument(parser)
 
@@ -37,6 +37,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> int:
     """Show what the network is, ask, bring it up, say what was done and what to do next."""
     network = named.find(given)
+    if given.all_steps and not network.made_here:
+        raise errors.RefusedError(
+            f"--all-steps approves, revokes and accepts unseen, and the servers of {network.name} are not made here",
+            f"take the steps: werkplaats trust request {network.name}, and what it says next",
+        )
     reporter = progress.Progress(quiet=given.json)
     for sentence in (*network.warnings, *network.compiled.privacy):
         reporter.say(f"note: {sentence}")

@@ -203,7 +203,7 @@ def _keeps(member: Member, network: Network) -> bool:
 def _gateway_uid(path: Path) -> int:
     try:
         return int(_read(path)["gateway_uid"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise error if isinstance(error, NetworkError) else NetworkError(f"{path}: {error!r}") from error
 
 
@@ -245,7 +245,7 @@ def _network(path: Path) -> Network:
             questions=_questions(path.with_name(QUESTIONS)),
             cut={str(name): str(row["organisation"]) for name, row in content.get("cut", {}).items()},
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise NetworkError(f"{path}: {error!r}") from error
     parties = len(network.computing)
     if network.name != path.parent.name:

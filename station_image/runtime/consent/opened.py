@@ -49,7 +49,7 @@ class OpenedResult:
         if not (math.isfinite(row["at"]) and all(isinstance(text, str) for text in (*people, *people.values()))):
             raise TypeError("no opened result")
         if "asked" in row:
-            return cls(**{**row, "asked": Asked.parse(row["asked"])})
+            return cls(**{**row, "asked": Asked.parse(row["asked"]), "contributors": people})
         return cls(row["network"], row["question"], Asked("", "", None, 0, 0), row["at"], people, bool(people))
 
     def beside(self, now: Asked) -> Earlier:

@@ -28,6 +28,7 @@ LONGEST_SESSION = 24 * 3600
 ACCEPTANCE_INTAKE, ACCEPTANCE_SESSION = 60, 600
 """Acceptance needs nobody's consent, so it may hold a place for minutes only."""
 LARGEST_MINIMUM = 1000
+LONGEST_NAME = 100
 MEMORY = 256 * 1024 * 1024
 
 
@@ -68,7 +69,9 @@ class Plan:
     @property
     def facts(self) -> dict[str, str]:
         """How an entry of a register names it."""
-        return {"session": self.session, "plan": self.digest, "network": self.network, "question": self.question}
+        # A proposer writes any text there; what is agreed has shorter names.
+        network, question = plain(self.network, LONGEST_NAME), plain(self.question, LONGEST_NAME)
+        return {"session": self.session, "plan": self.digest, "network": network, "question": question}
 
     @property
     def body_length(self) -> int:
@@ -177,7 +180,11 @@ def _check_question(plan: Plan, network: Network) -> None:
         raise RefusedError(f"question: none of the name {plain(plan.question, 60)} was delivered to this station")
     if plan.proposer not in document["results"]:
         raise RefusedError(f"proposer: {plan.proposer} is no result party of {plan.question}")
-    for name, wanted in asked(document).items():
+    try:
+        fixed = asked(document)
+    except analyses.AnalysisError as error:
+        raise RefusedError(f"question: this release cannot answer {plan.question} ({error})") from error
+    for name, wanted in fixed.items():
         if getattr(plan, name) != wanted:
             raise RefusedError(f"{name}: not as in the question that was delivered to this station")
     if set(document["fields"]) != set(analysis.columns(plan.parameters)):

@@ -29,7 +29,7 @@ START = "0" * 64
 DIGEST = 32
 LONGEST_ABOUT = 200
 MOST_REFUSALS = 20
-"""Kinds of refusals of one proposer that are entered in a day."""
+"""Kinds of refusals of one proposer and question that are entered in a day: those of one hide none of another."""
 MOST_ASKED = 200
 """Entries of one kind about acceptance, or accepted proposals of one proposer, in a day."""
 
@@ -82,8 +82,9 @@ class Register:
         `known` is a question that this station has, or "" for all others together.
         """
         self.settle()
-        about = f"refused {proposer} {known or '(unknown)'}: {reason.partition(':')[0]}"[:LONGEST_ABOUT]
-        if self._daily.enters(f"refused {proposer}", MOST_REFUSALS, about):
+        about = f"refused {proposer} {known or '(unknown)'}"
+        kind = f"{about}: {reason.partition(':')[0]}"[:LONGEST_ABOUT]
+        if self._daily.enters(about, MOST_REFUSALS, kind):
             told = {"proposer": proposer, "accepted": False, "reason": reason}
             self._append("answer", {**facts, **told})
 

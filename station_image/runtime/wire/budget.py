@@ -29,6 +29,10 @@ class _Waiting:
     count: int
     granted: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
+    @property
+    def is_granted(self) -> bool:
+        return self.granted.done() and not self.granted.cancelled()
+
 
 class Budget:
     """Bytes, of which each peer may hold its part."""
@@ -56,36 +60,40 @@ class Budget:
             self._give_back(peer, count)
 
     async def _take(self, peer: str, count: int) -> None:
-        if self._fits(peer, count):
-            self._held[peer] += count
-            return
         waiting = _Waiting(peer, count)
         self._waiting.append(waiting)
+        self._grant()
         try:
             async with asyncio.timeout(WITHIN):
                 await waiting.granted
         except TimeoutError as error:
-            raise BusyError("this station reads as much as its memory allows at the moment; ask again") from error
+            if not waiting.is_granted:  # it may be, in the same turn of the loop
+                raise BusyError("this station reads as much as its memory allows at the moment; ask again") from error
         except asyncio.CancelledError:
-            if waiting.granted.done() and not waiting.granted.cancelled():
+            if waiting.is_granted:
                 self._give_back(peer, count)
             raise
         finally:
             if waiting in self._waiting:
                 self._waiting.remove(waiting)
-
-    def _fits(self, peer: str, count: int) -> bool:
-        return self.held + count <= self.total and self._held[peer] + count <= self.most
+                self._grant()
 
     def _give_back(self, peer: str, count: int) -> None:
         self._held[peer] -= count
         if not self._held[peer]:
             del self._held[peer]
+        self._grant()
+
+    def _grant(self) -> None:
+        """Give those that wait their turn: nobody passes who holds less, or came first, because it asks for less."""
         for waiting in sorted(self._waiting, key=lambda one: self._held[one.peer]):
-            if not waiting.granted.done() and self._fits(waiting.peer, waiting.count):
-                self._held[waiting.peer] += waiting.count
-                self._waiting.remove(waiting)
-                waiting.granted.set_result(None)
+            if waiting.granted.done() or self._held[waiting.peer] + waiting.count > self.most:
+                continue  # it left a moment ago, or waits for itself
+            if self.held + waiting.count > self.total:
+                break
+            self._held[waiting.peer] += waiting.count
+            self._waiting.remove(waiting)
+            waiting.granted.set_result(None)
 
 
 @dataclass

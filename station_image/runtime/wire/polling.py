@@ -44,10 +44,11 @@ class Polling:
                 for party in network.computing
                 if party in network.stations and self._peers.can_call(party)
             }
-            for key in set(self._ours) - wanted:
-                self._ours.pop(key).cancel()
+            for key, task in list(self._ours.items()):
+                if key not in wanted or task.done():
+                    self._ours.pop(key).cancel()
             for key in wanted - set(self._ours):
-                self._ours[key] = asyncio.create_task(self._poll(*key))
+                self._ours[key] = background.start(self._poll(*key))
             await asyncio.sleep(LOOK_EVERY)
 
     async def _poll(self, network_name: str, party: str) -> None:
@@ -61,10 +62,11 @@ class Polling:
                     wait, told = SOONEST, ""
                     note("poll-held", party=party)
                     await self._answer(connection, network, party)
-            except CallFailedError as error:
-                if error.why != told:  # once, not with every attempt
-                    note("poll-lost", party=party, why=error.why)
-                told = error.why
+            except (CallFailedError, RefusedError) as error:
+                why = error.why if isinstance(error, CallFailedError) else str(error)
+                if why != told:  # once, not with every attempt
+                    note("poll-lost", party=party, why=why)
+                told = why
             # Jitter, or all stations of a region would call a restarted party in the same instant.
             await asyncio.sleep(wait * random.uniform(0.5, 1.5))  # noqa: S311  # no secret
             wait = min(LATEST, wait * 2)

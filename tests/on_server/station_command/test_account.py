@@ -271,6 +271,27 @@ def test_sftp_reaches_questions_and_results_and_no_other_file_that_any_account_m
     assert not said
 
 
+@pytest.mark.skipif(LANDLOCK < 3, reason="this kernel has no Landlock that knows truncation")
+def test_sftp_empties_no_file_outside_its_folders(login: Login, place: Path, contributing: Agent) -> None:
+    """A client sets the size of a file by its path, which opens nothing: so it emptied any of its account's files."""
+    (place / "kept").write_text("kept")
+    os.chown(place / "kept", agents.STEWARD, -1)
+    brings = """
+for path in (pathlib.Path(sys.argv[2], "n", "griep", "a.csv"), pathlib.Path(sys.argv[2]).with_name("kept")):
+    if path.name == "a.csv":
+        path.write_text("brought")
+    try:
+        os.truncate(path, 0)
+    except OSError as error:
+        print(path.name, error.strerror)
+"""
+    done = login("scientist", SUBSYSTEM[0], brings)
+    contributing.close()
+    assert done.returncode == 0, done.stderr
+    assert (place / "kept").read_text() == "kept"
+    assert done.stdout.splitlines()[1:] == ["kept Permission denied"]
+
+
 def test_where_the_kernel_cannot_narrow_sftp_it_is_said_and_files_come_all_the_same(
     reached: Callable[..., tuple[list[list[bool]], str]],
 ) -> None:

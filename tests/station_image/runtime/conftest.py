@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.harness.region import ALL, SEVEN, Region
+from tests.harness.region import Region, whole
 from tests.station_image.runtime.agreed import MEMBERS, Agreed
 
 
@@ -16,17 +16,8 @@ def whole_region() -> Iterator[Region]:
     """Networks drie, vijf and zeven; in `drie`, four stations contribute that do not compute."""
     if shutil.which("haproxy") is None:
         pytest.fail("haproxy is not on this machine; `apt-get install haproxy` (its service need not run)")
-    region = Region()
-    try:
-        for organisation in SEVEN:
-            region.add(organisation)
-        region.add("huisarts", inbound=False)
-        region.connect({caller: [called for called in SEVEN if called != caller] for caller in ALL})
-        region.usual_networks()
-        region.start()
-        yield region
-    finally:
-        region.stop()
+    with whole() as running:
+        yield running
 
 
 @pytest.fixture

@@ -30,6 +30,10 @@ def accepted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     def opened(*_: str) -> Iterator[Any]:
         yield SimpleNamespace(servers=["gelre"], probe=dict)
 
+    def accept_all(*given: Any) -> dict[str, str]:
+        written.extend(given[-1])
+        return {}
+
     vault = SimpleNamespace(lock=opened)
     network = SimpleNamespace(name="gerda", publication=tmp_path, remotes=opened, vault=vault, made_here=False)
     monkeypatch.setattr(hand_over.Applicable, "digest", DIGEST)
@@ -41,7 +45,7 @@ def accepted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     )
     monkeypatch.setattr(named, "find", lambda _: network)
     monkeypatch.setattr(hand_over, "applicable", lambda *_: found)
-    monkeypatch.setattr(hand_over, "accept", lambda *given: written.extend(given[-1]))
+    monkeypatch.setattr(hand_over, "accept", accept_all)
     return written
 
 

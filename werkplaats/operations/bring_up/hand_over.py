@@ -118,17 +118,28 @@ def accept(
     remotes: remote.Remotes,
     published: verified.Verified,
     organisations: Iterable[str],
-) -> None:
-    """Write on each server that its operator accepts this publication, the one that was shown."""
+) -> dict[str, str]:
+    """Write on each server that its operator accepts this publication, the one that was shown.
+
+    Returns why, by organisation, of those on which it could not be written.
+    """
+    failed: dict[str, str] = {}
 
     def one(organisation: str) -> None:
         try:
             before = _accepted(_found(network, remotes, organisation)[0])
         except errors.AcceptanceError:
             before = None  # none that can be read: what is accepted now takes its place
-        _keep(network, remotes, organisation, acceptance.accept(published, before))
+        except errors.WerkplaatsError as error:
+            failed[organisation] = str(error)
+            return
+        try:
+            _keep(network, remotes, organisation, acceptance.accept(published, before))
+        except errors.WerkplaatsError as error:
+            failed[organisation] = str(error)
 
     _on_each(organisations, one)
+    return failed
 
 
 def take_all(
@@ -142,34 +153,41 @@ def take_all(
 
     The fingerprint is the one that came over this operator's own connection to the server. A server that has other
     keys than were approved was made anew: its earlier certificate is revoked first. Of one that has no keys, and on
-    which none can be made yet, nothing is accepted.
+    which none can be made yet, nothing is accepted; one of which the request is no good is refused, and no other is.
     """
-    requests, keyless = _with_keys(network, remotes, organisations)
-    steps.approve_all(network, requests, say)
+    requests, keyless, refused = _with_keys(network, remotes, organisations)
+    refused |= steps.approve_all(network, requests, say)
     published = steps.publish(network, release)
     found = applicable(network, remotes, organisations)
-    if waiting := found.waiting.keys() - keyless.keys():
+    if waiting := found.waiting.keys() - keyless.keys() - refused.keys():
         say(f"accepting publication {published.number} on {len(waiting)} servers")
-        accept(network, remotes, published, waiting)
+        refused |= accept(network, remotes, published, waiting)
         found = applicable(network, remotes, organisations)
     found.keyless = keyless
+    found.refused |= refused
     return found
 
 
 def _with_keys(
     network: networks.Network, remotes: remote.Remotes, organisations: Sequence[str]
-) -> tuple[list[identity.Request], dict[str, str]]:
-    """The requests of servers, which make their keys first where there are none; and organisation → why it has none."""
+) -> tuple[list[identity.Request], dict[str, str], dict[str, str]]:
+    """The requests of servers, which make their keys first where there are none.
+
+    And, by organisation, why a server has no keys, and why what it has is no request.
+    """
     answers = dict(remotes.ask_all(organisations, *_READ))
     failed = _make_keys(network, remotes, [o for o, answer in answers.items() if _lacks(answer)])
     answers |= remotes.ask_all([o for o, answer in answers.items() if _lacks(answer) and o not in failed], *_READ)
-    requests = []
+    requests, refused = [], {}
     for organisation, answer in answers.items():
         if isinstance(answer, servers.UnreachableError):
             failed[organisation] = str(answer)
         elif organisation not in failed:
-            requests.append(_receive(network, organisation, answer.stdout))
-    return requests, failed
+            try:
+                requests.append(_receive(network, organisation, answer.stdout))
+            except errors.RequestError as error:
+                refused[organisation] = str(error)
+    return requests, failed, refused
 
 
 def _lacks(answer: remote.Answer) -> bool:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+from collections.abc import Iterable
 
 from stacks import drive
 from stacks.engine import install
 from werkplaats.operations import progress
 from werkplaats.operations.bring_up import configure, servers, stations
 from werkplaats.operations.home import networks
-from werkplaats.operations.reach import ssh_config
+from werkplaats.operations.reach import remote, ssh_config
 
+CUTS = "/etc/werkplaats/cut.d"  # whom an organisation cut off with station-cut: only its own people take that back
 DATA = "/var/lib/werkplaats"  # data, results, allowances, register and keys of an organisation: never ours to remove
 
 
@@ -56,6 +58,17 @@ def _stations(network: networks.Network, engine: install.Engine, reporter: progr
                 playbook=configure.ROOT / "playbooks" / "destroy.yml",
             )
             result.left_out |= played.failed
+        result.kept += _cuts(remotes, reached)
     result.kept += [f"{organisation}:{DATA}" for organisation in reached]
     result.kept.append(f"{network.vault.folder} (keys of this operator) and {network.inventory} (records)")
     return result
+
+
+def _cuts(remotes: remote.Remotes, organisations: Iterable[str]) -> list[str]:
+    """Where a peer is cut, which, and that it stays so."""
+    found = []
+    for organisation, answer in remotes.ask_all(organisations, "ls", CUTS).items():
+        if isinstance(answer, remote.Done) and (peers := answer.stdout.split()):
+            told = f"{', '.join(peers)} cut off, also after the next up, until station-cut --restore there"
+            found.append(f"{organisation}:{CUTS}: {told}")
+    return found

@@ -55,15 +55,7 @@ def approve(
     the one before, whose certificate is revoked. Raises UsageError for an organisation without a station or request,
     RequestError for another fingerprint, for keys that are somebody else's, and for new keys beside a valid identity.
     """
-    asked = _waiting_request(definition, organisation, authority.records)
-    place = authority.records.place("requests", organisation)
-    key = _requested_key(asked.request_pem, str(place))
-    identity.checked_statement_key(asked.statement_key, str(place))
-    computed = identity.fingerprint(definition.network, organisation, key, asked.statement_key)
-    _refuse_other_fingerprint(asked, computed, approved_fingerprint, str(place))
-    _require_signed(asked, key, str(place))
-    _refuse_keys_of_others(definition, organisation, key, asked.statement_key, authority.records)
-    _refuse_revoked_keys(asked, key, authority.records)
+    asked, key = require(definition, organisation, approved_fingerprint, authority.records)
     existing = find(authority.records, organisation)
     if existing and _stands(existing, asked, authority, moment or canonical.now()):
         return existing
@@ -79,12 +71,31 @@ def approve(
         organisation=organisation,
         statement_key=asked.statement_key,
         statement=asked.statement,
-        fingerprint=computed,
+        fingerprint=asked.fingerprint,
         certificate_chain_pem=certificate.public_bytes(serialization.Encoding.PEM).decode(),
         approved=canonical.stamp(moment or canonical.now()),
     )
     authority.records.write("identities", organisation, made.model_dump())
     return made
+
+
+def require(
+    definition: model.Definition, organisation: str, approved_fingerprint: str, records: Records
+) -> tuple[identity.Request, ec.EllipticCurvePublicKey]:
+    """The waiting request of an organisation and its key, once nothing is wrong with them; as `approve`, else raises.
+
+    Writes and revokes nothing. Whether a valid identity with other keys stands in the way is not looked at.
+    """
+    asked = _waiting_request(definition, organisation, records)
+    place = records.place("requests", organisation)
+    key = _requested_key(asked.request_pem, str(place))
+    identity.checked_statement_key(asked.statement_key, str(place))
+    computed = identity.fingerprint(definition.network, organisation, key, asked.statement_key)
+    _refuse_other_fingerprint(asked, computed, approved_fingerprint, str(place))
+    _require_signed(asked, key, str(place))
+    _refuse_keys_of_others(definition, organisation, key, asked.statement_key, records)
+    _refuse_revoked_keys(asked, key, records)
+    return asked, key
 
 
 def find(records: Records, organisation: str) -> identity.Identity | None:

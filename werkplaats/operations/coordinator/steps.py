@@ -25,22 +25,35 @@ def approve(network: networks.Network, organisation: str, fingerprint: str) -> i
     return approval.approve(network.definition, organisation, fingerprint, _authority(network))
 
 
-def approve_all(network: networks.Network, requests: Iterable[identity.Request], say: progress.Say) -> None:
+def approve_all(network: networks.Network, requests: Iterable[identity.Request], say: progress.Say) -> dict[str, str]:
     """Sign what waits among these requests, where the one who fetched them is the coordinator as well.
 
-    A server that has other keys than were approved was made anew: its earlier certificate is revoked first.
+    A server that has other keys than were approved was made anew: its earlier certificate is revoked first. Returns
+    why, by organisation, of those whose request is no good; nothing of theirs was revoked.
     """
-    own = _authority(network)
+    own, refused = _authority(network), {}
     for asked in requests:
-        known = approval.find(own.records, asked.organisation)
-        if known and known.fingerprint == asked.fingerprint:
-            continue
-        if known:
-            if known.statement_key != asked.statement_key:
-                revocation.revoke(own, known.station_certificate.serial_number, "superseded")
-            say(f"{asked.organisation}: has new keys; the certificate of its earlier ones is revoked")
-        approval.approve(network.definition, asked.organisation, asked.fingerprint, own)
-        say(f"{asked.organisation}: approved {asked.fingerprint}")
+        try:
+            _approve_anew(network, asked, own, say)
+        except (errors.RequestError, errors.UsageError) as error:
+            refused[asked.organisation] = str(error)
+            say(f"{asked.organisation}: not approved: {error}")
+    return refused
+
+
+def _approve_anew(
+    network: networks.Network, asked: identity.Request, own: authority.Authority, say: progress.Say
+) -> None:
+    known = approval.find(own.records, asked.organisation)
+    if known and known.fingerprint == asked.fingerprint:
+        return
+    approval.require(network.definition, asked.organisation, asked.fingerprint, own.records)
+    if known and known.statement_key != asked.statement_key:
+        revocation.revoke(own, known.station_certificate.serial_number, "superseded")
+    approval.approve(network.definition, asked.organisation, asked.fingerprint, own)
+    if known:
+        say(f"{asked.organisation}: has new keys; the certificate of its earlier ones is revoked")
+    say(f"{asked.organisation}: approved {asked.fingerprint}")
 
 
 def publish(network: networks.Network, release: Mapping[str, Any]) -> verified.Verified:

@@ -1,6 +1,6 @@
 """The operator's vault: the only place of secrets, `$XDG_STATE_HOME/werkplaats/<network>`, 0700 with files 0600.
 
-Private keys lie in it encrypted (PKCS 8 with a passphrase). The passphrase comes from the file that
+Private keys lie in it encrypted (PKCS 8 with a passphrase, `sealed`). The passphrase comes from the file that
 WERKPLAATS_PASSPHRASE_FILE names, else from the file `passphrase` in the vault (which whoever makes a sandbox has
 made with `make_passphrase`, since nobody is there to type one), else from a prompt.
 """
@@ -19,10 +19,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from base import errors, files
-from werkplaats.operations.home import locks
+from werkplaats.operations.home import locks, sealed
 
 PASSPHRASE_FILE = "WERKPLAATS_PASSPHRASE_FILE"  # noqa: S105 - the name of a variable, no passphrase
-SHORTEST_PASSPHRASE = 12  # the key derivation of PKCS 8 is quick, so the passphrase must carry the weight
+SHORTEST_PASSPHRASE = 20  # some four words: what is tried costs memory and time, and short ones fall all the same
 
 
 def ask_on_terminal(question: str) -> str:
@@ -53,6 +53,7 @@ class Vault:
         self.folder = folder
         self._ask = ask
         self._passphrase: bytes | None = None
+        self._beside = False
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
         _refuse_open_to_others(folder, 0o700)
@@ -78,7 +79,10 @@ class Vault:
         files.write_atomically(self.folder / name, data, mode=0o600, replace=replace)
 
     def read_private_key(self, name: str) -> ec.EllipticCurvePrivateKey:
-        """Decrypt a private key; raises VaultError for a wrong passphrase or a damaged file."""
+        """Decrypt a private key; raises VaultError for a wrong passphrase or a damaged file.
+
+        One that was kept by an earlier release, under a weaker derivation, is encrypted anew.
+        """
         encrypted = self.read(name)
         try:
             key = serialization.load_pem_private_key(encrypted, self._known_passphrase(new=False))
@@ -90,13 +94,17 @@ class Vault:
             ) from error
         if not isinstance(key, ec.EllipticCurvePrivateKey):
             raise errors.VaultError(f"{self.folder / name} is not an elliptic curve key", "restore it from the backup")
+        if not sealed.strong(encrypted):
+            self.write(name, self._sealed(key, new=False))
         return key
 
     def write_private_key(self, name: str, key: ec.EllipticCurvePrivateKey) -> None:
         """Encrypt a private key and keep it; never over an existing one (FileExistsError)."""
-        encryption = serialization.BestAvailableEncryption(self._known_passphrase(new=True))
-        pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
-        self.write(name, pem, replace=False)
+        self.write(name, self._sealed(key, new=True), replace=False)
+
+    def _sealed(self, key: ec.EllipticCurvePrivateKey, *, new: bool) -> bytes:
+        passphrase = self._known_passphrase(new=new)
+        return sealed.seal(key, passphrase, sealed.QUICK if self._beside else sealed.COST)
 
     def make_passphrase(self) -> None:
         """Make the file `passphrase`, unless there is one. Only for vaults that no person guards: sandboxes."""
@@ -107,7 +115,8 @@ class Vault:
         if self._passphrase is None:
             named = os.environ.get(PASSPHRASE_FILE)
             path = Path(named) if named else self.folder / "passphrase"
-            found = _read_passphrase(path) if named or path.exists() else self._typed_passphrase(new=new)
+            self._beside = not named and path.exists()
+            found = _read_passphrase(path) if named or self._beside else self._typed_passphrase(new=new)
             if new and len(found) < SHORTEST_PASSPHRASE:
                 raise errors.VaultError(
                     f"the passphrase has {len(found)} characters", f"take at least {SHORTEST_PASSPHRASE}"

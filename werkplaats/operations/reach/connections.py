@@ -17,6 +17,7 @@ from werkplaats.operations.reach import ssh_config
 from werkplaats.operations.reach.servers import KnownHosts, Server, UnreachableError, another_key
 from werkplaats.operations.reach.shell import LOGIN_SECONDS
 
+KNOWN = ("~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts")  # what an operator knows of hosts that are not ours
 ERRORS = (OSError, paramiko.SSHException, EOFError)  # of a connection that cannot be made, or broke
 
 
@@ -51,6 +52,8 @@ class Connections:
                 return str(error)
             except paramiko.BadHostKeyException as error:
                 self.forget(server.organisation)
+                if error.expected_key.fingerprint != server.host_key:
+                    return f"{error.hostname}, which is jumped over, shows another host key than your known_hosts says"
                 return str(another_key(server, error.key))
             except ERRORS as error:
                 self.forget(server.organisation)
@@ -82,6 +85,10 @@ class Connections:
         self._known.forget_other(server)
         connection.client.set_missing_host_key_policy(self._known.policy(server))
         connection.client.load_host_keys(str(self._known.path))
+        hop = connection.gateway
+        while isinstance(hop, fabric.Connection):
+            _hold_to_known(hop)
+            hop = hop.gateway
         return connection
 
     def forget(self, organisation: str) -> None:
@@ -96,6 +103,23 @@ class Connections:
         """Close every connection."""
         for organisation in list(self._made):
             self.forget(organisation)
+
+
+class _Unknown(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]
+    """A host that is jumped over and that the operator never met: Fabric would take any key of it."""
+
+    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:  # noqa: ARG002
+        raise UnreachableError(
+            f"{hostname}, which is jumped over, is not in your known_hosts; it shows {key.fingerprint}",
+            "ask its administrator which is right, log in to it once with ssh, and compare",
+        )
+
+
+def _hold_to_known(hop: fabric.Connection) -> None:
+    hop.client.set_missing_host_key_policy(_Unknown())
+    for path in (Path(name).expanduser() for name in KNOWN):
+        if path.exists():
+            hop.client.load_system_host_keys(str(path))
 
 
 def _read(path: Path) -> fabric.Config:

@@ -52,9 +52,11 @@ def read(path: Path) -> tuple[Server, ...]:
             'gelre: {host: station.gelre.example, user: beheer, host_key: "SHA256:…"}'
         )
     try:
-        entries = _ENTRIES.validate_python(yaml.safe_load(path.read_text()) or {})
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise errors.UsageError(f"{path} is not readable as YAML: {error}") from error
+        found = yaml.safe_load(path.read_text()) or {}
+    except Exception as error:  # a parser of what people write: a date or a number that is none stops it as it likes
+        raise errors.UsageError(f"{path} is not readable as YAML: {error}", "write it right") from error
+    try:
+        entries = _ENTRIES.validate_python(found)
     except pydantic.ValidationError as error:
         told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise errors.UsageError(f"{path}: {told}") from error

@@ -27,6 +27,7 @@ def test_a_network_is_read_again_when_its_file_was_replaced(tmp_path: Path) -> N
     [
         {"threshold": 2},
         {"threshold": 0},
+        {"threshold": float("inf")},
         {"self": "n.z"},
         {"computing": ["n.a", "n.b", "n.z"]},
         {"computing": ["n.a", "n.a", "n.b"]},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,21 @@ def content(view: Network, /, **changes: Any) -> dict[str, Any]:
 
 def test_a_plan_as_in_the_definition_is_accepted_by_another_station(small: Small, network: Network) -> None:
     plan.check(plan.parse(content(network)), small.networks("n.c").find("n"), NOW)
+
+
+def test_a_question_that_this_release_cannot_answer_is_refused_whatever_the_plan_says(network: Network) -> None:
+    """What it gained: a proposal that got no answer at all, and none in the register, but an error in the agent."""
+    document = {
+        "network": "n",
+        "question": "griep",
+        "analysis": "hotspots/9999",
+        "parameters": {},
+        "results": ["n.a"],
+    }
+    delivered = dataclasses.replace(network, questions={"griep": document})
+    asked = plan.parse(content(network, question="griep"))
+    with pytest.raises(RefusedError, match="question: this release cannot answer griep"):
+        plan.check(asked, delivered, NOW)
 
 
 @pytest.mark.parametrize(

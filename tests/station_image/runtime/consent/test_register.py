@@ -175,7 +175,7 @@ def test_what_a_day_has_too_much_of_is_counted_and_entered_when_it_is_over(folde
     mine.add_refused("n.z", "griep", "field-1: not as agreed", session="x")
     assert [entry["kind"] for entry in mine.last(2)] == ["counted", "answer"]
     counted = mine.last(2)[0]
-    assert (counted["day"], counted["counted"]["refused n.z"]) == ("2027-01-15", 20)
+    assert (counted["day"], counted["counted"]["refused n.z griep"]) == ("2027-01-15", 20)
     assert sum(counted["counted"].values()) == 40
     mine.verify()
     assert opened(folders).problem == ""
@@ -195,3 +195,21 @@ def test_what_is_proposed_again_and_again_is_bounded_for_each_and_for_acceptance
         mine.add_asked("run", "n.x", False, session="what was carried out with data is all there")
     assert mine.head["entries"] == 11
     assert mine.counted == {"answer n.x": 1, "answer n.y": 1, "answer (acceptance)": 4}
+
+
+def test_refusals_of_a_made_up_kind_do_not_keep_one_of_a_delivered_question_out_of_the_register(
+    folders: tuple[Path, Path],
+) -> None:
+    """Otherwise a member names made-up stations in twenty proposals of acceptance, and then tries a question unseen.
+
+    Each name was a kind of its own; of what came after them the steward saw only how many they were.
+    """
+    mine = opened(folders)
+    for number in range(40):
+        mine.add_refused("n.z", "acceptance", f"n.made-up{number} is not in the definition that this station accepted")
+    mine.add_refused("n.z", "griep", "minimum_cell: not as in the question that was delivered to this station")
+    assert mine.last(1)[0]["reason"].startswith("minimum_cell: ")
+    for number in range(40):
+        mine.add_refused("n.z", "griep", f"field-{number}: not as agreed")
+    assert mine.head["entries"] == 2 * register.MOST_REFUSALS
+    assert sum(mine.counted.values()) == 41

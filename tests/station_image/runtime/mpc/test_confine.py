@@ -18,11 +18,12 @@ SOURCE = Path(str(confine.__file__)).read_text()
 YAMA = Path("/proc/sys/kernel/yama/ptrace_scope")
 # Two processes as the computer forks them. The second keeps a share and a connection; the first tries to get at both.
 ATTACK = """
-import ctypes, fcntl, json, os, signal, socket, sys, threading, types
+import ctypes, fcntl, json, os, signal, socket, struct, sys, threading, types
 confine = types.ModuleType("confine")
 exec(sys.argv[1], confine.__dict__)
 libc = ctypes.CDLL(None, use_errno=True)
 path = sys.argv[2] + "/computer.sock"
+open(sys.argv[2] + "/own", "w").close()
 computer = socket.socket(socket.AF_UNIX)
 computer.bind(path)
 computer.listen()
@@ -76,6 +77,12 @@ def replace():
     os.unlink(path)
     socket.socket(socket.AF_UNIX).bind(path)
 
+def attribute():
+    held = os.open(sys.argv[2] + "/own", os.O_RDONLY)
+    value = ctypes.create_string_buffer(b"x")
+    how = struct.pack("=QII", ctypes.addressof(value), 1, 0)
+    answered(libc.syscall(463, held, b"", 0x1000, b"user.told", how, len(how)))  # setxattrat
+
 attempts = {
     "read its memory": memory,
     "trace it": trace,
@@ -84,6 +91,7 @@ attempts = {
     "be readable again": lambda: answered(libc.prctl(4, 1, 0, 0, 0)),
     "limit it": lambda: __import__("resource").prlimit(other, 7, (9, 9)),
     "write a file": lambda: open(sys.argv[2] + "/file", "w"),
+    "leave word on a file by a newer call": attribute,
     "call the computer": lambda: socket.socket(socket.AF_UNIX).connect(path),
     "listen where the computer does": replace,
     "start a process": another,
@@ -121,7 +129,10 @@ def outcome(folder: Path, how: str) -> dict[str, str]:
 
 
 def test_one_session_can_do_nothing_to_another_or_to_the_computer(tmp_path: Path) -> None:
-    """Otherwise whoever gets a session's process to run its code has the shares of all others of this party."""
+    """Otherwise whoever gets a session's process to run its code has the shares of all others of this party.
+
+    By a call that Linux got after the filter was made it does again what the filter refuses under the older number.
+    """
     found = outcome(tmp_path, "confined")
     assert [name for name, why in found.items() if not why] == [name for name in found if name.startswith("work: ")]
 
@@ -134,6 +145,8 @@ def test_without_it_one_session_has_the_shares_of_another_and_takes_the_computer
             for name, why in found.items()
             if name not in ("read its memory", "trace it", "take its connection")
         }
+    if found["leave word on a file by a newer call"].startswith("[Errno 38]"):  # Linux before 6.13 has no such call
+        del found["leave word on a file by a newer call"]
     assert {name: why for name, why in found.items() if why} == {}
 
 

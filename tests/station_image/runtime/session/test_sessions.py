@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import dataclasses
+import json
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -369,6 +370,20 @@ def test_a_register_does_not_grow_by_what_is_refused(station: Computing, monkeyp
     [counted] = flooded.own.entries("counted")
     assert counted["counted"] == {"refused n.a (unknown): question": 149}
     flooded.own.register.verify()
+
+
+def test_names_that_a_proposer_makes_up_take_no_more_room_in_the_register_than_real_ones(station: Computing) -> None:
+    """What it gained: almost a megabyte in each refusal that is entered, and lines that nobody can read."""
+
+    async def work() -> None:
+        long = "x" * 100_000
+        plan = dataclasses.replace(station.plan(), question=long)
+        async with station.proposed(plan) as (row, _):
+            assert reason(row).startswith("question: none of the name")
+
+    run(work())
+    [entry] = station.own.entries("answer")
+    assert len(json.dumps(entry)) < 2000
 
 
 def test_sessions_whose_shares_would_not_fit_together_are_not_accepted(

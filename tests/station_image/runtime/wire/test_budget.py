@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import time
 import tracemalloc
 from collections.abc import Mapping
 from pathlib import Path
@@ -134,6 +135,53 @@ async def _named(shared: Budget, peer: str, count: int, order: list[str]) -> Non
         order.append(peer)
 
 
+def test_small_pieces_that_fit_do_not_keep_who_waits_for_a_large_one_from_its_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What it gained: four members with pieces small enough to fit kept every deposit of a fifth out, always."""
+    monkeypatch.setattr(budget, "WITHIN", 0.3)
+    shared, over = Budget(400), asyncio.Event()
+
+    async def floods(peer: str) -> None:
+        while not over.is_set():
+            async with shared.lent(peer, 50):
+                await asyncio.sleep(0.001)
+
+    async def work() -> None:
+        flood = [asyncio.create_task(floods(peer)) for peer in "abcd" for _ in range(8)]
+        await until(lambda: shared.held == 400)
+        try:
+            await _lent(shared, "honest", 100)
+        finally:
+            over.set()
+            await asyncio.gather(*flood, return_exceptions=True)
+        assert shared.held == 0
+
+    run(work())
+
+
+def test_who_waits_for_its_own_part_or_leaves_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it would gain: to hold others up, by asking for much and waiting."""
+    monkeypatch.setattr(budget, "WITHIN", 5.0)
+    shared = Budget(100)
+
+    async def work() -> None:
+        async with shared.lent("a", 20), shared.lent("b", 25), shared.lent("c", 25), shared.lent("d", 25):
+            own = asyncio.create_task(_lent(shared, "a", 20))
+            large = asyncio.create_task(_lent(shared, "e", 25))
+            await asyncio.sleep(0)
+            small = asyncio.create_task(_lent(shared, "f", 5))
+            await asyncio.sleep(0)
+            assert not small.done(), "e has its turn before f"
+            large.cancel()
+            await small
+            assert not own.done()
+        await own
+        assert shared.held == 0
+
+    run(work())
+
+
 def test_who_waits_too_long_is_told_to_ask_again_and_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(budget, "WITHIN", 0.01)
     shared = Budget(100)
@@ -149,6 +197,23 @@ def test_who_waits_too_long_is_told_to_ask_again_and_leaves_nothing_behind(monke
             leaving = asyncio.create_task(_lent(shared, "a", 1))
             await asyncio.sleep(0)
             leaving.cancel()
+        assert shared.held == 0
+
+    run(work())
+
+
+def test_room_that_is_given_in_the_moment_in_which_the_wait_ends_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it gained: room that nobody had and nobody could have again, until the agent was restarted."""
+    monkeypatch.setattr(budget, "WITHIN", 0.01)
+    shared = Budget(100)
+
+    async def work() -> None:
+        async with shared.lent("a", 25):
+            waiting = asyncio.create_task(_lent(shared, "a", 25))
+            await asyncio.sleep(0)
+            time.sleep(0.02)  # its time is over in the turn of the loop in which it gets its room
+            await asyncio.sleep(0)
+        await waiting
         assert shared.held == 0
 
     run(work())

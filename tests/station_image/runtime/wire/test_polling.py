@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from station_image.runtime.base.refusal import RefusedError
+from station_image.runtime.base.refusal import BusyError, RefusedError
 from station_image.runtime.wire import polling
 from station_image.runtime.wire.answers import Answers
+from station_image.runtime.wire.budget import Budget
 from station_image.runtime.wire.connection import Connection, ConnectionLostError
 from station_image.runtime.wire.hello import Caller
 from station_image.runtime.wire.polling import Polling
@@ -137,6 +139,47 @@ def test_a_poll_that_was_lost_is_taken_up_again_and_the_same_reason_noted_once(
     keeping(small, {}, away)
     assert capsys.readouterr().out.count("poll-lost party=n.a why=does not answer") == 1
     keeping(small, {"n.a": broken}, work)
+
+
+def test_a_poll_for_which_there_is_no_memory_at_the_moment_is_taken_up_again(
+    small: Small, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What it gained: one large request while others filled the memory, and that party was polled no more."""
+
+    async def large(line: Connection) -> None:
+        await line.send({"ask": 1, "request": {"kind": "who"}, "content": {"long": "x" * 9000}})
+        await for_ever(line)
+
+    @contextlib.asynccontextmanager
+    async def none(*_: Any) -> AsyncIterator[None]:
+        raise BusyError("no room now")
+        yield
+
+    async def work(peers: FakePeers) -> None:
+        await until(lambda: len(peers.opened) >= 3)
+
+    monkeypatch.setattr(Budget, "lent", none)
+    keeping(small, {"n.a": large}, work)
+    assert "poll-lost party=n.a why=no room now" in capsys.readouterr().out
+
+
+def test_a_poll_that_fails_in_a_way_nobody_expected_is_told_and_taken_up_again(
+    small: Small, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def work(peers: FakePeers) -> None:
+        real, failed = peers.open, list[bool]()
+
+        def once(*words: Any) -> Any:
+            if failed:
+                return real(*words)
+            failed.append(True)
+            raise LookupError
+
+        monkeypatch.setattr(peers, "open", once)
+        await until(lambda: peers.opened)
+
+    keeping(small, {"n.a": for_ever}, work)
+    assert "task-failed kind=LookupError" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("changed", ["key", "gone"])

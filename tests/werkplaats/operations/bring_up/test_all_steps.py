@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
@@ -21,6 +22,7 @@ from werkplaats.operations.bring_up import hand_over, hostvars, own_keys
 from werkplaats.operations.coordinator import ledger, steps
 from werkplaats.operations.home import people, places, vault
 from werkplaats.operations.reach import remote
+from werkplaats.verbs import named, up
 
 RELEASE = release()
 NO_OPENSSL = "openssl is not installed; the role baseline installs it"
@@ -133,3 +135,56 @@ def test_a_release_is_of_the_image_that_was_made_here_else_the_published_one(net
     newer = release(image="1")
     assert steps.release(network, images.StationImage(tmp_path, newer)) == newer
     assert verified.document(publication.read(network.publication, "proeftuin").release) == RELEASE
+
+
+def serials(network: Any, organisation: str) -> str:
+    return str((ledger.Records(network.inventory).read("identities", organisation) or {})["certificate_chain_pem"])
+
+
+def test_an_odd_request_of_one_server_stops_no_other_and_is_told(network: Any) -> None:
+    """A server that says nonsense instead of its keys stopped the run for everybody."""
+    servers = Servers()
+    servers.keys["ggd"] = cast("Any", SimpleNamespace(as_read=lambda _: "no key at all"))
+    found = take_all(network, servers)
+    assert set(found.views) == set(DEFINITION.stations) - {"ggd"}
+    assert "the request of ggd" in found.refused["ggd"] or "server of ggd" in found.refused["ggd"]
+
+
+def test_a_request_that_is_no_good_stops_no_other_and_nothing_of_its_organisation_is_revoked(network: Any) -> None:
+    """Keys with that of another beside a new one: the earlier certificate was revoked before anybody looked."""
+    servers = Servers()
+    take_all(network, servers)
+    before = serials(network, "ggd")
+    servers.keys["ggd"] = dataclasses.replace(coordinator.make_keys(), private=servers.keys["ziekenhuis"].private)
+    servers.keys["thuiszorg"] = coordinator.make_keys()
+    other = serials(network, "thuiszorg")
+    found = take_all(network, servers)
+    assert "has the gateway's key of ziekenhuis" in found.refused["ggd"]
+    assert serials(network, "ggd") == before
+    assert len(ledger.Records(network.inventory).rows("revoked")) == 1, "of thuiszorg, which was made anew"
+    assert serials(network, "thuiszorg") != other
+    assert {"ziekenhuis", "thuiszorg", "huisartsen"} <= set(found.views)
+
+
+def test_a_server_that_goes_away_while_all_is_accepted_is_refused_and_the_others_accept(network: Any) -> None:
+    servers = Servers()
+
+    def place(organisation: str, _: str, text: str) -> None:
+        if organisation == "ggd":
+            raise errors.HalfWayError("ggd went away")
+        servers.placed[organisation] = text
+
+    servers.place = place  # type: ignore[method-assign]
+    found = take_all(network, servers)
+    assert set(found.views) == set(DEFINITION.stations) - {"ggd"}
+    assert "went away" in found.refused["ggd"]
+
+
+def test_all_steps_are_taken_only_where_the_servers_are_made_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It approves whatever keys answer, and revokes those before: with one word at a network of real servers."""
+    real = SimpleNamespace(name="gerda", made_here=False, warnings=(), compiled=SimpleNamespace(privacy=()))
+    monkeypatch.setattr(named, "find", lambda _: real)
+    parser = argparse.ArgumentParser()
+    up.arguments(parser)
+    with pytest.raises(errors.RefusedError, match=r"--all-steps approves, revokes and accepts unseen.*trust request"):
+        up.run(parser.parse_args(["gerda", "--all-steps", "--yes"]))

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from base import errors, files
-from werkplaats.operations.home import vault
+from werkplaats.operations.home import sealed, vault
 
 PASSPHRASE = "correct horse battery staple"
 
@@ -119,8 +121,8 @@ def test_two_different_new_passphrases_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_short_passphrase_is_refused_for_a_new_key(tmp_path: Path) -> None:
-    kept = vault.Vault("gerda", tmp_path / "gerda", ask=lambda _: "short")
-    with pytest.raises(errors.VaultError, match="take at least 12"):
+    kept = vault.Vault("gerda", tmp_path / "gerda", ask=lambda _: "nineteen characters")
+    with pytest.raises(errors.VaultError, match="take at least 20"):
         kept.write_private_key("one.key", ec.generate_private_key(ec.SECP256R1()))
 
 
@@ -169,3 +171,45 @@ def test_a_made_passphrase_stays_the_same(kept: vault.Vault) -> None:
     kept.make_passphrase()
     assert kept.read("passphrase") == before
     assert len(before) > 40
+
+
+def schemes(path: Path) -> tuple[list[str], list[int]]:
+    """What openssl sees of an encrypted key: the algorithms, and the numbers of the derivation."""
+    told = subprocess.run(["openssl", "asn1parse", "-in", str(path)], capture_output=True, text=True, check=True).stdout
+    numbers = [int(number, 16) for number in re.findall(r"INTEGER +:(\S+)", told)]
+    return re.findall(r"OBJECT +:(\S+)", told), numbers
+
+
+def test_a_key_costs_memory_for_every_passphrase_that_is_tried(kept: vault.Vault) -> None:
+    """Whoever finds a backup tries passphrases: 2,048 rounds of PBKDF2 took half a thousandth of a second each."""
+    kept.write_private_key("ca-1.key", ec.generate_private_key(ec.SECP256R1()))
+    assert schemes(kept.folder / "ca-1.key") == (["PBES2", "scrypt", "aes-256-cbc"], [2**14, 8, 5])
+
+
+def test_a_made_passphrase_that_lies_beside_the_key_costs_no_time(tmp_path: Path) -> None:
+    kept = vault.Vault("gerda.sandbox", tmp_path / "gerda.sandbox")
+    kept.make_passphrase()
+    kept.write_private_key("ca-1.key", ec.generate_private_key(ec.SECP256R1()))
+    assert schemes(kept.folder / "ca-1.key")[1] == [2, 8, 5]
+
+
+def test_a_key_of_an_earlier_release_opens_and_is_encrypted_anew(kept: vault.Vault) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    weak = serialization.BestAvailableEncryption(PASSPHRASE.encode())
+    kept.write("ca-1.key", key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, weak))
+    assert not sealed.strong(kept.read("ca-1.key"))
+    assert kept.read_private_key("ca-1.key").private_numbers() == key.private_numbers()
+    again = kept.read("ca-1.key")
+    assert sealed.strong(again)
+    assert kept.read_private_key("ca-1.key").private_numbers() == key.private_numbers()
+    assert kept.read("ca-1.key") == again, "once is enough"
+
+
+def test_keys_of_every_length_open_again() -> None:
+    """A length of the encoding that is wrong shows with one key in many."""
+    for curve in (ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1()):
+        key = ec.generate_private_key(curve)
+        pem = sealed.seal(key, b"x", sealed.QUICK)
+        assert serialization.load_pem_private_key(pem, b"x").private_numbers() == key.private_numbers()  # type: ignore[union-attr]
+        with pytest.raises(ValueError, match=r"."):
+            serialization.load_pem_private_key(pem, b"y")

@@ -7,7 +7,10 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from hypothesis import given
 
+from tests.harness.fuzzing import examples
+from tests.publication import odd
 from werkplaats.operations.look import observed, status, verify
 from werkplaats.operations.reach import remote
 
@@ -55,3 +58,32 @@ def test_a_session_of_which_nothing_can_be_read_is_not_good(said: str) -> None:
     document, verdict = verify.session(network, cast("Any", Remotes(said)), "een")
     assert document == {}
     assert verdict.reason == "what its station told cannot be read"
+
+
+STATION = {
+    "links": [{"peer": "twee", "ok": True, "why": "", "definition": "sha256:0"}],
+    "networks": {"n": {"state": "joined", "peers": [], "last_session": {"ended": 1.0, "outcome": "done"}}},
+    "questions": [{"network": "n", "question": "griep", "state": "open", "document": {}}],
+    "contributors": ["twee"],
+    "left_out": {"twee": "it did not answer"},
+}
+
+
+def test_the_sound_answer_is_read() -> None:
+    assert verify.document_of(remote.Done(json.dumps(STATION))) == STATION
+
+
+@pytest.mark.fuzz
+@examples(80)
+@given(odd.mutated(STATION).flatmap(odd.texts))
+def test_generated_answers_of_a_station_and_an_engine_are_that_servers(text: bytes) -> None:
+    remotes = cast("Any", Remotes(text.decode(errors="replace")))
+    stations = {o: SimpleNamespace(operator=o) for o in ("een", "twee")}
+    network = cast("Any", SimpleNamespace(name="n", compiled=SimpleNamespace(stations=stations)))
+    found, lost = observed.observe(remotes, ["een", "twee"])
+    assert "twee" in found
+    assert set(lost) <= {"een"}
+    seen = status.read(network, remotes, {}, {})
+    assert seen[1].computer == "not there"
+    assert status.lines(seen)
+    verify.session(network, remotes, "een")

@@ -1,0 +1,103 @@
+"""A host that is jumped over: what it shows is held to what the operator knows of it."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import paramiko
+import pytest
+
+from werkplaats.operations.reach import connections, ssh_config
+from werkplaats.operations.reach.servers import KnownHosts, Server
+
+
+class Hop(paramiko.ServerInterface):  # type: ignore[misc]
+    """A host in between. `asked` are those who said to it who they are."""
+
+    def __init__(self) -> None:
+        self.key = paramiko.RSAKey.generate(2048)
+        self.asked: list[str] = []
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listening.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def get_allowed_auths(self, username: str) -> str:
+        self.asked.append(username)
+        return "publickey"
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self.listening.accept()
+            except OSError:
+                return
+            transport = paramiko.Transport(connection)
+            transport.add_server_key(self.key)
+            transport.start_server(event=threading.Event(), server=self)
+
+
+@pytest.fixture
+def hop() -> Iterator[Hop]:
+    made = Hop()
+    yield made
+    made.listening.close()
+
+
+@pytest.fixture
+def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file in which the operator has the keys of hosts; the operator has a key of their own beside it."""
+    path = tmp_path / "home" / ".ssh" / "known_hosts"
+    path.parent.mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    paramiko.RSAKey.generate(2048).write_private_key_file(str(path.with_name("id_rsa")))
+    monkeypatch.setattr(connections, "KNOWN", (str(path),))
+    monkeypatch.setattr(ssh_config, "OWN", (str(tmp_path / "none"),))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    return path
+
+
+def probe(hop: Hop, tmp_path: Path) -> str:
+    """Why a server behind the hop cannot be reached."""
+    hosts = KnownHosts(tmp_path / "known_hosts")
+    server = Server("zorg", "192.0.2.1", "SHA256:b", jump=f"hop@127.0.0.1:{hop.port}")
+    config = tmp_path / "ssh" / "config"
+    ssh_config.write(config, [server], hosts.path)
+    made = connections.Connections([server], config, hosts)
+    try:
+        return made.probe(0)["zorg"]
+    finally:
+        made.close()
+
+
+def test_a_host_that_is_jumped_over_is_not_taken_on_first_sight(hop: Hop, known: Path, tmp_path: Path) -> None:
+    """Whoever stands in between shows any key, and sees who logs in and which servers they go to."""
+    assert not known.exists()
+    why = probe(hop, tmp_path)
+    assert f"[127.0.0.1]:{hop.port}, which is jumped over, is not in your known_hosts" in why
+    assert hop.key.fingerprint in why
+    assert hop.asked == []
+
+
+def test_another_key_than_is_known_is_refused_and_the_known_one_is_spoken_to(
+    hop: Hop, known: Path, tmp_path: Path
+) -> None:
+    other = paramiko.RSAKey.generate(2048)
+    known.write_text(f"[127.0.0.1]:{hop.port} {other.get_name()} {other.get_base64()}\n")
+    assert "which is jumped over, shows another host key than your known_hosts says" in probe(hop, tmp_path)
+    assert hop.asked == []
+    known.write_text(f"[127.0.0.1]:{hop.port} {hop.key.get_name()} {hop.key.get_base64()}\n")
+    assert "cannot be reached at beheer@192.0.2.1:22" in probe(hop, tmp_path)
+    assert "hop" in hop.asked
+
+
+def test_any_key_is_taken_where_fabric_is_left_to_itself(
+    hop: Hop, known: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The defence off."""
+    monkeypatch.setattr(connections, "_hold_to_known", lambda _: None)
+    assert not known.exists()
+    probe(hop, tmp_path)
+    assert "hop" in hop.asked
