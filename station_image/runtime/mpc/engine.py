@@ -16,9 +16,6 @@ from ..data import shares
 from . import codec
 from .mesh import Mesh
 
-PRSS_UP_TO = 5
-"""Pseudorandom sharing needs C(m, t) keys: fewer bytes up to five parties, slower beyond seven, as measured."""
-
 
 def preload() -> None:
     """Import everything heavy, before forking. Leaves no event loop behind that children would share."""
@@ -84,8 +81,6 @@ def catch_errors(mesh: Mesh) -> None:
 
 def _with_arguments(parties: int, number: int, threshold: int, action: Any) -> Any:
     options = [f"-M{parties}", f"-I{number}", f"-T{threshold}", f"-L{shares.BIT_LENGTH}", f"-K{shares.SECURITY}"]
-    if parties > PRSS_UP_TO:
-        options.append("--no-prss")
     before = sys.argv
     sys.argv = [before[0], *options, "--no-log", "--no-uvloop"]
     try:

@@ -18,6 +18,7 @@ from ..data.seal import Channel
 from . import exchanger
 from .codec import MessageError
 from .exchanger import Exchanger
+from .lines import Lines
 
 T = TypeVar("T")
 BEAT_EVERY = 1.0
@@ -63,7 +64,7 @@ class Mesh:
         """Use `sock` for party `number`, sealed as `channel` does; each party once."""
         if number not in self._others or number in self._peers:
             raise ValueError(f"no connection expected for party {number}")
-        keys = () if self.mpc.options.no_prss else self.mpc._prss_keys_to_peer(number)
+        keys = self.mpc._prss_keys_to_peer(number)
         peer = self._peers[number] = Exchanger(self, self.loop, number, sock, channel, b"".join(keys))
         sock.setblocking(False)
         self.mpc.parties[number].protocol = peer
@@ -89,6 +90,10 @@ class Mesh:
             task.cancel()
             self.failed.result()
         return task.result()
+
+    def lines(self) -> Lines:
+        """The connections as a computation uses them. Once per session: messages are numbered."""
+        return Lines(self._peers)
 
     async def finish(self) -> None:
         """Say that this party needs nothing more, and wait until all say so."""
@@ -148,7 +153,7 @@ class Mesh:
 
     def keys(self, number: int, keys: bytes) -> None:
         """PRSS keys of party `number`; of exactly the length that its number asks for, once."""
-        wanted = 0 if self.mpc.options.no_prss else self.mpc._prss_keys_from_peer(number)
+        wanted = self.mpc._prss_keys_from_peer(number)
         if number in self._keyed or len(keys) != wanted:
             self.violated(number, "keys that do not belong to its number")
             return

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from network_topology.rules import questions as rules
 from on_server.station_command import allowing, questions
 from tests.harness import starters
 
@@ -183,19 +182,6 @@ def test_who_could_read_the_inputs_is_counted_per_operator(operators: dict[str, 
     document = question()["document"]
     document["operators"] = {name: name[-1] for name in document["computing"]} | operators
     assert said in " ".join(questions.privacy(document))
-
-
-def test_who_computes_and_gets_results_is_named_with_what_it_could_open_by_a_lie() -> None:
-    """In the words that `werkplaats check` has for the coordinator."""
-    document = question()["document"]
-    assert questions.LYING == rules.LYING
-    document["results"] = [document["computing"][0]]
-    *_, said = questions.privacy(document)
-    assert said.startswith(
-        f"Computes and gets results: {document['computing'][0]}. A computing party that lies can open"
-    )
-    document["results"] = ["gerda.elders"]
-    assert "lies" not in " ".join(questions.privacy(document))
 
 
 def test_a_changed_question_is_shown_field_by_field(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
