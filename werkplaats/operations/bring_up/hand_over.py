@@ -278,7 +278,7 @@ def _found(network: networks.Network, remotes: remote.Remotes, organisation: str
 
 
 def _document(text: str | None) -> object:
-    """What a server said of its accepted document, None where it has none; raises AcceptanceError for what is no JSON."""
+    """What a server said that it accepted, None where it has nothing. Raises AcceptanceError for what is no JSON."""
     if text is None:
         return None
     try:
