@@ -194,8 +194,9 @@ def _make_keys(network: networks.Network, remotes: remote.Remotes, organisations
 
     def one(organisation: str) -> None:
         try:
-            done = remotes.ask(organisation, "python3", "-IS", "-c", program, organisation, network.name)
-        except servers.UnreachableError as error:
+            known = steps.number(network, organisation)
+            done = remotes.ask(organisation, "python3", "-IS", "-c", program, organisation, network.name, *known)
+        except errors.WerkplaatsError as error:
             failed[organisation] = str(error)
         else:
             if done.exited:
