@@ -119,7 +119,10 @@ def write_generation(paths: Paths, inputs: files.Inputs) -> Path:
         put(new / name, content, 0o640, USER)
     _readable(paths, new)
     check = ["haproxy", "-c", "-f", str(new / "haproxy.cfg")]
-    answer = subprocess.run(check, capture_output=True, text=True, check=False, user=USER, group=USER, extra_groups=[])
+    # In a folder that its account may enter: who types `station-cut` is in a home of their own.
+    answer = subprocess.run(
+        check, capture_output=True, text=True, check=False, cwd="/", user=USER, group=USER, extra_groups=[]
+    )
     if answer.returncode:
         shutil.rmtree(new)
         alerts = [line for line in answer.stderr.splitlines() if "ALERT" in line]
