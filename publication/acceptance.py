@@ -54,6 +54,16 @@ class Accepted(Remembered):
         return {name: max(1, self.seen.get(name, {}).get(key, 0)) for name, key in self.statement_keys.items()}
 
     @property
+    def parts(self) -> dict[str, str]:
+        """What the digest is of, a digest each: by these stations tell each other what they accepted."""
+        return {
+            "definition": canonical.digest(verified.document(self.definition)),
+            "statement_keys": canonical.digest(self.statement_keys),
+            "authority": self.authority,
+            "release": canonical.digest(verified.document(self.release)),
+        }
+
+    @property
     def digest(self) -> str:
         """What two organisations compare; the publication's number and what was seen before are no part of it."""
         return canonical.digest(self._document(without={"publication", "seen"}))

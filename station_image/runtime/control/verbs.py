@@ -82,6 +82,14 @@ async def _status(desk: Desk, _: Request, __: Tell) -> dict[str, Any]:
     return {"exit": 1 if bad else 0, "problem": problem, "computer": computer, "networks": networks}
 
 
+def _version(network: Network, told: Mapping[str, Any]) -> dict[str, Any]:
+    """What a peer tells of its release and of what its operator accepted; of another kind than texts, nothing."""
+    texts = {name: plain(told[name], 80) for name in ("release", "definition") if isinstance(told.get(name), str)}
+    accepted = told.get("accepted")
+    parts = {part: accepted.get(part) for part in network.accepted} if isinstance(accepted, dict) else {}
+    return {**texts, "accepted": {part: plain(one, 80) for part, one in parts.items() if isinstance(one, str)}}
+
+
 async def _links(desk: Desk, _: Request, tell: Tell) -> dict[str, Any]:
     """Call every peer that the gateway has an outbound socket for, and ask those that poll us."""
     peers = desk.peers
@@ -106,7 +114,7 @@ async def _links(desk: Desk, _: Request, tell: Tell) -> dict[str, Any]:
                 # Over a connection of our own also when the peer polls us: it is this link that is looked at.
                 ask = peers.ask if way == "poll" else peers.ask_directly
                 answer, _ = await ask(network, peer, {"kind": "status"})
-                row.update(release=answer.get("release"), definition=answer.get("definition"))
+                row.update(_version(network, answer))
             except CallFailedError as error:
                 row.update(ok=False, why=error.why)
             row["milliseconds"] = int(1000 * (time.monotonic() - started))

@@ -90,7 +90,7 @@ def _network(
     station, own = network.stations[organisation], published.identities[organisation]
     return {
         "network": network.network,
-        "network_json": compiler.station_view(network, organisation, view.statement_keys, view.serials),
+        "network_json": compiler.station_view(network, organisation, view.statement_keys, view.serials, view.parts),
         "gateway": {"name": station.gateway.name, "port": station.gateway.port} if station.gateway else None,
         "certificate_pem": profile.as_pem(own.station_certificate).decode(),
         "statement": own.statement.model_dump(),
