@@ -25,4 +25,4 @@ class Lines:
         """The next message of party `number`."""
         self._taken[number] += 1
         found = self._peers[number].receive(self._taken[number])
-        return bytes(found if isinstance(found, bytes) else await found)
+        return found if isinstance(found, bytes) else bytes(await found)

@@ -16,7 +16,7 @@ from ..data import differencing, editions, shares
 from ..data.differencing import Earlier
 from ..data.seal import Channel
 from ..wire import frames
-from . import agreement, engine
+from . import agreement
 from .agent_link import AgentLink
 from .mesh import Mesh, PartyLostError, ViolationError
 from .run import Run, Shared
@@ -38,9 +38,7 @@ async def _serve(sock: socket.socket) -> None:
     begin, body = await link.receive()
     plan, digest, number = begin["plan"], begin["digest"], begin["number"]
     earlier = [Earlier(**one) for one in frames.parse(body)["earlier"]]
-    mpc = engine.set_up(len(plan["computing"]), number, plan["threshold"])
-    mesh = Mesh(mpc, asyncio.get_running_loop())
-    engine.catch_errors(mesh)
+    mesh = Mesh(number, len(plan["computing"]), asyncio.get_running_loop())
     mesh.start(lambda: link.send({"event": "beat"}))
     intake: asyncio.Future[tuple[dict[str, str], bytes]] = mesh.loop.create_future()
     reader = asyncio.create_task(_listen(link, mesh, intake))
@@ -120,8 +118,7 @@ async def _compute(
     body: bytes,
     steps: Steps,
 ) -> tuple[agreement.Agreed, Shared]:
-    number, size = mesh.mpc.pid, len(mesh.mpc.parties)
-    party = Verified(mesh.lines(), number, size, mesh.mpc._prss_keys, digest.encode())
+    party = Verified(mesh.lines(), mesh.number, mesh.parties, mesh.keys, digest.encode())
     rows = read(plan, tags, body)
     steps.done("read")
     await party.start()

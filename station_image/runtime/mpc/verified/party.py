@@ -1,22 +1,20 @@
-"""One computing party's part of a verified computation: messages, sharing, coins, transcript. No MPyC in it."""
+"""One computing party's part of a verified computation: messages, sharing, coins, transcript."""
 
 from __future__ import annotations
 
 import hashlib
-import itertools
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
 from ...data import shares
+from .. import sharing
 from ..mesh import PartyLostError, ViolationError
 
 P = shares.FIELD
 SEED = 32
-BLOCK = 16
-"""Bytes per pseudorandom number of the field: within 2^-32 of uniform."""
 
 
 class Wire(Protocol):
@@ -36,9 +34,7 @@ class Party:
     of own shares, below the field. Raises PartyLostError when it cannot go on.
     """
 
-    def __init__(
-        self, wire: Wire, number: int, parties: int, keys: Mapping[tuple[int, ...], bytes], session: bytes
-    ) -> None:
+    def __init__(self, wire: Wire, number: int, parties: int, keys: sharing.Keys, session: bytes) -> None:
         self.number, self.parties, self.threshold = number, parties, (parties - 1) // 2
         self._wire, self._keys, self._session = wire, dict(keys), session
         self._drawn = 0
@@ -95,21 +91,11 @@ class Party:
 
     def random(self, count: int, bits: int | None = None) -> Any:
         """Shares of numbers that nobody knows: of the whole field, or sums of numbers of `bits` bits, one per key."""
-        self._drawn += 1
-        total = np.zeros(count, dtype=object)
-        for members, key in self._keys.items():
-            total = total + self._stream(key, count, bits) * self._weight(members)
-        return total % P
+        return sharing.numbers(self._keys, self.number, self.parties, self._place(), count, bits)
 
     def zeros(self, count: int) -> Any:
         """Points of random polynomials of degree 2t that are 0 at 0."""
-        self._drawn += 1
-        x, total = self.number + 1, np.zeros(count, dtype=object)
-        for members, key in self._keys.items():
-            columns = self._stream(key, count * self.threshold, None).reshape(count, self.threshold)
-            powers = np.array([x ** (power + 1) for power in range(self.threshold)], dtype=object)
-            total = total + columns @ powers % P * self._weight(members)
-        return total % P
+        return sharing.zeros(self._keys, self.number, self.parties, self._place(), count)
 
     async def _reshare(self, own: Any) -> Any:
         """Shares, of degree t, of the numbers whose points of degree 2t are `own`. Only `Verified` may call it."""
@@ -155,18 +141,10 @@ class Party:
     def _weights_at_0(self) -> tuple[int, ...]:
         return shares.lagrange(self._points, 0, P)
 
-    def _weight(self, members: tuple[int, ...]) -> int:
-        """At this party, the polynomial that is 1 at 0 and 0 at all parties that do not have the key."""
-        points = (0, *(other + 1 for other in range(self.parties) if other not in members))
-        return shares.lagrange(points, self.number + 1, P)[0]
-
-    def _stream(self, key: bytes, count: int, bits: int | None) -> Any:
-        width = BLOCK if bits is None else (bits + 7) // 8
-        seed = b"werkplaats prss|%b|%d|" % (key, self._drawn)
-        data = hashlib.shake_256(seed + self._session).digest(count * width)
-        bound = P if bits is None else 1 << bits
-        numbers = (int.from_bytes(data[at : at + width], "little") % bound for at in range(0, len(data), width))
-        return np.fromiter(numbers, object, count=count)
+    def _place(self) -> bytes:
+        """What no other pseudorandom numbers of these keys are made for."""
+        self._drawn += 1
+        return b"werkplaats prss|%d|%b" % (self._drawn, self._session)
 
     def _key_digests(self, other: int) -> bytes:
         common = sorted(members for members in self._keys if other in members)
@@ -184,8 +162,3 @@ class Party:
 
 def _packed(own: Any) -> bytes:
     return shares.pack([int(value) % P for value in own])
-
-
-def keyed_sets(parties: int) -> list[tuple[int, ...]]:
-    """The sets of parties that share a key: every set without t others."""
-    return list(itertools.combinations(range(parties), parties - (parties - 1) // 2))

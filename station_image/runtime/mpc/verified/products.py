@@ -12,12 +12,14 @@ import numpy as np
 from ...data import shares
 from ..mesh import PartyLostError
 from . import folding
-from .party import BLOCK, P, Party
+from .party import P, Party
 
 PARTS = 16
 """Into so many the vectors are cut: six levels for sixteen million products."""
 MOST_RECORDS, MOST_NUMBERS = 10_000, 1 << 21
 """So much waits at most to be verified, as memory is bounded: a chain of products has a record for each."""
+BLOCK = 16
+"""Bytes per weight: within 2^-32 of uniform."""
 WIDE = 64
 """Numbers in a row from which on doubles are faster."""
 LEAST_SPARE = 60

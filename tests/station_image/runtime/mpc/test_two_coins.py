@@ -9,7 +9,7 @@ import numpy as np
 
 from station_image.runtime.base import documents
 from station_image.runtime.data import shares
-from station_image.runtime.mpc import agreement
+from station_image.runtime.mpc import agreement, sharing
 from station_image.runtime.mpc.verified.party import P
 from station_image.runtime.mpc.verified.products import Verified
 from tests.station_image.runtime.mpc.verified.parties import own, ran
@@ -39,17 +39,17 @@ async def liar(party: Verified, matrix: Any) -> Any:
         coin = hashlib.sha256(documents.canonical([DIGEST, coins])).digest()
         factor[other] = int(agreement.weights(coin, "degrees", 1)[0])
     await party.meet()
-    party.random(1)
+    functions, place = sharing._functions(party._keys, P), party._place()
     heard = await party.rows(np.zeros(1, dtype=object))
     # What party 0 and party 2 masked with: this party knows all keys but the one of these two, whose number r counts
     # as r/2 at the one and as -r/2 at the other.
     total = 0
     for other in (0, 2):
         total += heard[other][0]
-        for members, key in party._keys.items():
+        for members, function in functions.items():
             outside = next(number for number in range(3) if number not in members)
             weight = shares.lagrange((0, outside + 1), other + 1, P)[0]
-            total -= int(party._stream(key, 1, None)[0]) * weight
+            total -= function(place, 1)[0] * weight
     # With the own share, party 2's follows from party 0's: one equation with one unknown.
     mine_too = int(matrix[0, 0])
     first = (total - 2 * factor[2] * mine_too) * pow(factor[0] - factor[2], -1, P)

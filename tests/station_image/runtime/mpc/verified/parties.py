@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from station_image.runtime.data import shares
-from station_image.runtime.mpc.verified.party import P, keyed_sets
+from station_image.runtime.mpc.sharing import keyed_sets
+from station_image.runtime.mpc.verified.party import P
 from station_image.runtime.mpc.verified.products import Verified
 
 SESSION = b"0" * 32
