@@ -20,6 +20,7 @@ from ..consent import plan
 from ..consent.allowances import Allowances
 from ..consent.gate import Gate
 from ..consent.register import Register, RegisterError
+from ..data import astray
 from ..session.proposal import Proposals
 from ..session.status import Status
 from ..wire.peers import CallFailedError, Peers
@@ -171,7 +172,8 @@ async def _data(desk: Desk, request: Request, __: Tell) -> dict[str, Any]:
     folder = desk.folders.data(network.name, document["question"])
     look = functools.partial(analyses.look, document["analysis"], document["parameters"], folder)
     rows, problems = await asyncio.to_thread(look)
-    return {"exit": 1 if problems else 0, "rows": rows, "problems": problems}
+    beside = await asyncio.to_thread(astray.sentences, folder)
+    return {"exit": 1 if problems else 0, "rows": rows, "problems": problems, "astray": beside}
 
 
 async def _register(desk: Desk, request: Request, __: Tell) -> dict[str, Any]:
