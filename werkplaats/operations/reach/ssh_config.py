@@ -1,4 +1,4 @@
-"""One ssh_config for a network, which everything reads that logs in: ssh, sftp, Ansible, Pulumi's provider, Fabric.
+"""One ssh_config for a network, which everything reads that logs in: ssh, sftp, Ansible, Pulumi's provider.
 
 A server is reached under its organisation's name (`ssh -F ssh_config gelre`), one that is away too. Two more names of
 each say for what: `gelre.engine` for whoever uses the engine, `gelre.people` for accounts that are not the operator's.
