@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from network_topology import diff, model, operators, rules, twin
 from network_topology.compiling import compile, draw
 from network_topology.violation import DefinitionError
-from tests.harness.definitions import KNOWN, trees
+from tests.network_topology.definitions import KNOWN, trees
 
 definitions = trees().map(model.Definition.model_validate)
 ODD: st.SearchStrategy[Any] = st.sampled_from(

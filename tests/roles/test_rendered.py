@@ -20,10 +20,10 @@ from network_topology import model, rules
 from network_topology.violation import DefinitionError
 from plugins.action import server_part
 from plugins.filter import baseline
-from tests.harness import hostile, rendered
-from tests.harness.definitions import KNOWN, SIGNED
 from tests.harness.fuzzing import examples
-from tests.roles import grammar
+from tests.network_topology import hostile
+from tests.network_topology.definitions import KNOWN, SIGNED
+from tests.roles import grammar, rendered
 
 pytestmark = pytest.mark.fuzz
 BLOB = b"\0\0\0\x0bssh-ed25519\0\0\0 " + bytes(32)

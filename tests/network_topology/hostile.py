@@ -13,7 +13,7 @@ import pydantic
 from hypothesis import strategies as st
 
 from network_topology import model
-from tests.harness.definitions import SIGNED, trees
+from tests.network_topology.definitions import SIGNED, trees
 from tests.publication.odd import HOSTILE
 
 Place = tuple[Any, ...]
@@ -47,7 +47,7 @@ PORTS = st.sampled_from([1, 21, 23, 443, 1023, 1024, 8443, 65535])
 RANGES = st.sampled_from(
     [
         "192.0.2.{}/32", "198.51.100.0/24", "10.0.0.0/8", "2001:db8::{}/128", "2001:db8:{}::/48", "2001:DB8::/32",
-        "203.0.113.128/25", "::ffff:192.0.2.0/120", "64:ff9b::{}/128", "fd00:{}::/64",
+        "203.0.113.128/25", "::ffff:c000:200/120", "64:ff9b::{}/128", "fd00:{}::/64",
     ]
 )  # fmt: skip
 ADDRESSES = st.sampled_from(["192.0.2.{}", "2001:db8::{}", "2001:DB8::{}", "2001:0db8:0:0::{}", "fd00::{}"])
