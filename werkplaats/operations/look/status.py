@@ -9,19 +9,18 @@ from typing import Any
 
 from base import errors
 from publication import acceptance, publication, repository
+from werkplaats.checks import lapse
 from werkplaats.operations.home import networks, places
 from werkplaats.operations.look import observed, verify
 from werkplaats.operations.reach import remote, servers
 
-CERTIFICATE = "/etc/werkplaats/gateway"
-LEAST_DAYS = 30  # what renewing a certificate may take, with two organisations in it
 UNREADABLE = "cannot be read"
 UNITS = ("docker.service", "werkplaats-gateway.service")
 
 
 @dataclasses.dataclass(frozen=True)
 class StationStatus:
-    """One station; every text is empty when all is well there, `certificate_days` is None when unknown.
+    """One station; every text is empty when all is well there, days are None when unknown.
 
     Of a station that another operator runs nothing but its certificate is known: `seen_by` is "nobody".
     """
@@ -39,6 +38,7 @@ class StationStatus:
     accepted: str  # the digest that two organisations compare; "" when nothing was accepted
     cut: tuple[str, ...]
     seen_by: str  # "server" when asked there, else the organisation whose agent told
+    list_days: int | None = None  # until the revocation list on the server ends
     out: str = ""  # why no other station lets it in any more, by what is published
 
     @property
@@ -50,9 +50,7 @@ class StationStatus:
             found.append(f"what was accepted: {UNREADABLE}")
         if self.out:
             found.append(self.out)
-        if self.certificate_days is not None and self.certificate_days < LEAST_DAYS:
-            found.append("certificate: " + ("has expired" if self.certificate_days < 0 else "ends soon"))
-        return found
+        return found + lapse.Ends(self.certificate_days, self.list_days).wrong
 
     @property
     def good(self) -> bool:
@@ -82,6 +80,7 @@ def read(
     told = remotes.ask_all(reached, "station", "status", "--json")
     cuts = remotes.ask_all(reached, "ls", "/etc/werkplaats/cut.d")
     accepted = remotes.ask_all(reached, "cat", places.accepted(network.name))
+    ending = remotes.ask_all(reached, *lapse.command(network.name))
     engines, lost = observed.observe(remotes, reached)
     found = []
     for organisation, station in sorted(network.compiled.stations.items()):
@@ -94,6 +93,8 @@ def read(
         seen = engines.get(organisation, observed.Observed({}))
         unseen = lost.get(organisation)
         digest, was_in = _accepted(accepted[organisation], organisation)
+        answer = ending[organisation]
+        ends = lapse.read("" if isinstance(answer, servers.UnreachableError) else answer.stdout)
         found.append(
             StationStatus(
                 organisation,
@@ -101,7 +102,7 @@ def read(
                 "",
                 engine,
                 gateway,
-                days.get(organisation),
+                days.get(organisation) if ends.certificate is None else ends.certificate,
                 unseen or _container(seen, "agent") or ("" if agent else "the agent does not answer"),
                 unseen or _container(seen, "computer"),
                 str(agent.get("release", "")),
@@ -109,6 +110,7 @@ def read(
                 digest,
                 _words(cuts[organisation]),
                 "server",
+                ends.revocations,
                 known.out.get(organisation, "") if was_in else "",
             )
         )
