@@ -119,9 +119,9 @@ def verify(whole: repository.Whole, moment: datetime.datetime) -> Verified:
 
 
 def _release(whole: repository.Whole, name: str, file: str) -> model.Release:
-    place = whole.place / file
+    place, content = whole.place / file, _file(whole, file)
     try:
-        found = model.Release.model_validate_json(_file(whole, file))
+        found = model.Release.model_validate_json(content)
     except pydantic.ValidationError as error:
         wrong = error.errors()[0]
         raise errors.PublicationError(
@@ -129,6 +129,8 @@ def _release(whole: repository.Whole, name: str, file: str) -> model.Release:
         ) from error
     if unseen := next(texts.unseen(document(found)), None):
         raise errors.PublicationError(f"{place}: {unseen.text}, but {texts.WHY}", ASK)
+    if canonical.pretty(document(found)) != content:
+        raise errors.PublicationError(f"{place} is not in the form that is published", repository.FETCH)
     if found.release != name:
         raise errors.PublicationError(f"{place} describes release {found.release}", ASK)
     return found
