@@ -124,7 +124,12 @@ def test_what_people_say_is_right_counts_twice_until_a_file_has_other_rows(tmp_p
     state.mkdir()
     right = repeats.said(state, "gerda", "griep")
     asked: list[str] = []
-    looked = analyses.look("hotspots/1", ASKED, place, lambda mark: bool(asked.append(mark)))
+
+    def no(mark: str) -> bool:
+        asked.append(mark)
+        return False
+
+    looked = analyses.look("hotspots/1", ASKED, place, no)
     assert looked.problems == [
         "b.csv: the same 400 rows as a.csv; remove one of the two, "
         "or say that both are right by `station data griep --both`"
