@@ -222,12 +222,40 @@ def test_data_that_cannot_be_used_is_explained_at_home_and_nowhere_else(agreed: 
     told = agreed.tell(member, "data", question=agreed.name)
     assert told["exit"] == 1
     assert told["problems"] == [
-        "meldingen.csv line 1: semicolons between the columns; replace them by commas in a text editor"
-        " (Excel with Dutch settings writes semicolons)"
+        "meldingen.csv line 1, column postcode4: did you mean it in column 1? write exactly 'postcode4' there",
+        "meldingen.csv line 1: column 2 is not among the agreed ones (postcode4); remove it",
     ]
     everything = json.dumps([proposal.events, told]) + "".join(agreed[m].log(p) for m in MEMBERS for p in PARTS)
     assert "geheim" not in everything
-    assert "semicolons" not in json.dumps(proposal.events)
+    assert "did you mean" not in json.dumps(proposal.events)
+
+
+def test_rows_that_stand_in_two_files_are_counted_twice_only_when_its_people_say_so(agreed: Agreed) -> None:
+    """What it did: an old export beside the new one, saved by another program, opened areas that had too few cases."""
+    rows = twice(agreed, "yunio")
+    told = agreed.tell("yunio", "data", question=agreed.name)
+    [problem] = told["problems"]
+    assert "as meldingen - kopie.csv; remove one of the two, or say" in problem
+    said = agreed.tell("yunio", "data", question=agreed.name, both=True)
+    assert (said["exit"], said["rows"], len(said["repeated"])) == (0, 2 * rows, 1)
+    assert agreed.tell("yunio", "register", last=1)["entries"][0]["kind"] == "repeated"
+    again = agreed.tell("yunio", "data", question=agreed.name)
+    first = f"meldingen - kopie.csv: {rows} rows; semicolons between columns, UTF-8"
+    assert (again["exit"], again["rows"], again["files"][0]) == (0, 2 * rows, first)
+    assert agreed.ask()["left_out"] == {}
+
+
+def test_until_then_a_session_leaves_their_organisation_out(agreed: Agreed) -> None:
+    twice(agreed, "yunio")
+    assert list(agreed.ask()["left_out"]) == [agreed["yunio"].id]
+
+
+def twice(agreed: Agreed, member: str) -> int:
+    """Lay a copy of the data of a member beside them, as another program saves it; returns the rows of one."""
+    folder = agreed[member].root / "data" / "in" / "drie" / agreed.name
+    text = (folder / "meldingen.csv").read_text()
+    (folder / "meldingen - kopie.csv").write_bytes(text.replace("\n", ";;\r\n").encode())
+    return len(text.splitlines()) - 1
 
 
 @pytest.fixture
