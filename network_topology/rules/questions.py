@@ -11,8 +11,6 @@ from network_topology.rules.rule import Finding, Rule, rule
 
 FEWEST_CONTRIBUTORS, SMALLEST_CELL, USUAL_CELL, LARGEST_CELL = 3, 5, 10, 1000
 RESERVED = "acceptance"
-LYING = "a computing party that lies can open a total below the minimum cell to a result party that it is or helps"
-"""The words of docs/privacy.md; `station questions` says the same."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,18 +92,6 @@ def results_arrive(question: Question, _: context.Context) -> Iterator[Finding]:
     for number, slug in enumerate(question.asked.results_to):
         if slug not in linked | set(question.definition.computing):
             yield Finding(("results_to", number), f"{source.short(slug)!r} is to see the outcome")
-
-
-@rule(
-    "results_to",
-    why=LYING,
-    remedy="let results go to organisations that do not compute, or see that the stewards know",
-    severity="warning",
-)
-def results_apart(question: Question, _: context.Context) -> Iterator[Finding]:
-    for number, slug in enumerate(question.asked.results_to):
-        if question.definition.personal_data and slug in question.definition.computing:
-            yield Finding(("results_to", number), f"{slug!r} computes and is to see the outcome")
 
 
 @rule(
@@ -254,7 +240,6 @@ TABLE: tuple[Rule[Question], ...] = (
     parties_distinct,
     contributors_contribute,
     results_arrive,
-    results_apart,
     agreements_hold,
     contributors_suffice,
     contributors_reached,

@@ -29,7 +29,6 @@ LABELS = {
     "operators": "operators",
     "statement_keys": "statement keys",
 }
-LYING = "a computing party that lies can open a total below the minimum cell to a result party that it is or helps"
 STATES = {
     "allowed": "allowed",
     "waits": "waits: the steward here has not allowed it",
@@ -90,9 +89,6 @@ def privacy(document: Mapping[str, Any]) -> list[str]:
         said.append(f"ONE OPERATOR ALONE COULD READ EVERY INPUT. Of the computing parties, {runs}.")
     else:
         said.append(f"So at least {enough} operators would have to work together. Of the computing parties, {runs}.")
-    both = [party for party in parties if party in document["results"]]
-    if both:
-        said.append(f"Computes and gets results: {', '.join(both)}. {LYING[0].upper()}{LYING[1:]}.")
     return said
 
 

@@ -64,9 +64,10 @@ def main() -> int:
 @functools.cache
 def _loaded() -> Run:
     """What runs a session, with all that is heavy."""
-    from .mpc import confine, engine, session
+    # Read when numpy is loaded. Sessions share the cores as it is, and threads that wait for each other spin.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    from .mpc import confine, session
 
-    engine.preload()
     gc.collect()
     gc.freeze()  # what is loaded stays shared between the processes of sessions
 

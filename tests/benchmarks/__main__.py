@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from base import errors, files
-from tests.benchmarks import bare, command, flood, intake, machine, network, race, records, session, topology
+from tests.benchmarks import bare, command, flood, intake, machine, network, race, records, session, topology, verified
 from tests.harness import sandboxes
 from werkplaats.operations import progress
 from werkplaats.operations.home import locks
@@ -31,6 +31,7 @@ BENCHMARKS: dict[str, Measure] = {
     "flood": lambda _: flood.measure(),
     "records": lambda _: records.measure(),
     "session": lambda _: session.measure(),
+    "verified": lambda _: verified.measure(),
     **{f"network-{size}": functools.partial(network.measure, size) for size in network.RUNS},
     "joining": network.joining,
 }

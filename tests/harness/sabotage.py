@@ -22,6 +22,8 @@ from station_image.runtime.session.contribution import Contributions
 from station_image.runtime.wire import hello
 from station_image.runtime.wire.proxy import Identity
 
+PICKLE = b"\x80\x04"
+
 # Defences switched off
 
 
@@ -72,14 +74,15 @@ def any_own_gateway() -> None:
 
 def unpickles() -> None:
     """Read what peers send as MPyC does."""
-    from station_image.runtime.mpc import codec
+    from station_image.runtime.mpc import lines
 
-    loads = codec.loads
+    receive = lines.Lines.receive
 
-    def trusting(data: bytes) -> Any:
-        return pickle.loads(data) if data[:1] == b"\x80" else loads(data)  # noqa: S301  # that is the point
+    async def trusting(self: lines.Lines, number: int) -> Any:
+        content = await receive(self, number)
+        return pickle.loads(content) if content.startswith(PICKLE) else content  # noqa: S301  # that is the point
 
-    codec.loads = trusting
+    lines.Lines.receive = trusting  # type: ignore[method-assign]
 
 
 def unpickles_unconfined() -> None:
@@ -97,7 +100,7 @@ def no_agreement() -> None:
     async def alone(_: Any, __: Any, ___: Any, tags: dict[str, str]) -> tuple[agreement.Agreed, bytes]:
         return agreement.Agreed(sorted(tags), {}), b""
 
-    async def unchecked(_: Any, __: Any, agreed: agreement.Agreed, *___: Any) -> agreement.Agreed:
+    async def unchecked(_: Any, agreed: agreement.Agreed, *__: Any) -> agreement.Agreed:
         return agreed
 
     async def silent(*_: Any) -> None:
@@ -111,10 +114,20 @@ def no_degree_check() -> None:
     """Take a contributor's shares as they are."""
     from station_image.runtime.mpc import agreement
 
-    async def unchecked(_: Any, __: Any, agreed: agreement.Agreed, *___: Any) -> agreement.Agreed:
+    async def unchecked(_: Any, agreed: agreement.Agreed, *__: Any) -> agreement.Agreed:
         return agreed
 
     agreement.check_degrees = unchecked  # type: ignore[assignment]
+
+
+def no_verification() -> None:
+    """Believe that every product is what it says."""
+    from station_image.runtime.mpc.verified.products import Verified
+
+    async def believing(self: Verified) -> None:
+        self._records = []
+
+    Verified.verify = believing  # type: ignore[method-assign]
 
 
 def no_input_check() -> None:
@@ -129,7 +142,11 @@ def no_input_check() -> None:
 
 def no_presence() -> None:
     """Open every cell that has enough cases, whoever brought them."""
-    _cells.enough_present = lambda run, present: 1 - _cells.below(run, present, 0, len(run.contributors))
+
+    async def anybody(run: Any, present: Any) -> Any:
+        return 1 - await run.below(present, 0, len(run.contributors))
+
+    _cells.enough_present = anybody
 
 
 def no_differencing() -> None:
@@ -225,46 +242,33 @@ class _Command:
 
 
 def sends_pickle() -> None:
-    """A computing party that sends a pickle with a command where an array belongs."""
-    from station_image.runtime.mpc import codec
+    """A computing party that sends a pickle with a command where numbers belong."""
+    from station_image.runtime.mpc.verified.party import Party
 
-    dumps = codec.dumps
+    async def poisoned(self: Party, own: Any) -> Any:
+        await self._each([pickle.dumps(_Command(), 4)] * self.parties)
+        return own
 
-    def poisoned(content: object) -> bytes:
-        return dumps(content) if isinstance(content, bytes) else pickle.dumps(_Command())
-
-    codec.dumps = poisoned
+    Party._reshare = poisoned  # type: ignore[method-assign]
 
 
 def lies_when_opening() -> None:
     """A computing party that sends a wrong share of an opened number."""
-    from station_image.runtime.mpc import run
+    from station_image.runtime.mpc.verified.party import Party
 
-    fresh = run.Run._fresh
+    honest = Party._open
 
-    async def shifted(self: run.Run, secure: Any) -> list[int]:
-        row = await fresh(self, secure)
-        return [(row[0] + 1) % shares.FIELD, *row[1:]]
+    async def shifted(self: Party, own: Any) -> list[int]:
+        return await honest(self, [(int(own[0]) + 1) % shares.FIELD, *own[1:]])
 
-    run.Run._fresh = shifted  # type: ignore[method-assign]
+    Party._open = shifted  # type: ignore[method-assign]
 
 
 def adds_to_what_is_open() -> None:
     """A computing party that adds to its share of a product: to whether the first cell may be opened it adds 1."""
-    from mpyc.runtime import Runtime
+    from station_image.runtime.mpc import run
 
-    reshare = Runtime._reshare
-    # Flat products in their order: zeros of the check of inputs, their opening, then whether cells may be opened.
-    flat = iter((False, False, True))
-
-    def adding(self: Runtime, x: Any) -> Any:
-        if getattr(x, "ndim", 0) == 1 and next(flat, False):
-            parties = range(1, len(self.parties) + 1)
-            weight = shares.lagrange(tuple(parties), 0, shares.FIELD)[self.pid]
-            x.value[0] = (x.value[0] + pow(weight, -1, shares.FIELD)) % shares.FIELD
-        return reshare(self, x)
-
-    Runtime._reshare = adding
+    _bend_first(run.Run, "multiply", lambda *_: (0, 1))
 
 
 def covers_a_five() -> None:
@@ -274,17 +278,34 @@ def covers_a_five() -> None:
     """
     from station_image.runtime.mpc import run
 
-    zero = run.Run.zero
-
-    async def covering(self: run.Run, own_values: Sequence[int]) -> list[bool]:
+    def taken(self: run.Run) -> tuple[int, int]:
         layout = hotspots._layout(self.parameters)
-        given_away = 5 * 4 * int(self.weights("cells", layout.length + len(layout.groups))[0])
-        parties = tuple(range(1, len(self.mpc.parties) + 1))
-        weight = shares.lagrange(parties, 0, shares.FIELD)[self.mpc.pid]
-        bent = (own_values[2] - given_away * pow(weight, -1, shares.FIELD)) % shares.FIELD
-        return await zero(self, _put(own_values, 2, bent))
+        return 2, -5 * 4 * int(self.weights("cells", layout.length + len(layout.groups))[0])
 
-    run.Run.zero = covering  # type: ignore[method-assign]
+    _bend_first(run.Run, "inner", taken)
+
+
+def _bend_first(kind: Any, name: str, bend: Any) -> None:
+    """Add to one of the products of the first call of a method: `bend` says to which and what."""
+    from station_image.runtime.mpc.verified.party import Party
+
+    method, reshare = getattr(kind, name), Party._reshare
+    first = iter((True,))
+
+    async def bent(self: Any, left: Any, right: Any) -> Any:
+        if next(first, False):
+            place, added = bend(self)
+
+            async def adding(party: Party, own: Any) -> Any:
+                Party._reshare = reshare  # type: ignore[method-assign]
+                own = own.copy()
+                own[place] += added * pow(party._weights_at_0()[party.number], -1, shares.FIELD)
+                return await reshare(party, own % shares.FIELD)
+
+            Party._reshare = adding  # type: ignore[method-assign, assignment]
+        return await method(self, left, right)
+
+    setattr(kind, name, bent)
 
 
 def lies_to_result_party() -> None:

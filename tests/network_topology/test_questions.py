@@ -56,12 +56,6 @@ def test_a_broken_question_gives_the_messages_beside_it(path: Path, monkeypatch:
     assert (asked is None) == any(one.severity == "error" for one in violations)
 
 
-def test_without_personal_data_who_computes_may_see_the_outcome_without_a_warning() -> None:
-    path = BROKEN / "results_apart" / "griep.yml"
-    _, violations = questions.file(path, definition().model_copy(update={"personal_data": False}), KNOWN)
-    assert violations == []
-
-
 def test_every_rule_has_a_broken_question_in_a_folder_of_its_name() -> None:
     for rule in rules.TABLE:
         files = [path for path in FILES if path.parts[0] == rule.name]

@@ -20,8 +20,8 @@ from typing import Any
 from ..data import records, shares
 from . import AnalysisError
 
-BATCH = 500
-"""Cells compared at a time: half the memory of all at once, and the loop stays awake."""
+AT_ONCE = 1 << 19
+"""Numbers of contributors that are checked together, at most: all at once would need memory for all of them twice."""
 BITS = 10
 MOST_BITS = 16
 
@@ -109,19 +109,23 @@ async def check(run: Any, cells: Cells) -> list[int]:
     Per contributor one random combination of b(b - 1) over all numbers and of count * (1 - presence) over all groups,
     with a coin from after the shares were fixed: it is 0 when all of these are, and otherwise by chance only, 2^-96.
     """
-    import asyncio  # a session has it; who only asks for the columns of an analysis waits for its import
+    import asyncio  # a session has them; who only asks for the columns of an analysis waits for their import
+
+    import numpy as np
 
     weights = run.weights("cells", cells.length + len(cells.groups))
     of_bits, of_groups = weights[: cells.length], weights[cells.length :]
-    combined = []
-    for row in run.matrix():
-        counts, present = cells.counts(row)
-        # Reduced once, at the end: numbers of three times the length are cheaper than so many divisions.
-        outside = row * (row - 1) @ of_bits
-        absent = cells.grouped(counts) * (1 - present) @ of_groups
-        combined.append(int(outside + absent) % shares.FIELD)
-        await asyncio.sleep(0)
-    zero = await run.zero(combined)
+    matrix, found = run.matrix(), []
+    together = max(1, AT_ONCE // len(weights))
+    for start in range(0, len(matrix), together):
+        lefts, rights = [], []
+        for row in matrix[start : start + together]:
+            counts, present = cells.counts(row)
+            lefts.append(np.concatenate((row * of_bits, cells.grouped(counts) * of_groups)) % shares.FIELD)
+            rights.append(np.concatenate((row - 1, 1 - present)) % shares.FIELD)
+            await asyncio.sleep(0)
+        found.append(await run.inner(np.array(lefts), np.array(rights)))
+    zero = await run.zero(np.concatenate(found))
     return [position for position, is_zero in enumerate(zero) if not is_zero]
 
 
@@ -131,30 +135,18 @@ def totals(run: Any, cells: Cells) -> tuple[Any, Any]:
     return cells.counts(summed)
 
 
-def below(run: Any, secure: Any, minimum: int, largest: int) -> Any:
-    """Secure bits: whether numbers from 0 to `largest` are below `minimum`."""
-    return run.mpc.np_sgn(secure - minimum, l=max(largest, minimum).bit_length() + 1, LT=True)
+async def enough_present(run: Any, present: Any) -> Any:
+    """Bits: whether so many contributors are present that none of them lifts a cell alone."""
+    return 1 - await run.below(present, run.minimum_contributors, len(run.contributors))
 
 
-def enough_present(run: Any, present: Any) -> Any:
-    """Secure bits: whether so many contributors are present that none of them lifts a cell alone."""
-    return 1 - below(run, present, run.minimum_contributors, len(run.contributors))
-
-
-async def suppress(run: Any, cells: Cells, sums: Any, present: Any) -> tuple[list[Any], list[Any]]:
-    """Of groups, from own shares of totals and presences: batches of ok * total, and of ok, which is 1 or 0."""
+async def suppress(run: Any, cells: Cells, sums: Any, present: Any) -> tuple[Any, Any]:
+    """Of groups, from own shares of totals and presences: ok * total, and ok, which is 1 or 0."""
     if run.minimum_cell < 1:
         raise AnalysisError("minimum_cell: at least 1 for an analysis of data")
-    largest = cells.largest_total(len(run.contributors))
-    kept, flags = [], []
-    for start in range(0, len(sums), BATCH):
-        total = run.array(sums[start : start + BATCH])
-        few = below(run, total, run.minimum_cell, largest)
-        ok = (1 - few) * enough_present(run, run.array(present[start : start + BATCH]))
-        kept.append(ok * total)
-        flags.append(ok)
-        await run.settle(kept[-1])
-    return kept, flags
+    few = await run.below(sums, run.minimum_cell, cells.largest_total(len(run.contributors)))
+    ok = await run.multiply((1 - few) % shares.FIELD, await enough_present(run, present))
+    return await run.multiply(ok, sums), ok
 
 
 def opened(values: Sequence[int], flags: Sequence[int], minimum: int) -> list[int | None]:

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from ..data import records
+from ..data import records, shares
 from ..data.cells import Cells
 from . import AnalysisError, Opened, Source
 
@@ -64,13 +64,12 @@ async def check(_: Any) -> list[int]:
 
 async def compute(run: Any) -> Any:
     """Sums, sums of squares, and a chain of squarings whose end the computing parties open and check among them."""
-    matrix = run.array(run.matrix())
-    sums = run.sum_rows(matrix)
-    squares = run.sum_rows(matrix * matrix)
+    columns = run.matrix().T
+    sums = columns.sum(axis=1) % shares.FIELD
+    squares = await run.inner(columns, columns)
     chain = sums[:1]
     for _ in range(run.parameters["rounds"]):
-        chain = chain * chain + 1
-        await run.settle(chain)
+        chain = (await run.multiply(chain, chain) + 1) % shares.FIELD
     return await run.shared([sums, squares], public=await run.open(chain))
 
 

@@ -83,27 +83,30 @@ async def compute(run: Any) -> Any:
     layout, bins = _layout(run.parameters), run.parameters["bins"]
     counts, present = _cells.totals(run, layout)
     sums = layout.grouped(counts)
-    (kept,), (ok,) = await _cells.suppress(run, layout, sums, present)
+    kept, ok = await _cells.suppress(run, layout, sums, present)
     offsets = np.arange(layout.count).astype(object)
     moments = [sums[-1], counts @ offsets % shares.FIELD, counts @ (offsets * offsets) % shares.FIELD]
     if not _has_sums(run.parameters):
         moments[1:] = 0, 0
-    rest = run.array(sums[-1:]) - run.mpc.np_sum(kept[:bins])
-    whole = ok[bins:] * await rest_may_be_known(run, layout, rest, 1 - ok[:bins])
-    return await run.shared([kept[:bins], ok[:bins], whole * run.array(np.array(moments, dtype=object)), whole])
+    rest = (sums[-1:] - kept[:bins].sum()) % shares.FIELD
+    whole = await run.multiply(ok[bins:], await rest_may_be_known(run, layout, rest, (1 - ok[:bins]) % shares.FIELD))
+    known = await run.multiply(whole.repeat(MOMENTS), np.array(moments, dtype=object))
+    return await run.shared([kept[:bins], ok[:bins], known, whole])
 
 
 async def rest_may_be_known(run: Any, layout: _cells.Cells, rest: Any, suppressed: Any) -> Any:
-    """A secure bit: whether `rest`, the rows of all `suppressed` bins together, may be derived from the outcome."""
+    """A bit: whether `rest`, the rows of all `suppressed` bins together, may be derived from the outcome."""
     bins, largest = run.parameters["bins"], layout.largest_total(len(run.contributors))
-    none = _cells.below(run, rest, 1, largest)
+    none = await run.below(rest, 1, largest)
     if layout.count < 2 * bins:
         return none
     # In how many suppressed bins each contributor is present; at least one makes it present in the rest.
-    present = run.array(run.matrix()[:, layout.count * layout.bits :][:, :bins])
-    each = 1 - _cells.below(run, present @ suppressed, 1, bins)
-    there = run.mpc.np_sum(each, keepdims=True)
-    return none + (1 - _cells.below(run, rest, run.minimum_cell, largest)) * _cells.enough_present(run, there)
+    present = run.matrix()[:, layout.count * layout.bits :][:, :bins]
+    found = await run.inner(present, suppressed.reshape(1, bins).repeat(len(present), axis=0))
+    each = 1 - await run.below(found, 1, bins)
+    there = each.sum(keepdims=True) % shares.FIELD
+    many = (1 - await run.below(rest, run.minimum_cell, largest)) % shares.FIELD
+    return (none + await run.multiply(many, await _cells.enough_present(run, there))) % shares.FIELD
 
 
 def outcome(opened: Opened) -> dict[str, Any]:

@@ -75,7 +75,7 @@ async def compute(run: Any) -> Any:
     """Totals where they suffice, zeros elsewhere; then which are which."""
     layout = _layout(run.parameters)
     kept, flags = await _cells.suppress(run, layout, *_cells.totals(run, layout))
-    return await run.shared([*kept, *flags])
+    return await run.shared([kept, flags])
 
 
 def outcome(opened: Opened) -> dict[str, Any]:

@@ -11,9 +11,7 @@ import struct
 from collections.abc import Sequence
 
 FIELD = 2**96 - 17
-"""The field of MPyC's SecInt(46) with 48 bits of statistical security: the largest Blum prime below 2^96."""
-BIT_LENGTH = 46
-SECURITY = 48
+"""The largest Blum prime below 2^96: of -1 it has no square root."""
 WIDTH = (FIELD.bit_length() + 7) // 8
 HALVES = struct.Struct("<QI")
 UPPER = b"\xff" * (WIDTH - 1)

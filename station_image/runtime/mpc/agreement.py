@@ -27,6 +27,7 @@ from ..base import documents
 from ..data import shares
 from ..wire import frames
 from .mesh import PartyLostError, ViolationError
+from .verified.products import Verified
 
 OUTSIDE = "its inputs are outside what the analysis takes"
 COIN = 32
@@ -46,24 +47,14 @@ class TooFewError(Exception):
     """Fewer contributors than the plan's minimum."""
 
 
-async def exchange(mpc: Any, content: bytes) -> list[bytes]:
-    """What each party says, in party order."""
-    heard: list[bytes] = await mpc.transfer(content)
-    for number, item in enumerate(heard):
-        if not isinstance(item, bytes):
-            raise ViolationError(number, "numbers where bytes belong")
-    return heard
-
-
-async def agree(mpc: Any, plan: Mapping[str, Any], digest: str, tags: Mapping[str, str]) -> tuple[Agreed, bytes]:
+async def agree(party: Verified, plan: Mapping[str, Any], digest: str, tags: Mapping[str, str]) -> tuple[Agreed, bytes]:
     """Steps 1 and 2: the contributors that all parties hold under the same tag, and the coin."""
     mine = documents.canonical({"coin": secrets.token_hex(COIN), "held": dict(tags)})
-    commitments = await exchange(mpc, _commitment(digest, mpc.pid, mine))
-    openings = await exchange(mpc, mine)
+    commitments = await party.say(_commitment(digest, party.number, mine))
+    openings = await party.say(mine)
     # Who commits to two things, one for each of two parties, makes two coins, and step 3 would mask by neither.
-    seen = hashlib.sha256(documents.canonical([digest, [one.hex() for one in commitments]])).digest()
-    if any(theirs != seen for theirs in await exchange(mpc, seen)):
-        raise PartyLostError(None, "the computing parties did not see the same commitments")
+    party.saw(b"".join(commitments))
+    await party.meet()
     held: list[dict[str, str]] = []
     coins: list[str] = []
     for number, (commitment, opening) in enumerate(zip(commitments, openings, strict=True)):
@@ -81,21 +72,18 @@ async def agree(mpc: Any, plan: Mapping[str, Any], digest: str, tags: Mapping[st
     return Agreed(common, left_out), hashlib.sha256(documents.canonical([digest, coins])).digest()
 
 
-async def check_degrees(mpc: Any, field: Any, agreed: Agreed, matrix: Any, coin: bytes) -> Agreed:
+async def check_degrees(party: Verified, agreed: Agreed, matrix: Any, coin: bytes) -> Agreed:
     """Step 3: leave out contributors whose shares in `matrix` (contributors, numbers) are of a higher degree."""
     rows, length = matrix.shape
     if not rows:
         return agreed
     factors = weights(coin, "degrees", length)
-    mask = mpc._np_randoms(field, rows)
-    if mpc.options.no_prss:
-        mask = await mask
+    mask = party.random(rows)
     combined = []
-    for row, hidden in zip(matrix, mask.value, strict=True):
+    for row, hidden in zip(matrix, mask, strict=True):
         combined.append((int(row @ factors) + int(hidden)) % shares.FIELD)
         await asyncio.sleep(0)  # row by row: a product over all of them would hold up signs of life
-    heard = await open_rows(mpc, combined)
-    bad = shares.inconsistent(heard, mpc.threshold)
+    bad = shares.inconsistent(await party.rows(combined), party.threshold)
     left_out = dict(agreed.left_out)
     for row in bad:
         left_out[agreed.contributors[row]] = "its shares do not belong together"
@@ -117,25 +105,13 @@ def weights(coin: bytes, purpose: str, count: int) -> Any:
     return np.fromiter(numbers, object, count=count)
 
 
-async def confirm(mpc: Any, plan: Mapping[str, Any], digest: str, agreed: Agreed) -> None:
+async def confirm(party: Verified, plan: Mapping[str, Any], digest: str, agreed: Agreed) -> None:
     """Step 5. Raises PartyLostError when the parties disagree, TooFewError below the minimum."""
     mine = hashlib.sha256(documents.canonical([digest, agreed.contributors, agreed.left_out])).digest()
-    if any(theirs != mine for theirs in await exchange(mpc, mine)):
+    if any(theirs != mine for theirs in await party.say(mine)):
         raise PartyLostError(None, "the computing parties do not agree on who contributed")
     if len(agreed.contributors) < plan["minimum_contributors"]:
         raise TooFewError(f"{len(agreed.contributors)} contributors, at least {plan['minimum_contributors']} must be")
-
-
-async def open_rows(mpc: Any, row: list[int]) -> list[list[int]]:
-    """All parties' shares of the same numbers, in party order. Raises PartyLostError naming who sent something else."""
-    heard = await exchange(mpc, shares.pack(row))
-    rows = []
-    for number, data in enumerate(heard):
-        try:
-            rows.append(shares.unpack(data, len(row)))
-        except shares.ShareError as error:
-            raise ViolationError(number, str(error)) from error
-    return rows
 
 
 def _commitment(digest: str, number: int, opening: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""One peer's connection as MPyC sees it: labelled messages, and what MPyC lacks: signs of life, farewells, limits.
+"""One peer's connection: labelled messages, signs of life, farewells, limits.
 
 A message is kind (1 byte), label (8), payload; on the wire it is a length (4) and the sealed message. Which party is at
 the other end, and the keys that only it and this one have, are told by the agent; no byte of the peer says it.
@@ -15,7 +15,6 @@ from typing import Any, Protocol, cast
 
 from ..base.journal import plain
 from ..data.seal import CHANNEL_OVERHEAD, Channel, SealError
-from .codec import PeerBytes
 
 LENGTH = struct.Struct("<I")
 HEAD = struct.Struct("<Bq")
@@ -30,7 +29,7 @@ OVERHEAD = LENGTH.size + HEAD.size + CHANNEL_OVERHEAD
 class Listener(Protocol):
     """Hears from an exchanger what the session must know; `number` is the party at its other end."""
 
-    def keys(self, number: int, keys: bytes) -> None:
+    def keyed(self, number: int, content: bytes) -> None:
         """PRSS keys came."""
 
     def bye(self, number: int) -> None:
@@ -47,7 +46,7 @@ class Listener(Protocol):
 
 
 class Exchanger(asyncio.Protocol):
-    """Takes the place of MPyC's MessageExchanger; MPyC calls `send` and `receive` only.
+    """Messages to and from party `number`.
 
     `keys` are the PRSS keys that this party makes for the peer: none for a party with a lower number.
     """
@@ -84,7 +83,7 @@ class Exchanger(asyncio.Protocol):
         self.write(KEYS, 0, self._keys)
 
     def send(self, label: int, payload: bytes) -> None:
-        """Send `payload` under MPyC's program counter `label`."""
+        """Send `payload` under `label`, which no other message to this peer has."""
         self.nbytes_sent += OVERHEAD + len(payload)
         self.write(DATA, label, payload)
 
@@ -146,12 +145,11 @@ class Exchanger(asyncio.Protocol):
         if len(content) < HEAD.size:
             return self._violation("a message without a kind")
         kind, label = HEAD.unpack_from(content)
-        payload = PeerBytes(content[HEAD.size :])
-        payload.peer = self.number
+        payload = bytes(content[HEAD.size :])
         if kind == DATA:
             self._arrived(label, payload)
         elif kind == KEYS:
-            self._listener.keys(self.number, bytes(payload))
+            self._listener.keyed(self.number, payload)
         elif kind == LEAVE:
             self._listener.left(self.number, label, plain(payload.decode(errors="replace"), 200))
         elif kind == BYE:
@@ -161,7 +159,7 @@ class Exchanger(asyncio.Protocol):
             self._violation("a message of an unknown kind")
         return None
 
-    def _arrived(self, label: int, payload: PeerBytes) -> None:
+    def _arrived(self, label: int, payload: bytes) -> None:
         waiting = self._waiting.get(label)
         if isinstance(waiting, asyncio.Future):
             del self._waiting[label]

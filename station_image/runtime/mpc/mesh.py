@@ -1,6 +1,6 @@
 """The connections of one session: start, signs of life, who was lost first, and the end.
 
-MPyC waits for ever for a peer that is gone. Here every wait races `failed`. A party that must leave says because of
+Every wait races `failed`. A party that must leave says because of
 whom, so that all name the root and not those that left because of it.
 """
 
@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 
 from ..base.journal import plain
 from ..data.seal import Channel
-from . import exchanger
-from .codec import MessageError
+from . import exchanger, sharing
 from .exchanger import Exchanger
+from .lines import Lines
 
 T = TypeVar("T")
 BEAT_EVERY = 1.0
@@ -45,15 +45,16 @@ class ViolationError(PartyLostError):
 class Mesh:
     """Connections to all other computing parties, by number."""
 
-    def __init__(self, mpc: Any, loop: asyncio.AbstractEventLoop) -> None:
-        self.mpc = mpc
+    def __init__(self, number: int, parties: int, loop: asyncio.AbstractEventLoop) -> None:
+        self.number, self.parties = number, parties
         self.loop = loop
+        self.keys = sharing.made(number, parties)
         self.failed: asyncio.Future[None] = loop.create_future()
         self.failed.add_done_callback(lambda future: future.exception())  # retrieved, whoever waits
         self._ready: asyncio.Future[None] = loop.create_future()
         self._over: asyncio.Future[None] = loop.create_future()
         self._peers: dict[int, Exchanger] = {}
-        self._others = {party.pid for party in mpc.parties} - {mpc.pid}
+        self._others = set(range(parties)) - {number}
         self._keyed: set[int] = set()
         self._byes: set[int] = set()
         self._stop = threading.Event()
@@ -63,16 +64,16 @@ class Mesh:
         """Use `sock` for party `number`, sealed as `channel` does; each party once."""
         if number not in self._others or number in self._peers:
             raise ValueError(f"no connection expected for party {number}")
-        keys = () if self.mpc.options.no_prss else self.mpc._prss_keys_to_peer(number)
-        peer = self._peers[number] = Exchanger(self, self.loop, number, sock, channel, b"".join(keys))
+        keys = sharing.told(self.keys, self.number, number)
+        peer = self._peers[number] = Exchanger(self, self.loop, number, sock, channel, keys)
         sock.setblocking(False)
-        self.mpc.parties[number].protocol = peer
         await self.loop.connect_accepted_socket(lambda: peer, sock=sock)
         if self._farewell is not None:
             peer.write(exchanger.LEAVE, *self._farewell)
 
     def start(self, also: Callable[[], None]) -> None:
         """Start the watchdog, and the thread that beats; `also` is called with each beat."""
+        self.loop.set_exception_handler(lambda _, context: self.fail(context.get("exception") or EOFError()))
         threading.Thread(target=self._beat, args=(also,), daemon=True).start()
         self.loop.create_task(self._watch())
 
@@ -90,10 +91,12 @@ class Mesh:
             self.failed.result()
         return task.result()
 
+    def lines(self) -> Lines:
+        """The connections as a computation uses them. Once per session: messages are numbered."""
+        return Lines(self._peers)
+
     async def finish(self) -> None:
         """Say that this party needs nothing more, and wait until all say so."""
-        while self.mpc._pc_level > self.mpc._program_counter[1]:  # tasks of MPyC that nobody awaited, as in shutdown()
-            await asyncio.sleep(0)
         for peer in self._peers.values():
             peer.write(exchanger.BYE, 0)
         await self.first(self._over)
@@ -121,11 +124,9 @@ class Mesh:
         """End the session for `error`; the first one counts."""
         if self.failed.done():
             return
-        if isinstance(error, MessageError):
-            error = ViolationError(error.peer if error.peer >= 0 else None, str(error))
         if not isinstance(error, PartyLostError):
             # Perhaps a bug or a lack of memory here, perhaps what a peer sent: nobody is named for it.
-            error = PartyLostError(None, f"party {self.mpc.pid} cannot compute ({type(error).__name__})")
+            error = PartyLostError(None, f"party {self.number} cannot compute ({type(error).__name__})")
         self.failed.set_exception(error)
 
     def lost(self, number: int, why: str) -> None:
@@ -146,14 +147,13 @@ class Mesh:
         else:
             self.fail(PartyLostError(root, why))
 
-    def keys(self, number: int, keys: bytes) -> None:
+    def keyed(self, number: int, content: bytes) -> None:
         """PRSS keys of party `number`; of exactly the length that its number asks for, once."""
-        wanted = 0 if self.mpc.options.no_prss else self.mpc._prss_keys_from_peer(number)
-        if number in self._keyed or len(keys) != wanted:
+        keys = sharing.heard(content, self.number, self.parties, number)
+        if number in self._keyed or keys is None:
             self.violated(number, "keys that do not belong to its number")
             return
-        if wanted:
-            self.mpc._prss_keys_from_peer(number, keys)
+        self.keys |= keys
         self._keyed.add(number)
         if self._keyed == self._others and not self._ready.done():
             self._ready.set_result(None)

@@ -16,10 +16,11 @@ from ..data import differencing, editions, shares
 from ..data.differencing import Earlier
 from ..data.seal import Channel
 from ..wire import frames
-from . import agreement, engine
+from . import agreement
 from .agent_link import AgentLink
 from .mesh import Mesh, PartyLostError, ViolationError
 from .run import Run, Shared
+from .verified.products import Verified
 
 MEMORY = 4 * 1024 * 1024 * 1024
 
@@ -37,9 +38,7 @@ async def _serve(sock: socket.socket) -> None:
     begin, body = await link.receive()
     plan, digest, number = begin["plan"], begin["digest"], begin["number"]
     earlier = [Earlier(**one) for one in frames.parse(body)["earlier"]]
-    mpc = engine.set_up(len(plan["computing"]), number, plan["threshold"])
-    mesh = Mesh(mpc, asyncio.get_running_loop())
-    engine.catch_errors(mesh)
+    mesh = Mesh(number, len(plan["computing"]), asyncio.get_running_loop())
     mesh.start(lambda: link.send({"event": "beat"}))
     intake: asyncio.Future[tuple[dict[str, str], bytes]] = mesh.loop.create_future()
     reader = asyncio.create_task(_listen(link, mesh, intake))
@@ -119,21 +118,21 @@ async def _compute(
     body: bytes,
     steps: Steps,
 ) -> tuple[agreement.Agreed, Shared]:
-    mpc = mesh.mpc
+    party = Verified(mesh.lines(), mesh.number, mesh.parties, mesh.keys, digest.encode())
     rows = read(plan, tags, body)
     steps.done("read")
-    held, coin = await agreement.agree(mpc, plan, digest, {name: tags[name] for name in rows})
+    await party.start()
+    held, coin = await agreement.agree(party, plan, digest, {name: tags[name] for name in rows})
     steps.done("agree")
-    field = mpc.SecInt(shares.BIT_LENGTH).field
     matrix = matrix_of(rows, held.contributors, plan["length"])
-    agreed = await agreement.check_degrees(mpc, field, held, matrix, coin)
+    agreed = await agreement.check_degrees(party, held, matrix, coin)
     steps.done("check shares")
     analysis = analyses.find(plan["analysis"])
-    run = Run(mpc, plan, agreed.contributors, matrix_of(rows, agreed.contributors, plan["length"]), coin)
+    run = Run(party, plan, agreed.contributors, matrix_of(rows, agreed.contributors, plan["length"]), coin)
     sound = await agreement.check_inputs(analysis, run, agreed)
     steps.done("check inputs")
     try:
-        await agreement.confirm(mpc, plan, digest, sound)
+        await agreement.confirm(party, plan, digest, sound)
     except agreement.TooFewError as error:
         raise PartyLostError(None, str(error)) from error
     known = {name: editions.in_tag(tags[name]) for name in sound.contributors}
@@ -141,7 +140,8 @@ async def _compute(
         raise PartyLostError(None, why)
     steps.done("confirm")
     kept = matrix_of(rows, sound.contributors, plan["length"])
-    outcome: Shared = await analysis.compute(Run(mpc, plan, sound.contributors, kept, coin))
+    outcome: Shared = await analysis.compute(Run(party, plan, sound.contributors, kept, coin))
+    await party.verify()  # whatever an analysis left
     steps.done("compute")
     return sound, outcome
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from network_topology.rules import questions as rules
 from on_server.station_command import allowing, questions
 from tests.harness import starters
 
@@ -185,19 +184,6 @@ def test_who_could_read_the_inputs_is_counted_per_operator(operators: dict[str, 
     assert said in " ".join(questions.privacy(document))
 
 
-def test_who_computes_and_gets_results_is_named_with_what_it_could_open_by_a_lie() -> None:
-    """In the words that `werkplaats check` has for the coordinator."""
-    document = question()["document"]
-    assert questions.LYING == rules.LYING
-    document["results"] = [document["computing"][0]]
-    *_, said = questions.privacy(document)
-    assert said.startswith(
-        f"Computes and gets results: {document['computing'][0]}. A computing party that lies can open"
-    )
-    document["results"] = ["gerda.elders"]
-    assert "lies" not in " ".join(questions.privacy(document))
-
-
 def test_a_changed_question_is_shown_field_by_field(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = question()["document"] | {"minimum_cell": 20}
     (tmp_path / "gerda~griep.json").write_text(json.dumps({"question": before}))
@@ -274,6 +260,13 @@ def test_files_are_looked_at_in_sentences(tmp_path: Path, problems: list[str], s
     assert done.returncode == int(bool(problems))
     assert "griep: 7 rows" in done.stdout
     assert said in done.stdout
+
+
+def test_files_astray_are_told_beside_those_that_are_read(tmp_path: Path) -> None:
+    lines = answered(0, rows=7, problems=[], astray=["n/a.csv: no session reads it there; remedy"])
+    done, _ = against(tmp_path, lines, "data", "griep")
+    assert done.returncode == 0
+    assert "  n/a.csv: no session reads it there; remedy\n  nothing keeps them from being used" in done.stdout
 
 
 def test_the_register_is_told_in_words(tmp_path: Path) -> None:

@@ -57,10 +57,9 @@ def test_a_row_of_a_wrong_length_or_outside_the_field_is_refused(data: bytes, wh
         shares.unpack(data, 2)
 
 
-def test_the_field_is_the_one_that_mpyc_takes_for_these_numbers() -> None:
-    bits = shares.BIT_LENGTH + shares.SECURITY + 2
-    assert finfields.find_prime_root(bits, n=2)[0] == shares.FIELD
-    assert shares.BIT_LENGTH >= shares.SECURITY - 2
+def test_the_field_is_the_blum_prime_that_mpyc_takes_for_its_bits() -> None:
+    assert finfields.find_prime_root(8 * shares.WIDTH, n=2)[0] == shares.FIELD
+    assert shares.FIELD % 4 == 3
 
 
 def test_missing_or_unequal_rows_are_refused() -> None:

@@ -53,7 +53,7 @@ def test_a_station_understands_what_it_is_told(network: networks.Network, tmp_pa
     assert not waiting
     folder = tmp_path / "proeftuin"
     folder.mkdir()
-    told = compiler.station_view(network.compiled, "ggd", view.statement_keys, view.serials)
+    told = compiler.station_view(network.compiled, "ggd", view.statement_keys, view.serials, view.parts)
     for name, content in (("host.json", {"gateway_uid": 1}), ("proeftuin/network.json", told)):
         (tmp_path / name).write_text(canonical(content).decode())
     (folder / "questions.json").write_text(canonical(documents).decode())
@@ -123,6 +123,24 @@ def test_differences_are_said_in_words() -> None:
         "question nieuw is new, and waits for the steward",
         "question oud is withdrawn: no session runs any more",
     ]
+
+
+def test_a_question_that_waits_for_a_computing_party_says_so_and_is_not_called_withdrawn(
+    network: networks.Network,
+) -> None:
+    (name,) = network.questions
+    there = applicable(network, without="thuiszorg")
+    there.publication = cast("Any", SimpleNamespace(questions=network.questions))
+    documents, _ = questions.wanted(applicable(network), network.questions, "ggd")
+    stations, said = Stations(), list[str]()
+    stations.placed = {"ggd": dict(documents)}
+    questions.deliver(network, cast("Any", stations), there, ["ggd"], said.append)
+    line = f"ggd: question {name} waits, and no session runs meanwhile: thuiszorg has no certificate yet, or no longer"
+    assert line in said
+    assert stations.placed["ggd"] == {}
+    stations.placed = {"ggd": dict(documents)}
+    there.views = {"ggd": there.views["ggd"]}
+    assert questions.planned(network, cast("Any", stations), there) == [line]
 
 
 def test_where_a_question_stands_is_told_by_organisation() -> None:
