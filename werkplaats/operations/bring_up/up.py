@@ -101,7 +101,7 @@ class Run:
         return remotes, [o for o in wanted if o not in unreachable]
 
     def _offered(self, remotes: remote.Remotes, wanted: Sequence[str]) -> list[str]:
-        """Who is left of these, once servers that are new to us were looked at and nothing was placed on any of them."""
+        """Who is left of these once each server that has nothing of ours was looked at; nothing is placed before."""
         found, lost = examine.examine(self.network, remotes, examine.untouched(remotes, wanted), far=False)
         refused = lost | {o: why for o, one in found.items() if (why := table.stops(one.findings))}
         for organisation, why in refused.items():

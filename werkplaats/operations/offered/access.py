@@ -14,11 +14,12 @@ PEOPLES_GROUP, GATEWAY, OURS = contract.CONTROL_GROUP, contract.GATEWAY_USER, co
 NUMBERS = {contract.AGENT_UID: contract.AGENT_USER, contract.COMPUTER_UID: contract.COMPUTER_USER}
 OUR_FILE = "60-werkplaats.conf"
 OPEN = {  # what our file says otherwise
-    "passwordauthentication": ["yes"],
-    "kbdinteractiveauthentication": ["yes"],
-    "challengeresponseauthentication": ["yes"],
-    "permitrootlogin": ["yes"],
+    "passwordauthentication": "yes",
+    "kbdinteractiveauthentication": "yes",
+    "challengeresponseauthentication": "yes",
+    "permitrootlogin": "yes",
 }
+SESSIONS = 64
 USUAL_SHELLS = ("/bin/sh", "/bin/bash", "/bin/dash", "/bin/zsh", "/usr/bin/bash", "/usr/bin/zsh", "/usr/bin/sh")
 
 
@@ -78,15 +79,17 @@ def _groups_of(account: str) -> list[str]:
 
 def _for_people(found: Callable[[Facts, str], str], severity: Severity, why: str, remedy: str) -> Row:
     def look(facts: Facts, _: Wanted) -> str:
-        seen = {account: found(facts, account) for account in PEOPLE}
-        return "; ".join(f"{account}: {text}" for account, text in seen.items() if text)
+        said: dict[str, list[str]] = {}
+        for account in PEOPLE:
+            said.setdefault(found(facts, account), []).append(account)
+        return "; ".join(f"{text} ({' and '.join(accounts)})" for text, accounts in said.items() if text)
 
     return Row(severity, look, why, remedy)
 
 
 def _listed_out(facts: Facts, account: str) -> str:
     rule = texts.lets_in(facts.sshd(account), account, _groups_of(account))
-    return f"sshd lets it in by no rule of `{rule}`" if rule else ""
+    return f"sshd keeps people out by `{rule}`" if rule else ""
 
 
 def _pam_out(facts: Facts, account: str) -> str:
@@ -94,7 +97,7 @@ def _pam_out(facts: Facts, account: str) -> str:
     if not any("pam_access.so" in line for line in used) or facts.sshd().get("usepam") != ["yes"]:
         return ""
     line = texts.kept_out(facts.file("/etc/security/access.conf"), account, _groups_of(account))
-    return f"pam_access keeps it out by `{line}`" if line else ""
+    return f"pam_access keeps people out by `{line}`" if line else ""
 
 
 def _not_included(facts: Facts, _: Wanted) -> str:
@@ -121,14 +124,25 @@ def _sftp_off(facts: Facts, _: Wanted) -> str:
     return "sshd has no sftp (`Subsystem sftp`)" if off else ""
 
 
-def _earlier(facts: Facts, _: Wanted) -> str:
-    """Which of an owner's files say otherwise before ours is read: sshd takes the first value (sshd_config(5))."""
+def _before_ours(facts: Facts) -> list[tuple[str, str, str]]:
+    """File, setting and value of what an owner says before us: the first value counts (sshd_config(5))."""
     found = []
     for path, text in sorted(facts.answer.files.items()):
         if path.startswith("/etc/ssh/sshd_config.d/") and path.rpartition("/")[2] < OUR_FILE:
-            rows = (line.replace("=", " ", 1).split(None, 1) for line in texts.lines(text))
-            found += [f"{path} ({' '.join(row)})" for row in rows if OPEN.get(row[0].lower()) == row[1:]]
+            rows = [line.replace("=", " ", 1).split(None, 1) for line in texts.lines(text)]
+            found += [(path, row[0].lower(), row[1].strip()) for row in rows if len(row) == 2]
+    return found
+
+
+def _earlier(facts: Facts, _: Wanted) -> str:
+    found = [f"{path} ({name} {value})" for path, name, value in _before_ours(facts) if OPEN.get(name) == value]
     return f"settings of yours come before ours: {listed(found)}" if found else ""
+
+
+def _few_sessions(facts: Facts, _: Wanted) -> str:
+    said = [(path, value) for path, name, value in _before_ours(facts) if name == "maxsessions" and value.isdecimal()]
+    found = [f"{path} (MaxSessions {value})" for path, value in said[:1] if len(value) < 5 and int(value) < SESSIONS]
+    return f"few sessions over one connection: {listed(found)}" if found else ""
 
 
 PARTS = (
@@ -139,8 +153,8 @@ PARTS = (
             Row(
                 Severity.STOPS,
                 _taken,
-                "containers know accounts by number, and people by these names",
-                "give those accounts another name or number, or offer a server without them",
+                "that account is somebody else's, and containers know a station's by these numbers",
+                "give it another name or number, or offer a server without it",
             ),
             Row(
                 Severity.DECIDES,
@@ -221,6 +235,12 @@ PARTS = (
                 _earlier,
                 "sshd takes the first value that it reads: yours would hold, and `verify` would name it",
                 "take those lines out, or have them in a file with a later name",
+            ),
+            Row(
+                Severity.DECIDES,
+                _few_sessions,
+                "the engine is asked over your login's connection, with a session for each question",
+                f"allow {SESSIONS}, in a `Match User` of your login where that is enough",
             ),
         ),
     ),

@@ -19,7 +19,7 @@ _MOST = 250_000  # characters of one text
 Text = Annotated[str, pydantic.StringConstraints(max_length=_MOST)]
 Word = Annotated[str, pydantic.StringConstraints(max_length=500)]
 Count = Annotated[int, pydantic.Field(ge=0, lt=2**63)]
-Seconds = Annotated[float, pydantic.Field(ge=0, lt=1e12, allow_inf_nan=False)]
+Seconds = Annotated[float, pydantic.Field(ge=0, lt=2e11, allow_inf_nan=False)]
 Few = pydantic.Field(max_length=200)
 
 

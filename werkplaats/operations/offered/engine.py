@@ -35,39 +35,40 @@ def _well(facts: Facts, _: Wanted) -> str:
 
 
 def _no_json(facts: Facts, _: Wanted) -> str:
-    return "/etc/docker/daemon.json is not JSON" if facts.engine_settings is None else ""
+    return "/etc/docker/daemon.json cannot be read: it is not JSON" if facts.engine_settings is None else ""
 
 
 def _snap(facts: Facts, _: Wanted) -> str:
-    return "Docker is there as a snap" if facts.marked("/snap/bin/docker") else ""
+    return "its Docker is a snap" if facts.marked("/snap/bin/docker") else ""
 
 
 def _silent(facts: Facts, _: Wanted) -> str:
     silent = facts.active(UNIT) and not facts.engine.get("ServerVersion")
-    return f"{UNIT} runs, and `docker info` has no answer" if silent else ""
+    return "its engine runs and does not answer at /run/docker.sock" if silent else ""
 
 
 def _other_numbers(facts: Facts, _: Wanted) -> str:
     options = texts.strings(facts.engine.get("SecurityOptions"))
     remapped = (facts.engine_settings or {}).get("userns-remap") or any("userns" in one for one in options)
-    return "containers have other user numbers (userns-remap)" if remapped else ""
+    return "its engine gives containers other user numbers (userns-remap)" if remapped else ""
 
 
 def _rootless(facts: Facts, _: Wanted) -> str:
     options = texts.strings(facts.engine.get("SecurityOptions"))
-    return "the engine runs without root (rootless)" if any("rootless" in one for one in options) else ""
+    return "its engine runs without root (rootless)" if any("rootless" in one for one in options) else ""
 
 
 def _other_store(facts: Facts, _: Wanted) -> str:
     status = facts.engine.get("DriverStatus")
     pairs = [one for one in status if isinstance(one, list)] if isinstance(status, list) else []
     stored = any(pair[:1] == ["driver-type"] and "snapshotter" in str(pair[1:]) for pair in pairs)
-    return "images lie in containerd's store" if stored else ""
+    return "its engine keeps images in containerd's store" if stored else ""
 
 
-def _by_hand(facts: Facts, _: Wanted) -> str:
-    enabled = facts.units.get(UNIT, {}).get("UnitFileState") in ("enabled", "enabled-runtime", "")
-    return "the engine runs, and is not started at boot" if facts.active(UNIT) and not enabled else ""
+def _by_hand(facts: Facts, wanted: Wanted) -> str:
+    """An engine that runs may only have been asked something, at its socket: then nobody misses it after a boot."""
+    disabled = facts.active(UNIT) and facts.units.get(UNIT, {}).get("UnitFileState") == "disabled"
+    return "its engine runs, and is not started at boot" if disabled and _in_use(facts, wanted) else ""
 
 
 def _in_use(facts: Facts, _: Wanted) -> str:
@@ -113,7 +114,7 @@ PARTS = (
                 Severity.STOPS,
                 _other_numbers,
                 "a station reads its folders by their owners' numbers",
-                "take that setting out, or offer a server or a virtual machine of its own",
+                "take that setting out, or offer a server of its own",
             ),
             Row(
                 Severity.STOPS, _rootless, "it cannot use a station's folders", "use docker.io, or offer another server"

@@ -43,12 +43,14 @@ def lacking(facts: Facts) -> list[str]:
 
 def _sources(facts: Facts, _: Wanted) -> str:
     missing = lacking(facts)
-    return f"apt has {', '.join(missing)}" if missing else "all packages of a station are there"
+    tried = facts.answer.sources.values()
+    answer = f"; {sum(not why for why in tried)} of {len(tried)} sources of apt answer" if tried else ""
+    return (f"{', '.join(missing)} would come from apt" if missing else "all of a station are there") + answer
 
 
 def _removes(facts: Facts, _: Wanted) -> str:
     removed = facts.simulated.removed
-    return f"to install {', '.join(lacking(facts))} apt would remove {listed(removed)}" if removed else ""
+    return f"a station needs {', '.join(lacking(facts))}, and {listed(removed)} cannot stay beside" if removed else ""
 
 
 def _no_candidate(facts: Facts, _: Wanted) -> str:
@@ -84,7 +86,7 @@ def _dead(facts: Facts, _: Wanted) -> str:
 def _managed(facts: Facts, _: Wanted) -> str:
     packages = [f"{text} (package {name})" for name, text in MANAGERS.items() if name in facts.packages]
     pulled = facts.said("pulls").split()
-    return listed(packages + [f"started by {path}" for path in pulled])
+    return listed(packages + [f"one that {path} starts" for path in pulled])
 
 
 def _marked_files(facts: Facts, _: Wanted) -> str:
@@ -111,7 +113,7 @@ PARTS = (
             Row(
                 Severity.STOPS,
                 _removes,
-                "nothing of yours is ever removed",
+                "nothing is removed here",
                 "remove it yourself if nobody uses it, or offer a server, or a virtual machine, without it",
             ),
             Row(

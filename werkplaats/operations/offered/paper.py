@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -73,8 +74,13 @@ def placed(facts: Facts, wanted: Wanted) -> list[tuple[str, str]]:
 
 def lines(one: Examined) -> list[str]:
     """The text, a line each."""
-    seconds = one.facts.answer.seconds
-    found = [f"{one.wanted.organisation}: {one.verdict}", f"nothing was changed; it took {seconds:.1f} s there", ""]
+    answer = one.facts.answer
+    when = datetime.datetime.fromtimestamp(answer.clock, datetime.UTC).strftime("%Y-%m-%d %H:%M")
+    found = [
+        f"{one.wanted.organisation}: {one.verdict}",
+        f"looked at for {one.wanted.network} at {when} UTC, in {answer.seconds:.1f} s; nothing was changed",
+        "",
+    ]
     for severity, heading in HEADINGS:
         if rows := one.of(severity):
             found += [f"{heading}:", *(line for row in rows for line in _finding(row)), ""]
