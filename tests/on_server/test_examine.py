@@ -21,7 +21,7 @@ PROGRAM = Path(examine.__file__).read_text()
 NEEDS = offers.wanted()
 SERVER = Server("gelre", "192.0.2.21", "SHA256:", people=offers.PEOPLE)
 # What each program that is started is told to do; whoever adds one says here that it changes nothing.
-ASKS = {
+ASKS: dict[str, list[list[str]]] = {
     "systemd-detect-virt": [[]],
     "systemctl": [["show"], ["is-active"]],
     "dpkg-query": [["--show"]],
@@ -63,7 +63,11 @@ def test_it_answers_on_this_machine_within_seconds_and_is_judged() -> None:
 
 def test_it_asks_what_it_is_known_to_ask_and_nothing_that_changes_anything() -> None:
     asked = json.loads(question(far=True)) | {"packages": {"docker.io": "no-such-program"}}
-    every = [*examine.questions(asked).values(), *examine.ENGINE.values(), ["getent", "-s", "hosts:dns", "ahosts", "x"]]
+    every: list[list[str]] = [
+        *examine.questions(asked).values(),
+        *examine.ENGINE.values(),
+        ["getent", "-s", "hosts:dns", "ahosts", "x"],
+    ]
     assert {words[0] for words in every} == set(ASKS)
     for words in every:
         assert any(set(wanted) <= set(words[1:]) for wanted in ASKS[words[0]]), words
