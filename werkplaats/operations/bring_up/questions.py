@@ -127,13 +127,24 @@ def differences(before: Mapping[str, questions.Document], after: Mapping[str, qu
     for name in sorted({*before, *after}):
         old, new = before.get(name), after.get(name)
         if old is None:
-            found.append(f"question {name} is new, and waits for the steward")
+            found.append(f"question {name} is new{_by_table(after[name])}, and waits for the steward")
         elif new is None:
             found.append(f"question {name} is withdrawn: no session runs any more")
         elif old != new:
             fields = ", ".join(field for field in sorted({*old, *new}) if old.get(field) != new.get(field))
-            found.append(f"question {name} is another one ({fields}), and waits for the steward")
+            found.append(
+                f"question {name} is another one ({fields}){_by_table(after[name])}, and waits for the steward"
+            )
     return found
+
+
+def _by_table(document: questions.Document) -> str:
+    """What a question says of the table that it names."""
+    parameters = document.get("parameters", {})
+    if tables.named_by(parameters) is None:
+        return ""
+    named = parameters[tables.PARAMETER]
+    return f" by the table {named['table']} ({named['areas']} areas, {named['digest']})"
 
 
 def planned(network: networks.Network, remotes: remote.Remotes, applicable: hand_over.Applicable) -> list[str]:
