@@ -102,6 +102,8 @@ def verify(files: Files, network: str, least_number: int = 0) -> Whole:
     if strangers := sorted(present - index.files.keys() - {NAME, SIGNATURE}):
         raise errors.PublicationError(f"{place / strangers[0]} is not in {NAME}: it does not belong there", FETCH)
     checked = {name: _checked(files, name, digest) for name, digest in sorted(index.files.items())}
+    if canonical.pretty(index.model_dump(mode="json")) != content:
+        raise errors.PublicationError(f"{place / NAME} is not in the form that is published", FETCH)
     return Whole(place, index.network, index.number, index.published, checked)
 
 

@@ -55,6 +55,22 @@ class Verified:
         one = self.identities.get(organisation)
         return one.statement.serial if one and one.statement_key == statement_key else 0
 
+    def out(self, organisation: str) -> str:
+        """Why no station lets that of an organisation in, as its own operator reads it; "" of one that is let in."""
+        effect = "no other station lets this one in. Nothing on its server was changed"
+        if organisation not in self.definition.stations:
+            return (
+                f"no station of {self.network} any more by publication {self.number} of {self.published}: {effect}; "
+                f"werkplaats destroy {self.network} --only {organisation} takes the station off it, and leaves data "
+                "and results. Ring the coordinator up where this is not what was agreed"
+            )
+        if organisation not in self.identities:
+            return (
+                f"its certificate is withdrawn by publication {self.number} of {self.published}: {effect}. Ring the "
+                "coordinator up: it comes back with new keys only"
+            )
+        return ""
+
     @property
     def authority_key(self) -> str:
         """The fingerprint of the CA's key."""
@@ -106,9 +122,9 @@ def verify(whole: repository.Whole, moment: datetime.datetime) -> Verified:
 
 
 def _release(whole: repository.Whole, name: str, file: str) -> model.Release:
-    place = whole.place / file
+    place, content = whole.place / file, _file(whole, file)
     try:
-        found = model.Release.model_validate_json(_file(whole, file))
+        found = model.Release.model_validate_json(content)
     except pydantic.ValidationError as error:
         wrong = error.errors()[0]
         raise errors.PublicationError(
@@ -116,6 +132,8 @@ def _release(whole: repository.Whole, name: str, file: str) -> model.Release:
         ) from error
     if unseen := next(texts.unseen(document(found)), None):
         raise errors.PublicationError(f"{place}: {unseen.text}, but {texts.WHY}", ASK)
+    if canonical.pretty(document(found)) != content:
+        raise errors.PublicationError(f"{place} is not in the form that is published", repository.FETCH)
     if found.release != name:
         raise errors.PublicationError(f"{place} describes release {found.release}", ASK)
     return found

@@ -61,6 +61,28 @@ def test_an_index_of_another_shape_is_refused(folder: Path, content: bytes) -> N
         read(folder, "proeftuin")
 
 
+@pytest.mark.parametrize(
+    ("written", "instead"),
+    [
+        (b'"number": 1', b'"number": 7,\n  "number": 1'),
+        (b'"number": 1', b'"number": 1.0'),
+        (b'"number": 1', b'"number":  1'),
+        (b'"proeftuin"', b'"proeftui\\u006e"'),
+    ],
+    ids=["a key twice", "a float", "other spacing", "an escape"],
+)
+def test_a_signed_index_in_another_form_is_refused(folder: Path, written: bytes, instead: bytes) -> None:
+    """A key written twice is number 7 to who takes the first and 1 to who takes the last: two publications in one."""
+    writing.write(folder, "proeftuin", 1, FILES, SIGNER.sign)
+    content = (folder / "index.json").read_bytes()
+    assert content.count(written) == 1
+    content = content.replace(written, instead)
+    (folder / "index.json").write_bytes(content)
+    (folder / "index.json.sig").write_bytes(SIGNER.sign(content))
+    with pytest.raises(errors.PublicationError, match=r"index.json is not"):
+        read(folder, "proeftuin")
+
+
 @pytest.mark.parametrize("name", ["../../secret", "/etc/hostname", "identities/../../../secret", "./ca.pem"])
 def test_an_index_cannot_lead_out_of_its_folder(folder: Path, name: str) -> None:
     writing.write(folder, "proeftuin", 1, FILES, SIGNER.sign)

@@ -136,6 +136,25 @@ def test_a_table_that_its_coordinator_signed_is_held_to_its_form_and_to_its_ques
         publication.Newest("proeftuin").update(files)
 
 
+@pytest.mark.parametrize(
+    ("written", "instead"),
+    [
+        (b'"release": "dev"', b'"release": "1.0.0",\n  "release": "dev"'),
+        (b"    2\n", b"    2.0\n"),
+        (b'"release": "dev"', b'"release":  "dev"'),
+        (b'"dev"', b'"de\\u0076"'),
+    ],
+    ids=["a key twice", "a float", "other spacing", "an escape"],
+)
+def test_a_signed_release_in_another_form_is_refused(maker: Maker, written: bytes, instead: bytes) -> None:
+    """Two readers could take a key written twice for two releases, and both would say that the CA signed it."""
+    content = canonical.pretty(RELEASES["dev"])
+    assert content.count(written) == 1
+    files = maker.files(changed={"releases/dev.json": content.replace(written, instead)})
+    with pytest.raises(errors.PublicationError, match=r"releases/dev.json is no"):
+        publication.Newest("proeftuin").update(files)
+
+
 @given(data=st.data())
 def test_whatever_a_relay_changes_is_refused(relayed: repository.Files, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(relayed.contents)))

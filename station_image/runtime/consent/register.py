@@ -11,6 +11,7 @@ from an index in memory, of some forty bytes an entry. What others can have ente
 from __future__ import annotations
 
 import json
+import threading
 import time
 from array import array
 from collections import deque
@@ -47,6 +48,7 @@ class Register:
         self._key = key
         self._daily = daily or Daily()
         self._index = _Index()
+        self._writing = threading.Lock()
         self.problem = ""
         try:
             self._count, self._last = self._completed(*self._look(index=self._index))
@@ -108,14 +110,15 @@ class Register:
         try:
             # The head first: a crash between the two leaves an entry missing that the head counts, which start-up
             # completes; the other way round an entry could be cut off unseen.
-            files.replace(self._head, json.dumps({"entries": entry["number"], "digest": digest, "line": line}))
-            files.append(self._path, line, 0o640)
+            with self._writing:
+                files.replace(self._head, json.dumps({"entries": entry["number"], "digest": digest, "line": line}))
+                files.append(self._path, line, 0o640)
+                self._count, self._last = entry["number"], digest
+                self._index.add(entry, digest, len(line.encode()) + 1)
         except OSError as error:
             self.problem = f"the register cannot be written ({error.strerror})"
             note("register-unwritable", why=error)
             return
-        self._count, self._last = entry["number"], digest
-        self._index.add(entry, digest, len(line.encode()) + 1)
 
     def digest_at(self, number: object) -> str:
         """The digest of an entry, "" where there is none."""
@@ -134,19 +137,37 @@ class Register:
             return []
         if self.problem:
             return list(deque(self._entries(), number))
-        return list(self._entries(self._index.place(self._count - number)))
+        count, _, size = self._written()
+        return list(self._entries(self._index.place(count - number), size))
 
     def verify(self) -> None:
         """Look at every digest, signature and the head. Raises RegisterError."""
         if self.problem:
             raise RegisterError(self.problem)
-        count, last = self._look(signatures=True)
-        if (count, last) != (self._count, self._last):
-            raise RegisterError(f"the register has {count} entries where {self._count} were written")
+        known, digest, size = self._written()
+        count, last = self._look(size, signatures=True)
+        if (count, last) != (known, digest):
+            raise RegisterError(f"the register has {count} entries where {known} were written")
 
-    def _look(self, *, signatures: bool = False, index: _Index | None = None) -> tuple[int, str]:
+    def _written(self) -> tuple[int, str, int]:
+        """How many entries there are, the last digest, and the bytes of the file: never of half an entry.
+
+        Who reads no further than these bytes, in a thread, finds what was written by then, whatever is appended.
+        """
+        with self._writing:
+            try:
+                size = self._path.stat().st_size
+            except FileNotFoundError:
+                size = 0
+            except OSError as error:
+                raise RegisterError(f"{self._path} cannot be read") from error
+            return self._count, self._last, size
+
+    def _look(
+        self, size: int | None = None, *, signatures: bool = False, index: _Index | None = None
+    ) -> tuple[int, str]:
         count, last = 0, START
-        for entry in self._entries(index=index):
+        for entry in self._entries(size=size, index=index):
             inner = {name: value for name, value in entry.items() if name not in ("digest", "signature")}
             sound = inner.get("number") == count + 1 and inner.get("before") == last
             if not sound or statement.digest(inner) != entry.get("digest"):
@@ -177,12 +198,18 @@ class Register:
             raise RegisterError(f"the register has {count} entries where {known} were written")
         return count, last
 
-    def _entries(self, place: int = 0, index: _Index | None = None) -> Iterator[dict[str, Any]]:
-        """The entries from a byte of the file on; enters them in `index`."""
+    def _entries(
+        self, place: int = 0, size: int | None = None, index: _Index | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """The entries from a byte of the file on, those of its first `size` bytes; enters them in `index`."""
         try:
             with self._path.open("rb") as stream:
                 stream.seek(place)
-                for number, line in enumerate(stream, 1):
+                for number, whole in enumerate(stream, 1):
+                    line = whole if size is None else whole[: size - place]
+                    if not line:
+                        return
+                    place += len(line)
                     try:
                         entry = json.loads(line)
                         digest = entry["digest"]

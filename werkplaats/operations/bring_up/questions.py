@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
+import types
 from collections.abc import Iterable, Mapping
 
 from base import canonical, errors
@@ -94,8 +95,8 @@ def deliver(
                 left_out[organisation] = str(error)
                 say(f"{organisation}: left out: {error}")
             else:
-                changes = differences(delivered.documents, documents) or ["the tables that its questions name"]
-                say(f"{organisation}: {'; '.join(changes)}")
+                changes = differences(delivered.documents, documents, waiting)
+                say(f"{organisation}: {'; '.join(changes or ['the tables that its questions name'])}")
                 late.append(organisation)
     there |= look(network, remotes, late)
     return standing({o: delivered for o, delivered in there.items() if o not in left_out}), left_out
@@ -121,13 +122,22 @@ def standing(there: Mapping[str, Delivered]) -> dict[str, dict[str, list[str]]]:
     return found
 
 
-def differences(before: Mapping[str, questions.Document], after: Mapping[str, questions.Document]) -> list[str]:
-    """A sentence for each question that is new, withdrawn or another than before."""
+def differences(
+    before: Mapping[str, questions.Document],
+    after: Mapping[str, questions.Document],
+    waiting: Mapping[str, str] = types.MappingProxyType({}),
+) -> list[str]:
+    """A sentence for each question that is new, withdrawn or another than before.
+
+    `waiting`: name → what it waits for.
+    """
     found = []
     for name in sorted({*before, *after}):
         old, new = before.get(name), after.get(name)
         if old is None:
             found.append(f"question {name} is new{_by_table(after[name])}, and waits for the steward")
+        elif new is None and name in waiting:
+            found.append(f"question {name} waits, and no session runs meanwhile: {waiting[name]}")
         elif new is None:
             found.append(f"question {name} is withdrawn: no session runs any more")
         elif old != new:
@@ -160,6 +170,6 @@ def planned(network: networks.Network, remotes: remote.Remotes, applicable: hand
         if asked.get(name) != published.get(name)
     ]
     for organisation, delivered in look(network, remotes, applicable.views).items():
-        documents, _ = wanted(applicable, asked, organisation)
-        lines += [f"{organisation}: {line}" for line in differences(delivered.documents, documents)]
+        documents, waiting = wanted(applicable, asked, organisation)
+        lines += [f"{organisation}: {line}" for line in differences(delivered.documents, documents, waiting)]
     return lines

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -149,6 +151,38 @@ def test_what_is_asked_while_a_station_runs_is_answered_without_reading_the_file
             patch.setattr(Path, "open", None)
             assert [mine.digest_at(number) for number in range(1, 32)] == want
             assert mine.heard({"n.b": "k"}) == {"n.b": {"entries": 5, "digest": "d5"}}
+
+
+def test_who_looks_at_a_register_while_entries_are_added_finds_it_sound(folders: tuple[Path, Path]) -> None:
+    """A steward's `station register` said NOT SOUND of a register that the agent was adding to."""
+    kept = filled(folders, 100)
+    stop = threading.Event()
+
+    def look() -> int:
+        looks = 0
+        while not stop.is_set() or not looks:
+            kept.verify()
+            assert len(kept.last(5)) >= 5
+            looks += 1
+        return looks
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        looking = pool.submit(look)
+        for number in range(300):
+            kept.add("answer", session=str(number))
+        stop.set()
+        assert looking.result() > 1
+
+
+def test_half_an_entry_that_lies_there_is_found_at_every_length(folders: tuple[Path, Path]) -> None:
+    kept = filled(folders)
+    path = folders[0] / "register.jsonl"
+    whole = path.read_bytes()
+    start = whole.rindex(b"\n", 0, -1) + 1
+    for length in range(start, len(whole) - 1):
+        path.write_bytes(whole[:length])
+        with pytest.raises(RegisterError):
+            kept.verify()
 
 
 def test_the_last_entries_are_read_from_the_end(folders: tuple[Path, Path]) -> None:
