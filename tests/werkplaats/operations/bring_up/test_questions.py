@@ -195,7 +195,7 @@ def test_a_question_that_waits_for_a_computing_party_says_so_and_is_not_called_w
 ) -> None:
     (name,) = network.questions
     there = applicable(network, without="thuiszorg")
-    there.publication = cast("Any", SimpleNamespace(questions=network.questions))
+    there.publication = cast("Any", SimpleNamespace(questions=network.questions, figures={}))
     documents, _ = questions.wanted(applicable(network), network.questions, "ggd")
     stations, said = Stations(), list[str]()
     stations.placed = {"ggd": dict(documents)}
