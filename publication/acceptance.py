@@ -45,6 +45,10 @@ class Accepted(pydantic.BaseModel):
         """Organisation → the serial of its gateway key below which none is taken, of who has a pinned key."""
         return {name: max(1, self.seen.get(name, {}).get(key, 0)) for name, key in self.statement_keys.items()}
 
+    def knew(self, organisation: str) -> bool:
+        """Whether a key of an organisation is pinned here, or ever was."""
+        return organisation in self.statement_keys or organisation in self.seen
+
     @property
     def digest(self) -> str:
         """What two organisations compare; the publication's number and what was seen before are no part of it."""

@@ -54,6 +54,22 @@ class Verified:
         one = self.identities.get(organisation)
         return one.statement.serial if one and one.statement_key == statement_key else 0
 
+    def out(self, organisation: str) -> str:
+        """Why no station lets that of an organisation in, as its own operator reads it; "" of one that is let in."""
+        effect = "no other station lets this one in. Nothing on its server was changed"
+        if organisation not in self.definition.stations:
+            return (
+                f"no station of {self.network} any more by publication {self.number} of {self.published}: {effect}; "
+                f"werkplaats destroy {self.network} --only {organisation} takes the station off it, and leaves data "
+                "and results. Ring the coordinator up where this is not what was agreed"
+            )
+        if organisation not in self.identities:
+            return (
+                f"its certificate is withdrawn by publication {self.number} of {self.published}: {effect}. Ring the "
+                "coordinator up: it comes back with new keys only"
+            )
+        return ""
+
     @property
     def authority_key(self) -> str:
         """The fingerprint of the CA's key."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import json
+import types
 from collections.abc import Iterable, Mapping
 
 from base import errors
@@ -88,7 +89,7 @@ def deliver(
                 left_out[organisation] = str(error)
                 say(f"{organisation}: left out: {error}")
             else:
-                say(f"{organisation}: {'; '.join(differences(delivered.documents, documents))}")
+                say(f"{organisation}: {'; '.join(differences(delivered.documents, documents, waiting))}")
                 late.append(organisation)
     there |= look(network, remotes, late)
     return standing({o: delivered for o, delivered in there.items() if o not in left_out}), left_out
@@ -107,13 +108,22 @@ def standing(there: Mapping[str, Delivered]) -> dict[str, dict[str, list[str]]]:
     return found
 
 
-def differences(before: Mapping[str, questions.Document], after: Mapping[str, questions.Document]) -> list[str]:
-    """A sentence for each question that is new, withdrawn or another than before."""
+def differences(
+    before: Mapping[str, questions.Document],
+    after: Mapping[str, questions.Document],
+    waiting: Mapping[str, str] = types.MappingProxyType({}),
+) -> list[str]:
+    """A sentence for each question that is new, withdrawn or another than before.
+
+    `waiting`: name → what it waits for.
+    """
     found = []
     for name in sorted({*before, *after}):
         old, new = before.get(name), after.get(name)
         if old is None:
             found.append(f"question {name} is new, and waits for the steward")
+        elif new is None and name in waiting:
+            found.append(f"question {name} waits, and no session runs meanwhile: {waiting[name]}")
         elif new is None:
             found.append(f"question {name} is withdrawn: no session runs any more")
         elif old != new:
@@ -135,6 +145,6 @@ def planned(network: networks.Network, remotes: remote.Remotes, applicable: hand
         if asked.get(name) != published.get(name)
     ]
     for organisation, delivered in look(network, remotes, applicable.views).items():
-        documents, _ = wanted(applicable, asked, organisation)
-        lines += [f"{organisation}: {line}" for line in differences(delivered.documents, documents)]
+        documents, waiting = wanted(applicable, asked, organisation)
+        lines += [f"{organisation}: {line}" for line in differences(delivered.documents, documents, waiting)]
     return lines

@@ -56,8 +56,16 @@ class Network:
     @functools.cached_property
     def servers(self) -> tuple[Server, ...]:
         """The servers that this operator runs, of organisations that the definition has."""
-        known = inventory.read(self.inventory / "servers.yml")
-        return tuple(server for server in (*known, *self.given) if server.organisation in self.compiled.stations)
+        return tuple(server for server in self._all if server.organisation in self.compiled.stations)
+
+    @functools.cached_property
+    def left(self) -> tuple[Server, ...]:
+        """The servers that this operator runs of organisations that left the definition; those of a sandbox go."""
+        return () if self.made_here else tuple(server for server in self._all if server not in self.servers)
+
+    @functools.cached_property
+    def _all(self) -> tuple[Server, ...]:
+        return (*inventory.read(self.inventory / "servers.yml"), *self.given)
 
     @functools.cached_property
     def given(self) -> tuple[Server, ...]:
@@ -65,9 +73,9 @@ class Network:
         path = self.inventory / "given.yml"
         return inventory.read(path) if path.exists() else ()
 
-    def remotes(self) -> remote.Remotes:
-        """Connections to this operator's servers, not opened yet; to be used in a `with`."""
-        return remote.Remotes(self.servers, self.vault.folder / "ssh", self.run_folder / "ssh_config")
+    def remotes(self, *also: Server) -> remote.Remotes:
+        """Connections to this operator's servers and others, not opened yet; to be used in a `with`."""
+        return remote.Remotes((*self.servers, *also), self.vault.folder / "ssh", self.run_folder / "ssh_config")
 
     @property
     def run_folder(self) -> Path:

@@ -39,6 +39,7 @@ class StationStatus:
     accepted: str  # the digest that two organisations compare; "" when nothing was accepted
     cut: tuple[str, ...]
     seen_by: str  # "server" when asked there, else the organisation whose agent told
+    out: str = ""  # why no other station lets it in any more, by what is published
 
     @property
     def wrong(self) -> list[str]:
@@ -47,6 +48,8 @@ class StationStatus:
         found = [f"{part}: {reason}" for part in parts if (reason := getattr(self, part))]
         if self.accepted == UNREADABLE:
             found.append(f"what was accepted: {UNREADABLE}")
+        if self.out:
+            found.append(self.out)
         if self.certificate_days is not None and self.certificate_days < LEAST_DAYS:
             found.append("certificate: " + ("has expired" if self.certificate_days < 0 else "ends soon"))
         return found
@@ -59,16 +62,21 @@ class StationStatus:
 
 @dataclasses.dataclass(frozen=True)
 class Certificates:
-    """Days until each station's published certificate ends, by organisation; `wrong` says why none is known."""
+    """Days until each station's published certificate ends, by organisation; `wrong` says why none is known.
+
+    `out` says of an organisation why its station is let in no more, where it ever was.
+    """
 
     days: Mapping[str, int]
     wrong: str
+    out: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def read(
-    network: networks.Network, remotes: remote.Remotes, unreachable: Mapping[str, str], days: Mapping[str, int]
+    network: networks.Network, remotes: remote.Remotes, unreachable: Mapping[str, str], known: Certificates
 ) -> list[StationStatus]:
-    """Status of every station of the network; `days` until its certificate ends, by organisation."""
+    """Status of every station of the network, with what is known of its certificate."""
+    days = known.days
     reached = [o for o in remotes.servers if o not in unreachable]
     units = remotes.ask_all(reached, "systemctl", "is-active", *UNITS)
     told = remotes.ask_all(reached, "station", "status", "--json")
@@ -85,6 +93,7 @@ def read(
         engine, gateway = _active(units[organisation])
         seen = engines.get(organisation, observed.Observed({}))
         unseen = lost.get(organisation)
+        digest, was_in = _accepted(accepted[organisation], organisation)
         found.append(
             StationStatus(
                 organisation,
@@ -97,9 +106,10 @@ def read(
                 unseen or _container(seen, "computer"),
                 str(agent.get("release", "")),
                 _last_session(agent),
-                _accepted(accepted[organisation]),
+                digest,
                 _words(cuts[organisation]),
                 "server",
+                known.out.get(organisation, "") if was_in else "",
             )
         )
     return found
@@ -109,14 +119,15 @@ def _unknown(organisation: str, operator: str, reason: str, days: int | None) ->
     return StationStatus(organisation, operator, reason, "", "", days, "", "", "", "", "", (), "nobody")
 
 
-def _accepted(answer: remote.Answer) -> str:
+def _accepted(answer: remote.Answer, organisation: str) -> tuple[str, bool]:
+    """The digest of what a server accepted, and whether it ever had its own organisation among the members."""
     if isinstance(answer, servers.UnreachableError) or answer.exited:
-        return ""
+        return "", False
     try:
         found = acceptance.load(remote.parsed(answer.stdout))
     except (ValueError, errors.AcceptanceError):
-        return UNREADABLE
-    return found.digest if found else ""
+        return UNREADABLE, False
+    return (found.digest, found.knew(organisation)) if found else ("", False)
 
 
 def _active(answer: remote.Answer) -> tuple[str, ...]:
@@ -153,7 +164,9 @@ def certificates(network: networks.Network) -> Certificates:
         return Certificates({}, str(error))
     now = datetime.datetime.now(datetime.UTC)
     people = published.identities.items()
-    return Certificates({name: (one.station_certificate.not_valid_after_utc - now).days for name, one in people}, "")
+    days = {name: (one.station_certificate.not_valid_after_utc - now).days for name, one in people}
+    out = {name: why for name in network.compiled.stations if (why := published.out(name))}
+    return Certificates(days, "", out)
 
 
 def lines(found: Iterable[StationStatus]) -> list[str]:

@@ -125,6 +125,24 @@ def test_differences_are_said_in_words() -> None:
     ]
 
 
+def test_a_question_that_waits_for_a_computing_party_says_so_and_is_not_called_withdrawn(
+    network: networks.Network,
+) -> None:
+    (name,) = network.questions
+    there = applicable(network, without="thuiszorg")
+    there.publication = cast("Any", SimpleNamespace(questions=network.questions))
+    documents, _ = questions.wanted(applicable(network), network.questions, "ggd")
+    stations, said = Stations(), list[str]()
+    stations.placed = {"ggd": dict(documents)}
+    questions.deliver(network, cast("Any", stations), there, ["ggd"], said.append)
+    line = f"ggd: question {name} waits, and no session runs meanwhile: thuiszorg has no certificate yet, or no longer"
+    assert line in said
+    assert stations.placed["ggd"] == {}
+    stations.placed = {"ggd": dict(documents)}
+    there.views = {"ggd": there.views["ggd"]}
+    assert questions.planned(network, cast("Any", stations), there) == [line]
+
+
 def test_where_a_question_stands_is_told_by_organisation() -> None:
     there = {"b": questions.Delivered({}, {"q": "allowed"}), "a": questions.Delivered({}, {"q": "waits"})}
     assert questions.standing(there) == {"q": {"waits": ["a"], "allowed": ["b"]}}

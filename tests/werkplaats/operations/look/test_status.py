@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -56,6 +57,12 @@ def test_days_are_not_taken_from_a_publication_that_is_refused(network: Any) -> 
     found = status.certificates(network)
     assert found.days == {}
     assert "index.json.sig is missing" in found.wrong
+
+
+def test_a_station_that_no_other_lets_in_is_not_well() -> None:
+    out = dataclasses.replace(station(None), out="no station of gerda any more by publication 3")
+    assert not out.good
+    assert "no station of gerda any more by publication 3" in status.lines([out])[0]
 
 
 def test_the_digest_that_organisations_compare_is_shown_once_with_all_that_have_it() -> None:
