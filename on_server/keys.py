@@ -2,31 +2,38 @@
 
 The statement key signs the gateway's key, with a serial number that grows with each new one: other stations take a
 gateway only with that signature, so that whoever signs certificates cannot give the station's name to another key.
+Nobody takes a lower number than was seen: the next one is above what was signed last, what the accepted definition says
+was seen, and what the caller found published. Another statement key begins at 1.
 
 `werkplaats up` sends this program to a new server and runs it there alone, before anything else is done to the server;
 the role `station_identity` does the same later, and by hand. So it makes the folders that it needs where they are not
 there, with owner and mode as the role `station_folders` gives them. A key that is there is never replaced.
 
-    keys.py ORGANISATION NETWORK      prints what was made, one a line
+    keys.py ORGANISATION NETWORK [STATEMENT_KEY NUMBER]     prints what was made, one a line
 """
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import grp
 import hashlib
 import json
+import operator
 import os
 import pwd
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 ROOT = (0, 0)
 OWNER, GROUP = "station", "station"  # who signs statements
 NUMBERS = (5001, 5000)  # of that account and group on every server: here they may be wanted before the account is there
-IDENTITY, STATE = "etc/werkplaats/identity", "var/lib/werkplaats/state"
+IDENTITY, STATE, ACCEPTED = "etc/werkplaats/identity", "var/lib/werkplaats/state", "etc/werkplaats/accepted"
+LAST = 2**31 - 1  # the highest number that readers take
 # As `station_image.runtime.accepted` and `publication.identity` have it; a test holds them equal.
 STATEMENT = b"datawerkplaats statement 1\ngateway key of a station\n"
 FOLDERS = (
@@ -95,14 +102,26 @@ def require_own_numbers() -> None:
 
 
 class Identity:
-    """The key material of one station on the server at `root`; `check` makes nothing and says what would be made."""
+    """The key material of one station on the server at `root`; `check` makes nothing and says what would be made.
 
-    def __init__(self, organisation: str, network: str, *, root: Path = Path("/"), check: bool = False) -> None:
-        self.root, self.check = root, check
+    `published` is statement key → the number of the gateway key that is published under it, where that is known.
+    """
+
+    def __init__(
+        self,
+        organisation: str,
+        network: str,
+        published: Mapping[str, int] | None = None,
+        *,
+        root: Path = Path("/"),
+        check: bool = False,
+    ) -> None:
+        self.root, self.check, self.published = root, check, published or {}
         folder = root / IDENTITY
         self.key, self.request, self.public = folder / "key.pem", folder / "request.pem", folder / "statement.pub"
         self.signed = folder / "statement.json"
         self.statement = root / STATE / "statement.key"
+        self.accepted = root / ACCEPTED / f"{network}.json"
         self.says = {"network": network, "organisation": organisation}
         # The coordinator takes only the public key out of a request: it shows people whose it is.
         self.names = {"CN": f"station-{organisation}", "OU": network, "O": "Datawerkplaats", "C": "NL"}
@@ -185,17 +204,58 @@ class Identity:
         key = openssl("pkey", "-in", str(self.key), "-pubout", "-outform", "DER")
         content = self.says | {"gateway_key": hashlib.sha256(key).hexdigest()}
         whole = content | {"statement_key": base64.b64encode(self._raw()).decode()}
-        before = json.loads(self.signed.read_text()) if self.signed.exists() else {"serial": 0}
+        before = self._signed()
         if whole.items() <= before.items():
             return
         self.made.append("statement of the gateway key")
         if self.check:
             return
-        serial = before["serial"] + 1
+        serial = self._number(whole["statement_key"], before)
         text = json.dumps(content | {"serial": serial}, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         signature = base64.b64encode(self._sign(STATEMENT + text.encode())).decode()
         document = whole | {"serial": serial, "signature": signature}
         put(self.signed, json.dumps(document, sort_keys=True, indent=1).encode() + b"\n", 0o644)
+
+    def _signed(self) -> dict[str, Any]:
+        """What was signed last, empty where nothing was; raises IdentityError for what is no such statement."""
+        if not self.signed.exists():
+            return {}
+        with contextlib.suppress(ValueError, RecursionError):
+            found = json.loads(self.signed.read_bytes())
+            if isinstance(found, dict) and type(found.get("serial")) is int and 0 < found["serial"] <= LAST:
+                return found
+        raise IdentityError(
+            f"{self.signed} cannot be read; remove it and run this again: the gateway's key is signed anew, as a "
+            "higher number than the accepted definition and the publication say was seen"
+        )
+
+    def _number(self, statement_key: str, before: dict[str, Any]) -> int:
+        """The next number of a statement key."""
+        last = before["serial"] if before.get("statement_key") == statement_key else 0
+        highest = max(last, self._seen(statement_key), self.published.get(statement_key, 0))
+        if highest < LAST:
+            return highest + 1
+        raise IdentityError(
+            f"the statement key has signed a gateway key as number {LAST}, the last one that others take; remove "
+            f"{self.statement} and {self.public} and run this again: the new statement key begins at 1, and people "
+            "compare its fingerprint as they did at first"
+        )
+
+    def _seen(self, statement_key: str) -> int:
+        """The highest number that was seen of a statement key of this station, as the accepted definition has it."""
+        try:
+            known = json.loads(self.accepted.read_bytes()).get("seen", {})
+            seen = known.get(self.says["organisation"], {}).get(statement_key, 0)
+            if 0 <= operator.index(seen) <= LAST:
+                return int(seen)
+        except FileNotFoundError:
+            return 0
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            pass
+        raise IdentityError(
+            f"{self.accepted} cannot be read, and it tells which number others have seen; put it back from a backup, "
+            "or remove it and run this again with the newest publication at hand"
+        )
 
     def _sign(self, message: bytes) -> bytes:
         """The signature of the statement key: OpenSSL wants a file, and who signs must be able to read it."""
@@ -229,7 +289,9 @@ class Identity:
 def main() -> int:
     """Make the keys of the station that the arguments name."""
     try:
-        made = Identity(*sys.argv[1:]).make()
+        organisation, network, *published = sys.argv[1:]
+        known = {key: int(number) for key, number in zip(published[::2], published[1::2], strict=True)}
+        made = Identity(organisation, network, known).make()
     except IdentityError as problem:
         sys.stderr.write(f"{problem}\n")
         return 1

@@ -9,6 +9,7 @@ and the release, so that two organisations that compare one digest compare every
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -21,19 +22,26 @@ from publication import identity, verified
 _ANEW = "look at what is published with `werkplaats plan`, and accept it anew with `werkplaats accept`"
 
 
-class Accepted(pydantic.BaseModel):
+class Remembered(pydantic.BaseModel):
+    """Which keys are pinned, and which ever were: what is kept of an accepted document of which the rest is no good."""
+
+    model_config = pydantic.ConfigDict(extra="ignore", strict=True, frozen=True)
+
+    statement_keys: dict[str, str]
+    seen: dict[str, dict[str, Annotated[int, pydantic.Field(ge=0, lt=2**31)]]] = pydantic.Field(default_factory=dict)
+    """Organisation → each statement key of it that was ever pinned here → the highest serial of a gateway key of it."""
+
+
+class Accepted(Remembered):
     """What was accepted. A station without a pinned key in `statement_keys` (by organisation) is nobody's peer."""
 
-    model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = pydantic.ConfigDict(extra="forbid")
 
     network: str
     publication: Annotated[int, pydantic.Field(ge=1)]
     definition: model.Definition
-    statement_keys: dict[str, str]
     authority: model.Digest
     release: model.Release
-    seen: dict[str, dict[str, Annotated[int, pydantic.Field(ge=0, lt=2**31)]]] = pydantic.Field(default_factory=dict)
-    """Organisation → each statement key of it that was ever pinned here → the highest serial of a gateway key of it."""
 
     @property
     def cut(self) -> frozenset[str]:
@@ -48,6 +56,16 @@ class Accepted(pydantic.BaseModel):
     def knew(self, organisation: str) -> bool:
         """Whether a key of an organisation is pinned here, or ever was."""
         return organisation in self.statement_keys or organisation in self.seen
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """What the digest is of, a digest each: by these stations tell each other what they accepted."""
+        return {
+            "definition": canonical.digest(verified.document(self.definition)),
+            "statement_keys": canonical.digest(self.statement_keys),
+            "authority": self.authority,
+            "release": canonical.digest(verified.document(self.release)),
+        }
 
     @property
     def digest(self) -> str:
@@ -90,6 +108,33 @@ def load(document: object) -> Accepted | None:
     return found
 
 
+def remembered(document: object) -> Remembered | None:
+    """What the accepted document of a server, of whatever version, says of keys; None when nothing was accepted.
+
+    Raises AcceptanceError where that cannot be read: to accept anew over it would take a key that was given up for new.
+    """
+    if document is None:
+        return None
+    try:
+        found = Remembered.model_validate_json(canonical.dump(document))
+        for key in itertools.chain(found.statement_keys.values(), *found.seen.values()):
+            identity.checked_statement_key(key, "a key that was seen")
+    except (TypeError, ValueError, RecursionError, errors.RequestError) as error:
+        why = error.errors()[0]["msg"] if isinstance(error, pydantic.ValidationError) else error
+        raise forgotten(why) from error
+    return found
+
+
+def forgotten(why: object) -> errors.AcceptanceError:
+    """What is said of an accepted document that does not tell which keys were seen."""
+    return errors.AcceptanceError(
+        f"the accepted definition on the server cannot be read, nor which keys were seen before: {why}",
+        "put /etc/werkplaats/accepted/ back from a backup of that server; where there is none remove the network's "
+        "file there, and accept as at first, each fingerprint compared by telephone: nobody remembers then which keys "
+        "were given up",
+    )
+
+
 def _require(found: Accepted) -> None:
     """Hold what lies on a server to all that a publication is held to: everybody who gets it counts on that."""
     try:
@@ -115,7 +160,7 @@ def unreadable(why: object) -> errors.AcceptanceError:
     return errors.AcceptanceError(f"the accepted definition on the server cannot be read: {why}", _ANEW)
 
 
-def accept(publication: verified.Verified, before: Accepted | None = None) -> Accepted:
+def accept(publication: verified.Verified, before: Remembered | None = None) -> Accepted:
     """The acceptance of all that a publication says: what is kept on the server when its operator says yes.
 
     What was seen `before` of keys stays known.
@@ -193,7 +238,7 @@ def accepted_view(accepted: Accepted | None, publication: verified.Verified) -> 
 
 
 def _seen(
-    before: Accepted | None, publication: verified.Verified, pinned: Mapping[str, str]
+    before: Remembered | None, publication: verified.Verified, pinned: Mapping[str, str]
 ) -> dict[str, dict[str, int]]:
     found = {organisation: dict(keys) for organisation, keys in before.seen.items()} if before else {}
     for organisation, key in (*(before.statement_keys if before else {}).items(), *pinned.items()):

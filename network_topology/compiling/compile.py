@@ -54,13 +54,18 @@ def digest(definition: model.Definition) -> str:
 
 
 def station_view(
-    network: CompiledNetwork, organisation: str, statement_keys: Mapping[str, str], serials: Mapping[str, int]
+    network: CompiledNetwork,
+    organisation: str,
+    statement_keys: Mapping[str, str],
+    serials: Mapping[str, int],
+    accepted: Mapping[str, str],
 ) -> dict[str, Any]:
     """What one station knows of a network: every station in it, as its agent reads it from network.json.
 
     `statement_keys` maps organisation to the base64 text of its 32 byte public statement key. A station without one
     is `cut`: not approved yet, or no longer. `serials` maps organisation to the serial number of its gateway key below
-    which none is taken (1 where none was seen). Raises LookupError where the station itself has no key.
+    which none is taken (1 where none was seen). `accepted` has a digest of each part of what was accepted, which
+    stations tell each other. Raises LookupError where the station itself has no key.
     """
     here = network.stations[organisation]
     if organisation not in statement_keys:
@@ -72,6 +77,7 @@ def station_view(
     return {
         "network": network.network,
         "definition": network.digest,
+        "accepted": dict(accepted),
         "release": network.release,
         "self": here.id,
         "coordinator": coordinator.id if coordinator else None,

@@ -17,6 +17,7 @@ from pathlib import Path
 
 PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.+?-----END \1-----\n?", re.DOTALL)
 SERIAL = re.compile(r"^ +Serial Number: ([0-9A-F]+)$", re.MULTILINE)
+STATEMENT = "statement.json"
 Files = Mapping[str, bytes]
 
 
@@ -44,6 +45,10 @@ class Inputs:
     def networks(self) -> list[str]:
         """Names of the networks that this gateway serves."""
         return sorted({name.split("/")[1] for name in self.compiled if name.startswith("networks/")})
+
+    def statements(self, network: str) -> list[str]:
+        """The file with the statement of the gateway key, unless an earlier version placed what lies here."""
+        return [STATEMENT] if f"networks/{network}/{STATEMENT}" in self.compiled else []
 
 
 def read(compiled: Path, cut: Path, key: Path) -> Inputs:
@@ -77,8 +82,8 @@ def assemble(inputs: Inputs) -> dict[str, bytes]:
     for network in inputs.networks:
         folder = f"networks/{network}"
         files[f"{folder}/station.pem"] = inputs.compiled[f"{folder}/certificate.pem"] + inputs.key
-        whole = ("ca.pem", "crl.pem", "statement.json")
-        files |= {f"{folder}/{name}": inputs.compiled[f"{folder}/{name}"] for name in whole}
+        whole = (f"{folder}/{name}" for name in ("ca.pem", "crl.pem", *inputs.statements(network)))
+        files |= {name: inputs.compiled[name] for name in whole}
     return files | {f"compiled/{name}": content for name, content in inputs.compiled.items()}
 
 

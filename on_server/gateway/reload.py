@@ -119,7 +119,10 @@ def write_generation(paths: Paths, inputs: files.Inputs) -> Path:
         put(new / name, content, 0o640, USER)
     _readable(paths, new)
     check = ["haproxy", "-c", "-f", str(new / "haproxy.cfg")]
-    answer = subprocess.run(check, capture_output=True, text=True, check=False, user=USER, group=USER, extra_groups=[])
+    # In a folder that its account may enter: who types `station-cut` is in a home of their own.
+    answer = subprocess.run(
+        check, capture_output=True, text=True, check=False, cwd="/", user=USER, group=USER, extra_groups=[]
+    )
     if answer.returncode:
         shutil.rmtree(new)
         alerts = [line for line in answer.stderr.splitlines() if "ALERT" in line]
@@ -205,9 +208,10 @@ def finish(paths: Paths, generation: Path) -> None:
     for network in sorted(loaded):
         folder = generation / "networks" / network
         shown = {"certificate": files.certificate((folder / "station.pem").read_bytes())}
-        text = json.dumps(shown | json.loads((folder / "statement.json").read_bytes())) + "\n"
+        with contextlib.suppress(FileNotFoundError):  # a generation of an earlier version has none
+            shown |= json.loads((folder / files.STATEMENT).read_bytes())
         if (paths.networks / network).is_dir():
-            put(paths.networks / network / "gateway.json", text.encode())
+            put(paths.networks / network / "gateway.json", json.dumps(shown).encode() + b"\n")
     for stale in paths.networks.glob("*/gateway.json"):
         if stale.parent.name not in loaded:
             stale.unlink()

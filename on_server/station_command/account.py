@@ -91,13 +91,11 @@ def make_folders(root: Path, path: str) -> None:
 
 def hand_over(root: Path) -> None:
     """Let the station read what lies in the folders: a client may have kept its own, narrower rights on a file."""
-    for file in root.glob("*/*"):
+    for file in (*root.glob("*"), *root.glob("*/*")):
         if stat.S_ISREG(file.lstat().st_mode):
-            move = f"`rename {file.relative_to(root)} NETWORK/{file.relative_to(root)}` in sftp, or remove it"
-            print(
-                plain(f"{file}: no session reads it there, each network has a folder of its own; {move}"),
-                file=sys.stderr,
-            )
+            own = "each network has a folder of its own, and each question one in it"
+            move = f"`rename {file.relative_to(root)} {_place(root, file)}/{file.name}` in sftp, or remove it"
+            print(plain(f"{file}: no session reads it there, {own}; {move}"), file=sys.stderr)
     for file in root.glob("*/*/*"):
         found = file.lstat()
         if not stat.S_ISREG(found.st_mode) or found.st_uid != os.getuid():
@@ -107,6 +105,16 @@ def hand_over(root: Path) -> None:
         if found.st_gid != root.stat().st_gid:
             again = "remove that folder, connect again and bring the files again"
             print(plain(f"{file}: the station cannot read it, its folder lost its group; {again}"), file=sys.stderr)
+
+
+def _place(root: Path, file: Path) -> str:
+    """Where a file belongs that lies beside the folders of questions, as far as its place tells."""
+    if file.parent == root:
+        return "NETWORK/QUESTION"
+    of_network = any(path.is_dir() for path in file.parent.iterdir())
+    return (
+        f"{file.parent.name}/QUESTION" if of_network else f"NETWORK/{file.parent.name}"
+    )  # else: of an earlier release
 
 
 def _sftp(environment: dict[str, str]) -> int:

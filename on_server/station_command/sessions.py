@@ -88,8 +88,8 @@ def show_results(answer: Line, _: argparse.Namespace) -> None:
 def show_data(answer: Line, options: argparse.Namespace) -> None:
     """Print what a session would find in the files."""
     say(f"{options.name}: {answer['rows']} rows in the files for it")
-    for problem in answer["problems"]:
-        say(f"  {problem}")
+    for sentence in (*answer["problems"], *answer.get("astray", ())):
+        say(f"  {sentence}")
     say(f"  {len(answer['problems'])} problems: a session goes on without this organisation" if answer["problems"] else
         "  nothing keeps them from being used")  # fmt: skip
 

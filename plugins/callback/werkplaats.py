@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import time
 from typing import Any, TextIO
 
@@ -70,12 +71,19 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             "seconds": round(time.monotonic() - begun, 3) if begun else 0.0,
             "message": said,
         }
-        if self._events:
-            self._events.write(json.dumps(event, ensure_ascii=False) + "\n")
+        self._write(event)
         if status not in QUIET or result._result.get("waits"):
             self._display.display(f"{host}: {role}: {event['task']}: {status}: {said}")
             for part in self._differences(result):
                 self._display.display(part)
+
+    def _write(self, event: dict[str, Any]) -> None:
+        """Write an event; where who follows the run is gone, the run ends: nobody waits for it, or holds its lock."""
+        if self._events:
+            try:
+                self._events.write(json.dumps(event, ensure_ascii=False) + "\n")
+            except BrokenPipeError:
+                os.kill(os.getpid(), signal.SIGTERM)
 
     def _differences(self, result: Any) -> list[str]:
         diff = result._result.get("diff") if result._task.diff else None
@@ -83,8 +91,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
         """Say which playbook begins."""
-        if self._events:
-            self._events.write(json.dumps({"status": "start", "playbook": playbook._file_name}) + "\n")
+        self._write({"status": "start", "playbook": playbook._file_name})
 
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
         """Remember when a task began on a host."""
@@ -110,13 +117,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         """Tell per host how it ended."""
         for host in sorted(stats.processed):
             summary = stats.summarize(host)
-            if self._events:
-                event = {
-                    "status": "end",
-                    "host": host,
-                    "summary": {name: int(value) for name, value in summary.items()},
-                }
-                self._events.write(json.dumps(event) + "\n")
+            numbers = {name: int(value) for name, value in summary.items()}
+            self._write({"status": "end", "host": host, "summary": numbers})
             bad = summary["failures"] or summary["unreachable"]
             state = "not finished" if bad else f"{summary['changed']} changed"
             self._display.display(f"{host}: {state}, {summary['ok']} tasks")

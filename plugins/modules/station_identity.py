@@ -23,6 +23,10 @@ options:
     description: Home network of the station, as the request names it.
     type: str
     required: true
+  published:
+    description: Statement key to the number of the gateway key that is published under it; the next one is higher.
+    type: dict
+    default: {}
 """
 
 
@@ -32,10 +36,12 @@ def main() -> None:
         argument_spec={
             "organisation": {"type": "str", "required": True},
             "network": {"type": "str", "required": True},
+            "published": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
     )
-    identity = Identity(module.params["organisation"], module.params["network"], check=module.check_mode)
+    given = (module.params[name] for name in ("organisation", "network", "published"))
+    identity = Identity(*given, check=module.check_mode)
     try:
         made, fact = identity.make(), identity.fact()
     except IdentityError as problem:

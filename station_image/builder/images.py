@@ -26,6 +26,8 @@ PACKAGE = Path(__file__).parents[1]
 BUILD = PACKAGE.parent / "build" / "station"
 RELEASE = "dev"
 TAG = f"werkplaats/station:{RELEASE}"
+# By this name containers start, a link to Python: `docker ps` shows it. See `station_image/runtime/start.py`.
+STARTED_AS, START = f"station-{RELEASE}", "opt/station_image/runtime/start.py"
 # What decides about the bytes of the base layer, besides the lock.
 BASE_CODE = ("archive.py", "packages.py", "rootfs.py")
 SETTINGS: dict[str, Any] = {
@@ -40,6 +42,7 @@ SETTINGS: dict[str, Any] = {
         # OpenSSL's provider of withdrawn algorithms is not in the image; cryptography refuses to start over that.
         "CRYPTOGRAPHY_OPENSSL_NO_LEGACY=1",
     ],
+    "Entrypoint": [STARTED_AS, "-IS", f"/{START}"],
     "Cmd": ["python3"],
     "WorkingDir": "/",
     "Labels": {"org.opencontainers.image.title": "station", "org.opencontainers.image.version": RELEASE},
@@ -180,6 +183,8 @@ def _runtime_layer(root: Path, work: Path) -> archive.Layer:
         copy = target / source.relative_to(PACKAGE)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, copy)
+    (top / "usr" / "bin").mkdir(parents=True)
+    (top / "usr" / "bin" / STARTED_AS).symlink_to("python3")
     rootfs.compile_folders(root, [target], top, legacy=False)
     return archive.layer(top, work / "runtime.tar")
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from station_image.builder import images
 from tests.harness import sandboxes
 
 pytestmark = pytest.mark.servers
@@ -53,6 +54,15 @@ def test_status_shows_every_station_well(toets: sandboxes.Sandbox) -> None:
     assert all(one["good"] and one["certificate_days"] > 170 and one["release"] == "dev" for one in told), told
     (digest,) = {one["accepted"] for one in told}
     assert list(json.loads(toets.run("verify", "--json").stdout)["accepted"]) == [digest], "what organisations compare"
+
+
+def test_plain_docker_ps_on_a_server_shows_name_digest_and_release(toets: sandboxes.Sandbox) -> None:
+    told = toets.on("ggd", "docker", "ps").stdout
+    pinned = toets.on("ggd", "docker", "inspect", "--format", "{{.Image}}", "station-agent").stdout
+    assert pinned.startswith("sha256:")
+    for part in ("agent", "computer"):
+        [line] = [line for line in told.splitlines() if line.endswith(f" station-{part}")]
+        assert f' {pinned.removeprefix("sha256:")[:12]}   "{images.STARTED_AS} ' in line
 
 
 def test_the_map_is_a_picture_with_every_organisation(toets: sandboxes.Sandbox) -> None:

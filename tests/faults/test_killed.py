@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from station_image.builder import images
-from tests.harness import chance, sandboxes, servers, sized
+from tests.harness import chance, sandboxes, servers, sized, stations
 
 pytestmark = pytest.mark.servers
 LINE = re.compile(r"^\[ *[0-9.]+ s\] (\w+) ")
@@ -25,6 +25,7 @@ PHASES = {"servers": 4, "configure": 30, "stations": 6, "acceptance": 2}
 # The same for a run that makes one server anew.
 ONE_SERVER = {"configure": 8, "stations": 2, "acceptance": 2}
 KILLS, LARGE = 10, 25
+ENDED_SECONDS = 10.0
 
 
 @pytest.fixture
@@ -57,6 +58,11 @@ def usual(tmp_path_factory: pytest.TempPathFactory) -> float:
         made.run("destroy", "--yes", expect=None)
 
 
+def playbooks(network: sandboxes.Sandbox) -> list[str]:
+    """What still configures its servers, Ansible's workers too."""
+    return [command for command in sandboxes.of_run(network.vault).values() if "ansible-playbook" in command]
+
+
 def kill_in(network: sandboxes.Sandbox, phase: str, most: int) -> str:
     """Run `up` and kill it when it has said a seeded number of lines of a phase; returns the last line."""
     after = chance.of(phase).randint(1, most)
@@ -69,6 +75,7 @@ def kill_in(network: sandboxes.Sandbox, phase: str, most: int) -> str:
         if seen == after:
             os.kill(process.pid, signal.SIGKILL)
             process.wait()
+            stations.wait_until(lambda: not playbooks(network), "the playbook to end with it", ENDED_SECONDS)
             return line.strip()
     pytest.fail(f"`up` ended before it said {after} lines of {phase}: {process.communicate()}")
 

@@ -5,6 +5,7 @@ They touch neither a demo nor another network that runs on this machine.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -20,6 +21,7 @@ from typing import Any
 import pytest
 
 from network_topology import names
+from stacks import drive
 
 BACK_SECONDS = 60
 ROOT = Path(__file__).resolve().parents[2]
@@ -153,4 +155,14 @@ def sandbox(folder: Path, name: str, definition: str = DEFINITION) -> Sandbox:
     found.definition.parent.mkdir(parents=True)
     found.definition.write_text(definition.replace("network: proeftuin", f"network: {name}"))
     shutil.copytree(PROEFTUIN / "questions", found.definition.parent / "questions")
+    return found
+
+
+def of_run(mark: Path) -> dict[int, str]:
+    """Process id → command, of every process that a run started: `mark` is the vault of its network."""
+    found = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it ended meanwhile, or is not ours to see
+            if f"{drive.RUN_MARK}={mark}".encode() in (process / "environ").read_bytes().split(b"\0"):
+                found[int(process.name)] = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
     return found

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import pwd
 import stat
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,8 +92,7 @@ def test_the_statement_key_signs_the_gateway_s_as_others_verify_it(root: Path) -
 def test_each_new_gateway_key_has_a_higher_number_and_the_same_statement_key(root: Path) -> None:
     made(root)
     before = asked(root)
-    for name in ("key.pem", "request.pem"):
-        (root / keys.IDENTITY / name).unlink()
+    give_up_the_gateway_key(root)
     assert made(root) == ["gateway key", "request", "statement of the gateway key"]
     after = asked(root)
     assert (after.statement.serial, after.statement_key) == (2, before.statement_key)
@@ -99,12 +100,108 @@ def test_each_new_gateway_key_has_a_higher_number_and_the_same_statement_key(roo
     assert made(root) == []
 
 
+def give_up_the_gateway_key(root: Path, *more: str) -> None:
+    for name in ("key.pem", "request.pem", *more):
+        (root / keys.IDENTITY / name).unlink()
+
+
+def accepted(root: Path, text: str) -> None:
+    path = root / keys.ACCEPTED / "proeftuin.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def seen(root: Path, number: int) -> str:
+    """The accepted document, as far as it matters here; other keys of this station and of others are not its own."""
+    rows = {"ggd": {asked(root).statement_key: number, "of before": 90}, "zorg": {asked(root).statement_key: 80}}
+    return json.dumps({"network": "proeftuin", "seen": rows})
+
+
+@pytest.mark.parametrize("where", ["accepted", "published", "nowhere"])
+def test_a_lost_statement_begins_above_what_others_saw(root: Path, where: str) -> None:
+    """From 1 again all others would refuse the gateway for good: they saw a higher number."""
+    made(root)
+    known = {asked(root).statement_key: 7} if where == "published" else {"of another key": 70}
+    if where == "accepted":
+        accepted(root, seen(root, 7))
+    give_up_the_gateway_key(root, "statement.json")
+    keys.Identity("ggd", "proeftuin", known, root=root).make()
+    assert asked(root).statement.serial == (1 if where == "nowhere" else 8)
+    assert made(root) == []
+
+
+def test_the_highest_number_of_all_that_is_known_counts(root: Path) -> None:
+    made(root)
+    key = asked(root).statement_key
+    for published, has_seen, then in ((0, 0, 2), (9, 4, 10), (3, 40, 41), (40, 40, 42)):
+        accepted(root, seen(root, has_seen))
+        give_up_the_gateway_key(root)
+        keys.Identity("ggd", "proeftuin", {key: published}, root=root).make()
+        assert asked(root).statement.serial == then
+
+
+def test_the_program_takes_what_is_published_as_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[object] = []
+
+    def make(*words: object) -> SimpleNamespace:
+        given.append(words)
+        return SimpleNamespace(make=list)
+
+    monkeypatch.setattr(keys, "Identity", make)
+    for words in ([], ["A=", "7"]):
+        monkeypatch.setattr(sys, "argv", ["keys.py", "ggd", "proeftuin", *words])
+        assert keys.main() == 0
+    assert given == [("ggd", "proeftuin", {}), ("ggd", "proeftuin", {"A=": 7})]
+
+
+def test_after_the_last_number_only_a_new_statement_key_signs_and_it_begins_at_1(root: Path) -> None:
+    made(root)
+    accepted(root, seen(root, keys.LAST - 1))
+    give_up_the_gateway_key(root)
+    made(root)
+    assert asked(root).statement.serial == keys.LAST == 2**31 - 1
+    give_up_the_gateway_key(root)
+    with pytest.raises(keys.IdentityError, match=r"as number 2147483647, the last one .* remove .*statement\.key and "):
+        made(root)
+    for name in (f"{keys.STATE}/statement.key", f"{keys.IDENTITY}/statement.pub"):
+        (root / name).unlink()
+    made(root)
+    assert asked(root).statement.serial == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[" * 100_000, "[]", "null", "{}", '{"serial": "1"}', '{"serial": 0}', '{"serial": 2147483648}']
+)
+def test_a_damaged_statement_is_said_in_a_sentence(root: Path, text: str) -> None:
+    made(root)
+    path = root / keys.IDENTITY / "statement.json"
+    path.write_text(text)
+    with pytest.raises(keys.IdentityError, match=r"statement\.json cannot be read; remove it and run this again: "):
+        made(root)
+    path.unlink()
+    assert made(root) == ["statement of the gateway key"]
+
+
+@pytest.mark.parametrize("text", ["", "[" * 100_000, "[]", '{"seen": []}', '{"seen": {"ggd": {"KEY": %s}}}' % 2**31])
+def test_nothing_is_signed_while_what_was_seen_cannot_be_read(root: Path, text: str) -> None:
+    made(root)
+    accepted(root, text.replace("KEY", asked(root).statement_key))
+    assert made(root) == [], "where there is nothing to sign it does not matter"
+    give_up_the_gateway_key(root)
+    with pytest.raises(keys.IdentityError, match=r"proeftuin\.json cannot be read, and it tells which number others"):
+        made(root)
+
+
 def test_a_new_statement_key_signs_the_gateway_s_anew(root: Path) -> None:
     made(root)
+    give_up_the_gateway_key(root)
+    made(root)
     before = asked(root)
+    assert before.statement.serial == 2
     (root / keys.STATE / "statement.key").unlink()
     assert made(root) == ["statement key", "statement of the gateway key"]
     assert asked(root).statement_key != before.statement_key
+    assert asked(root).statement.serial == 1
     assert [path.name for path in (root / keys.IDENTITY).iterdir() if path.name.startswith(".")] == []
 
 

@@ -216,7 +216,7 @@ def test_a_computing_party_that_leaves_is_cut_and_the_threshold_stays(
     assert compiled.threshold == 1
     assert compiled.computing == ("ggd", "ziekenhuis", "thuiszorg")
     assert view.cut == {"thuiszorg"}
-    told = compiler.station_view(compiled, "ggd", view.statement_keys, view.serials)
+    told = compiler.station_view(compiled, "ggd", view.statement_keys, view.serials, view.parts)
     assert "proeftuin.thuiszorg" not in told["stations"]
 
 
@@ -301,7 +301,7 @@ def test_a_new_gateway_key_of_the_pinned_statement_key_waits_for_nobody_and_an_o
         assert later
         assert later.serials["ziekenhuis"] == 2
     compiled = compiler.compile_network(view.definition)
-    told = compiler.station_view(compiled, "ziekenhuis", view.statement_keys, view.serials)
+    told = compiler.station_view(compiled, "ziekenhuis", view.statement_keys, view.serials, view.parts)
     assert told["stations"]["proeftuin.ziekenhuis"]["gateway_serial"] == 2
     assert acceptance.load(json.loads(json.dumps(view.document()))) == view
 

@@ -130,7 +130,8 @@ def used(found: verified.Verified) -> None:
     draw.svg(network).encode()
     for organisation in network.stations.keys() & found.statement_keys.keys():
         json.dumps(
-            compiler.station_view(network, organisation, found.statement_keys, accepted.serials), allow_nan=False
+            compiler.station_view(network, organisation, found.statement_keys, accepted.serials, accepted.parts),
+            allow_nan=False,
         )
 
 

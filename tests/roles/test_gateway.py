@@ -395,6 +395,33 @@ def test_a_cut_works_although_what_was_placed_last_is_broken(restored: Mesh, een
     assert greeting(restored, party) == restored.peer_id("twee")
 
 
+def test_a_cut_works_at_a_stopped_gateway_from_a_folder_that_it_may_not_enter(
+    restored: Mesh, een: servers.Server
+) -> None:
+    """HAProxy refused the files that it was to check, since it could not go back to the home of who typed the cut."""
+    party, peer = restored.party("twee"), restored.peer_id("twee")
+    assert een.run("stat --format %a .").stdout.strip() == "700", "the home of who logs in"
+    een.run("systemctl stop werkplaats-gateway")
+    een.run(f"station-cut {peer}")
+    een.run("systemctl start werkplaats-gateway")
+    assert greeting(restored, party) == ""
+    een.run(f"station-cut --restore {peer}")
+    assert greeting(restored, party) == peer
+
+
+def test_a_cut_works_in_what_an_earlier_version_placed_and_loaded(restored: Mesh, een: servers.Server) -> None:
+    """An upgrade brings new programs first: those of before placed no statement of the gateway key."""
+    party = restored.party("twee")
+    een.run("find /etc/werkplaats/gateway/compiled -name statement.json -delete")
+    een.run("gateway-reload")
+    assert een.run("find /etc/werkplaats/gateway/loaded/ -name statement.json").stdout == ""
+    assert greeting(restored, party) == restored.peer_id("twee")
+    een.run(f"station-cut {restored.peer_id('twee')}")
+    assert greeting(restored, party) == ""
+    een.run(f"station-cut --restore {restored.peer_id('twee')}")
+    assert greeting(restored, party) == restored.peer_id("twee")
+
+
 def test_station_cut_knows_its_peers(een: servers.Server) -> None:
     answer = een.run("station-cut roltest.sandbox.niemand", check=False)
     assert "is no peer of this gateway; it has:" in answer.stderr

@@ -19,7 +19,7 @@ from werkplaats.verbs import common
 
 VERBS = Path(cli.__file__).with_name("verbs")
 # Each takes longer to import than Python to start.
-HEAVY = {"ansible", "cryptography", "docker", "fabric", "paramiko", "pulumi", "pydantic", "pytest"}
+HEAVY = {"ansible", "cryptography", "docker", "paramiko", "pulumi", "pydantic", "pytest"}
 
 
 def imported(*arguments: str) -> set[str]:

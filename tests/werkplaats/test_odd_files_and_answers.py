@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from base import errors
 from network_topology import load
+from publication import acceptance
 from tests.harness import coordinator
 from tests.harness.fuzzing import examples
 from tests.publication import odd
@@ -112,9 +113,15 @@ def test_keys_and_statement_that_a_server_shows(data: st.DataObject) -> None:
 
 @pytest.mark.fuzz
 @examples(80)
-@given(odd.mutated({"network": "proeftuin", "publication": 1, "seen": {}, "definition": {}}).flatmap(odd.texts))
+@given(
+    odd.mutated(
+        {"network": "proeftuin", "publication": 1, "seen": {"ggd": {}}, "statement_keys": {}, "definition": {}}
+    ).flatmap(odd.texts)
+)
 def test_what_was_accepted_as_a_server_shows_it(text: bytes) -> None:
-    judge(lambda: hand_over._accepted(text.decode(errors="replace")))
+    said = text.decode(errors="replace")
+    judge(lambda: acceptance.load(hand_over._document(said)))
+    judge(lambda: acceptance.remembered(hand_over._document(said)))
 
 
 @pytest.mark.parametrize("place", ["{}", "ggd: {}", "network: {}\norganisations:\n  ggd: {}\n", "ggd:\n  port: {}\n"])

@@ -65,6 +65,8 @@ class Network:
     stations: dict[str, Member]
     folder: Path
     questions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    accepted: Mapping[str, str] = field(default_factory=dict)
+    """Part of what the operator accepted → its digest; other stations are told, and compared by whoever verifies."""
     cut: Mapping[str, str] = field(default_factory=dict)
     """Id → organisation of those in the definition whose keys are not, or no longer, accepted here."""
 
@@ -242,6 +244,7 @@ def _network(path: Path) -> Network:
             threshold=int(content["threshold"]),
             stations=stations,
             folder=path.parent,
+            accepted={str(part): str(digest) for part, digest in content.get("accepted", {}).items()},
             questions=_questions(path.with_name(QUESTIONS)),
             cut={str(name): str(row["organisation"]) for name, row in content.get("cut", {}).items()},
         )

@@ -20,6 +20,7 @@ from ..consent import plan
 from ..consent.allowances import Allowances
 from ..consent.gate import Gate
 from ..consent.register import Register, RegisterError
+from ..data import astray
 from ..session.proposal import Proposals
 from ..session.status import Status
 from ..wire.peers import CallFailedError, Peers
@@ -82,6 +83,14 @@ async def _status(desk: Desk, _: Request, __: Tell) -> dict[str, Any]:
     return {"exit": 1 if bad else 0, "problem": problem, "computer": computer, "networks": networks}
 
 
+def _version(network: Network, told: Mapping[str, Any]) -> dict[str, Any]:
+    """What a peer tells of its release and of what its operator accepted; of another kind than texts, nothing."""
+    texts = {name: plain(told[name], 80) for name in ("release", "definition") if isinstance(told.get(name), str)}
+    accepted = told.get("accepted")
+    parts = {part: accepted.get(part) for part in network.accepted} if isinstance(accepted, dict) else {}
+    return {**texts, "accepted": {part: plain(one, 80) for part, one in parts.items() if isinstance(one, str)}}
+
+
 async def _links(desk: Desk, _: Request, tell: Tell) -> dict[str, Any]:
     """Call every peer that the gateway has an outbound socket for, and ask those that poll us."""
     peers = desk.peers
@@ -106,7 +115,7 @@ async def _links(desk: Desk, _: Request, tell: Tell) -> dict[str, Any]:
                 # Over a connection of our own also when the peer polls us: it is this link that is looked at.
                 ask = peers.ask if way == "poll" else peers.ask_directly
                 answer, _ = await ask(network, peer, {"kind": "status"})
-                row.update(release=answer.get("release"), definition=answer.get("definition"))
+                row.update(_version(network, answer))
             except CallFailedError as error:
                 row.update(ok=False, why=error.why)
             row["milliseconds"] = int(1000 * (time.monotonic() - started))
@@ -163,7 +172,8 @@ async def _data(desk: Desk, request: Request, __: Tell) -> dict[str, Any]:
     folder = desk.folders.data(network.name, document["question"])
     look = functools.partial(analyses.look, document["analysis"], document["parameters"], folder)
     rows, problems = await asyncio.to_thread(look)
-    return {"exit": 1 if problems else 0, "rows": rows, "problems": problems}
+    beside = await asyncio.to_thread(astray.sentences, folder)
+    return {"exit": 1 if problems else 0, "rows": rows, "problems": problems, "astray": beside}
 
 
 async def _register(desk: Desk, request: Request, __: Tell) -> dict[str, Any]:

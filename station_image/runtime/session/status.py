@@ -34,6 +34,7 @@ class Status:
             "versions": list(PROTOCOL_VERSIONS),
             "release": self.release,
             "definition": network.definition,
+            "accepted": dict(network.accepted),
             "uptime": int(time.time() - self._started),
             "sessions": self._sessions.running,
             "last_session": self._past.last(network.name),

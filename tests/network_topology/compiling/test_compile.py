@@ -58,14 +58,15 @@ def test_a_coordinator_without_a_station_has_none() -> None:
     assert salland.coordinator not in salland.stations
     assert salland.coordinator_name == "Samenwerkingsverband Salland United"
     keys = dict.fromkeys(salland.stations, "x")
-    assert compile.station_view(salland, "carinova", keys, {})["coordinator"] is None
+    assert compile.station_view(salland, "carinova", keys, {}, {})["coordinator"] is None
 
 
 def test_a_station_s_view_holds_every_station_since_a_contributor_checks_who_else_contributes() -> None:
-    view = compile.station_view(PROEFTUIN, "huisartsen", KEYS, {"huisartsen": 3})
+    view = compile.station_view(PROEFTUIN, "huisartsen", KEYS, {"huisartsen": 3}, {"release": "sha256:1"})
     assert view["self"] == "proeftuin.sandbox.huisartsen"
     assert view["coordinator"] == "proeftuin.sandbox.ggd"
     assert view["definition"] == PROEFTUIN.digest
+    assert view["accepted"] == {"release": "sha256:1"}
     assert (view["release"], view["threshold"]) == ("dev", 1)
     assert view["computing"] == [PROEFTUIN.stations[slug].id for slug in PROEFTUIN.computing]
     assert view["stations"]["proeftuin.sandbox.huisartsen"] == {
@@ -78,18 +79,18 @@ def test_a_station_s_view_holds_every_station_since_a_contributor_checks_who_els
         "gateway_serial": 3,
     }
     gerda = compile.compile_network(load.find("gerda", NETWORKS))
-    known = compile.station_view(gerda, "ggnet", dict.fromkeys(gerda.stations, "x"), {})["stations"]
+    known = compile.station_view(gerda, "ggnet", dict.fromkeys(gerda.stations, "x"), {}, {})["stations"]
     assert set(known) == {station.id for station in gerda.stations.values()}
 
 
 def test_a_peer_without_a_statement_key_is_not_in_a_view_yet() -> None:
     some = {slug: key for slug, key in KEYS.items() if slug != "huisartsen"}
-    told = compile.station_view(PROEFTUIN, "ggd", some, {})
+    told = compile.station_view(PROEFTUIN, "ggd", some, {}, {})
     assert "proeftuin.sandbox.huisartsen" not in told["stations"]
     assert told["cut"] == {"proeftuin.sandbox.huisartsen": {"organisation": "huisartsen"}}
-    assert compile.station_view(PROEFTUIN, "ggd", KEYS, {})["cut"] == {}
+    assert compile.station_view(PROEFTUIN, "ggd", KEYS, {}, {})["cut"] == {}
     with pytest.raises(LookupError, match="organisation 'huisartsen' has no statement key yet"):
-        compile.station_view(PROEFTUIN, "huisartsen", some, {})
+        compile.station_view(PROEFTUIN, "huisartsen", some, {}, {})
 
 
 def test_an_agent_takes_the_view_in_which_a_computing_party_is_cut(tmp_path: Path) -> None:
@@ -99,7 +100,7 @@ def test_an_agent_takes_the_view_in_which_a_computing_party_is_cut(tmp_path: Pat
     del keys[party]
     folder = tmp_path / PROEFTUIN.network
     folder.mkdir()
-    (folder / "network.json").write_text(json.dumps(compile.station_view(PROEFTUIN, "ggd", keys, {})))
+    (folder / "network.json").write_text(json.dumps(compile.station_view(PROEFTUIN, "ggd", keys, {}, {})))
     assert f"cannot compute: {party} is cut" in Networks(tmp_path).find(PROEFTUIN.network).problem
 
 

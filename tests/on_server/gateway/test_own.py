@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from on_server.gateway import files, own, reload
 from tests.harness import gateways, pki
@@ -186,21 +187,40 @@ def test_what_the_network_gives_is_taken(placed: Placed, hidden: pki.Authority) 
     own.require(placed.inputs(certificate=placed.party.pem + placed.authority.pem))
 
 
-def test_a_peer_can_be_cut_while_a_new_gateway_key_waits_for_its_certificate(placed: Placed, minted: pki.Party) -> None:
-    """With the new key the old certificate is no gateway: the brake must go on with what is loaded."""
+def loaded(placed: Placed, key: ec.EllipticCurvePrivateKey, without: str = "") -> reload.Paths:
+    """A server that has loaded what is placed but one file, holds this gateway key, and has drie.twee cut since."""
     paths = reload.Paths(placed.root / "server")
-    made = files.assemble(dataclasses.replace(placed.inputs(), compiled={**placed.inputs().compiled, "base.cfg": b""}))
+    given = placed.inputs()
+    compiled = {name: content for name, content in given.compiled.items() if name != f"{FOLDER}/{without}"}
+    made = files.assemble(dataclasses.replace(given, compiled={**compiled, "base.cfg": b""}))
     for name, content in {**made, "cuts": b""}.items():
         path = paths.gateway / "generations" / "1" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     paths.loaded.symlink_to("generations/1")
-    key = paths.root / "etc/werkplaats/identity/key.pem"
-    for path, content in ((key, pki.key_pem(minted.key)), (paths.cut / "drie.twee", b"")):
+    for path, content in (
+        (paths.root / "etc/werkplaats/identity/key.pem", pki.key_pem(key)),
+        (paths.cut / "drie.twee", b""),
+    ):
         path.parent.mkdir(parents=True)
         path.write_bytes(content)
-    kept = reload.with_cuts_only(paths)
+    return paths
+
+
+def test_a_peer_can_be_cut_while_a_new_gateway_key_waits_for_its_certificate(placed: Placed, minted: pki.Party) -> None:
+    """With the new key the old certificate is no gateway: the brake must go on with what is loaded."""
+    kept = reload.with_cuts_only(loaded(placed, minted.key))
     assert kept
     assert kept.cuts == {"drie.twee"}
     assert kept.key == pki.key_pem(placed.party.key)
     own.require(kept)
+
+
+def test_a_peer_can_be_cut_in_what_an_earlier_version_loaded(placed: Placed) -> None:
+    """Until the role places files anew they are those of before: no statement of the gateway key among them."""
+    kept = reload.with_cuts_only(loaded(placed, placed.party.key, without=files.STATEMENT))
+    assert kept
+    made = files.assemble(kept)
+    assert made["cuts"] == b"drie.twee\n"
+    assert f"{FOLDER}/{files.STATEMENT}" not in made
+    assert f"{FOLDER}/{files.STATEMENT}" in files.assemble(placed.inputs())

@@ -214,6 +214,16 @@ def test_a_file_in_the_folder_of_an_earlier_release_is_said_with_the_remedy(logi
     assert "`rename griep/a.csv NETWORK/griep/a.csv` in sftp" in done.stderr
 
 
+@pytest.mark.parametrize(("put", "then"), [("n/a.csv", "n/QUESTION/a.csv"), ("a.csv", "NETWORK/QUESTION/a.csv")])
+def test_a_file_beside_the_folders_of_questions_is_said_with_the_remedy(
+    login: Login, contributing: Agent, put: str, then: str
+) -> None:
+    done = login("scientist", SUBSYSTEM[0], f'pathlib.Path(sys.argv[2], "{put}").write_text("x")')
+    contributing.close()
+    assert f"{put}: no session reads it there, each network has a folder of its own, and each question" in done.stderr
+    assert f"`rename {put} {then}` in sftp" in done.stderr
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be an account outside the folder's group")
 def test_a_folder_that_lost_its_group_is_said_with_the_remedy(login: Login, contributing: Agent) -> None:
     brings = 'd = pathlib.Path(sys.argv[2], "n", "griep"); d.chmod(0o750); (d / "a.csv").write_text("x")'
@@ -238,7 +248,9 @@ data = pathlib.Path(sys.argv[2])
 own = data / "n" / "griep"
 places = [own, data.with_name("out"), data.with_name("secret"), data.parent, pathlib.Path("/etc/hosts")]
 print(json.dumps([[can(lambda: read(path)), can(lambda: write(path))] for path in places]))
-(own / "x").rename(data / "y")
+other = data / "n" / "other"
+other.mkdir()
+(own / "x").rename(other / "y")
 """
 
 

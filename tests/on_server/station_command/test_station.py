@@ -262,6 +262,13 @@ def test_files_are_looked_at_in_sentences(tmp_path: Path, problems: list[str], s
     assert said in done.stdout
 
 
+def test_files_astray_are_told_beside_those_that_are_read(tmp_path: Path) -> None:
+    lines = answered(0, rows=7, problems=[], astray=["n/a.csv: no session reads it there; remedy"])
+    done, _ = against(tmp_path, lines, "data", "griep")
+    assert done.returncode == 0
+    assert "  n/a.csv: no session reads it there; remedy\n  nothing keeps them from being used" in done.stdout
+
+
 def test_the_register_is_told_in_words(tmp_path: Path) -> None:
     about = {"at": 0, "session": "ab" * 16, "question": "griep"}
     entries = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -83,6 +84,25 @@ def test_of_a_filter_that_refuses_its_own_sentence_is_told(tmp_path: Path) -> No
     told, _ = play(tmp_path, f"- hosts: all\n  gather_facts: false\n  tasks:\n    - {task}\n")
     said = [event["message"] for event in told if event["status"] == "failed"]
     assert said == ["/etc/docker/daemon.json cannot be read (why); correct it"]
+
+
+@pytest.mark.slow
+def test_a_run_that_nobody_follows_any_more_ends_before_it_changes_anything(tmp_path: Path) -> None:
+    """Who followed it may be killed before the kernel was told to end the run with it."""
+    made = tmp_path / "made"
+    task = f"ansible.builtin.file: {{path: {made}, state: touch}}"
+    (tmp_path / "play.yml").write_text(f"- hosts: all\n  gather_facts: false\n  tasks:\n    - {task}\n")
+    program = Path(sys.executable).with_name("ansible-playbook")
+    read, write = os.pipe()
+    os.close(read)
+    environment = {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "WERKPLAATS_EVENTS": f"/dev/fd/{write}"}
+    command = [str(program), "-i", "localhost,", "-c", "local", str(tmp_path / "play.yml")]
+    answer = subprocess.run(
+        command, env=os.environ | environment, cwd=ROOT, capture_output=True, check=False, pass_fds=(write,)
+    )
+    os.close(write)
+    assert answer.returncode == -signal.SIGTERM
+    assert not made.exists()
 
 
 @pytest.mark.parametrize(

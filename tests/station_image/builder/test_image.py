@@ -216,6 +216,29 @@ def test_without_network_rights_or_a_disk_to_write_on_everything_imports(image: 
 
 
 @pytest.mark.servers
+def test_plain_docker_ps_shows_the_release_beside_the_digest(image: images.StationImage) -> None:
+    """A tag is whoever moves it; what starts the container lies in the image of the digest that is pinned."""
+    subprocess.run(["docker", "load", "--quiet", "--input", str(image.archive)], check=True, capture_output=True)
+    long = ["python3", "-c", "import signal; signal.pause()"]
+    started = subprocess.run(
+        ["docker", "run", "--rm", "--detach", "--init", *ISOLATED, image.image_id, *long],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
+    try:
+        [line] = subprocess.run(
+            ["docker", "ps", "--filter", f"id={started}"], check=True, capture_output=True, text=True
+        ).stdout.splitlines()[1:]
+        command = subprocess.run(["docker", "top", started], check=True, capture_output=True, text=True)
+    finally:
+        subprocess.run(["docker", "rm", "--force", started], check=True, capture_output=True)
+    assert re.match(rf'{started[:12]} +{image.image_id.removeprefix("sha256:")[:12]} +"{images.STARTED_AS} ', line), (
+        line
+    )
+    assert "python3 -c import signal" in command.stdout, "it became what it was to start"
+
+
 def test_there_is_no_shell_to_start(image: images.StationImage) -> None:
     subprocess.run(["docker", "load", "--quiet", "--input", str(image.archive)], check=True, capture_output=True)
     done = subprocess.run(

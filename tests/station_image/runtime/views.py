@@ -70,6 +70,7 @@ class Small:
             for other, key in self.keys.items()
         }
         common = {"network": "n", "definition": "sha256:0", "release": "dev", "coordinator": "n.a", "threshold": 1}
+        common["accepted"] = {"release": "sha256:1"}
         return {**common, "self": name, "computing": list(PARTIES), "stations": rows}
 
     def gateway(self, name: str, **how: Any) -> Gateway:

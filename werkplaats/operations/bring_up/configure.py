@@ -81,11 +81,14 @@ def run(
 def _follow(
     command: list[str], environment: Mapping[str, str], output: BinaryIO, kept: TextIO, say: progress.Say
 ) -> tuple[int, Result]:
-    """Run a playbook and read its events as they come; says each role of a server when it is done with it."""
+    """Run a playbook and read its events as they come; says each role of a server when it is done with it.
+
+    However this process ends, the playbook is ended too: Ansible passes the signal on to all that it started.
+    """
     read, write = os.pipe()
     try:
         process = subprocess.Popen(
-            command,
+            ["setpriv", "--pdeathsig", "TERM", *command],
             cwd=ROOT,
             env={**environment, "WERKPLAATS_EVENTS": f"/dev/fd/{write}"},
             stdout=output,

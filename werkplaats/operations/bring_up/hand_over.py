@@ -127,13 +127,7 @@ def accept(
 
     def one(organisation: str) -> None:
         try:
-            before = _accepted(_found(network, remotes, organisation)[0])
-        except errors.AcceptanceError:
-            before = None  # none that can be read: what is accepted now takes its place
-        except errors.WerkplaatsError as error:
-            failed[organisation] = str(error)
-            return
-        try:
+            before = acceptance.remembered(_document(_found(network, remotes, organisation)[0]))
             _keep(network, remotes, organisation, acceptance.accept(published, before))
         except errors.WerkplaatsError as error:
             failed[organisation] = str(error)
@@ -200,8 +194,9 @@ def _make_keys(network: networks.Network, remotes: remote.Remotes, organisations
 
     def one(organisation: str) -> None:
         try:
-            done = remotes.ask(organisation, "python3", "-IS", "-c", program, organisation, network.name)
-        except servers.UnreachableError as error:
+            known = steps.number(network, organisation)
+            done = remotes.ask(organisation, "python3", "-IS", "-c", program, organisation, network.name, *known)
+        except errors.WerkplaatsError as error:
             failed[organisation] = str(error)
         else:
             if done.exited:
@@ -227,10 +222,12 @@ def applicable(network: networks.Network, remotes: remote.Remotes, organisations
         try:
             text, keys = _found(network, remotes, organisation)
             own_keys.require(published, organisation, keys)
+            document = _document(text)
+            acceptance.remembered(document)
             # What cannot be read is nothing accepted: all that is published waits, and accepting it mends that.
             found.tell(organisation, acceptance.compare(None, published))
             found.first_authority.add(organisation)
-            accepted = _accepted(text)
+            accepted = acceptance.load(document)
             if accepted:
                 found.first_authority.discard(organisation)
             found.tell(organisation, acceptance.compare(accepted, published))
@@ -291,16 +288,17 @@ def _found(network: networks.Network, remotes: remote.Remotes, organisation: str
     return document if document or not answer.exited else None, keys
 
 
-def _accepted(text: str | None) -> acceptance.Accepted | None:
+def _document(text: str | None) -> object:
+    """What a server said that it accepted, None where it has nothing. Raises AcceptanceError for what is no JSON."""
     if text is None:
         return None
     try:
         document = remote.parsed(text)
     except ValueError as error:
-        raise acceptance.unreadable(error) from error
+        raise acceptance.forgotten(error) from error
     if document is None:
-        raise acceptance.unreadable("it is empty")
-    return acceptance.load(document)
+        raise acceptance.forgotten("it is empty")
+    return document
 
 
 def _keep(network: networks.Network, remotes: remote.Remotes, organisation: str, accepted: acceptance.Accepted) -> None:

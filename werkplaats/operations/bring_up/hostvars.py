@@ -17,12 +17,23 @@ HostVars = dict[str, Any]
 
 
 def prepared(
-    network: networks.Network, organisations: Iterable[str], image: images.StationImage
+    network: networks.Network,
+    organisations: Iterable[str],
+    image: images.StationImage,
+    published: verified.Verified | None,
 ) -> dict[str, HostVars]:
     """Host variables of servers before anything was accepted: enough for what needs no certificate."""
     own = {"id": image.image_id, "archive": str(image.archive)}
-    home: list[HostVars] = [{"network": network.name}]
-    return {o: _server(network.compiled.stations[o], home, own, people.of(network, o)) for o in organisations}
+    identities = published.identities if published else {}
+    found = {}
+    for organisation in organisations:
+        one = identities.get(organisation)
+        known = {one.statement_key: one.statement.serial} if one else {}
+        home: list[HostVars] = [{"network": network.name, "published": known}]
+        found[organisation] = _server(
+            network.compiled.stations[organisation], home, own, people.of(network, organisation)
+        )
+    return found
 
 
 def applied(
@@ -79,7 +90,7 @@ def _network(
     station, own = network.stations[organisation], published.identities[organisation]
     return {
         "network": network.network,
-        "network_json": compiler.station_view(network, organisation, view.statement_keys, view.serials),
+        "network_json": compiler.station_view(network, organisation, view.statement_keys, view.serials, view.parts),
         "gateway": {"name": station.gateway.name, "port": station.gateway.port} if station.gateway else None,
         "certificate_pem": profile.as_pem(own.station_certificate).decode(),
         "statement": own.statement.model_dump(),

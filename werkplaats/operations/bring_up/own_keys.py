@@ -13,8 +13,7 @@ from werkplaats.operations.reach import remote
 
 REQUEST = "/etc/werkplaats/identity/request.pem"
 STATEMENT_KEY = "/etc/werkplaats/identity/statement.pub"
-STATEMENT = "/etc/werkplaats/identity/statement.json"
-FILES = (REQUEST, STATEMENT_KEY, STATEMENT)
+FILES = (REQUEST, STATEMENT_KEY, approval.STATEMENT)
 _BEGINS, _KEY_BEGINS, _KEY_ENDS = "-----BEGIN", "-----BEGIN PUBLIC KEY-----", "-----END PUBLIC KEY-----\n"
 
 
@@ -57,7 +56,7 @@ def _statement(organisation: str, text: str) -> identity.Statement:
     except (ValueError, TypeError, KeyError) as error:  # pydantic's ValidationError is a ValueError
         raise errors.RequestError(
             f"the statement of the gateway key on the server of {organisation} cannot be read",
-            f"make it anew there: remove {STATEMENT} and run the role station_identity",
+            f"make it anew there: remove {approval.STATEMENT} and run the role station_identity",
         ) from error
 
 

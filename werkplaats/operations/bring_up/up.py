@@ -111,7 +111,8 @@ class Run:
             notes = unchanged.Notes(self.network.run_folder, remotes)
             if same := notes.unchanged(hosts):
                 say(f"{len(same)} servers are as the run before left them")
-            rest = hostvars.prepared(self.network, fresh, image) | {o: hosts[o] for o in hosts if o not in same}
+            bare = hostvars.prepared(self.network, fresh, image, applicable.publication)
+            rest = bare | {o: hosts[o] for o in hosts if o not in same}
             notes.forget(rest)
             played = configure.run(self.network.run_folder, remotes, rest, say)
             self.outcome.configured = dict(played.changed)

@@ -17,6 +17,7 @@ from werkplaats.operations.coordinator.authority import Authority
 from werkplaats.operations.coordinator.ledger import Records
 
 LARGEST_REQUEST = 16 * 1024
+STATEMENT = "/etc/werkplaats/identity/statement.json"
 
 
 def request(
@@ -59,18 +60,14 @@ def approve(
     existing = find(authority.records, organisation)
     if existing and _stands(existing, asked, authority, moment or canonical.now()):
         return existing
+    statement = _highest(existing, asked)
     certificate = authority.issue(organisation, key, moment)
-    authority.records.append(
-        "keys",
-        serial=f"{certificate.serial_number:x}",
-        gateway_key=_digest(key),
-        statement_key=asked.statement_key,
-    )
+    _record(authority.records, certificate, key, asked.statement_key, statement)
     made = identity.Identity(
         network=definition.network,
         organisation=organisation,
         statement_key=asked.statement_key,
-        statement=asked.statement,
+        statement=statement,
         fingerprint=asked.fingerprint,
         certificate_chain_pem=certificate.public_bytes(serialization.Encoding.PEM).decode(),
         approved=canonical.stamp(moment or canonical.now()),
@@ -95,7 +92,16 @@ def require(
     _require_signed(asked, key, str(place))
     _refuse_keys_of_others(definition, organisation, key, asked.statement_key, records)
     _refuse_revoked_keys(asked, key, records)
+    _refuse_lower_number(asked, records)
     return asked, key
+
+
+def number(records: Records, organisation: str, statement_key: str) -> int:
+    """The highest number of a gateway key of an organisation that was approved with this statement key; 0 for none."""
+    known = find(records, organisation)
+    now = [known.statement.serial] if known and known.statement_key == statement_key else []
+    rows = (row for row in records.rows("statements") if row["statement_key"] == statement_key)
+    return max([*now, *(int(row["number"]) for row in rows)], default=0)
 
 
 def find(records: Records, organisation: str) -> identity.Identity | None:
@@ -203,6 +209,40 @@ def _refuse_revoked_keys(asked: identity.Request, key: ec.EllipticCurvePublicKey
             )
 
 
+def _refuse_lower_number(asked: identity.Request, records: Records) -> None:
+    """Refuse a gateway key that the statement key signed as an earlier one: its readers would, and for good."""
+    known = find(records, asked.organisation)
+    if known and known.fingerprint == asked.fingerprint:
+        return  # it has that number already
+    highest = number(records, asked.organisation, asked.statement_key)
+    if asked.statement.serial <= highest:
+        raise errors.RequestError(
+            f"the gateway key of {asked.organisation} is signed as number {asked.statement.serial}, and number "
+            f"{highest} was approved before: others would take it for one that was given up",
+            f"where its server is operated, fetch the newest publication, remove {STATEMENT} on the server and run "
+            f"werkplaats up {asked.network} --only {asked.organisation}: it signs as a higher number; then ask anew",
+        )
+
+
+def _highest(existing: identity.Identity | None, asked: identity.Request) -> identity.Statement:
+    """The statement of the keys that are asked for: of two about the same keys the later one, as others saw it."""
+    if existing is None or existing.fingerprint != asked.fingerprint:
+        return asked.statement
+    return max(existing.statement, asked.statement, key=lambda one: one.serial)
+
+
+def _record(
+    records: Records,
+    certificate: x509.Certificate,
+    key: ec.EllipticCurvePublicKey,
+    statement_key: str,
+    statement: identity.Statement,
+) -> None:
+    serial = f"{certificate.serial_number:x}"
+    records.append("keys", serial=serial, gateway_key=_digest(key), statement_key=statement_key)
+    records.append("statements", statement_key=statement_key, number=statement.serial, serial=serial)
+
+
 def _stands(
     existing: identity.Identity, asked: identity.Request, authority: Authority, moment: datetime.datetime
 ) -> bool:
@@ -213,12 +253,6 @@ def _stands(
     if existing.fingerprint == asked.fingerprint:
         return own and certificate.not_valid_after_utc > moment  # else: a CA of a new generation, or too late
     if existing.statement_key == asked.statement_key:
-        if asked.statement.serial <= existing.statement.serial:
-            raise errors.RequestError(
-                f"the gateway key of {organisation} is signed as number {asked.statement.serial}, and number "
-                f"{existing.statement.serial} was approved before: others would take it for one that was given up",
-                "put the newest statement.json back on its server and make the key anew, or make a new statement key",
-            )
         revocation.revoke(authority, certificate.serial_number, "superseded", moment, keep_statement_key=True)
         return False
     if own and not revoked and certificate.not_valid_after_utc > moment:

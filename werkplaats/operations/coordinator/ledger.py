@@ -4,6 +4,7 @@
     identities/<organisation>.json   what was approved
     authorities.txt serials.txt crl-numbers.txt publications.txt revoked.txt    a line per event, only ever appended
     keys.txt revoked-keys.txt        what was certified, and which of it never is again, for nobody
+    statements.txt                   under which number a statement key signed the gateway key of a certificate
 
 Whoever changes them holds the lock of the network (`vault.lock`).
 """
@@ -26,6 +27,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "revoked": ("serial", "name", "at", "reason"),
     "keys": ("serial", "gateway_key", "statement_key"),
     "revoked-keys": ("key", "serial"),
+    "statements": ("statement_key", "number", "serial"),
 }
 
 LARGEST_DOCUMENT = 64 * 1024

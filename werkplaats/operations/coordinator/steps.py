@@ -20,6 +20,16 @@ def receive(network: networks.Network, asked: identity.Request) -> identity.Requ
     return asked
 
 
+def number(network: networks.Network, organisation: str) -> tuple[str, ...]:
+    """The statement key that was approved last for an organisation, and the highest number of a gateway key under it.
+
+    As `on_server/keys.py` takes them; empty where nothing was approved.
+    """
+    records = ledger.Records(network.inventory)
+    known = approval.find(records, organisation)
+    return (known.statement_key, str(approval.number(records, organisation, known.statement_key))) if known else ()
+
+
 def approve(network: networks.Network, organisation: str, fingerprint: str) -> identity.Identity:
     """Sign one waiting request, by the fingerprint that the coordinator compared."""
     return approval.approve(network.definition, organisation, fingerprint, _authority(network))

@@ -1,13 +1,14 @@
-"""Whether stations go by one definition: what a peer's agent tells, against what applies where it was asked."""
+"""Whether stations accepted the same: what a peer's agent tells, against what applies where it was asked."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from network_topology import diff, operators
-from network_topology.compiling import compile as compiler
 from publication import acceptance, verified
+
+_WORDS = {"definition": "definition", "statement_keys": "statement keys", "authority": "CA", "release": "release"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,23 +25,37 @@ class Agreed:
             found.setdefault(view.digest, []).append(organisation)
         return found
 
-    def differs(self, source: str, target: str, told: object) -> str:
-        """What is wrong with the digest of a definition that `target` told `source`: what differs, who does what."""
-        own = compiler.digest(self.views[source].definition)
-        if told == own:
-            return ""
-        if not isinstance(told, str):
+    def differs(self, source: str, target: str, told: Mapping[str, object]) -> str:
+        """What is wrong with what `target` told `source` that it accepted: what differs, who does what.
+
+        `told` is part (as `Accepted.parts`) → digest; an earlier release tells no more than its definition's.
+        """
+        if not isinstance(told.get("definition"), str):
             return f"the agent of {target} tells no definition; {self._accepts(target)}"
-        known = {compiler.digest(view.definition): view.definition for view in self.views.values()}
-        published = self.published and compiler.digest(self.published.definition)
-        if self.published and published:
-            known[published] = self.published.definition
-        theirs = known.get(told)
-        changes = [change.text for change in diff.changes(self.views[source].definition, theirs)] if theirs else []
-        what = "there, " + "; ".join(changes) if changes else "what differs is not known here"
-        late = [organisation for organisation, has in ((source, own), (target, told)) if has != published]
-        remedy = ", and ".join(self._accepts(organisation) for organisation in late)
-        return f"the agent of {target} goes by definition {told}, and {source} accepted {own}: {what}; {remedy}"
+        own = self.views[source].parts
+        parts = {part: str(told[part]) for part in own if part in told}
+        differing = [part for part, digest in parts.items() if digest != own[part]]
+        if not differing:
+            return ""
+        found = [
+            f"the agent of {target} goes by {_WORDS[part]} {parts[part]}, and {source} accepted {own[part]}: "
+            + self._what(source, part, parts[part])
+            for part in differing
+        ]
+        newest = acceptance.accept(self.published).parts if self.published else {}
+        late = [
+            organisation
+            for organisation, has in ((source, own), (target, parts))
+            if any(has[part] != newest.get(part) for part in differing)
+        ]
+        return "; ".join([*found, ", and ".join(self._accepts(organisation) for organisation in late)])
+
+    def _what(self, source: str, part: str, told: str) -> str:
+        """What differs in a part, of which the peer told the digest, as far as anybody here has the same."""
+        known = [*self.views.values(), *([acceptance.accept(self.published)] if self.published else [])]
+        theirs = next((view for view in known if view.parts[part] == told), None)
+        changes = _changes(part, self.views[source], theirs) if theirs else []
+        return "there, " + "; ".join(changes) if changes else "what differs is not known here"
 
     def _accepts(self, organisation: str) -> str:
         if self.published is None:
@@ -55,3 +70,24 @@ class Agreed:
             f"the operator of {whose} reads publication {self.published.number}, and runs "
             f"werkplaats accept {name} and werkplaats up {name}"
         )
+
+
+def _changes(part: str, here: acceptance.Accepted, there: acceptance.Accepted) -> list[str]:
+    """What is otherwise in a part of what was accepted there, in words."""
+    if part == "definition":
+        return [change.text for change in diff.changes(here.definition, there.definition)]
+    if part == "statement_keys":
+        return list(_keys(here.statement_keys, there.statement_keys))
+    if part == "release":
+        return [f"release {there.release.release} is image {there.release.image_id}, here {here.release.image_id}"]
+    return ["another CA signs the network's certificates; ring the coordinator up"]
+
+
+def _keys(here: Mapping[str, str], there: Mapping[str, str]) -> Iterable[str]:
+    for organisation in sorted(here.keys() | there.keys()):
+        if organisation not in there:
+            yield f"{organisation} has no key"
+        elif organisation not in here:
+            yield f"{organisation} has a key, and here it has none"
+        elif here[organisation] != there[organisation]:
+            yield f"{organisation} has another key: compare by telephone which of the two its people have"

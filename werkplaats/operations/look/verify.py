@@ -121,6 +121,7 @@ class _Link(pydantic.BaseModel):
     ok: bool
     why: str
     definition: str | None = None
+    accepted: dict[str, str] = {}
 
 
 class _Last(pydantic.BaseModel):
@@ -188,7 +189,9 @@ def _links(
         rows = {row["peer"]: row for row in document_of(answer).get("links", ())}
         row = rows.get(f"{network.name}.{link.target}")
         if row and row["ok"]:
-            reason = agreed.differs(link.source, link.target, row.get("definition"))
+            reason = agreed.differs(
+                link.source, link.target, {**row.get("accepted", {}), "definition": row.get("definition")}
+            )
         else:
             reason = str(row["why"] if row else answer.stderr.strip() or "was not tried")
         verdicts.append(Verdict("link", link.source, name, reason))

@@ -1,36 +1,33 @@
-"""One open connection to each server, made when it is first needed."""
+"""Logins to servers by the operator's own OpenSSH: its configuration, agent, tokens and jumps count as they are."""
 
 from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import socket
+import subprocess
+import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-import fabric
-import paramiko
+from werkplaats.operations.reach.servers import KEY_TYPE, KnownHosts, Server, UnreachableError
+from werkplaats.operations.reach.shell import LOGIN_SECONDS, Shell
 
-from werkplaats.operations.reach import ssh_config
-from werkplaats.operations.reach.servers import KnownHosts, Server, UnreachableError, another_key
-from werkplaats.operations.reach.shell import LOGIN_SECONDS
-
-KNOWN = ("~/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts")  # what an operator knows of hosts that are not ours
-ERRORS = (OSError, paramiko.SSHException, EOFError)  # of a connection that cannot be made, or broke
+AGAIN_SECONDS = 0.2
+UNKNOWN = "Host key verification failed"
 
 
 class Connections:
-    """To the servers of one operator, as `config`, which names `known`, says."""
+    """To the servers of one operator, as `config`, which names `known`, says; ssh keeps one open to each for all."""
 
     def __init__(self, servers: Iterable[Server], config: Path, known: KnownHosts) -> None:
         self._servers = {server.organisation: server for server in servers}
-        self._config = _read(config)
+        self._config = config
         self._known = known
-        self._made: dict[str, fabric.Connection] = {}
-        self._lock = threading.Lock()
-        self._opening = {organisation: threading.Lock() for organisation in self._servers}
+        self._asking = threading.Lock()
 
     def probe(self, patience: float) -> dict[str, str]:
         """Ask every server for its host key and log in; returns the reason for each that cannot be reached.
@@ -43,94 +40,104 @@ class Connections:
             found = dict(zip(self._servers, tried, strict=True))
         return {organisation: reason for organisation, reason in found.items() if reason}
 
+    def shell(self, organisation: str) -> Shell:
+        """A process of root on a server. Raises OSError or EOFError where there is none."""
+        server = self._servers[organisation]
+        if not self._known.has(server):
+            self._learn(server)
+        return Shell(self._ssh(server))
+
     def _try(self, server: Server, deadline: float) -> str:
         while True:
             try:
-                self._connection(server).open()
+                self._login(server)
             except UnreachableError as error:
-                self.forget(server.organisation)
                 return str(error)
-            except paramiko.BadHostKeyException as error:
-                self.forget(server.organisation)
-                if error.expected_key.fingerprint != server.host_key:
-                    return f"{error.hostname}, which is jumped over, shows another host key than your known_hosts says"
-                return str(another_key(server, error.key))
-            except ERRORS as error:
-                self.forget(server.organisation)
+            except OSError as error:
                 if time.monotonic() >= deadline:
-                    return f"cannot be reached at {server.user}@{server.host}:{server.port}: {short(error)}"
-                threading.Event().wait(0.2)
+                    return f"cannot be reached at {server.user}@{server.host}:{server.port}: {error}"
+                _wait_for(server, deadline)
             else:
                 return ""
 
-    def session(self, organisation: str) -> paramiko.Channel:
-        """A session on the connection to one server, which is opened where it is not. Raises one of ERRORS."""
-        connection = self._connection(self._servers[organisation])
-        with self._opening[organisation]:  # two at once would open two, and lose the first
-            connection.open()
-        return connection.transport.open_session(timeout=LOGIN_SECONDS)
+    def _login(self, server: Server) -> None:
+        if not self._known.has(server):
+            self._learn(server)
+        said = _said([*self._ssh(server), "true"])
+        if "Permission denied" in said and sys.stdin.isatty():
+            # A key with a passphrase, a token to touch, a code: ssh asks on the terminal, for one server at a time.
+            with self._asking:
+                said = _said([*self._ssh(server, "BatchMode=no"), "true"], on_terminal=True)
+        if UNKNOWN in said and self._known.has(server):
+            self._known.forget(server)  # it shows another key than it did: which one is told by who looks anew
+            self._learn(server)
+        if said:
+            raise OSError(said)
 
-    def _connection(self, server: Server) -> fabric.Connection:
-        with self._lock:
-            if server.organisation not in self._made:
-                self._made[server.organisation] = self._make(server)
-            return self._made[server.organisation]
+    def _learn(self, server: Server) -> None:
+        """Have a server show its host key, over whatever jumps there are, and say nothing else to it.
 
-    def _make(self, server: Server) -> fabric.Connection:
-        seconds = ssh_config.CONNECT_SECONDS
-        connect: dict[str, Any] = {"banner_timeout": seconds, "auth_timeout": seconds}
-        if server.key:  # of IdentitiesOnly paramiko knows nothing
-            connect |= {"allow_agent": False, "look_for_keys": False}
-        connection = fabric.Connection(server.organisation, config=self._config, connect_kwargs=connect)
-        self._known.forget_other(server)
-        connection.client.set_missing_host_key_policy(self._known.policy(server))
-        connection.client.load_host_keys(str(self._known.path))
-        hop = connection.gateway
-        while isinstance(hop, fabric.Connection):
-            _hold_to_known(hop)
-            hop = hop.gateway
-        return connection
+        Raises UnreachableError for another key than the inventory's, OSError where there is no answer.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            shown = Path(folder, "shown")
+            said = _said(
+                [
+                    *self._ssh(
+                        server,
+                        f"UserKnownHostsFile={shown}",
+                        "StrictHostKeyChecking=accept-new",
+                        f"HostKeyAlgorithms={KEY_TYPE}",
+                        "HashKnownHosts=no",
+                        "PreferredAuthentications=none",
+                        "ControlPath=none",
+                    ),
+                    "true",
+                ]
+            )
+            words = shown.read_text().split() if shown.exists() else []
+        if len(words) < 3 and server.jump and UNKNOWN in said:
+            raise UnreachableError(
+                f"{server.jump}, which is jumped over, shows a host key that is not in your known_hosts: {said}",
+                "ask its administrator which is right, log in to it once with ssh, and compare",
+            )
+        if len(words) < 3:
+            raise OSError(said or "it shows no host key")
+        self._known.learn(server, words[2])
 
-    def forget(self, organisation: str) -> None:
-        """Close the connection to one server; the next use opens another."""
-        with self._lock:
-            connection = self._made.pop(organisation, None)
-        if connection:
-            with contextlib.suppress(Exception):
-                connection.close()
-
-    def close(self) -> None:
-        """Close every connection."""
-        for organisation in list(self._made):
-            self.forget(organisation)
+    def _ssh(self, server: Server, *options: str) -> list[str]:
+        return ["ssh", *(f"-o{option}" for option in options), "-F", str(self._config), "--", server.organisation]
 
 
-class _Unknown(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]
-    """A host that is jumped over and that the operator never met: Fabric would take any key of it."""
-
-    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:  # noqa: ARG002
-        raise UnreachableError(
-            f"{hostname}, which is jumped over, is not in your known_hosts; it shows {key.fingerprint}",
-            "ask its administrator which is right, log in to it once with ssh, and compare",
+def _said(command: list[str], *, on_terminal: bool = False) -> str:
+    """What ssh says of a login that fails; empty where it does not."""
+    # In a session of its own it has no terminal: ssh on the way to a jump host asks there, whatever it is told here.
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=None if on_terminal else LOGIN_SECONDS,
+            start_new_session=not on_terminal,
+            check=False,
         )
+    except subprocess.TimeoutExpired:
+        return f"no answer within {LOGIN_SECONDS:.0f} s"
+    if not done.returncode:
+        return ""
+    return short(done.stderr) or short(done.stdout) or f"its login ends with {done.returncode}"
 
 
-def _hold_to_known(hop: fabric.Connection) -> None:
-    hop.client.set_missing_host_key_policy(_Unknown())
-    for path in (Path(name).expanduser() for name in KNOWN):
-        if path.exists():
-            hop.client.load_system_host_keys(str(path))
+def short(said: bytes) -> str:
+    """The last lines of what ssh or a server says, on one line."""
+    lines = said.decode(errors="replace").split("\n")
+    return " ".join(" ".join(lines[-6:]).split())[-300:]
 
 
-def _read(path: Path) -> fabric.Config:
-    config = fabric.Config(runtime_ssh_path=str(path))
-    for own in (Path(name).expanduser() for name in ssh_config.OWN):  # of Include paramiko knows nothing
-        if own.exists():
-            with own.open() as text:
-                config.base_ssh_config.parse(text)
-    return config
-
-
-def short(error: BaseException) -> str:
-    """What an error of a connection says, on one line."""
-    return " ".join(str(error).split()) or type(error).__name__
+def _wait_for(server: Server, deadline: float) -> None:
+    """Until something listens, where that is to be seen from here: a process of ssh for each look would cost much."""
+    threading.Event().wait(AGAIN_SECONDS)
+    while not server.jump and time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection((server.host, server.port), 1):
+            return
+        threading.Event().wait(AGAIN_SECONDS)

@@ -12,7 +12,7 @@ from typing import Any, Self, TypeAlias
 
 from base import errors
 from werkplaats.operations.reach import ssh_config
-from werkplaats.operations.reach.connections import ERRORS, Connections, short
+from werkplaats.operations.reach.connections import Connections
 from werkplaats.operations.reach.servers import KnownHosts, Server, UnreachableError
 from werkplaats.operations.reach.shell import Shell
 
@@ -61,9 +61,8 @@ class Remotes:
         `patience` is how many seconds a server may take to come up (a server that was just made).
         """
         found = self._connections.probe(patience)
-        with self._lock:
-            for organisation in found:
-                self._idle.pop(organisation, None)
+        for organisation in found:
+            self._end(organisation)
         return found
 
     def ask(self, organisation: str, *command: str, given: str = "", seconds: float = 60) -> Done:
@@ -82,18 +81,16 @@ class Remotes:
             with self._lock:
                 idle = self._idle.setdefault(organisation, [])
                 shell = idle.pop() if idle else None
-            shell = shell or Shell(self._connections.session(organisation))
+            shell = shell or self._connections.shell(organisation)
             answer = shell(command, given, seconds)
-        except ERRORS as error:
-            self._forget(organisation)
-            raise UnreachableError(f"{organisation}: {short(error)}") from error
+        except UnreachableError as error:
+            raise UnreachableError(f"{organisation}: {error.what}", error.remedy) from error
+        except (OSError, EOFError) as error:
+            self._end(organisation)
+            why = " ".join(str(error).split()) or type(error).__name__
+            raise UnreachableError(f"{organisation}: {why}") from error
         idle.append(shell)
         return answer
-
-    def _forget(self, organisation: str) -> None:
-        with self._lock:
-            self._idle.pop(organisation, None)
-        self._connections.forget(organisation)
 
     def place(self, organisation: str, path: str, text: str) -> None:
         """Put a file of root (0644) on a server, the old content or the new and never a part of it."""
@@ -119,6 +116,12 @@ class Remotes:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close every connection."""
-        self._idle.clear()
-        self._connections.close()
+        """End every process; the connections are ssh's, which closes them when nobody has used them for a while."""
+        for organisation in list(self._idle):
+            self._end(organisation)
+
+    def _end(self, organisation: str) -> None:
+        with self._lock:
+            idle = self._idle.pop(organisation, [])
+        for shell in idle:
+            shell.close()

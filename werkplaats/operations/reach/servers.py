@@ -12,8 +12,6 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import paramiko
-
 from base import errors, files
 
 KEY_TYPE = "ssh-ed25519"
@@ -52,66 +50,48 @@ class KnownHosts:
         self.path = path
         self._lock = path.with_name(f"{path.name}.lock")
 
-    def policy(self, server: Server) -> paramiko.MissingHostKeyPolicy:
-        """What paramiko asks about a key of this server that is not in the file."""
-        return _Pinned(self, server)
-
-    def forget_other(self, server: Server) -> None:
-        """Remove a key of a server that the inventory does not name any more."""
+    def has(self, server: Server) -> bool:
+        """Whether the key of the inventory is kept; another one of this server is forgotten."""
         with files.only_one(self._lock):
-            known = self._read()
-            entry = known.lookup(server.known_as)
-            if entry and not (KEY_TYPE in entry and _fingerprint(entry[KEY_TYPE]) == server.host_key):
-                del known[server.known_as]
-                self._write(known)
+            kept = self._read()
+            key = kept.get(server.known_as)
+            if key is not None and fingerprint(key) != server.host_key:
+                self._write({name: other for name, other in kept.items() if name != server.known_as})
+        return key is not None and fingerprint(key) == server.host_key
 
-    def learn(self, server: Server, key: paramiko.PKey) -> None:
-        """Keep the key that a server showed, and no other of it, where it has the fingerprint of the inventory.
+    def forget(self, server: Server) -> None:
+        """Keep no key of this server."""
+        with files.only_one(self._lock):
+            self._write({name: key for name, key in self._read().items() if name != server.known_as})
+
+    def learn(self, server: Server, key: str) -> None:
+        """Keep the key (Base64) that a server showed, and no other of it, where the inventory has its fingerprint.
 
         Raises UnreachableError; nothing but the key exchange has passed before.
         """
-        if key.get_name() != KEY_TYPE or _fingerprint(key) != server.host_key:
-            raise another_key(server, key)
+        if fingerprint(key) != server.host_key:
+            raise UnreachableError(
+                f"{server.host}:{server.port} shows host key {fingerprint(key)}, the inventory says {server.host_key}",
+                "ask the server's administrator by telephone which is right, and do not go on before that",
+            )
         with files.only_one(self._lock):
-            known = self._read()
-            if known.lookup(server.known_as):
-                del known[server.known_as]
-            known.add(server.known_as, KEY_TYPE, key)
-            self._write(known)
+            self._write(self._read() | {server.known_as: key})
 
-    def _read(self) -> paramiko.HostKeys:
-        """What is kept; of a file that cannot be read nothing is, since the inventory says which keys are right."""
+    def _read(self) -> dict[str, str]:
+        """Keys by name; a line that cannot be read is none, since the inventory says which keys are right."""
         self.path.touch(mode=0o600)
-        try:
-            return paramiko.HostKeys(str(self.path))
-        except (paramiko.hostkeys.InvalidHostKey, ValueError):
-            self._write(nothing := paramiko.HostKeys())
-            return nothing
+        rows = (line.split() for line in self.path.read_text(errors="replace").splitlines())
+        return {row[0]: row[2] for row in rows if len(row) == 3 and row[1] == KEY_TYPE and fingerprint(row[2])}
 
-    def _write(self, known: paramiko.HostKeys) -> None:
-        lines = (f"{host} {kind} {key.get_base64()}\n" for host, keys in known.items() for kind, key in keys.items())
-        files.write_atomically(self.path, "".join(lines).encode(), mode=0o600)
+    def _write(self, keys: Mapping[str, str]) -> None:
+        text = "".join(f"{name} {KEY_TYPE} {key}\n" for name, key in keys.items())
+        files.write_atomically(self.path, text.encode(), mode=0o600)
 
 
-class _Pinned(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]
-    """A server that is not in known_hosts yet is one of the inventory, by its fingerprint, or is refused."""
-
-    def __init__(self, known: KnownHosts, server: Server) -> None:
-        self._known = known
-        self._server = server
-
-    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:  # noqa: ARG002
-        self._known.learn(self._server, key)
-
-
-def another_key(server: Server, key: paramiko.PKey) -> UnreachableError:
-    """What is said of a server that shows this key, which is not the one of the inventory."""
-    return UnreachableError(
-        f"{server.host}:{server.port} shows host key {_fingerprint(key)}, the inventory says {server.host_key}",
-        "ask the server's administrator by telephone which is right, and do not go on before that",
-    )
-
-
-def _fingerprint(key: paramiko.PKey) -> str:
-    digest = hashlib.sha256(key.asbytes()).digest()
+def fingerprint(key: str) -> str:
+    """As `ssh-keygen -l` says it; empty for what is no key."""
+    try:
+        digest = hashlib.sha256(base64.b64decode(key, validate=True)).digest()
+    except ValueError:
+        return ""
     return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")

@@ -5,18 +5,25 @@ A login, sudo and a Python for each would cost more than most of what is asked.
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import json
+import secrets
 import shlex
-from collections.abc import Sequence
-
-import paramiko
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from typing import IO, cast
 
 LOGIN_SECONDS = 60.0  # of a login with everything behind it, on a busy machine
 # What programs say is read, so it is said in English: LANGUAGE counts before LC_ALL, and sudo keeps both (gettext(3)).
 _IN_ENGLISH = ("/usr/bin/env", "--unset=LANGUAGE", "LC_ALL=C.UTF-8")
 _MOST = 64 * 2**20  # bytes of an answer
+_MOST_BEFORE = 2**20  # bytes that a login prints before the program speaks
 _PROGRAM = """
 import json, subprocess, sys
+print(sys.argv[1], flush=True)
 for line in sys.stdin:
     command, given = json.loads(line)
     try:
@@ -29,31 +36,77 @@ for line in sys.stdin:
 
 
 class Shell:
-    """The process, in a session of its own on an open connection."""
+    """The process, over a login of its own on the shared connection; `ssh` are the words that log in."""
 
-    def __init__(self, channel: paramiko.Channel) -> None:
-        """Start it."""
-        self._channel = channel
-        channel.settimeout(LOGIN_SECONDS)
-        channel.exec_command(shlex.join(("sudo", "-n", *_IN_ENGLISH, "/usr/bin/python3", "-ISu", "-c", _PROGRAM)))
-        self._answers = channel.makefile("rb")
+    def __init__(self, ssh: Sequence[str]) -> None:
+        """Start it. Raises OSError or EOFError when there is none."""
+        begins = secrets.token_hex(16)
+        # One line of letters in quotes, whatever shell the login has: csh takes no line break, fish no here-document.
+        code = f"import base64;exec(base64.b64decode('{base64.b64encode(_PROGRAM.encode()).decode()}'))"
+        words = ("sudo", "-n", *_IN_ENGLISH, "/usr/bin/python3", "-ISuc", code.replace("'", '"'), begins)
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # as long as the process
+        self._process = subprocess.Popen(
+            [*ssh, shlex.join(words)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors
+        )
+        self._to, self._from = cast(IO[bytes], self._process.stdin), cast(IO[bytes], self._process.stdout)
+        with self._within(LOGIN_SECONDS):
+            self._pass_over(begins.encode() + b"\n")
 
     def __call__(self, command: Sequence[str], given: bytes, seconds: float) -> tuple[int, bytes, bytes]:
         """Run one program; returns exit code and outputs. Raises OSError, EOFError when there is no answer."""
-        self._channel.settimeout(seconds)
-        try:
-            self._channel.sendall(json.dumps([list(command), given.decode("latin-1")]).encode() + b"\n")
-            answer = self._answers.readline(_MOST)
-        except TimeoutError as error:
-            raise TimeoutError(f"no answer within {seconds:.0f} s") from error
-        except OSError:  # it was closed before all was sent
-            answer = b""
-        if len(answer) >= _MOST:
-            raise EOFError(f"its answer is longer than {_MOST // 2**20} MiB")
-        if not answer.endswith(b"\n"):  # nothing, or a part that was under way
-            said: bytes = self._channel.makefile_stderr("rb").read()
-            raise EOFError(said.decode(errors="replace") or "it ended the connection")
+        with self._within(seconds):
+            with contextlib.suppress(BrokenPipeError):  # it was closed before all was sent
+                self._to.write(json.dumps([list(command), given.decode("latin-1")]).encode() + b"\n")
+                self._to.flush()
+            answer = self._from.readline(_MOST)
+            if len(answer) >= _MOST:
+                raise EOFError(f"its answer is longer than {_MOST // 2**20} MiB")
+            if not answer.endswith(b"\n"):  # nothing, or a part that was under way
+                raise EOFError(self._why())
         return _read(answer)
+
+    def close(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.communicate()
+        self._errors.close()
+
+    def _pass_over(self, begins: bytes) -> None:
+        """What a login prints by itself, up to the line with which the program begins."""
+        passed = 0
+        while (line := self._from.readline(_MOST_BEFORE)) and not line.endswith(begins):
+            passed += len(line)
+            if passed >= _MOST_BEFORE:
+                raise EOFError(f"its login prints more than {_MOST_BEFORE // 2**20} MiB before any program begins")
+        if not line:
+            raise EOFError(self._why())
+
+    def _why(self) -> str:
+        self._process.wait()
+        self._errors.seek(0)
+        said = self._errors.read()[-2000:].decode(errors="replace").strip()
+        return said or "it ended the connection"
+
+    @contextlib.contextmanager
+    def _within(self, seconds: float) -> Iterator[None]:
+        """Raise TimeoutError for what is not over in time, and close for whatever goes wrong."""
+        late = threading.Event()
+
+        def end() -> None:
+            late.set()
+            self._process.kill()
+
+        timer = threading.Timer(seconds, end)
+        timer.start()
+        try:
+            yield
+        except (OSError, EOFError) as error:
+            self.close()
+            if late.is_set():
+                raise TimeoutError(f"no answer within {seconds:.0f} s") from error
+            raise
+        finally:
+            timer.cancel()
 
 
 def _read(answer: bytes) -> tuple[int, bytes, bytes]:

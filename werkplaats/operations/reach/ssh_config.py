@@ -1,4 +1,4 @@
-"""One ssh_config for a network, which everything reads that logs in: ssh, sftp, Ansible, Pulumi's provider, Fabric.
+"""One ssh_config for a network, which everything reads that logs in: ssh, sftp, Ansible, Pulumi's provider.
 
 A server is reached under its organisation's name (`ssh -F ssh_config gelre`), one that is away too. Two more names of
 each say for what: `gelre.engine` for whoever uses the engine, `gelre.people` for accounts that are not the operator's.
@@ -18,7 +18,7 @@ from pathlib import Path
 from base import errors, files
 from werkplaats.operations.reach.servers import Server
 
-CONNECT_SECONDS = 5
+CONNECT_SECONDS = 20  # a login may look up the name of who calls, and ask a directory
 ENGINE, PEOPLE = "engine", "people"
 RUN_USER = Path("/run/user")
 # A socket's path has at most 108 bytes, the last of them zero (unix(7)). Ours are named "/e", then %C of 40 digits, and
@@ -82,7 +82,12 @@ def _place(server: Server) -> dict[str, object]:
 def _shared(known_hosts: Path, sockets: Path) -> dict[str, object]:
     return {
         "UserKnownHostsFile": _quoted(known_hosts),
+        # Only what the inventory pins counts, whatever else this operator's ssh would believe.
         "StrictHostKeyChecking": "yes",
+        "GlobalKnownHostsFile": "none",
+        "KnownHostsCommand": "none",
+        "VerifyHostKeyDNS": "no",
+        "UpdateHostKeys": "no",
         "ControlMaster": "auto",
         "ControlPath": _quoted(sockets, "r%C"),
         "ControlPersist": 60,

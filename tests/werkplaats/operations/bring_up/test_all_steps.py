@@ -42,7 +42,7 @@ class Servers:
             if organisation in self.bare:
                 return remote.Done(stderr=f"{NO_OPENSSL}\n", exited=1)
             self.without.discard(organisation)
-            self.made.append(command[-2:])
+            self.made.append(command[4:])
             return remote.Done()
         if command[1:] == own_keys.FILES:
             return self._keys(organisation)
@@ -94,6 +94,26 @@ def test_a_server_without_keys_makes_them_and_goes_through_all_steps(network: An
     assert set(found.views) == set(servers.placed) == set(DEFINITION.stations)
     assert set(found.views["ggd"].statement_keys) == set(DEFINITION.stations)
     assert (found.keyless, found.waiting) == ({}, {})
+
+
+def test_a_server_that_lost_its_statement_is_told_above_which_number_it_signs(network: Any, tmp_path: Path) -> None:
+    """It keeps the statement key, and knows the number no more: from 1 again all others would refuse it for good."""
+    servers = Servers()
+    servers.keys["ggd"] = dataclasses.replace(servers.keys["ggd"], serial=5)
+    take_all(network, servers)
+    servers.without = {"ggd"}
+    take_all(network, servers)
+    key = servers.keys["ggd"].statement_key
+    assert servers.made == [("ggd", "proeftuin", key, "5")]
+    # The same from what is published, for who cannot look in the coordinator's records.
+    published = publication.read(network.publication, "proeftuin")
+    whole = SimpleNamespace(compiled=compiler.compile_network(DEFINITION), name="proeftuin", made_here=True)
+    image = images.StationImage(tmp_path, RELEASE)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(people, "of", lambda *_: {})
+        for read, known in ((published, {key: 5}), (None, {})):
+            bare = hostvars.prepared(cast("Any", whole), ["ggd"], image, read)
+            assert bare["ggd"]["networks"] == [{"network": "proeftuin", "published": known}]
 
 
 def test_nobody_makes_keys_where_there_are_some(network: Any) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -12,6 +14,9 @@ from typing import Any
 
 import pytest
 
+from stacks import drive
+from tests.harness import sandboxes
+from tests.harness.stations import wait_until
 from werkplaats.operations.bring_up import configure
 
 EVENTS = (
@@ -30,6 +35,21 @@ print("seen by people")
 sys.exit(2)
 """
 LEFT_BEHIND = "5.25"
+# Ansible as `up` runs it, with a task that lasts: its own workers, Mitogen's process for connections, two "servers".
+LASTING = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - ansible.builtin.file: {path: "{{ begun }}.{{ inventory_hostname }}", state: touch}
+    - ansible.builtin.wait_for: {path: "{{ begun }}.never", timeout: 600}
+"""
+FOLLOWER = """
+import io, os, sys
+from werkplaats.operations.bring_up import configure
+with open(os.devnull, "wb") as output:
+    configure._follow(sys.argv[1:], os.environ, output, io.StringIO(), print)
+"""
+SECONDS = 10.0  # after which nothing of a killed run is left, on a busy machine
 
 
 @pytest.fixture
@@ -60,6 +80,28 @@ def test_events_are_followed_to_the_end_of_the_play_and_no_longer(follow: Any, t
 
 def test_a_play_that_ends_before_it_told_anything_is_not_waited_for(follow: Any) -> None:
     assert follow("raise SystemExit(4)") == (4, configure.Result(), [], "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_of_a_run_that_is_killed_nothing_is_left(tmp_path: Path, how: signal.Signals) -> None:
+    """Else the play goes on for as long as its tasks last, changes servers, and nobody holds the network's lock."""
+    play, inventory, begun = tmp_path / "play.yml", tmp_path / "inventory.json", tmp_path / "begun"
+    play.write_text(LASTING)
+    server = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "begun": str(begun)}
+    inventory.write_text(json.dumps({"all": {"hosts": {"een": server, "twee": server}}}))
+    ansible = str(Path(sys.executable).with_name("ansible-playbook"))
+    mark = {"ANSIBLE_CONFIG": str(configure.ROOT / "ansible.cfg"), drive.RUN_MARK: str(tmp_path)}
+    command = [sys.executable, "-c", FOLLOWER, ansible, "-i", str(inventory), str(play)]
+    with subprocess.Popen(command, env=os.environ | mark, cwd=configure.ROOT) as run:
+        wait_until(lambda: all(begun.with_suffix(f".{name}").exists() for name in ("een", "twee")), "the task", 60)
+        assert sum("ansible-playbook" in one for one in sandboxes.of_run(tmp_path).values()) > 2, "it has workers"
+        run.send_signal(how)
+        assert run.wait() == -how
+    try:
+        wait_until(lambda: not sandboxes.of_run(tmp_path), "all of it to end", SECONDS)
+    finally:
+        drive.end_children(tmp_path)
 
 
 def test_what_changed_and_what_failed_is_told_by_organisation() -> None:

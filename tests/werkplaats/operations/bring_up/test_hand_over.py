@@ -84,7 +84,10 @@ def test_a_server_that_went_away_before_it_could_keep_is_refused_and_the_others_
     assert "went away" in found.refused["ggd"]
 
 
-@pytest.mark.parametrize("said", ["", "no JSON", "null", "[0]", "{}", "[" * 100_000, '{"network": "\\ud800"}'])
+ODD = ["", "no JSON", "null", "[0]", "{}", "[" * 100_000, '{"network": "\\ud800"}', '{"statement_keys": {"ggd": "A"}}']
+
+
+@pytest.mark.parametrize("said", ODD)
 def test_a_server_that_says_something_else_is_refused_and_the_others_are_read(
     network: Any, servers: Servers, said: str
 ) -> None:
@@ -92,9 +95,39 @@ def test_a_server_that_says_something_else_is_refused_and_the_others_are_read(
     found = hand_over.applicable(network, cast("Any", servers), ["ggd", "ziekenhuis"])
     assert set(found.views) == {"ziekenhuis"}
     assert "the accepted definition on the server cannot be read" in found.refused["ggd"]
-    assert any("the CA of proeftuin has key" in change for change in found.waiting["ggd"]), "accepting mends it"
     assert set(found.applies) == {"ziekenhuis"}
     assert found.applies["ziekenhuis"][0].startswith("the title is A title that asks nobody's yes instead of")
+
+
+@pytest.mark.parametrize("said", ODD)
+def test_nothing_is_accepted_over_what_does_not_tell_which_keys_were_seen(
+    network: Any, servers: Servers, said: str
+) -> None:
+    """Whoever holds the CA and a key that was given up waits for a full disk: after it the key would be a new one."""
+    servers.odd = {"ggd": said}
+    found = hand_over.applicable(network, cast("Any", servers), ["ggd", "ziekenhuis"])
+    assert found.waiting == {}
+    assert "where there is none remove the network's file there" in found.refused["ggd"]
+    published = publication.read(network.publication, network.name)
+    failed = hand_over.accept(network, cast("Any", servers), published, ["ggd", "ziekenhuis"])
+    assert "nor which keys were seen before" in failed["ggd"]
+    assert set(servers.placed) == {"ziekenhuis"}
+
+
+@pytest.mark.parametrize("change", [{"release": 1}, {"of_a_later_version": {}}, {"digest": "sha256:0"}, {"network": 0}])
+def test_accepting_mends_what_cannot_be_read_and_keeps_what_was_seen_of_keys(
+    network: Any, servers: Servers, change: dict[str, Any]
+) -> None:
+    given_up, document = "A" * 43 + "=", json.loads(servers._text)
+    document["seen"]["ziekenhuis"][given_up] = 7
+    servers.odd = {"ggd": json.dumps(document | change)}
+    found = hand_over.applicable(network, cast("Any", servers), ["ggd", "ziekenhuis"])
+    assert "the accepted definition on the server " in found.refused["ggd"]
+    assert any("the CA of proeftuin has key" in text for text in found.waiting["ggd"]), "accepting mends it"
+    published = publication.read(network.publication, network.name)
+    assert hand_over.accept(network, cast("Any", servers), published, ["ggd"]) == {}
+    assert acceptance.load(json.loads(servers.placed["ggd"])), "it can be read again"
+    assert json.loads(servers.placed["ggd"])["seen"]["ziekenhuis"][given_up] == 7
 
 
 def test_another_identity_for_the_own_organisation_than_its_keys_is_refused_loudly_and_nobody_else_is(

@@ -53,7 +53,7 @@ def test_a_station_understands_what_it_is_told(network: networks.Network, tmp_pa
     assert not waiting
     folder = tmp_path / "proeftuin"
     folder.mkdir()
-    told = compiler.station_view(network.compiled, "ggd", view.statement_keys, view.serials)
+    told = compiler.station_view(network.compiled, "ggd", view.statement_keys, view.serials, view.parts)
     for name, content in (("host.json", {"gateway_uid": 1}), ("proeftuin/network.json", told)):
         (tmp_path / name).write_text(canonical(content).decode())
     (folder / "questions.json").write_text(canonical(documents).decode())

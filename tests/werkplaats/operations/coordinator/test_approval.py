@@ -238,7 +238,7 @@ def test_a_revoked_key_is_never_certified_again_for_anybody_not_even_beside_a_ne
     revocation.revoke(coordinator.authority, serial, "keyCompromise")
     between = approve("ggd", new_keys())
     revocation.revoke(coordinator.authority, between.station_certificate.serial_number)
-    again = dataclasses.replace(new_keys(), **{part: getattr(stolen, part)})
+    again = dataclasses.replace(new_keys(), serial=2, **{part: getattr(stolen, part)})
     with pytest.raises(errors.RequestError, match=rf"of certificate {serial:x}, and that for these keys was revoked"):
         approve(organisation, again)
     monkeypatch.setattr(revocation, "revoked_keys", lambda _: {})
@@ -268,6 +268,48 @@ def test_a_new_gateway_key_with_a_number_that_was_passed_is_refused(
     approve("ggd", keys)
     with pytest.raises(errors.RequestError, match=f"signed as number {serial}, and number 2 was approved before"):
         approve("ggd", dataclasses.replace(keys, private=new_keys().private, serial=serial))
+
+
+def test_the_number_that_was_approved_stays_where_a_server_that_lost_its_statement_signs_the_same_key_as_a_lower_one(
+    coordinator: Any, new_keys: Callable[[], Any]
+) -> None:
+    """With a lower number the station is nobody's peer any more: all others remember the higher one."""
+    keys = dataclasses.replace(new_keys(), serial=5)
+    first = coordinator.approve("ggd", keys)
+    late = first.station_certificate.not_valid_after_utc + datetime.timedelta(days=1)
+    signed = dataclasses.replace(keys, serial=1).statement_of("proeftuin", "ggd")
+    asked = approval.request("proeftuin", "ggd", keys.request_pem, keys.statement_key, signed)
+    approval.receive(coordinator.records, asked)
+    second = approval.approve(coordinator.definition, "ggd", asked.fingerprint, coordinator.authority, late)
+    assert second.certificate_chain_pem != first.certificate_chain_pem
+    assert second.statement == first.statement
+
+
+def test_the_highest_number_of_a_statement_key_is_remembered_while_another_one_is_in_use(
+    coordinator: Any, approve: Callable[..., Any], new_keys: Callable[[], Any]
+) -> None:
+    """An expired certificate is not revoked: its statement key may come back, and others remember its number."""
+    keys = dataclasses.replace(new_keys(), serial=5)
+    first = approve("ggd", keys)
+    coordinator.records.place("identities", "ggd").unlink()
+    approve("ggd", new_keys())
+    coordinator.records.place("identities", "ggd").unlink()
+    back = dataclasses.replace(keys, private=new_keys().private, serial=5)
+    with pytest.raises(
+        errors.RequestError, match=r"signed as number 5, and number 5 .* remove /etc/.*statement\.json "
+    ):
+        approve("ggd", back)
+    assert approve("ggd", dataclasses.replace(back, serial=6)).statement_key == first.statement_key
+
+
+def test_of_a_lower_number_nothing_is_revoked(
+    coordinator: Any, approve: Callable[..., Any], new_keys: Callable[[], Any]
+) -> None:
+    keys = dataclasses.replace(new_keys(), serial=5)
+    approve("ggd", keys)
+    with pytest.raises(errors.RequestError, match="signed as number 4"):
+        approve("ggd", dataclasses.replace(keys, private=new_keys().private, serial=4))
+    assert revocation.revoked_serials(coordinator.records) == set()
 
 
 def test_a_request_whose_gateway_key_the_statement_key_did_not_sign_is_refused(new_keys: Callable[[], Any]) -> None:

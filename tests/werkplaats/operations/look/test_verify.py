@@ -4,8 +4,12 @@ import json
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from network_topology import load, model
 from network_topology.compiling import compile as compiler
+from publication import acceptance
+from tests.publication.published import release
 from werkplaats.operations.home import places
 from werkplaats.operations.look import agreement, verify
 from werkplaats.operations.reach import remote
@@ -37,27 +41,47 @@ def test_a_link_of_a_server_that_was_not_reached_is_bad_and_those_of_others_are_
     assert links({}) == []
 
 
+KEYS = {organisation: f"key of {organisation}" for organisation in NETWORK.stations}
+VIEW = acceptance.Accepted(
+    network="proeftuin",
+    publication=7,
+    definition=DEFINITION,
+    statement_keys=KEYS,
+    authority="sha256:" + "a" * 64,
+    release=model.Release.model_validate_json(json.dumps(release())),
+)
+
+
 class Links:
-    """A server that called every peer: it worked, and each told the digest of its definition."""
+    """A server that called every peer: it worked, and each told what it accepted, or of an earlier release less."""
 
     def __init__(self, told: dict[str, Any]) -> None:
         self.told = told
 
     def ask_all(self, organisations: Any, *_: str, **__: Any) -> dict[str, Any]:
         rows = [
-            {"peer": f"proeftuin.{o}", "ok": True, "why": "", "definition": self.told.get(o, NETWORK.digest)}
+            {
+                "peer": f"proeftuin.{o}",
+                "ok": True,
+                "why": "",
+                "definition": self.told.get(o, NETWORK.digest),
+                "accepted": {**VIEW.parts, **self.told.get(f"{o} accepted", {})},
+            }
             for o in NETWORK.stations
         ]
         return {o: remote.Done(json.dumps({"links": rows})) for o in organisations}
 
 
-def told_by_peers(told: dict[str, Any], *, published: model.Definition = DEFINITION) -> dict[str, str]:
-    """What is wrong with each link of ggd, which accepted the definition."""
+def published(**changes: Any) -> Any:
+    said = {"network": "proeftuin", "number": 7, "definition": DEFINITION, "statement_keys": KEYS}
+    said |= {"authority_key": VIEW.authority, "release": VIEW.release, "serial": lambda *_: 1}
+    return SimpleNamespace(**said | changes)
+
+
+def told_by_peers(told: dict[str, Any], **changes: Any) -> dict[str, str]:
+    """What is wrong with each link of ggd, which accepted VIEW; `changes` are what is published otherwise."""
     network = cast("Any", SimpleNamespace(compiled=NETWORK, name="proeftuin"))
-    view = cast("Any", SimpleNamespace(definition=DEFINITION, digest=NETWORK.digest))
-    agreed = agreement.Agreed(
-        {"ggd": view}, cast("Any", SimpleNamespace(network="proeftuin", number=7, definition=published))
-    )
+    agreed = agreement.Agreed({"ggd": VIEW}, published(**changes))
     found = verify._links(network, cast("Any", Links(told)), ["ggd"], {}, agreed)
     assert found
     return {verdict.name: verdict.reason for verdict in found if not verdict.good}
@@ -78,7 +102,7 @@ def test_a_peer_that_goes_by_another_definition_is_named_with_what_its_operator_
 
 def test_what_differs_is_told_where_the_peer_accepted_what_is_published() -> None:
     newer = DEFINITION.model_copy(update={"title": "Another", "release": "1.0.0"})
-    (found,) = told_by_peers({"ziekenhuis": compiler.digest(newer)}, published=newer).values()
+    (found,) = told_by_peers({"ziekenhuis": compiler.digest(newer)}, definition=newer).values()
     assert ": there, the title is Another instead of " in found
     assert "the release is 1.0.0 instead of dev; the operator of ggd (GGD Proeftuin) reads publication 7" in found
     assert "--only ziekenhuis" not in found
@@ -86,6 +110,48 @@ def test_what_differs_is_told_where_the_peer_accepted_what_is_published() -> Non
 
 def test_who_tells_neither_what_is_published_nor_a_definition_is_bad() -> None:
     newer = DEFINITION.model_copy(update={"title": "Another"})
-    (found,) = told_by_peers({"ziekenhuis": "sha256:" + "0" * 64}, published=newer).values()
+    (found,) = told_by_peers({"ziekenhuis": "sha256:" + "0" * 64}, definition=newer).values()
     assert "--only ggd, and the operator of ziekenhuis" in found
     assert "tells no definition; the operator of ziek" in told_by_peers({"ziekenhuis": None})["ggd → ziekenhuis"]
+
+
+OTHER_KEYS = {**{name: key for name, key in KEYS.items() if name != "thuiszorg"}, "ziekenhuis": "another"}
+OTHER_RELEASE = model.Release.model_validate_json(json.dumps(release(image="b")))
+OTHER_CA = "sha256:" + "b" * 64
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "words"),
+    [
+        (
+            "statement_keys",
+            {"statement_keys": OTHER_KEYS},
+            "there, thuiszorg has no key; ziekenhuis has another key: compare by telephone which of the two",
+        ),
+        (
+            "authority",
+            {"authority_key": OTHER_CA},
+            f"goes by CA {OTHER_CA}, and ggd accepted {VIEW.authority}: there, ",
+        ),
+        ("release", {"release": OTHER_RELEASE}, f"there, release dev is image {OTHER_RELEASE.image_id}, here "),
+    ],
+)
+def test_under_the_same_definition_each_other_thing_that_was_accepted_is_named(
+    part: str, change: dict[str, Any], words: str
+) -> None:
+    """The coordinator shows two members one definition, and other keys, another CA or another image with it."""
+    theirs = acceptance.accept(published(**change)).parts
+    told = {"ziekenhuis accepted": {part: theirs[part]}}
+    assert [name for name in theirs if theirs[name] != VIEW.parts[name]] == [part]
+    (found,) = told_by_peers(told, **change).values()
+    assert words in found
+    assert "; the operator of ggd (GGD Proeftuin) reads publication 7" in found
+    assert "--only ziekenhuis" not in found
+    (found,) = told_by_peers(told).values()
+    assert "what differs is not known here; the operator of ziekenhuis" in found
+
+
+def test_of_a_peer_of_an_earlier_release_which_tells_less_the_definition_is_compared() -> None:
+    agreed = agreement.Agreed({"ggd": VIEW}, published())
+    assert agreed.differs("ggd", "ziekenhuis", {"definition": NETWORK.digest}) == ""
+    assert "goes by definition 0" in agreed.differs("ggd", "ziekenhuis", {"definition": "0"})

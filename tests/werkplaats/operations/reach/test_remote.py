@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
-import shlex
+import os
+import shutil
+import signal
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +19,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from werkplaats.operations.reach import remote
+from werkplaats.operations.reach import remote, ssh_config
 from werkplaats.operations.reach.servers import Server, UnreachableError
 
 
@@ -32,8 +35,20 @@ def key(folder: Path, name: str) -> Path:
     return path
 
 
+SUDO = """#!/bin/sh
+shift
+for begins; do :; done
+echo $$ >> "$ASKED"
+if [ "$INSTEAD" ]; then exec sh -c "$INSTEAD" "$begins"; fi
+exec "$@"
+"""
+
+
 class Sshd(paramiko.ServerInterface):
-    """Lets everybody in, remembers that somebody asked, and runs what sudo would run."""
+    """Lets everybody in who has a key, remembers that somebody asked, and runs commands by the login's shell.
+
+    `before` is what a login prints by itself; `instead` is what runs instead of what sudo would run.
+    """
 
     def __init__(self, host_key: Path) -> None:
         self.host_key = paramiko.Ed25519Key.from_private_key_file(str(host_key))
@@ -41,9 +56,19 @@ class Sshd(paramiko.ServerInterface):
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]
         self._open: list[paramiko.Transport] = []
-        self.processes: list[subprocess.Popen[bytes]] = []
-        self.instead: list[str] = []
+        self._folder = host_key.parent / "sudo"
+        self._folder.mkdir()
+        (self._folder / "sudo").write_text(SUDO)
+        (self._folder / "sudo").chmod(0o755)
+        self.before, self.instead, self.shell = "", "", ["sh", "-c"]
+        self.slow = 0.0
         threading.Thread(target=self._serve, daemon=True).start()
+
+    @property
+    def processes(self) -> list[int]:
+        """Ids of the processes that sudo started."""
+        path = self._folder / "asked"
+        return [int(line) for line in path.read_text().split()] if path.exists() else []
 
     @property
     def fingerprint(self) -> str:
@@ -57,10 +82,11 @@ class Sshd(paramiko.ServerInterface):
                 return
             transport = paramiko.Transport(connection)
             transport.add_server_key(self.host_key)
-            transport.start_server(server=self)
+            transport.start_server(threading.Event(), self)  # who looks at the key and goes is no error here
             self._open.append(transport)
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:  # noqa: ARG002
+        threading.Event().wait(self.slow)
         self.asked.append(username)
         return int(paramiko.AUTH_SUCCESSFUL)
 
@@ -71,11 +97,16 @@ class Sshd(paramiko.ServerInterface):
         return int(paramiko.OPEN_SUCCEEDED)
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
-        sudo, without_prompt, *words = shlex.split(command.decode())
-        assert (sudo, without_prompt) == ("sudo", "-n")
+        environment = {"ASKED": str(self._folder / "asked"), "INSTEAD": self.instead}
+        path = {"PATH": f"{self._folder}:{os.environ['PATH']}"}
         # Without a buffer: the channel's files take every line at once.
-        process = subprocess.Popen(self.instead or words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
-        self.processes.append(process)
+        process = subprocess.Popen(
+            [*self.shell, self.before + command.decode()],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+            env={**os.environ, **environment, **path},
+        )
         for pumped in (self._to, self._from):
             threading.Thread(target=pumped, args=(process, channel), daemon=True).start()
         return True
@@ -83,8 +114,9 @@ class Sshd(paramiko.ServerInterface):
     @staticmethod
     def _to(process: subprocess.Popen[bytes], channel: paramiko.Channel) -> None:
         assert process.stdin
-        while data := channel.recv(65536):
-            process.stdin.write(data)
+        with contextlib.suppress(BrokenPipeError):  # it reads no more
+            while data := channel.recv(65536):
+                process.stdin.write(data)
         process.stdin.close()
 
     @staticmethod
@@ -93,10 +125,20 @@ class Sshd(paramiko.ServerInterface):
         with contextlib.suppress(OSError, EOFError):  # nobody reads any more
             while data := process.stdout.read(65536):
                 channel.sendall(data)
+            channel.send_exit_status(process.wait())
         channel.close()
 
+    def begin_anew(self, host_key: Path) -> None:
+        """As a server that was made anew, or another one at its address."""
+        self.host_key, self.asked = paramiko.Ed25519Key.from_private_key_file(str(host_key)), []
+        self._cut()
+
     def close(self) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)  # whoever waits for a caller has it open still
         self._socket.close()
+        self._cut()
+
+    def _cut(self) -> None:
         for transport in self._open:
             transport.close()
 
@@ -140,7 +182,7 @@ def test_another_key_is_refused_before_anything_is_sent(server: Server, tmp_path
 def test_a_server_that_shows_another_key_than_it_did_is_refused(server: Server, tmp_path: Path, sshd: Sshd) -> None:
     assert not tried(server, tmp_path / "ssh")[0]
     before = sshd.fingerprint
-    sshd.host_key, sshd.asked = paramiko.Ed25519Key.from_private_key_file(str(key(tmp_path, "stranger"))), []
+    sshd.begin_anew(key(tmp_path, "stranger"))
     reason, known = tried(server, tmp_path / "ssh")
     assert f"shows host key {sshd.fingerprint}, the inventory says {before}" in reason
     assert sshd.host_key.get_base64() not in known
@@ -151,7 +193,7 @@ def test_a_server_that_was_made_anew_is_known_when_the_inventory_says_so(
     server: Server, tmp_path: Path, sshd: Sshd
 ) -> None:
     assert not tried(server, tmp_path / "ssh")[0]
-    sshd.host_key = paramiko.Ed25519Key.from_private_key_file(str(key(tmp_path, "new")))
+    sshd.begin_anew(key(tmp_path, "new"))
     reason, known = tried(other(server, sshd.fingerprint), tmp_path / "ssh")
     assert not reason
     assert known.split()[-1] == sshd.host_key.get_base64()
@@ -222,7 +264,7 @@ def test_what_takes_long_keeps_nobody_waiting(remotes: remote.Remotes, sshd: Ssh
 
 def test_a_process_that_is_gone_is_said_and_made_anew(remotes: remote.Remotes, sshd: Sshd) -> None:
     remotes.ask("ggd", "true")
-    sshd.processes[0].kill()
+    os.kill(sshd.processes[0], signal.SIGKILL)
     with pytest.raises(UnreachableError, match="it ended the connection"):
         remotes.ask("ggd", "true")
     assert not remotes.ask("ggd", "true").exited
@@ -253,16 +295,16 @@ def test_a_server_that_answers_oddly_is_unreachable_and_stops_nobody_else(
     remotes: remote.Remotes, sshd: Sshd, tmp_path: Path, said: str
 ) -> None:
     (answer := tmp_path / "answer").write_text(f"{said}\n")
-    sshd.instead = ["sh", "-c", f"read line; exec cat '{answer}'"]
+    sshd.instead = f"echo $0; read line; exec cat '{answer}'"
     found = remotes.ask_all(["ggd"], "true")["ggd"]
     assert isinstance(found, UnreachableError)
     assert "ggd: its answer " in str(found)
-    sshd.instead = []
+    sshd.instead = ""
     assert not remotes.ask("ggd", "true").exited
 
 
 def test_an_answer_without_an_end_is_not_waited_for(remotes: remote.Remotes, sshd: Sshd) -> None:
-    sshd.instead = ["sh", "-c", "read line; exec tr '\\0' x < /dev/zero"]
+    sshd.instead = "echo $0; read line; exec tr '\\0' x < /dev/zero"
     with pytest.raises(UnreachableError, match="its answer is longer than 64 MiB"):
         remotes.ask("ggd", "true", seconds=20)
 
@@ -278,3 +320,115 @@ def test_a_file_is_placed_whole(remotes: remote.Remotes, tmp_path: Path) -> None
     remotes.place("ggd", str(path), "é\n")
     assert path.read_text() == "é\n"
     assert not list(tmp_path.glob("*.part"))
+
+
+# Logins as people have them
+
+
+BEFORE = {
+    "a line of a .bashrc": "echo Welkom op deze server; ",
+    "without an end": "printf 'Welkom '; ",
+    "JSON": 'echo \'[0, "", ""]\'; ',
+    "much": "head -c 100000 /dev/zero | tr '\\0' x; echo; ",
+}
+
+
+@pytest.mark.parametrize("before", BEFORE.values(), ids=BEFORE)
+def test_what_a_login_prints_by_itself_is_passed_over(remotes: remote.Remotes, sshd: Sshd, before: str) -> None:
+    sshd.before = before
+    assert remotes.probe() == {}
+    for said in ("een", "twee"):
+        assert remotes.ask("ggd", "echo", said) == remote.Done(f"{said}\n")
+
+
+def test_a_login_that_prints_for_ever_is_said(remotes: remote.Remotes, sshd: Sshd) -> None:
+    sshd.before = "yes | head -c 3000000; "
+    with pytest.raises(UnreachableError, match="its login prints more than 1 MiB before any program begins"):
+        remotes.ask("ggd", "true")
+
+
+def test_a_login_that_ends_at_once_is_said_with_what_it_prints(remotes: remote.Remotes, sshd: Sshd) -> None:
+    sshd.before = "echo This account is currently not available.; exit 1; "
+    assert "This account is currently not available." in remotes.probe()["ggd"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "tcsh", "fish"])
+def test_whatever_shell_the_login_has(remotes: remote.Remotes, sshd: Sshd, shell: str) -> None:
+    if not shutil.which(shell):
+        pytest.skip(f"{shell} is not on this machine")
+    sshd.shell = [shell, "-c"]
+    assert remotes.ask("ggd", "echo", "één $HOME !x").stdout == "één $HOME !x\n"
+
+
+def test_a_login_that_takes_eight_seconds_is_waited_for(remotes: remote.Remotes, sshd: Sshd) -> None:
+    """It looks up the name of who calls, and asks a directory for the groups."""
+    sshd.slow = 4.0  # at the question whether the key would do, and at the login with it
+    assert remotes.probe() == {}
+    assert not remotes.ask("ggd", "true").exited
+
+
+def test_a_key_with_a_passphrase_is_used_by_the_agent_that_has_it(
+    sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, agent = key(tmp_path, "locked"), tmp_path / "agent"
+    subprocess.run(["ssh-keygen", "-q", "-p", "-N", "een lange zin", "-f", path], check=True)
+    monkeypatch.setenv("SSH_AUTH_SOCK", str(agent))
+    server = Server("ggd", "127.0.0.1", sshd.fingerprint, port=sshd.port, key=path)
+    with remote.Remotes([server], tmp_path / "ssh", tmp_path / "config") as remotes:
+        assert "Permission denied" in remotes.probe()["ggd"]
+        with subprocess.Popen(["ssh-agent", "-D", "-a", agent], stdout=subprocess.DEVNULL) as running:
+            try:
+                (asked := tmp_path / "asked").write_text("#!/bin/sh\necho een lange zin\n")
+                asked.chmod(0o755)
+                while not agent.exists():
+                    assert running.poll() is None
+                asking = {**os.environ, "SSH_ASKPASS": str(asked), "SSH_ASKPASS_REQUIRE": "force"}
+                subprocess.run(["ssh-keygen", "-y", "-P", "een lange zin", "-f", path], check=True, capture_output=True)
+                subprocess.run(["ssh-add", "-q", path], check=True, env=asking, stdin=subprocess.DEVNULL)
+                assert remotes.probe() == {}
+            finally:
+                running.terminate()
+
+
+RELAY = """
+import socket, sys, threading
+line = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+open(sys.argv[3], "w").close()
+def back():
+    while data := line.recv(65536):
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+threading.Thread(target=back, daemon=True).start()
+while data := sys.stdin.buffer.read1():
+    line.sendall(data)
+"""
+
+
+def test_the_operator_s_own_configuration_counts_with_what_it_includes(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used, relay = tmp_path / "used", tmp_path / "relay.py"
+    relay.write_text(RELAY)
+    (tmp_path / "more").write_text(f"Host 127.0.0.1\n  ProxyCommand {sys.executable} {relay} %h %p {used}\n")
+    (tmp_path / "operator_s").write_text(f"Include {tmp_path / 'more'}\n")
+    monkeypatch.setattr(ssh_config, "OWN", (str(tmp_path / "operator_s"),))
+    assert tried(server, tmp_path / "ssh")[0] == ""
+    assert used.exists()
+
+
+def test_an_operator_s_own_ssh_that_believes_any_host_does_not_believe_a_server(
+    server: Server, tmp_path: Path, sshd: Sshd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    believed = tmp_path / "believed"
+    believed.write_text(f"[127.0.0.1]:{sshd.port} ssh-ed25519 {sshd.host_key.get_base64()}\n")
+    (tmp_path / "operator_s").write_text(
+        f"Host *\n  StrictHostKeyChecking no\n  GlobalKnownHostsFile {believed}\n  VerifyHostKeyDNS yes\n"
+    )
+    monkeypatch.setattr(ssh_config, "OWN", (str(tmp_path / "operator_s"),))
+    reason, known = tried(other(server, "SHA256:" + "A" * 43), tmp_path / "ssh")
+    assert "the inventory says" in reason
+    assert (known, sshd.asked) == ("", [])
+    config = tmp_path / "ssh" / "config"
+    done = subprocess.run(["ssh", "-F", config, "ggd", "true"], capture_output=True, text=True, check=False)
+    assert "Host key verification failed" in done.stderr
+    assert sshd.asked == []
