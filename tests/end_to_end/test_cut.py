@@ -72,11 +72,15 @@ import os, subprocess, sys, time
 def held():
     shown = subprocess.run(["ss", "-HOtnp", "state", "established", "dst", sys.argv[1]], capture_output=True, text=True)
     return "haproxy" in shown.stdout
+before = os.stat(sys.argv[2]).st_ctime
 assert held()
 print("watching", flush=True)
 while held():
     pass
-print(time.time(), os.stat(sys.argv[2]).st_ctime)
+ended = time.time()
+while os.stat(sys.argv[2]).st_ctime == before:
+    time.sleep(0.05)
+print(ended, os.stat(sys.argv[2]).st_ctime)
 """
 
 
@@ -122,7 +126,8 @@ def edit(network: sandboxes.Sandbox, change: Callable[[dict[str, Any]], object])
 def watch(network: sandboxes.Sandbox, organisations: Iterable[str], there: str) -> dict[str, subprocess.Popen[str]]:
     """On each server see when its gateway's last connection with an address ends, and since when the view lies there.
 
-    The agent ends what it holds, and the gateway's reload, which comes after that, the rest.
+    The agent ends what it holds, and the gateway's reload, which comes after that, the rest. Who had the view before may
+    have ended the link from the other side.
     """
     found, view = {}, f"/etc/werkplaats/networks.d/{network.name}/network.json"
     for one in organisations:
@@ -163,7 +168,7 @@ def test_a_revoked_computing_party_is_cut_off_and_the_others_stay_in_the_network
     for one, watched in ends.items():
         ended, seen = map(float, watched.communicate(timeout=60)[0].split())
         note(f"a computing party was revoked: {one} had no link with it {ended - seen:.3f} s after the view lay there")
-        assert 0 < ended - seen < 1.0
+        assert ended - seen < 1.0  # less than nothing where another had told it before
     assert [connections(network, one, there) for one in OTHERS] == [[], [], []]
 
     assert f"applies by itself: ggd:\n  the identity of {GONE} was withdrawn" in up.stdout
