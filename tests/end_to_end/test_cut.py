@@ -126,8 +126,8 @@ def edit(network: sandboxes.Sandbox, change: Callable[[dict[str, Any]], object])
 def watch(network: sandboxes.Sandbox, organisations: Iterable[str], there: str) -> dict[str, subprocess.Popen[str]]:
     """On each server see when its gateway's last connection with an address ends, and since when the view lies there.
 
-    The agent ends what it holds, and the gateway's reload, which comes after that, the rest. Who had the view before may
-    have ended the link from the other side.
+    The agent ends what it holds, and the gateway's reload, which comes after that, the rest. Another that had its view
+    before may have ended the session, and the link with it.
     """
     found, view = {}, f"/etc/werkplaats/networks.d/{network.name}/network.json"
     for one in organisations:
