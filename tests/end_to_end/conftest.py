@@ -76,7 +76,7 @@ def up_step_by_step(network: sandboxes.Sandbox) -> dict[str, Any]:
 def los(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sandboxes.Sandbox]:
     """A network that is not a sandbox, up and verified: it knows its servers, which existed, by its inventory only.
 
-    First a computing party of it is cut and leaves, then it is destroyed; nobody puts it back in between.
+    First a computing party of it is revoked, leaves and comes back, then it is destroyed.
     """
     folder = tmp_path_factory.mktemp("los")
     maker = sandboxes.sandbox(folder, "los")
