@@ -17,6 +17,7 @@ from network_topology.violation import DefinitionError
 from werkplaats.operations.reach.servers import Server
 
 FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
+LONGEST_KEY = 4_000  # characters of a line of a public key; one of RSA with 16,384 bits has 2,800
 # What stands in an ssh_config as it is: a line break begins a setting, a dash an option, % a token (ssh_config(5)).
 WORD = r'^[^\s\p{C}"%-][^\s\p{C}"%]*$'
 
@@ -82,7 +83,7 @@ def read(path: Path) -> tuple[Server, ...]:
 def _tree(path: Path) -> dict[str, object]:
     """What the file says; a file of comments alone names no server."""
     try:
-        tree, _, violations = source.read(path)
+        tree, _, violations = source.read(path, LONGEST_KEY)
     except DefinitionError as error:
         if [violation.rule for violation in error.violations] == ["empty"]:
             return {}
