@@ -12,9 +12,12 @@ import pydantic
 import yaml
 
 from base import errors, files
+from network_topology import source
+from network_topology.violation import DefinitionError
 from werkplaats.operations.reach.servers import Server
 
 FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
+LONGEST_KEY = 4_000  # characters of a line of a public key; one of RSA with 16,384 bits has 2,800
 # What stands in an ssh_config as it is: a line break begins a setting, a dash an option, % a token (ssh_config(5)).
 WORD = r'^[^\s\p{C}"%-][^\s\p{C}"%]*$'
 
@@ -66,10 +69,7 @@ def read(path: Path) -> tuple[Server, ...]:
             f"{path} is not there; write how you reach the servers that you run, one entry an organisation: "
             'gelre: {host: station.gelre.example, user: beheer, host_key: "SHA256:…"}'
         )
-    try:
-        found = yaml.safe_load(path.read_text()) or {}
-    except Exception as error:  # a parser of what people write: a date or a number that is none stops it as it likes
-        raise errors.UsageError(f"{path} is not readable as YAML: {error}", "write it right") from error
+    found = _tree(path.resolve())
     try:
         entries = _ENTRIES.validate_python(found)
     except pydantic.ValidationError as error:
@@ -78,6 +78,20 @@ def read(path: Path) -> tuple[Server, ...]:
     return tuple(
         Server(organisation=organisation, **entry.model_dump(by_alias=True)) for organisation, entry in entries.items()
     )
+
+
+def _tree(path: Path) -> dict[str, object]:
+    """What the file says; a file of comments alone names no server."""
+    try:
+        tree, _, violations = source.read(path, LONGEST_KEY)
+    except DefinitionError as error:
+        if [violation.rule for violation in error.violations] == ["empty"]:
+            return {}
+        violations = list(error.violations)
+        tree = {}
+    if violations:
+        raise errors.UsageError(f"{path} is not readable as YAML: {DefinitionError(violations)}", "write it right")
+    return tree
 
 
 def write(path: Path, servers: Iterable[Server]) -> None:
