@@ -57,7 +57,11 @@ def stations(definition: model.Definition, people: Mapping[str, Any], only: str 
     )
     return {
         slug: hostvars._server(
-            station, [hostvars._network(compiled, slug, view, published)], {"id": DIGEST, "archive": ""}, dict(people)
+            station,
+            [hostvars._network(compiled, slug, view, published)],
+            {"id": DIGEST, "archive": ""},
+            dict(people),
+            {},
         )
         for slug, station in compiled.stations.items()
         if only in ("", slug)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from network_topology.compiling import compile as compiler
@@ -31,7 +31,11 @@ def prepared(
         known = {one.statement_key: one.statement.serial} if one else {}
         home: list[HostVars] = [{"network": network.name, "published": known}]
         found[organisation] = _server(
-            network.compiled.stations[organisation], home, own, people.of(network, organisation)
+            network.compiled.stations[organisation],
+            home,
+            own,
+            people.of(network, organisation),
+            managed(network, organisation),
         )
     return found
 
@@ -58,11 +62,24 @@ def applied(
         archive = str(image.archive) if image and wanted == image.image_id else ""
         own = {"id": wanted, "archive": archive}
         station = accepted.stations[organisation]
-        found[organisation] = _server(station, [entry], own, people.of(network, organisation))
+        own_people, ours = people.of(network, organisation), managed(network, organisation)
+        found[organisation] = _server(station, [entry], own, own_people, ours)
     return found
 
 
-def _server(station: compiled.Station, entries: list[HostVars], image: HostVars, own_people: HostVars) -> HostVars:
+def managed(network: networks.Network, organisation: str) -> dict[str, bool]:
+    """Which parts of a server its operator's inventory says are ours to set, and which not."""
+    (server,) = [one for one in network.servers if one.organisation == organisation]
+    return dict(server.managed)
+
+
+def _server(
+    station: compiled.Station,
+    entries: list[HostVars],
+    image: HostVars,
+    own_people: HostVars,
+    managed_parts: Mapping[str, bool],
+) -> HostVars:
     return {
         "organisation": station.organisation,
         "id": station.id,
@@ -70,6 +87,7 @@ def _server(station: compiled.Station, entries: list[HostVars], image: HostVars,
         "image": image,
         "firewall": [dataclasses.asdict(row) for row in _narrowing(station.firewall)],
         "people": own_people,
+        "managed": dict(managed_parts),
     }
 
 

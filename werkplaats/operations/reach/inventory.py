@@ -39,6 +39,9 @@ class Entry(pydantic.BaseModel):
     jump: str | None = pydantic.Field(default=None, pattern=WORD)
     key: Path | None = None
     people: dict[Literal["steward", "scientist"], Account] = {}
+    managed: dict[Literal["accounts", "sshd", "firewall", "time", "engine", "journal"], bool] = pydantic.Field(
+        default={}, description="Parts of the server that are its owner's: false; these are only checked"
+    )
 
 
 _ENTRIES = pydantic.TypeAdapter(dict[str, Entry])

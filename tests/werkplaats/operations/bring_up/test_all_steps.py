@@ -111,6 +111,7 @@ def test_a_server_that_lost_its_statement_is_told_above_which_number_it_signs(ne
     image = images.StationImage(tmp_path, RELEASE)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(people, "of", lambda *_: {})
+        patched.setattr(hostvars, "managed", lambda *_: {})
         for read, known in ((published, {key: 5}), (None, {})):
             bare = hostvars.prepared(cast("Any", whole), ["ggd"], image, read)
             assert bare["ggd"]["networks"] == [{"network": "proeftuin", "published": known}]
@@ -141,6 +142,7 @@ def test_what_all_accepted_is_compiled_once(network: Any, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(compiler, "compile_network", compile_network)
     monkeypatch.setattr(people, "of", lambda *_: {})
+    monkeypatch.setattr(hostvars, "managed", lambda *_: {})
     hosts = hostvars.applied(network, found, DEFINITION.stations, None)
     assert set(hosts) == set(DEFINITION.stations)
     assert compiled == ["proeftuin"]
