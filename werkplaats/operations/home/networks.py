@@ -35,6 +35,11 @@ class Network:
         """Whether its servers are made on this machine."""
         return sandbox.makes(self.name)
 
+    def server(self, organisation: str) -> Server:
+        """What this operator's inventory says of the server of one organisation, which it runs."""
+        (found,) = (one for one in self.servers if one.organisation == organisation)
+        return found
+
     @functools.cached_property
     def vault(self) -> vault.Vault:
         """The operator's secrets and state for this network; made when it is first asked for."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import pydantic
 import yaml
@@ -16,6 +17,17 @@ from werkplaats.operations.reach.servers import Server
 FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 # What stands in an ssh_config as it is: a line break begins a setting, a dash an option, % a token (ssh_config(5)).
 WORD = r'^[^\s\p{C}"%-][^\s\p{C}"%]*$'
+
+
+def _range(text: str) -> str:
+    """A range of addresses, printed anew: a zone would be taken as it stands, whatever stands in it."""
+    found = ipaddress.ip_network("" if "%" in text else text)
+    if not found.prefixlen:
+        raise ValueError("that is everybody; give the range from which the router in front of the server calls")
+    return str(found)
+
+
+Range = Annotated[str, pydantic.AfterValidator(_range)]
 
 
 class Account(pydantic.BaseModel):
@@ -38,6 +50,9 @@ class Entry(pydantic.BaseModel):
     port: int = pydantic.Field(default=22, ge=1, le=65535)
     jump: str | None = pydantic.Field(default=None, pattern=WORD)
     key: Path | None = None
+    seen_from: tuple[Range, ...] = pydantic.Field(
+        default=(), description="From where callers of the mesh arrive, behind a router that translates their addresses"
+    )
     people: dict[Literal["steward", "scientist"], Account] = {}
     managed: dict[Literal["accounts", "sshd", "firewall", "time", "engine", "journal"], bool] = pydantic.Field(
         default={}, description="Parts of the server that are its owner's: false; these are only checked"
@@ -77,6 +92,7 @@ def write(path: Path, servers: Iterable[Server]) -> None:
             "user": server.user,
             "port": server.port,
             **({"key": str(server.key)} if server.key else {}),
+            **({"seen_from": list(server.seen_from)} if server.seen_from else {}),
             **({"people": dict(server.people)} if server.people else {}),
         }
         for server in servers

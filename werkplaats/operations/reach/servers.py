@@ -23,6 +23,7 @@ class Server:
 
     `people`: account (steward, scientist) → `keys`, lines of public keys, and `from`, the ranges that they come from.
     `managed`: part (accounts, sshd, firewall, time, engine, journal) → whether it is ours to set; what is not named is.
+    `seen_from`: ranges from which callers of the mesh arrive, where what is in front of the server translates them.
     """
 
     organisation: str
@@ -34,6 +35,7 @@ class Server:
     key: Path | None = None
     people: Mapping[str, Mapping[str, Sequence[str]]] = dataclasses.field(default_factory=dict)
     managed: Mapping[str, bool] = dataclasses.field(default_factory=dict)
+    seen_from: Sequence[str] = ()
 
     @property
     def known_as(self) -> str:

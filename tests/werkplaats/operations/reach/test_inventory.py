@@ -28,7 +28,7 @@ def read(folder: Path, more: str) -> Any:
 def test_a_part_that_is_the_owner_s_is_said_in_the_inventory_and_the_roles_are_told(tmp_path: Path) -> None:
     servers = read(tmp_path, "managed: {sshd: false, firewall: false}")
     compiled = compiler.compile_network(load.find("proeftuin", places.EXAMPLES))
-    network = cast("Any", SimpleNamespace(name="n", compiled=compiled, servers=servers))
+    network = cast("Any", SimpleNamespace(name="n", compiled=compiled, servers=servers, server=lambda _: servers[0]))
     image = cast("Any", SimpleNamespace(image_id="sha256:0", archive=tmp_path))
     [station] = hostvars.prepared(network, ["ggd"], image, None).values()
     assert station["managed"] == {"sshd": False, "firewall": False}
