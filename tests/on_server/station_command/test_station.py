@@ -277,6 +277,7 @@ def test_the_register_is_told_in_words(tmp_path: Path) -> None:
         {"number": 3, "at": 0, "kind": "allowances", "allowed": {"griep": "12" * 32}},
         {**about, "number": 4, "kind": "receipt", "party": "gerda.a", "outcome": "done"},
         {**about, "number": 5, "kind": "later"},
+        {"number": 7, "at": 0, "kind": "mended", "entry": 7, "cut": 12, "completed": False},
         {"number": 6, "at": 0, "kind": "counted", "day": "2027-01-15", "counted": {"refused gerda.b": 812}},
     ]
     counted = {"answer (acceptance)": 3}
@@ -289,6 +290,7 @@ def test_the_register_is_told_in_words(tmp_path: Path) -> None:
         "the steward allows griep 12121212",
         "gerda.a says how it ended (done)",
         "only counted on 2027-01-15: 812 of refused gerda.b",
+        "a line that did not end: 12 bytes at entry 7 were cut off, it was no entry",
         "today  3 more that are only counted: answer (acceptance)",
         "NOT SOUND: entry 6 is not as it was written",
     ):
@@ -307,3 +309,13 @@ def test_an_account_of_people_asks_no_other_agent(tmp_path: Path, monkeypatch: p
         done = station("status", word, str(tmp_path / "s"))
         assert done.returncode == 2
         assert "unrecognized arguments" in done.stderr
+
+
+def test_status_tells_of_the_register(tmp_path: Path) -> None:
+    register = {"problem": "line 3 is not as it was written", "mended": 2}
+    answer = answered(1, problem="", computer=True, networks={}, register=register)
+    done, _ = against(tmp_path, answer, "status")
+    assert done.stdout.splitlines() == [
+        "problem: the register: line 3 is not as it was written",
+        "the register: something that was no entry was cut off; entry 2 says what",
+    ]
