@@ -177,7 +177,7 @@ def document_of(answer: remote.Answer) -> dict[str, Any]:
 
 def problem_of(document: Mapping[str, Any], name: str) -> str:
     """What a station's own status says is wrong with network `name`; empty when nothing is, or it says nothing."""
-    return document.get("problem") or document.get("networks", {}).get(name, {}).get("problem", "")
+    return str(document.get("problem") or document.get("networks", {}).get(name, {}).get("problem", ""))
 
 
 def _of_themselves(network: networks.Network, remotes: remote.Remotes, reached: Sequence[str]) -> list[Verdict]:
