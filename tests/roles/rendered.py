@@ -55,9 +55,10 @@ def stations(definition: model.Definition, people: Mapping[str, Any], only: str 
         authority=DIGEST,
         release=release,
     )
+    own = servers.Server("", "", "", people=people)
     return {
         slug: hostvars._server(
-            station, [hostvars._network(compiled, slug, view, published)], {"id": DIGEST, "archive": ""}, dict(people)
+            station, [hostvars._network(compiled, slug, view, published)], {"id": DIGEST, "archive": ""}, own
         )
         for slug, station in compiled.stations.items()
         if only in ("", slug)

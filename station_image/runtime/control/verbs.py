@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import analyses
-from ..accepted import statement
+from ..accepted import statement, tables
 from ..accepted.networks import Network, Networks
 from ..base.folders import Folders
 from ..base.journal import plain
@@ -79,8 +79,11 @@ async def _status(desk: Desk, _: Request, __: Tell) -> dict[str, Any]:
         networks[network.name] = {**desk.status.summary(network), **told, "peers": seen}
     problem = desk.networks.problem
     computer = desk.folders.computer_socket.exists()
-    bad = problem or not networks or not computer
-    return {"exit": 1 if bad else 0, "problem": problem, "computer": computer, "networks": networks}
+    register = {"problem": desk.register.problem, "mended": desk.register.mended}
+    cannot = any(row["problem"] for row in (register, *networks.values()))
+    bad = problem or not networks or not computer or cannot
+    whole = {"problem": problem, "computer": computer, "register": register, "networks": networks}
+    return {"exit": 1 if bad else 0, **whole}
 
 
 def _version(network: Network, told: Mapping[str, Any]) -> dict[str, Any]:
@@ -152,6 +155,7 @@ async def _questions(desk: Desk, _: Request, __: Tell) -> dict[str, Any]:
                     "until": str(standing.until) if standing.until else None,
                     "problem": standing.problem,
                     "document": document,
+                    "tables": sorted(network.figures),
                 }
             )
     problems = {network.name: network.problem for network in desk.networks.current().values() if network.problem}
@@ -177,7 +181,8 @@ async def _data(desk: Desk, request: Request, __: Tell) -> dict[str, Any]:
             repeats.say(state, network.name, name, found)
         return repeats.said(state, network.name, name)(found)
 
-    look = functools.partial(analyses.look, document["analysis"], document["parameters"], folder, right)
+    parameters = tables.resolved(document["parameters"], network.figures)
+    look = functools.partial(analyses.look, document["analysis"], parameters, folder, right)
     looked = await asyncio.to_thread(look)
     if request.both and looked.repeated:
         desk.register.add("repeated", network=network.name, question=name, files=len(looked.repeated))

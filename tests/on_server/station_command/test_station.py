@@ -240,6 +240,20 @@ def test_results_are_listed(tmp_path: Path) -> None:
     assert "2026-01-01" in done.stdout
 
 
+@pytest.mark.parametrize(("tables", "said"), [(["sha256:ab"], "it lies here"), ([], "NOT DELIVERED HERE")])
+def test_a_question_says_which_table_it_names(tmp_path: Path, tables: list[str], said: str) -> None:
+    named = {"table": "cbs-pc4-2025", "areas": 3920, "unknown": 102, "empty": 41, "digest": "sha256:ab"}
+    row = question(tables=tables)
+    row["document"]["parameters"] = {"population": named}
+    done, _ = against(tmp_path, answered(0, questions=[row], problems={}), "questions", "griep")
+    assert f"inhabitants by the table cbs-pc4-2025, which is delivered beside the question; {said}" in done.stdout
+    assert (
+        "3920 areas with inhabitants; left out: 102 that are secret or have fewer than five, 41 with none"
+        in done.stdout
+    )
+    assert "\n  sha256:ab\n" in done.stdout
+
+
 def test_a_proposed_question_ends_with_its_result_and_where_it_lies(tmp_path: Path) -> None:
     account = {"session": "s", "outcome": "done", "root": "", "left_out": {"gerda.b": "away"}, "contributors": ["x"]}
     events = [{"event": "proposed", "session": "s", "contributors": ["gerda.a"]}]
@@ -292,6 +306,7 @@ def test_the_register_is_told_in_words(tmp_path: Path) -> None:
         {"number": 3, "at": 0, "kind": "allowances", "allowed": {"griep": "12" * 32}},
         {**about, "number": 4, "kind": "receipt", "party": "gerda.a", "outcome": "done"},
         {**about, "number": 5, "kind": "later"},
+        {"number": 7, "at": 0, "kind": "mended", "entry": 7, "cut": 12, "completed": False},
         {"number": 7, "at": 0, "kind": "repeated", "question": "griep", "files": 1},
         {"number": 6, "at": 0, "kind": "counted", "day": "2027-01-15", "counted": {"refused gerda.b": 812}},
     ]
@@ -305,6 +320,7 @@ def test_the_register_is_told_in_words(tmp_path: Path) -> None:
         "the steward allows griep 12121212",
         "gerda.a says how it ended (done)",
         "only counted on 2027-01-15: 812 of refused gerda.b",
+        "a line that did not end: 12 bytes at entry 7 were cut off, it was no entry",
         "today  3 more that are only counted: answer (acceptance)",
         "rows of griep that stand in two files were said to be right: they count twice",
         "NOT SOUND: entry 6 is not as it was written",
@@ -324,3 +340,13 @@ def test_an_account_of_people_asks_no_other_agent(tmp_path: Path, monkeypatch: p
         done = station("status", word, str(tmp_path / "s"))
         assert done.returncode == 2
         assert "unrecognized arguments" in done.stderr
+
+
+def test_status_tells_of_the_register(tmp_path: Path) -> None:
+    register = {"problem": "line 3 is not as it was written", "mended": 2}
+    answer = answered(1, problem="", computer=True, networks={}, register=register)
+    done, _ = against(tmp_path, answer, "status")
+    assert done.stdout.splitlines() == [
+        "problem: the register: line 3 is not as it was written",
+        "the register: something that was no entry was cut off; entry 2 says what",
+    ]
