@@ -24,6 +24,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -165,6 +166,8 @@ def source(uri: str, proxies: dict[str, str]) -> str:
     try:
         with opener.open(urllib.request.Request(uri, method="HEAD"), timeout=SECONDS / 2):  # noqa: S310 - apt's own
             return ""
+    except urllib.error.HTTPError as error:
+        return f"{error.code} {error.reason}"[:200]
     except (OSError, ValueError) as error:
         return str(getattr(error, "reason", "") or error)[:200] or type(error).__name__
 

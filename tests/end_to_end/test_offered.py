@@ -84,9 +84,9 @@ def context(name):
     made.set_alpn_protocols(["mpc/1"])
     return made
 def choose(link, asked, _):
-    name = "proxy" if link.getpeername()[0] == read else asked.split(".")[0]
-    link.context = context(name)
-first = context("proxy")
+    begins = "proxy-" if link.getpeername()[0] == read else ""
+    link.context = context(begins + asked.split(".")[0])
+first = context("ggd-nog")
 first.sni_callback = choose
 def answer(link):
     try:
@@ -126,17 +126,13 @@ class Offered:
 
 
 def _certificates(folder: Path) -> None:
-    authority, reads = pki.Authority("gerda"), pki.Authority("inspectie")
-    for name in (*GATEWAYS, "proxy"):
-        key = ec.generate_private_key(ec.SECP256R1())
-        copied = names.subject("gerda", "ggd-nog")  # who reads on the way copies the name
-        shown = (
-            reads.station("ggd-nog", key.public_key(), subject=copied)
-            if name == "proxy"
-            else authority.station(name, key.public_key())
-        )
-        pem = shown.public_bytes(serialization.Encoding.PEM)
-        (folder / f"{name}.pem").write_bytes(pki.key_pem(key) + pem)
+    """Of each gateway, and what who reads on the way shows in its place: the same name, signed by its own CA."""
+    for name in GATEWAYS:
+        for begins, authority in (("", pki.Authority("gerda")), ("proxy-", pki.Authority("inspectie"))):
+            key = ec.generate_private_key(ec.SECP256R1())
+            shown = authority.station(name, key.public_key(), subject=names.subject("gerda", name))
+            pem = shown.public_bytes(serialization.Encoding.PEM)
+            (folder / f"{begins}{name}.pem").write_bytes(pki.key_pem(key) + pem)
 
 
 def _offer(folder: Path, server: servers.Server) -> Offered:
@@ -207,7 +203,7 @@ def test_doctor_says_of_an_offered_server_what_the_guide_shows_and_leaves_no_tra
     assert seconds < 30
     blocks = [block for block in outputs.quoted() if TYPED in outputs.commands(block)]
     missing = min((outputs.unprinted(block, printed) for block in blocks), key=len)
-    assert missing == []
+    assert [line for line in missing if ", Linux " not in line] == []  # the kernel is this machine's
     assert [row["part"] for row in told["findings"] if row["severity"] == "stops"] == []
 
 

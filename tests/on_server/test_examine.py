@@ -15,11 +15,9 @@ from on_server import examine
 from tests.werkplaats.operations.offered import offers
 from werkplaats.operations.offered import answer, table
 from werkplaats.operations.offered import examine as asking
-from werkplaats.operations.reach.servers import Server
 
 PROGRAM = Path(examine.__file__).read_text()
 NEEDS = offers.wanted()
-SERVER = Server("gelre", "192.0.2.21", "SHA256:", people=offers.PEOPLE)
 # What each program that is started is told to do; whoever adds one says here that it changes nothing.
 ASKS: dict[str, list[list[str]]] = {
     "systemd-detect-virt": [[]],
@@ -39,7 +37,7 @@ ASKS: dict[str, list[list[str]]] = {
 
 
 def question(*, far: bool) -> str:
-    return json.dumps(asking._question(asking.wanted(offers.GELRE, offers.PEOPLE, "gerda", far=far), SERVER))
+    return json.dumps(asking._question(asking.wanted(offers.GELRE, offers.SERVER, "gerda", far=far), offers.SERVER))
 
 
 def test_it_answers_on_this_machine_within_seconds_and_is_judged() -> None:

@@ -198,7 +198,7 @@ PARTS = (
                 _listed_out,
                 Severity.DECIDES,
                 "steward or scientist cannot log in, and a station is of no use without them",
-                f"add {' and '.join(PEOPLE)} to AllowUsers, or group {PEOPLES_GROUP} to AllowGroups; take a deny away",
+                f"add {' and '.join(PEOPLE)} to AllowUsers, or group {PEOPLES_GROUP} to AllowGroups, and deny neither",
             ),
             _for_people(
                 _pam_out,
@@ -228,7 +228,7 @@ PARTS = (
                 Severity.DECIDES,
                 _sftp_off,
                 "the scientist brings data by sftp, and could bring none",
-                "add `Subsystem sftp internal-sftp`, for all or in a `Match User scientist` where yours can have it",
+                "add `Subsystem sftp internal-sftp`, for all or in a `Match User scientist`",
             ),
             Row(
                 Severity.DECIDES,

@@ -173,10 +173,10 @@ PARTS = (
                 "have your name servers resolve them; until their owners have put them in DNS, wait",
             ),
             Row(
-                Severity.DECIDES,
+                Severity.TELLS,
                 _only_in_hosts,
-                "the gateway asks name servers, and nothing else",
-                "put the names in your DNS",
+                "the gateway looks there anew whenever that file changes; somebody has to keep it",
+                "",
             ),
         ),
     ),

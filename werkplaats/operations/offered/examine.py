@@ -7,7 +7,7 @@ import functools
 import ipaddress
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import on_server
@@ -67,9 +67,7 @@ def untouched(remotes: remote.Remotes, organisations: Iterable[str]) -> list[str
     return [o for o, one in answers.items() if not isinstance(one, servers.UnreachableError) and one.exited]
 
 
-def wanted(
-    station: compiled.Station, people: Mapping[str, object], network: str, *, far: bool = True
-) -> findings.Wanted:
+def wanted(station: compiled.Station, server: servers.Server, network: str, *, far: bool = True) -> findings.Wanted:
     """What this station needs of its server."""
     ways = [
         findings.Way(peer.organisation, peer.address, peer.port, peer.dns, peer.subject)
@@ -77,12 +75,13 @@ def wanted(
         if peer.outbound and peer.address and peer.port
     ]
     port = station.gateway.port if station.gateway else None
-    return findings.Wanted(station.organisation, network, port, tuple(ways), tuple(people), far)
+    owners = tuple(part for part, ours in server.managed.items() if not ours)
+    return findings.Wanted(station.organisation, network, port, tuple(ways), far, owners)
 
 
 def _one(network: networks.Network, remotes: remote.Remotes, far: bool, organisation: str) -> paper.Examined | str:
     station, server = network.compiled.stations[organisation], remotes.servers[organisation]
-    needs = wanted(station, server.people, network.name, far=far)
+    needs = wanted(station, server, network.name, far=far)
     question = json.dumps(_question(needs, server))
     asked = time.time()
     try:

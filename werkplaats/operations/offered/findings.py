@@ -36,15 +36,16 @@ class Way:
 class Wanted:
     """What a station of this organisation needs of its server. `port`: its gateway's, None where it has none.
 
-    `people`: accounts that have keys. `far`: whether ways to others were tried too.
+    `far`: whether ways to others were tried too. `owners`: parts of the server that are its owner's to set, by the
+    operator's inventory.
     """
 
     organisation: str
     network: str
     port: int | None = None
     ways: Sequence[Way] = ()
-    people: Sequence[str] = ()
     far: bool = True
+    owners: Sequence[str] = ()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from werkplaats.operations.offered import texts
 from werkplaats.operations.offered.answer import Facts
 from werkplaats.operations.offered.findings import Part, Row, Severity, Wanted, listed
@@ -78,9 +80,30 @@ def _disc(facts: Facts, _: Wanted) -> str:
     return f"{listed(found)} names an installation disc (cdrom:)" if found else ""
 
 
-def _dead(facts: Facts, _: Wanted) -> str:
-    told = [f"{uri} ({why})" for uri, why in sorted(facts.answer.sources.items()) if why]
+def _refusing(facts: Facts, _: Wanted) -> str:
+    told = [f"{uri} ({why})" for uri, why in _failing(facts) if _is_refusal(why)]
+    return f"refused by {listed(told)}" if told else ""
+
+
+def _silent(facts: Facts, _: Wanted) -> str:
+    told = [f"{uri} ({why})" for uri, why in _failing(facts) if not _is_refusal(why)]
     return f"no answer from {listed(told)}" if told else ""
+
+
+def _none_left(facts: Facts, _: Wanted) -> str:
+    failing = _failing(facts)
+    return (
+        "no source of apt answers" if failing and len(failing) == len(facts.answer.sources) and lacking(facts) else ""
+    )
+
+
+def _failing(facts: Facts) -> list[tuple[str, str]]:
+    return [(uri, why) for uri, why in sorted(facts.answer.sources.items()) if why]
+
+
+def _is_refusal(why: str) -> bool:
+    """Whether a source answered that it has no such thing; apt passes over one that does not answer at all."""
+    return re.match(r"4[0-9][0-9] ", why) is not None
 
 
 def _managed(facts: Facts, _: Wanted) -> str:
@@ -136,10 +159,17 @@ PARTS = (
             ),
             Row(
                 Severity.DECIDES,
-                _dead,
+                _refusing,
                 "`apt-get update` fails on it, and `up` with it",
-                "take it out, or let this server reach it",
+                "take it out, or have it mended",
             ),
+            Row(
+                Severity.DECIDES,
+                _none_left,
+                "packages of a station are still to be installed",
+                "let this server reach a Debian mirror, or apt's proxy",
+            ),
+            Row(Severity.TELLS, _silent, "apt goes on without it, each time after a wait", ""),
             Row(Severity.TELLS, _no_lists, "`up` fetches them first", ""),
         ),
     ),
@@ -151,7 +181,7 @@ PARTS = (
                 Severity.DECIDES,
                 _managed,
                 "what it puts back after us is lost: then people cannot log in, or the engine loses its settings",
-                "have it leave the files below alone, or take them into it",
+                "have it leave the files below alone, or say in servers.yml which parts it keeps (`managed`)",
             ),
             Row(Severity.TELLS, _marked_files, "none of these is written by us", ""),
             Row(Severity.TELLS, _watched, "it will see what is placed in /etc, and report it", ""),

@@ -15,6 +15,8 @@ from werkplaats.operations.offered.findings import Finding, Severity, Wanted, li
 
 WIDTH = 96
 LEFT = 18  # columns for the name of a part
+PARTS = {"accounts": "accounts", "ssh": "sshd", "firewall": "firewall", "engine": "engine", "journal": "journal"}
+"""What is placed, by the name that an operator's inventory has for it."""
 HEADINGS = (
     (Severity.STOPS, "stands in the way: nothing is placed before this is otherwise"),
     (Severity.DECIDES, "you decide, or set"),
@@ -66,10 +68,12 @@ def placed(facts: Facts, wanted: Wanted) -> list[tuple[str, str]]:
             "station and station-account in /usr/local/bin; engine-settings, gateway-reload, guarded-change and "
             "station-cut in /usr/local/sbin",
         ),
-        ("services", "werkplaats-gateway, werkplaats-firewall, werkplaats-undo, gateway-reload"),
+        ("services", "werkplaats-gateway, werkplaats-firewall, werkplaats-undo, gateway-reload, gateway-finding"),
     ]
     firewall = f"table inet werkplaats, which narrows who reaches TCP {wanted.port}" if wanted.port else ""
-    return rows[:4] + [("firewall", firewall)] * bool(firewall) + rows[4:]
+    rows[4:4] = [("firewall", firewall)] * bool(firewall)
+    yours = "nothing: it is yours to set (`managed` in servers.yml), and is only checked"
+    return [(name, yours if PARTS.get(name) in wanted.owners else text) for name, text in rows]
 
 
 def lines(one: Examined) -> list[str]:

@@ -17,10 +17,12 @@ from network_topology import load
 from network_topology.compiling import compile as compiler
 from werkplaats.operations.home import places
 from werkplaats.operations.offered import answer, examine, findings, paper, table
+from werkplaats.operations.reach.servers import Server
 
 HERE = Path(__file__).parent
 GELRE = compiler.compile_network(load.find("gerda", places.EXAMPLES)).stations["gelre"]
 PEOPLE = {"steward": {"from": ["192.0.2.0/24"]}, "scientist": {"from": ["192.0.2.0/24"]}}
+SERVER = Server("gelre", "192.0.2.21", "SHA256:", people=PEOPLE)
 Change = Callable[[dict[str, Any]], object]
 
 
@@ -35,7 +37,7 @@ GOOD, HARDENED = recorded("good"), recorded("hardened")
 
 def wanted() -> findings.Wanted:
     """What gelre's station of gerda needs."""
-    return examine.wanted(GELRE, PEOPLE, "gerda")
+    return examine.wanted(GELRE, SERVER, "gerda")
 
 
 def examined(document: dict[str, Any], *, ahead: float = 0.0) -> paper.Examined:

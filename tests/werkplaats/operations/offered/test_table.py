@@ -151,7 +151,7 @@ FOUND: list[tuple[str, Severity, str, Change]] = [
     ("ports", STOPS, "nginx listens at TCP 8443", _listening("nginx", 8443)),
     ("ports", TELLS, "an HAProxy of yours listens at 443", _listening("haproxy", 443)),
     ("names", DECIDES, "no address is known here of mesh", offers.peers(addresses=[], dns=[])),
-    ("names", DECIDES, "only /etc/hosts knows mesh", offers.peers(dns=[])),
+    ("names", TELLS, "only /etc/hosts knows mesh", offers.peers(dns=[])),
     ("ways to others", DECIDES, "shows what cannot be read", offers.peers(certificate="AAAA")),
     ("ways to others", TELLS, r"8443 \(timed out\)", offers.peers(certificate="", failed="timed out")),
     ("packages", STOPS, "podman-docker cannot stay beside", offers.adds("simulated", "Remv podman-docker [5.4]\n")),
@@ -168,7 +168,14 @@ FOUND: list[tuple[str, Severity, str, Change]] = [
         "installation disc",
         offers.file("/etc/apt/sources.list", "deb cdrom:[Debian]/ trixie main\n"),
     ),
-    ("packages", DECIDES, r"no answer from http://x \(404\)", lambda d: d["sources"].update({"http://x": "404"})),
+    (
+        "packages",
+        DECIDES,
+        r"refused by http://x \(404 Not",
+        lambda d: d["sources"].update({"http://x": "404 Not Found"}),
+    ),
+    ("packages", DECIDES, "no source of apt", lambda d: d["sources"].update(dict.fromkeys(d["sources"], "timed out"))),
+    ("packages", TELLS, r"no answer from http://x \(timed", lambda d: d["sources"].update({"http://x": "timed out"})),
     ("packages", TELLS, "no lists yet", offers.said("candidates", "")),
     ("management", DECIDES, r"Puppet \(package puppet\)", offers.adds("packages", "ii |puppet|8.4\n")),
     ("management", DECIDES, "/etc/cron.d/pull", offers.said("pulls", "/etc/cron.d/pull\n")),
@@ -219,7 +226,7 @@ def test_a_hardened_server_is_no_hopeless_one_and_all_that_its_owner_set_is_said
     found = offers.examined(offers.HARDENED)
     assert found.of(STOPS) == []
     decides = [(one.part, one.seen) for one in found.of(DECIDES)]
-    parts = ["ssh"] * 4 + ["firewall", "ways to others", "packages", "packages", "management"]
+    parts = ["ssh"] * 4 + ["firewall", "ways to others", "packages", "management"]
     assert [part for part, _ in decides] == parts
     told = " ".join(seen for _, seen in decides)
     for word in ("allowgroups sshusers", "-:ALL:ALL", "sftp", "MaxSessions 10", "8443", "OU=inspectie", "cdrom:"):
