@@ -34,8 +34,11 @@ SECONDS = 8.0  # for each program, and for each way to another server
 MOST = 200_000  # characters of each answer
 FOLDERS = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin"
 ENVIRONMENT = {"LC_ALL": "C.UTF-8", "PATH": FOLDERS}
-# As root apt would keep what it read in a cache on disk.
-NO_CACHE = ("-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=")
+# As root apt would keep what it read in a cache on disk, and what it planned in a log.
+NO_TRACE = (
+    *("-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache="),
+    *("-o", "Dir::Log::Planner=/dev/null", "-o", "Dir::Log::Solver=/dev/null"),
+)
 FILES = (
     *("/etc/os-release", "/proc/meminfo", "/proc/cpuinfo", "/proc/self/mountinfo", "/proc/self/status"),
     *("/sys/fs/cgroup/memory.max", "/sys/kernel/security/lsm", "/sys/fs/selinux/enforce", "/proc/net/ip_tables_names"),
@@ -83,10 +86,10 @@ def questions(asked: Found) -> dict[str, list[str]]:
         found["sshd_" + account] = ["sshd", "-T", "-C", f"user={account},host={address},addr={address}"]
     if packages:
         install = ["--simulate", "--no-install-recommends", "install"]
-        found["candidates"] = ["apt-cache", *NO_CACHE, "policy", *packages]
-        found["simulated"] = ["apt-get", *NO_CACHE, *install, *packages]
+        found["candidates"] = ["apt-cache", *NO_TRACE, "policy", *packages]
+        found["simulated"] = ["apt-get", *NO_TRACE, *install, *packages]
     if asked["far"]:
-        found["indexes"] = ["apt-get", *NO_CACHE, "--print-uris", "update"]
+        found["indexes"] = ["apt-get", *NO_TRACE, "--print-uris", "update"]
         found["proxies"] = ["apt-config", "dump", "Acquire::http::Proxy", "Acquire::https::Proxy"]
     # A question to a stopped engine starts it, by its socket.
     if say(["systemctl", "is-active", "docker.service"]).strip() == "active":

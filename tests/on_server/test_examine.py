@@ -70,7 +70,7 @@ def test_it_asks_what_it_is_known_to_ask_and_nothing_that_changes_anything() -> 
     for words in every:
         assert any(set(wanted) <= set(words[1:]) for wanted in ASKS[words[0]]), words
         if words[0].startswith("apt-") and words[0] != "apt-config":
-            assert set(examine.NO_CACHE) <= set(words)
+            assert set(examine.NO_TRACE) <= set(words)
 
 
 def test_every_process_is_started_in_one_place_without_a_shell() -> None:
