@@ -28,6 +28,8 @@ LONGEST_NUMBER = 18  # digits; what a 64 bit integer holds whole
 
 Keys = tuple[str | int, ...]
 
+_REMOVE = "remove what does not belong in it"
+
 # Controls, and characters that show nothing or turn the direction of text: a reviewer would not see what is read.
 _HIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
@@ -66,12 +68,14 @@ class _UnreadableError(Exception):
     """Reading cannot go on after the last violation that was noted."""
 
 
-def read(path: Path) -> tuple[dict[str, Any], Source, list[Violation]]:
+def read(path: Path, longest: int = LONGEST_VALUE) -> tuple[dict[str, Any], Source, list[Violation]]:
     """Read one YAML file to (tree, places, violations that leave the tree usable); lists become tuples.
+
+    `longest` is how many characters a value may have.
 
     Raises DefinitionError where no tree can be made of it.
     """
-    reader = _Reader(path)
+    reader = _Reader(path, longest)
     try:
         reader.text(_bytes(path))
         tree = reader.document()
@@ -95,7 +99,7 @@ def _unopened(path: Path, error: OSError) -> Violation:
     reasons = {
         errno.ENOENT: ("there is no such file", "name a network that is defined, or make the file"),
         errno.ELOOP: ("it is a symbolic link, and may lead anywhere", "put the file itself in its place"),
-        errno.EISDIR: ("it is a folder or a device, not a file", "name the file, as in networks/gerda/network.yml"),
+        errno.EISDIR: ("it is a folder or a device, not a file", "name the file itself"),
     }
     text, remedy = reasons.get(
         error.errno or 0, (f"it cannot be read ({error.strerror})", "give the account that runs this the right to read")
@@ -106,8 +110,9 @@ def _unopened(path: Path, error: OSError) -> Violation:
 class _Reader:
     """Builds one tree from the events of libyaml's parser, which neither recurses nor builds objects itself."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, longest: int) -> None:
         self.path = path
+        self.longest = longest
         self.keys: dict[Keys, tuple[int, int]] = {}
         self.values: dict[Keys, tuple[int, int]] = {}
         self.violations: list[Violation] = []
@@ -127,7 +132,7 @@ class _Reader:
         """Refuse what is no readable text, and get the parser ready for the rest."""
         if len(content) > LARGEST_FILE:
             size = f"the file is larger than {LARGEST_FILE:,} bytes"
-            raise self.stop((0, 0), "size", size, "a definition names organisations; put nothing else in it")
+            raise self.stop((0, 0), "size", size, _REMOVE)
         try:
             text = content.decode("utf-8")
         except UnicodeDecodeError as error:
@@ -163,7 +168,7 @@ class _Reader:
         tree = self.mapping(first, ())
         self.event()  # the document ends
         if not isinstance(after := self.event(), yaml.StreamEndEvent):
-            text = "a second document begins here, and a file defines one network"
+            text = "a second document begins here, and a file holds one"
             raise self.stop(_place(after), "documents", text, "keep one document and remove the line with `---`")
         return tree
 
@@ -197,16 +202,16 @@ class _Reader:
             text = f"the alias *{short(str(event.anchor))} stands for text elsewhere, and may stand for very much of it"
             raise self.stop(_place(event), "alias", text, "write the value out")
         if len(at) > DEEPEST:
-            text = f"values lie more than {DEEPEST} levels deep, and no definition needs that"
+            text = f"values lie more than {DEEPEST} levels deep, and no file of ours needs that"
             raise self.stop(_place(event), "depth", text, "look at the indentation")
         self.count += 1
         if self.count > MOST_VALUES:
-            text = f"this is value {self.count:,} of the file, and no definition needs so many"
-            raise self.stop(_place(event), "values", text, "a definition names organisations; put nothing else in it")
+            text = f"this is value {self.count:,} of the file, and no file of ours needs so many"
+            raise self.stop(_place(event), "values", text, _REMOVE)
         if isinstance(event, yaml.ScalarEvent):
             self.values[at] = _place(event)
             self.plain(event, at)
-            return self.scalar(event)
+            return self.scalar(event, at)
         if isinstance(event, yaml.MappingStartEvent):
             return self.mapping(event, at)
         self.plain(event, at)
@@ -219,9 +224,7 @@ class _Reader:
         """Note a tag or an anchor: both give a value a meaning that its text does not show."""
         del at
         if event.tag is not None:
-            text = (
-                f"the tag {short(event.tag)!r} asks for an object, and a definition holds text, numbers and dates only"
-            )
+            text = f"the tag {short(event.tag)!r} asks for an object, and only text, numbers and dates are taken"
             self.note(_place(event), "tag", text, "remove the tag")
         if event.anchor is not None:
             text = (
@@ -229,15 +232,16 @@ class _Reader:
             )
             self.note(_place(event), "anchor", text, "remove the anchor")
 
-    def scalar(self, event: Any) -> Any:
+    def scalar(self, event: Any, at: Keys) -> Any:
         text: str = event.value
         place = _place(event)
-        if len(text) > LONGEST_VALUE:
-            too_long = f"the value has {len(text):,} characters, and none needs more than {LONGEST_VALUE:,}"
+        if len(text) > self.longest:
+            too_long = f"the value has {len(text):,} characters, and none needs more than {self.longest:,}"
             self.note(place, "length", too_long, "shorten it")
-            return text[:LONGEST_VALUE]
+            return text[: self.longest]
         if hidden := _HIDDEN.search(text):
-            self.note(place, "hidden_character", _hidden(hidden.group()), "remove it")
+            where = short(".".join(map(str, at)))
+            self.note(place, "hidden_character", f"{where}: {_hidden(hidden.group())}", "remove it")
             text = _HIDDEN.sub("", text)  # said once
         if event.style:  # in quotes, or a block
             return text

@@ -53,6 +53,10 @@ class Accepted(Remembered):
         """Organisation → the serial of its gateway key below which none is taken, of who has a pinned key."""
         return {name: max(1, self.seen.get(name, {}).get(key, 0)) for name, key in self.statement_keys.items()}
 
+    def knew(self, organisation: str) -> bool:
+        """Whether a key of an organisation is pinned here, or ever was."""
+        return organisation in self.statement_keys or organisation in self.seen
+
     @property
     def parts(self) -> dict[str, str]:
         """What the digest is of, a digest each: by these stations tell each other what they accepted."""

@@ -6,6 +6,7 @@ files that lay there together: what is replaced while it reads is read again.
 
 from __future__ import annotations
 
+import fnmatch
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,15 @@ LARGEST_FILE = 4 * 1024 * 1024
 LARGEST_WHOLE = 64 * 1024 * 1024
 MOST_FILES = 2000
 PATIENCE_SECONDS = 60.0
+
+PASSED_OVER = (
+    *(".git", ".gitattributes", ".gitignore", ".svn", ".hg"),
+    *(".DS_Store", "._*", ".Trashes", ".Spotlight-V100", ".fseventsd", ".TemporaryItems"),
+    *("desktop.ini", "Thumbs.db", "System Volume Information", "$RECYCLE.BIN"),
+    *(".Trash-*", ".directory", ".nfs*", "lost+found"),
+)
+"""What git, macOS, Windows and Linux put into any folder that they carry or show. Nothing of a publication has such a
+name, and what is passed over is neither read nor missed."""
 
 _Stamp = tuple[int, int, int] | None
 
@@ -81,7 +91,7 @@ def _below(place: Path, told: Path) -> Iterator[Path]:
     waiting, number = [place], 0
     while waiting:
         try:
-            found = sorted(waiting.pop().iterdir())
+            found = sorted(path for path in waiting.pop().iterdir() if not _passed_over(path.name))
         except OSError:
             continue
         number += len(found)
@@ -94,9 +104,15 @@ def _below(place: Path, told: Path) -> Iterator[Path]:
                 yield path
 
 
+def _passed_over(name: str) -> bool:
+    return any(fnmatch.fnmatchcase(name, known) for known in PASSED_OVER)
+
+
 def _content(path: Path) -> bytes | None:
     """The content of a file, or a byte more than it may have; None of what is no file, or leads elsewhere."""
     if path.is_symlink() or not path.is_file():
         return None
     with path.open("rb") as file:
-        return file.read(LARGEST_FILE + 1)
+        content = file.read(LARGEST_FILE + 1)
+    # A publication has texts, with the line ends of where it was made: git on Windows, for one, makes others of them.
+    return content.replace(b"\r\n", b"\n")

@@ -17,13 +17,13 @@ import pydantic
 from cryptography import x509
 
 from base import canonical, errors
-from network_topology import model, questions, rules, violation
+from network_topology import model, questions, rules, tables, violation
 from network_topology.rules import texts
 from publication import identity, profile, repository, revocations
 
 ASK = "ask the coordinator, and install nothing of it"
 _NAMES = re.compile(
-    r"definition\.json|(ca|crl)\.pem|(identities|questions)/[a-z0-9-]+\.json|releases/[A-Za-z0-9][A-Za-z0-9._-]*\.json"
+    r"definition\.json|(ca|crl)\.pem|(identities|questions|tables)/[a-z0-9-]+\.json|releases/[A-Za-z0-9][A-Za-z0-9._-]*\.json"
 )
 
 
@@ -43,6 +43,7 @@ class Verified:
     identities: Mapping[str, identity.Identity]
     releases: Mapping[str, model.Release]
     questions: Mapping[str, model.Question] = dataclasses.field(default_factory=dict)
+    figures: Mapping[str, tables.Table] = dataclasses.field(default_factory=dict)
 
     @property
     def statement_keys(self) -> dict[str, str]:
@@ -53,6 +54,22 @@ class Verified:
         """The serial number of an organisation's gateway key, where this statement key signed it; else 0."""
         one = self.identities.get(organisation)
         return one.statement.serial if one and one.statement_key == statement_key else 0
+
+    def out(self, organisation: str) -> str:
+        """Why no station lets that of an organisation in, as its own operator reads it; "" of one that is let in."""
+        effect = "no other station lets this one in. Nothing on its server was changed"
+        if organisation not in self.definition.stations:
+            return (
+                f"no station of {self.network} any more by publication {self.number} of {self.published}: {effect}; "
+                f"werkplaats destroy {self.network} --only {organisation} takes the station off it, and leaves data "
+                "and results. Ring the coordinator up where this is not what was agreed"
+            )
+        if organisation not in self.identities:
+            return (
+                f"its certificate is withdrawn by publication {self.number} of {self.published}: {effect}. Ring the "
+                "coordinator up: it comes back with new keys only"
+            )
+        return ""
 
     @property
     def authority_key(self) -> str:
@@ -89,6 +106,7 @@ def verify(whole: repository.Whole, moment: datetime.datetime) -> Verified:
             f"{whole.place / 'definition.json'} names release {definition.release}, which is not in releases/",
             repository.FETCH,
         )
+    there = _tables(whole)
     return Verified(
         whole.network,
         whole.number,
@@ -98,7 +116,8 @@ def verify(whole: repository.Whole, moment: datetime.datetime) -> Verified:
         in_force,
         people,
         releases,
-        _questions(whole, definition),
+        _questions(whole, definition, there),
+        there,
     )
 
 
@@ -120,19 +139,36 @@ def _release(whole: repository.Whole, name: str, file: str) -> model.Release:
     return found
 
 
-def _questions(whole: repository.Whole, definition: model.Definition) -> dict[str, model.Question]:
+def _tables(whole: repository.Whole) -> dict[str, tables.Table]:
+    """Every table that questions name, made anew from what was read."""
+    found = {}
+    for name, file in _named(whole, "tables"):
+        place, content = whole.place / file, _file(whole, file)
+        try:
+            found[name] = tables.Table.of(json.loads(content), name)
+            again = canonical.dump(found[name].document)
+        except (ValueError, RecursionError) as error:
+            raise errors.PublicationError(f"{place} is no table: {error}", ASK) from error
+        if again != content:
+            raise errors.PublicationError(f"{place} is not in canonical form", repository.FETCH)
+    return found
+
+
+def _questions(
+    whole: repository.Whole, definition: model.Definition, there: Mapping[str, tables.Table]
+) -> dict[str, model.Question]:
     """Every agreed question, by the same rules as its author's file."""
     found = {}
     for name, file in _named(whole, "questions"):
         place, content = whole.place / file, _file(whole, file)
         try:
             asked = model.Question.model_validate_json(content)
-            questions.require(name, asked, definition)
+            questions.require(name, asked, definition, there)
         except pydantic.ValidationError as error:
             raise errors.PublicationError(
                 f"{place} is no question: {error.errors()[0]['msg']}", repository.FETCH
             ) from error
-        except violation.DefinitionError as error:
+        except (violation.DefinitionError, tables.TableError) as error:
             raise errors.PublicationError(
                 f"{place} breaks the rules of a question: {error}", "ask the coordinator"
             ) from error

@@ -292,14 +292,16 @@ class Stack:
 
     def forget_others(self, organisations: Collection[str]) -> list[str]:
         """Drop from the state what belongs to none of these organisations, without touching it; returns whose."""
-        if self._organisations() <= set(organisations):
-            return []
-        exported = self._state()
-        resources = (exported.deployment or {}).get("resources") or []
-        strangers = {o for r in resources if (o := _organisation(r["urn"])) and o not in organisations}
+        strangers = self.others(organisations)
         if strangers:
+            exported = self._state()
+            resources = (exported.deployment or {}).get("resources") or []
             self._replace(exported, resources=[r for r in resources if _organisation(r["urn"]) not in strangers])
-        return sorted(strangers)
+        return strangers
+
+    def others(self, organisations: Collection[str]) -> list[str]:
+        """Of whom the state knows something and who is none of these organisations."""
+        return sorted(self._organisations() - set(organisations))
 
     def _replace(self, exported: automation.Deployment, **parts: Any) -> None:
         self._read = None

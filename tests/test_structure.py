@@ -10,7 +10,7 @@ MOST = 16
 """Python modules that a folder may have, its `__init__.py` not counted."""
 NOT_OURS = {"build"}  # what commands make
 # Folders of tests that are about the whole, and so about no folder.
-ABOUT_THE_WHOLE = {"benchmarks", "docs", "end_to_end", "faults", "harness"}
+ABOUT_THE_WHOLE = {"benchmarks", "docs", "end_to_end", "faults", "guests", "harness"}
 
 
 def modules() -> list[Path]:

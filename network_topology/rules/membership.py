@@ -152,7 +152,7 @@ def station_id_fits(definition: model.Definition, _: context.Context) -> Iterato
     network = names.twin(names.defined(definition.network))  # the longer of the two names that it will have
     room = names.UNIQUE_ID_BYTES - names.FINGERPRINT_BYTES - len("|")
     for slug in definition.organisations:
-        size = len(names.station_id(network, slug).encode())
+        size = len(names.station_id(network, slug).encode(errors="surrogatepass"))
         if size > room:
             yield Finding(("organisations", slug), organisation(slug, f"its station's id would take {size} bytes"))
 

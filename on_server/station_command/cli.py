@@ -19,6 +19,7 @@ from on_server.station_command.words import plain
 Run = Callable[[argparse.Namespace, Tell], Line]
 Show = Callable[[Line, argparse.Namespace], None]
 NETWORK = ("--network", {"help": "needed when the station is in more than one network"})
+BOTH = "rows that stand in two files are right as they are and count twice, until a file has other rows"
 QUESTION = ("name", {"metavar": "NAME", "help": "a question"})
 
 
@@ -83,8 +84,9 @@ VERBS = (
          allowing.show_allow),
     Verb("refuse", "take an allowance away (only as steward); the next session is refused", (QUESTION, NETWORK),
          allowing.refuse, allowing.show_refuse),
-    Verb("data", "look at the CSV files for a question as a session would", (QUESTION, NETWORK),
-         _asking("network", question="name"), sessions.show_data),
+    Verb("data", "look at the CSV files for a question as a session would",
+         (QUESTION, ("--both", {"action": "store_const", "const": True, "help": BOTH}), NETWORK),
+         _asking("network", "both", question="name"), sessions.show_data),
     Verb("propose", "ask an agreed question now and wait for its result", (QUESTION, NETWORK),
          _asking("network", question="name"), sessions.show_propose),
     Verb("results", "the results that lie here; with SESSION one of them",

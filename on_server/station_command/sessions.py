@@ -88,7 +88,12 @@ def show_results(answer: Line, _: argparse.Namespace) -> None:
 def show_data(answer: Line, options: argparse.Namespace) -> None:
     """Print what a session would find in the files."""
     say(f"{options.name}: {answer['rows']} rows in the files for it")
-    for sentence in (*answer["problems"], *answer.get("astray", ())):
+    for sentence in (
+        *answer.get("files", ()),
+        *answer.get("repeated", ()),
+        *answer["problems"],
+        *answer.get("astray", ()),
+    ):
         say(f"  {sentence}")
     say(f"  {len(answer['problems'])} problems: a session goes on without this organisation" if answer["problems"] else
         "  nothing keeps them from being used")  # fmt: skip
@@ -120,6 +125,7 @@ def _entry(entry: Line) -> str:
         return f"only counted on {entry['day']}: {counted}"
     sentences = {
         "proposal": f"proposed {about}",
+        "repeated": f"rows of {entry.get('question')} that stand in two files were said to be right: they count twice",
         "contributed": f"contributed to {about}: shares to {entry.get('parties')} parties",
         "receipt": f"{entry.get('party')} says how it ended ({entry.get('outcome')}): {about}",
         "result": f"received the result of {about}, {len(entry.get('contributors', []))} contributors",

@@ -215,10 +215,15 @@ def _port(row: Mapping[str, Any]) -> int:
 
 
 def _network(address: str) -> Any:
+    # A zone is printed as it stands, whatever stands in it.
+    why = f"{address!r} names a zone" if "%" in address else ""
     try:
-        return ipaddress.ip_network(address)
+        network = ipaddress.ip_network(address)
     except ValueError as problem:
-        raise AnsibleFilterError(f"firewall row: {problem}; correct `egress` in the network's file") from problem
+        why = str(problem)
+    if why:
+        raise AnsibleFilterError(f"firewall row: {why}; correct `egress` in the network's file")
+    return network
 
 
 def account_commands(server: Facts, managed: Mapping[str, bool]) -> list[list[str]]:

@@ -1,14 +1,20 @@
-"""A second network beside `toets`, for the tests that cut and destroy."""
+"""Two networks beside `toets`, for the tests that cut and destroy: a sandbox, and one that is none."""
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
+import re
+import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from network_topology import names
 from tests.harness import sandboxes, servers
 
 
@@ -32,9 +38,71 @@ class Passing:
 
 @pytest.fixture(scope="session")
 def weg(toets: sandboxes.Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Passing]:
-    """The network `weg.sandbox`: first a computing party of it is cut, then it is destroyed."""
+    """The network `weg.sandbox`, to be destroyed."""
     assert toets.vault.exists()
     made = Passing(sandboxes.sandbox(tmp_path_factory.mktemp("weg"), "weg"), everything())
     assert made.network.up()["verified"]
     yield made
     made.network.run("destroy", "--yes", expect=None)
+
+
+ONLY_COMPUTES = "griep-zonder-thuiszorg"
+"""A question of `los` to which thuiszorg puts in nothing: it only computes."""
+MEMBER = """
+  apotheek:
+    name: Apotheek Proeftuin
+    domain: general_practice
+    operator: itself
+    egress: [198.18.0.0/15]
+    agreement: {kind: gvo, signed: 2026-02-10}
+"""
+
+
+def up_step_by_step(network: sandboxes.Sandbox) -> dict[str, Any]:
+    """`up` of a network that is not a sandbox, where nobody takes all steps at once."""
+    network.run("up", "--yes", expect=3)
+    for line in network.run("trust request").stdout.splitlines():
+        if found := re.fullmatch(r"(\S+): (SHA256:\S+)", line):
+            network.run("trust approve", found[1], "--fingerprint", found[2])
+    published = network.run("trust publish").stdout
+    key = re.search("sha256:[0-9a-f]{64}", published)
+    assert key, published
+    network.run("accept", "--yes", "--authority", key[0])
+    told: dict[str, Any] = json.loads(network.run("up", "--yes", "--json").stdout)
+    return told
+
+
+@pytest.fixture(scope="session")
+def los(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sandboxes.Sandbox]:
+    """A network that is not a sandbox, up and verified: it knows its servers, which existed, by its inventory only.
+
+    First a computing party of it is revoked, leaves and comes back, then it is destroyed.
+    """
+    folder = tmp_path_factory.mktemp("los")
+    maker = sandboxes.sandbox(folder, "los")
+    own = re.sub(r"mesh\.(\w+)\.example", rf"\1.{maker.name}.{names.DNS_ROOT}", maker.definition.read_text())
+    maker.definition.write_text(re.sub(r"192\.0\.2\.\d+/32", "198.18.0.0/15", own).rstrip() + MEMBER)
+    questions = maker.definition.parent / "questions"
+    text = (questions / f"{sandboxes.QUESTION}.yml").read_text()
+    fewer = text.replace("ziekenhuis, thuiszorg, huisartsen]", "ziekenhuis, huisartsen]")
+    (questions / f"{ONLY_COMPUTES}.yml").write_text(fewer)
+    process = maker.start("up", maker.name, "--yes")
+    assert process.stderr is not None
+    for line in process.stderr:  # the servers are there when the first of them is configured
+        if " configure " in line:
+            break
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    inventory = maker.home / "inventories" / "los" / "servers.yml"
+    inventory.parent.mkdir(parents=True)
+    shutil.copyfile(maker.vault / "inventory" / "servers.yml", inventory)
+    passphrase = folder / "passphrase"
+    passphrase.touch(mode=0o600)
+    passphrase.write_text("een lange zin die niemand raadt\n")
+    network = dataclasses.replace(maker, name="los", state=folder / "other-state", passphrase=passphrase)
+    try:
+        assert up_step_by_step(network)["verified"]
+        shutil.copytree(maker.vault / "people", network.vault / "people")
+        yield network
+    finally:
+        maker.run("destroy", "--yes")

@@ -1,22 +1,30 @@
-"""A computing party is revoked while stations run: everybody else cuts it off, and stays in the network."""
+"""A computing party is revoked while stations run, leaves, and comes back: the others stay in their network.
+
+One story at running servers, in order: each test goes on where the one before it ended.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from tests.end_to_end.conftest import Passing
+from tests.end_to_end.conftest import ONLY_COMPUTES, up_step_by_step
 from tests.harness import sandboxes
 
 pytestmark = pytest.mark.servers
 GONE = "thuiszorg"
 OTHERS = ("ggd", "ziekenhuis", "huisartsen")
+MEMBER = "apotheek"
 REVOKE = """
 import sys
 from werkplaats.operations.coordinator import approval, authority, ledger, revocation
@@ -59,12 +67,85 @@ def running(network: sandboxes.Sandbox, organisation: str) -> bool:
     return bool(status(network, organisation)["sessions"])
 
 
+WATCH = """
+import os, subprocess, sys, time
+def held():
+    shown = subprocess.run(["ss", "-HOtnp", "state", "established", "dst", sys.argv[1]], capture_output=True, text=True)
+    return "haproxy" in shown.stdout
+before = os.stat(sys.argv[2]).st_ctime
+assert held()
+print("watching", flush=True)
+while held():
+    pass
+ended = time.time()
+while os.stat(sys.argv[2]).st_ctime == before:
+    time.sleep(0.05)
+print(ended, os.stat(sys.argv[2]).st_ctime)
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Apart:
+    """A network of two operators, each with a home and a vault: `network` is the coordinator's, too."""
+
+    network: sandboxes.Sandbox
+    own: sandboxes.Sandbox
+    """Of who operates the computing party that goes, and a member."""
+
+    def fetch(self) -> None:
+        """Have the own home the newest publication."""
+        shutil.rmtree(self.own.home / "publications")
+        shutil.copytree(self.network.home / "publications", self.own.home / "publications")
+
+
+@pytest.fixture(scope="module")
+def apart(los: sandboxes.Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Apart:
+    """The network `los`, and from now on a home and vault for the operator of `thuiszorg` and `apotheek` alone."""
+    folder = tmp_path_factory.mktemp("own")
+    own = dataclasses.replace(los, home=folder / "home", state=folder / "state")
+    shutil.copytree(los.home, own.home)
+    shutil.copytree(los.home, folder / "before")
+    servers = yaml.safe_load(inventory(los).read_text())
+    for one, its in ((los, servers.keys() - {GONE, MEMBER}), (own, {GONE, MEMBER})):
+        inventory(one).write_text(yaml.safe_dump({name: servers[name] for name in its}))
+        one.run("status")  # which says how its servers are reached
+    return Apart(los, own)
+
+
+def inventory(network: sandboxes.Sandbox) -> Path:
+    return network.home / "inventories" / network.name / "servers.yml"
+
+
+def edit(network: sandboxes.Sandbox, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change the definition as its author does."""
+    definition = yaml.safe_load(network.definition.read_text())
+    change(definition)
+    network.definition.write_text(yaml.safe_dump(definition, sort_keys=False))
+
+
+def watch(network: sandboxes.Sandbox, organisations: Iterable[str], there: str) -> dict[str, subprocess.Popen[str]]:
+    """On each server see when its gateway's last connection with an address ends, and since when the view lies there.
+
+    The agent ends what it holds, and the gateway's reload, which comes after that, the rest. Another that had its view
+    before may have ended the session, and the link with it.
+    """
+    found, view = {}, f"/etc/werkplaats/networks.d/{network.name}/network.json"
+    for one in organisations:
+        words = ["ssh", "-F", str(network.vault / "run" / "ssh_config"), "-o", "ControlPath=none", one]
+        command = f"sudo python3 -c '{WATCH}' {there} {view}"
+        found[one] = subprocess.Popen([*words, command], stdout=subprocess.PIPE, text=True)
+        started = found[one].stdout
+        assert started is not None
+        assert started.readline() == "watching\n"
+    return found
+
+
 def test_a_revoked_computing_party_is_cut_off_and_the_others_stay_in_the_network(
-    weg: Passing, note: Callable[[str], None]
+    apart: Apart, note: Callable[[str], None]
 ) -> None:
     """With the view refused as a whole, all agents kept the revoked key, and were in no network after a restart."""
-    network = weg.network
-    there = address(network, GONE)
+    network = apart.network
+    there = address(apart.own, GONE)
     words = ("station", "session", "--rounds", "1000000", "--json")
     config = network.vault / "run" / "ssh_config"
     session = subprocess.Popen(
@@ -74,16 +155,27 @@ def test_a_revoked_computing_party_is_cut_off_and_the_others_stay_in_the_network
         text=True,
     )
     deadline = time.monotonic() + sandboxes.BACK_SECONDS
-    while not all(running(network, one) for one in ("ggd", "ziekenhuis", GONE)):
+    while not all(running(one, who) for one, who in ((network, "ggd"), (network, "ziekenhuis"), (apart.own, GONE))):
         assert time.monotonic() < deadline, "the session does not begin"
     assert all(connections(network, one, there) for one in OTHERS)
 
     revoke = [sys.executable, "-c", REVOKE, network.name, GONE]
     subprocess.run(revoke, cwd=sandboxes.ROOT, env=network.environment, check=True)
+    edit(network, lambda definition: definition["organisations"].pop(MEMBER))
     network.run("trust publish")
-    only = [word for one in OTHERS for word in ("--only", one)]
-    network.run("up", "--yes", *only, expect=None)
+    ends = watch(network, OTHERS, there)
+    up = network.run("up", "--yes", expect=None)
+    for one, watched in ends.items():
+        ended, seen = map(float, watched.communicate(timeout=60)[0].split())
+        note(f"a computing party was revoked: {one} had no link with it {ended - seen:.3f} s after the view lay there")
+        assert ended - seen < 1.0  # less than nothing where another had told it before
     assert [connections(network, one, there) for one in OTHERS] == [[], [], []]
+
+    assert f"applies by itself: ggd:\n  the identity of {GONE} was withdrawn" in up.stdout
+    assert "waits: " not in up.stdout
+    waits = f"waits, and no session runs meanwhile: {GONE} has no certificate yet, or no longer"
+    for question in (sandboxes.QUESTION, ONLY_COMPUTES):
+        assert f"question {question} {waits}" in up.stderr
 
     out, err = session.communicate(timeout=60)
     assert session.returncode == 4, out + err
@@ -106,6 +198,7 @@ def test_a_revoked_computing_party_is_cut_off_and_the_others_stay_in_the_network
         assert told["cut"] == [GONE]
         assert told["problem"].startswith(f"cannot compute: {GONE} is cut")
         assert f"{network.name}.{GONE}" not in told["peers"]
+        assert f"{network.name}.{MEMBER}" not in told["peers"]
     refused = network.on("ggd", "station", "session")
     assert refused.returncode == 2
     assert f"cannot compute: {GONE} is cut" in refused.stderr
@@ -114,10 +207,87 @@ def test_a_revoked_computing_party_is_cut_off_and_the_others_stay_in_the_network
     assert [connections(network, one, there) for one in OTHERS] == [[], [], []]
 
 
-def test_whoever_looks_at_a_server_s_engine_sees_name_and_release(weg: Passing) -> None:
-    shown = weg.network.on(
-        "ggd", "docker", "ps", "--format", '{{.Names}} {{.Label "org.opencontainers.image.version"}}'
-    ).stdout
+def test_whoever_is_out_reads_why_in_what_its_own_operator_runs(apart: Apart) -> None:
+    """`up` invited it to accept, and then to ask a certificate, and `status` called its station well."""
+    own = apart.own
+    apart.fetch()
+    revoked, left = (
+        "its certificate is withdrawn by publication 2",
+        f"no station of {own.name} any more by publication 2",
+    )
+    plan = json.loads(own.run("plan", "--json").stdout)
+    assert plan["waiting"] == []
+    for organisation, why in ((GONE, revoked), (MEMBER, left)):
+        (planned,) = [line for line in plan["configuration"] if line.startswith(f"{organisation}: ")]
+        assert why in planned
+    told = json.loads(own.run("up", "--yes", "--json", expect=5).stdout)
+    assert told["waiting"] == {}
+    assert told["changes"] == {"servers": [], "configured": {}, "stations": []}
+    shown = {one["organisation"]: one for one in json.loads(own.run("status", "--json", expect=1).stdout)}
+    for organisation, why in ((GONE, revoked), (MEMBER, left)):
+        assert why in told["left_out"][organisation]
+        assert why in shown[organisation]["out"]
+        links = json.loads(own.on(organisation, "station", "links", "--json").stdout)["links"]
+        # Those two still have each other's keys: nobody who is out takes anything of what is published since.
+        found = {row["peer"].rpartition(".")[2]: row["ok"] for row in links}
+        assert found.keys() & set(OTHERS) == {"ggd", "ziekenhuis"}
+        assert not any(found[one] for one in ("ggd", "ziekenhuis"))
+
+
+def test_another_takes_its_place_after_everybody_accepts_and_the_stewards_allow_anew(apart: Apart) -> None:
+    network = apart.network
+
+    def without(definition: dict[str, Any]) -> None:
+        cards = definition["organisations"]
+        del cards[GONE]
+        cards["ziekenhuis"]["name"] = "Ziekenhuis onder een andere naam"
+        host = cards["ggd"]["gateway"]["name"].replace("ggd", "huisartsen")
+        gateway = {"name": host, "port": 8443, "egress": cards["huisartsen"].pop("egress")}
+        cards["huisartsen"] |= {"operator": "itself", "gateway": gateway}
+        definition["computing"] = ["ggd", "ziekenhuis", "huisartsen"]
+
+    edit(network, without)
+    published = network.run("trust publish")
+    assert f"{sandboxes.QUESTION}.yml" in published.stderr, "a question that names who left is left out, and it says so"
+    told = network.run("accept", "--yes").stdout
+    assert "Huisartsengroep Proeftuin (huisartsen) becomes a computing party and sees results" in told
+    assert "Thuiszorg Proeftuin (thuiszorg) leaves" in told
+    assert "ziekenhuis: its name is Ziekenhuis onder een andere naam instead of Ziekenhuis Proeftuin" in told
+    up = json.loads(network.run("up", "--yes", "--json").stdout)
+    assert up["verified"]
+    assert up["questions"] == {ONLY_COMPUTES: {"waits": sorted(OTHERS)}}
+    assert {one.rpartition(".")[2] for one in up["session"]["contributors"]} == set(OTHERS)
+    for one in OTHERS:
+        found = status(network, one)
+        assert (found["cut"], found["problem"]) == ([], "")
+    for one in OTHERS:
+        (row,) = json.loads(network.person("steward", one, "questions", ONLY_COMPUTES, "--json").stdout)["questions"]
+        network.person("steward", one, "allow", ONLY_COMPUTES, "--digest", row["digest"])
+        network.bring(one, "meldingen.csv", b"postcode4\n" + b"7001\n" * 12, ONLY_COMPUTES)
+    assert "7001" in network.person("scientist", "ggd", "propose", ONLY_COMPUTES).stdout
+
+
+def test_who_left_takes_the_station_off_its_server_and_comes_back_with_new_keys(apart: Apart) -> None:
+    network, own = apart.network, apart.own
+    own.definition.write_text(network.definition.read_text())
+    noted = own.run("status").stderr
+    for organisation in (GONE, MEMBER):
+        assert f"{organisation} is in servers.yml and no organisation of {own.name} any more" in noted
+    told = own.run("destroy", "--yes", "--name", own.name, "--only", GONE).stdout
+    assert told == f"kept: {GONE}:/var/lib/werkplaats\n{own.name} is gone from {GONE}\n"
+    assert "station-" not in own.on(GONE, "docker", "ps", "--all").stdout
+    assert "station-agent" in own.on(MEMBER, "docker", "ps").stdout
+    own.on(GONE, "rm", "/var/lib/werkplaats/state/statement.key")
+
+    before = own.home.with_name("before")
+    shutil.copytree(before / "networks", network.home / "networks", dirs_exist_ok=True)
+    shutil.copyfile(before / "inventories" / network.name / "servers.yml", inventory(network))
+    network.run("trust publish")
+    assert up_step_by_step(network)["verified"]
+
+
+def test_whoever_looks_at_a_server_s_engine_sees_name_and_release(los: sandboxes.Sandbox) -> None:
+    shown = los.on("ggd", "docker", "ps", "--format", '{{.Names}} {{.Label "org.opencontainers.image.version"}}').stdout
     assert sorted(shown.splitlines()) == ["station-agent dev", "station-computer dev"]
-    images = weg.network.on("ggd", "docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}").stdout
+    images = los.on("ggd", "docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}").stdout
     assert "werkplaats/station:dev" in images.splitlines()

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import re
-import shutil
-import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -54,40 +48,6 @@ def test_a_sandbox_of_the_same_name_from_another_vault_is_refused_and_left_alone
     assert everything() == before
 
 
-@pytest.fixture
-def real(tmp_path: Path) -> Iterator[sandboxes.Sandbox]:
-    """A network that is not a sandbox: it knows its servers, which exist already, by its inventory only."""
-    maker = sandboxes.sandbox(tmp_path, "los")
-    own = re.sub(r"mesh\.(\w+)\.example", rf"\1.{maker.name}.{names.DNS_ROOT}", maker.definition.read_text())
-    maker.definition.write_text(re.sub(r"192\.0\.2\.\d+/32", "198.18.0.0/15", own))
-    process = maker.start("up", maker.name, "--yes")
-    assert process.stderr is not None
-    for line in process.stderr:  # the servers are there when the first of them is configured
-        if " configure " in line:
-            break
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-    inventory = maker.home / "inventories" / "los" / "servers.yml"
-    inventory.parent.mkdir(parents=True)
-    shutil.copyfile(maker.vault / "inventory" / "servers.yml", inventory)
-    yield dataclasses.replace(maker, name="los", state=tmp_path / "other-state")
-    maker.run("destroy", "--yes")
-
-
-def up_step_by_step(network: sandboxes.Sandbox) -> dict[str, Any]:
-    """`up` of a network that is not a sandbox, where nobody takes all steps at once."""
-    network.run("up", "--yes", expect=3)
-    for line in network.run("trust request").stdout.splitlines():
-        if found := re.fullmatch(r"(\S+): (SHA256:\S+)", line):
-            network.run("trust approve", found[1], "--fingerprint", found[2])
-    published = network.run("trust publish").stdout
-    key = re.search("sha256:[0-9a-f]{64}", published)
-    assert key, published
-    network.run("accept", "--yes", "--authority", key[0])
-    told: dict[str, Any] = json.loads(network.run("up", "--yes", "--json").stdout)
-    return told
-
-
 def maker_s_container(network: sandboxes.Sandbox, organisation: str) -> str:
     """The power switch of a server that a sandbox made and another network uses."""
     return f"{names.twin(network.name)}.{organisation}"
@@ -110,33 +70,29 @@ def nothing_of_ours_is_left(network: sandboxes.Sandbox, organisation: str, *cut:
 
 
 def test_on_servers_that_are_not_a_sandbox_data_folders_stay_and_one_that_is_off_is_named(
-    real: sandboxes.Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    los: sandboxes.Sandbox,
 ) -> None:
-    passphrase = tmp_path / "passphrase"
-    passphrase.touch(mode=0o600)
-    passphrase.write_text("een lange zin die niemand raadt\n")
-    monkeypatch.setenv("WERKPLAATS_PASSPHRASE_FILE", str(passphrase))
-    refused = real.run("up", "--yes", "--all-steps", expect=3)
+    refused = los.run("up", "--yes", "--all-steps", expect=3)
     assert "trust request" in refused.stderr
-    assert up_step_by_step(real)["verified"]
+    assert json.loads(los.run("verify", "--json").stdout)["good"]
     peer = "los.thuiszorg"
-    assert real.on("ggd", "station-cut", peer).returncode == 0
+    assert los.on("ggd", "station-cut", peer).returncode == 0
     data = ("sh", "-c", "find /var/lib/werkplaats | sort")
-    before = real.on("ggd", *data).stdout
-    refused = real.run("destroy", "--yes", expect=3)
+    before = los.on("ggd", *data).stdout
+    refused = los.run("destroy", "--yes", expect=3)
     assert "name was not typed" in refused.stderr
 
-    away = maker_s_container(real, "huisartsen")
+    away = maker_s_container(los, "huisartsen")
     servers.docker("stop", away)
-    told = real.run("destroy", "--yes", "--name", "los", expect=5).stdout
+    told = los.run("destroy", "--yes", "--name", "los", expect=5).stdout
     assert "left out: huisartsen: cannot be reached" in told
     for organisation in ("ggd", "ziekenhuis", "thuiszorg"):
         assert f"kept: {organisation}:/var/lib/werkplaats" in told
-        nothing_of_ours_is_left(real, organisation, *([peer] if organisation == "ggd" else []))
+        nothing_of_ours_is_left(los, organisation, *([peer] if organisation == "ggd" else []))
     assert f"kept: ggd:/etc/werkplaats/cut.d: {peer} cut off, also after the next up" in told
-    assert real.on("ggd", *data).stdout == before
+    assert los.on("ggd", *data).stdout == before
 
     servers.docker("start", away)
-    when_reached(real, "huisartsen")
-    assert "kept: huisartsen:/var/lib/werkplaats" in real.run("destroy", "--yes", "--name", "los").stdout
-    nothing_of_ours_is_left(real, "huisartsen")
+    when_reached(los, "huisartsen")
+    assert "kept: huisartsen:/var/lib/werkplaats" in los.run("destroy", "--yes", "--name", "los").stdout
+    nothing_of_ours_is_left(los, "huisartsen")

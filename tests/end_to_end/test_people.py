@@ -15,7 +15,11 @@ QUESTION = sandboxes.QUESTION
 SECRET = "7039"  # an area of the data that no sentence may repeat
 # What a person brings, and a piece of the sentence that answers it.
 MISTAKES = {
-    "wrong delimiter": (f"postcode4;week\n{SECRET};3\n".encode(), "semicolon"),
+    "wrong delimiter": (f"postcode4|week\n{SECRET}|3\n".encode(), "vertical bars"),
+    "a column too many between semicolons": (
+        f"postcode4;week\r\n{SECRET};3\r\n".encode(),
+        "line 1: column 2 is not among the agreed ones (postcode4); remove it",
+    ),
     "letters of the postcode": (
         f"postcode4\n{SECRET}AB\n".encode(),
         "line 2, column postcode4: a postcode with letters",
@@ -23,7 +27,11 @@ MISTAKES = {
     "wrong postcode": (b"postcode4\n99999\n", "line 2, column postcode4: not a postcode of four digits"),
     "missing column": (f"postcode\n{SECRET}\n".encode(), "postcode4"),
     "Excel's old encoding": ("postcode4\n7001é\n".encode("cp1252"), "save it as 'CSV UTF-8'"),
-    "Excel's 'Unicode text'": (f"postcode4\n{SECRET}\n".encode("utf-16"), "UTF-16"),
+    "Excel's 'Unicode text'": (
+        f"postcode4\n{SECRET}\n".encode("utf-16"),
+        "line 2, column postcode4: not a postcode of four digits",
+    ),
+    "'Unicode text' without its mark": (f"postcode4\n{SECRET}\n".encode("utf-16-le"), "UTF-16"),
     "a workbook with another name": (b"PK\x03\x04 a workbook", "workbook"),
     "nothing at all": (b"", "empty"),
     "a decimal number": (b"postcode4\n7001,0\n", "a decimal comma or another comma inside a value"),

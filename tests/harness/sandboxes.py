@@ -37,6 +37,8 @@ class Sandbox:
     name: str
     home: Path
     state: Path
+    passphrase: Path | None = None
+    """Of the vault, where nobody makes one: that of a network that is no sandbox."""
 
     @property
     def definition(self) -> Path:
@@ -51,7 +53,8 @@ class Sandbox:
     @property
     def environment(self) -> dict[str, str]:
         """The environment of every command about it."""
-        return os.environ | {"XDG_STATE_HOME": str(self.state), "WERKPLAATS_HOME": str(self.home)}
+        given = {"WERKPLAATS_PASSPHRASE_FILE": str(self.passphrase)} if self.passphrase else {}
+        return os.environ | {"XDG_STATE_HOME": str(self.state), "WERKPLAATS_HOME": str(self.home)} | given
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start one command and do not wait for it."""

@@ -9,52 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from network_topology import context, diff, model, operators, rules, twin
+from network_topology import diff, model, operators, rules, twin
 from network_topology.compiling import compile, draw
 from network_topology.violation import DefinitionError
-
-KNOWN = context.Context(datetime.date(2026, 6, 1), {"twente": "GGD Twente"}, frozenset({"dev"}))
-SIGNED = {"kind": "gvo", "signed": datetime.date(2026, 2, 1)}
-
-
-@st.composite
-def trees(draw: st.DrawFn) -> dict[str, Any]:
-    """A sound definition as its file would be read: 3 to 25 organisations, 3, 5 or 7 of them computing."""
-    count = draw(st.integers(3, 25))
-    slugs = [f"org-{number}" for number in range(count)]
-    parties = draw(st.sampled_from([one for one in (3, 5, 7) if one <= count]))
-    computing = draw(st.permutations(slugs))[:parties]
-    cards: dict[str, Any] = {}
-    for number, slug in enumerate(slugs):
-        computes = slug in computing
-        card: dict[str, Any] = {
-            "name": f"Organisation {number}",
-            "domain": draw(st.sampled_from(model.DOMAINS)),
-            "operator": "itself" if computes else draw(st.sampled_from(["itself", "coordinator", "org-1", "company"])),
-            "agreement": dict(SIGNED),
-        }
-        if computes or draw(st.booleans()):
-            gateway = {"name": f"mesh.{slug}.example", "port": draw(st.integers(23, 65535))}
-            card["gateway"] = {**gateway, "egress": (f"192.0.2.{number}/32",)}
-        else:
-            card["egress"] = (f"192.0.2.{number}/32",)
-        if computes and draw(st.booleans()):
-            card["contributes"] = False
-        cards[slug] = card
-    return {
-        "network": "anywhere",
-        "kind": "regional",
-        "title": "Anywhere",
-        "region": "twente",
-        "coordinator": draw(st.sampled_from(slugs)),
-        "technique": "mpc/mpyc",
-        "release": "dev",
-        "computing": tuple(computing),
-        "dpia": datetime.date(2026, 2, 1),
-        "processors": {"company": {"name": "Company", "agreement": dict(SIGNED)}},
-        "organisations": cards,
-    }
-
+from tests.network_topology.definitions import KNOWN, trees
 
 definitions = trees().map(model.Definition.model_validate)
 ODD: st.SearchStrategy[Any] = st.sampled_from(

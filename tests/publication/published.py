@@ -29,3 +29,12 @@ QUESTION = model.Question.model_validate_json(
         }
     )
 )
+
+
+def texts(changes: tuple[Any, ...]) -> str:
+    return "\n".join(change.text for change in changes)
+
+
+def without(definition: model.Definition, *organisations: str, **changes: object) -> model.Definition:
+    kept = {slug: one for slug, one in definition.organisations.items() if slug not in organisations}
+    return definition.model_copy(update={"organisations": kept, **changes})

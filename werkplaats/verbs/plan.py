@@ -24,8 +24,8 @@ def run(given: argparse.Namespace) -> int:
     """Look and print."""
     network = named.find(given)
     reporter = progress.Progress(quiet=given.json)
-    for warning in network.warnings:
-        reporter.say(f"note: {warning}")
+    for sentence in (*network.warnings, *named.left(network)):
+        reporter.say(f"note: {sentence}")
     plan = planning.plan(network, given.only, reporter)
     if given.json:
         common.print_json(plan.as_dict())

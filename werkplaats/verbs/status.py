@@ -25,10 +25,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> int:
     """Ask and print."""
     network = named.find(given)
+    for sentence in named.left(network):
+        print(f"note: {sentence}", file=sys.stderr)
     certificates = status.certificates(network)
     with network.remotes() as remotes:
         unreachable = remotes.probe()
-        found = status.read(network, remotes, unreachable, certificates.days)
+        found = status.read(network, remotes, unreachable, certificates)
     if given.json:
         common.print_json([dataclasses.asdict(one) | {"good": one.good} for one in found])
     else:

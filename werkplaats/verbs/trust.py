@@ -10,6 +10,7 @@ No server changes by any of them. The first approve or publish founds the networ
 from __future__ import annotations
 
 import argparse
+import sys
 
 from base import errors
 from station_image.builder import images
@@ -51,6 +52,8 @@ def run(given: argparse.Namespace) -> int:
                 identity = steps.approve(network, given.organisation, given.fingerprint)
                 print(f"{identity.organisation}: approved {identity.fingerprint}")
             case "publish":
+                for left_out in network.warnings:
+                    print(f"note: {left_out}", file=sys.stderr)
                 published = steps.publish(network, steps.release(network, images.current()))
                 print(f"publication {published.number} is in {network.publication}")
                 print(

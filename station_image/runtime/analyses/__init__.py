@@ -10,9 +10,9 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from ..data import records
+from ..data import records, repeats
 from ..data.cells import Cells
 
 NAME = re.compile(r"([a-z][a-z0-9_]{0,40})/([1-9][0-9]{0,3})")
@@ -24,12 +24,16 @@ class AnalysisError(ValueError):
 
 @dataclass(frozen=True)
 class Source:
-    """What a contributor's numbers are made from, besides rows. `data` is the folder with the question's files."""
+    """What a contributor's numbers are made from, besides rows. `data` is the folder with the question's files.
+
+    `right`: whether its people said that rows which two of these have in common count twice.
+    """
 
     session: str
     station: str
     parameters: Mapping[str, Any]
     data: Path | None = None
+    right: repeats.Right = repeats.nobody_said
 
 
 @dataclass(frozen=True)
@@ -102,20 +106,29 @@ def bring(name: str, source: Source) -> tuple[list[int], records.Rows]:
     if analysis.DATA:
         if source.data is None:
             raise records.RecordsError(["this analysis reads data, and no folder with data was given"])
-        rows = records.read(source.data, analysis.columns(source.parameters))
+        rows = records.read(source.data, analysis.columns(source.parameters), source.right)
     return analysis.numbers(source, rows), rows
 
 
-def look(name: str, parameters: Mapping[str, Any], folder: Path) -> tuple[int, list[str]]:
-    """How many rows the CSV files in `folder` have, and what keeps them from being used. Raises AnalysisError."""
+class Looked(NamedTuple):
+    """Rows that a session would find, what keeps it from using them, how each file was read, what counts twice."""
+
+    rows: int
+    problems: list[str]
+    files: list[str]
+    repeated: list[str]
+
+
+def look(name: str, parameters: Mapping[str, Any], folder: Path, right: repeats.Right = repeats.nobody_said) -> Looked:
+    """The CSV files in `folder` as a session would read them. Raises AnalysisError."""
     analysis = find(name)
     completed = analysis.parameters(parameters)
-    if not analysis.DATA:
-        return 0, []
     rows = records.Rows()
+    if not analysis.DATA:
+        return Looked(0, [], [], [])
     try:
-        rows = records.read(folder, analysis.columns(completed))
+        rows = records.read(folder, analysis.columns(completed), right)
         analysis.numbers(Source("", "", completed, folder), rows)
     except records.RecordsError as error:
-        return len(rows), error.problems
-    return len(rows), []
+        return Looked(len(rows), error.problems, rows.files or error.files, rows.repeated)
+    return Looked(len(rows), [], rows.files, rows.repeated)

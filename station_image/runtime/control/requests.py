@@ -37,6 +37,7 @@ class Request:
     results: tuple[str, ...] = ()
     intake: int = INTAKE
     deadline: int = DEADLINE
+    both: bool = False
 
 
 async def read(reader: asyncio.StreamReader, verbs: Collection[str]) -> Request:
@@ -76,6 +77,12 @@ def _whole(name: str, value: object) -> int:
     return value
 
 
+def _flag(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise WrongUseError(f"{name}: not true or false")
+    return value
+
+
 def _object(name: str, value: object) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise WrongUseError(f"{name}: not an object")
@@ -99,6 +106,7 @@ _KINDS: Mapping[str, Callable[[str, object], Any]] = {
     "results": _texts,
     "intake": _whole,
     "deadline": _whole,
+    "both": _flag,
 }
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import analyses
-from ..accepted import statement
+from ..accepted import statement, tables
 from ..accepted.networks import Network, Networks
 from ..base.folders import Folders
 from ..base.journal import plain
@@ -20,7 +20,7 @@ from ..consent import plan
 from ..consent.allowances import Allowances
 from ..consent.gate import Gate
 from ..consent.register import Register, RegisterError
-from ..data import astray
+from ..data import astray, repeats
 from ..session.proposal import Proposals
 from ..session.status import Status
 from ..wire.peers import CallFailedError, Peers
@@ -152,6 +152,7 @@ async def _questions(desk: Desk, _: Request, __: Tell) -> dict[str, Any]:
                     "until": str(standing.until) if standing.until else None,
                     "problem": standing.problem,
                     "document": document,
+                    "tables": sorted(network.figures),
                 }
             )
     problems = {network.name: network.problem for network in desk.networks.current().values() if network.problem}
@@ -167,13 +168,23 @@ async def _allowances(desk: Desk, request: Request, tell: Tell) -> dict[str, Any
 
 
 async def _data(desk: Desk, request: Request, __: Tell) -> dict[str, Any]:
-    """Look at the files of a question as a session would."""
+    """Look at the files of a question as a session would; with `both` keep that rows in two of them count twice."""
     network, document = desk.question(request)
-    folder = desk.folders.data(network.name, document["question"])
-    look = functools.partial(analyses.look, document["analysis"], document["parameters"], folder)
-    rows, problems = await asyncio.to_thread(look)
+    state, name = desk.folders.state, document["question"]
+    folder = desk.folders.data(network.name, name)
+
+    def right(found: str) -> bool:
+        if request.both:
+            repeats.say(state, network.name, name, found)
+        return repeats.said(state, network.name, name)(found)
+
+    parameters = tables.resolved(document["parameters"], network.figures)
+    look = functools.partial(analyses.look, document["analysis"], parameters, folder, right)
+    looked = await asyncio.to_thread(look)
+    if request.both and looked.repeated:
+        desk.register.add("repeated", network=network.name, question=name, files=len(looked.repeated))
     beside = await asyncio.to_thread(astray.sentences, folder)
-    return {"exit": 1 if problems else 0, "rows": rows, "problems": problems, "astray": beside}
+    return {"exit": 1 if looked.problems else 0, **looked._asdict(), "astray": beside}
 
 
 async def _register(desk: Desk, request: Request, __: Tell) -> dict[str, Any]:

@@ -10,10 +10,8 @@ not the same are few. So a file of half a gigabyte takes no more memory than its
 
 from __future__ import annotations
 
-import codecs
 import csv
 import difflib
-import hashlib
 import io
 import os
 import re
@@ -25,23 +23,19 @@ from pathlib import Path
 from typing import Protocol
 
 from ..base.journal import plain
+from . import dialect, repeats
+from .dialect import UTF8, FileError, stripped
 
 MOST_PROBLEMS = 20
 LARGEST_FILE = 1024 * 1024 * 1024
 MOST_ROWS = 250_000_000
 MOST_DIFFERENT = 100_000
 """Rows that differ from each other: some 40 MB in the agent. A question about areas or years has a few thousand."""
-LONGEST_LINE = 64 * 1024
 LONGEST_KNOWN = 60
-PIECE = 1024 * 1024
-UTF8 = "save it as 'CSV UTF-8'"
+MOST_TOLD = 20
+"""Files of which is told how they were read."""
 CSV = f"{UTF8} and bring that file"
 WORKBOOKS = {".xlsx", ".xls", ".xlsm", ".ods", ".numbers"}
-# Bytes that a file starts with: a zip archive (xlsx, ods), an OLE document (xls).
-WORKBOOK_STARTS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
-UTF16_STARTS = (b"\xff\xfe", b"\xfe\xff")
-DUTCH = " (Excel with Dutch settings writes semicolons)"
-DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 WHOLE = re.compile(r"-?[0-9]{1,18}")
 FRACTION = re.compile(r"-?[0-9][0-9.,]*[.,][0-9]*")
 POSTCODE = re.compile(r"[1-9][0-9]{3}")
@@ -50,9 +44,13 @@ Row = tuple[int, ...]
 
 
 class RecordsError(ValueError):
-    """Files that cannot be used. `problems`: at most MOST_PROBLEMS sentences, then how many more there are."""
+    """Files that cannot be used. `problems`: at most MOST_PROBLEMS sentences, then how many more there are.
 
-    def __init__(self, problems: list[str], count: int | None = None) -> None:
+    `files`: how those that could be were read.
+    """
+
+    def __init__(self, problems: list[str], count: int | None = None, files: Iterable[str] = ()) -> None:
+        self.files = list(files)
         more = (len(problems) if count is None else count) - MOST_PROBLEMS
         self.problems = problems[:MOST_PROBLEMS] + ([f"and {more} more problems like these"] if more > 0 else [])
         super().__init__("; ".join(self.problems))
@@ -103,9 +101,14 @@ class Integer:
 
 @dataclass
 class Rows:
-    """How often each row stands in the files, the values in the order of the columns; in no particular order."""
+    """How often each row stands in the files, the values in the order of the columns; in no particular order.
+
+    `files`: of each file how it was read, in words; `repeated`: what was found twice, and said to be right.
+    """
 
     counts: Counter[Row] = field(default_factory=Counter)
+    files: list[str] = field(default_factory=list)
+    repeated: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return self.counts.total()
@@ -122,39 +125,49 @@ def counted(rows: Iterable[Row]) -> Counter[Row]:
     return rows.counts if isinstance(rows, Rows) else Counter(rows)
 
 
-def read(folder: Path, columns: Mapping[str, Column]) -> Rows:
+def read(folder: Path, columns: Mapping[str, Column], right: repeats.Right = repeats.nobody_said) -> Rows:
     """All rows of all CSV files in `folder`, the values in the order of `columns`. Raises RecordsError.
 
     Empty lines are passed over, the order of columns in a file is free, files whose name starts with a dot are not
-    looked at. A file with a header and no rows is fine: there were no cases.
+    looked at. A file with a header and no rows is fine: there were no cases. `right`: whether somebody said that the
+    rows which two files have in common are to count twice; without that they are a problem.
     """
     problems = _Problems()
     rows = Rows()
-    seen: dict[bytes, str] = {}
-    for path in _files(folder, problems):
+    prints: list[repeats.Print] = []
+    paths = _files(folder, problems)
+    for path in paths:
         name = plain(path.name, 80)
+        taker = repeats.Taker(name, len(paths)) if len(paths) > 1 else None
         try:
             with _opened(path) as file:
-                first = seen.setdefault(_looked_through(file), path.name)
-                if first != path.name:
-                    problems.add(f"{name}: the same content as {plain(first, 80)}; remove one of the two")
-                    continue
-                _File(name, file, columns, problems).read_into(rows)
+                encoding = dialect.encoding_of(file)
+                _File(name, file, encoding, columns, problems).read_into(rows, taker)
         except UnicodeDecodeError:
             problems.add(f"{name}: it was changed while it was read; ask again when it is all there")
-        except _FileError as error:
+        except FileError as error:
             problems.add(f"{name}: {error}")
             if isinstance(error, _TooMuchError):
                 break
-    problems.stop_if_any()
+        if taker:
+            prints.append(taker.print())
+    _ask(folder, prints, right, rows, problems)
+    problems.stop_if_any(rows.files)
     return rows
 
 
-class _FileError(Exception):
-    """A file that cannot be read at all."""
+def _ask(folder: Path, prints: list[repeats.Print], right: repeats.Right, rows: Rows, problems: _Problems) -> None:
+    """Have rows that stand in two files told, or refused unless somebody said that they are right."""
+    found = repeats.sentences(prints)
+    if found and right(repeats.mark(prints, found)):
+        rows.repeated += [f"{name}: {what}; both count" for name, what in found]
+        return
+    both = f"say that both are right by `station data {plain(folder.name, 80)} --both`"
+    for name, what in found:
+        problems.add(f"{name}: {what}; remove one of the two, or {both}")
 
 
-class _TooMuchError(_FileError):
+class _TooMuchError(FileError):
     """More than is read of all files together."""
 
 
@@ -170,9 +183,9 @@ class _Problems:
         if len(self._sentences) < MOST_PROBLEMS:
             self._sentences.append(sentence)
 
-    def stop_if_any(self) -> None:
+    def stop_if_any(self, files: list[str]) -> None:
         if self.count:
-            raise RecordsError(self._sentences, self.count)
+            raise RecordsError(self._sentences, self.count, files)
 
 
 def _files(folder: Path, problems: _Problems) -> list[Path]:
@@ -194,77 +207,32 @@ def _opened(path: Path) -> io.BufferedReader:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
-        raise _FileError("it cannot be opened; bring it anew as a plain file that the station may read") from error
+        raise FileError("it cannot be opened; bring it anew as a plain file that the station may read") from error
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode):
         os.close(descriptor)
-        raise _FileError("not a file; remove it")
+        raise FileError("not a file; remove it")
     if found.st_size > LARGEST_FILE:
         os.close(descriptor)
-        raise _FileError(f"more than {LARGEST_FILE // 1024**2} MB; bring only the columns that were agreed")
+        raise FileError(f"more than {LARGEST_FILE // 1024**2} MB; bring only the columns that were agreed")
     return os.fdopen(descriptor, "rb")
-
-
-def _looked_through(file: io.BufferedReader) -> bytes:
-    """The digest of a file that is text, which takes a pass of its own; afterwards it is at its begin again.
-
-    Encodings are told by their bytes: the station image has no codecs but UTF-8's.
-    """
-    digest, decoder, blank, line = hashlib.sha256(), codecs.getincrementaldecoder("utf-8-sig")(), True, 1
-    start = file.read(4)
-    if start.startswith(WORKBOOK_STARTS):
-        raise _FileError(f"a workbook that was renamed to .csv; open it in the spreadsheet and {UTF8}")
-    utf16, foreign = start.startswith(UTF16_STARTS), 0
-    file.seek(0)
-    while piece := file.read(PIECE):
-        digest.update(piece)
-        utf16 = utf16 or b"\0" in piece
-        if not foreign:
-            held = len(decoder.getstate()[0])  # bytes of a character that began in the piece before
-            try:
-                blank = not decoder.decode(piece).strip() and blank
-            except UnicodeDecodeError as error:
-                foreign = line + piece.count(b"\n", 0, max(0, error.start - held))
-            line += piece.count(b"\n")
-    if utf16:
-        raise _FileError(f"saved in UTF-16 ('Unicode text'), which is not read here; {UTF8}")
-    if not foreign and decoder.getstate()[0]:
-        foreign = line
-    if foreign:
-        raise _FileError(
-            f"line {foreign} has a character in another encoding than UTF-8, as Excel's plain 'CSV' writes it; {UTF8}"
-        )
-    if blank:
-        raise _FileError("it is empty; write the names of the columns in its first line, or remove it")
-    file.seek(0)
-    return digest.digest()
-
-
-def _stripped(line: list[str]) -> list[str]:
-    """The fields without blanks; a spreadsheet leaves lines of commas behind, all of which are empty then."""
-    return [field.strip() for field in line]
-
-
-def _lines(text: io.TextIOWrapper) -> Iterator[str]:
-    while line := text.readline(LONGEST_LINE):
-        if len(line) == LONGEST_LINE:
-            raise _FileError(f"a line of more than {LONGEST_LINE} characters; {UTF8} and bring that file")
-        yield line
 
 
 class _File:
     """One file: its header, then its rows."""
 
-    def __init__(self, name: str, file: io.BufferedReader, columns: Mapping[str, Column], problems: _Problems) -> None:
+    def __init__(
+        self, name: str, file: io.BufferedReader, encoding: str, columns: Mapping[str, Column], problems: _Problems
+    ) -> None:
         self._name = name
         self._columns = columns
         self._problems = problems
-        self._reader = csv.reader(_lines(io.TextIOWrapper(file, "utf-8-sig", newline="")), strict=True)
+        self._opening = dialect.opening(file, encoding, list(columns))
 
-    def read_into(self, rows: Rows) -> None:
-        """Count the rows, or tell what is wrong with them. Raises _TooMuchError."""
-        lines = self._lines()
-        header = next((fields for _, line in lines if any(fields := _stripped(line))), [])
+    def read_into(self, rows: Rows, taker: repeats.Taker | None) -> None:
+        """Count the rows, or tell what is wrong with them. Raises FileError."""
+        lines, header, before = self._lines(), self._opening.names, len(rows)
+        next(lines, None)
         if not self._header_is_right(header):
             return
         places = [(header.index(name), name, column) for name, column in self._columns.items()]
@@ -273,8 +241,9 @@ class _File:
             text = tuple(line)
             row = known.get(text)
             if row is None:
-                fields = _stripped(line)
-                row = self._row(number, fields, places, len(header)) if any(fields) else None
+                fields = stripped(line)
+                fields += [""] * (min(len(line), len(header)) - len(fields)) if fields else []
+                row = self._row(number, fields, places, len(header)) if fields else None
                 if row is None:
                     continue
                 # Only for speed, so that most lines are not read again: not those that would take much memory.
@@ -283,25 +252,31 @@ class _File:
                 if row not in counts and len(counts) >= MOST_DIFFERENT:
                     raise _TooMuchError(f"more than {MOST_DIFFERENT} different rows in all; bring fewer")
             counts[row] += 1
+            if taker:
+                taker.add(row)
         if len(rows) > MOST_ROWS:
             raise _TooMuchError(f"more than {MOST_ROWS} rows in all; bring fewer")
+        if len(rows.files) < MOST_TOLD:
+            own = len(rows) - before
+            rows.files.append(f"{self._name}: {own} row{'' if own == 1 else 's'}; {self._opening.dialect}")
 
     def _lines(self) -> Iterator[tuple[int, list[str]]]:
-        """Number and fields of every line."""
-        reader, number = self._reader, 1
+        """Number and fields of every line from the first that says something."""
+        reader = csv.reader(self._opening.lines, delimiter=self._opening.delimiter, strict=True)
+        passed = self._opening.number - 1
+        number = passed + 1
         try:
             for line in reader:
                 yield number, line
-                number = reader.line_num + 1
+                number = passed + reader.line_num + 1
         except csv.Error:
             self._say(number, "", "quotation marks that do not belong together; remove the quotation marks")
 
     def _header_is_right(self, header: list[str]) -> bool:
-        wanted = list(self._columns)
-        for delimiter, name in DELIMITERS.items():
-            if any(delimiter in field for field in header):
-                self._say(1, "", f"{name} between the columns; replace them by commas in a text editor{DUTCH}")
-                return False
+        wanted, number = list(self._columns), self._opening.number
+        if any("|" in field for field in header):
+            self._say(number, "", "vertical bars between the columns; replace them by commas in a text editor")
+            return False
         missing = [name for name in wanted if name not in header]
         others = [position for position, field in enumerate(header, 1) if field not in wanted]
         before = self._problems.count
@@ -309,26 +284,33 @@ class _File:
             near = [place for place in others if difflib.get_close_matches(header[place - 1].lower(), [name], 1, 0.6)]
             if near:
                 others.remove(near[0])
-                self._say(1, name, f"did you mean it in column {near[0]}? write exactly '{name}' there")
+                self._say(number, name, f"did you mean it in column {near[0]}? write exactly '{name}' there")
             else:
-                self._say(1, name, f"missing; the first line must name the columns: {','.join(wanted)}")
+                self._say(number, name, f"missing; the first line must name the columns: {','.join(wanted)}")
         for position in others:
-            self._say(1, "", f"column {position} is not among the agreed ones ({', '.join(wanted)}); remove it")
+            self._say(number, "", f"column {position} is not among the agreed ones ({', '.join(wanted)}); remove it")
         for name in wanted:
             if header.count(name) > 1:
-                self._say(1, name, "named more than once; remove the other")
+                self._say(number, name, "named more than once; remove the other")
         return self._problems.count == before
 
-    def _wrong_length(self, number: int, found: int, wanted: int) -> None:
+    def _wrong_length(self, number: int, line: list[str], wanted: int) -> None:
+        found, between = len(line), self._opening.delimiter
         why = f"{found} value{'' if found == 1 else 's'} where {wanted} belong"
-        if found > wanted:
+        mixed = [
+            name for sign, name in dialect.DELIMITERS.items() if sign != between and line[0].count(sign) == wanted - 1
+        ]
+        if found == 1 and mixed:
+            first = dialect.DELIMITERS[between]
+            self._say(number, "", f"{mixed[0]} between the values where the first line has {first}; use one of them")
+        elif found > wanted:
             self._say(number, "", f"{why}; a decimal comma or another comma inside a value? give whole numbers only")
         else:
             self._say(number, "", f"{why}; fill in what is missing or remove the line")
 
     def _row(self, number: int, line: list[str], places: list[tuple[int, str, Column]], wanted: int) -> Row | None:
         if len(line) != wanted:
-            self._wrong_length(number, len(line), wanted)
+            self._wrong_length(number, line, wanted)
             return None
         values = []
         for place, name, column in places:

@@ -23,7 +23,7 @@ from ..consent.opened import Opened
 from ..consent.plan import Plan
 from ..consent.register import Register
 from ..consent.seen import Seen
-from ..data import cells, editions, shares
+from ..data import cells, editions, repeats, shares
 from ..data.seal import SealError
 from ..wire.answers import Answers
 from ..wire.connection import LARGE
@@ -143,7 +143,8 @@ class Contributions:
     def _bring(self, network: Network, agreed: Plan) -> tuple[list[int], str]:
         """What is shared, and the tag of this submission."""
         data = None if agreed.question == plan.ACCEPTANCE else self._folders.data(network.name, agreed.question)
-        source = analyses.Source(agreed.session, network.self_id, agreed.parameters, data)
+        right = repeats.said(self._folders.state, network.name, agreed.question)
+        source = analyses.Source(agreed.session, network.self_id, agreed.parameters, data, right)
         inputs, rows = analyses.bring(agreed.analysis, source)
         stated = analyses.cells_of(agreed.analysis, agreed.parameters)
         columns = list(analyses.find(agreed.analysis).columns(agreed.parameters))

@@ -240,6 +240,20 @@ def test_results_are_listed(tmp_path: Path) -> None:
     assert "2026-01-01" in done.stdout
 
 
+@pytest.mark.parametrize(("tables", "said"), [(["sha256:ab"], "it lies here"), ([], "NOT DELIVERED HERE")])
+def test_a_question_says_which_table_it_names(tmp_path: Path, tables: list[str], said: str) -> None:
+    named = {"table": "cbs-pc4-2025", "areas": 3920, "unknown": 102, "empty": 41, "digest": "sha256:ab"}
+    row = question(tables=tables)
+    row["document"]["parameters"] = {"population": named}
+    done, _ = against(tmp_path, answered(0, questions=[row], problems={}), "questions", "griep")
+    assert f"inhabitants by the table cbs-pc4-2025, which is delivered beside the question; {said}" in done.stdout
+    assert (
+        "3920 areas with inhabitants; left out: 102 that are secret or have fewer than five, 41 with none"
+        in done.stdout
+    )
+    assert "\n  sha256:ab\n" in done.stdout
+
+
 def test_a_proposed_question_ends_with_its_result_and_where_it_lies(tmp_path: Path) -> None:
     account = {"session": "s", "outcome": "done", "root": "", "left_out": {"gerda.b": "away"}, "contributors": ["x"]}
     events = [{"event": "proposed", "session": "s", "contributors": ["gerda.a"]}]
@@ -269,6 +283,21 @@ def test_files_astray_are_told_beside_those_that_are_read(tmp_path: Path) -> Non
     assert "  n/a.csv: no session reads it there; remedy\n  nothing keeps them from being used" in done.stdout
 
 
+def test_files_are_told_as_they_were_read_and_two_of_the_same_rows_can_be_said_to_be_right(tmp_path: Path) -> None:
+    told = {
+        "files": ["a.csv: 7 rows; semicolons between columns, UTF-16"],
+        "repeated": ["b.csv: the same 7 rows as a.csv; both count"],
+    }
+    done, asked = against(tmp_path, answered(0, rows=14, problems=[], **told), "data", "griep", "--both")
+    assert asked == {"verb": "data", "question": "griep", "both": True}
+    assert done.stdout.splitlines() == [
+        "griep: 14 rows in the files for it",
+        "  a.csv: 7 rows; semicolons between columns, UTF-16",
+        "  b.csv: the same 7 rows as a.csv; both count",
+        "  nothing keeps them from being used",
+    ]
+
+
 def test_the_register_is_told_in_words(tmp_path: Path) -> None:
     about = {"at": 0, "session": "ab" * 16, "question": "griep"}
     entries = [
@@ -277,6 +306,7 @@ def test_the_register_is_told_in_words(tmp_path: Path) -> None:
         {"number": 3, "at": 0, "kind": "allowances", "allowed": {"griep": "12" * 32}},
         {**about, "number": 4, "kind": "receipt", "party": "gerda.a", "outcome": "done"},
         {**about, "number": 5, "kind": "later"},
+        {"number": 7, "at": 0, "kind": "repeated", "question": "griep", "files": 1},
         {"number": 6, "at": 0, "kind": "counted", "day": "2027-01-15", "counted": {"refused gerda.b": 812}},
     ]
     counted = {"answer (acceptance)": 3}
@@ -290,6 +320,7 @@ def test_the_register_is_told_in_words(tmp_path: Path) -> None:
         "gerda.a says how it ended (done)",
         "only counted on 2027-01-15: 812 of refused gerda.b",
         "today  3 more that are only counted: answer (acceptance)",
+        "rows of griep that stand in two files were said to be right: they count twice",
         "NOT SOUND: entry 6 is not as it was written",
     ):
         assert said in done.stdout

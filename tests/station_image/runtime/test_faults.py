@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from tests.harness.region import Region
-from tests.harness.stations import Station, wait_until
+from tests.harness.stations import Station, replace, wait_until
 from tests.station_image.runtime.test_sessions import right
 
 pytestmark = pytest.mark.slow
@@ -138,3 +140,42 @@ def test_a_proposer_that_goes_away_leaves_the_others_able_to_work(region: Region
     session = proposal.events[0]["session"]
     path = region["gelre"].root / "data" / "out" / session / "result.json"
     wait_until(path.exists, "the result at the result party", 20)
+
+
+@contextlib.contextmanager
+def _cut(region: Region, network: str, gone: str) -> Iterator[None]:
+    """A station is cut in the views that all others have of one network, as `up` places them."""
+    before = {}
+    for name, station in region.stations.items():
+        path = station.root / "networks.d" / network / "network.json"
+        if name != gone and path.exists():
+            before[path] = json.loads(path.read_text())
+            kept = {one: row for one, row in before[path]["stations"].items() if one != region[gone].id}
+            replace(path, {**before[path], "stations": kept, "cut": {region[gone].id: {"organisation": gone}}})
+    try:
+        yield
+    finally:
+        for path, view in before.items():
+            replace(path, view)
+
+
+def test_who_is_cut_in_one_network_ends_there_only_and_agents_that_restart_are_in_all_their_networks(
+    region: Region,
+) -> None:
+    """A view without the key of a computing party took agents out of every network, this one's others too."""
+    ends, goes_on = region["ggd"].propose("drie", rounds=LONG), region["ggd"].propose("vijf", rounds=300)
+    ends.until_computing(3)
+    goes_on.until_computing(5)
+    with _cut(region, "drie", "sensire"):
+        answer = ends.answer()
+        assert (answer["exit"], answer["root"]) == (4, region["sensire"].id)
+        assert answer["reason"].endswith("left drie, or is cut")
+        assert right(goes_on.answer()), "with the same station, in a network where nobody cut it"
+        for name in ("ggd", "gelre", "huisarts"):
+            region[name].restart("agent")
+        refused = region["ggd"].ask("session", "--network", "drie")
+        assert refused["exit"] == 2
+        assert refused["error"].startswith("cannot compute: sensire is cut")
+        for network in ("vijf", "zeven"):
+            assert right(region["ggd"].ask("session", "--network", network))
+    assert right(region["ggd"].ask("session", "--network", "drie"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Iterator
@@ -11,9 +12,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from station_image.runtime.accepted.statement import StatementKey
+from station_image.runtime.base.documents import canonical
 from station_image.runtime.consent.register import Register
 from station_image.runtime.control import verbs
-from tests.harness.stations import Station
+from tests.harness.stations import Station, replace
 from tests.station_image.runtime.agreed import AREAS, MEMBERS, PLANTED_TOTALS, Agreed
 
 pytestmark = pytest.mark.slow
@@ -222,12 +224,61 @@ def test_data_that_cannot_be_used_is_explained_at_home_and_nowhere_else(agreed: 
     told = agreed.tell(member, "data", question=agreed.name)
     assert told["exit"] == 1
     assert told["problems"] == [
-        "meldingen.csv line 1: semicolons between the columns; replace them by commas in a text editor"
-        " (Excel with Dutch settings writes semicolons)"
+        "meldingen.csv line 1, column postcode4: did you mean it in column 1? write exactly 'postcode4' there",
+        "meldingen.csv line 1: column 2 is not among the agreed ones (postcode4); remove it",
     ]
     everything = json.dumps([proposal.events, told]) + "".join(agreed[m].log(p) for m in MEMBERS for p in PARTS)
     assert "geheim" not in everything
-    assert "semicolons" not in json.dumps(proposal.events)
+    assert "did you mean" not in json.dumps(proposal.events)
+
+
+def test_areas_are_divided_by_the_table_that_the_question_names(agreed: Agreed) -> None:
+    """Of a range of areas those in the table count; what CBS keeps secret is none of them."""
+    hidden, first = 31, agreed.first
+    counts = {str(first + area): 1000 + area for area in range(AREAS) if area != hidden}
+    table = {"table": "cbs-pc4-2025", "counts": counts, "unknown": 1, "empty": 0}
+    digest = f"sha256:{hashlib.sha256(canonical(table)).hexdigest()}"
+    named = {"table": "cbs-pc4-2025", "areas": AREAS - 1, "unknown": 1, "empty": 0, "digest": digest}
+    for member in MEMBERS:
+        replace(agreed[member].root / "networks.d" / "drie" / "tables.json", {digest: table})
+    agreed.everywhere(parameters={"areas": [f"{first}-{first + AREAS - 1}"], "population": named})
+    answer = agreed.ask()
+    assert answer["exit"] == 0, answer
+    wanted = {area: cases for area, cases in PLANTED_TOTALS.items() if area != hidden}
+    assert agreed.opened(answer) == wanted
+    assert answer["result"]["suppressed"] == AREAS - 1 - len(wanted)
+    for row in answer["result"]["areas"]:
+        assert row["rate_per_10000"] == pytest.approx(1e4 * row["cases"] / counts[str(row["area"])], abs=0.01)
+    (agreed["sensire"].root / "networks.d" / "drie" / "tables.json").unlink()
+    assert "was not delivered to this station" in str(agreed.ask())
+
+
+def test_rows_that_stand_in_two_files_are_counted_twice_only_when_its_people_say_so(agreed: Agreed) -> None:
+    """What it did: an old export beside the new one, saved by another program, opened areas that had too few cases."""
+    rows = twice(agreed, "yunio")
+    told = agreed.tell("yunio", "data", question=agreed.name)
+    [problem] = told["problems"]
+    assert "as meldingen - kopie.csv; remove one of the two, or say" in problem
+    said = agreed.tell("yunio", "data", question=agreed.name, both=True)
+    assert (said["exit"], said["rows"], len(said["repeated"])) == (0, 2 * rows, 1)
+    assert agreed.tell("yunio", "register", last=1)["entries"][0]["kind"] == "repeated"
+    again = agreed.tell("yunio", "data", question=agreed.name)
+    first = f"meldingen - kopie.csv: {rows} rows; semicolons between columns, UTF-8"
+    assert (again["exit"], again["rows"], again["files"][0]) == (0, 2 * rows, first)
+    assert agreed.ask()["left_out"] == {}
+
+
+def test_until_then_a_session_leaves_their_organisation_out(agreed: Agreed) -> None:
+    twice(agreed, "yunio")
+    assert list(agreed.ask()["left_out"]) == [agreed["yunio"].id]
+
+
+def twice(agreed: Agreed, member: str) -> int:
+    """Lay a copy of the data of a member beside them, as another program saves it; returns the rows of one."""
+    folder = agreed[member].root / "data" / "in" / "drie" / agreed.name
+    text = (folder / "meldingen.csv").read_text()
+    (folder / "meldingen - kopie.csv").write_bytes(text.replace("\n", ";;\r\n").encode())
+    return len(text.splitlines()) - 1
 
 
 @pytest.fixture

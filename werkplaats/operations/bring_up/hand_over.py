@@ -231,6 +231,7 @@ def applicable(network: networks.Network, remotes: remote.Remotes, organisations
             if accepted:
                 found.first_authority.discard(organisation)
             found.tell(organisation, acceptance.compare(accepted, published))
+            _require_in(found, published, organisation, accepted)
             if accepted and accepted.authority != published.authority_key:
                 found.other_authority.add(organisation)
             view = acceptance.accepted_view(accepted, published)
@@ -244,6 +245,15 @@ def applicable(network: networks.Network, remotes: remote.Remotes, organisations
 
     _on_each(organisations, one)
     return found
+
+
+def _require_in(
+    found: Applicable, published: verified.Verified, organisation: str, accepted: acceptance.Accepted | None
+) -> None:
+    """Raise AcceptanceError where an organisation that was in the network is out of it: no yes brings it back."""
+    if accepted and accepted.knew(organisation) and (why := published.out(organisation)):
+        found.waiting.pop(organisation, None)
+        raise errors.AcceptanceError(why)
 
 
 def keep(network: networks.Network, remotes: remote.Remotes, found: Applicable) -> None:

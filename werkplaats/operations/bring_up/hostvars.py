@@ -11,7 +11,8 @@ from network_topology.compiling import compiled
 from publication import acceptance, profile, revocations, verified
 from station_image.builder import images
 from werkplaats.operations.bring_up import hand_over
-from werkplaats.operations.home import networks, people
+from werkplaats.operations.home import networks
+from werkplaats.operations.reach import servers
 
 HostVars = dict[str, Any]
 
@@ -30,9 +31,7 @@ def prepared(
         one = identities.get(organisation)
         known = {one.statement_key: one.statement.serial} if one else {}
         home: list[HostVars] = [{"network": network.name, "published": known}]
-        found[organisation] = _server(
-            network.compiled.stations[organisation], home, own, people.of(network, organisation)
-        )
+        found[organisation] = _server(network.compiled.stations[organisation], home, own, network.server(organisation))
     return found
 
 
@@ -58,18 +57,20 @@ def applied(
         archive = str(image.archive) if image and wanted == image.image_id else ""
         own = {"id": wanted, "archive": archive}
         station = accepted.stations[organisation]
-        found[organisation] = _server(station, [entry], own, people.of(network, organisation))
+        found[organisation] = _server(station, [entry], own, network.server(organisation))
     return found
 
 
-def _server(station: compiled.Station, entries: list[HostVars], image: HostVars, own_people: HostVars) -> HostVars:
+def _server(station: compiled.Station, entries: list[HostVars], image: HostVars, own: servers.Server) -> HostVars:
+    """`own` is what the operator's inventory says of the server, and the definition cannot know."""
+    narrowing = _narrowing(station.firewall)
     return {
         "organisation": station.organisation,
         "id": station.id,
         "networks": entries,
         "image": image,
-        "firewall": [dataclasses.asdict(row) for row in _narrowing(station.firewall)],
-        "people": own_people,
+        "firewall": [dataclasses.asdict(row) | {"addresses": [*row.addresses, *own.seen_from]} for row in narrowing],
+        "people": {account: {key: list(one) for key, one in given.items()} for account, given in own.people.items()},
     }
 
 

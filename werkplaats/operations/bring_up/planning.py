@@ -73,7 +73,8 @@ def plan(network: networks.Network, only: Sequence[str], reporter: progress.Prog
         )
         hosts = hostvars.applied(network, applicable, reached, image)
         found.configuration = _configuration(network, remotes, hosts, reporter)
-        found.configuration += [f"{o}: has no certificate or acceptance yet" for o in reached if o not in hosts]
+        missing = {o: applicable.refused.get(o, "has no certificate or acceptance yet") for o in reached}
+        found.configuration += [f"{o}: {why}" for o, why in missing.items() if o not in hosts]
         found.configuration += [f"{o}: everything, from a bare server to a gateway" for o in sorted(to_be_made)]
         new = image.image_id if image else stations.NO_IMAGE
         wanted_images = {o: host["image"]["id"] for o, host in hosts.items()} | dict.fromkeys(to_be_made, new)

@@ -90,7 +90,8 @@ def plan(
     network: networks.Network, remotes: remote.Remotes, engine: install.Engine, images: Mapping[str, str]
 ) -> drive.Outcome:
     """What `up` would change of the stations of `images`."""
-    return _stack(network, remotes, engine, images).preview(leave_out=_others(remotes, images))
+    stack = _stack(network, remotes, engine, images)
+    return stack.preview(leave_out=[*_others(remotes, images), *stack.others(remotes.servers)])
 
 
 def destroy(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from stacks import drive
 from stacks.engine import install
@@ -25,11 +25,14 @@ class Result:
     left_out: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
-def destroy(network: networks.Network, reporter: progress.Progress) -> Result:
-    """Take it down; the caller holds its lock."""
+def destroy(network: networks.Network, reporter: progress.Progress, only: Collection[str] = ()) -> Result:
+    """Take it down, on servers of organisations that left it too; the caller holds its lock.
+
+    `only` limits it to servers of these organisations, where it is no sandbox.
+    """
     engine = install.ensure(lambda text: reporter.say(text, "engine"))
     drive.end_children(network.vault.folder)
-    return _sandbox(network, engine, reporter) if network.made_here else _stations(network, engine, reporter)
+    return _sandbox(network, engine, reporter) if network.made_here else _stations(network, engine, reporter, only)
 
 
 def _sandbox(network: networks.Network, engine: install.Engine, reporter: progress.Progress) -> Result:
@@ -41,12 +44,14 @@ def _sandbox(network: networks.Network, engine: install.Engine, reporter: progre
     return Result()
 
 
-def _stations(network: networks.Network, engine: install.Engine, reporter: progress.Progress) -> Result:
+def _stations(
+    network: networks.Network, engine: install.Engine, reporter: progress.Progress, only: Collection[str]
+) -> Result:
     result = Result()
-    with network.remotes() as remotes:
-        unreachable = remotes.probe()
-        result.left_out |= unreachable
-        reached = [o for o in remotes.servers if o not in unreachable]
+    with network.remotes(*network.left) as remotes:
+        wanted = [o for o in remotes.servers if not only or o in only]
+        result.left_out |= {o: why for o, why in remotes.probe().items() if o in wanted}
+        reached = [o for o in wanted if o not in result.left_out]
         with reporter.phase("stations") as say:
             say(drive.summary(stations.destroy(network, remotes, engine, reached, say)))
         with reporter.phase("configure") as say:
@@ -60,7 +65,8 @@ def _stations(network: networks.Network, engine: install.Engine, reporter: progr
             result.left_out |= played.failed
         result.kept += _cuts(remotes, reached)
     result.kept += [f"{organisation}:{DATA}" for organisation in reached]
-    result.kept.append(f"{network.vault.folder} (keys of this operator) and {network.inventory} (records)")
+    if not only:
+        result.kept.append(f"{network.vault.folder} (keys of this operator) and {network.inventory} (records)")
     return result
 
 

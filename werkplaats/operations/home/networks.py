@@ -7,7 +7,7 @@ import functools
 from collections.abc import Mapping
 from pathlib import Path
 
-from network_topology import check, model, violation
+from network_topology import check, model, tables, violation
 from network_topology.compiling import compile as compiler
 from stacks import servers as sandbox
 from werkplaats.operations.home import places, vault
@@ -24,6 +24,7 @@ class Network:
     warnings: tuple[violation.Violation, ...]
     home: places.Home
     questions: Mapping[str, model.Question] = dataclasses.field(default_factory=dict)
+    figures: Mapping[str, tables.Table] = dataclasses.field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -34,6 +35,11 @@ class Network:
     def made_here(self) -> bool:
         """Whether its servers are made on this machine."""
         return sandbox.makes(self.name)
+
+    def server(self, organisation: str) -> Server:
+        """What this operator's inventory says of the server of one organisation, which it runs."""
+        (found,) = (one for one in self.servers if one.organisation == organisation)
+        return found
 
     @functools.cached_property
     def vault(self) -> vault.Vault:
@@ -56,8 +62,16 @@ class Network:
     @functools.cached_property
     def servers(self) -> tuple[Server, ...]:
         """The servers that this operator runs, of organisations that the definition has."""
-        known = inventory.read(self.inventory / "servers.yml")
-        return tuple(server for server in (*known, *self.given) if server.organisation in self.compiled.stations)
+        return tuple(server for server in self._all if server.organisation in self.compiled.stations)
+
+    @functools.cached_property
+    def left(self) -> tuple[Server, ...]:
+        """The servers that this operator runs of organisations that left the definition; those of a sandbox go."""
+        return () if self.made_here else tuple(server for server in self._all if server not in self.servers)
+
+    @functools.cached_property
+    def _all(self) -> tuple[Server, ...]:
+        return (*inventory.read(self.inventory / "servers.yml"), *self.given)
 
     @functools.cached_property
     def given(self) -> tuple[Server, ...]:
@@ -65,9 +79,9 @@ class Network:
         path = self.inventory / "given.yml"
         return inventory.read(path) if path.exists() else ()
 
-    def remotes(self) -> remote.Remotes:
-        """Connections to this operator's servers, not opened yet; to be used in a `with`."""
-        return remote.Remotes(self.servers, self.vault.folder / "ssh", self.run_folder / "ssh_config")
+    def remotes(self, *also: Server) -> remote.Remotes:
+        """Connections to this operator's servers and others, not opened yet; to be used in a `with`."""
+        return remote.Remotes((*self.servers, *also), self.vault.folder / "ssh", self.run_folder / "ssh_config")
 
     @property
     def run_folder(self) -> Path:
@@ -85,4 +99,4 @@ def find(name: str, folder: Path | None = None) -> Network:
     if outcome.definition is None:
         raise violation.DefinitionError(outcome.violations)
     compiled = compiler.compile_network(outcome.definition)
-    return Network(outcome.definition, compiled, outcome.violations, place, outcome.questions)
+    return Network(outcome.definition, compiled, outcome.violations, place, outcome.questions, outcome.figures)

@@ -10,7 +10,6 @@ import shlex
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from base import errors
 from stacks.servers import seeds
@@ -28,12 +27,6 @@ def in_sandbox(vault: Path, organisation: str) -> dict[str, dict[str, list[str]]
         line = seeds.key_pair(_key(vault, organisation, account))
         found[account] = {"keys": [line], "from": [str(seeds.POOL)]}
     return found
-
-
-def of(network: networks.Network, organisation: str) -> dict[str, Any]:
-    """The people of one organisation as the operator's inventory names them."""
-    (server,) = [one for one in network.servers if one.organisation == organisation]
-    return {account: {name: list(lines) for name, lines in one.items()} for account, one in server.people.items()}
 
 
 def ssh(network: networks.Network, organisation: str, account: str, *words: str) -> subprocess.CompletedProcess[str]:

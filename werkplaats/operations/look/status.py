@@ -9,19 +9,18 @@ from typing import Any
 
 from base import errors
 from publication import acceptance, publication, repository
+from werkplaats.checks import lapse
 from werkplaats.operations.home import networks, places
 from werkplaats.operations.look import observed, verify
 from werkplaats.operations.reach import remote, servers
 
-CERTIFICATE = "/etc/werkplaats/gateway"
-LEAST_DAYS = 30  # what renewing a certificate may take, with two organisations in it
 UNREADABLE = "cannot be read"
 UNITS = ("docker.service", "werkplaats-gateway.service")
 
 
 @dataclasses.dataclass(frozen=True)
 class StationStatus:
-    """One station; every text is empty when all is well there, `certificate_days` is None when unknown.
+    """One station; every text is empty when all is well there, days are None when unknown.
 
     Of a station that another operator runs nothing but its certificate is known: `seen_by` is "nobody".
     """
@@ -39,6 +38,8 @@ class StationStatus:
     accepted: str  # the digest that two organisations compare; "" when nothing was accepted
     cut: tuple[str, ...]
     seen_by: str  # "server" when asked there, else the organisation whose agent told
+    list_days: int | None = None  # until the revocation list on the server ends
+    out: str = ""  # why no other station lets it in any more, by what is published
 
     @property
     def wrong(self) -> list[str]:
@@ -47,9 +48,9 @@ class StationStatus:
         found = [f"{part}: {reason}" for part in parts if (reason := getattr(self, part))]
         if self.accepted == UNREADABLE:
             found.append(f"what was accepted: {UNREADABLE}")
-        if self.certificate_days is not None and self.certificate_days < LEAST_DAYS:
-            found.append("certificate: " + ("has expired" if self.certificate_days < 0 else "ends soon"))
-        return found
+        if self.out:
+            found.append(self.out)
+        return found + lapse.Ends(self.certificate_days, self.list_days).wrong
 
     @property
     def good(self) -> bool:
@@ -59,21 +60,27 @@ class StationStatus:
 
 @dataclasses.dataclass(frozen=True)
 class Certificates:
-    """Days until each station's published certificate ends, by organisation; `wrong` says why none is known."""
+    """Days until each station's published certificate ends, by organisation; `wrong` says why none is known.
+
+    `out` says of an organisation why its station is let in no more, where it ever was.
+    """
 
     days: Mapping[str, int]
     wrong: str
+    out: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def read(
-    network: networks.Network, remotes: remote.Remotes, unreachable: Mapping[str, str], days: Mapping[str, int]
+    network: networks.Network, remotes: remote.Remotes, unreachable: Mapping[str, str], known: Certificates
 ) -> list[StationStatus]:
-    """Status of every station of the network; `days` until its certificate ends, by organisation."""
+    """Status of every station of the network, with what is known of its certificate."""
+    days = known.days
     reached = [o for o in remotes.servers if o not in unreachable]
     units = remotes.ask_all(reached, "systemctl", "is-active", *UNITS)
     told = remotes.ask_all(reached, "station", "status", "--json")
     cuts = remotes.ask_all(reached, "ls", "/etc/werkplaats/cut.d")
     accepted = remotes.ask_all(reached, "cat", places.accepted(network.name))
+    ending = remotes.ask_all(reached, *lapse.command(network.name))
     engines, lost = observed.observe(remotes, reached)
     found = []
     for organisation, station in sorted(network.compiled.stations.items()):
@@ -85,6 +92,9 @@ def read(
         engine, gateway = _active(units[organisation])
         seen = engines.get(organisation, observed.Observed({}))
         unseen = lost.get(organisation)
+        digest, was_in = _accepted(accepted[organisation], organisation)
+        answer = ending[organisation]
+        ends = lapse.read("" if isinstance(answer, servers.UnreachableError) else answer.stdout)
         found.append(
             StationStatus(
                 organisation,
@@ -92,14 +102,16 @@ def read(
                 "",
                 engine,
                 gateway,
-                days.get(organisation),
+                days.get(organisation) if ends.certificate is None else ends.certificate,
                 unseen or _container(seen, "agent") or ("" if agent else "the agent does not answer"),
                 unseen or _container(seen, "computer"),
                 str(agent.get("release", "")),
                 _last_session(agent),
-                _accepted(accepted[organisation]),
+                digest,
                 _words(cuts[organisation]),
                 "server",
+                ends.revocations,
+                known.out.get(organisation, "") if was_in else "",
             )
         )
     return found
@@ -109,14 +121,15 @@ def _unknown(organisation: str, operator: str, reason: str, days: int | None) ->
     return StationStatus(organisation, operator, reason, "", "", days, "", "", "", "", "", (), "nobody")
 
 
-def _accepted(answer: remote.Answer) -> str:
+def _accepted(answer: remote.Answer, organisation: str) -> tuple[str, bool]:
+    """The digest of what a server accepted, and whether it ever had its own organisation among the members."""
     if isinstance(answer, servers.UnreachableError) or answer.exited:
-        return ""
+        return "", False
     try:
         found = acceptance.load(remote.parsed(answer.stdout))
     except (ValueError, errors.AcceptanceError):
-        return UNREADABLE
-    return found.digest if found else ""
+        return UNREADABLE, False
+    return (found.digest, found.knew(organisation)) if found else ("", False)
 
 
 def _active(answer: remote.Answer) -> tuple[str, ...]:
@@ -153,7 +166,9 @@ def certificates(network: networks.Network) -> Certificates:
         return Certificates({}, str(error))
     now = datetime.datetime.now(datetime.UTC)
     people = published.identities.items()
-    return Certificates({name: (one.station_certificate.not_valid_after_utc - now).days for name, one in people}, "")
+    days = {name: (one.station_certificate.not_valid_after_utc - now).days for name, one in people}
+    out = {name: why for name in network.compiled.stations if (why := published.out(name))}
+    return Certificates(days, "", out)
 
 
 def lines(found: Iterable[StationStatus]) -> list[str]:

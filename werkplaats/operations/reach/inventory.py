@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import pydantic
 import yaml
 
 from base import errors, files
+from network_topology import source
+from network_topology.violation import DefinitionError
 from werkplaats.operations.reach.servers import Server
 
 FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
+LONGEST_KEY = 4_000  # characters of a line of a public key; one of RSA with 16,384 bits has 2,800
 # What stands in an ssh_config as it is: a line break begins a setting, a dash an option, % a token (ssh_config(5)).
 WORD = r'^[^\s\p{C}"%-][^\s\p{C}"%]*$'
+
+
+def _range(text: str) -> str:
+    """A range of addresses, printed anew: a zone would be taken as it stands, whatever stands in it."""
+    found = ipaddress.ip_network("" if "%" in text else text)
+    if not found.prefixlen:
+        raise ValueError("that is everybody; give the range from which the router in front of the server calls")
+    return str(found)
+
+
+Range = Annotated[str, pydantic.AfterValidator(_range)]
 
 
 class Account(pydantic.BaseModel):
@@ -38,6 +53,9 @@ class Entry(pydantic.BaseModel):
     port: int = pydantic.Field(default=22, ge=1, le=65535)
     jump: str | None = pydantic.Field(default=None, pattern=WORD)
     key: Path | None = None
+    seen_from: tuple[Range, ...] = pydantic.Field(
+        default=(), description="From where callers of the mesh arrive, behind a router that translates their addresses"
+    )
     people: dict[Literal["steward", "scientist"], Account] = {}
 
 
@@ -51,10 +69,7 @@ def read(path: Path) -> tuple[Server, ...]:
             f"{path} is not there; write how you reach the servers that you run, one entry an organisation: "
             'gelre: {host: station.gelre.example, user: beheer, host_key: "SHA256:…"}'
         )
-    try:
-        found = yaml.safe_load(path.read_text()) or {}
-    except Exception as error:  # a parser of what people write: a date or a number that is none stops it as it likes
-        raise errors.UsageError(f"{path} is not readable as YAML: {error}", "write it right") from error
+    found = _tree(path.resolve())
     try:
         entries = _ENTRIES.validate_python(found)
     except pydantic.ValidationError as error:
@@ -63,6 +78,20 @@ def read(path: Path) -> tuple[Server, ...]:
     return tuple(
         Server(organisation=organisation, **entry.model_dump(by_alias=True)) for organisation, entry in entries.items()
     )
+
+
+def _tree(path: Path) -> dict[str, object]:
+    """What the file says; a file of comments alone names no server."""
+    try:
+        tree, _, violations = source.read(path, LONGEST_KEY)
+    except DefinitionError as error:
+        if [violation.rule for violation in error.violations] == ["empty"]:
+            return {}
+        violations = list(error.violations)
+        tree = {}
+    if violations:
+        raise errors.UsageError(f"{path} is not readable as YAML: {DefinitionError(violations)}", "write it right")
+    return tree
 
 
 def write(path: Path, servers: Iterable[Server]) -> None:
@@ -74,6 +103,7 @@ def write(path: Path, servers: Iterable[Server]) -> None:
             "user": server.user,
             "port": server.port,
             **({"key": str(server.key)} if server.key else {}),
+            **({"seen_from": list(server.seen_from)} if server.seen_from else {}),
             **({"people": dict(server.people)} if server.people else {}),
         }
         for server in servers

@@ -22,6 +22,7 @@ class Server:
     """How one operator reaches one server; `key` is a private key file, or None for the ssh agent and config.
 
     `people`: account (steward, scientist) → `keys`, lines of public keys, and `from`, the ranges that they come from.
+    `seen_from`: ranges from which callers of the mesh arrive, where what is in front of the server translates them.
     """
 
     organisation: str
@@ -32,6 +33,7 @@ class Server:
     jump: str | None = None
     key: Path | None = None
     people: Mapping[str, Mapping[str, Sequence[str]]] = dataclasses.field(default_factory=dict)
+    seen_from: Sequence[str] = ()
 
     @property
     def known_as(self) -> str:

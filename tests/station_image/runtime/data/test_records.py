@@ -12,13 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from station_image.runtime import analyses
-from station_image.runtime.data import records
+from station_image.runtime.data import dialect, records
 from tests.benchmarks import records as measured
 from tests.harness.fuzzing import examples
 
 COLUMNS: dict[str, records.Column] = {"postcode4": records.Postcode4(), "ligduur": records.Integer(0, 365)}
 HEADER = "postcode4,ligduur\n"
-DUTCH = "replace them by commas in a text editor (Excel with Dutch settings writes semicolons)"
+BOTH = "remove one of the two, or say that both are right by `station data griep --both`"
+MANY = "".join(f"{7001 + 7 * n * n % 40},{n % 90}\n" for n in range(300))
+MORE = "".join(f"{7001 + 11 * n * n % 40},{n % 80}\n" for n in range(250))
 UTF8 = "save it as 'CSV UTF-8'"
 OTHER_ENCODING = f"has a character in another encoding than UTF-8, as Excel's plain 'CSV' writes it; {UTF8}"
 AGREED = "is not among the agreed ones (postcode4, ligduur); remove it"
@@ -35,21 +37,27 @@ NO_FILE = "no CSV file in the folder griep; put one there whose name ends in .cs
 
 MISTAKES: dict[str, tuple[dict[str, str | bytes], list[str]]] = {
     # How the spreadsheet saved it
-    "semicolons": (
-        {"a.csv": "postcode4;ligduur\n7001;3\n"},
-        [f"a.csv line 1: semicolons between the columns; {DUTCH}"],
+    "bars": (
+        {"a.csv": "postcode4|ligduur\n"},
+        ["a.csv line 1: vertical bars between the columns; replace them by commas in a text editor"],
     ),
-    "tabs": ({"a.csv": "postcode4\tligduur\n7001\t3\n"}, [f"a.csv line 1: tabs between the columns; {DUTCH}"]),
-    "bars": ({"a.csv": "postcode4|ligduur\n"}, [f"a.csv line 1: vertical bars between the columns; {DUTCH}"]),
     "cp1252": ({"a.csv": (HEADER + "7001,3\n7002,é\n").encode("cp1252")}, [f"a.csv: line 3 {OTHER_ENCODING}"]),
     "cp1252 header": ({"a.csv": "postcode4,kliniekë\n".encode("cp1252")}, [f"a.csv: line 1 {OTHER_ENCODING}"]),
-    "utf-16": (
-        {"a.csv": (HEADER + "7001,3\n").encode("utf-16")},
-        [f"a.csv: saved in UTF-16 ('Unicode text'), which is not read here; {UTF8}"],
-    ),
     "utf-16 without mark": (
         {"a.csv": (HEADER + "7001,3\n").encode("utf-16-le")},
-        [f"a.csv: saved in UTF-16 ('Unicode text'), which is not read here; {UTF8}"],
+        [f"a.csv: saved in UTF-16 ('Unicode text') without its mark, so it may be read in two ways; {UTF8}"],
+    ),
+    "utf-16 cut short": (
+        {"a.csv": (HEADER + "7001,3\n").encode("utf-16")[:-1]},
+        [f"a.csv: it begins as UTF-16 ('Unicode text') and does not go on so; {UTF8}"],
+    ),
+    "two signs between columns": (
+        {"a.csv": "postcode4;ligduur\n7001;3\n7002,4\n"},
+        ["a.csv line 3: commas between the values where the first line has semicolons; use one of them"],
+    ),
+    "sep= says another sign": (
+        {"a.csv": "sep=,\npostcode4;ligduur\n7001;3\n"},
+        ["a.csv: its line sep= says another sign than stands between the columns; remove that line"],
     ),
     "workbook": (
         {"a.xlsx": b"PK\x03\x04"},
@@ -70,7 +78,18 @@ MISTAKES: dict[str, tuple[dict[str, str | bytes], list[str]]] = {
     "blank lines": ({"a.csv": "\n\n  \n"}, [f"a.csv: {EMPTY}"]),
     "twice": (
         {"a.csv": HEADER + "7001,3\n", "copy of a.csv": HEADER + "7001,3\n"},
-        ["copy of a.csv: the same content as a.csv; remove one of the two"],
+        [f"copy of a.csv: the same 1 row as a.csv; {BOTH}"],
+    ),
+    "twice, as another program saved it": (
+        {
+            "cases - kopie.csv": "ligduur;postcode4\r\n" + "3;7001\r\n4;7002\r\n",
+            "cases.csv": HEADER + "7002,4\n7001,3\n",
+        },
+        [f"cases.csv: the same 2 rows as cases - kopie.csv; {BOTH}"],
+    ),
+    "the month before is in it": (
+        {"a.csv": HEADER + MANY, "b.csv": HEADER + MANY + MORE},
+        [f"b.csv: about 10 in 10 runs of rows are the same as in a.csv; {BOTH}"],
     ),
     # Its first line
     "no header": (
@@ -88,6 +107,15 @@ MISTAKES: dict[str, tuple[dict[str, str | bytes], list[str]]] = {
         ["a.csv line 1, column postcode4: did you mean it in column 1? write exactly 'postcode4' there"],
     ),
     "column too many": ({"a.csv": "postcode4,ligduur,naam\n7001,3,x\n"}, [f"a.csv line 1: column 3 {AGREED}"]),
+    "column too many between semicolons": (
+        {"a.csv": "postcode4;ligduur;naam\n7001;3;x\n"},
+        [f"a.csv line 1: column 3 {AGREED}"],
+    ),
+    "no name above a column": ({"a.csv": "postcode4;;ligduur\n7001;1;3\n"}, [f"a.csv line 1: column 2 {AGREED}"]),
+    "column missing below sep=": (
+        {"a.csv": "sep=;\npostcode4;dagen\n"},
+        [f"a.csv line 2, column ligduur: {NAME_THEM}", f"a.csv line 2: column 2 {AGREED}"],
+    ),
     "column twice": (
         {"a.csv": "postcode4,ligduur,ligduur\n7001,3,3\n"},
         ["a.csv line 1, column ligduur: named more than once; remove the other"],
@@ -105,6 +133,10 @@ MISTAKES: dict[str, tuple[dict[str, str | bytes], list[str]]] = {
         ],
     ),
     "decimal comma in quotes": ({"a.csv": HEADER + '7001,"3,5"\n'}, [f"a.csv line 2, column ligduur: {COMMA}"]),
+    "decimal comma between semicolons": (
+        {"a.csv": "postcode4;ligduur\n7001;3,5\n"},
+        [f"a.csv line 2, column ligduur: {COMMA}"],
+    ),
     "decimal point": ({"a.csv": HEADER + "7001,3.0\n"}, [f"a.csv line 2, column ligduur: {COMMA}"]),
     "thousands": ({"a.csv": HEADER + "7001,1.000\n"}, [f"a.csv line 2, column ligduur: {COMMA}"]),
     "no value": (
@@ -142,6 +174,22 @@ FINE: dict[str, tuple[dict[str, str | bytes], list[records.Row]]] = {
     "spaces": ({"a.csv": " postcode4 , ligduur \n 7001 ,\u00a03 \n"}, [(7001, 3)]),
     "empty lines of a spreadsheet": ({"a.csv": HEADER + "7001,3\n,\n\n,\n"}, [(7001, 3)]),
     "lines end as on Windows": ({"a.csv": HEADER.replace("\n", "\r\n") + "7001,3\r\n"}, [(7001, 3)]),
+    "semicolons": ({"a.csv": "postcode4;ligduur\n7001;3\n"}, [(7001, 3)]),
+    "semicolons as Excel writes them": ({"a.csv": b"\xef\xbb\xbfpostcode4;ligduur\r\n7001;3\r\n"}, [(7001, 3)]),
+    "tabs": ({"a.csv": "postcode4\tligduur\n7001\t3\n"}, [(7001, 3)]),
+    "Unicode text of Excel": ({"a.csv": "postcode4\tligduur\r\n7001\t3\r\n".encode("utf-16")}, [(7001, 3)]),
+    "utf-16, the other way round": (
+        {"a.csv": b"\xfe\xff" + "postcode4;ligduur\r\n7001;3\r\n".encode("utf-16-be")},
+        [(7001, 3)],
+    ),
+    "sep=": ({"a.csv": "sep=;\r\npostcode4;ligduur\r\n7001;3\r\n"}, [(7001, 3)]),
+    "sep= in quotation marks": ({"a.csv": '"sep=;"\npostcode4;ligduur\n7001;3\n'}, [(7001, 3)]),
+    "sep= with a mark of order": ({"a.csv": b"\xef\xbb\xbfsep=\t\npostcode4\tligduur\n7001\t3\n"}, [(7001, 3)]),
+    "empty columns behind": ({"a.csv": "postcode4;ligduur;;\n7001;3;;\n7002;4\n;;;\n"}, [(7001, 3), (7002, 4)]),
+    "empty columns behind some": ({"a.csv": HEADER + "7001,3,,\n"}, [(7001, 3)]),
+    "quoted, between semicolons": ({"a.csv": '"postcode4";"ligduur"\n"7001";"3"\n'}, [(7001, 3)]),
+    "lines end as on an old Mac": ({"a.csv": "postcode4;ligduur\r7001;3\r"}, [(7001, 3)]),
+    "two empty files": ({"a.csv": HEADER, "b.csv": HEADER}, []),
     "no end of line": ({"a.csv": HEADER + "7001,3"}, [(7001, 3)]),
     "two files": ({"a.csv": HEADER + "7001,3\n", "B.CSV": HEADER + "7002,4\n"}, [(7002, 4), (7001, 3)]),
     "beside what is open": ({"a.csv": HEADER, ".~lock.a.csv#": "x", "~$a.xlsx": "x", "lees mij.txt": "x"}, []),
@@ -184,7 +232,7 @@ def test_a_file_in_the_smallest_pieces_is_read_or_refused_in_the_same_words(
             return [], error.problems
 
     whole = read()
-    monkeypatch.setattr(records, "PIECE", 1)
+    monkeypatch.setattr(dialect, "PIECE", 1)
     assert read() == whole
 
 

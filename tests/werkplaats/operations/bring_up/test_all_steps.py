@@ -20,8 +20,9 @@ from tests.harness import coordinator
 from tests.publication.published import release
 from werkplaats.operations.bring_up import hand_over, hostvars, own_keys
 from werkplaats.operations.coordinator import ledger, steps
-from werkplaats.operations.home import people, places, vault
+from werkplaats.operations.home import places, vault
 from werkplaats.operations.reach import remote
+from werkplaats.operations.reach.servers import Server
 from werkplaats.verbs import named, up
 
 RELEASE = release()
@@ -107,13 +108,16 @@ def test_a_server_that_lost_its_statement_is_told_above_which_number_it_signs(ne
     assert servers.made == [("ggd", "proeftuin", key, "5")]
     # The same from what is published, for who cannot look in the coordinator's records.
     published = publication.read(network.publication, "proeftuin")
-    whole = SimpleNamespace(compiled=compiler.compile_network(DEFINITION), name="proeftuin", made_here=True)
+    compiled = compiler.compile_network(DEFINITION)
+    whole = SimpleNamespace(compiled=compiled, name="proeftuin", made_here=True, server=server)
     image = images.StationImage(tmp_path, RELEASE)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(people, "of", lambda *_: {})
-        for read, known in ((published, {key: 5}), (None, {})):
-            bare = hostvars.prepared(cast("Any", whole), ["ggd"], image, read)
-            assert bare["ggd"]["networks"] == [{"network": "proeftuin", "published": known}]
+    for read, known in ((published, {key: 5}), (None, {})):
+        bare = hostvars.prepared(cast("Any", whole), ["ggd"], image, read)
+        assert bare["ggd"]["networks"] == [{"network": "proeftuin", "published": known}]
+
+
+def server(organisation: str) -> Server:
+    return Server(organisation, f"{organisation}.example", "")
 
 
 def test_nobody_makes_keys_where_there_are_some(network: Any) -> None:
@@ -140,7 +144,7 @@ def test_what_all_accepted_is_compiled_once(network: Any, monkeypatch: pytest.Mo
         return whole
 
     monkeypatch.setattr(compiler, "compile_network", compile_network)
-    monkeypatch.setattr(people, "of", lambda *_: {})
+    network.server = server
     hosts = hostvars.applied(network, found, DEFINITION.stations, None)
     assert set(hosts) == set(DEFINITION.stations)
     assert compiled == ["proeftuin"]

@@ -15,6 +15,7 @@ from publication import acceptance, publication, verified
 from tests.harness import coordinator as coordinators
 from tests.publication.published import RELEASES
 from werkplaats.operations.bring_up import hand_over, own_keys
+from werkplaats.operations.coordinator import approval, revocation
 from werkplaats.operations.coordinator import publish as publishing
 from werkplaats.operations.reach import remote
 
@@ -183,3 +184,41 @@ def test_what_a_server_saw_of_keys_stays_known_when_its_operator_accepts(network
     published = publication.read(network.publication, network.name)
     hand_over.accept(network, cast("Any", servers), published, ["ggd"])
     assert json.loads(servers.placed["ggd"])["seen"]["ziekenhuis"]["A" * 43 + "="] == 7
+
+
+def test_whoever_is_out_is_told_why_and_asked_for_no_yes_that_would_bring_it_back(
+    coordinator: Any, network: Any, servers: Servers
+) -> None:
+    """A new party waits at the same time: its operator accepted that, and was then told to ask for a certificate."""
+    cards = {name: one for name, one in coordinator.definition.organisations.items() if name != "thuiszorg"}
+    cards["huisartsen"] = cards["huisartsen"].model_copy(
+        update={
+            "egress": (),
+            "operator": "itself",
+            "gateway": coordinator.definition.organisations["thuiszorg"].gateway,
+        }
+    )
+    changed = {"organisations": cards, "computing": ("ggd", "ziekenhuis", "huisartsen")}
+    revoked = approval.find(coordinator.authority.records, "huisartsen")
+    assert revoked is not None
+    revocation.revoke(coordinator.authority, revoked.station_certificate.serial_number)
+    publishing.publish(
+        network.publication, coordinator.definition.model_copy(update=changed), RELEASES, coordinator.authority
+    )
+    found = hand_over.applicable(network, cast("Any", servers), ["ggd", "thuiszorg", "huisartsen"])
+    assert found.refused["thuiszorg"].startswith("no station of proeftuin any more by publication 3 of ")
+    assert "werkplaats destroy proeftuin --only thuiszorg" in found.refused["thuiszorg"]
+    assert found.refused["huisartsen"].startswith("its certificate is withdrawn by publication 3 of ")
+    assert set(found.waiting) == set(found.views) == {"ggd"}
+    assert any("(thuiszorg) leaves" in change for change in found.applies["thuiszorg"])
+
+
+def test_who_accepted_before_its_own_keys_were_ever_approved_is_not_out(
+    coordinator: Any, network: Any, servers: Servers
+) -> None:
+    one = approval.find(coordinator.authority.records, "huisartsen")
+    assert one is not None
+    revocation.revoke(coordinator.authority, one.station_certificate.serial_number)
+    published = publishing.publish(network.publication, coordinator.definition, RELEASES, coordinator.authority)
+    servers.odd = {"huisartsen": json.dumps(acceptance.accept(published).document())}
+    assert hand_over.applicable(network, cast("Any", servers), ["huisartsen"]).refused == {}

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -56,6 +56,13 @@ class Stack:
     def forget_others(self, _: Any) -> list[str]:
         return []
 
+    def others(self, organisations: Iterable[str]) -> list[str]:
+        return sorted({"ggd", "zorg", "weg"} - set(organisations))
+
+    def preview(self, **asked: Any) -> drive.Outcome:
+        self.asked = asked
+        return drive.Outcome(())
+
     def identifiers(self) -> set[str]:
         return {f"{organisation}-{part.name}" for organisation in ("ggd", "zorg") for part in parts.PARTS}
 
@@ -98,6 +105,13 @@ def test_what_does_not_run_is_removed_and_made_anew(stacks: list[Stack]) -> None
     assert up(servers) == {}
     assert servers.removed == [f"{o}-{part.name}" for o in ("ggd", "zorg") for part in parts.PARTS]
     assert stacks[-1].asked == {"leave_out": [], "drifted": ["ggd", "zorg"]}
+
+
+def test_a_plan_removes_no_station_of_a_server_that_this_operator_does_not_run_any_more(stacks: list[Stack]) -> None:
+    """`up` leaves it as it is, and `plan` said `remove agent of weg`."""
+    network, remotes, engine = SimpleNamespace(), Servers(), None
+    stations.plan(cast("Any", network), cast("Any", remotes), cast("Any", engine), {"ggd": IMAGE})
+    assert stacks[-1].asked == {"leave_out": ["zorg", "weg"]}
 
 
 def test_the_plan_of_a_run_for_some_keeps_the_image_of_the_others(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_an_engine_that_answers_oddly_loses_one_server(said: str) -> None:
 def test_a_station_that_answers_oddly_is_not_well_and_the_others_are_seen(said: str) -> None:
     stations = {o: SimpleNamespace(operator=o) for o in ("een", "twee")}
     network = cast("Any", SimpleNamespace(name="n", compiled=SimpleNamespace(stations=stations)))
-    een, twee = status.read(network, cast("Any", Remotes(said)), {}, {})
+    een, twee = status.read(network, cast("Any", Remotes(said)), {}, status.Certificates({}, ""))
     assert "cannot be read" in een.agent
     assert twee.computer == "not there"
     assert status.lines([een, twee])
@@ -83,7 +83,7 @@ def test_generated_answers_of_a_station_and_an_engine_are_that_servers(text: byt
     found, lost = observed.observe(remotes, ["een", "twee"])
     assert "twee" in found
     assert set(lost) <= {"een"}
-    seen = status.read(network, remotes, {}, {})
+    seen = status.read(network, remotes, {}, status.Certificates({}, ""))
     assert seen[1].computer == "not there"
     assert status.lines(seen)
     verify.session(network, remotes, "een")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,10 +18,18 @@ def station(
     return status.StationStatus("ggd", "ggd", server, "", "", days, "", "", "dev", "", accepted, (), seen_by)
 
 
-@pytest.mark.parametrize(("days", "told"), [(-1, "has expired"), (0, "ends soon"), (29, "ends soon")])
+@pytest.mark.parametrize(("days", "told"), [(-1, "has expired"), (0, "ends in 0 days"), (29, "ends in 29 days")])
 def test_a_certificate_with_less_than_a_month_is_not_well(days: int, told: str) -> None:
     assert not station(days).good
     assert told in status.lines([station(days)])[0]
+
+
+@pytest.mark.parametrize(("days", "told"), [(-1, "has expired, and no peer is let in"), (39, "ends in 39 days")])
+def test_a_list_on_the_server_that_has_ended_or_will_soon_is_not_well(days: int, told: str) -> None:
+    late = dataclasses.replace(station(), list_days=days)
+    assert not late.good
+    assert f"revocation list on the server: {told}" in status.lines([late])[0]
+    assert dataclasses.replace(station(), list_days=40).good
 
 
 def test_a_month_is_enough_and_a_station_without_a_certificate_is_none_the_worse() -> None:
@@ -56,6 +65,12 @@ def test_days_are_not_taken_from_a_publication_that_is_refused(network: Any) -> 
     found = status.certificates(network)
     assert found.days == {}
     assert "index.json.sig is missing" in found.wrong
+
+
+def test_a_station_that_no_other_lets_in_is_not_well() -> None:
+    out = dataclasses.replace(station(None), out="no station of gerda any more by publication 3")
+    assert not out.good
+    assert "no station of gerda any more by publication 3" in status.lines([out])[0]
 
 
 def test_the_digest_that_organisations_compare_is_shown_once_with_all_that_have_it() -> None:

@@ -7,6 +7,7 @@ import shlex
 import stat
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -220,3 +221,59 @@ def test_a_path_that_ssh_has_no_room_for_is_said_and_one_that_just_fits_is_used(
     runtime(fits + 1)
     with pytest.raises(errors.RefusedError, match="too long for a socket of ssh"):
         ssh_config.sockets_folder(Path("/vault/ssh"))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[" * 5_000, "not a mapping"),
+        ("gelre: " + "[" * 5_000, "more than 8 levels deep"),
+        ("a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n", "alias"),
+        ("gelre: x\n" + "#" * 300_000, "larger than"),
+    ],
+    ids=["brackets", "brackets of a server", "aliases", "size"],
+)
+def test_a_file_that_would_cost_much_to_read_is_refused_with_its_place(text: str, told: str, tmp_path: Path) -> None:
+    """Brackets cost a reader of all YAML seconds, aliases all memory: an inventory may come by mail or by git."""
+    path = tmp_path / "servers.yml"
+    path.write_text(text)
+    begun = time.process_time()
+    with pytest.raises(errors.UsageError, match=told) as refused:
+        inventory.read(path)
+    assert time.process_time() - begun < 0.5
+    assert str(path) in str(refused.value)
+
+
+def test_a_link_to_an_inventory_and_one_of_comments_alone_are_read(tmp_path: Path) -> None:
+    (tmp_path / "kept.yml").write_text("# nothing yet\n")
+    (tmp_path / "servers.yml").symlink_to(tmp_path / "kept.yml")
+    assert inventory.read(tmp_path / "servers.yml") == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [("port: 022", "'022'"), ("user: no", "'no'"), ("user: 1e5", "'1e5'"), ("host: 1:2:3", "'1:2:3'")],
+)
+def test_a_word_that_readers_of_yaml_take_for_different_values_wants_quotes(
+    line: str, value: str, tmp_path: Path
+) -> None:
+    """Port 022 was port 18 here and port 22 in another reader; in quotes each is the word that is written."""
+    path = tmp_path / "servers.yml"
+    key, _, word = line.partition(": ")
+    entry = {"host": "station.gelre.example", "host_key": '"SHA256:' + "A" * 43 + '"'}
+    path.write_text("gelre: {" + ", ".join(f"{k}: {v}" for k, v in (entry | {key: word}).items()) + "}\n")
+    with pytest.raises(errors.UsageError, match=f"{value} is read as text by some .* put it in quotes"):
+        inventory.read(path)
+    path.write_text("gelre: {" + ", ".join(f"{k}: {v}" for k, v in (entry | {key: f'"{word}"'}).items()) + "}\n")
+    (server,) = inventory.read(path)
+    assert getattr(server, key) == (22 if key == "port" else word)
+
+
+def test_a_public_key_of_the_longest_kind_is_read(tmp_path: Path) -> None:
+    key = "ssh-rsa " + "A" * 2_800
+    entry = {"host": "station.gelre.example", "host_key": "SHA256:" + "A" * 43}
+    people = {"steward": {"keys": [key], "from": ["192.0.2.0/24"]}}
+    path = tmp_path / "servers.yml"
+    path.write_text(yaml.safe_dump({"gelre": entry | {"people": people}}))
+    (server,) = inventory.read(path)
+    assert server.people["steward"]["keys"] == [key]

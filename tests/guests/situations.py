@@ -1,0 +1,36 @@
+"""A situation: what the owner of a server has set on it before `up` comes, and what must become of that."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+# What may never change on anybody's server: packages that go, services that end.
+EVERYBODY_S: Mapping[str, str] = {
+    "packages": "dpkg-query --show --showformat='${db:Status-Abbrev} ${Package}\n'",
+    "services": "systemctl list-units --type=service --state=active --no-legend --plain | cut -d' ' -f1",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Situation:
+    """One server as its owner offers it; a row of a table.
+
+    `name`: a slug; the server is the organisation of that name. `tells`: a sentence for whoever reads a failure.
+    `spoil`: lines of root's shell, which must all succeed, on a server that has just booted. `owners`: what the owner
+    has → root's shell line whose output must be the same before `up`, after it, and after a reboot; lines wait by
+    themselves for what takes a moment to start. `running`: the same, but not after a reboot (a process, since when).
+    `refused`: pattern of what `up` must say, when it must leave the server out and place nothing; "" when it must
+    become a verified station. `bare`: without engine and gateway, as Debian installs it; else Debian's packages are
+    there, and no service of them runs yet. `entry`: more of the server's entry in the operator's inventory, of which
+    `user` and `people` are examples.
+    """
+
+    name: str
+    tells: str
+    spoil: str
+    owners: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    running: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    refused: str = ""
+    bare: bool = False
+    entry: Mapping[str, object] = dataclasses.field(default_factory=dict)

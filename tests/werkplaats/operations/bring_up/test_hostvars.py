@@ -1,0 +1,57 @@
+"""What the operator's inventory adds to what the definition says of a server."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from base import errors
+from network_topology import model
+from network_topology.compiling import compile as compiler
+from plugins.filter import baseline
+from tests.roles.test_rendered import whole
+from werkplaats.operations.bring_up import hostvars
+from werkplaats.operations.reach import inventory
+from werkplaats.operations.reach.servers import Server
+
+IMAGE = {"id": "", "archive": ""}
+ENTRY = f'een: {{host: een.example, host_key: "SHA256:{43 * "A"}", seen_from: %s}}\n'
+
+
+def rules(server: Server) -> list[str]:
+    """Of the firewall on the server."""
+    network = compiler.compile_network(model.Definition.model_validate(whole()))
+    made: dict[str, Any] = hostvars._server(network.stations["een"], [], IMAGE, server)
+    return baseline.firewall_rules(made["firewall"])
+
+
+def test_callers_behind_a_router_that_translates_addresses_are_let_in() -> None:
+    """SNAT, or a load balancer: whoever calls arrives from the one address of that router, and was dropped."""
+    server = Server("een", "een.example", "")
+    behind = dataclasses.replace(server, seen_from=("198.51.100.7/32",))
+    assert "198.51.100.7" not in "".join(rules(server))
+    (let_in, *_) = rules(behind)
+    assert "198.51.100.7/32" in let_in
+    assert "192.0.2.7/32" in let_in, "whom the definition names stays"
+
+
+def read(path: Path, ranges: str) -> Server:
+    path.write_text(ENTRY % ranges)
+    (server,) = inventory.read(path)
+    return server
+
+
+def test_the_inventory_says_from_where_they_arrive(tmp_path: Path) -> None:
+    server = read(tmp_path / "servers.yml", "[198.51.100.7, 2001:db8::/64]")
+    assert server.seen_from == ("198.51.100.7/32", "2001:db8::/64")
+    inventory.write(tmp_path / "again.yml", [server])
+    assert inventory.read(tmp_path / "again.yml") == (server,)
+
+
+@pytest.mark.parametrize("ranges", ["[0.0.0.0/0]", '["::/0"]', "[router.example]", '["fe80::1%eth0"]', "everybody"])
+def test_what_is_no_range_or_everybody_is_refused_with_its_place(tmp_path: Path, ranges: str) -> None:
+    with pytest.raises(errors.UsageError, match=r"servers\.yml.*seen_from"):
+        read(tmp_path / "servers.yml", ranges)
