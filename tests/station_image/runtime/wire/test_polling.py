@@ -16,6 +16,7 @@ from station_image.runtime.wire.answers import Answers, Handler
 from station_image.runtime.wire.budget import Budget
 from station_image.runtime.wire.connection import Connection, ConnectionLostError
 from station_image.runtime.wire.hello import Caller
+from station_image.runtime.wire.mesh_server import MOST_PER_PEER
 from station_image.runtime.wire.polling import Polling
 from tests.station_image.runtime.neighbours import FakePeers, run, until
 from tests.station_image.runtime.views import PRINTS, Small
@@ -134,11 +135,11 @@ def test_a_party_has_no_more_answered_at_once_over_polls_than_over_connections_o
     small: Small, polls: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What it gained: as many tasks and answers in the agent that polls it as it liked, also by ending the poll."""
-    most, asked = polling.MOST_PER_PEER, polling.MOST_PER_PEER + 10
+    most, asked = MOST_PER_PEER, MOST_PER_PEER + 10
     monkeypatch.setattr(polling, "HELLOS", (1000, 0.001))
     running, answered, ending = list[object](), list[object](), asyncio.Event()
 
-    async def wait(caller: Caller, content: Mapping[str, Any], body: bytes) -> dict[str, Any]:
+    async def wait(caller: Caller, content: Mapping[str, Any], _: bytes) -> dict[str, Any]:
         running.append(content)
         await ending.wait()
         return {"peer": caller.peer}
@@ -157,7 +158,7 @@ def test_a_party_has_no_more_answered_at_once_over_polls_than_over_connections_o
 
     lines: list[Connection] = []
 
-    async def work(peers: FakePeers) -> None:
+    async def work(_: FakePeers) -> None:
         await until(lambda: len(lines) == polls and len(running) >= most)
         await asyncio.sleep(0.05)
         assert len(running) == most
