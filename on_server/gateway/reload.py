@@ -20,7 +20,7 @@ import pwd
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from on_server import disk, programs
@@ -203,7 +203,13 @@ def _peers(generation: Path) -> set[str]:
 
 
 def finish(paths: Paths, generation: Path) -> None:
-    """Stamp what is loaded, tell the agent what its gateway shows, and drop older generations."""
+    """Tell of what is loaded, and stamp it: from now on nothing of earlier generations runs any more."""
+    tell(paths, generation)
+    stamp(paths, generation)
+
+
+def tell(paths: Paths, generation: Path) -> None:
+    """Tell the agent what its gateway shows, remove what is not in it, and remember with whom runs may begin now."""
     loaded = {path.parent.name for path in generation.glob("networks/*/station.pem")}
     for network in sorted(loaded):
         folder = generation / "networks" / network
@@ -227,14 +233,31 @@ def finish(paths: Paths, generation: Path) -> None:
     for left in paths.run.glob("peers/*.sock"):
         if left.stem not in called:
             left.unlink()
-    had, listed = serials(paths), revoked(generation)
-    now = files.serials(generation / "compiled")
-    kept = {peer: sorted((had.get(peer, set()) | numbers) - listed) for peer, numbers in now.items()}
-    put(paths.serials, json.dumps(kept).encode())
+    had, now = serials(paths), files.serials(generation / "compiled")
+    _put_serials(paths, had | {peer: had.get(peer, set()) | numbers for peer, numbers in now.items()})
+
+
+def stamp(paths: Paths, generation: Path) -> None:
+    """Remember that this is in force, forget revoked serials, and drop older generations.
+
+    Only when what is gone was ended: it is by these that the next reload finds what still runs.
+    """
+    now, had, listed = files.serials(generation / "compiled"), serials(paths), revoked(generation)
+    _put_serials(paths, {peer: (had.get(peer, set()) | numbers) - listed for peer, numbers in now.items()})
     put(paths.run / "gateway.stamp", (generation / "digest").read_bytes())
     for other in (paths.gateway / "generations").iterdir():
         if other.resolve() != generation.resolve():
             shutil.rmtree(other)
+
+
+def _put_serials(paths: Paths, kept: Mapping[str, set[str]]) -> None:
+    put(paths.serials, json.dumps({peer: sorted(numbers) for peer, numbers in kept.items()}).encode())
+
+
+def stamped(paths: Paths) -> Path | None:
+    """The generation that was in force last: after a reload that ended halfway another one than is loaded."""
+    folder = paths.gateway / "generations" / paths.stamp()[:16]
+    return folder if paths.stamp() and folder.exists() else None
 
 
 def start(paths: Paths, how: str = "start") -> list[str]:
@@ -271,6 +294,7 @@ def reload(paths: Paths) -> list[str]:
         return start(paths, "restart")  # no process can pass to another account
     with lock(paths):
         before = paths.loaded.resolve() if paths.loaded.exists() else None
+        in_force_before = stamped(paths) or before
         _inputs, generation, refused = prepare(paths)
         point(paths, generation)
         try:
@@ -279,8 +303,11 @@ def reload(paths: Paths) -> list[str]:
             if before:
                 point(paths, before)
             raise
-        end_gone(paths, before, generation)
-        finish(paths, generation)
+        try:
+            end_gone(paths, in_force_before, generation)
+        finally:  # it is loaded, whatever still runs
+            tell(paths, generation)
+        stamp(paths, generation)
     return refused
 
 
