@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import pydantic
 from cryptography import x509
 
-from base import canonical, errors
+from base import canonical, errors, values
 from network_topology import model, questions, rules, violation
 from network_topology.rules import texts
 from publication import identity, profile, repository, revocations
@@ -173,13 +172,10 @@ def _json(whole: repository.Whole, name: str) -> dict[str, Any]:
     """A document in the one form that is published: of another, two readers could understand two things."""
     content = _file(whole, name)
     try:
-        found = json.loads(content)
-        again = canonical.pretty(found)
-    except (ValueError, RecursionError) as error:
+        found = values.mapping(content)
+    except ValueError as error:
         raise errors.PublicationError(f"{whole.place / name} is not JSON: {error}", repository.FETCH) from error
-    if not isinstance(found, dict):
-        raise errors.PublicationError(f"{whole.place / name} is not a JSON object", repository.FETCH)
-    if again != content:
+    if canonical.pretty(found) != content:
         raise errors.PublicationError(f"{whole.place / name} is not in the form that is published", repository.FETCH)
     return found
 
