@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
-from network_topology import context, load, model, names, questions, rules, twin
+from network_topology import context, load, model, names, questions, rules, tables, twin
 from network_topology.violation import Violation
 
 
@@ -18,6 +18,7 @@ class Outcome:
     definition: model.Definition | None
     violations: tuple[Violation, ...]
     questions: Mapping[str, model.Question] = dataclasses.field(default_factory=dict)
+    figures: Mapping[str, tables.Table] = dataclasses.field(default_factory=dict)
 
     @property
     def errors(self) -> tuple[Violation, ...]:
@@ -60,8 +61,9 @@ def path(one: Path, known: context.Context) -> Outcome:
     if definition is None:
         text = f"the question belongs to {network_file}, which cannot be used"
         return Outcome(None, (Violation(one, 0, 0, text, f"werkplaats check {network_file}", rule="file"),))
-    question, violations = questions.file(one, definition, known)
-    return Outcome(definition, tuple(violations), {} if question is None else {one.stem: question})
+    there, wrong = tables.read(network_file.parent / tables.FOLDER)
+    question, violations = questions.file(one, definition, known, there)
+    return Outcome(definition, (*wrong, *violations), {} if question is None else {one.stem: question}, there)
 
 
 def _with_questions(network_file: Path, known: context.Context, *, sandbox: bool = False) -> Outcome:
@@ -69,4 +71,4 @@ def _with_questions(network_file: Path, known: context.Context, *, sandbox: bool
     if found.definition is None:
         return found
     asked = questions.check(found.definition, network_file, known)
-    return Outcome(found.definition, (*found.violations, *asked.violations), asked.questions)
+    return Outcome(found.definition, (*found.violations, *asked.violations), asked.questions, asked.figures)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pydantic
 
-from network_topology import context, model, shapes, source
+from network_topology import context, model, shapes, source, tables
 from network_topology.compiling import compiled
 from network_topology.rules import questions as rules
 from network_topology.rules.questions import taking_part
@@ -43,6 +43,8 @@ class Outcome:
 
     questions: Mapping[str, model.Question]
     violations: tuple[Violation, ...]
+    figures: Mapping[str, tables.Table] = dataclasses.field(default_factory=dict)
+    """The tables that these name."""
 
 
 def check(definition: model.Definition, network_file: Path, known: context.Context) -> Outcome:
@@ -51,21 +53,25 @@ def check(definition: model.Definition, network_file: Path, known: context.Conte
     A question that is wrong is left out: the network and its other questions go on without it.
     """
     good: dict[str, model.Question] = {}
-    found: list[Violation] = []
+    there, found = tables.read(network_file.parent / tables.FOLDER)
     for path in sorted((network_file.parent / FOLDER).glob("*")):
         if path.suffix != ".yml" or not path.name.isprintable():
             text = f"{path.name!r} lies here, and a question is a file of which the name ends in .yml"
             found.append(Violation(path.parent, 0, 0, text, "rename or remove it", rule="file"))
             continue
-        asked, violations = file(path, definition, known)
+        asked, violations = file(path, definition, known, there)
         found += violations
         if asked is not None:
             good[path.stem] = asked
-    return Outcome(good, tuple(found))
+    named = {tables.named_by(asked.parameters) for asked in good.values()}
+    return Outcome(good, tuple(found), {name: one for name, one in there.items() if name in named})
 
 
 def file(
-    path: Path, definition: model.Definition, known: context.Context
+    path: Path,
+    definition: model.Definition,
+    known: context.Context,
+    there: Mapping[str, tables.Table] = tables.NONE,
 ) -> tuple[model.Question | None, list[Violation]]:
     """One question, None where it has an error, and its violations in the order of the file."""
     try:
@@ -73,13 +79,20 @@ def file(
     except DefinitionError as error:
         return None, list(error.violations)
     tree |= {"parameters": _listed(tree.get("parameters", {}))}
+    if isinstance(tree["parameters"], dict):
+        try:
+            tree["parameters"] = tables.referring(tree["parameters"], there)
+        except tables.TableError as error:
+            place = places.at(("parameters", tables.PARAMETER))
+            remedy = f"put CBS's file there, or name one of those: {', '.join(sorted(there)) or '(none)'}"
+            violations.append(Violation(path, *place, str(error), remedy, rule="table"))
     wrong = _wrong(tree)
     noted = {(one.line, one.column) for one in violations}
     shaped = [shapes.violation(one, places, tree, model.Question) for one in wrong]
     violations += [one for one in shaped if (one.line, one.column) not in noted]
     unreadable = {str(one["loc"][0]) for one in wrong}
     asked = model.Question.model_validate(_readable(tree, unreadable))
-    question = rules.Question(path.stem, asked, definition, places)
+    question = rules.Question(path.stem, asked, definition, places, there)
     readable = [rule for rule in rules.TABLE if not rule.reads & unreadable]
     found = sorted([*violations, *(one for rule in readable for one in rule.violations(question, known))])
     return (None if any(one.severity == "error" for one in found) else asked), found
@@ -108,8 +121,14 @@ def _listed(value: Any) -> Any:
     return value
 
 
-def require(name: str, asked: model.Question, definition: model.Definition) -> None:
-    """Refuse a question that breaks a rule which needs no knowledge from outside. Raises DefinitionError."""
+def require(
+    name: str, asked: model.Question, definition: model.Definition, there: Mapping[str, tables.Table] = tables.NONE
+) -> None:
+    """Refuse a question that breaks a rule which needs no knowledge from outside. Raises DefinitionError, TableError.
+
+    `there`: the tables that were published with it.
+    """
+    tables.require(asked.parameters, there)
     question = rules.Question(name, asked, definition, source.Source(Path(f"{FOLDER}/{name}.json")))
     nothing = context.Context(datetime.date.max, {}, frozenset())
     found = [one for rule in rules.TABLE if not rule.outside for one in rule.violations(question, nothing)]

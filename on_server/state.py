@@ -33,6 +33,7 @@ PLACES = ("run/werkplaats", "var/lib/werkplaats")
 OTHERS = (
     "etc/werkplaats/accepted/*",
     "etc/werkplaats/networks.d/*/questions.json",
+    "etc/werkplaats/networks.d/*/tables.json",
     "__pycache__",
     "__pycache__/*",
 )

@@ -5,6 +5,7 @@
     identities/<organisation>.json     certificate chain, statement key, approved fingerprint
     releases/<release>.json            what the station image of a release is, by digest
     questions/<question>.json          an agreed question, as its author wrote it; each steward allows it or not
+    tables/<table>.json                figures that a question names, such as inhabitants by CBS
     index.json  index.json.sig         the digest of each of these and a number that grows; its signature
 
 It is read in three steps, each with a type of its own, and only the first one reads::

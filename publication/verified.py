@@ -16,13 +16,13 @@ import pydantic
 from cryptography import x509
 
 from base import canonical, errors, values
-from network_topology import model, questions, rules, violation
+from network_topology import model, questions, rules, tables, violation
 from network_topology.rules import texts
 from publication import identity, profile, repository, revocations
 
 ASK = "ask the coordinator, and install nothing of it"
 _NAMES = re.compile(
-    r"definition\.json|(ca|crl)\.pem|(identities|questions)/[a-z0-9-]+\.json|releases/[A-Za-z0-9][A-Za-z0-9._-]*\.json"
+    r"definition\.json|(ca|crl)\.pem|(identities|questions|tables)/[a-z0-9-]+\.json|releases/[A-Za-z0-9][A-Za-z0-9._-]*\.json"
 )
 
 
@@ -42,6 +42,7 @@ class Verified:
     identities: Mapping[str, identity.Identity]
     releases: Mapping[str, model.Release]
     questions: Mapping[str, model.Question] = dataclasses.field(default_factory=dict)
+    figures: Mapping[str, tables.Table] = dataclasses.field(default_factory=dict)
 
     @property
     def statement_keys(self) -> dict[str, str]:
@@ -104,6 +105,7 @@ def verify(whole: repository.Whole, moment: datetime.datetime) -> Verified:
             f"{whole.place / 'definition.json'} names release {definition.release}, which is not in releases/",
             repository.FETCH,
         )
+    there = _tables(whole)
     return Verified(
         whole.network,
         whole.number,
@@ -113,7 +115,8 @@ def verify(whole: repository.Whole, moment: datetime.datetime) -> Verified:
         in_force,
         people,
         releases,
-        _questions(whole, definition),
+        _questions(whole, definition, there),
+        there,
     )
 
 
@@ -135,19 +138,36 @@ def _release(whole: repository.Whole, name: str, file: str) -> model.Release:
     return found
 
 
-def _questions(whole: repository.Whole, definition: model.Definition) -> dict[str, model.Question]:
+def _tables(whole: repository.Whole) -> dict[str, tables.Table]:
+    """Every table that questions name, made anew from what was read."""
+    found = {}
+    for name, file in _named(whole, "tables"):
+        place, content = whole.place / file, _file(whole, file)
+        try:
+            found[name] = tables.Table.of(json.loads(content), name)
+            again = canonical.dump(found[name].document)
+        except (ValueError, RecursionError) as error:
+            raise errors.PublicationError(f"{place} is no table: {error}", ASK) from error
+        if again != content:
+            raise errors.PublicationError(f"{place} is not in canonical form", repository.FETCH)
+    return found
+
+
+def _questions(
+    whole: repository.Whole, definition: model.Definition, there: Mapping[str, tables.Table]
+) -> dict[str, model.Question]:
     """Every agreed question, by the same rules as its author's file."""
     found = {}
     for name, file in _named(whole, "questions"):
         place, content = whole.place / file, _file(whole, file)
         try:
             asked = model.Question.model_validate_json(content)
-            questions.require(name, asked, definition)
+            questions.require(name, asked, definition, there)
         except pydantic.ValidationError as error:
             raise errors.PublicationError(
                 f"{place} is no question: {error.errors()[0]['msg']}", repository.FETCH
             ) from error
-        except violation.DefinitionError as error:
+        except (violation.DefinitionError, tables.TableError) as error:
             raise errors.PublicationError(
                 f"{place} breaks the rules of a question: {error}", "ask the coordinator"
             ) from error

@@ -2,9 +2,9 @@
 # ruff: noqa: D103 (what a rule is for stands in its `why`, where the author of a question reads it)
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
-from network_topology import context, model, names, source
+from network_topology import context, model, names, source, tables
 from network_topology.rules import texts
 from network_topology.rules.membership import LONGEST_TEXT
 from network_topology.rules.rule import Finding, Rule, rule
@@ -21,6 +21,7 @@ class Question:
     asked: model.Question
     definition: model.Definition
     places: source.Source
+    figures: Mapping[str, tables.Table] = dataclasses.field(default_factory=dict)
 
 
 def taking_part(asked: model.Question, computing: Iterable[str]) -> tuple[str, ...]:
@@ -221,7 +222,11 @@ def analysis_fits(question: Question, known: context.Context) -> Iterator[Findin
         return
     asked = question.asked
     try:
-        wanted = known.fields_of(asked.analysis, asked.parameters)
+        parameters = tables.resolved(asked.parameters, question.figures)
+    except tables.TableError:
+        return  # that is told where the question is read
+    try:
+        wanted = known.fields_of(asked.analysis, parameters)
     except ValueError as error:
         named = str(error).partition(":")[0]
         at: source.Keys = ("parameters", named) if named in asked.parameters else ("analysis",)

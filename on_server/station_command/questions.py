@@ -92,6 +92,20 @@ def privacy(document: Mapping[str, Any]) -> list[str]:
     return said
 
 
+def figures(row: Line) -> list[str]:
+    """What a question says of the table that it names, and whether that table lies here."""
+    table = row["document"]["parameters"].get("population")
+    if not isinstance(table, Mapping) or "digest" not in table:
+        return []
+    there = "it lies here" if table["digest"] in row.get("tables", ()) else "NOT DELIVERED HERE: no session runs"
+    return [
+        f"inhabitants by the table {table.get('table')}, which is delivered beside the question; {there}",
+        f"  {table.get('areas')} areas with inhabitants; left out: {table.get('unknown')} that are secret or have "
+        f"fewer than five, {table.get('empty')} with none",
+        f"  {table['digest']}",
+    ]
+
+
 def _show_one(row: Line) -> None:
     document = row["document"]
     say(f"{row['question']} in {row['network']}: {STATES.get(row['state'], row['state'])}")
@@ -103,6 +117,8 @@ def _show_one(row: Line) -> None:
     for field in [*LABELS, *sorted(set(document) - set(LABELS) - hidden)]:
         if field in document:
             say(f"  {LABELS.get(field, field):<21} {_value(field, document[field])}")
+    for line in figures(row):
+        say(line)
     say("who together could read the inputs:")
     for line in privacy(document):
         say(f"  {line}")

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from base import canonical, errors
-from network_topology import load
+from network_topology import load, tables
 from publication import acceptance, publication, repository, revocations, verified
 from tests.harness import coordinator as coordinators
 from tests.publication.published import QUESTION, RELEASES
@@ -98,6 +98,40 @@ def test_a_release_that_its_coordinator_signed_is_held_to_its_model(
 ) -> None:
     """A coordinator may sign any JSON: without an image id every server's run ended, and texts reached terminals."""
     files = maker.files(changed={"releases/dev.json": canonical.pretty(RELEASES["dev"] | changed)})
+    with pytest.raises(errors.PublicationError, match=told):
+        publication.Newest("proeftuin").update(files)
+
+
+TABLE = tables.Table("cbs-pc4-2025", {"7001": 2900, "7004": 1200}, 1, 1)
+OTHER = dataclasses.replace(TABLE, counts={"7001": 2900, "7004": 1201})
+BY_TABLE = QUESTION.model_copy(update={"parameters": {"population": TABLE.reference}})
+NAMED = {
+    "questions/griep.json": canonical.dump(verified.document(BY_TABLE)),
+    "tables/cbs-pc4-2025.json": canonical.dump(TABLE.document),
+}
+
+
+def test_a_table_is_made_anew_from_what_was_read(maker: Maker) -> None:
+    found = publication.Newest("proeftuin").update(maker.files(changed=NAMED))
+    assert found.figures == {TABLE.name: TABLE}
+    assert found.questions == {"griep": BY_TABLE}
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        (None, "is not in tables/, where there is none"),
+        (canonical.dump(OTHER.document), "is another one than the question says"),
+        (canonical.pretty(TABLE.document), "is not in canonical form"),
+        (canonical.dump({**TABLE.document, "note": "\x1b[2J"}), "is no table: it is no table"),
+        (b"[" * 100_000, "is no table"),
+    ],
+)
+def test_a_table_that_its_coordinator_signed_is_held_to_its_form_and_to_its_question(
+    maker: Maker, table: bytes | None, told: str
+) -> None:
+    """Another table beside the same question would change the rates that its steward allowed, for some and not all."""
+    files = maker.files(changed={**NAMED, "tables/cbs-pc4-2025.json": table})
     with pytest.raises(errors.PublicationError, match=told):
         publication.Newest("proeftuin").update(files)
 

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from ..base.journal import note
+from . import tables
 from .gateway import Gateway, GatewayError
 from .statement import key_digest
 
-QUESTIONS = "questions.json"
+QUESTIONS, TABLES = "questions.json", "tables.json"
 LOOK_EVERY = 0.25
 """Seconds after which a change is seen though nobody asks."""
 Stamp = tuple[tuple[str, int, int, int], ...]
@@ -65,6 +66,8 @@ class Network:
     stations: dict[str, Member]
     folder: Path
     questions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    figures: tables.Tables = field(default_factory=dict)
+    """What questions name beside their own parameters, by digest."""
     accepted: Mapping[str, str] = field(default_factory=dict)
     """Part of what the operator accepted → its digest; other stations are told, and compared by whoever verifies."""
     cut: Mapping[str, str] = field(default_factory=dict)
@@ -211,7 +214,8 @@ def _gateway_uid(path: Path) -> int:
 
 def _stamp(folder: Path) -> Stamp:
     stamp = []
-    for path in (folder / "host.json", *sorted(folder.glob("*/network.json")), *sorted(folder.glob(f"*/{QUESTIONS}"))):
+    names = ("host.json", *(f"*/{name}" for name in ("network.json", QUESTIONS, TABLES)))
+    for path in (path for name in names for path in sorted(folder.glob(name))):
         try:
             seen = path.stat()
         except OSError:
@@ -246,6 +250,7 @@ def _network(path: Path) -> Network:
             folder=path.parent,
             accepted={str(part): str(digest) for part, digest in content.get("accepted", {}).items()},
             questions=_questions(path.with_name(QUESTIONS)),
+            figures=tables.check(_read(path.with_name(TABLES)) if path.with_name(TABLES).exists() else {}),
             cut={str(name): str(row["organisation"]) for name, row in content.get("cut", {}).items()},
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:

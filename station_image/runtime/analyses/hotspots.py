@@ -31,8 +31,12 @@ COLUMN = "postcode4"
 
 
 def parameters(given: Mapping[str, Any]) -> dict[str, Any]:
-    """`areas`: postcodes and ranges; `population` of every area; `factor`, 2 unless told; `bits` of a count."""
+    """`areas`: postcodes and ranges; `population` of every area; `factor`, 2 unless told; `bits` of a count.
+
+    Of a table that the question names the areas are those with inhabitants; `areas` then limits them, or is left out.
+    """
     _cells.only(given, "areas", "population", "factor", "bits")
+    given = _of_table(given)
     areas = _read_areas(given.get("areas"))
     completed = {
         "areas": _as_ranges(areas),
@@ -140,6 +144,24 @@ def _as_ranges(areas: list[int]) -> list[str]:
         else:
             ends.append([area, area])
     return [str(first) if first == last else f"{first}-{last}" for first, last in ends]
+
+
+def _of_table(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The parameters with areas and inhabitants out of a table, where they name one: an area without has no rate."""
+    table = given.get("population")
+    if not isinstance(table, Mapping) or "table" not in table:
+        return given
+    counts = table.get("counts")
+    if not isinstance(counts, Mapping):
+        raise AnalysisError("population: the table that the question names is not at hand")
+    named = given.get("areas")
+    if named is not None and not (isinstance(named, list) and 1 <= len(named) <= MOST_AREAS):
+        raise AnalysisError("areas: a list of postcodes of four digits and of ranges such as 7001-7040")
+    wanted = None if named is None else {str(area) for text in named for area in _range(text)}
+    people = {area: count for area, count in counts.items() if wanted is None or area in wanted}
+    if not people:
+        raise AnalysisError("areas: the table knows inhabitants of none of them")
+    return {**given, "areas": sorted(people), "population": people}
 
 
 def _read_population(given: object, areas: list[int]) -> dict[str, int]:

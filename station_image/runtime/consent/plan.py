@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from .. import analyses
-from ..accepted import statement
+from ..accepted import statement, tables
 from ..accepted.networks import Network
 from ..base.contract import PROTOCOL_VERSIONS
 from ..base.documents import canonical
@@ -181,7 +181,7 @@ def _check_question(plan: Plan, network: Network) -> None:
     if plan.proposer not in document["results"]:
         raise RefusedError(f"proposer: {plan.proposer} is no result party of {plan.question}")
     try:
-        fixed = asked(document)
+        fixed = asked(document, network)
     except analyses.AnalysisError as error:
         raise RefusedError(f"question: this release cannot answer {plan.question} ({error})") from error
     for name, wanted in fixed.items():
@@ -195,13 +195,14 @@ def _check_question(plan: Plan, network: Network) -> None:
             raise RefusedError(f"statement_keys: {station} has another key in the question")
 
 
-def asked(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a plan that a question fixes. Raises AnalysisError."""
+def asked(document: Mapping[str, Any], network: Network) -> dict[str, Any]:
+    """The fields of a plan that a question fixes. Raises AnalysisError, RefusedError."""
+    parameters = tables.resolved(document["parameters"], network.figures)
     return {
         "network": document["network"],
         "question": document["question"],
         "analysis": document["analysis"],
-        "parameters": _completed(document["analysis"], canonical(document["parameters"])),
+        "parameters": _completed(document["analysis"], canonical(parameters)),
         "contributors": document["contributors"],
         "computing": document["computing"],
         "threshold": document["threshold"],
@@ -243,7 +244,7 @@ def _check_analysis(plan: Plan) -> None:
 
 def question(network: Network, document: Mapping[str, Any], **choices: Any) -> Plan:
     """A plan of a question, proposed by this station. Raises AnalysisError, RefusedError."""
-    fixed = asked(document)
+    fixed = asked(document, network)
     analysis, parameters = fixed.pop("analysis"), fixed.pop("parameters")
     return make(network, analysis, parameters, **fixed, **choices)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import analyses
-from ..accepted import statement
+from ..accepted import statement, tables
 from ..accepted.networks import Network, Networks
 from ..base.folders import Folders
 from ..base.journal import plain
@@ -152,6 +152,7 @@ async def _questions(desk: Desk, _: Request, __: Tell) -> dict[str, Any]:
                     "until": str(standing.until) if standing.until else None,
                     "problem": standing.problem,
                     "document": document,
+                    "tables": sorted(network.figures),
                 }
             )
     problems = {network.name: network.problem for network in desk.networks.current().values() if network.problem}
@@ -177,7 +178,8 @@ async def _data(desk: Desk, request: Request, __: Tell) -> dict[str, Any]:
             repeats.say(state, network.name, name, found)
         return repeats.said(state, network.name, name)(found)
 
-    look = functools.partial(analyses.look, document["analysis"], document["parameters"], folder, right)
+    parameters = tables.resolved(document["parameters"], network.figures)
+    look = functools.partial(analyses.look, document["analysis"], parameters, folder, right)
     looked = await asyncio.to_thread(look)
     if request.both and looked.repeated:
         desk.register.add("repeated", network=network.name, question=name, files=len(looked.repeated))

@@ -240,6 +240,20 @@ def test_results_are_listed(tmp_path: Path) -> None:
     assert "2026-01-01" in done.stdout
 
 
+@pytest.mark.parametrize(("tables", "said"), [(["sha256:ab"], "it lies here"), ([], "NOT DELIVERED HERE")])
+def test_a_question_says_which_table_it_names(tmp_path: Path, tables: list[str], said: str) -> None:
+    named = {"table": "cbs-pc4-2025", "areas": 3920, "unknown": 102, "empty": 41, "digest": "sha256:ab"}
+    row = question(tables=tables)
+    row["document"]["parameters"] = {"population": named}
+    done, _ = against(tmp_path, answered(0, questions=[row], problems={}), "questions", "griep")
+    assert f"inhabitants by the table cbs-pc4-2025, which is delivered beside the question; {said}" in done.stdout
+    assert (
+        "3920 areas with inhabitants; left out: 102 that are secret or have fewer than five, 41 with none"
+        in done.stdout
+    )
+    assert "\n  sha256:ab\n" in done.stdout
+
+
 def test_a_proposed_question_ends_with_its_result_and_where_it_lies(tmp_path: Path) -> None:
     account = {"session": "s", "outcome": "done", "root": "", "left_out": {"gerda.b": "away"}, "contributors": ["x"]}
     events = [{"event": "proposed", "session": "s", "contributors": ["gerda.a"]}]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Iterator
@@ -11,9 +12,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from station_image.runtime.accepted.statement import StatementKey
+from station_image.runtime.base.documents import canonical
 from station_image.runtime.consent.register import Register
 from station_image.runtime.control import verbs
-from tests.harness.stations import Station
+from tests.harness.stations import Station, replace
 from tests.station_image.runtime.agreed import AREAS, MEMBERS, PLANTED_TOTALS, Agreed
 
 pytestmark = pytest.mark.slow
@@ -228,6 +230,27 @@ def test_data_that_cannot_be_used_is_explained_at_home_and_nowhere_else(agreed: 
     everything = json.dumps([proposal.events, told]) + "".join(agreed[m].log(p) for m in MEMBERS for p in PARTS)
     assert "geheim" not in everything
     assert "did you mean" not in json.dumps(proposal.events)
+
+
+def test_areas_are_divided_by_the_table_that_the_question_names(agreed: Agreed) -> None:
+    """Of a range of areas those in the table count; what CBS keeps secret is none of them."""
+    hidden, first = 31, agreed.first
+    counts = {str(first + area): 1000 + area for area in range(AREAS) if area != hidden}
+    table = {"table": "cbs-pc4-2025", "counts": counts, "unknown": 1, "empty": 0}
+    digest = f"sha256:{hashlib.sha256(canonical(table)).hexdigest()}"
+    named = {"table": "cbs-pc4-2025", "areas": AREAS - 1, "unknown": 1, "empty": 0, "digest": digest}
+    for member in MEMBERS:
+        replace(agreed[member].root / "networks.d" / "drie" / "tables.json", {digest: table})
+    agreed.everywhere(parameters={"areas": [f"{first}-{first + AREAS - 1}"], "population": named})
+    answer = agreed.ask()
+    assert answer["exit"] == 0, answer
+    wanted = {area: cases for area, cases in PLANTED_TOTALS.items() if area != hidden}
+    assert agreed.opened(answer) == wanted
+    assert answer["result"]["suppressed"] == AREAS - 1 - len(wanted)
+    for row in answer["result"]["areas"]:
+        assert row["rate_per_10000"] == pytest.approx(1e4 * row["cases"] / counts[str(row["area"])], abs=0.01)
+    (agreed["sensire"].root / "networks.d" / "drie" / "tables.json").unlink()
+    assert "was not delivered to this station" in str(agreed.ask())
 
 
 def test_rows_that_stand_in_two_files_are_counted_twice_only_when_its_people_say_so(agreed: Agreed) -> None:

@@ -12,8 +12,8 @@ import json
 import types
 from collections.abc import Iterable, Mapping
 
-from base import errors
-from network_topology import model, questions
+from base import canonical, errors
+from network_topology import model, questions, tables
 from station_image.runtime.accepted import statement
 from werkplaats.operations import progress
 from werkplaats.operations.bring_up import hand_over
@@ -30,6 +30,8 @@ class Delivered:
 
     documents: Mapping[str, questions.Document]
     states: Mapping[str, str]
+    figures: frozenset[str] = frozenset()
+    """The digests of the tables that lie there beside them."""
 
 
 def wanted(
@@ -59,6 +61,7 @@ def look(network: networks.Network, remotes: remote.Remotes, organisations: Iter
             found[organisation] = Delivered(
                 {row["question"]: row["document"] for row in rows},
                 {row["question"]: row["state"] for row in rows},
+                frozenset(digest for row in rows for digest in row.get("tables", ())),
             )
     return found
 
@@ -81,22 +84,33 @@ def deliver(
         documents, waiting = wanted(applicable, published, organisation)
         for name, why in waiting.items():
             say(f"{name} waits: {why}")
-        if documents != delivered.documents:
+        figures = _figures(documents, applicable)
+        if documents != delivered.documents or figures.keys() - delivered.figures:
             text = json.dumps(documents, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
             try:
+                if figures:  # first: a question is asked as soon as it is there
+                    remotes.place(organisation, _place(network.name, "tables"), canonical.dump(figures).decode())
                 remotes.place(organisation, _place(network.name), text)
             except errors.WerkplaatsError as error:
                 left_out[organisation] = str(error)
                 say(f"{organisation}: left out: {error}")
             else:
-                say(f"{organisation}: {'; '.join(differences(delivered.documents, documents, waiting))}")
+                changes = differences(delivered.documents, documents, waiting)
+                say(f"{organisation}: {'; '.join(changes or ['the tables that its questions name'])}")
                 late.append(organisation)
     there |= look(network, remotes, late)
     return standing({o: delivered for o, delivered in there.items() if o not in left_out}), left_out
 
 
-def _place(network: str) -> str:
-    return f"/etc/werkplaats/networks.d/{network}/questions.json"
+def _figures(documents: Documents, applicable: hand_over.Applicable) -> dict[str, questions.Document]:
+    """The tables that questions name, by the digest in the question."""
+    published = applicable.publication.figures if applicable.publication else {}
+    named = {tables.named_by(one["parameters"]) for one in documents.values()}
+    return {one.reference["digest"]: one.document for name, one in published.items() if name in named}
+
+
+def _place(network: str, what: str = "questions") -> str:
+    return f"/etc/werkplaats/networks.d/{network}/{what}.json"
 
 
 def standing(there: Mapping[str, Delivered]) -> dict[str, dict[str, list[str]]]:
@@ -121,15 +135,26 @@ def differences(
     for name in sorted({*before, *after}):
         old, new = before.get(name), after.get(name)
         if old is None:
-            found.append(f"question {name} is new, and waits for the steward")
+            found.append(f"question {name} is new{_by_table(after[name])}, and waits for the steward")
         elif new is None and name in waiting:
             found.append(f"question {name} waits, and no session runs meanwhile: {waiting[name]}")
         elif new is None:
             found.append(f"question {name} is withdrawn: no session runs any more")
         elif old != new:
             fields = ", ".join(field for field in sorted({*old, *new}) if old.get(field) != new.get(field))
-            found.append(f"question {name} is another one ({fields}), and waits for the steward")
+            found.append(
+                f"question {name} is another one ({fields}){_by_table(after[name])}, and waits for the steward"
+            )
     return found
+
+
+def _by_table(document: questions.Document) -> str:
+    """What a question says of the table that it names."""
+    parameters = document.get("parameters", {})
+    if tables.named_by(parameters) is None:
+        return ""
+    named = parameters[tables.PARAMETER]
+    return f" by the table {named['table']} ({named['areas']} areas, {named['digest']})"
 
 
 def planned(network: networks.Network, remotes: remote.Remotes, applicable: hand_over.Applicable) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from base import canonical, errors
-from network_topology import model
+from network_topology import model, tables
 from publication import publication, revocations, verified
 from publication.repository import Whole
 from werkplaats.operations.coordinator import approval, repository, revocation
@@ -23,11 +23,12 @@ def publish(
     authority: Authority,
     moment: datetime.datetime | None = None,
     asked: Mapping[str, model.Question] | None = None,
+    figures: Mapping[str, tables.Table] | None = None,
 ) -> verified.Verified:
     """Publish what the records say, with a revocation list in force; where nothing changed, nothing is written.
 
-    `releases` maps name to document, `asked` name to question. Raises PublicationError when the result is one that
-    readers would refuse.
+    `releases` maps name to document, `asked` name to question, `figures` name to table. Raises PublicationError when
+    the result is one that readers would refuse.
     """
     moment = moment or canonical.now()
     described = verified.document(definition)
@@ -38,6 +39,7 @@ def publish(
         **{f"identities/{name}.json": canonical.pretty(one) for name, one in _approved(definition, authority).items()},
         **{f"releases/{name}.json": canonical.pretty(one) for name, one in releases.items()},
         **{f"questions/{name}.json": canonical.dump(verified.document(one)) for name, one in (asked or {}).items()},
+        **{f"tables/{name}.json": canonical.dump(one.document) for name, one in (figures or {}).items()},
     }
     number = max((int(row["number"]) for row in authority.records.rows("publications")), default=0) + 1
     # Read before it is written: a publication that members would refuse must not take the place of a good one.

@@ -70,8 +70,9 @@ def publish(network: networks.Network, release: Mapping[str, Any]) -> verified.V
     """Make the publication of what the records say; `release` is the document of the image that the network runs."""
     network.publication.parent.mkdir(parents=True, exist_ok=True)
     releases = {network.definition.release: release}
+    authority = _authority(network)
     return publishing.publish(
-        network.publication, network.definition, releases, _authority(network), asked=network.questions
+        network.publication, network.definition, releases, authority, asked=network.questions, figures=network.figures
     )
 
 

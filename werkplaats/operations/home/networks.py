@@ -7,7 +7,7 @@ import functools
 from collections.abc import Mapping
 from pathlib import Path
 
-from network_topology import check, model, violation
+from network_topology import check, model, tables, violation
 from network_topology.compiling import compile as compiler
 from stacks import servers as sandbox
 from werkplaats.operations.home import places, vault
@@ -24,6 +24,7 @@ class Network:
     warnings: tuple[violation.Violation, ...]
     home: places.Home
     questions: Mapping[str, model.Question] = dataclasses.field(default_factory=dict)
+    figures: Mapping[str, tables.Table] = dataclasses.field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -98,4 +99,4 @@ def find(name: str, folder: Path | None = None) -> Network:
     if outcome.definition is None:
         raise violation.DefinitionError(outcome.violations)
     compiled = compiler.compile_network(outcome.definition)
-    return Network(outcome.definition, compiled, outcome.violations, place, outcome.questions)
+    return Network(outcome.definition, compiled, outcome.violations, place, outcome.questions, outcome.figures)

@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from base import errors, values
+from network_topology import model, tables
+from station_image.runtime import analyses
 from werkplaats.operations import progress
 from werkplaats.operations.home import networks, people
 from werkplaats.operations.rehearsal import synthetic
@@ -56,10 +58,16 @@ def question(network: networks.Network, name: str | None) -> str:
     return name
 
 
+def _areas(network: networks.Network, asked: model.Question) -> list[object]:
+    """The areas of a question as its analysis completes them: it may name a table that knows which there are."""
+    completed = analyses.find(asked.analysis).parameters(tables.resolved(asked.parameters, network.figures))
+    return cast("list[object]", completed["areas"])
+
+
 def run(network: networks.Network, name: str, seed: int, say: progress.Say) -> Contrast:
     """Put the records, allow, ask; the same seed gives the same records."""
     asked = network.questions[name]
-    areas = synthetic.areas(cast("list[object]", asked.parameters["areas"]))
+    areas = synthetic.areas(_areas(network, asked))
     domains = {slug: network.compiled.stations[slug].domain for slug in asked.contributes}
     records, planted = synthetic.cases(
         seed, areas, domains, minimum_cell=asked.minimum_cell, minimum_contributors=asked.minimum_contributors

@@ -12,11 +12,12 @@ from typing import Any, cast
 
 import pytest
 
-from network_topology import model
+from network_topology import model, tables
 from network_topology.compiling import compile as compiler
 from publication import acceptance
 from station_image.runtime.accepted.networks import Networks
 from station_image.runtime.base.documents import canonical
+from station_image.runtime.base.refusal import RefusedError
 from station_image.runtime.consent import plan
 from tests.publication.published import release
 from werkplaats.operations.bring_up import hand_over, questions
@@ -84,27 +85,38 @@ class Stations:
     def __init__(self, *away: str) -> None:
         self.away = away
         self.placed: dict[str, dict[str, Any]] = {}
+        self.tables: dict[str, dict[str, Any]] = {}
 
     def ask_all(self, organisations: Iterable[str], *_: str) -> dict[str, remote.Done]:
         return {organisation: self._answer(organisation) for organisation in organisations}
 
     def _answer(self, organisation: str) -> remote.Done:
         rows = [
-            {"network": "proeftuin", "question": name, "document": document, "state": "waits"}
+            {
+                "network": "proeftuin",
+                "question": name,
+                "document": document,
+                "state": "waits",
+                "tables": [*self.tables.get(organisation, {})],
+            }
             for name, document in self.placed.get(organisation, {}).items()
         ]
         return remote.Done(stdout=json.dumps({"questions": rows}))
 
-    def place(self, organisation: str, _: str, text: str) -> None:
+    def place(self, organisation: str, path: str, text: str) -> None:
         if organisation in self.away:
             raise servers.UnreachableError(f"{organisation}: No route to host")
-        self.placed[organisation] = json.loads(text)
+        if path.endswith("/tables.json"):
+            assert organisation not in self.placed, "a question is asked as soon as it is there"
+            self.tables[organisation] = json.loads(text)
+        else:
+            self.placed[organisation] = json.loads(text)
 
 
 def test_a_server_that_goes_away_when_it_is_brought_a_question_is_left_out_and_the_rest_get_it(
     network: networks.Network,
 ) -> None:
-    published = SimpleNamespace(questions=network.questions)
+    published = SimpleNamespace(questions=network.questions, figures={})
     views = dict.fromkeys(("ggd", "thuiszorg", "ziekenhuis"), accepted(network))
     applicable = hand_over.Applicable(publication=cast("Any", published), views=views)
     stations, said = Stations("thuiszorg"), list[str]()
@@ -113,6 +125,59 @@ def test_a_server_that_goes_away_when_it_is_brought_a_question_is_left_out_and_t
     assert set(stations.placed) == {"ggd", "ziekenhuis"}
     assert list(stand.values()) == [{"waits": ["ggd", "ziekenhuis"]}]
     assert any(line.startswith("thuiszorg: left out: ") for line in said)
+
+
+TABLE = tables.Table("cbs-pc4-2025", {"7001": 2900, "7004": 1200}, 1, 1)
+
+
+@pytest.fixture
+def by_table(network: networks.Network) -> hand_over.Applicable:
+    """A publication of which the question names a table."""
+    (name,) = network.questions
+    given = tables.referring({"areas": ["7000-7040"], "population": {"table": TABLE.name}}, {TABLE.name: TABLE})
+    asked = {name: network.questions[name].model_copy(update={"parameters": given})}
+    published = SimpleNamespace(questions=asked, figures={TABLE.name: TABLE})
+    return hand_over.Applicable(publication=cast("Any", published), views={"ggd": accepted(network)})
+
+
+def test_a_table_is_brought_before_the_question_that_names_it_and_once(
+    network: networks.Network, by_table: hand_over.Applicable
+) -> None:
+    stations, said = Stations(), list[str]()
+    questions.deliver(network, cast("Any", stations), by_table, ["ggd"], said.append)
+    (document,) = stations.placed["ggd"].values()
+    assert document["parameters"]["population"] == TABLE.reference
+    assert stations.tables == {"ggd": {TABLE.reference["digest"]: TABLE.document}}
+    questions.deliver(network, cast("Any", stations), by_table, ["ggd"], said.append)
+    assert len(said) == 1
+    del stations.tables["ggd"], stations.placed["ggd"]
+    questions.deliver(network, cast("Any", stations), by_table, ["ggd"], said.append)
+    assert stations.tables, "brought again where it went astray"
+
+
+def test_a_station_divides_by_the_table_that_was_delivered_and_plans_nothing_without(
+    network: networks.Network, by_table: hand_over.Applicable, tmp_path: Path
+) -> None:
+    view = accepted(network)
+    stations = Stations()
+    questions.deliver(network, cast("Any", stations), by_table, ["ggd"], lambda _: None)
+    folder = tmp_path / "proeftuin"
+    folder.mkdir()
+    told = compiler.station_view(network.compiled, "ggd", view.statement_keys, view.serials, view.parts)
+    for name, content in (("host.json", {"gateway_uid": 1}), ("proeftuin/network.json", told)):
+        (tmp_path / name).write_text(canonical(content).decode())
+    (folder / "questions.json").write_text(canonical(stations.placed["ggd"]).decode())
+    here, (name,) = Networks(tmp_path), stations.placed["ggd"]
+    times = {"session": "0" * 32, "intake": 10, "deadline": 60}
+    with pytest.raises(RefusedError, match="the table 'cbs-pc4-2025' was not delivered to this station"):
+        plan.question(here.find("proeftuin"), here.find("proeftuin").questions[name], **times)
+    (folder / "tables.json").write_text(canonical(stations.tables["ggd"]).decode())
+    made = plan.question(here.find("proeftuin"), here.find("proeftuin").questions[name], **times)
+    assert (made.parameters["areas"], made.parameters["population"]) == (["7001", "7004"], dict(TABLE.counts))
+    other = {TABLE.reference["digest"]: {**TABLE.document, "counts": {"7001": 1}}}
+    (folder / "tables.json").write_text(canonical(other).decode())
+    assert here.find("proeftuin").figures == stations.tables["ggd"], "the last good one stays in force"
+    assert "has another digest" in here.problem
 
 
 def test_differences_are_said_in_words() -> None:
@@ -130,7 +195,7 @@ def test_a_question_that_waits_for_a_computing_party_says_so_and_is_not_called_w
 ) -> None:
     (name,) = network.questions
     there = applicable(network, without="thuiszorg")
-    there.publication = cast("Any", SimpleNamespace(questions=network.questions))
+    there.publication = cast("Any", SimpleNamespace(questions=network.questions, figures={}))
     documents, _ = questions.wanted(applicable(network), network.questions, "ggd")
     stations, said = Stations(), list[str]()
     stations.placed = {"ggd": dict(documents)}
