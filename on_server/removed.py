@@ -16,16 +16,17 @@ from pathlib import Path
 ETC = Path("/etc/werkplaats")
 NETWORKS, ACCEPTED = ETC / "networks.d", ETC / "accepted"
 CUTS = ETC / "cut.d"
-UNITS = ("werkplaats-gateway", "gateway-reload", "werkplaats-firewall", "werkplaats-undo")
-WATCH = Path("/etc/systemd/system/gateway-reload.path")
+UNITS = (
+    *("werkplaats-gateway.service", "gateway-reload.service", "gateway-reload.path"),
+    *("gateway-finding.service", "gateway-finding.path", "werkplaats-firewall.service", "werkplaats-undo.service"),
+)
 PROGRAMS = ("gateway-reload", "guarded-change", "station-cut", "engine-settings")
 SSHD = Path("/etc/ssh/sshd_config.d/60-werkplaats.conf")
 FILES = (
     SSHD,
     Path("/etc/systemd/journald.conf.d/60-werkplaats.conf"),
     Path("/etc/tmpfiles.d/werkplaats.conf"),
-    *(Path("/etc/systemd/system") / f"{unit}.service" for unit in UNITS),
-    WATCH,
+    *(Path("/etc/systemd/system") / unit for unit in UNITS),
     *(Path("/usr/local/sbin") / name for name in PROGRAMS),
     Path("/usr/local/bin/station-account"),
     Path("/usr/local/bin/station"),
@@ -64,7 +65,7 @@ def main(network: str) -> None:
     remove(ACCEPTED / f"{network}.json")
     if NETWORKS.is_dir() and any(path.is_dir() for path in NETWORKS.iterdir()):
         return
-    quietly("systemctl", "disable", "--now", *(f"{unit}.service" for unit in UNITS), WATCH.name)
+    quietly("systemctl", "disable", "--now", *UNITS)
     quietly("nft", "delete", "table", "inet", "werkplaats")
     had_sshd = SSHD.exists()
     for path in (*FILES, *settings()):

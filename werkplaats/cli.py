@@ -38,6 +38,9 @@ VERBS = (
     "trust",
     "completion",
 )
+# For every tool that is started: Ansible refuses to run in C, and in a locale that is not generated. What tools say is
+# read, so it is said in English, and LANGUAGE counts before LC_ALL (gettext(3)).
+LOCALE = "C.UTF-8"
 EPILOG = """exit codes: 0 done, 1 the check found something, 2 wrong use, 3 refused, 4 failed and taken back,
 5 failed and stands half-way (the message says what to run)"""
 
@@ -111,6 +114,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _main(arguments: Sequence[str] | None) -> int:
     # Looking for plugins of pydantic reads the metadata of every installed package, a fifth of what `check` takes.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    os.environ["LC_ALL"] = LOCALE
+    os.environ.pop("LANGUAGE", None)
     words = sys.argv[1:] if arguments is None else arguments
     if "_ARGCOMPLETE" in os.environ:  # a shell asks how its line may go on: nothing runs, and the process ends here
         import argcomplete

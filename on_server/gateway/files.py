@@ -15,6 +15,8 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from on_server.gateway import finding
+
 PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.+?-----END \1-----\n?", re.DOTALL)
 SERIAL = re.compile(r"^ +Serial Number: ([0-9A-F]+)$", re.MULTILINE)
 STATEMENT = "statement.json"
@@ -32,13 +34,16 @@ class Inputs:
     compiled: Files  # relative path → content
     cuts: frozenset[str]  # peer ids
     key: bytes  # the gateway's private key, PEM
+    finding: finding.Finding = dataclasses.field(default_factory=finding.Finding)
 
     @property
     def digest(self) -> str:
         """Hex SHA-256 over all inputs, independent of the order in which they were read."""
         summary = {name: hashlib.sha256(content).hexdigest() for name, content in self.compiled.items()}
         key = hashlib.sha256(self.key).hexdigest()
-        text = json.dumps({"compiled": summary, "cuts": sorted(self.cuts), "key": key}, sort_keys=True)
+        found = self.finding.of([content for name, content in self.compiled.items() if name.endswith("/to.cfg")])
+        inputs = {"compiled": summary, "cuts": sorted(self.cuts), "key": key, "finding": found}
+        text = json.dumps(inputs, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     @property
@@ -51,13 +56,13 @@ class Inputs:
         return [STATEMENT] if f"networks/{network}/{STATEMENT}" in self.compiled else []
 
 
-def read(compiled: Path, cut: Path, key: Path) -> Inputs:
-    """Read the inputs from the folders on the server."""
+def read(compiled: Path, cut: Path, key: Path, root: Path = Path("/")) -> Inputs:
+    """Read the inputs from the folders on the server, whose files lie below `root`."""
     files = {path.relative_to(compiled).as_posix(): path.read_bytes() for path in sorted(compiled.rglob("*"))
              if path.is_file() and not path.name.startswith(".")}  # fmt: skip
     if "base.cfg" not in files:
         raise GatewayError(f"{compiled} has no base.cfg; run the role `tls_mesh` on this server first")
-    return Inputs(files, read_cuts(cut), key.read_bytes())
+    return Inputs(files, read_cuts(cut), key.read_bytes(), finding.read(root))
 
 
 def read_cuts(cut: Path) -> frozenset[str]:
@@ -71,7 +76,7 @@ def assemble(inputs: Inputs) -> dict[str, bytes]:
     The copy of the inputs lets a peer be cut even when what was placed later turns out broken.
     """
     kept = {name: content for name, content in inputs.compiled.items() if _peer(name) not in inputs.cuts}
-    sections = [content for name, content in sorted(kept.items()) if name.endswith(".cfg")]
+    sections = [inputs.finding.placed(content) for name, content in sorted(kept.items()) if name.endswith(".cfg")]
     names = [content for name, content in sorted(kept.items()) if name.endswith("/names.map")]
     files = {
         "haproxy.cfg": b"\n".join(sections),

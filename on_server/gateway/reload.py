@@ -28,7 +28,7 @@ from on_server import disk, programs
 from on_server.gateway import files, master, own
 
 UNIT = master.UNIT
-WATCH = "gateway-reload.path"
+WATCHES = ("gateway-reload.path", "gateway-finding.path")
 USER = "werkplaats-gateway"
 
 
@@ -65,7 +65,7 @@ class Paths:
 
     def inputs(self) -> files.Inputs:
         """Read what decides what the gateway loads."""
-        return files.read(self.gateway / "compiled", self.cut, self.root / "etc/werkplaats/identity/key.pem")
+        return files.read(self.gateway / "compiled", self.cut, self.root / "etc/werkplaats/identity/key.pem", self.root)
 
     @property
     def serials(self) -> Path:
@@ -151,7 +151,7 @@ def with_cuts_only(paths: Paths) -> files.Inputs | None:
     compiled = paths.loaded / "compiled"
     if not compiled.exists() or files.read_cuts(paths.cut) == frozenset((paths.loaded / "cuts").read_text().split()):
         return None
-    kept = files.read(compiled, paths.cut, paths.root / "etc/werkplaats/identity/key.pem")
+    kept = files.read(compiled, paths.cut, paths.root / "etc/werkplaats/identity/key.pem", paths.root)
     for network in kept.networks:  # of the key that is loaded: a new one may wait for its certificate
         certificate = kept.compiled[f"networks/{network}/certificate.pem"]
         loaded = (paths.loaded / f"networks/{network}/station.pem").read_bytes()
@@ -319,8 +319,9 @@ def _process() -> Path:
 
 def by_unit(paths: Paths) -> tuple[bool, int, str]:
     """Start the gateway, or have gateway-reload.service reload it, when needed; (changed, exit code, sentence)."""
-    if not programs.active(WATCH):
-        programs.run("systemctl", "start", WATCH)
+    for watch in WATCHES:
+        if not programs.active(watch):
+            programs.run("systemctl", "start", watch)
     if not programs.active(UNIT):
         refused = start(paths)
         return True, int(bool(refused)), "; ".join(refused) or "the gateway was started"

@@ -32,6 +32,11 @@ def show_status(answer: Line, _: argparse.Namespace) -> None:
         say(f"problem: {answer['problem']}")
     if not answer["computer"]:
         say("problem: the computer does not run; `docker ps` shows why")
+    register = answer.get("register", {})
+    if register.get("problem"):
+        say(f"problem: the register: {register['problem']}")
+    if register.get("mended"):
+        say(f"the register: something that was no entry was cut off; entry {register['mended']} says what")
     for name, row in answer["networks"].items():
         now = f"up {row['uptime']} s, {row['sessions']} sessions now"
         say(f"{name}: {row['station']}, release {row['release']}, {now}")
@@ -123,6 +128,9 @@ def _entry(entry: Line) -> str:
     if kind == "counted":
         counted = ", ".join(f"{times} of {plain(about)}" for about, times in entry["counted"].items())
         return f"only counted on {entry['day']}: {counted}"
+    if kind == "mended":
+        rest = "the entry was completed" if entry["completed"] else "it was no entry"
+        return f"a line that did not end: {entry['cut']} bytes at entry {entry['entry']} were cut off, {rest}"
     sentences = {
         "proposal": f"proposed {about}",
         "repeated": f"rows of {entry.get('question')} that stand in two files were said to be right: they count twice",

@@ -15,7 +15,7 @@ from ansible.errors import AnsibleFilterError
 Facts = Mapping[str, Any]
 CLOCKS = ("chrony.service", "systemd-timesyncd.service", "ntpsec.service", "openntpd.service")
 CLOCK_PACKAGES = ("chrony", "systemd-timesyncd", "ntpsec", "openntpd")
-PARTS = ("accounts", "sshd", "firewall", "time")
+PARTS = ("accounts", "sshd", "firewall", "time", "engine", "journal")
 GROUPS = {"station": 5000}
 USERS = {"station": (5001, 5000), "computer": (5002, 5000)}
 PEOPLE = ("steward", "scientist")

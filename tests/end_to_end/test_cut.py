@@ -47,12 +47,16 @@ def address(network: sandboxes.Sandbox, organisation: str) -> str:
 
 
 def status(network: sandboxes.Sandbox, organisation: str) -> dict[str, Any]:
-    """What the agent of a station tells of the network, once it answers."""
+    """What the agent of a station tells of the network, once it answers and its computer runs."""
     deadline = time.monotonic() + sandboxes.BACK_SECONDS
-    while (done := network.on(organisation, "station", "status", "--json")).returncode:
+    while True:
+        done = network.on(organisation, "station", "status", "--json")
+        told: dict[str, Any] = json.loads(done.stdout or "{}")
+        if told.get("computer") and network.name in told["networks"]:
+            found: dict[str, Any] = told["networks"][network.name]
+            assert done.returncode == (1 if found["problem"] else 0), done.stdout
+            return found
         assert time.monotonic() < deadline, done.stdout + done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)["networks"][network.name]
-    return found
 
 
 def journal(network: sandboxes.Sandbox, organisation: str, word: str) -> list[tuple[float, str]]:

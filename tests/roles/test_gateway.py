@@ -13,6 +13,7 @@ import ssl
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -62,11 +63,11 @@ def restored(mesh: Mesh) -> Iterator[Mesh]:
     assert run.code == 0, run.output
 
 
-def peer_says(server: servers.Server, peer: str) -> str:
-    """Call a peer as the agent does; returns what the other agent saw."""
+def peer_says(server: servers.Server, peer: str, *, check: bool = True) -> str:
+    """Call a peer as the agent does; returns what the other agent saw, "" where it is not reached and need not be."""
     server.put("/var/tmp/call.py", CALL)
     script = "runuser -u station -- python3 /var/tmp/call.py"
-    return server.run(f"{script} /run/werkplaats/peers/{NETWORK}.{peer}.sock").stdout.strip()
+    return server.run(f"{script} /run/werkplaats/peers/{NETWORK}.{peer}.sock", check=check).stdout.strip()
 
 
 def greeting(mesh: Mesh, party: pki.Party, port: int = compiled.PORT) -> str:
@@ -484,3 +485,48 @@ def test_after_a_reboot_the_gateway_is_as_it_was(mesh: Mesh, een: servers.Server
     assert peer_says(een, "twee").startswith(f"{NETWORK}.een|")
     assert peer_says(mesh.servers["twee"], "een").startswith(f"{NETWORK}.twee|")
     assert mesh.play(only="een").changed == []
+
+
+def found_by(server: servers.Server, peer: str) -> str:
+    """How the gateway that runs calls a peer: the line of its configuration."""
+    return server.run(
+        f'grep -A 6 "listen to.{peer}$" /etc/werkplaats/gateway/loaded/haproxy.cfg | grep "server gateway"'
+    ).stdout
+
+
+def changed(server: servers.Server, command: str) -> None:
+    """Change where peers are found, and wait for the gateway to have noticed."""
+    before = server.run("cat /run/werkplaats/gateway.stamp").stdout
+    server.run(command)
+    waiting = f'until [ "$(cat /run/werkplaats/gateway.stamp)" != {before} ]; do sleep 0.1; done'
+    server.ask(f"timeout 30 sh -c '{waiting}'")
+    assert server.run("cat /run/werkplaats/gateway.stamp").stdout != before, "the gateway did not look anew"
+
+
+def test_a_peer_that_only_hosts_knows_is_called_there(mesh: Mesh, een: servers.Server) -> None:
+    """HAProxy asks name servers only: such a peer was down for good, though the server itself reached it."""
+    drie = mesh.peer_id("drie")
+    een.run("cp /etc/hosts /var/tmp/hosts")
+    assert "drie.roletest" in found_by(een, drie)
+    try:
+        changed(een, "echo 192.0.2.3 drie.roletest >> /etc/hosts")
+        assert "server gateway 192.0.2.3:8443 ssl" in found_by(een, drie)
+        assert een.run("gateway-reload --check", check=False).returncode == 0
+    finally:
+        changed(een, "cat /var/tmp/hosts > /etc/hosts")
+    assert "drie.roletest" in found_by(een, drie)
+
+
+def test_a_gateway_that_started_before_the_network_had_name_servers_finds_its_peers(een: servers.Server) -> None:
+    """A boot at which /etc/resolv.conf comes late, or a name server that is another: the links were dead for good."""
+    een.run("cp /etc/resolv.conf /var/tmp/resolv.conf")
+    try:
+        changed(een, ": > /etc/resolv.conf")
+        een.run("systemctl restart werkplaats-gateway")
+        assert peer_says(een, "twee", check=False) == "", "without a name server nobody is found"
+    finally:
+        changed(een, "cat /var/tmp/resolv.conf > /etc/resolv.conf")
+    until = time.monotonic() + 20
+    while not (said := peer_says(een, "twee", check=False)):
+        assert time.monotonic() < until, "the other gateway is not found again"
+    assert NETWORK in said

@@ -50,6 +50,20 @@ def test_check_imports_only_what_reads_a_definition() -> None:
     assert imported("check", "gerda") & HEAVY == {"pydantic"}
 
 
+@pytest.mark.parametrize("own", [{"LC_ALL": "C"}, {"LC_ALL": "nl_NL.UTF-8", "LANGUAGE": "nl"}, {"LANG": "xx_XX"}])
+def test_tools_run_whatever_locale_an_operator_has(own: dict[str, str]) -> None:
+    """Ansible ends at once in C, or in a locale that this machine has not; an operator was told to try again."""
+    start = "cli.main(['completion', 'bash']); subprocess.run([sys.argv[1], '--version'], check=True)"
+    code = f"import subprocess, sys; from werkplaats import cli; {start}"
+    ansible = str(Path(sys.executable).with_name("ansible-playbook"))
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("L")} | own
+    done = subprocess.run(
+        [sys.executable, "-c", code, ansible], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "ansible-playbook [core" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("line", "wanted"),
     [

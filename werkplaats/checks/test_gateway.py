@@ -46,3 +46,13 @@ def test_every_peer_has_its_socket(host: Any, station: dict[str, Any]) -> None:
     cut = {f"{name}.sock" for name in host.check_output("ls /etc/werkplaats/cut.d").split()}
     if missing := wanted - cut - sockets:
         pytest.fail(f"no socket for {sorted(missing)}")
+
+
+def test_every_peer_that_it_calls_is_found_by_name(host: Any, station: dict[str, Any]) -> None:
+    called = [peer for network in station["networks"] for peer in network["peers"] if peer["outbound"]]
+    names = sorted({peer["address"] for peer in called})
+    asked = host.run(
+        f"for name in {' '.join(map(shlex.quote, names))}; do getent ahosts $name >/dev/null || echo $name; done"
+    )
+    if unknown := asked.stdout.split():
+        pytest.fail(f"no name server and no line of /etc/hosts knows {', '.join(unknown)}: ask who keeps your DNS")

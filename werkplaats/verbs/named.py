@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from base import errors
 from werkplaats.operations.home import networks
@@ -24,6 +24,18 @@ def require(network: networks.Network, only: Iterable[str], *also: str) -> None:
             raise errors.UsageError(
                 f"{network.name} has no organisation {organisation!r}", f"it has: {', '.join(sorted(known))}"
             )
+
+
+def owners_firewalls(network: networks.Network, only: Collection[str]) -> list[str]:
+    """What the owner of a firewall that is not ours to set has to let through, a line for each flow."""
+    return [
+        f"{server.organisation}: the firewall is the owner's here, set there: "
+        f"{row.direction} {row.protocol} {row.port} {'from' if row.direction == 'in' else 'to'} "
+        f"{', '.join(row.addresses) or ', '.join(row.names) or row.counterpart} ({row.purpose})"
+        for server in network.servers
+        if not server.managed.get("firewall", True) and (not only or server.organisation in only)
+        for row in network.compiled.stations[server.organisation].firewall
+    ]
 
 
 def left(network: networks.Network) -> list[str]:

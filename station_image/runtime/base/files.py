@@ -29,6 +29,16 @@ def append(path: Path, line: str, mode: int = READABLE) -> None:
         sync_folder(path.parent)
 
 
+def cut(path: Path, size: int) -> None:
+    """Have the first `size` bytes of `path` and no more, on the disk when this returns. Raises OSError."""
+    descriptor = os.open(path, os.O_WRONLY)
+    try:
+        os.ftruncate(descriptor, size)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def make_folder(path: Path, mode: int) -> None:
     """Have a new folder on the disk. Raises FileExistsError, OSError."""
     path.mkdir(mode)

@@ -10,6 +10,7 @@ from an index in memory, of some forty bytes an entry. What others can have ente
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 import time
@@ -17,7 +18,7 @@ from array import array
 from collections import deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..accepted import statement
 from ..accepted.statement import StatementError, StatementKey
@@ -28,6 +29,7 @@ from .daily import Daily
 ENTRY = "entry of a register"
 START = "0" * 64
 DIGEST = 32
+MENDED = "mended"
 LONGEST_ABOUT = 200
 MOST_REFUSALS = 20
 """Kinds of refusals of one proposer and question that are entered in a day: those of one hide none of another."""
@@ -49,17 +51,24 @@ class Register:
         self._daily = daily or Daily()
         self._index = _Index()
         self._writing = threading.Lock()
-        self.problem = ""
+        self.problem, self._count, self._last = "", 0, START
         try:
-            self._count, self._last = self._completed(*self._look(index=self._index))
+            self._begin()
         except RegisterError as error:
-            self.problem, self._count, self._last = str(error), 0, START
+            self.problem = str(error)
             note("register-unsound", why=error)
+        except OSError as error:
+            self._unwritable(error)
 
     @property
     def head(self) -> dict[str, Any]:
         """How many entries there are, and the digest of the last."""
         return {"entries": self._count, "digest": self._last}
+
+    @property
+    def mended(self) -> int:
+        """The number of the newest entry that says that something was cut off; 0 where there is none."""
+        return self._index.mended
 
     def add(self, kind: str, **facts: Any) -> None:
         """Append one entry. One that cannot be written makes the register unsound: no data session goes on then."""
@@ -116,9 +125,11 @@ class Register:
                 self._count, self._last = entry["number"], digest
                 self._index.add(entry, digest, len(line.encode()) + 1)
         except OSError as error:
-            self.problem = f"the register cannot be written ({error.strerror})"
-            note("register-unwritable", why=error)
-            return
+            self._unwritable(error)
+
+    def _unwritable(self, error: OSError) -> None:
+        self.problem = f"the register cannot be written ({error.strerror}); mend that, and start the station anew"
+        note("register-unwritable", why=error)
 
     def digest_at(self, number: object) -> str:
         """The digest of an entry, "" where there is none."""
@@ -180,23 +191,52 @@ class Register:
             count, last = count + 1, str(entry["digest"])
         return count, last
 
-    def _completed(self, count: int, last: str) -> tuple[int, str]:
-        """Compare with the head; the one entry that a crash kept from being appended is appended now."""
+    def _begin(self) -> None:
+        """Take up what lies here; complete the one entry that a crash or a full disk kept from being appended whole.
+
+        Only what the head proves is completed. Whatever else lies behind the last whole line is no entry, is cut off,
+        and an entry says so. Raises RegisterError, OSError.
+        """
+        size, torn = self._torn()
+        count, last = self._look(size, index=self._index)
+        head = self._written_head()
+        missing = (head.entries, head.before) == (count + 1, last)
+        if not missing and (head.entries, head.digest) != (count, last):
+            raise RegisterError(f"the register has {count} entries where {head.entries} were written")
+        whole = f"{head.line}\n".encode() if missing else b""
+        lost = len(torn) - sum(itertools.takewhile(bool, map(int.__eq__, torn, whole)))
+        if torn:
+            note("register-torn", entry=count + 1, bytes=len(torn), completed=missing, cut=lost)
+            files.cut(self._path, size)
+        if missing:
+            files.append(self._path, head.line, 0o640)
+            self._index.add(json.loads(head.line), head.digest, len(whole))
+        self._count, self._last = head.entries, head.digest
+        if lost:
+            self._append(MENDED, {"entry": count + 1, "cut": lost, "completed": missing})
+
+    def _torn(self) -> tuple[int, bytes]:
+        """The bytes of all whole lines, and what lies behind them: a line that does not end. Raises RegisterError."""
+        try:
+            with self._path.open("rb") as stream:
+                size, torn = 0, b""
+                for line in stream:
+                    size, torn = (size + len(line), b"") if line.endswith(b"\n") else (size, line)
+                return size, torn
+        except FileNotFoundError:
+            return 0, b""
+        except OSError as error:
+            raise RegisterError(f"{self._path} cannot be read") from error
+
+    def _written_head(self) -> _Head:
         try:
             head = json.loads(self._head.read_text())
-            known, digest, line = int(head["entries"]), str(head["digest"]), str(head["line"])
-            before = json.loads(line)["before"]
+            line = str(head["line"])
+            return _Head(int(head["entries"]), str(head["digest"]), line, json.loads(line)["before"])
         except FileNotFoundError:
-            known, digest, line, before = 0, START, "", ""
+            return _Head(0, START, "", "")
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise RegisterError(f"{self._head} cannot be read") from error
-        if known == count + 1 and before == last:
-            files.append(self._path, line, 0o640)
-            self._index.add(json.loads(line), digest, len(line.encode()) + 1)
-            return known, digest
-        if (known, digest) != (count, last):
-            raise RegisterError(f"the register has {count} entries where {known} were written")
-        return count, last
 
     def _entries(
         self, place: int = 0, size: int | None = None, index: _Index | None = None
@@ -224,11 +264,21 @@ class Register:
             raise RegisterError(f"{self._path} cannot be read") from error
 
 
+class _Head(NamedTuple):
+    """What lies in `state/` of the last entry: its number, its digest, its line, and the digest before it."""
+
+    entries: int
+    digest: str
+    line: str
+    before: object
+
+
 class _Index:
     """Where each entry begins, its digest, and the furthest heads of others' registers."""
 
     def __init__(self) -> None:
         self.heads: dict[tuple[str, str], tuple[int, str]] = {}
+        self.mended = 0
         self._places = array("Q")
         self._digests = bytearray()
         self._end = 0
@@ -238,6 +288,8 @@ class _Index:
         self._places.append(self._end)
         self._digests += bytes.fromhex(digest)
         self._end += length
+        if entry["kind"] == MENDED:
+            self.mended = len(self._places)
         for name, head in entry.get("registers", {}).items():
             known = self.heads.get((name, head["key"]), (0, ""))
             if head["entries"] > known[0]:

@@ -79,8 +79,11 @@ async def _status(desk: Desk, _: Request, __: Tell) -> dict[str, Any]:
         networks[network.name] = {**desk.status.summary(network), **told, "peers": seen}
     problem = desk.networks.problem
     computer = desk.folders.computer_socket.exists()
-    bad = problem or not networks or not computer
-    return {"exit": 1 if bad else 0, "problem": problem, "computer": computer, "networks": networks}
+    register = {"problem": desk.register.problem, "mended": desk.register.mended}
+    cannot = any(row["problem"] for row in (register, *networks.values()))
+    bad = problem or not networks or not computer or cannot
+    whole = {"problem": problem, "computer": computer, "register": register, "networks": networks}
+    return {"exit": 1 if bad else 0, **whole}
 
 
 def _version(network: Network, told: Mapping[str, Any]) -> dict[str, Any]:

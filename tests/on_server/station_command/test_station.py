@@ -306,6 +306,7 @@ def test_the_register_is_told_in_words(tmp_path: Path) -> None:
         {"number": 3, "at": 0, "kind": "allowances", "allowed": {"griep": "12" * 32}},
         {**about, "number": 4, "kind": "receipt", "party": "gerda.a", "outcome": "done"},
         {**about, "number": 5, "kind": "later"},
+        {"number": 7, "at": 0, "kind": "mended", "entry": 7, "cut": 12, "completed": False},
         {"number": 7, "at": 0, "kind": "repeated", "question": "griep", "files": 1},
         {"number": 6, "at": 0, "kind": "counted", "day": "2027-01-15", "counted": {"refused gerda.b": 812}},
     ]
@@ -319,6 +320,7 @@ def test_the_register_is_told_in_words(tmp_path: Path) -> None:
         "the steward allows griep 12121212",
         "gerda.a says how it ended (done)",
         "only counted on 2027-01-15: 812 of refused gerda.b",
+        "a line that did not end: 12 bytes at entry 7 were cut off, it was no entry",
         "today  3 more that are only counted: answer (acceptance)",
         "rows of griep that stand in two files were said to be right: they count twice",
         "NOT SOUND: entry 6 is not as it was written",
@@ -338,3 +340,13 @@ def test_an_account_of_people_asks_no_other_agent(tmp_path: Path, monkeypatch: p
         done = station("status", word, str(tmp_path / "s"))
         assert done.returncode == 2
         assert "unrecognized arguments" in done.stderr
+
+
+def test_status_tells_of_the_register(tmp_path: Path) -> None:
+    register = {"problem": "line 3 is not as it was written", "mended": 2}
+    answer = answered(1, problem="", computer=True, networks={}, register=register)
+    done, _ = against(tmp_path, answer, "status")
+    assert done.stdout.splitlines() == [
+        "problem: the register: line 3 is not as it was written",
+        "the register: something that was no entry was cut off; entry 2 says what",
+    ]

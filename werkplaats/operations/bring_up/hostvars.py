@@ -71,6 +71,7 @@ def _server(station: compiled.Station, entries: list[HostVars], image: HostVars,
         "image": image,
         "firewall": [dataclasses.asdict(row) | {"addresses": [*row.addresses, *own.seen_from]} for row in narrowing],
         "people": {account: {key: list(one) for key, one in given.items()} for account, given in own.people.items()},
+        "managed": dict(own.managed),
     }
 
 

@@ -40,11 +40,14 @@ class StationStatus:
     seen_by: str  # "server" when asked there, else the organisation whose agent told
     list_days: int | None = None  # until the revocation list on the server ends
     out: str = ""  # why no other station lets it in any more, by what is published
+    network: str = ""
+    register: str = ""
+    mended: int = 0  # the entry of the register that says what was cut off, 0 where there is none
 
     @property
     def wrong(self) -> list[str]:
         """What is known to be wrong with it: part and reason."""
-        parts = ("server", "engine", "gateway", "agent", "computer")
+        parts = ("server", "engine", "gateway", "agent", "computer", "network", "register")
         found = [f"{part}: {reason}" for part in parts if (reason := getattr(self, part))]
         if self.accepted == UNREADABLE:
             found.append(f"what was accepted: {UNREADABLE}")
@@ -88,7 +91,8 @@ def read(
             reason = unreachable.get(organisation, "")
             found.append(_unknown(organisation, station.operator, reason, days.get(organisation)))
             continue
-        agent = verify.document_of(told[organisation]).get("networks", {}).get(network.name, {})
+        document = verify.document_of(told[organisation])
+        agent, register = document.get("networks", {}).get(network.name, {}), document.get("register", {})
         engine, gateway = _active(units[organisation])
         seen = engines.get(organisation, observed.Observed({}))
         unseen = lost.get(organisation)
@@ -103,7 +107,7 @@ def read(
                 engine,
                 gateway,
                 days.get(organisation) if ends.certificate is None else ends.certificate,
-                unseen or _container(seen, "agent") or ("" if agent else "the agent does not answer"),
+                unseen or _container(seen, "agent") or ("" if agent else verify.SILENT),
                 unseen or _container(seen, "computer"),
                 str(agent.get("release", "")),
                 _last_session(agent),
@@ -112,6 +116,9 @@ def read(
                 "server",
                 ends.revocations,
                 known.out.get(organisation, "") if was_in else "",
+                network=verify.problem_of(document, network.name),
+                register=register.get("problem", ""),
+                mended=register.get("mended", 0),
             )
         )
     return found
@@ -178,9 +185,10 @@ def lines(found: Iterable[StationStatus]) -> list[str]:
         state = "; ".join(one.wrong) or ("well" if one.seen_by == "server" else "run by another operator")
         days = "?" if one.certificate_days is None else one.certificate_days
         cut = f", cut off: {', '.join(one.cut)}" if one.cut else ""
+        mended = f", entry {one.mended} of its register says what was cut off" if one.mended else ""
         rows.append(
             f"{one.organisation:<24} {state}, release {one.release or '?'}, certificate {days} days, "
-            f"last session {one.last_session or 'none'}{cut}"
+            f"last session {one.last_session or 'none'}{cut}{mended}"
         )
         if one.accepted:
             accepted.setdefault(one.accepted, []).append(one.organisation)

@@ -19,6 +19,7 @@ from werkplaats.operations.look import agreement
 from werkplaats.operations.reach import remote, servers
 
 SESSION_SECONDS = 120
+SILENT = "the agent does not answer"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +73,7 @@ def run(
     with concurrent.futures.ThreadPoolExecutor(max_workers=1) as beside:
         joint = beside.submit(_together, network, remotes, reached, unreachable, agreed, say)
         on_servers = _checks(network, remotes, {o: expected[o] for o in reached})
+        on_servers += _of_themselves(network, remotes, reached)
         say(f"checks: {sum(v.good for v in on_servers)} of {len(on_servers)} are good")
         links, session, verdict = joint.result()
     return Report((*verdicts, *on_servers, *links, verdict), session, agreed.digests())
@@ -132,7 +134,13 @@ class _Last(pydantic.BaseModel):
 
 
 class _Network(pydantic.BaseModel):
+    problem: str = ""
     last_session: _Last | None = None
+
+
+class _Register(pydantic.BaseModel):
+    problem: str = ""
+    mended: int = 0
 
 
 class _Question(pydantic.BaseModel):
@@ -145,6 +153,10 @@ class _Question(pydantic.BaseModel):
 class _Told(pydantic.BaseModel):
     """Of what the `station` command prints, all that is read here."""
 
+    problem: str = ""
+    computer: bool = False
+    sound: bool = False
+    kept: Annotated[_Register, pydantic.Field(alias="register")] = _Register()
     links: list[_Link] = []
     networks: dict[str, _Network] = {}
     questions: list[_Question] = []
@@ -161,6 +173,25 @@ def document_of(answer: remote.Answer) -> dict[str, Any]:
         _Told.model_validate(found, strict=True)
     except ValueError:
         return {}
+    return found
+
+
+def problem_of(document: Mapping[str, Any], name: str) -> str:
+    """What a station's own status says is wrong with network `name`; empty when nothing is, or it says nothing."""
+    return str(document.get("problem") or document.get("networks", {}).get(name, {}).get("problem", ""))
+
+
+def _of_themselves(network: networks.Network, remotes: remote.Remotes, reached: Sequence[str]) -> list[Verdict]:
+    """What every reached station says of the network and of its register, which it reads whole for this."""
+    told = remotes.ask_all(reached, "station", "status", "--json")
+    registers = remotes.ask_all(reached, "station", "register", "--last", "0", "--json")
+    found = []
+    for organisation in reached:
+        status, register = document_of(told[organisation]), document_of(registers[organisation])
+        own = problem_of(status, network.name) if status else SILENT
+        kept = "" if register.get("sound") else register.get("problem") or SILENT
+        found.append(Verdict("check", organisation, "the station can take part", own))
+        found.append(Verdict("check", organisation, "the register is as the station wrote it", kept))
     return found
 
 

@@ -57,6 +57,9 @@ class Entry(pydantic.BaseModel):
         default=(), description="From where callers of the mesh arrive, behind a router that translates their addresses"
     )
     people: dict[Literal["steward", "scientist"], Account] = {}
+    managed: dict[Literal["accounts", "sshd", "firewall", "time", "engine", "journal"], bool] = pydantic.Field(
+        default={}, description="Parts of the server that are its owner's: false; these are only checked"
+    )
 
 
 _ENTRIES = pydantic.TypeAdapter(dict[str, Entry])

@@ -22,6 +22,7 @@ class Server:
     """How one operator reaches one server; `key` is a private key file, or None for the ssh agent and config.
 
     `people`: account (steward, scientist) → `keys`, lines of public keys, and `from`, the ranges that they come from.
+    `managed`: part (accounts, sshd, firewall, time, engine, journal) → whether it is ours to set; what is not named is.
     `seen_from`: ranges from which callers of the mesh arrive, where what is in front of the server translates them.
     """
 
@@ -33,6 +34,7 @@ class Server:
     jump: str | None = None
     key: Path | None = None
     people: Mapping[str, Mapping[str, Sequence[str]]] = dataclasses.field(default_factory=dict)
+    managed: Mapping[str, bool] = dataclasses.field(default_factory=dict)
     seen_from: Sequence[str] = ()
 
     @property

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import json
+import resource
+import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -43,6 +47,19 @@ def lines(folders: tuple[Path, Path]) -> list[str]:
 
 def write(folders: tuple[Path, Path], content: list[str]) -> None:
     (folders[0] / "register.jsonl").write_text("".join(line + "\n" for line in content))
+
+
+@contextlib.contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """No file of this process grows beyond `size` bytes, as on a disk that is full: half a line is written."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_entries_follow_each_other_over_a_restart(folders: tuple[Path, Path]) -> None:
@@ -183,6 +200,96 @@ def test_half_an_entry_that_lies_there_is_found_at_every_length(folders: tuple[P
         path.write_bytes(whole[:length])
         with pytest.raises(RegisterError):
             kept.verify()
+
+
+def torn(folders: tuple[Path, Path]) -> tuple[Path, bytes, int]:
+    """The file, its content, and where its last line begins."""
+    path = folders[0] / "register.jsonl"
+    whole = path.read_bytes()
+    return path, whole, whole.rindex(b"\n", 0, -1) + 1
+
+
+def test_half_an_entry_that_a_crash_left_is_completed_at_the_next_start(folders: tuple[Path, Path]) -> None:
+    """A power cut in the middle of a line made a register unsound for ever, with the whole line in `state/`."""
+    filled(folders)
+    path, whole, start = torn(folders)
+    for length in range(start, len(whole)):
+        path.write_bytes(whole[:length])
+        again = opened(folders)
+        assert again.problem == "", length
+        again.verify()
+        assert path.read_bytes() == whole
+        assert again.mended == 0
+        assert again.digest_at(3) == again.head["digest"]
+
+
+@pytest.mark.parametrize("start_again", [0, 3])
+def test_what_lies_behind_the_last_entry_and_is_none_is_cut_off_and_said(
+    folders: tuple[Path, Path], start_again: int
+) -> None:
+    """Pages that a power cut left empty, and what somebody wrote there who wants questions to stop for ever."""
+    filled(folders, start_again)
+    path = folders[0] / "register.jsonl"
+    whole = path.read_bytes() if start_again else b""
+    path.write_bytes(whole + b"\0" * 100)
+    again = opened(folders)
+    again.verify()
+    [said] = again.last(1)
+    assert (said["number"], said["kind"], said["entry"], said["cut"]) == (
+        start_again + 1,
+        "mended",
+        start_again + 1,
+        100,
+    )
+    assert not said["completed"]
+    assert path.read_bytes().startswith(whole)
+    assert again.mended == opened(folders).mended == start_again + 1
+
+
+def test_of_a_last_entry_that_is_half_another_s_the_rest_is_cut_off_and_said(folders: tuple[Path, Path]) -> None:
+    """Somebody who may write in the folder, and not in `state/`, has nothing cut that the head counts, and it shows."""
+    filled(folders)
+    path, whole, start = torn(folders)
+    path.write_bytes(whole[: start + 10] + b"\0" * 50)
+    again = opened(folders)
+    again.verify()
+    assert path.read_bytes().startswith(whole)
+    [said] = again.last(1)
+    assert (said["kind"], said["entry"], said["cut"], said["completed"]) == ("mended", 3, 50, True)
+
+
+def test_half_an_entry_where_the_one_before_is_gone_too_is_no_crash(folders: tuple[Path, Path]) -> None:
+    """What it gained: entries were gone, and the station began anew with what was left."""
+    filled(folders, 4)
+    path, whole, start = torn(folders)
+    before = whole.rindex(b"\n", 0, start - 1) + 1
+    for left in (whole[: before + 9], whole[:before] + whole[start:-1], b"", b"{", whole[: start - 1]):
+        path.write_bytes(left)
+        again = opened(folders)
+        with pytest.raises(RegisterError):
+            again.verify()
+        assert path.read_bytes() == left
+
+
+def test_a_full_disk_stops_questions_until_there_is_room_and_the_station_starts_anew(
+    folders: tuple[Path, Path],
+) -> None:
+    """The half line that a full disk leaves was NOT SOUND for ever; at the next start the agent itself did not come."""
+    mine = filled(folders)
+    path, whole, _ = torn(folders)
+    with largest_file(len(whole) + 40):
+        mine.add("run", session="x" * 100)
+        assert "cannot be written (File too large)" in mine.problem
+        assert len(path.read_bytes()) == len(whole) + 40
+        again = opened(folders)
+        assert "cannot be written (File too large)" in again.problem
+    mended = opened(folders)
+    mended.verify()
+    assert mended.problem == ""
+    assert [(entry["kind"], entry.get("session")) for entry in mended.last(1)] == [("run", "x" * 100)]
+    assert path.read_bytes().startswith(whole)
+    mended.add("run", session="y")
+    opened(folders).verify()
 
 
 def test_the_last_entries_are_read_from_the_end(folders: tuple[Path, Path]) -> None:

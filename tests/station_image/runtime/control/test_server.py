@@ -197,14 +197,31 @@ def test_status_tells_of_every_peer_and_that_no_computer_runs(server: Server, ro
 
 
 def test_status_and_a_proposal_say_who_is_cut(root: Path, server: Server) -> None:
+    Folders(root).computer_socket.parent.mkdir(parents=True, exist_ok=True)
+    Folders(root).computer_socket.touch()
+    assert ask(server, {"verb": "status"})[-1]["exit"] == 0
     path = root / "networks.d" / "n" / "network.json"
     view = json.loads(path.read_text())
     del view["stations"]["n.c"]
     path.write_text(json.dumps({**view, "cut": {"n.c": {"organisation": "c"}}}))
     [status] = ask(server, {"verb": "status"})
+    assert status["exit"] == 1
     assert status["networks"]["n"]["cut"] == ["c"]
     why = status["networks"]["n"]["problem"]
     assert why.startswith("cannot compute: c is cut, ")
     for wish in ({"verb": "propose", "question": "griep"}, {"verb": "session", "analysis": "acceptance_sum/1"}):
         assert ask(server, wish)[-1]["error"] == why
     assert ask(server, {"verb": "questions"})[-1]["problems"] == {"n": why}
+
+
+def test_status_tells_of_a_register_that_is_unsound_or_was_mended(root: Path) -> None:
+    """Status said well of a station that takes part in nothing any more."""
+    Folders(root).computer_socket.parent.mkdir(parents=True, exist_ok=True)
+    Folders(root).computer_socket.touch()
+    for left, register in (
+        ("{", {"problem": "", "mended": 1}),
+        ("{}\n", {"problem": "line 1 is not as it was written", "mended": 0}),
+    ):
+        (root / "register" / "register.jsonl").write_text(left)
+        [status] = ask(Server(agent.assemble(Folders(root)).desk), {"verb": "status"})
+        assert (status["exit"], status["register"]) == (int(bool(register["problem"])), register)

@@ -124,3 +124,17 @@ def test_the_plan_of_a_run_for_some_keeps_the_image_of_the_others(tmp_path: Path
     for images in ({"ggd": IMAGE, "zorg": IMAGE}, {"ggd": newer}):
         plan = stations._stack(network, remotes, engine, images)._planned(["ggd", "zorg"])
     assert {spec.organisation: spec.image for spec in plan.stations} == {"ggd": newer, "zorg": IMAGE}
+
+
+def test_a_station_of_a_cut_network_has_started_once_its_computer_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends 1 for as long as the network computes nothing: `up` would wait its whole time at each."""
+    monkeypatch.setattr(stations, "START_SECONDS", 0.05)
+    told, said = {"ggd": True, "zorg": False}, list[str]()
+
+    def ask_all(organisations: Iterable[str], *_: str) -> dict[str, remote.Done]:
+        return {o: remote.Done(json.dumps({"computer": told[o]}), "", 1) for o in organisations}
+
+    remotes: Any = SimpleNamespace(ask_all=ask_all)
+    stations.wait(remotes, told, said.append)
+    assert len(said) == 1
+    assert said[0].startswith("zorg: ")

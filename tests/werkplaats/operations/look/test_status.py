@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +10,8 @@ import pytest
 
 from tests.harness.pki import Signer
 from werkplaats.operations.coordinator import repository as writing
-from werkplaats.operations.look import status
+from werkplaats.operations.look import status, verify
+from werkplaats.operations.reach import remote
 
 
 def station(
@@ -78,3 +80,69 @@ def test_the_digest_that_organisations_compare_is_shown_once_with_all_that_have_
     assert status.lines([station(accepted=digest), station(accepted=digest)])[2:] == [f"accepted: {digest} by ggd, ggd"]
     assert not station(accepted=status.UNREADABLE).good
     assert len(status.lines([station()])) == 1
+
+
+CUT = "cannot compute: thuiszorg is cut"
+
+
+class Stations:
+    """One server, whose station says `told` in `station status` and `station register`."""
+
+    servers = ("ggd",)
+
+    def __init__(self, **told: Any) -> None:
+        self.told = {"networks": {"n": {"problem": ""}}, "sound": True, **told}
+
+    def ask(self, _: str, *command: str, **__: Any) -> remote.Done:
+        if command[0] == "docker":
+            rows = [{"id": p, "name": f"/station-{p}", "state": "running", "image": "i"} for p in ("agent", "computer")]
+            return remote.Done("\n".join(map(json.dumps, rows)))
+        if command[0] == "systemctl":
+            return remote.Done("active\nactive")
+        return remote.Done(json.dumps(self.told)) if command[0] == "station" else remote.Done("", "", 1)
+
+    def ask_all(self, organisations: Any, *command: str) -> dict[str, remote.Done]:
+        return {o: self.ask(o, *command) for o in organisations}
+
+
+@pytest.mark.parametrize(
+    ("told", "wrong"),
+    [
+        ({}, []),
+        ({"networks": {"n": {"problem": CUT}}}, [f"network: {CUT}"]),
+        ({"problem": "networks.d cannot be used: x"}, ["network: networks.d cannot be used: x"]),
+        ({"register": {"problem": "line 1 is not as it was written"}}, ["register: line 1 is not as it was written"]),
+    ],
+)
+def test_a_station_that_says_that_it_cannot_take_part_is_not_well(told: dict[str, Any], wrong: list[str]) -> None:
+    """Status said "well" of stations that computed nothing any more."""
+    stations: Any = Stations(**told)
+    network: Any = SimpleNamespace(
+        name="n", compiled=SimpleNamespace(stations={"ggd": SimpleNamespace(operator="ggd")})
+    )
+    [found] = status.read(network, stations, {}, status.Certificates({}, ""))
+    assert found.wrong == wrong
+
+
+def test_what_was_cut_off_a_register_is_told_and_the_station_is_well() -> None:
+    mended = dataclasses.replace(station(), mended=7)
+    assert mended.good
+    assert "entry 7 of its register says what was cut off" in status.lines([mended])[0]
+    assert "cut off" not in status.lines([station()])[0]
+
+
+@pytest.mark.parametrize(
+    ("told", "wrong"),
+    [
+        ({}, []),
+        ({"networks": {"n": {"problem": CUT}}}, [CUT]),
+        ({"sound": False, "problem": ""}, [verify.SILENT]),
+        ({"register": {"problem": "no entry"}, "sound": False}, [verify.SILENT]),
+    ],
+)
+def test_verify_asks_every_station_of_itself_and_has_its_register_read(told: dict[str, Any], wrong: list[str]) -> None:
+    stations: Any = Stations(**told)
+    network: Any = SimpleNamespace(name="n")
+    found = verify._of_themselves(network, stations, ["ggd"])
+    assert len(found) == 2
+    assert [verdict.reason for verdict in found if not verdict.good] == wrong
