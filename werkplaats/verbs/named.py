@@ -32,7 +32,7 @@ def owners_firewalls(network: networks.Network, only: Collection[str]) -> list[s
         f"{server.organisation}: the firewall is the owner's here, set there: "
         f"{row.direction} {row.protocol} {row.port} {'from' if row.direction == 'in' else 'to'} "
         f"{', '.join(row.addresses) or ', '.join(row.names) or row.counterpart} ({row.purpose})"
-        for server in network.servers
+        for server in (network.given if network.made_here else network.servers)  # a sandbox's own may not be there yet
         if not server.managed.get("firewall", True) and (not only or server.organisation in only)
         for row in network.compiled.stations[server.organisation].firewall
     ]

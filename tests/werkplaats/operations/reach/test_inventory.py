@@ -28,7 +28,8 @@ def read(folder: Path, more: str) -> Any:
 def test_a_part_that_is_the_owner_s_is_said_in_the_inventory_and_the_roles_are_told(tmp_path: Path) -> None:
     servers = read(tmp_path, "managed: {sshd: false, firewall: false}")
     compiled = compiler.compile_network(load.find("proeftuin", places.EXAMPLES))
-    network = cast("Any", SimpleNamespace(name="n", compiled=compiled, servers=servers, server=lambda _: servers[0]))
+    own = {"servers": servers, "server": lambda _: servers[0], "made_here": False}
+    network = cast("Any", SimpleNamespace(name="n", compiled=compiled, **own))
     image = cast("Any", SimpleNamespace(image_id="sha256:0", archive=tmp_path))
     [station] = hostvars.prepared(network, ["ggd"], image, None).values()
     assert station["managed"] == {"sshd": False, "firewall": False}
@@ -36,6 +37,9 @@ def test_a_part_that_is_the_owner_s_is_said_in_the_inventory_and_the_roles_are_t
     assert len(flows) == len(compiled.stations["ggd"].firewall) > 0
     assert flows[0].startswith("ggd: the firewall is the owner's here, set there: in tcp ")
     assert named.owners_firewalls(network, ["other"]) == []
+    # A sandbox whose servers are not made yet has no servers.yml.
+    unmade = SimpleNamespace(name="n", compiled=compiled, made_here=True, given=servers)
+    assert named.owners_firewalls(cast("Any", unmade), ()) == flows
 
 
 def test_a_part_that_nobody_knows_is_a_sentence(tmp_path: Path) -> None:
