@@ -22,6 +22,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from on_server import disk, programs
 from on_server.gateway import files, master, own
@@ -174,7 +175,7 @@ def prepare(paths: Paths) -> tuple[files.Inputs, Path, list[str]]:
 
 def serials(paths: Paths) -> dict[str, set[str]]:
     """Return peer → the serials that its certificates had since the gateway started."""
-    with contextlib.suppress(FileNotFoundError, ValueError):
+    with contextlib.suppress(FileNotFoundError, ValueError, TypeError, AttributeError, RecursionError):
         return {peer: set(found) for peer, found in json.loads(paths.serials.read_text()).items()}
     return {}
 
@@ -202,6 +203,16 @@ def _peers(generation: Path) -> set[str]:
     return files.peers((generation / "haproxy.cfg").read_bytes())
 
 
+def _statement(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as problem:
+        raise files.GatewayError(f"{path} is not JSON; run `werkplaats up` again") from problem
+    if not isinstance(found, dict):
+        raise files.GatewayError(f"{path} is no statement; run `werkplaats up` again")
+    return found
+
+
 def finish(paths: Paths, generation: Path) -> None:
     """Tell of what is loaded, and stamp it: from now on nothing of earlier generations runs any more."""
     tell(paths, generation)
@@ -215,7 +226,7 @@ def tell(paths: Paths, generation: Path) -> None:
         folder = generation / "networks" / network
         shown = {"certificate": files.certificate((folder / "station.pem").read_bytes())}
         with contextlib.suppress(FileNotFoundError):  # a generation of an earlier version has none
-            shown |= json.loads((folder / files.STATEMENT).read_bytes())
+            shown |= _statement(folder / files.STATEMENT)
         if (paths.networks / network).is_dir():
             put(paths.networks / network / "gateway.json", json.dumps(shown).encode() + b"\n")
     for stale in paths.networks.glob("*/gateway.json"):

@@ -22,3 +22,9 @@ def test_a_package_counts_as_installed_when_dpkg_says_so(tmp_path: Path, monkeyp
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     assert debian_packages.states(["haproxy", "runc", "docker.io", "nowhere"]) == {"haproxy": "ii", "runc": "hi"}
+
+
+@pytest.mark.parametrize("text", ["no JSON", "[]", "[" * 100_000], ids=lambda text: text[:16])
+def test_an_owner_s_file_that_is_no_object_is_told_as_unreadable(tmp_path: Path, text: str) -> None:
+    (path := tmp_path / "daemon.json").write_text(text)
+    assert set(server_facts.json_file(path)) == {"unreadable"}
