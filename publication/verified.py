@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import pydantic
 from cryptography import x509
 
-from base import canonical, errors
+from base import canonical, errors, values
 from network_topology import model, questions, rules, tables, violation
 from network_topology.rules import texts
 from publication import identity, profile, repository, revocations
@@ -122,7 +121,7 @@ def verify(whole: repository.Whole, moment: datetime.datetime) -> Verified:
 
 
 def _release(whole: repository.Whole, name: str, file: str) -> model.Release:
-    place, content = whole.place / file, _file(whole, file)
+    place, content = whole.place / file, _text(whole, file)
     try:
         found = model.Release.model_validate_json(content)
     except pydantic.ValidationError as error:
@@ -145,7 +144,7 @@ def _tables(whole: repository.Whole) -> dict[str, tables.Table]:
     for name, file in _named(whole, "tables"):
         place, content = whole.place / file, _file(whole, file)
         try:
-            found[name] = tables.Table.of(json.loads(content), name)
+            found[name] = tables.Table.of(values.mapping(content), name)
             again = canonical.dump(found[name].document)
         except (ValueError, RecursionError) as error:
             raise errors.PublicationError(f"{place} is no table: {error}", ASK) from error
@@ -160,7 +159,7 @@ def _questions(
     """Every agreed question, by the same rules as its author's file."""
     found = {}
     for name, file in _named(whole, "questions"):
-        place, content = whole.place / file, _file(whole, file)
+        place, content = whole.place / file, _text(whole, file)
         try:
             asked = model.Question.model_validate_json(content)
             questions.require(name, asked, definition, there)
@@ -189,17 +188,21 @@ def _file(whole: repository.Whole, name: str) -> bytes:
     return whole.files[name]
 
 
-def _json(whole: repository.Whole, name: str) -> dict[str, Any]:
-    """A document in the one form that is published: of another, two readers could understand two things."""
+def _text(whole: repository.Whole, name: str) -> bytes:
+    """The text of a document that can be written again: pydantic takes 1e400 where a model says `Any`."""
     content = _file(whole, name)
     try:
-        found = json.loads(content)
-        again = canonical.pretty(found)
-    except (ValueError, RecursionError) as error:
+        values.mapping(content)
+    except ValueError as error:
         raise errors.PublicationError(f"{whole.place / name} is not JSON: {error}", repository.FETCH) from error
-    if not isinstance(found, dict):
-        raise errors.PublicationError(f"{whole.place / name} is not a JSON object", repository.FETCH)
-    if again != content:
+    return content
+
+
+def _json(whole: repository.Whole, name: str) -> dict[str, Any]:
+    """A document in the one form that is published: of another, two readers could understand two things."""
+    content = _text(whole, name)
+    found = values.mapping(content)
+    if canonical.pretty(found) != content:
         raise errors.PublicationError(f"{whole.place / name} is not in the form that is published", repository.FETCH)
     return found
 
@@ -207,7 +210,7 @@ def _json(whole: repository.Whole, name: str) -> dict[str, Any]:
 def _definition(whole: repository.Whole) -> model.Definition:
     """The definition, by the same rules as its author's file: who published it may have checked nothing."""
     place = whole.place / "definition.json"
-    content = _file(whole, "definition.json")
+    content = _text(whole, "definition.json")
     try:
         definition = model.Definition.model_validate_json(content)
         rules.require(definition)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import shlex
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from base import files
+from base import files, values
 
 
 def write(path: Path, variables: Mapping[str, str], programs: Path, *command: str) -> None:
@@ -27,7 +26,7 @@ def holder(state: Path, ended: Collection[int]) -> str:
     """Who holds a lock on a state, "" where nobody who lives does; `ended` are processes that were just killed."""
     for path in (state / ".pulumi" / "locks").rglob("*.json"):
         try:
-            lock = json.loads(path.read_bytes())
+            lock = values.mapping(path.read_bytes())
             host, pid, who, since = (lock[key] for key in ("hostname", "pid", "username", "timestamp"))
         except (FileNotFoundError, ValueError, KeyError, TypeError):  # let go of meanwhile, or cut short by a kill
             continue

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
+
+from base import values
 
 STACK = "network"  # one stack per state folder, and the folder is the network's
 
@@ -14,6 +16,25 @@ STACK = "network"  # one stack per state folder, and the folder is the network's
 def path(state: Path, project: str) -> Path:
     """Where the state of a project is."""
     return state / ".pulumi" / "stacks" / project / f"{STACK}.json"
+
+
+def read(path: Path) -> tuple[int, dict[str, Any] | None]:
+    """The version of a state and its deployment, None where nothing was made; OSError, ValueError where it is none."""
+    match values.parsed(path.read_bytes()):
+        case {"version": int(version), "checkpoint": dict(checkpoint)}:
+            latest = checkpoint.get("latest")
+        case _:
+            raise ValueError("it is no state")
+    match latest:
+        case None:
+            return version, None
+        case dict() if isinstance(latest.get("resources") or [], list):
+            pass
+        case _:
+            raise ValueError("its deployment is none")
+    if not all(isinstance(one, dict) and isinstance(one.get("urn"), str) for one in latest.get("resources") or ()):
+        raise ValueError("a resource of it has no name")
+    return version, latest
 
 
 def copy(state: Path, folder: Path, more: Iterable[str]) -> None:
@@ -53,7 +74,7 @@ def _attributes(of: Path) -> Path:
 
 def _is_json(of: Path) -> bool:
     try:
-        json.loads(of.read_bytes())
+        values.parsed(of.read_bytes())
     except (OSError, ValueError):
         return False
     return True

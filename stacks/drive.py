@@ -10,7 +10,6 @@ import dataclasses
 import datetime
 import functools
 import inspect
-import json
 import os
 import signal
 import sys
@@ -194,10 +193,10 @@ class Stack:
         if BACKEND in os.environ:
             return None
         try:
-            found = json.loads(checkpoint.path(self.state, self._project).read_bytes())
+            version, latest = checkpoint.read(checkpoint.path(self.state, self._project))
         except (OSError, ValueError):  # the engine says what is wrong with it
             return None
-        return automation.Deployment(version=found["version"], deployment=found["checkpoint"].get("latest"))
+        return automation.Deployment(version=version, deployment=latest)
 
     def recover(self, progress: Progress) -> None:
         """End a killed run's children, take its lock, forget its half-done operations.

@@ -68,7 +68,24 @@ class Session:
 
 def sessions(path: Path = SOCKET) -> list[Session]:
     """Return the running sessions with peers, in both directions, of all workers."""
-    return [one for worker in workers(path) for one in _sessions(worker, ask(f"@!{worker} show sess", path))]
+    return _look(path)[0]
+
+
+def _look(path: Path, wait: bool = False) -> tuple[list[Session], bool]:
+    """The running sessions, and when `wait` whether an earlier worker has connections that are no sessions yet.
+
+    Both from one list of sessions, asked before the connections are counted: a handshake that ends meanwhile is
+    counted as one. Of two lists, it would be in the first no session yet, and in the second no handshake any more.
+    """
+    found, handshakes = [], False
+    for earlier, worker in enumerate(workers(path)):
+        said = ask(f"@!{worker} show sess", path)
+        found += _sessions(worker, said)
+        if wait and earlier:
+            streams = [line for line in said.splitlines() if line.startswith("0x") and not CONTROL.search(line)]
+            connections = re.search(r"^CurrConns: (\d+)$", ask(f"@!{worker} show info", path), re.MULTILINE)
+            handshakes = handshakes or bool(connections and int(connections[1]) > len(streams))
+    return found, handshakes
 
 
 def _sessions(worker: int, said: str) -> list[Session]:
@@ -85,7 +102,11 @@ def end(gone: Callable[[str], bool], wait: bool, path: Path = SOCKET) -> int:
     `wait` also for callers in the middle of a handshake with an earlier worker: it judges them by what it had loaded.
     """
     ended, until = 0, time.monotonic() + SECONDS
-    while (found := [one for one in sessions(path) if gone(one.peer)]) or (wait and _handshakes(path)):
+    while True:
+        running, handshakes = _look(path, wait)
+        found = [one for one in running if gone(one.peer)]
+        if not found and not handshakes:
+            return ended
         for one in found:
             ask(f"@!{one.worker} shutdown session {one.id}", path)
         ended += len(found)
@@ -93,14 +114,3 @@ def end(gone: Callable[[str], bool], wait: bool, path: Path = SOCKET) -> int:
             names = ", ".join(sorted({one.peer for one in found})) or "callers in the middle of a handshake"
             raise MasterError(f"sessions with {names} do not end; stop the gateway: systemctl stop {UNIT}")
         time.sleep(PAUSE)
-    return ended
-
-
-def _handshakes(path: Path) -> bool:
-    """Whether an earlier worker has connections that are no sessions yet."""
-    for worker in workers(path)[1:]:
-        streams = [line for line in ask(f"@!{worker} show sess", path).splitlines() if not CONTROL.search(line)]
-        connections = re.search(r"^CurrConns: (\d+)$", ask(f"@!{worker} show info", path), re.MULTILINE)
-        if connections and int(connections[1]) > len([line for line in streams if line.startswith("0x")]):
-            return True
-    return False

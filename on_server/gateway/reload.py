@@ -20,8 +20,9 @@ import pwd
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from on_server import disk, programs
 from on_server.gateway import files, master, own
@@ -174,7 +175,7 @@ def prepare(paths: Paths) -> tuple[files.Inputs, Path, list[str]]:
 
 def serials(paths: Paths) -> dict[str, set[str]]:
     """Return peer → the serials that its certificates had since the gateway started."""
-    with contextlib.suppress(FileNotFoundError, ValueError):
+    with contextlib.suppress(FileNotFoundError, ValueError, TypeError, AttributeError, RecursionError):
         return {peer: set(found) for peer, found in json.loads(paths.serials.read_text()).items()}
     return {}
 
@@ -202,14 +203,30 @@ def _peers(generation: Path) -> set[str]:
     return files.peers((generation / "haproxy.cfg").read_bytes())
 
 
+def _statement(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as problem:
+        raise files.GatewayError(f"{path} is not JSON; run `werkplaats up` again") from problem
+    if not isinstance(found, dict):
+        raise files.GatewayError(f"{path} is no statement; run `werkplaats up` again")
+    return found
+
+
 def finish(paths: Paths, generation: Path) -> None:
-    """Stamp what is loaded, tell the agent what its gateway shows, and drop older generations."""
+    """Tell of what is loaded, and stamp it: from now on nothing of earlier generations runs any more."""
+    tell(paths, generation)
+    stamp(paths, generation)
+
+
+def tell(paths: Paths, generation: Path) -> None:
+    """Tell the agent what its gateway shows, remove what is not in it, and remember with whom runs may begin now."""
     loaded = {path.parent.name for path in generation.glob("networks/*/station.pem")}
     for network in sorted(loaded):
         folder = generation / "networks" / network
         shown = {"certificate": files.certificate((folder / "station.pem").read_bytes())}
         with contextlib.suppress(FileNotFoundError):  # a generation of an earlier version has none
-            shown |= json.loads((folder / files.STATEMENT).read_bytes())
+            shown |= _statement(folder / files.STATEMENT)
         if (paths.networks / network).is_dir():
             put(paths.networks / network / "gateway.json", json.dumps(shown).encode() + b"\n")
     for stale in paths.networks.glob("*/gateway.json"):
@@ -227,14 +244,31 @@ def finish(paths: Paths, generation: Path) -> None:
     for left in paths.run.glob("peers/*.sock"):
         if left.stem not in called:
             left.unlink()
-    had, listed = serials(paths), revoked(generation)
-    now = files.serials(generation / "compiled")
-    kept = {peer: sorted((had.get(peer, set()) | numbers) - listed) for peer, numbers in now.items()}
-    put(paths.serials, json.dumps(kept).encode())
+    had, now = serials(paths), files.serials(generation / "compiled")
+    _put_serials(paths, had | {peer: had.get(peer, set()) | numbers for peer, numbers in now.items()})
+
+
+def stamp(paths: Paths, generation: Path) -> None:
+    """Remember that this is in force, forget revoked serials, and drop older generations.
+
+    Only when what is gone was ended: it is by these that the next reload finds what still runs.
+    """
+    now, had, listed = files.serials(generation / "compiled"), serials(paths), revoked(generation)
+    _put_serials(paths, {peer: (had.get(peer, set()) | numbers) - listed for peer, numbers in now.items()})
     put(paths.run / "gateway.stamp", (generation / "digest").read_bytes())
     for other in (paths.gateway / "generations").iterdir():
         if other.resolve() != generation.resolve():
             shutil.rmtree(other)
+
+
+def _put_serials(paths: Paths, kept: Mapping[str, set[str]]) -> None:
+    put(paths.serials, json.dumps({peer: sorted(numbers) for peer, numbers in kept.items()}).encode())
+
+
+def stamped(paths: Paths) -> Path | None:
+    """The generation that was in force last: after a reload that ended halfway another one than is loaded."""
+    folder = paths.gateway / "generations" / paths.stamp()[:16]
+    return folder if paths.stamp() and folder.exists() else None
 
 
 def start(paths: Paths, how: str = "start") -> list[str]:
@@ -271,6 +305,7 @@ def reload(paths: Paths) -> list[str]:
         return start(paths, "restart")  # no process can pass to another account
     with lock(paths):
         before = paths.loaded.resolve() if paths.loaded.exists() else None
+        in_force_before = stamped(paths) or before
         _inputs, generation, refused = prepare(paths)
         point(paths, generation)
         try:
@@ -279,8 +314,11 @@ def reload(paths: Paths) -> list[str]:
             if before:
                 point(paths, before)
             raise
-        end_gone(paths, before, generation)
-        finish(paths, generation)
+        try:
+            end_gone(paths, in_force_before, generation)
+        finally:  # it is loaded, whatever still runs
+            tell(paths, generation)
+        stamp(paths, generation)
     return refused
 
 

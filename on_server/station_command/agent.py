@@ -53,7 +53,7 @@ def ask(path: str, request: Mapping[str, Any], tell: Tell) -> Line:
                 tell(line)
     except PermissionError as error:
         raise AgentAwayError(f"{path}: you are not in group station-control; ask this server's operator") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise AgentAwayError(f"{path}: the agent does not answer; `docker ps` shows whether it runs") from error
     raise AgentAwayError(f"{path}: the agent stopped while it was asked; see `journalctl CONTAINER_NAME=station-agent`")
 

@@ -53,7 +53,7 @@ def earlier(row: Mapping[str, Any]) -> Mapping[str, Any] | None:
     try:
         content = json.loads(_path(row["network"], row["question"]).read_text())
         document: Mapping[str, Any] = dict(content["question"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     return document
 

@@ -6,8 +6,12 @@ The apt module of Ansible would first install python3-apt on somebody else's ser
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
@@ -32,13 +36,15 @@ options:
 """
 
 POLICY = Path("/usr/sbin/policy-rc.d")
+SOURCES = Path("/etc/apt/sources.list")
+DISC = re.compile(r"\s*deb(-src)?\s+(\[[^]]*\]\s+)?cdrom:")
 
 
-def apt(*words: str) -> None:
-    """Run apt-get; RuntimeError with its own last lines when it fails."""
+def apt(sources: Path, *words: str) -> None:
+    """Run apt-get with this file for its list of sources; RuntimeError with its own last lines when it fails."""
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
-    options = ["-qq", "-o", "DPkg::Lock::Timeout=120", "-o", "Dpkg::Options::=--force-confold"]
-    command = ["apt-get", *options, *words]
+    options = ("DPkg::Lock::Timeout=120", "Dpkg::Options::=--force-confold", f"Dir::Etc::sourcelist={sources}")
+    command = ["apt-get", "-qq", *(f"--option={option}" for option in options), *words]
     answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if answer.returncode:
         said = " ".join((answer.stderr or answer.stdout).strip().splitlines()[-4:])
@@ -66,11 +72,39 @@ def install(names: list[str]) -> None:
         POLICY.write_text("#!/bin/sh\nexit 101\n")
         POLICY.chmod(0o755)
     try:
-        apt("update")
-        apt("install", "--no-install-recommends", "--yes", *names)
+        with without_discs(SOURCES) as sources:
+            _install(sources, names)
     finally:
         if ours:
             POLICY.unlink()
+
+
+def _install(sources: Path, names: list[str]) -> None:
+    """What one source fails to tell, another may have: whether the packages come decides."""
+    failed = ""
+    try:
+        apt(sources, "update")
+    except RuntimeError as problem:
+        failed = f"; before that, {problem}"
+    try:
+        apt(sources, "install", "--no-install-recommends", "--yes", *names)
+    except RuntimeError as problem:
+        raise RuntimeError(f"{problem}{failed}") from problem
+
+
+@contextlib.contextmanager
+def without_discs(sources: Path) -> Iterator[Path]:
+    """The list of sources without the disc that Debian was installed from: apt would wait for somebody to insert it."""
+    lines = sources.read_text(errors="surrogateescape").splitlines(keepends=True) if sources.exists() else []
+    kept = [line for line in lines if not DISC.match(line)]
+    if kept == lines:
+        yield sources
+        return
+    with tempfile.NamedTemporaryFile("w", suffix=".list", errors="surrogateescape") as copy:
+        copy.writelines(kept)
+        copy.flush()
+        Path(copy.name).chmod(0o644)  # apt reads as an account of its own
+        yield Path(copy.name)
 
 
 def main() -> None:

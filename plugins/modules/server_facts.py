@@ -111,7 +111,7 @@ def json_file(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text() or "{}")
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as problem:
+    except (OSError, ValueError, RecursionError) as problem:
         return {"unreadable": str(problem)}
     return content if isinstance(content, dict) else {"unreadable": "not a JSON object"}
 

@@ -235,7 +235,7 @@ def told(printed: str) -> dict[str, Any]:
     """Return what one of our programs printed as JSON; {} when it is something else."""
     try:
         found = json.loads(printed)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from base import errors, files
+from base import errors, files, values
 from stacks.engine import build, download
 
 HERE = Path(__file__).parent
@@ -109,7 +109,7 @@ def ensure(progress: Progress, cache: Path | None = None) -> Engine:
 def _installed(root: Path) -> Engine | None:
     """Return the engine in `root` if it is whole. A link to a CLI on PATH may dangle after an upgrade of that one."""
     try:
-        source = str(json.loads((root / "engine.json").read_text())["source"])
+        source = str(values.mapping((root / "engine.json").read_bytes())["source"])
     except (OSError, ValueError, KeyError):
         return None
     engine = Engine(root, source)

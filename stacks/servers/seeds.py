@@ -13,7 +13,7 @@ from typing import TypeAlias
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from base import errors, files
+from base import errors, files, values
 
 Subnet: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 POOL = ipaddress.ip_network("198.18.0.0/15")  # RFC 2544: for tests between machines, never routed
@@ -29,9 +29,10 @@ def addresses(record: Path, organisations: Iterable[str], taken: Sequence[str]) 
 
     `taken` are subnets that the engine gave to others; a known address never changes when organisations come or go.
     """
-    kept = json.loads(record.read_text()) if holds(record, taken) else {}
-    subnet = ipaddress.ip_network(kept["subnet"]) if kept else _free_subnet(taken)
-    known: dict[str, str] = kept.get("addresses", {})
+    kept = _kept(record)
+    if kept is None or not _is_free(kept[0], taken):
+        kept = _free_subnet(taken), {}
+    subnet, known = kept
     free = (str(host) for number, host in enumerate(subnet.hosts(), 1) if number >= FIRST_HOST)
     for organisation in organisations:
         if organisation not in known:
@@ -44,7 +45,30 @@ def addresses(record: Path, organisations: Iterable[str], taken: Sequence[str]) 
 
 def holds(record: Path, taken: Sequence[str]) -> bool:
     """Whether a subnet is kept in `record` that nobody else has got since."""
-    return record.exists() and _is_free(ipaddress.ip_network(json.loads(record.read_text())["subnet"]), taken)
+    kept = _kept(record)
+    return kept is not None and _is_free(kept[0], taken)
+
+
+def _kept(record: Path) -> tuple[Subnet, dict[str, str]] | None:
+    """Subnet and addresses in `record`, None where there is none; raises SeedError for what is no record."""
+    try:
+        kept = values.mapping(record.read_bytes())
+        subnet = ipaddress.ip_network(str(kept["subnet"]))
+        return subnet, {name: _of(subnet, address) for name, address in kept["addresses"].items()}
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise SeedError(
+            f"{record}: it cannot be read which addresses the servers have ({error!r}); put it back from a "
+            "backup, or remove it: the servers are then made anew, with other addresses"
+        ) from error
+
+
+def _of(subnet: Subnet, address: object) -> str:
+    found = ipaddress.ip_address(str(address))
+    if found not in subnet:
+        raise ValueError(f"{found} is not in {subnet}")
+    return str(found)
 
 
 def _free_subnet(taken: Sequence[str]) -> Subnet:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from base import canonical, errors, files
+from base import canonical, errors, files, values
 from station_image.builder import archive, debian, packages, rootfs, sbom
 from station_image.runtime.base import contract
 
@@ -83,7 +83,7 @@ def current(build: Path = BUILD) -> StationImage | None:
     """Return the image of the present inputs if it was built before; builds nothing."""
     try:
         folder = build / (build / "inputs" / _inputs()).read_text()
-        release = json.loads((folder / "release.json").read_text())
+        release = values.mapping((folder / "release.json").read_bytes())
     except (OSError, ValueError):
         return None
     image = StationImage(folder, release)

@@ -2,11 +2,16 @@
 
 Without it a lying computing party opens what it likes (`tests/station_image/runtime/mpc/test_lying_party.py`); the
 parties of that row are of no use but to be measured. All parties share the cores of this machine.
+
+And the memory of one party with the most areas and many contributors: sessions at once share a container's.
 """
 
 from __future__ import annotations
 
+import functools
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from station_image.runtime.analyses import Source, hotspots
@@ -18,8 +23,19 @@ PROMISED = 2.5
 """A session that is verified takes at most so much of one that is not, which opened what a liar liked."""
 
 
+CONTRIBUTORS = 50
+MOST_MB = 600
+"""The computer of a station has 2 GiB, and its agent lets three sessions of such inputs run at once."""
+LOOK_EVERY = 0.05
+
+
 def measure(areas: int = session.AREAS) -> Iterator[dict[str, Any]]:
-    """Seconds of wall clock, medians, of both in turn, and their ratio: 3, 5 and 7 parties."""
+    """Seconds of wall clock, medians, of both in turn, and their ratio: 3, 5 and 7 parties. Then the memory of one."""
+    yield from _seconds(areas)
+    yield _memory(hotspots.MOST_AREAS)
+
+
+def _seconds(areas: int) -> Iterator[dict[str, Any]]:
     given = {"areas": [f"{session.FIRST}-{session.FIRST + areas - 1}"]}
     completed = hotspots.parameters(given)
     cases = {name: [area for area in rows if area < session.FIRST + areas] for name, rows in session._cases().items()}
@@ -43,6 +59,43 @@ def measure(areas: int = session.AREAS) -> Iterator[dict[str, Any]]:
     finally:
         for parties in made.values():
             parties.stop()
+
+
+def _memory(areas: int) -> dict[str, Any]:
+    """Megabytes that the process of one session ever held, at the party that held most."""
+    given = {"areas": [f"{session.FIRST}-{session.FIRST + areas - 1}"]}
+    completed = hotspots.parameters(given)
+    held = hotspots.numbers(Source("", "n", completed), [(session.FIRST + area,) for area in range(areas)])
+    parties, over, peaks = Parties(), threading.Event(), list[int]()
+    watching = threading.Thread(target=functools.partial(_watch, parties.pids, over, peaks))
+    watching.start()
+    try:
+        parties.run(Job("hotspots/1", given, {f"n.{number}": held for number in range(CONTRIBUTORS)}, 3))
+    finally:
+        over.set()
+        watching.join()
+        parties.stop()
+    return {
+        "name": f"session: memory of one of 3 parties, {areas} areas",
+        "organisations": CONTRIBUTORS,
+        "value": round(max(peaks) / 1024, 1),
+        "unit": "MB",
+        "floor": None,
+        "most": MOST_MB,
+        "phases": {},
+    }
+
+
+def _watch(computers: list[int], over: threading.Event, peaks: list[int]) -> None:
+    """Note how many kB each process of a session ever held, until all is over: proc(5), VmHWM."""
+    while not over.wait(LOOK_EVERY):
+        for computer in computers:
+            for child in Path(f"/proc/{computer}/task/{computer}/children").read_text().split():
+                try:
+                    lines = Path(f"/proc/{child}/status").read_text().splitlines()
+                except (FileNotFoundError, ProcessLookupError):
+                    continue  # its session ended a moment ago
+                peaks += [int(line.split()[1]) for line in lines if line.startswith("VmHWM:")]
 
 
 def _ratio(size: int, medians: dict[str, float]) -> dict[str, Any]:

@@ -6,12 +6,12 @@ import re
 
 import pytest
 
-from tests.guests import engine
+from tests.guests import engine, sources
 from tests.guests.house import House
 from tests.guests.situations import Situation
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
-SITUATIONS = (*engine.SITUATIONS,)
+SITUATIONS = (*engine.SITUATIONS, *sources.SITUATIONS)
 over_all = pytest.mark.parametrize("situation", SITUATIONS, ids=lambda one: one.name)
 GROWING = ("packages", "services")  # what comes is ours; nothing may go
 

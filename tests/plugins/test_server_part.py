@@ -274,3 +274,8 @@ def test_commands_come_after_the_files_and_before_the_programs(
         capsys, files=[spec(path, "text")], commands=[["cp", str(path), str(copy)]], programs=[["sh", "-c", script]]
     )
     assert (result["changed"], result["msg"]) == (True, f"{path}, cp {path} {copy}; loaded")
+
+
+@pytest.mark.parametrize("printed", ["", "loaded", "[]", "[" * 100_000], ids=lambda text: text[:16])
+def test_a_program_that_prints_something_else_told_nothing(printed: str) -> None:
+    assert module.told(printed) == {}

@@ -166,6 +166,16 @@ def test_documents_in_another_form(data: st.DataObject) -> None:
     judge(relayed({**FILES, name: data.draw(odd.texts(document))}))
 
 
+@pytest.mark.parametrize("value", ["1e400", "-1e400", "NaN"])
+@pytest.mark.parametrize("name", sorted(name for name in DOCUMENTS if name.startswith("questions/")))
+def test_a_number_that_nobody_can_write_again_is_refused(name: str, value: str) -> None:
+    """Found in 20,000 generated ones: `"areas":1e400` in a question ended every member's `plan`, `accept` and `up`."""
+    said = FILES[name].replace(canonical.dump(QUESTION.parameters["areas"]), value.encode())
+    assert said != FILES[name]
+    with pytest.raises(errors.PublicationError, match=f"{name} is "):
+        publication.Newest(NETWORK).update(relayed({**FILES, name: said}))
+
+
 @pytest.mark.fuzz
 @examples(70)
 @given(st.data())

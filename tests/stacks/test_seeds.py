@@ -53,3 +53,20 @@ def test_a_host_key_is_made_once_and_only_its_owner_can_read_it(tmp_path: Path) 
     assert key.read_bytes() == before
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     assert first.startswith("SHA256:")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "null", "[]", "{}", "[" * 100_000, '{"subnet": 1}', '{"subnet": "198.18.0.0/24", "addresses": []}'),
+        '{"subnet": "198.18.0.0/24", "addresses": {"gelre": "192.0.2.1"}}',
+    ],
+    ids=lambda text: text[:70],
+)
+def test_a_record_that_is_none_is_said_with_what_to_do(tmp_path: Path, text: str) -> None:
+    record = tmp_path / "a.json"
+    record.write_text(text)
+    for read in (lambda: seeds.addresses(record, ["gelre"], []), lambda: seeds.holds(record, [])):
+        with pytest.raises(seeds.SeedError, match=r"a\.json: .* remove it"):
+            read()
+    assert record.read_text() == text

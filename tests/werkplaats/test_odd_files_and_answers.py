@@ -15,16 +15,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from base import errors
-from network_topology import load
+from network_topology import load, questions
+from network_topology.violation import Violation
 from publication import acceptance
 from tests.harness import coordinator
 from tests.harness.fuzzing import examples
 from tests.publication import odd
 from werkplaats.operations.bring_up import hand_over, own_keys
-from werkplaats.operations.reach import inventory
+from werkplaats.operations.home import places
+from werkplaats.operations.reach import inventory, shell
 
 SLOWEST = 5.0  # seconds
 KEYS = coordinator.make_keys()
+HERE = Path(load.__file__).parent / "networks" / "proeftuin"
+QUESTION = HERE / "questions" / "griep-hotspots.yml"
 SOUND = (Path(load.__file__).parent / "networks" / "proeftuin" / "network.yml").read_text()
 ENTRY = {
     "ggd": {
@@ -162,3 +166,31 @@ def test_a_definition_of_any_content(tmp_path_factory: pytest.TempPathFactory, d
     path = tmp_path_factory.mktemp("odd") / "network.yml"
     path.write_bytes(written(data, SOUND))
     judge(lambda: load.read(path))
+
+
+@pytest.mark.fuzz
+@examples(80)
+@given(st.data())
+def test_a_question_of_any_content(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    path = tmp_path_factory.mktemp("odd") / "griep-hotspots.yml"
+    path.write_bytes(written(data, QUESTION.read_text()))
+    began = time.process_time()
+    asked, violations = questions.file(path, load.read(HERE / "network.yml"), places.known())
+    assert asked is not None or violations
+    assert all(isinstance(one, Violation) and errors.printable(str(one)).encode() for one in violations)
+    assert time.process_time() - began < SLOWEST
+
+
+@pytest.mark.fuzz
+@examples(80)
+@given(odd.mutated([0, "printed", ""]).flatmap(odd.texts))
+def test_an_answer_over_a_shell_of_any_content(text: bytes) -> None:
+    """An EOFError is told as the server's that said it; what else it could be ended the run of all."""
+    try:
+        code, *outputs = shell._read(text)
+    except EOFError as error:
+        said = str(error)
+    else:
+        assert isinstance(code, int)
+        said = "".join(ascii(output) for output in outputs)
+    assert said.isascii()

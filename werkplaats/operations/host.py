@@ -6,7 +6,6 @@ One table, `CHECKS`: `doctor` prints it, `up` refuses on it, `doctor --yes` mend
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import platform
 import shutil
@@ -16,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from base import errors
+from base import errors, values
 from werkplaats.operations import progress
 
 INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
@@ -100,7 +99,10 @@ def engine_info() -> dict[str, object]:
     told = _run("docker", "info", "--format", "{{json .}}")
     if told.returncode or not told.stdout.strip():
         return {}
-    info: dict[str, object] = json.loads(told.stdout)
+    try:
+        info = values.mapping(told.stdout)
+    except ValueError:
+        return {}
     return {} if info.get("ServerErrors") else info
 
 

@@ -20,7 +20,7 @@ from typing import Any
 from ..data import records, shares
 from . import AnalysisError
 
-AT_ONCE = 1 << 19
+AT_ONCE = 1 << 17
 """Numbers of contributors that are checked together, at most: all at once would need memory for all of them twice."""
 BITS = 10
 MOST_BITS = 16

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -52,12 +52,11 @@ class OpenedResult:
             return cls(**{**row, "asked": Asked.parse(row["asked"]), "contributors": people})
         return cls(row["network"], row["question"], Asked("", "", None, 0, 0), row["at"], people, bool(people))
 
-    def beside(self, now: Asked) -> Earlier:
-        """What there is to know of it for a result that is asked for now."""
+    def beside(self, now: Asked, apart: str) -> Earlier:
+        """What there is to know of it for a result that is asked for now; `apart` is what `cells.apart` says."""
         minimum = max(self.asked.minimum_contributors, now.minimum_contributors)
         day = time.strftime("%Y-%m-%d", time.gmtime(self.at))
         alike = None in (self.asked.columns, now.columns) or self.asked.columns == now.columns
-        apart = cells.apart(self.asked, now)
         return Earlier(self.contributors, minimum, apart, alike, f"{self.question} of {day}")
 
 
@@ -69,7 +68,7 @@ class Opened:
         self._results: list[OpenedResult] = []
         self.problem = ""
         try:
-            self._results = [OpenedResult.parse(row) for row in json.loads(path.read_text())]
+            self._results = _sharing(OpenedResult.parse(row) for row in json.loads(path.read_text()))
         except FileNotFoundError:
             pass
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -94,26 +93,36 @@ class Opened:
 
         Each sees to its own: whether others brought new data only computing parties know.
         """
-        for one in self._meeting(plan):
-            before = one.beside(asked(plan))
+        for one, before in self._meeting(plan):
             if before.apart and before.alike and editions.same(one.contributors.get(station), edition):
                 raise RefusedError(differencing.subtracted(before))
 
     def earlier(self, plan: Plan) -> list[Earlier]:
         """Earlier results about some of the same; of those computed here."""
-        return [one.beside(asked(plan)) for one in self._meeting(plan) if one.computed]
+        return [before for one, before in self._meeting(plan) if one.computed]
 
     def add(self, plan: Plan, contributors: Mapping[str, str], computed: bool = True) -> None:
         """Remember that the result of `plan` is opened; the same again only moves the time."""
         now = time.time()
         fresh = OpenedResult(plan.network, plan.question, asked(plan), now, dict(contributors), computed)
         others = [one for one in self._results if replace(one, at=now) != fresh and now - one.at < KEEP]
-        self._results = [*others, fresh]
+        self._results = _sharing([*others, fresh])
         files.replace(self._path, json.dumps([one.content for one in self._results]))
 
-    def _meeting(self, plan: Plan) -> list[OpenedResult]:
+    def _meeting(self, plan: Plan) -> list[tuple[OpenedResult, Earlier]]:
+        """Each earlier result about some of the same, and what there is to know of it."""
         now = asked(plan)
-        return [one for one in self._results if one.network == plan.network and cells.meet(one.asked, now)]
+        results = [one for one in self._results if one.network == plan.network]
+        # The same question is asked every day: cells are compared once for all of its results.
+        different = {id(one.asked): one.asked for one in results}
+        apart = {key: cells.apart(one, now) for key, one in different.items() if cells.meet(one, now)}
+        return [(one, one.beside(now, apart[id(one.asked)])) for one in results if id(one.asked) in apart]
+
+
+def _sharing(results: Iterable[OpenedResult]) -> list[OpenedResult]:
+    """These results, where equal `asked` are one object."""
+    known: dict[Asked, Asked] = {}
+    return [replace(one, asked=known.setdefault(one.asked, one.asked)) for one in results]
 
 
 def asked(plan: Plan) -> Asked:

@@ -255,7 +255,7 @@ class Register:
                         digest = entry["digest"]
                         if index is not None:
                             index.add(entry, digest, len(line))
-                    except (ValueError, TypeError, KeyError, AttributeError) as error:
+                    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
                         raise RegisterError(f"line {number} is not as it was written") from error
                     yield entry
         except FileNotFoundError:

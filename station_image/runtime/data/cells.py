@@ -33,6 +33,9 @@ class Group:
     over: Mapping[str, tuple[Run, ...]]
     opens: str = COUNT
 
+    def __hash__(self) -> int:
+        return hash((frozenset(self.over.items()), self.opens))
+
     @property
     def content(self) -> dict[str, Any]:
         """The group as JSON."""
@@ -137,12 +140,6 @@ def _run(content: Iterable[Any]) -> Run:
     return low, high, width
 
 
-def _parts(runs: Iterable[Run]) -> Iterator[Part]:
-    for low, high, width in runs:
-        for start in range(low, high + 1, width):
-            yield start, min(start + width - 1, high)
-
-
 Found = dict[str, tuple[Part, Part]]
 """Of each column that both name, a part of the one and a part of the other."""
 
@@ -174,13 +171,35 @@ def _overlap(one: tuple[Run, ...], other: tuple[Run, ...], unequal: bool = False
     """A part of `one` and a part of `other` with a value in common; with `unequal` two that are not the same."""
     if unequal and one == other:
         return None
-    theirs = sorted(_parts(other))
-    ends = [high for _, high in theirs]
-    for part in _parts(one):
-        for place in range(bisect.bisect_left(ends, part[0]), bisect.bisect_right(theirs, (part[1], ends[-1]))):
-            if not unequal or theirs[place] != part:
-                return part, theirs[place]
+    theirs = sorted(other)
+    ends = [high for _, high, _ in theirs]
+    for run in one:
+        for place in range(bisect.bisect_left(ends, run[0]), bisect.bisect_right(theirs, (run[1], ends[-1] + 1, 0))):
+            for value in _telling(run, theirs[place]):
+                mine, yours = _part(run, value), _part(theirs[place], value)
+                if not unequal or mine != yours:
+                    return mine, yours
     return None
+
+
+def _telling(one: Run, other: Run) -> Iterator[int]:
+    """Values of two runs that overlap, the lowest first; where their parts are equal at these, they are everywhere.
+
+    From the end of two equal parts on, parts of equal width are equal up to the last one, that may be cut off.
+    """
+    low, high = max(one[0], other[0]), min(one[1], other[1])
+    yield low
+    following = _part(one, low)[1] + 1
+    if following <= high:
+        yield following
+        yield high
+
+
+def _part(run: Run, value: int) -> Part:
+    """The part of `run` with this value."""
+    low, high, width = run
+    start = value - (value - low) % width
+    return start, min(start + width - 1, high)
 
 
 def _named(found: Mapping[str, Part], group: Group) -> str:

@@ -144,6 +144,6 @@ def _all(state: Path) -> Mapping[str, str]:
     """What was said; nothing where it cannot be read: then people are asked again."""
     try:
         content = json.loads(_path(state).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}

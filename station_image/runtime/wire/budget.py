@@ -20,7 +20,8 @@ ARRIVING = 8
 """One part in so many of the process's memory is for bodies and large headers that arrive."""
 PARTS = 4
 """One peer may fill one of so many parts of that."""
-WITHIN = 5.0
+WITHIN = 12.0
+"""Seconds that somebody waits for room: longer than a connection has patience with who sends slowly and holds it."""
 
 
 @dataclass

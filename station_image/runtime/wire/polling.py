@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import defaultdict
 from collections.abc import Coroutine
+from contextlib import AsyncExitStack
 from typing import Any
 
 from ..accepted.networks import Network, Networks
@@ -15,8 +17,10 @@ from ..base.journal import note
 from ..base.refusal import RefusedError
 from . import frames
 from .answers import Answer, Answers, refusal
+from .budget import Rates
 from .connection import LARGE, Connection, ConnectionLostError
 from .hello import Caller
+from .mesh_server import HELLOS, MOST_PER_PEER
 from .peers import CallFailedError, Peers
 from .polls import SILENCE, ping
 
@@ -33,6 +37,9 @@ class Polling:
         self._peers = peers
         self._answers = answers
         self._ours: dict[tuple[str, str], asyncio.Task[None]] = {}
+        # As much as a party may ask over connections of its own, and not anew with each poll.
+        self._places: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(MOST_PER_PEER))
+        self._requests = Rates(*HELLOS)
 
     async def keep(self) -> None:
         """Poll every computing party that there is a link to."""
@@ -77,45 +84,50 @@ class Polling:
         try:
             while True:
                 header, length = await connection.receive_header(LARGE, timeout=SILENCE)
-                # The poll stays open while definitions change: what is asked now is checked against the one that is
-                # accepted now, and a party with another key in it proves who it is anew.
-                accepted = self._networks.current().get(network.name)
-                if accepted is None or accepted.stations.get(party) != network.stations.get(party):
-                    return
                 if "ask" not in header:
                     await connection.skip(length)
                     continue
-                self._peers.contact(party)
-                await self._take(connection, accepted, party, header, length)
+                await asyncio.sleep(self._requests.wait(party))
+                async with AsyncExitStack() as until_answered:
+                    await until_answered.enter_async_context(self._places[party])
+                    # The poll stays open while definitions change: what is asked now is checked against the one that
+                    # is accepted now, and a party with another key in it proves who it is anew.
+                    accepted = self._networks.current().get(network.name)
+                    if accepted is None or accepted.stations.get(party) != network.stations.get(party):
+                        return
+                    self._peers.contact(party)
+                    answering = await self._take(connection, accepted, party, header, length)
+                    background.start(_reply(connection, header["ask"], answering, until_answered.pop_all()))
         finally:
             warm.cancel()
 
     async def _take(
         self, connection: Connection, network: Network, party: str, header: frames.JSON, length: int
-    ) -> None:
+    ) -> Coroutine[Any, Any, Answer]:
         """Read what comes with a request; answering it does not keep the next one waiting."""
         request, content = header.get("request"), header.get("content")
         if not isinstance(request, dict) or not isinstance(content, dict):
             await connection.skip(length)
-            answering = _at_once({"refused": "neither a request nor content"})
-        else:
-            caller = Caller(network, party, request)
-            try:
-                body = await self._answers.body(connection, caller, length)
-                answering = self._answers.answer(caller, content, body)
-            except (frames.FrameError, RefusedError) as error:
-                note("request-refused", peer=party, kind=request.get("kind"), why=error)
-                await connection.skip(length)
-                answering = _at_once(refusal(error))
-        background.start(_reply(connection, header["ask"], answering))
+            return _at_once({"refused": "neither a request nor content"})
+        caller = Caller(network, party, request)
+        try:
+            body = await self._answers.body(connection, caller, length)
+        except (frames.FrameError, RefusedError) as error:
+            note("request-refused", peer=party, kind=request.get("kind"), why=error)
+            await connection.skip(length)
+            return _at_once(refusal(error))
+        return self._answers.answer(caller, content, body)
 
 
 async def _at_once(answer: Answer) -> Answer:
     return answer
 
 
-async def _reply(connection: Connection, number: object, answering: Coroutine[Any, Any, Answer]) -> None:
-    try:
-        await connection.send({"reply": number, "content": await answering})
-    except ConnectionLostError:
-        return
+async def _reply(
+    connection: Connection, number: object, answering: Coroutine[Any, Any, Answer], place: AsyncExitStack
+) -> None:
+    async with place:
+        try:
+            await connection.send({"reply": number, "content": await answering})
+        except ConnectionLostError:
+            return

@@ -224,3 +224,15 @@ def test_a_peer_can_be_cut_in_what_an_earlier_version_loaded(placed: Placed) -> 
     assert made["cuts"] == b"drie.twee\n"
     assert f"{FOLDER}/{files.STATEMENT}" not in made
     assert f"{FOLDER}/{files.STATEMENT}" in files.assemble(placed.inputs())
+
+
+@pytest.mark.parametrize("text", ["", "no JSON", "[]", "[1]", "[" * 100_000], ids=lambda text: text[:16])
+def test_a_statement_or_a_note_of_serials_that_is_none_is_no_traceback(tmp_path: Path, text: str) -> None:
+    """A statement is published: another form ended `gateway-reload` after the reload, without a stamp."""
+    (path := tmp_path / files.STATEMENT).write_text(text)
+    with pytest.raises(files.GatewayError, match=r"statement\.json is .*; run `werkplaats up` again"):
+        reload._statement(path)
+    paths = reload.Paths(tmp_path)
+    paths.serials.parent.mkdir(parents=True)
+    paths.serials.write_text(text)
+    assert reload.serials(paths) == {}

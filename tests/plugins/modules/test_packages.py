@@ -22,3 +22,47 @@ def test_a_package_counts_as_installed_when_dpkg_says_so(tmp_path: Path, monkeyp
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     assert debian_packages.states(["haproxy", "runc", "docker.io", "nowhere"]) == {"haproxy": "ii", "runc": "hi"}
+
+
+LIST = """\
+# deb cdrom:[Debian GNU/Linux 13.0.0 _Trixie_]/ trixie main
+deb cdrom:[Debian GNU/Linux 13.0.0 _Trixie_ - Official amd64 DVD]/ trixie contrib main
+deb [trusted=yes] cdrom:[Other]/ trixie main
+deb https://deb.example/debian trixie main # not cdrom:
+"""
+
+
+def test_a_disc_is_no_source_and_all_others_are(tmp_path: Path) -> None:
+    sources = tmp_path / "sources.list"
+    sources.write_text(LIST)
+    with debian_packages.without_discs(sources) as kept:
+        assert [line[:20] for line in kept.read_text().splitlines()] == ["# deb cdrom:[Debian ", "deb https://deb.exam"]
+        assert kept != sources
+    assert sources.read_text() == LIST
+    sources.write_text("deb https://deb.example/debian trixie main\n")
+    for path in (sources, tmp_path / "none"):
+        with debian_packages.without_discs(path) as kept:
+            assert kept == path
+
+
+def test_what_one_source_does_not_tell_stops_nothing_and_is_said_where_the_packages_do_not_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, asked = tmp_path / "apt-get", tmp_path / "asked"
+    failing = "echo E: vendor is away >&2; exit 100"
+    program.write_text(f'#!/bin/sh\necho "$*" >> {asked}\ncase "$*" in *update) {failing};; *) ;; esac\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr(debian_packages, "POLICY", tmp_path / "policy")
+    debian_packages.install(["haproxy"])
+    assert "install --no-install-recommends" in asked.read_text()
+    program.write_text(f'#!/bin/sh\ncase "$*" in *update) {failing};; *) echo E: no haproxy >&2; exit 100;; esac\n')
+    with pytest.raises(RuntimeError, match=r"no haproxy.*before that, .*vendor is away"):
+        debian_packages.install(["haproxy"])
+    assert not (tmp_path / "policy").exists()
+
+
+@pytest.mark.parametrize("text", ["no JSON", "[]", "[" * 100_000], ids=lambda text: text[:16])
+def test_an_owner_s_file_that_is_no_object_is_told_as_unreadable(tmp_path: Path, text: str) -> None:
+    (path := tmp_path / "daemon.json").write_text(text)
+    assert set(server_facts.json_file(path)) == {"unreadable"}

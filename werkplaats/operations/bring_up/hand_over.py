@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import on_server
-from base import errors
+from base import errors, values
 from network_topology.compiling import compile as compiler
 from publication import acceptance, identity, publication, repository, verified
 from werkplaats.operations import progress
@@ -293,7 +293,7 @@ def _document(text: str | None) -> object:
     if text is None:
         return None
     try:
-        document = remote.parsed(text)
+        document = values.parsed(text)
     except ValueError as error:
         raise acceptance.forgotten(error) from error
     if document is None:

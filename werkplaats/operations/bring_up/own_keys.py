@@ -6,10 +6,9 @@ import base64
 
 from cryptography.hazmat.primitives import serialization
 
-from base import errors
+from base import errors, values
 from publication import identity, verified
 from werkplaats.operations.coordinator import approval
-from werkplaats.operations.reach import remote
 
 REQUEST = "/etc/werkplaats/identity/request.pem"
 STATEMENT_KEY = "/etc/werkplaats/identity/statement.pub"
@@ -51,7 +50,7 @@ def require(published: verified.Verified, organisation: str, text: str) -> None:
 
 def _statement(organisation: str, text: str) -> identity.Statement:
     try:
-        said = remote.parsed(text)
+        said = values.parsed(text)
         return identity.Statement(serial=said["serial"], signature=said["signature"])
     except (ValueError, TypeError, KeyError) as error:  # pydantic's ValidationError is a ValueError
         raise errors.RequestError(

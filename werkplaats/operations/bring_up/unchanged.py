@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import on_server
-from base import files
+from base import files, values
 from werkplaats.operations.bring_up.configure import ROOT, HostVars
 from werkplaats.operations.reach import remote, servers
 
@@ -67,10 +67,10 @@ class Notes:
 
     def _read(self) -> dict[str, dict[str, str]]:
         try:
-            found: dict[str, dict[str, str]] = json.loads(self._path.read_text())
+            found = values.mapping(self._path.read_bytes())
         except (OSError, ValueError):
             return {}
-        return found
+        return {name: note for name, note in found.items() if isinstance(note, dict) and {"given", "server"} <= {*note}}
 
     def _write(self, notes: Mapping[str, Mapping[str, str]]) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

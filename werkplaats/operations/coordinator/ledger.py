@@ -11,13 +11,12 @@ Whoever changes them holds the lock of the network (`vault.lock`).
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from base import canonical, errors, files
+from base import canonical, errors, files, values
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "authorities": ("generation", "key", "founded"),
@@ -80,8 +79,8 @@ class Records:
         try:
             if path.stat().st_size > LARGEST_DOCUMENT:
                 raise errors.RefusedError(f"{path} is larger than {LARGEST_DOCUMENT} bytes", "ask for it anew")
-            return json.loads(path.read_bytes())
-        except (ValueError, RecursionError) as error:
+            return values.parsed(path.read_bytes())
+        except ValueError as error:
             raise errors.RefusedError(
                 f"{path} is not JSON: {error}", "restore it from git, or ask for it anew"
             ) from error

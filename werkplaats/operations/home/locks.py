@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from base import errors, files
+from base import errors, files, values
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 NAMING_SECONDS = 1.0  # how long a lock may be held by nobody that is known, see Lock._take
@@ -58,9 +58,10 @@ class Holder:
     def parse(cls, text: bytes) -> Holder | None:
         """The holder that a lock file tells of; None when it is empty or not (yet) wholly written."""
         try:
-            return cls(**json.loads(text))
+            found = cls(**values.mapping(text))
         except (ValueError, TypeError):
             return None
+        return found if type(found.pid) is int and 0 < found.pid < 2**31 else None
 
     @property
     def alive(self) -> bool:

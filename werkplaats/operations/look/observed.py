@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 
+from base import values
 from stacks import parts
 from werkplaats.operations.reach import remote, servers
 
@@ -47,7 +48,7 @@ def observe(remotes: remote.Remotes, organisations: Iterable[str]) -> tuple[dict
 
 
 def _container(line: str) -> dict[str, str]:
-    match row := remote.parsed(line):
+    match row := values.parsed(line):
         case {"id": str(), "name": str(), "state": str(), "image": str()}:
             return dict(row)
     raise ValueError("it is no container")

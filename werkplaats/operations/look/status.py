@@ -7,7 +7,7 @@ import datetime
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from base import errors
+from base import errors, values
 from publication import acceptance, publication, repository
 from werkplaats.checks import lapse
 from werkplaats.operations.home import networks, places
@@ -133,7 +133,7 @@ def _accepted(answer: remote.Answer, organisation: str) -> tuple[str, bool]:
     if isinstance(answer, servers.UnreachableError) or answer.exited:
         return "", False
     try:
-        found = acceptance.load(remote.parsed(answer.stdout))
+        found = acceptance.load(values.parsed(answer.stdout))
     except (ValueError, errors.AcceptanceError):
         return UNREADABLE, False
     return (found.digest, found.knew(organisation)) if found else ("", False)

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import pydantic
 
+from base import values
 from werkplaats.checks import suite
 from werkplaats.operations import progress
 from werkplaats.operations.home import networks, passing
@@ -168,7 +169,7 @@ def document_of(answer: remote.Answer) -> dict[str, Any]:
     if isinstance(answer, servers.UnreachableError) or not answer.stdout.startswith("{"):
         return {}
     try:
-        found: dict[str, Any] = remote.parsed(answer.stdout)
+        found: dict[str, Any] = values.parsed(answer.stdout)
         _Told.model_validate(found, strict=True)
     except ValueError:
         return {}

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
-import json
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self, TypeAlias
+from typing import Self, TypeAlias
 
 from base import errors
 from werkplaats.operations.reach import ssh_config
@@ -27,16 +26,6 @@ class Done:
 
 
 Answer: TypeAlias = Done | UnreachableError
-
-
-def parsed(text: str) -> Any:
-    """What a server said in JSON, which can be written again; raises ValueError of whatever else it said."""
-    try:
-        found = json.loads(text)
-        json.dumps(found, ensure_ascii=False, allow_nan=False).encode()  # half a surrogate pair is read, never written
-    except RecursionError as error:
-        raise ValueError("it is nested too deep") from error
-    return found
 
 
 class Remotes:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
-from base import errors
+from base import errors, values
 from network_topology import model, tables
 from station_image.runtime import analyses
 from werkplaats.operations import progress
@@ -115,7 +114,7 @@ def _allow(network: networks.Network, organisation: str, name: str) -> None:
 def _station(network: networks.Network, organisation: str, account: str, *words: str) -> dict[str, Any]:
     done = people.ssh(network, organisation, account, *words, "--json")
     try:
-        answer: dict[str, Any] = json.loads(done.stdout)
+        answer = values.mapping(done.stdout)
     except ValueError as error:
         raise errors.FoundError(f"{account} of {organisation}: station {words[0]}: {done.stderr.strip()}") from error
     if answer.get("exit", 0) > 1 and "session" not in answer:

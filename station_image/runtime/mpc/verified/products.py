@@ -16,7 +16,7 @@ from .party import P, Party
 
 PARTS = 16
 """Into so many the vectors are cut: six levels for sixteen million products."""
-MOST_RECORDS, MOST_NUMBERS = 10_000, 1 << 21
+MOST_RECORDS, MOST_NUMBERS = 10_000, 1 << 19
 """So much waits at most to be verified, as memory is bounded: a chain of products has a record for each."""
 BLOCK = 16
 """Bytes per weight: within 2^-32 of uniform."""

@@ -60,6 +60,11 @@ class Parties:
         for path in self._sockets:
             wait_until(functools.partial(answers, path), "a computer to start", 30)
 
+    @property
+    def pids(self) -> list[int]:
+        """Of the computers; each session of each is a child of one."""
+        return [process.pid for process in self._processes]
+
     def stop(self) -> None:
         """End the computers."""
         for process in self._processes:

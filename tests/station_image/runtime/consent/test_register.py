@@ -303,6 +303,13 @@ def test_the_last_entries_are_read_from_the_end(folders: tuple[Path, Path]) -> N
         mine.verify()
 
 
+def test_a_line_that_is_nested_too_deep_is_not_as_it_was_written(folders: tuple[Path, Path]) -> None:
+    mine = filled(folders, 2)
+    write(folders, ["[" * 100_000, *lines(folders)[1:]])
+    with pytest.raises(RegisterError, match="line 1 is not as it was written"):
+        mine.verify()
+
+
 def test_what_a_day_has_too_much_of_is_counted_and_entered_when_it_is_over(folders: tuple[Path, Path]) -> None:
     now = [1_800_000_000.0]
     mine = Register(*folders, KEY, Daily(lambda: now[0]))

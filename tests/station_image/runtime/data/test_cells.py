@@ -110,6 +110,39 @@ def test_the_rule_is_that_of_sets(one: dict[str, Any], other: dict[str, Any]) ->
     assert Asked.parse(before.content) == before
 
 
+def run_of(low: int, length: int, width: int) -> tuple[int, int, int]:
+    return low, low + length - 1, width
+
+
+RUNS = st.lists(st.builds(run_of, st.integers(0, 3), st.integers(1, 9), st.integers(1, 4)), min_size=1, max_size=3)
+
+
+def after_each_other(runs: Sequence[cells.Run]) -> tuple[cells.Run, ...]:
+    """The same runs with nothing in common; the last part of each may be cut off."""
+    placed, free = list[cells.Run](), 0
+    for low, high, width in runs:
+        placed.append((free + low, free + high, width))
+        free += high + 1
+    return tuple(placed)
+
+
+def parts(runs: Sequence[cells.Run]) -> list[cells.Part]:
+    return [(start, min(start + width - 1, high)) for low, high, width in runs for start in range(low, high + 1, width)]
+
+
+@settings(max_examples=500)
+@given(RUNS.map(after_each_other).flatmap(st.permutations), RUNS.map(after_each_other).flatmap(st.permutations))
+@example([(0, 9, 2)], [(0, 8, 2)])
+@example([(0, 1, 2), (2, 3, 2)], [(0, 3, 2)])
+@example([(0, 3, 4)], [(0, 3, 9)])
+def test_what_is_found_by_runs_is_the_first_of_all_parts(one: list[cells.Run], other: list[cells.Run]) -> None:
+    """Against every part of the one beside every part of the other, which took 5 ms for each result remembered."""
+    meeting = [(a, b) for a in parts(one) for b in sorted(parts(other)) if a[0] <= b[1] and b[0] <= a[1]]
+    assert cells._overlap(tuple(one), tuple(other)) == next(iter(meeting), None)
+    unlike = next((pair for pair in meeting if pair[0] != pair[1]), None)
+    assert cells._overlap(tuple(one), tuple(other), unequal=True) == unlike
+
+
 def members(over: Mapping[str, Sequence[cells.Run]]) -> Iterator[frozenset[tuple[int, int]]]:
     """Each cell as the set of its records, of two columns with values below 40."""
     parts = [

@@ -19,7 +19,7 @@ from station_image.runtime import analyses
 from station_image.runtime.base.refusal import RefusedError
 from station_image.runtime.consent import opened
 from station_image.runtime.consent.plan import Plan
-from station_image.runtime.data import differencing, editions
+from station_image.runtime.data import cells, differencing, editions
 from station_image.runtime.data.differencing import Earlier
 from tests.station_image.runtime import questions
 
@@ -215,6 +215,34 @@ def test_the_same_result_again_takes_no_room_and_a_damaged_file_stops_questions(
     (tmp_path / "runs.json").write_text("[{]")
     with pytest.raises(RefusedError, match="cannot be read"):
         opened.Opened(tmp_path / "runs.json").check(asked, "unlimited", time.time())
+
+
+def test_cells_are_compared_once_for_all_results_of_one_question(
+    tmp_path: Path, asked: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it gained: an agent with a thousand results did nothing else for seconds at each proposal."""
+    kept = opened.Opened(tmp_path / "runs.json")
+    kept.add(asked, ALL)
+    row = json.loads((tmp_path / "runs.json").read_text())[0]
+    (tmp_path / "runs.json").write_text(json.dumps([row] * 1000))
+    kept = opened.Opened(tmp_path / "runs.json")
+    kept.add(total(asked), ALL)
+    compared, apart = list[object](), cells.apart
+    looked_up, cells_of = list[object](), analyses.cells_of
+
+    def comparing(before: cells.Asked, now: cells.Asked) -> str:
+        compared.append(before)
+        return apart(before, now)
+
+    def looking_up(*question: Any) -> Any:
+        looked_up.append(question)
+        return cells_of(*question)
+
+    monkeypatch.setattr(cells, "apart", comparing)
+    monkeypatch.setattr(analyses, "cells_of", looking_up)
+    assert len(kept.earlier(asked)) == 1001
+    kept.check_own(asked, "n.e", "new")
+    assert (len(compared), len(looked_up)) == (4, 2)
 
 
 def total(asked: Plan) -> Plan:

@@ -151,7 +151,7 @@ def test_what_people_say_is_right_counts_twice_until_a_file_has_other_rows(tmp_p
     assert analyses.look("hotspots/1", ASKED, place, right).problems
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"gerda/griep": 3}', "\xff"])
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"gerda/griep": 3}', "\xff", "[" * 100_000])
 def test_where_what_was_said_cannot_be_read_people_are_asked_again(tmp_path: Path, content: str) -> None:
     (tmp_path / "repeated.json").write_text(content, encoding="latin-1")
     assert not repeats.said(tmp_path, "gerda", "griep")("0" * 64)

@@ -12,10 +12,11 @@ import pytest
 
 from station_image.runtime.base.refusal import BusyError, RefusedError
 from station_image.runtime.wire import polling
-from station_image.runtime.wire.answers import Answers
+from station_image.runtime.wire.answers import Answers, Handler
 from station_image.runtime.wire.budget import Budget
 from station_image.runtime.wire.connection import Connection, ConnectionLostError
 from station_image.runtime.wire.hello import Caller
+from station_image.runtime.wire.mesh_server import MOST_PER_PEER
 from station_image.runtime.wire.polling import Polling
 from tests.station_image.runtime.neighbours import FakePeers, run, until
 from tests.station_image.runtime.views import PRINTS, Small
@@ -40,7 +41,11 @@ async def for_ever(_: Connection) -> None:
 
 
 def keeping(
-    small: Small, lines: Mapping[str, Far], work: Callable[[FakePeers], Awaitable[None]], by: str = "n.d"
+    small: Small,
+    lines: Mapping[str, Far],
+    work: Callable[[FakePeers], Awaitable[None]],
+    by: str = "n.d",
+    wait: Handler | None = None,
 ) -> None:
     """Poll as `by`, with `lines` at the other ends, until `work` is over."""
 
@@ -48,6 +53,8 @@ def keeping(
         peers, answers = FakePeers(), Answers()
         peers.lines = dict(lines)
         answers.add("who", who, lambda _: 3)
+        if wait:
+            answers.add("wait", wait)
         keeper = asyncio.create_task(Polling(small.networks(by), peers, answers).keep())  # type: ignore[arg-type]
         try:
             await work(peers)
@@ -119,6 +126,66 @@ def test_a_request_over_the_poll_is_answered_as_one_of_the_party_at_its_end(smal
             nothing,
         ]
         assert set(peers.contacts) == {"n.a"}
+
+    keeping(small, {"n.a": far}, work)
+
+
+@pytest.mark.parametrize("polls", [1, 5])
+def test_a_party_has_no_more_answered_at_once_over_polls_than_over_connections_of_its_own(
+    small: Small, polls: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it gained: as many tasks and answers in the agent that polls it as it liked, also by ending the poll."""
+    most, asked = MOST_PER_PEER, MOST_PER_PEER + 10
+    monkeypatch.setattr(polling, "HELLOS", (1000, 0.001))
+    running, answered, ending = list[object](), list[object](), asyncio.Event()
+
+    async def wait(caller: Caller, content: Mapping[str, Any], _: bytes) -> dict[str, Any]:
+        running.append(content)
+        await ending.wait()
+        return {"peer": caller.peer}
+
+    async def far(line: Connection) -> None:
+        lines.append(line)
+        for number in range(asked // polls):
+            await line.send({"ask": number, "request": {"kind": "wait"}, "content": {}})
+        if len(lines) < polls:
+            await until(lambda: len(running) >= min(most, asked // polls * len(lines)))
+            return
+        for _ in range(asked // polls):
+            header, _ = await line.receive()
+            answered.append(header["reply"])
+        await for_ever(line)
+
+    lines: list[Connection] = []
+
+    async def work(_: FakePeers) -> None:
+        await until(lambda: len(lines) == polls and len(running) >= most)
+        await asyncio.sleep(0.05)
+        assert len(running) == most
+        ending.set()
+        await until(lambda: len(answered) == asked // polls)
+
+    keeping(small, {"n.a": far}, work, wait=wait)
+
+
+def test_a_party_asks_no_more_often_over_its_poll_than_over_connections_of_its_own(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it gained: the whole time of the agent that polls it."""
+    monkeypatch.setattr(polling, "HELLOS", (3, 60))
+    answered: list[object] = []
+
+    async def far(line: Connection) -> None:
+        for number in range(10):
+            await line.send({"ask": number, "request": {"kind": "who"}, "content": {}})
+        while True:
+            header, _ = await line.receive()
+            answered.append(header["reply"])
+
+    async def work(_: FakePeers) -> None:
+        await until(lambda: len(answered) >= 3)
+        await asyncio.sleep(0.05)
+        assert len(answered) == 3
 
     keeping(small, {"n.a": far}, work)
 

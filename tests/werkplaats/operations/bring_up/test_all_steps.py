@@ -77,6 +77,7 @@ def network(tmp_path: Path) -> Any:
         name="proeftuin",
         definition=DEFINITION,
         questions={},
+        figures={},
         vault=kept,
         inventory=tmp_path / "inventory",
         publication=tmp_path / "publication",

@@ -42,6 +42,8 @@ except errors.LockedError as error:
     print(error, flush=True)
 """
 
+SOME = {"pid": 1, "user": "a", "host": "b", "boot": "c", "since": "2026-03-01T12:00:00+00:00", "purpose": "up"}
+
 
 def start(program: str, path: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
@@ -140,3 +142,15 @@ def test_of_many_at_once_one_has_it_and_all_others_are_told_which(path: Path) ->
     assert all(f"process {winners[0]} " in text for pid, text in said.items() if pid != winners[0])
     for contender in contenders:
         contender.communicate("\n")
+
+
+@pytest.mark.parametrize("pid", ["1", None, 0, -1, 2**40, True, []])
+def test_a_process_that_none_can_be_holds_no_lock(pid: object) -> None:
+    """Its number was a TypeError or an OverflowError of whoever took the lock next."""
+    assert locks.Holder.parse(json.dumps(SOME | {"pid": pid}).encode()) is None
+    assert locks.Holder.parse(json.dumps(SOME).encode()) is not None
+
+
+@pytest.mark.parametrize("text", ["", "null", "[]", '{"pid": 1}', "[" * 100_000], ids=lambda text: text[:16])
+def test_a_lock_file_of_another_content_tells_of_no_holder(text: str) -> None:
+    assert locks.Holder.parse(text.encode()) is None

@@ -1,0 +1,98 @@
+"""What is asked of a real HAProxy's master: whose sessions run in an earlier worker, and that none outlives a cut."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import ssl
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from on_server.gateway import master
+from tests.harness import pki
+from tests.harness.stations import free_port, listens, wait_until
+
+CONFIG = """
+global
+    stats socket {root}/stats.sock
+defaults
+    mode tcp
+    timeout connect 5s
+    timeout client 30s
+    timeout server 30s
+frontend mesh
+    bind 127.0.0.1:{port} ssl crt {party} ca-file {ca} verify required
+    default_backend from.n.een
+backend from.n.een
+    server agent unix@{root}/agent.sock
+"""
+
+
+class Gateway:
+    """A HAProxy with a master, the port that it listens on, and a peer that calls it."""
+
+    def __init__(self, root: Path) -> None:
+        authority = pki.Authority("n")
+        self.peer, self.port, self.socket = pki.Party(authority, "een", root), free_port(), root / "master.sock"
+        (root / "ca.pem").write_text(authority.pem)
+        config = CONFIG.format(root=root, port=self.port, party=self.peer.file, ca=root / "ca.pem")
+        (root / "haproxy.cfg").write_text(config)
+        command = ["haproxy", "-W", "-S", str(self.socket), "-f", str(root / "haproxy.cfg")]
+        self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+
+    def workers(self) -> list[int]:
+        """Its workers; none while the master reloads and does not answer."""
+        with contextlib.suppress(master.MasterError):
+            return master.workers(self.socket)
+        return []
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Iterator[Gateway]:
+    with socket.socket(socket.AF_UNIX) as agent:
+        agent.bind(str(tmp_path / "agent.sock"))
+        agent.listen()
+        made = Gateway(tmp_path)
+        with made.process:
+            try:
+                wait_until(lambda: listens(made.port) and made.workers(), "the gateway to listen")
+                yield made
+            finally:
+                made.process.terminate()
+
+
+def test_a_handshake_that_ends_while_the_workers_are_looked_at_outlives_no_cut(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A revoked peer that times its handshake was no session in the first list, and no handshake in the second."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.load_cert_chain(gateway.peer.file)
+    with socket.create_connection(("127.0.0.1", gateway.port), 30) as line:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        handshake = context.wrap_bio(incoming, outgoing)
+        with contextlib.suppress(ssl.SSLWantReadError):
+            handshake.do_handshake()
+        line.sendall(outgoing.read())
+        incoming.write(line.recv(65536))
+        gateway.process.send_signal(signal.SIGUSR2)  # HAProxy 2.6 does not answer a reload
+        wait_until(lambda: len(gateway.workers()) == 2, "the later worker")
+        earlier = gateway.workers()[1]
+        asked, ask = list[str](), master.ask
+
+        def finishing(command: str, path: Path = master.SOCKET) -> str:
+            said = ask(command, path)
+            if command == f"@!{earlier} show sess" and command not in asked:
+                handshake.do_handshake()
+                line.sendall(outgoing.read())
+                wait_until(lambda: "be=from.n.een" in ask(command, path), "the session")
+            asked.append(command)
+            return said
+
+        monkeypatch.setattr(master, "ask", finishing)
+        assert master.end(lambda peer: peer == "n.een", wait=True, path=gateway.socket) == 1
+        assert master.sessions(gateway.socket) == []

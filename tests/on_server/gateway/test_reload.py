@@ -1,0 +1,77 @@
+"""A reload that was loaded, and could not end what is gone: the next one still knows what to end."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from on_server import programs
+from on_server.gateway import master, reload
+from tests.harness import pki
+
+pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root can give files to the gateway's account")
+
+
+def generation(paths: reload.Paths, name: str, party: pki.Party) -> Path:
+    """A generation that shows this certificate, and lets in n.drie under a serial number that is its name."""
+    folder = paths.gateway / "generations" / name
+    for file, content in {
+        "haproxy.cfg": "",
+        "digest": name,
+        "networks/n/station.pem": party.pem,
+        "compiled/networks/n/peers/n.drie/serial": name,
+    }.items():
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_text(content)
+    return folder
+
+
+def test_after_a_reload_that_ended_nothing_the_agent_is_told_and_the_next_ends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stamped all the same, the next would have forgotten the serial numbers by which a revoked peer's runs are found.
+
+    And skipped as a whole, the agent went on to tell peers of a gateway certificate that was not shown any more.
+    """
+    paths, authority = reload.Paths(tmp_path), pki.Authority("n")
+    for folder in (paths.run, paths.networks / "n"):
+        folder.mkdir(parents=True)
+    parties = {name * 16: pki.Party(authority, "een", tmp_path) for name in "ab"}
+    first, second = (paths.gateway / "generations" / name for name in parties)
+    monkeypatch.setattr(reload, "USER", "root")
+    monkeypatch.setattr(programs, "active", lambda _: True)
+    monkeypatch.setattr(reload, "foreign", lambda: False)
+    monkeypatch.setattr(master, "reload", lambda: None)
+    monkeypatch.setattr(reload, "revoked", lambda one: {"a" * 16} if one == second else set())
+    asked: list[tuple[bool, bool]] = []
+
+    def end(gone: Callable[[str], bool], wait: bool) -> int:
+        asked.append((gone("n.drie"), wait))
+        if len(asked) == 2:
+            raise master.MasterError("sessions with n.drie do not end")
+        return 0
+
+    monkeypatch.setattr(reload, "_peers", lambda _: {"n.drie"})
+    monkeypatch.setattr(master, "end", end)
+    told = []
+    for made, fails in ((first, False), (second, True), (second, False)):
+        generation(paths, made.name, parties[made.name])
+        monkeypatch.setattr(reload, "prepare", lambda _, made=made: (None, made, []))
+        if fails:
+            with pytest.raises(master.MasterError):
+                reload.reload(paths)
+            assert paths.stamp() == "a" * 16
+            assert first.exists()
+            assert json.loads(paths.serials.read_text()) == {"n.drie": ["a" * 16, "b" * 16]}
+        else:
+            reload.reload(paths)
+            assert paths.stamp() == made.name
+        told.append(json.loads((paths.networks / "n" / "gateway.json").read_text())["certificate"])
+    assert asked == [(False, False), (True, True), (True, True)]
+    assert told[0] != told[1] == told[2]
+    assert not first.exists()
+    assert json.loads(paths.serials.read_text()) == {"n.drie": ["b" * 16]}
