@@ -128,6 +128,8 @@ def _watched(facts: Facts, _: Wanted) -> str:
     return own or ("/etc is under git" if facts.marked("/etc/.git") else "")
 
 
+ELSEWHERE = "`apt-get update` fails on it; `up` goes on where other sources have what a station needs"
+
 PARTS = (
     Part(
         "packages",
@@ -151,18 +153,8 @@ PARTS = (
                 "a station needs them",
                 "make `apt-get check` and a simulated install end well",
             ),
-            Row(
-                Severity.DECIDES,
-                _disc,
-                "`apt-get update` fails on it, and `up` with it",
-                "take that line out",
-            ),
-            Row(
-                Severity.DECIDES,
-                _refusing,
-                "`apt-get update` fails on it, and `up` with it",
-                "take it out, or have it mended",
-            ),
+            Row(Severity.TELLS, _disc, ELSEWHERE, ""),
+            Row(Severity.TELLS, _refusing, ELSEWHERE, ""),
             Row(
                 Severity.DECIDES,
                 _none_left,
