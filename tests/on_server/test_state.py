@@ -12,7 +12,7 @@ from plugins.filter import baseline
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 KEPT = {
-    "etc/ssh/sshd_config.d/60-werkplaats.conf": "PasswordAuthentication no\n",
+    "etc/ssh/sshd_config.d/0-werkplaats.conf": "PasswordAuthentication no\n",
     "etc/werkplaats/gateway/compiled/base.cfg": "global\n",
     "etc/werkplaats/accepted/proeftuin.json": "{}",
     "etc/werkplaats/networks.d/proeftuin/questions.json": "{}",
@@ -37,7 +37,7 @@ def edit(name: str) -> Callable[[Path], object]:
 
 
 CHANGES: dict[str, Callable[[Path], object]] = {
-    "a file is edited": edit("etc/ssh/sshd_config.d/60-werkplaats.conf"),
+    "a file is edited": edit("etc/ssh/sshd_config.d/0-werkplaats.conf"),
     "a mode is changed": lambda root: (root / "etc/werkplaats/gateway/compiled/base.cfg").chmod(0o666),
     "the top folder is open to others": lambda root: (root / "etc/werkplaats").chmod(0o777),
     "a file is added": edit("etc/werkplaats/gateway/compiled/more.cfg"),
