@@ -12,6 +12,7 @@ from plugins.filter import baseline
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 KEPT = {
+    "etc/pam.d/sshd": "account required pam_nologin.so\n",
     "etc/ssh/sshd_config.d/0-werkplaats.conf": "PasswordAuthentication no\n",
     "etc/werkplaats/gateway/compiled/base.cfg": "global\n",
     "etc/werkplaats/accepted/proeftuin.json": "{}",
@@ -43,6 +44,8 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "a file is added": edit("etc/werkplaats/gateway/compiled/more.cfg"),
     "a file is removed": lambda root: (root / "etc/werkplaats/gateway/compiled/base.cfg").unlink(),
     "a link is laid": lambda root: (root / "etc/werkplaats/link").symlink_to("/etc/passwd"),
+    "PAM keeps people out": edit("etc/pam.d/sshd"),
+    "nobody may log in": edit("etc/nologin"),
     "another user is made": edit("etc/passwd"),
     "a folder of the station gets other rights": lambda root: (root / "var/lib/werkplaats/data/in").chmod(0o777),
     "the statement key is open to others": lambda root: (root / "var/lib/werkplaats/state/statement.key").chmod(0o666),
