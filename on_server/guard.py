@@ -10,16 +10,22 @@ Candidates lie in /etc/werkplaats/baseline; a candidate that is not there is the
 from __future__ import annotations
 
 import dataclasses
+import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from on_server import disk, programs
+from on_server import access, disk, programs
 
 BASE = Path("/etc/werkplaats/baseline")
 TIMER = "werkplaats-undo-timer"
 SECONDS = 60
+
+
+class NotReadError(Exception):
+    """A sentence: the daemon did not take what lies there."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,11 +38,17 @@ class Change:
     test: tuple[str, ...]  # run before anything is loaded
     load: tuple[str, ...]
     loaded: tuple[str, ...]  # succeeds when it is in force
+    unread: Callable[[], str] = str  # why the daemon does not read it; "" when it does
 
     @property
     def previous(self) -> Path:
         """Where the former live file waits for confirmation."""
         return BASE / "pending" / self.name
+
+    def require_read(self) -> None:
+        """Raise NotReadError where the daemon would not read it."""
+        if why := self.unread():
+            raise NotReadError(why)
 
     def needed(self) -> bool:
         """Return whether the candidate is not what is in force."""
@@ -46,14 +58,22 @@ class Change:
         return not same or subprocess.run(self.loaded, capture_output=True, check=False).returncode != 0
 
 
+def _unread_by_sshd() -> str:
+    """The judge is sshd itself, by what it gives an account of ours."""
+    if access.settings("steward").get("forcecommand") == [f"{access.COMMAND} steward"]:
+        return ""
+    return access.unread() or f"a Match block before {access.DROP_IN} is about steward too; except the account there"
+
+
 CHANGES = (
     Change(
         "ssh",
         BASE / "sshd.conf",
-        Path("/etc/ssh/sshd_config.d/60-werkplaats.conf"),
+        Path(access.DROP_IN),
         ("/usr/sbin/sshd", "-t"),
         ("systemctl", "try-reload-or-restart", "ssh.service"),
         ("true",),
+        _unread_by_sshd,
     ),
     Change(
         "firewall",
@@ -87,8 +107,9 @@ def apply(seconds: int) -> list[str]:
         for change in changes:
             disk.write(change.live, change.candidate.read_bytes())
             programs.run(*change.test)
+            change.require_read()
             programs.run(*change.load)
-    except subprocess.CalledProcessError:
+    except (subprocess.CalledProcessError, NotReadError):
         undo()
         raise
     return [change.name for change in changes]
@@ -119,6 +140,7 @@ def confirm() -> None:
 
 def main() -> int:
     """Run the program."""
+    os.umask(0o022)  # of a login or of sudo it may be 077: what is made here is read by other accounts
     words = sys.argv[1:]
     if words == ["confirm"]:
         if not (BASE / "pending").exists():
@@ -133,6 +155,9 @@ def main() -> int:
         except subprocess.CalledProcessError as problem:
             said = (problem.stderr or "").strip()
             sys.stderr.write(f"guarded-change: taken back, `{' '.join(problem.cmd)}` refuses: {said}\n")
+            return 1
+        except NotReadError as problem:
+            sys.stderr.write(f"guarded-change: taken back, sshd does not take it: {problem}\n")
             return 1
         programs.tell(bool(changed), ", ".join(changed) or "in force")
     else:

@@ -20,10 +20,11 @@ UNITS = (
     *("werkplaats-gateway.service", "gateway-reload.service", "gateway-reload.path"),
     *("gateway-finding.service", "gateway-finding.path", "werkplaats-firewall.service", "werkplaats-undo.service"),
 )
-PROGRAMS = ("gateway-reload", "guarded-change", "station-cut", "engine-settings")
-SSHD = Path("/etc/ssh/sshd_config.d/60-werkplaats.conf")
+PROGRAMS = ("gateway-reload", "guarded-change", "people-access", "station-cut", "engine-settings")
+# The second is the name of earlier releases.
+SSHD = [Path("/etc/ssh/sshd_config.d") / f"{number}-werkplaats.conf" for number in (0, 60)]
 FILES = (
-    SSHD,
+    *SSHD,
     Path("/etc/systemd/journald.conf.d/60-werkplaats.conf"),
     Path("/etc/tmpfiles.d/werkplaats.conf"),
     *(Path("/etc/systemd/system") / unit for unit in UNITS),
@@ -67,7 +68,7 @@ def main(network: str) -> None:
         return
     quietly("systemctl", "disable", "--now", *UNITS)
     quietly("nft", "delete", "table", "inet", "werkplaats")
-    had_sshd = SSHD.exists()
+    had_sshd = any(path.exists() for path in SSHD)
     for path in (*FILES, *settings()):
         remove(path)
     quietly("systemctl", "daemon-reload")

@@ -17,6 +17,7 @@ from pathlib import Path
 # Read with content, owner and mode.
 FOLDERS = (
     "etc/docker",
+    "etc/pam.d",
     "etc/ssh",
     "etc/sysusers.d",
     "etc/systemd",
@@ -26,7 +27,15 @@ FOLDERS = (
     "usr/local/lib/werkplaats",
     "usr/local/sbin",
 )
-FILES = ("etc/group", "etc/passwd", "etc/shadow", "run/werkplaats/gateway.stamp", "run/werkplaats-engine.json")
+FILES = (
+    "etc/group",
+    "etc/nologin",
+    "etc/passwd",
+    "etc/security/access.conf",
+    "etc/shadow",
+    "run/werkplaats/gateway.stamp",
+    "run/werkplaats-engine.json",
+)
 # Below these only folders are looked at: what lies in them is the stations' and people's.
 PLACES = ("run/werkplaats", "var/lib/werkplaats")
 # `werkplaats` asks for these itself in every run.

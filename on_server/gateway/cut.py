@@ -65,6 +65,7 @@ def main() -> int:
     parser.add_argument("--restore", action="store_true", help="let the peer in again")
     parser.add_argument("--list", action="store_true", help="print the peers that are cut")
     wants, paths = parser.parse_args(), reload.Paths()
+    os.umask(0o022)
     cuts = files.read_cuts(paths.cut)
     if wants.list:
         sys.stdout.write("".join(f"{peer}\n" for peer in sorted(cuts)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -16,6 +17,13 @@ def clock_difference(sent: float, clock: float, received: float) -> float:
     return max(sent - clock, clock - received, 0.0)
 
 
+def ranges(people: Any) -> dict[str, list[str]]:
+    """Return the ranges that each account with keys is used from; {} for people that the role refuses anyhow."""
+    if not isinstance(people, Mapping) or not all(isinstance(given, Mapping) for given in people.values()):
+        return {}
+    return {account: list(given.get("from") or ()) for account, given in people.items() if given.get("keys")}
+
+
 class ActionModule(ActionBase):  # type: ignore[misc]
     """Call the module and add `clock_difference` (seconds) to its facts."""
 
@@ -24,10 +32,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Read the facts."""
         super().run(tmp, task_vars)
+        args = dict(self._task.args)
+        args["people"] = ranges(args.get("people") or {})
         sent = time.time()
-        result: dict[str, Any] = self._execute_module(
-            "server_facts", module_args=dict(self._task.args), task_vars=task_vars
-        )
+        result: dict[str, Any] = self._execute_module("server_facts", module_args=args, task_vars=task_vars)
         server = result.get("ansible_facts", {}).get("server")
         if server:
             server["clock_difference"] = clock_difference(sent, server["clock"], time.time())

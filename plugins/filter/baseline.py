@@ -20,7 +20,8 @@ GROUPS = {"station": 5000}
 USERS = {"station": (5001, 5000), "computer": (5002, 5000)}
 PEOPLE = ("steward", "scientist")
 SHELL = "/bin/sh"
-SSHD = {"passwordauthentication": ("no",), "permitrootlogin": ("no", "without-password", "prohibit-password")}
+# What sysusers.d says of these accounts: one with another text is somebody else's.
+ABOUT = {"steward": "Steward of the datastation", "scientist": "Data scientist of the datastation"}
 COMMENT = re.compile(r"[A-Za-z0-9@._+: -]{0,100}")
 # What follows the name of the type in the key itself (RFC 4253, 5656, 8709; PROTOCOL.u2f): a length in bytes, a fixed
 # text, or None for anything.
@@ -41,6 +42,7 @@ COMMANDS = {
     "/usr/local/sbin/engine-settings": "engine_settings",
     "/usr/local/sbin/gateway-reload": "gateway.reload",
     "/usr/local/sbin/guarded-change": "guard",
+    "/usr/local/sbin/people-access": "access",
     "/usr/local/sbin/station-cut": "gateway.cut",
 }
 
@@ -68,15 +70,26 @@ def account_differences(server: Facts) -> list[str]:
         if user is None:
             found.append(f"user {name} is missing")
         elif user["shell"] != SHELL:
-            found.append(f"user {name} has shell {user['shell']} and needs {SHELL}")
+            found.append(_shell_line(name, user))
         elif name not in members:
             found.append(f"user {name} is not in group station-control")
     return found
 
 
+def closed_accounts(server: Facts) -> list[str]:
+    """Return the people's accounts that are ours and got another shell, as hardening gives system accounts."""
+    users = ((name, server["users"].get(name)) for name in PEOPLE)
+    return [name for name, user in users if user and user["shell"] != SHELL and user.get("about") == ABOUT[name]]
+
+
+def _shell_line(name: str, user: Mapping[str, Any]) -> str:
+    return f"user {name} has shell {user['shell']} and needs {SHELL}"
+
+
 def accounts_in_the_way(server: Facts) -> list[str]:
     """Return the differences that making accounts cannot solve: names or numbers that somebody else has."""
-    found = [line for line in account_differences(server) if " needs " in line]
+    closed = [_shell_line(name, server["users"][name]) for name in closed_accounts(server)]
+    found = [line for line in account_differences(server) if " needs " in line and line not in closed]
     numbers = {uid: name for name, (uid, _gid) in USERS.items()}
     for name, user in server["users"].items():
         if user["uid"] in numbers and numbers[user["uid"]] != name:
@@ -105,15 +118,6 @@ def people_differences(server: Facts, people: Mapping[str, Any]) -> list[str]:
                 if settings.get(setting, "").replace("%u", name) != value
             ]
     return found
-
-
-def sshd_differences(settings: Mapping[str, str]) -> list[str]:
-    """Return a sentence per setting of `sshd -T` that lets people in whom it should not."""
-    return [
-        f"sshd has {name} {settings.get(name, 'unset')} and needs {wanted[0]}"
-        for name, wanted in SSHD.items()
-        if settings.get(name) not in wanted
-    ]
 
 
 def clock_is_kept(server: Facts) -> bool:
@@ -151,9 +155,9 @@ def baseline_faults(
         found.append("nothing keeps its clock; start its chrony, ntpsec or systemd-timesyncd")
     if not managed["accounts"]:
         found += [f"{line}; accounts are the owner's here, make it so" for line in account_differences(server)]
+    found += server["kept_out"]
     if not managed["sshd"]:
-        lines = [*sshd_differences(server["sshd"]), *people_differences(server, people)]
-        found += [f"{line}; sshd is the owner's here, set it there" for line in lines]
+        found += [f"{line}; sshd is the owner's here, set it there" for line in people_differences(server, people)]
     return found
 
 
@@ -228,8 +232,16 @@ def _network(address: str) -> Any:
 
 def account_commands(server: Facts, managed: Mapping[str, bool]) -> list[list[str]]:
     """Return the command that makes the accounts, where some are missing."""
-    missing = managed["accounts"] and account_differences(server)
-    return [["systemd-sysusers", "/etc/sysusers.d/werkplaats.conf"]] if missing else []
+    if not managed["accounts"]:
+        return []
+    opened = [["usermod", "--shell", SHELL, name] for name in closed_accounts(server)]
+    missing = len(account_differences(server)) > len(opened)
+    return [["systemd-sysusers", "/etc/sysusers.d/werkplaats.conf"]] * missing + opened
+
+
+def login_pattern(login: str) -> str:
+    """Return the pattern of sshd that stands for a login; a directory's may hold what has a meaning in its settings."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "?", login)
 
 
 def people_faults(people: Any) -> list[str]:
@@ -352,6 +364,6 @@ class FilterModule:
         """Return the filters by name."""
         public = (
             account_commands, baseline_faults, baseline_links, baseline_packages, baseline_without, firewall_rules,
-            managed_parts, people_faults, people_files, program_files,
+            login_pattern, managed_parts, people_faults, people_files, program_files,
         )  # fmt: skip
         return {function.__name__: function for function in public}

@@ -8,6 +8,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 Facts = Mapping[str, Any]
+GROUP = "docker"  # it equals root on a server
 
 
 def merged_settings(owner: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
@@ -17,16 +18,14 @@ def merged_settings(owner: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[s
     return {**owner, **ours}
 
 
-def engine_without(server: Facts) -> list[str]:
-    """Return the paths that the engine's role does not place: root needs no group to use the engine."""
-    return ["/etc/sysusers.d/*"] if server["login"] == "root" else []
-
-
 def engine_commands(server: Facts) -> list[list[str]]:
-    """Return the command that lets the operator's login use the engine, where it may not yet."""
-    members = server["groups"].get("docker", {}).get("members", [])
+    """Return the commands that let the operator's login use the engine, where it may not yet.
+
+    By arguments, not by a file: a login of a directory may have any name (`j.jansen@zorg.example`, `ZORG\\jansen`).
+    """
+    members = server["groups"].get(GROUP, {}).get("members", [])
     may = server["login"] == "root" or server["login"] in members
-    return [] if may else [["systemd-sysusers", "/etc/sysusers.d/werkplaats-engine.conf"]]
+    return [] if may else [["groupadd", "--force", "--system", GROUP], ["gpasswd", "--add", server["login"], GROUP]]
 
 
 class FilterModule:
@@ -34,5 +33,5 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """Return the filters by name."""
-        public = (engine_commands, engine_without, merged_settings)
+        public = (engine_commands, merged_settings)
         return {function.__name__: function for function in public}

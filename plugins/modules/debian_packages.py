@@ -109,6 +109,7 @@ def without_discs(sources: Path) -> Iterator[Path]:
 
 def main() -> None:
     """Run the module."""
+    os.umask(0o022)  # of a login or of sudo it may be 077: what packages make is read by other accounts
     module = AnsibleModule(
         argument_spec={
             "names": {"type": "list", "elements": "str", "required": True},

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ansible.module_utils import access  # the program that the checks run too
 from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""
@@ -32,6 +33,14 @@ options:
     type: list
     elements: str
     default: []
+  people:
+    description: Accounts of people who have keys to the ranges that they come from.
+    type: dict
+    default: {}
+  ours:
+    description: Whether sshd is ours to set.
+    type: bool
+    default: true
   sent:
     description: Clock of the controller just before the question; filled in by the action plugin.
     type: float
@@ -41,7 +50,6 @@ options:
 # All questions are asked at once and read afterwards: together they take as long as the slowest.
 QUESTIONS = {
     "packages": ["dpkg-query", "--show", "--showformat=${db:Status-Abbrev}|${Package}|${Version}\n"],
-    "sshd": ["/usr/sbin/sshd", "-T"],
     "sshd_steward": ["/usr/sbin/sshd", "-T", "-C", "user=steward,host=localhost,addr=127.0.0.1"],
     "sshd_scientist": ["/usr/sbin/sshd", "-T", "-C", "user=scientist,host=localhost,addr=127.0.0.1"],
     "haproxy_files": ["dpkg-query", "--show", "--showformat=${Conffiles}\n", "haproxy"],
@@ -124,7 +132,10 @@ def sshd(said: str) -> dict[str, str]:
 
 def accounts() -> dict[str, Any]:
     """Return users and groups by name; who asked (behind sudo) with the groups of that login."""
-    users = {row.pw_name: {"uid": row.pw_uid, "gid": row.pw_gid, "shell": row.pw_shell} for row in pwd.getpwall()}
+    users = {
+        row.pw_name: {"uid": row.pw_uid, "gid": row.pw_gid, "shell": row.pw_shell, "about": row.pw_gecos}
+        for row in pwd.getpwall()
+    }
     groups = {row.gr_name: {"gid": row.gr_gid, "members": list(row.gr_mem)} for row in grp.getgrall()}
     return {"users": users, "groups": groups, "login": os.environ.get("SUDO_USER", "root")}
 
@@ -141,6 +152,8 @@ def main() -> None:
         argument_spec={
             "packages": {"type": "list", "elements": "str", "default": []},
             "units": {"type": "list", "elements": "str", "default": []},
+            "people": {"type": "dict", "default": {}},
+            "ours": {"type": "bool", "default": True},
             "sent": {"type": "float", "default": 0},
         },
         supports_check_mode=True,
@@ -158,10 +171,10 @@ def main() -> None:
         "haproxy_untouched": untouched(said.get("haproxy_files", "")),
         "daemon_json": json_file(Path("/etc/docker/daemon.json")),
         "images": said.get("images", "").split(),
-        "sshd": sshd(said.get("sshd", "")),
         "sshd_people": {name: sshd(said.get(f"sshd_{name}", "")) for name in ("steward", "scientist")},
         **accounts(),
     }
+    facts["kept_out"] = access.faults(module.params["people"], ours=module.params["ours"], login=facts["login"])
     module.exit_json(changed=False, ansible_facts={"server": facts}, msg="read")
 
 

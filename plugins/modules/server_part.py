@@ -186,7 +186,7 @@ class Places:
                 path.unlink()
 
     def remove_others(self, spec: dict[str, Any], wanted: set[str]) -> None:
-        """Take away what nobody placed, then the folders that became empty."""
+        """Take away what nobody placed, then the folders that became empty; others may enter those that stay."""
         root = Path(spec["folder"])
         keep = [str(pattern) for pattern in spec.get("keep") or []]
         parents = {str(parent) for path in wanted for parent in Path(path).parents}
@@ -200,6 +200,11 @@ class Places:
             if here != root and str(here) not in parents | wanted and not self.check and not any(here.iterdir()):
                 self.note(str(here), "folder\n", "")
                 here.rmdir()
+            elif here != root and str(here) not in wanted and here.stat().st_mode & 0o055 != 0o055:
+                # Nobody gave it a mode: it came with what lies in it, once under the umask of a login.
+                self.note(str(here), f"folder {stat.S_IMODE(here.stat().st_mode):04o}\n", "folder 0755\n")
+                if not self.check:
+                    here.chmod(0o755)
 
 
 def _validate(path: Path, name: str, command: str) -> None:
@@ -268,6 +273,7 @@ def units_among(files: list[dict[str, Any]]) -> list[str]:
 
 def main() -> None:
     """Run the module."""
+    os.umask(0o022)  # of a login or of sudo it may be 077: what is made here is read by other accounts
     module = AnsibleModule(
         argument_spec={
             "files": {"type": "list", "elements": "dict", "default": []},

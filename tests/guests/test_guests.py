@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+import subprocess
 
 import pytest
 
-from tests.guests import engine, sources
+from tests.guests import engine, people, sources
 from tests.guests.house import House
 from tests.guests.situations import Situation
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
-SITUATIONS = (*engine.SITUATIONS, *sources.SITUATIONS)
+SITUATIONS = (*engine.SITUATIONS, *people.SITUATIONS, *sources.SITUATIONS)
 over_all = pytest.mark.parametrize("situation", SITUATIONS, ids=lambda one: one.name)
 GROWING = ("packages", "services")  # what comes is ours; nothing may go
 
@@ -23,7 +24,7 @@ def test_up_brings_a_verified_station_or_refuses_with_a_sentence_and_places_noth
     told, name = guests.up, situation.name
     if situation.refused:
         assert re.search(situation.refused, told["left_out"].get(name, "")), f"{situation.tells}: {told['left_out']}"
-        assert guests.root(name, "find /etc /usr/local -path '*werkplaats*'") == ""
+        assert guests.root(name, "find /etc /usr/local -name '*werkplaats*.conf' -o -path '*lib/werkplaats*'") == ""
         assert guests.after[name]["packages"] == guests.before[name]["packages"]
         return
     assert name not in told["left_out"], f"{situation.tells}: {told['left_out'][name]}"
@@ -41,6 +42,24 @@ def test_after_a_reboot_the_owner_s_is_as_it_was_and_the_station_works(guests: H
     assert changed(guests.before[situation.name], guests.after_reboot[situation.name]) == {}, situation.tells
     if not situation.refused:
         assert [found for found in guests.verified if found["subject"] == situation.name] == [], situation.tells
+
+
+@pytest.mark.parametrize("situation", [one for one in people.SITUATIONS if not one.refused], ids=lambda one: one.name)
+def test_people_log_in_and_bring_a_file(guests: House, situation: Situation) -> None:
+    """What `verify` calls good, done by the people themselves."""
+    _ = guests.up
+    server = guests.servers[situation.name]
+    options = [*server.options, "-i", str(people.key())]
+    for account in ("steward", "scientist"):
+        done = login(["ssh", *options, f"{account}@{server.address}", "status"])
+        assert (done.returncode, done.stderr) == (0, ""), f"{situation.tells}: {account}: {done.stderr}"
+    said = f"put {__file__} cases.csv\nls\nrm cases.csv\n"
+    done = login(["sftp", *options, "-b", "-", f"scientist@{server.address}"], said)
+    assert done.returncode == 0, f"{situation.tells}: {done.stderr}"
+
+
+def login(command: list[str], said: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, input=said, capture_output=True, text=True, check=False, timeout=120)
 
 
 def changed(before: dict[str, str], after: dict[str, str]) -> dict[str, tuple[str, str]]:

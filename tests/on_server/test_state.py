@@ -12,7 +12,8 @@ from plugins.filter import baseline
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 KEPT = {
-    "etc/ssh/sshd_config.d/60-werkplaats.conf": "PasswordAuthentication no\n",
+    "etc/pam.d/sshd": "account required pam_nologin.so\n",
+    "etc/ssh/sshd_config.d/0-werkplaats.conf": "PasswordAuthentication no\n",
     "etc/werkplaats/gateway/compiled/base.cfg": "global\n",
     "etc/werkplaats/accepted/proeftuin.json": "{}",
     "etc/werkplaats/networks.d/proeftuin/questions.json": "{}",
@@ -37,12 +38,14 @@ def edit(name: str) -> Callable[[Path], object]:
 
 
 CHANGES: dict[str, Callable[[Path], object]] = {
-    "a file is edited": edit("etc/ssh/sshd_config.d/60-werkplaats.conf"),
+    "a file is edited": edit("etc/ssh/sshd_config.d/0-werkplaats.conf"),
     "a mode is changed": lambda root: (root / "etc/werkplaats/gateway/compiled/base.cfg").chmod(0o666),
     "the top folder is open to others": lambda root: (root / "etc/werkplaats").chmod(0o777),
     "a file is added": edit("etc/werkplaats/gateway/compiled/more.cfg"),
     "a file is removed": lambda root: (root / "etc/werkplaats/gateway/compiled/base.cfg").unlink(),
     "a link is laid": lambda root: (root / "etc/werkplaats/link").symlink_to("/etc/passwd"),
+    "PAM keeps people out": edit("etc/pam.d/sshd"),
+    "nobody may log in": edit("etc/nologin"),
     "another user is made": edit("etc/passwd"),
     "a folder of the station gets other rights": lambda root: (root / "var/lib/werkplaats/data/in").chmod(0o777),
     "the statement key is open to others": lambda root: (root / "var/lib/werkplaats/state/statement.key").chmod(0o666),

@@ -8,6 +8,8 @@ import grp
 import json
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +65,36 @@ def test_one_template_makes_many_files(role: Path) -> None:
 def test_a_variable_that_is_not_given_is_an_error(role: Path) -> None:
     with pytest.raises(jinja2.UndefinedError, match="'a' is undefined"):
         action.render(role, {})
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_what_is_made_others_may_read_whatever_umask_a_login_has(tmp_path: Path, umask: int) -> None:
+    """Under 077 a folder of ours was closed to the station and its people: "in no definition", and nobody got in."""
+    path = tmp_path / "werkplaats/people/steward"
+    script = f"""
+import json, os, sys
+from ansible.module_utils.testing import patch_module_args
+from plugins.modules import server_part
+os.umask({umask})
+with patch_module_args(json.loads(sys.argv[1])):
+    server_part.main()
+"""
+    wants = json.dumps({"files": [spec(path, "key\n")]})
+    done = subprocess.run([sys.executable, "-c", script, wants], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {stat.S_IMODE(folder.stat().st_mode) for folder in (path.parent, path.parents[1])} == {0o755}
+
+
+def test_a_folder_that_was_made_closed_is_opened_where_nobody_gave_it_a_mode(tmp_path: Path) -> None:
+    path, given = tmp_path / "closed/file", tmp_path / "given"
+    module.Places(check=False).file(spec(path, "text\n"))
+    given.mkdir(mode=0o700)
+    path.parent.chmod(0o700)
+    for expected in ([str(path.parent)], []):
+        places = module.Places(check=False)
+        places.remove_others({"folder": str(tmp_path)}, {str(path), str(given)})
+        assert places.changed == expected
+    assert (stat.S_IMODE(path.parent.stat().st_mode), stat.S_IMODE(given.stat().st_mode)) == (0o755, 0o700)
 
 
 def test_a_file_is_written_once_and_its_difference_shown(tmp_path: Path) -> None:

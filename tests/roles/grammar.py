@@ -41,7 +41,7 @@ VALUES: Mapping[str, str] = {
     "issuers": DN,
     "journal_limit": r"[0-9]+[KMG]",
     "library": PATH,
-    "login": r"[a-z_][a-z0-9_-]{0,31}",
+    "login": r"[A-Za-z0-9_.?-]{1,64}",
     "maxconn": r"[0-9]+",
     "module": r"[a-z_.]+",
     "network": NETWORK,

@@ -135,7 +135,7 @@ def _facts(login: str) -> dict[str, Any]:
         "units": {},
         "users": made,
         "groups": groups,
-        "sshd": {},
+        "kept_out": [],
         "sshd_people": {},
         "held": [],
         "haproxy_untouched": True,

@@ -71,6 +71,16 @@ def test_a_spoilt_text_is_refused_or_renders_files_of_the_grammar(tree: dict[str
         assert faults(definition, number) == []
 
 
+@pytest.mark.parametrize(
+    "login", ["j.jansen@zorg.example", "ZORG\\j.jansen", "jan s, *!", "jan\n    ForceCommand /bin/sh"]
+)
+def test_a_login_whatever_its_name_is_one_word_of_sshd_s_settings(login: str) -> None:
+    definition = passed(whole())
+    assert definition
+    [station] = rendered.stations(definition, PEOPLE, sorted(definition.stations)[0]).values()
+    assert grammar.faults(rendered.server_files(station, login)) == []
+
+
 def whole() -> dict[str, Any]:
     """A definition in which every field that holds a text has one, but for what the rules keep for later."""
     signed = {**SIGNED, "until": datetime.date(2027, 1, 1)}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from stacks.servers import seeds
 from tests.harness import compiled, servers
 from tests.roles import plays
 from tests.roles.conftest import FIREWALL, NETWORK, Mesh
@@ -85,14 +87,17 @@ def test_a_change_that_nobody_confirmed_does_not_outlive_a_reboot(mesh: Mesh, ee
     assert mesh.play("--tags", "prepare", only="een").code == 0
 
 
-def test_sshd_that_is_the_owner_s_is_checked_and_left_alone(mesh: Mesh, een: servers.Server) -> None:
+def test_sshd_that_is_the_owner_s_is_checked_and_left_alone(mesh: Mesh, een: servers.Server, tmp_path: Path) -> None:
     right, drop_in = copy.deepcopy(mesh.stations["een"]), "/etc/ssh/sshd_config.d/00-owner.conf"
-    een.run(f"echo PasswordAuthentication yes > {drop_in}")
-    mesh.stations["een"]["managed"] = {"sshd": False}
+    een.run(f"echo DenyUsers steward > {drop_in}")
+    mesh.stations["een"] |= {
+        "managed": {"sshd": False},
+        "people": {"steward": {"keys": [seeds.key_pair(tmp_path / "key")], "from": ["192.0.2.0/24"]}},
+    }
     run = mesh.play("--tags", "prepare", only="een")
     mesh.stations["een"] = right
-    assert run.failures == ["sshd has passwordauthentication yes and needs no; sshd is the owner's here, set it there"]
-    assert een.run(f"cat {drop_in}; rm {drop_in}").stdout == "PasswordAuthentication yes\n"
+    assert run.failures == ["sshd lets steward in from nowhere: DenyUsers has 'steward'; except the account there"]
+    assert een.run(f"cat {drop_in}; rm {drop_in}").stdout == "DenyUsers steward\n"
 
 
 def wait_for(right: Any, seconds: float) -> None:
@@ -108,7 +113,7 @@ def test_sshd_settings_that_sshd_refuses_are_never_placed(mesh: Mesh, een: serve
     answer = een.run("guarded-change apply", check=False)
     assert answer.returncode == 1
     assert "taken back" in answer.stderr
-    assert "PasswordAuthentication no" in een.run("cat /etc/ssh/sshd_config.d/60-werkplaats.conf").stdout
+    assert "AuthenticationMethods publickey" in een.run("cat /etc/ssh/sshd_config.d/0-werkplaats.conf").stdout
     assert mesh.play("--tags", "prepare", only="een").code == 0
 
 
@@ -196,7 +201,7 @@ def test_a_bare_server_becomes_a_station_and_the_owner_s_settings_stay(
         assert server.run("apt-mark showhold").stdout == "docker.io\n"
         run = mesh.play(only="kaal", playbook="playbooks/destroy.yml", station_removed_network=NETWORK)
         assert (run.code, len(run.changed)) == (0, 1), run.output
-        gone = "/etc/werkplaats", "/etc/ssh/sshd_config.d/60-werkplaats.conf", "/usr/local/sbin/guarded-change"
+        gone = "/etc/werkplaats", "/etc/ssh/sshd_config.d/0-werkplaats.conf", "/usr/local/sbin/guarded-change"
         assert server.run(f"ls --directory {' '.join(gone)}", check=False).stdout == ""
         assert server.run("nft list table inet werkplaats", check=False).returncode != 0
         assert server.run("nft list table inet owner").stdout == rules

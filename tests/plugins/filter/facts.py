@@ -21,7 +21,7 @@ def facts(**changes: Any) -> dict[str, Any]:
             "scientist": {"uid": 992, "gid": 992, "shell": "/bin/sh"},
         },
         "groups": {"station": {"gid": 5000}, "station-control": {"gid": 990, "members": ["steward", "scientist"]}},
-        "sshd": {"passwordauthentication": "no", "permitrootlogin": "no"},
+        "kept_out": [],
         "sshd_people": {},
         "held": [],
         "haproxy_untouched": True,

@@ -68,7 +68,7 @@ def test_a_server_in_order_has_no_faults() -> None:
             "has shell /bin/bash and needs /bin/sh",
         ),
         ({"groups": {"station-control": {"gid": 1, "members": []}}}, "user scientist is not in group station-control"),
-        ({"sshd": {"passwordauthentication": "yes", "permitrootlogin": "no"}}, "sshd has passwordauthentication yes"),
+        ({"kept_out": ["sshd has no sftp"]}, "sshd has no sftp"),
     ],
 )
 def test_a_fault_is_a_sentence_with_a_remedy(change: dict[str, Any], said: str) -> None:
@@ -116,12 +116,35 @@ def test_a_starter_starts_its_module_and_nothing_that_its_surroundings_say() -> 
     """The paths are what sshd, units and people know; -IS is what keeps an environment from bringing code in."""
     role = Path(__file__).parents[3] / "roles/baseline"
     files = baseline.program_files(str(role.parents[1] / baseline.PACKAGE))
-    variables: dict[str, Any] = {"rules": []}
+    variables: dict[str, Any] = {"rules": [], "login": "beheer"}
     made = {file["path"]: file for file in action.render(role, {"variables": variables, **files})}
     for path in ("/usr/local/bin/station", "/usr/local/bin/station-account", "/usr/local/sbin/guarded-change"):
         text = base64.b64decode(made[path]["content"]).decode()
         assert text.startswith("#!/usr/bin/python3 -IS\n")
         assert f"from {baseline.PACKAGE}.{baseline.COMMANDS[path]} import main" in text
+
+
+def test_an_account_of_ours_that_hardening_closed_is_opened_again_and_not_called_somebody_else_s() -> None:
+    users = facts()["users"]
+    closed = users["steward"] | {"shell": "/usr/sbin/nologin", "about": "Steward of the datastation"}
+    mended = facts(users=users | {"steward": closed})
+    assert baseline.baseline_faults(mended, ALL, 5, {}) == []
+    assert baseline.account_commands(mended, ALL) == [["usermod", "--shell", "/bin/sh", "steward"]]
+    [owner_s] = baseline.baseline_faults(mended, ALL | {"accounts": False}, 5, {})
+    assert owner_s == (
+        "user steward has shell /usr/sbin/nologin and needs /bin/sh; accounts are the owner's here, make it so"
+    )
+    other = facts(users=users | {"steward": closed | {"about": "Stew Ard"}})
+    [line] = baseline.baseline_faults(other, ALL, 5, {})
+    assert "that account is somebody else's" in line
+
+
+@pytest.mark.parametrize(
+    ("login", "pattern"),
+    [("beheer", "beheer"), ("j.jansen@zorg.example", "j.jansen?zorg.example"), ("ZORG\\jan s,!*", "ZORG?jan?s???")],
+)
+def test_a_login_of_a_directory_is_a_pattern_that_sshd_reads_as_that_login(login: str, pattern: str) -> None:
+    assert baseline.login_pattern(login) == pattern
 
 
 def test_accounts_are_made_only_where_one_is_missing() -> None:

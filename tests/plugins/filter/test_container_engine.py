@@ -19,5 +19,11 @@ def test_the_engine_keeps_its_owner_s_settings_and_takes_ours() -> None:
 def test_login_is_given_the_engine_only_where_it_has_it_not() -> None:
     assert container_engine.engine_commands(facts(login="root")) == []
     assert container_engine.engine_commands(facts(login="beheer")) != []
+    assert container_engine.engine_commands(facts(login="ZORG\\jan s"))[-1] == [
+        "gpasswd",
+        "--add",
+        "ZORG\\jan s",
+        "docker",
+    ]
     groups = {"docker": {"members": ["beheer"]}}
     assert container_engine.engine_commands(facts(login="beheer", groups=groups)) == []

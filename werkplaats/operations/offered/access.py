@@ -215,8 +215,8 @@ PARTS = (
             Row(
                 Severity.DECIDES,
                 _passwords,
-                "our drop-in ends that for everybody who logs in to this server",
-                "see that each of your own people has a key before `werkplaats up`",
+                "we leave it so: our settings are about steward, scientist and your login, who come in by key",
+                "decide whether that is right for a server that holds such data",
             ),
             Row(
                 Severity.DECIDES,

@@ -59,14 +59,14 @@ def placed(facts: Facts, wanted: Wanted) -> list[tuple[str, str]]:
             f"one program each; groups station and {access.PEOPLES_GROUP}",
         ),
         ("your login", f"{login} joins the engine's group" if login != "root" else "root stays as it is"),
-        ("ssh", "/etc/ssh/sshd_config.d/60-werkplaats.conf; it takes itself back unless a new login works"),
+        ("ssh", "/etc/ssh/sshd_config.d/0-werkplaats.conf; it takes itself back unless a new login works"),
         ("engine", "settings in /etc/docker/daemon.json where the engine is nobody else's; two containers, no network"),
         ("journal", "/etc/systemd/journald.conf.d/60-werkplaats.conf: at most 1 GB for all services together"),
         ("folders", "/etc/werkplaats, /run/werkplaats, /var/lib/werkplaats, /usr/local/lib/werkplaats"),
         (
             "commands",
-            "station and station-account in /usr/local/bin; engine-settings, gateway-reload, guarded-change and "
-            "station-cut in /usr/local/sbin",
+            "station and station-account in /usr/local/bin; engine-settings, gateway-reload, guarded-change, "
+            "people-access and station-cut in /usr/local/sbin",
         ),
         ("services", "werkplaats-gateway, werkplaats-firewall, werkplaats-undo, gateway-reload, gateway-finding"),
     ]

@@ -245,6 +245,14 @@ def test_programs_speak_english_whatever_the_server_s_language(
     assert remotes.ask("ggd", "sh", "-c", 'echo "$LC_ALL ${LANGUAGE-unset}"').stdout == "C.UTF-8 unset\n"
 
 
+def test_what_a_program_makes_others_may_read_whatever_umask_a_login_has(remotes: remote.Remotes) -> None:
+    before = os.umask(0o077)
+    try:
+        assert remotes.ask("ggd", "sh", "-c", "umask").stdout == "0022\n"
+    finally:
+        os.umask(before)
+
+
 def test_one_process_serves_all_that_is_asked_in_turn(remotes: remote.Remotes, sshd: Sshd) -> None:
     for _ in range(3):
         assert not remotes.ask("ggd", "true").exited
