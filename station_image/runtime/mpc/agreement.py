@@ -84,9 +84,13 @@ async def check_degrees(party: Verified, agreed: Agreed, matrix: Any, coin: byte
         combined.append((int(row @ factors) + int(hidden)) % shares.FIELD)
         await asyncio.sleep(0)  # row by row: a product over all of them would hold up signs of life
     bad = shares.inconsistent(await party.rows(combined), party.threshold)
+    # Who shows each party another row has them leave out other contributors. Their points of the next row would be of
+    # two inputs, and what is opened of it, before step 5, would tell of either.
+    party.saw(documents.canonical(bad))
+    await party.meet()
     left_out = dict(agreed.left_out)
     for row in bad:
-        left_out[agreed.contributors[row]] = "its shares do not belong together"
+        left_out[agreed.contributors[row]] = "its shares do not belong together, or a computing party says so"
     kept = [name for row, name in enumerate(agreed.contributors) if row not in set(bad)]
     return Agreed(kept, left_out)
 

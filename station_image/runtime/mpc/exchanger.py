@@ -19,9 +19,10 @@ from ..data.seal import CHANNEL_OVERHEAD, Channel, SealError
 LENGTH = struct.Struct("<I")
 HEAD = struct.Struct("<Bq")
 DATA, KEYS, BEAT, LEAVE, BYE = 1, 2, 3, 4, 5
-LARGEST = 128 * 1024 * 1024
-MOST_UNREAD = 512 * 1024 * 1024
-MOST_WAITING = 100_000
+LARGEST = 32 * 1024 * 1024
+"""Bytes of a message. The largest of a session are the shares of a comparison's bits: 22 for each of 4,500 cells."""
+MOST_UNREAD = 64 * 1024 * 1024
+MOST_WAITING = 10_000
 START = 4.0
 OVERHEAD = LENGTH.size + HEAD.size + CHANNEL_OVERHEAD
 
@@ -93,6 +94,8 @@ class Exchanger(asyncio.Protocol):
             payload = self._waiting.pop(label)
             self._unread -= len(payload)
             return payload
+        if self.said_bye:
+            self._listener.lost(self.number, "it said that it was done before it was")
         future = self._waiting[label] = self._loop.create_future()
         return future
 
@@ -154,6 +157,8 @@ class Exchanger(asyncio.Protocol):
             self._listener.left(self.number, label, plain(payload.decode(errors="replace"), 200))
         elif kind == BYE:
             self.said_bye = True
+            if any(isinstance(waiting, asyncio.Future) for waiting in self._waiting.values()):
+                self._listener.lost(self.number, "it said that it was done before it was")
             self._listener.bye(self.number)
         elif kind != BEAT:
             self._violation("a message of an unknown kind")
