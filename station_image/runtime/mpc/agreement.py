@@ -90,7 +90,7 @@ async def check_degrees(party: Verified, agreed: Agreed, matrix: Any, coin: byte
     await party.meet()
     left_out = dict(agreed.left_out)
     for row in bad:
-        left_out[agreed.contributors[row]] = "its shares do not belong together, or a computing party says so"
+        left_out[agreed.contributors[row]] = "its shares do not belong together"
     kept = [name for row, name in enumerate(agreed.contributors) if row not in set(bad)]
     return Agreed(kept, left_out)
 
