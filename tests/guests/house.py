@@ -128,7 +128,9 @@ class House:
         """What `werkplaats verify` finds at fault after the reboot: kind, subject, name, reason."""
         _ = self.after_reboot
         with self._timed("verify"):
-            self.network.works_again()
+            answers = "timeout 60 sh -c 'until station status --json >/dev/null 2>&1; do sleep 0.2; done'"
+            refused = {situation.name for situation in self.situations if situation.refused}
+            _each(dict.fromkeys(self.servers.keys() - refused), lambda organisation: self.root(organisation, answers))
             done = self.network.run("verify", "--json", expect=None)
         return [verdict for verdict in json.loads(done.stdout)["verdicts"] if not verdict["good"]]
 
@@ -139,7 +141,7 @@ class House:
         """
         server: servers.Server = self.servers[organisation]
         done = server.ask("sudo sh -s", given=script)
-        assert not (check and done.returncode), f"{organisation}: {script}\n{done.stdout}{done.stderr}"
+        assert not (check and done.returncode), f"{organisation}: a script of root failed: {done.stdout}{done.stderr}"
         return f"{done.returncode}: {done.stdout}{done.stderr}" if done.returncode else done.stdout
 
     def remove(self) -> None:
