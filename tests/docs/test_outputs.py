@@ -12,10 +12,20 @@ import pytest
 
 from tests.docs import documents, outputs
 from tests.docs.test_guides import RECORDED
+from tests.werkplaats.operations.offered import offers
+from werkplaats.operations.offered import paper
 
 LANGUAGES = {"sh", "output", "yaml", "python", "text"}
 # What only reads the examples of this checkout is run where it is quoted.
 PURE = ("werkplaats check gerda",)
+# What is said of an offered server is judged where it is quoted, from what such servers told when they were looked at.
+LOOKED = {
+    "werkplaats doctor gerda --only gelre": [
+        offers.GOOD,
+        offers.HARDENED,
+        offers.changed(*offers.HOPELESS),
+    ]
+}
 # The blocks that are neither typed nor printed: drawings, and the contents of a file.
 DRAWN = {"docs/how-it-works.md": 2, "docs/scientists.md": 1}
 
@@ -30,7 +40,7 @@ def test_every_block_says_whether_it_is_typed_or_printed_or_written(document: Pa
 
 @pytest.mark.parametrize("block", outputs.quoted(), ids=str)
 def test_every_output_belongs_to_a_command_that_is_run(block: documents.Block) -> None:
-    assert {*PURE, *RECORDED} & set(outputs.commands(block)), f"nobody runs {block.typed}"
+    assert {*PURE, *LOOKED, *RECORDED} & set(outputs.commands(block)), f"nobody runs {block.typed}"
 
 
 @pytest.mark.parametrize("block", [one for one in outputs.quoted() if set(outputs.commands(one)) & set(PURE)], ids=str)
@@ -43,6 +53,12 @@ def test_the_output_of_a_command_that_only_reads_is_what_it_prints(block: docume
         assert len(printed) >= len(shown)
         printed, shown = printed[1 - len(shown) :], shown[1:]
     assert printed == shown
+
+
+def test_what_is_shown_of_offered_servers_is_said_of_such_ones() -> None:
+    for typed, servers in LOOKED.items():
+        shown = [block.lines for block in outputs.quoted() if typed in outputs.commands(block)]
+        assert shown == [tuple(paper.lines(offers.examined(one))) for one in servers]
 
 
 def test_a_line_that_nobody_prints_is_found() -> None:

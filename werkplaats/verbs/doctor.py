@@ -1,7 +1,12 @@
-"""Look whether this machine has what it needs to make sandbox servers, and mend what is missing.
+"""Look whether this machine can make sandbox servers or, with a network, whether its servers can carry a station.
 
-Changes nothing by itself: it asks first, or takes --yes. Blast radius: this machine (packages, engine, one sysctl).
-Every sandbox server must be regarded as root on this machine: it holds all capabilities but four.
+`werkplaats doctor` looks at this machine and mends what is missing: it asks first, or takes --yes. Blast radius: this
+machine (packages, engine, one sysctl). Every sandbox server must be regarded as root on it: it holds all capabilities
+but four.
+
+`werkplaats doctor NETWORK` examines the servers that you run, before anything is placed: what a station would find
+there, what would be placed, what would be in whose way, what the owner must decide. It changes nothing, on no machine.
+Exit code 1 when something stands in the way or is to be decided, 5 when a server could not be examined.
 """
 
 from __future__ import annotations
@@ -12,16 +17,49 @@ import sys
 
 from base import errors
 from werkplaats.operations import host
-from werkplaats.verbs import common
+from werkplaats.operations.offered import examine, paper
+from werkplaats.operations.offered.findings import Severity
+from werkplaats.verbs import common, named
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """`--yes`, `--json`."""
+    """The network, `--only`, `--yes`, `--json`."""
+    network = parser.add_argument("network", metavar="NETWORK", nargs="?", help="examine its servers, not this machine")
+    common.complete_networks(network)
+    common.only_argument(parser)
     common.yes_argument(parser)
     common.json_argument(parser)
 
 
 def run(given: argparse.Namespace) -> int:
+    """Examine the servers of a network, or this machine."""
+    if given.network:
+        return _servers(given)
+    if given.only:
+        raise errors.UsageError("--only limits a network, and none is named", "name one: werkplaats doctor NETWORK")
+    return _this_machine(given)
+
+
+def _servers(given: argparse.Namespace) -> int:
+    network = named.find(given)
+    with network.remotes() as remotes:
+        wanted = [o for o in remotes.servers if not given.only or o in given.only]
+        lost = {o: why for o, why in remotes.probe().items() if o in wanted}
+        found, unread = examine.examine(network, remotes, [o for o in wanted if o not in lost])
+    lost |= unread
+    if given.json:
+        common.print_json({"servers": {o: paper.document(one) for o, one in found.items()}, "left_out": lost})
+    else:
+        print("\n\n".join("\n".join(paper.lines(one)) for one in found.values()))
+        for organisation, why in lost.items():
+            print(f"{organisation}: not examined: {why}", file=sys.stderr)
+    if lost:
+        return errors.HALF_WAY
+    good = not any(one.of(Severity.STOPS) or one.of(Severity.DECIDES) for one in found.values())
+    return errors.DONE if good else errors.FOUND
+
+
+def _this_machine(given: argparse.Namespace) -> int:
     """Examine, offer to mend, examine again."""
     findings = host.examine()
     mendable = [finding for finding in findings if finding.mend]

@@ -20,6 +20,7 @@ from werkplaats.operations import progress
 from werkplaats.operations.bring_up import configure, hand_over, hostvars, questions, servers, stations, unchanged
 from werkplaats.operations.home import networks
 from werkplaats.operations.look import agreement, verify
+from werkplaats.operations.offered import examine, table
 from werkplaats.operations.reach import remote
 
 HostVars = Mapping[str, Mapping[str, Any]]
@@ -79,6 +80,7 @@ class Run:
                 if self.network.made_here:
                     self.outcome.servers = servers.up(self.network, engine, server_image.ensure(say), say)
                 remotes, wanted = self._reach()
+                wanted = self._offered(remotes, wanted)
             with remotes:
                 applicable, ready = self._configure(remotes, wanted, image.result())
                 if ready:
@@ -97,6 +99,15 @@ class Run:
         for organisation, why in self.outcome.left_out.items():
             self.reporter.say(f"{organisation}: left out: {why}", "servers")
         return remotes, [o for o in wanted if o not in unreachable]
+
+    def _offered(self, remotes: remote.Remotes, wanted: Sequence[str]) -> list[str]:
+        """Who is left of these once each server that has nothing of ours was looked at; nothing is placed before."""
+        found, lost = examine.examine(self.network, remotes, examine.untouched(remotes, wanted), far=False)
+        refused = lost | {o: why for o, one in found.items() if (why := table.stops(one.findings))}
+        for organisation, why in refused.items():
+            self.reporter.say(f"{organisation}: left out, and nothing was placed on it: {why}", "servers")
+        self.outcome.left_out |= refused
+        return [o for o in wanted if o not in refused]
 
     def _configure(
         self, remotes: remote.Remotes, wanted: Sequence[str], image: images.StationImage

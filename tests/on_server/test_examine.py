@@ -1,0 +1,102 @@
+"""The program that looks at a server: it runs on this machine, on any Python that servers have, and asks only."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from on_server import examine
+from tests.werkplaats.operations.offered import offers
+from werkplaats.operations.offered import answer, table
+from werkplaats.operations.offered import examine as asking
+
+PROGRAM = Path(examine.__file__).read_text()
+NEEDS = offers.wanted()
+# What each program that is started is told to do; whoever adds one says here that it changes nothing.
+ASKS: dict[str, list[list[str]]] = {
+    "systemd-detect-virt": [[]],
+    "systemctl": [["show"], ["is-active"]],
+    "dpkg-query": [["--show"]],
+    "ss": [["-Hltnp"]],
+    "nft": [["--stateless", "list"]],
+    "apt-cache": [["policy"]],
+    "apt-get": [["--simulate", "install"], ["--print-uris", "update"]],
+    "apt-config": [["dump"]],
+    "grep": [["-rlsE"]],
+    "locale": [["-a"]],
+    "sshd": [["-T"]],
+    "docker": [["info"], ["ps"], ["network", "ls"]],
+    "getent": [["-s"]],
+}
+
+
+def question(*, far: bool) -> str:
+    return json.dumps(asking._question(asking.wanted(offers.GELRE, offers.SERVER, "gerda", far=far), offers.SERVER))
+
+
+def test_it_answers_on_this_machine_within_seconds_and_is_judged() -> None:
+    asked = time.time()
+    done = subprocess.run(
+        [sys.executable, "-IS", "-", question(far=False)],
+        input=PROGRAM,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    facts = answer.read(done.stdout, asked, time.time())
+    assert facts.answer.seconds < 30
+    assert facts.release["ID"]
+    assert facts.memory
+    assert facts.umask is not None
+    assert facts.mounted("/proc")
+    assert len(table.judge(facts, NEEDS)) >= len(table.PARTS)
+
+
+def test_it_asks_what_it_is_known_to_ask_and_nothing_that_changes_anything() -> None:
+    asked = json.loads(question(far=True)) | {"packages": {"docker.io": "no-such-program"}}
+    every: list[list[str]] = [
+        *examine.questions(asked).values(),
+        *examine.ENGINE.values(),
+        ["getent", "-s", "hosts:dns", "ahosts", "x"],
+    ]
+    assert {words[0] for words in every} == set(ASKS)
+    for words in every:
+        assert any(set(wanted) <= set(words[1:]) for wanted in ASKS[words[0]]), words
+        if words[0].startswith("apt-") and words[0] != "apt-config":
+            assert set(examine.NO_TRACE) <= set(words)
+
+
+def test_every_process_is_started_in_one_place_without_a_shell() -> None:
+    calls = [node for node in ast.walk(ast.parse(PROGRAM)) if isinstance(node, ast.Call)]
+    names = [ast.unparse(call.func) for call in calls]
+    assert names.count("subprocess.run") == 1
+    assert not [name for name in names if name in ("os.system", "subprocess.Popen", "exec", "eval")]
+    opened = [call for call in calls if ast.unparse(call.func).endswith(".open")]
+    modes = [ast.unparse(one) for call in opened for one in call.args]
+    assert "'w'" not in modes
+    assert not [name for name in names if name.endswith((".write_text", ".write_bytes", ".mkdir", ".touch", ".unlink"))]
+
+
+def test_it_is_read_by_the_python_of_older_systems() -> None:
+    ast.parse(PROGRAM, feature_version=(3, 9))
+
+
+@pytest.mark.parametrize("words", [["no-such-program"], ["/dev/null"], ["sleep", "60"]])
+def test_a_program_that_is_not_there_or_never_ends_says_nothing(
+    words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(examine, "SECONDS", 0.2)
+    assert examine.say(words) == ""
+
+
+def test_a_way_that_fails_says_why() -> None:
+    found = examine.peer("no-such-name.invalid", 443, "x")
+    assert (found["addresses"], found["certificate"]) == ([], "")
+    assert found["failed"]

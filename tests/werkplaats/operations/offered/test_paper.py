@@ -1,0 +1,65 @@
+"""The text that is mailed to an owner: it fits, and what it says would be placed is what the roles place."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+
+from plugins.filter import baseline
+from tests.werkplaats.operations.offered import offers
+from werkplaats.operations.offered import packages, paper
+
+ROLES = Path(__file__).resolve().parents[4] / "roles"
+OFFERED = [offers.examined(one) for one in (offers.GOOD, offers.HARDENED, offers.changed(*offers.HOPELESS))]
+
+
+def test_every_line_fits_in_a_mail_and_is_plain_text() -> None:
+    for one in OFFERED:
+        for line in paper.lines(one):
+            assert len(line) <= paper.WIDTH or " " not in line.strip()
+            assert line.isprintable()
+
+
+def test_the_verdict_comes_first_and_what_would_be_placed_only_where_something_would() -> None:
+    for one in OFFERED:
+        lines = paper.lines(one)
+        assert lines[0] == f"gelre: {one.verdict}"
+        assert ("`werkplaats up` would place:" in lines) is not one.verdict.startswith("no station")
+
+
+def test_what_would_be_placed_is_what_the_roles_place() -> None:
+    placed = dict(paper.placed(OFFERED[0].facts, OFFERED[0].wanted))
+    templates = {f"/{path.relative_to(role / 'templates')}".removesuffix(".j2")
+                 for role in ROLES.iterdir() for path in role.glob("templates/etc/**/*.j2")}  # fmt: skip
+    for path in re.findall(r"/etc/\S+\.(?:conf|json)", placed["journal"] + " " + placed["engine"]):
+        assert path in templates
+    said = re.findall(r"[a-z-]+", re.sub(r"in /usr/local/s?bin|\band\b", "", placed["commands"]))
+    assert sorted(said) == sorted(Path(path).name for path in baseline.COMMANDS)
+    units = {
+        Path(path).name.split(".")[0]
+        for path in templates
+        if path.startswith("/etc/systemd/system/") and ".d/" not in path
+    }
+    assert set(placed["services"].split(", ")) == units
+
+
+def test_the_packages_are_those_that_the_roles_install() -> None:
+    asked = " ".join(path.read_text() for path in ROLES.glob("*/tasks/main.yml"))
+    asked += " ".join(baseline.baseline_packages({"container": True, "packages": {}}, {"firewall": True, "time": True}))
+    for name in packages.PACKAGES:
+        assert name in asked
+
+
+def test_a_program_gets_the_same() -> None:
+    document = json.loads(json.dumps(paper.document(OFFERED[2])))
+    assert {row["severity"] for row in document["findings"]} == {"good", "tells", "decides", "stops"}
+    assert document["verdict"] == OFFERED[2].verdict
+    assert {row["port"] for row in document["firewall"]} == {22, 123, 443, 8443}
+
+
+def test_what_is_the_owner_s_to_set_is_not_said_to_be_placed() -> None:
+    needs = dataclasses.replace(OFFERED[0].wanted, owners=("sshd", "firewall"))
+    placed = dict(paper.placed(OFFERED[0].facts, needs))
+    assert {name for name, text in placed.items() if "yours to set" in text} == {"ssh", "firewall"}

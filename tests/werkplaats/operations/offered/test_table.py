@@ -1,0 +1,276 @@
+"""Each row of the table is found where it is so, and nowhere else; what stops is what `up` refuses."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.werkplaats.operations.offered import offers
+from tests.werkplaats.operations.offered.offers import Change
+from werkplaats.operations.offered import access, machine, table
+from werkplaats.operations.offered.findings import Finding, Severity
+
+STOPS, DECIDES, TELLS, GOOD = Severity.STOPS, Severity.DECIDES, Severity.TELLS, Severity.GOOD
+GIB = 2**30
+DROPS = "table inet filter {\n\tchain input {\n\t\ttype filter hook input priority filter; policy drop;\n"
+STORE = {"DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]]}
+
+
+def _both(line: str) -> Change:
+    """sshd says this as well, for both accounts of people."""
+
+    def change(document: dict[str, Any]) -> None:
+        for account in access.PEOPLE:
+            offers.settings(account, line)(document)
+
+    return change
+
+
+def _access(line: str) -> Change:
+    """pam_access has this line."""
+
+    def change(document: dict[str, Any]) -> None:
+        document["files"]["/etc/pam.d/sshd"] += "account  required  pam_access.so\n"
+        document["files"]["/etc/security/access.conf"] = f"+:backup:ALL\n{line}\n"
+
+    return change
+
+
+def _replaced(name: str, old: str, new: str) -> Change:
+    """A program says something else somewhere."""
+
+    def change(document: dict[str, Any]) -> None:
+        assert old in document["said"][name]
+        document["said"][name] = document["said"][name].replace(old, new)
+
+    return change
+
+
+def _listening(program: str, port: int) -> Change:
+    line = f'LISTEN 0 511 0.0.0.0:{port} 0.0.0.0:* users:(("{program}",pid=9,fd=6))\n'
+    return offers.adds("listeners", line)
+
+
+def _all(*changes: Change) -> Change:
+    return lambda document: [change(document) for change in changes]
+
+
+FACTORS = _replaced("sshd_beheer", "authenticationmethods any", "authenticationmethods publickey,keyboard-interactive")
+BUSY = _all(
+    offers.said("containers", "web\trunning\tnginx:1\t\nstation-agent\trunning\tx\t\n"),
+    offers.said("networks", "bridge\tbridge\nshop\tbridge\n"),
+)
+# Some change of the good server → what is found then: part, severity, and words of what is seen.
+FOUND: list[tuple[str, Severity, str, Change]] = [
+    ("system", STOPS, "Ubuntu 24.04", offers.file("/etc/os-release", 'ID=ubuntu\nPRETTY_NAME="Ubuntu 24.04"\n')),
+    ("system", STOPS, "a processor aarch64", lambda d: d.update(machine="aarch64")),
+    ("system", STOPS, "systemd does not run", lambda d: d["marks"].clear()),
+    ("system", DECIDES, r"a container \(lxc\)", offers.said("virtual", "lxc\n")),
+    ("system", TELLS, "nl_NL.UTF-8 is not generated", offers.file("/etc/default/locale", 'LANG="nl_NL.UTF-8"\n')),
+    ("processor", STOPS, "has no pni", offers.file("/proc/cpuinfo", "flags\t\t: lm sse2 aes\n")),
+    ("processor", TELLS, "has no AES", offers.file("/proc/cpuinfo", "flags\t\t: lm sse2 pni\n")),
+    ("memory", STOPS, "1.0 GiB", offers.file("/sys/fs/cgroup/memory.max", f"{GIB}\n")),
+    ("memory", DECIDES, "2.0 GiB", offers.file("/proc/meminfo", "MemTotal: 2097152 kB\n")),
+    ("disk", STOPS, "0.5 GiB free", offers.space(GIB // 2)),
+    ("disk", DECIDES, "5.0 GiB free", offers.space(5 * GIB)),
+    ("disk", STOPS, "fewer than 20000 files", offers.space(40 * GIB, 500)),
+    (
+        "disk",
+        STOPS,
+        "/usr/local is mounted read-only and noexec",
+        lambda d: d["files"].update({"/proc/self/mountinfo": "1 2 0:1 / /usr/local ro,noexec - ext4 /dev/vdb rw\n"}),
+    ),
+    ("clock", TELLS, "no service that keeps the clock", offers.said("virtual", "kvm\n")),
+    ("restart", TELLS, "a restart", offers.marked("/run/reboot-required")),
+    ("security modules", DECIDES, "SELinux is enforcing", offers.file("/sys/fs/selinux/enforce", "1")),
+    ("security modules", DECIDES, "fapolicyd", offers.unit("fapolicyd.service", "active", "enabled")),
+    ("accounts", STOPS, "user steward", offers.user("steward", 1001, "/bin/bash")),
+    ("accounts", STOPS, r"uid 5002 \(tomcat\)", lambda d: d["accounts"]["uids"].update({"5002": "tomcat"})),
+    ("accounts", STOPS, r"gid 5000 \(zorg\)", lambda d: d["accounts"]["gids"].update({"5000": "zorg"})),
+    (
+        "accounts",
+        DECIDES,
+        "shell of steward is /usr/sbin/nologin",
+        _all(offers.user("steward", 999, "/usr/sbin/nologin"), offers.marked("/etc/werkplaats")),
+    ),
+    ("accounts", TELLS, "a directory as well", offers.file("/etc/nsswitch.conf", "passwd: files sss\n")),
+    ("login", STOPS, "/etc/nologin", offers.marked("/etc/nologin")),
+    ("login", TELLS, "shell /usr/bin/fish", offers.user("beheer", 1000, "/usr/bin/fish")),
+    ("login", TELLS, "umask 077", offers.file("/proc/self/status", "Umask:\t0077\n")),
+    (
+        "ssh",
+        STOPS,
+        "says no settings: /etc/ssh/sshd_config line 3",
+        offers.said("sshd", "/etc/ssh/sshd_config line 3: no\n"),
+    ),
+    ("ssh", DECIDES, r"`allowusers beheer` \(steward and", _both("allowusers beheer")),
+    ("ssh", DECIDES, r"`denygroups station-\*`", _both("denygroups station-*")),
+    ("ssh", DECIDES, r"by `-:ALL EXCEPT root beheer:ALL` \(", _access("-:ALL EXCEPT root beheer:ALL")),
+    ("ssh", DECIDES, "takes no /etc/ssh/sshd_config.d", offers.file("/etc/ssh/sshd_config", "UsePAM yes\n")),
+    (
+        "ssh",
+        DECIDES,
+        "takes no /etc/ssh/sshd_config.d",
+        offers.file("/etc/ssh/sshd_config", "Match User x\n  Include /etc/ssh/sshd_config.d/*.conf\n"),
+    ),
+    (
+        "ssh",
+        DECIDES,
+        "by password",
+        _replaced("sshd_beheer", "passwordauthentication no", "passwordauthentication yes"),
+    ),
+    ("ssh", DECIDES, "asks for publickey,keyboard-interactive", FACTORS),
+    ("ssh", DECIDES, "no sftp", _replaced("sshd_scientist", "subsystem sftp", "subsystem other")),
+    (
+        "ssh",
+        DECIDES,
+        r"50-cloud-init.conf \(passwordauthentication yes\)",
+        offers.file("/etc/ssh/sshd_config.d/50-cloud-init.conf", "PasswordAuthentication=yes\n"),
+    ),
+    ("ssh", DECIDES, "MaxSessions 4", offers.file("/etc/ssh/sshd_config.d/01-cis.conf", "MaxSessions 4\n")),
+    ("engine", STOPS, "cannot be read", offers.file("/etc/docker/daemon.json", '{"debug": true,}')),
+    ("engine", STOPS, "its Docker is a snap", offers.marked("/snap/bin/docker")),
+    ("engine", STOPS, "does not answer", offers.unit("docker.service", "active", "enabled")),
+    ("engine", STOPS, "userns-remap", offers.engine({}, '{"userns-remap": "default"}')),
+    ("engine", STOPS, "userns-remap", offers.engine({"SecurityOptions": ["name=userns"]})),
+    ("engine", STOPS, "rootless", offers.engine({"SecurityOptions": ["name=rootless"]})),
+    ("engine", STOPS, "containerd's store", offers.engine(STORE)),
+    (
+        "engine",
+        STOPS,
+        "not started at boot",
+        _all(offers.engine({}), offers.unit("docker.service", "active", "disabled"), BUSY),
+    ),
+    ("engine", TELLS, r"1 containers of yours: web \(running, nginx:1\); networks shop", _all(offers.engine({}), BUSY)),
+    ("engine", TELLS, r"daemon.json \(bip, icc\)", offers.engine({}, '{"icc": false, "bip": "10.0.0.1/24"}')),
+    ("engine", TELLS, "Podman", offers.adds("packages", "ii |podman|5.4\n")),
+    ("firewall", DECIDES, "inet filter input drops", offers.said("rules", DROPS)),
+    ("firewall", TELLS, "rules of the old kind", offers.file("/proc/net/ip_tables_names", "filter\nnat\n")),
+    ("ports", STOPS, "nginx listens at TCP 8443", _listening("nginx", 8443)),
+    ("ports", TELLS, "an HAProxy of yours listens at 443", _listening("haproxy", 443)),
+    ("names", DECIDES, "no address is known here of mesh", offers.peers(addresses=[], dns=[])),
+    ("names", TELLS, "only /etc/hosts knows mesh", offers.peers(dns=[])),
+    ("ways to others", DECIDES, "shows what cannot be read", offers.peers(certificate="AAAA")),
+    ("ways to others", TELLS, r"8443 \(timed out\)", offers.peers(certificate="", failed="timed out")),
+    ("packages", STOPS, "podman-docker cannot stay beside", offers.adds("simulated", "Remv podman-docker [5.4]\n")),
+    (
+        "packages",
+        STOPS,
+        "apt knows no haproxy",
+        _replaced("candidates", "Candidate: 3.0.11-1+deb13u5", "Candidate: (none)"),
+    ),
+    ("packages", STOPS, "unmet dependencies", offers.said("simulated", "E: Unmet: unmet dependencies.\n")),
+    (
+        "packages",
+        DECIDES,
+        "installation disc",
+        offers.file("/etc/apt/sources.list", "deb cdrom:[Debian]/ trixie main\n"),
+    ),
+    (
+        "packages",
+        DECIDES,
+        r"refused by http://x \(404 Not",
+        lambda d: d["sources"].update({"http://x": "404 Not Found"}),
+    ),
+    ("packages", DECIDES, "no source of apt", lambda d: d["sources"].update(dict.fromkeys(d["sources"], "timed out"))),
+    ("packages", TELLS, r"no answer from http://x \(timed", lambda d: d["sources"].update({"http://x": "timed out"})),
+    ("packages", TELLS, "no lists yet", offers.said("candidates", "")),
+    ("management", DECIDES, r"Puppet \(package puppet\)", offers.adds("packages", "ii |puppet|8.4\n")),
+    ("management", DECIDES, "/etc/cron.d/pull", offers.said("pulls", "/etc/cron.d/pull\n")),
+    ("management", TELLS, "/etc/default/docker", offers.file("/etc/default/docker", "# Managed by Ansible\n")),
+    ("management", TELLS, "etckeeper", offers.adds("packages", "ii |etckeeper|1.18\n")),
+]
+
+
+@pytest.mark.parametrize(("part", "severity", "seen", "change"), FOUND, ids=[f"{row[0]}: {row[2]}" for row in FOUND])
+def test_what_an_owner_has_is_found(part: str, severity: Severity, seen: str, change: Change) -> None:
+    before, after = (offers.examined(offers.changed(*changes)).findings for changes in ((), (change,)))
+    found = [one for one in after if (one.part, one.severity) == (part, severity) and re.search(seen, one.seen)]
+    assert len(found) == 1, after
+    assert found[0] not in before
+    assert found[0].why
+    assert found[0].remedy or severity is TELLS
+
+
+def test_a_clock_that_is_wrong_is_found_whichever_way() -> None:
+    for ahead in (machine.CLOCK_SECONDS, -machine.CLOCK_SECONDS):
+        (found,) = [one for one in offers.examined(offers.GOOD, ahead=ahead).findings if one.part == "clock"]
+        assert (found.severity, "differs 5.0 s" in found.seen) == (STOPS, True)
+    assert not offers.examined(offers.GOOD, ahead=machine.CLOCK_SECONDS - 1).of(STOPS)
+
+
+def test_every_row_of_the_table_is_found_by_some_test() -> None:
+    changes = [change for *_, change in FOUND]
+    offered = [offers.examined(offers.changed(change)) for change in changes]
+    offered.append(offers.examined(offers.GOOD, ahead=60))
+    unfound = [
+        f"{part.name}: {row.why}"
+        for part in table.PARTS
+        for row in part.rows
+        if not any(row.found(one.facts, one.wanted) for one in offered)
+    ]
+    assert unfound == []
+
+
+def test_a_good_server_has_nothing_to_decide_and_each_part_is_said_once() -> None:
+    found = offers.examined(offers.GOOD)
+    assert [one for one in found.findings if one.severity in (STOPS, DECIDES)] == []
+    assert [one.part for one in found.of(GOOD)] == [part.name for part in table.PARTS]
+    assert table.stops(found.findings) == ""
+    assert found.verdict == "a station can be placed here"
+
+
+def test_a_hardened_server_is_no_hopeless_one_and_all_that_its_owner_set_is_said() -> None:
+    found = offers.examined(offers.HARDENED)
+    assert found.of(STOPS) == []
+    decides = [(one.part, one.seen) for one in found.of(DECIDES)]
+    parts = ["ssh"] * 4 + ["firewall", "ways to others", "packages", "management"]
+    assert [part for part, _ in decides] == parts
+    told = " ".join(seen for _, seen in decides)
+    for word in ("allowgroups sshusers", "-:ALL:ALL", "sftp", "MaxSessions 10", "8443", "OU=inspectie", "cdrom:"):
+        assert word in told
+
+
+def test_what_stops_is_one_sentence_for_each_reason_with_a_remedy() -> None:
+    found = offers.examined(offers.changed(*offers.HOPELESS))
+    reasons = table.stops(found.findings)
+    assert len(found.of(STOPS)) == 6
+    assert "Debian GNU/Linux 12 (bookworm)" in reasons
+    assert "offer a server or a virtual machine with Debian 13" in reasons
+    assert "java listens at TCP 8443" in reasons
+    assert found.verdict.startswith("no station can be placed here: 6 in the way")
+
+
+def test_a_server_that_is_ours_already_is_not_in_its_own_way() -> None:
+    ours = _all(
+        offers.marked("/etc/werkplaats"),
+        offers.user("steward", 998, "/bin/sh"),
+        offers.user("station", 5001, "/usr/sbin/nologin"),
+        offers.unit("werkplaats-gateway.service", "active", "enabled"),
+        _listening("haproxy", 8443),
+    )
+    assert offers.examined(offers.changed(ours)).of(STOPS) == []
+
+
+def test_who_is_in_a_list_gets_in() -> None:
+    for line in ("allowusers beheer steward scientist", "allowgroups station-*", "allowusers s*@192.0.2.*"):
+        assert not offers.examined(offers.changed(_both(line))).of(DECIDES), line
+    for line in ("+:(station-control):ALL\n-:ALL:ALL", "-:ALL EXCEPT root steward scientist:ALL", "-:ALL:tty1"):
+        assert not offers.examined(offers.changed(_access(line))).of(DECIDES), line
+
+
+def test_a_port_that_a_rule_of_the_owner_names_is_not_said_to_be_closed() -> None:
+    for rule in ("tcp dport 8443 accept", "tcp dport { 22, 8443 } accept"):
+        assert not offers.examined(offers.changed(offers.said("rules", DROPS + rule))).of(DECIDES), rule
+    other = offers.examined(offers.changed(offers.said("rules", DROPS + "tcp dport { 22, 18443 } accept")))
+    assert [one.part for one in other.of(DECIDES)] == ["firewall"]
+
+
+def test_what_others_wrote_is_one_line_of_a_length() -> None:
+    shell = "/bin/sh\n\x1b[2J" + "x" * 450
+    found: list[Finding] = list(offers.examined(offers.changed(offers.user("beheer", 1, shell))).findings)
+    (login,) = [one for one in found if one.part == "login" and one.severity is TELLS]
+    assert login.seen.isprintable()
+    assert len(login.seen) < 500
