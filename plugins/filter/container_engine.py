@@ -15,14 +15,15 @@ def engine_is_ours(server: Facts, before: Mapping[str, Any]) -> bool:
     """Return whether the engine serves the station alone, so that its settings are ours to say.
 
     It is its owner's as soon as somebody says a setting or a flag of it, or has a container, a network or a swarm in
-    it, and where it ran before we came. `before`: what we ever set, which says nothing about the owner.
+    it, and where it is started at boot and we did not do that. One that only runs was asked something, at its socket.
+    `before`: what we ever set, which says nothing about the owner.
     """
     found, unit = server["engine"], server["units"].get(UNIT, {})
     if _owner_settings(server, before) or found["flags"] or found["drop_ins"]:
         return False
     if found["containers"] or found["networks"] or (found["info"] or {}).get("swarm"):
         return False
-    return bool(found["marked"] or not found["daemon"] or not (unit.get("active") or unit.get("enabled")))
+    return bool(found["marked"] or not found["daemon"] or not unit.get("enabled"))
 
 
 def engine_settings(server: Facts, ours: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:

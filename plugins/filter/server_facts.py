@@ -50,8 +50,10 @@ def _faults_of(server: Facts) -> list[str]:
                 "its engine has settings of its owner and does not run; `systemctl enable --now docker`, or remove them"
             ]
         return []
+    # One that runs may only have been asked something, at its socket: then nobody misses it after a boot.
+    used = [*found["containers"], *found["networks"], *server["daemon_json"], *found["flags"], *found["drop_ins"]]
     faults = {
-        "it is not started at boot; `systemctl enable docker`": not (unit.get("enabled") or found["marked"]),
+        "it is not started at boot; `systemctl enable docker`": used and not (unit.get("enabled") or found["marked"]),
         "it gives containers other user numbers (userns-remap), and a station reads its folders by their numbers; take "
         "that setting out, or offer a server of its own": "userns" in found["info"]["security"],
         "it keeps images in containerd's store, which names them by another digest than the one that was reviewed; set "

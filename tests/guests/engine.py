@@ -146,7 +146,7 @@ SITUATIONS = (
     Situation(
         "not-at-boot",
         "the owner starts the engine by hand",
-        "systemctl start docker.service\n",
+        "systemctl start docker.service\n" + WEB,
         # Of the services that come back after a reboot: the engine is none here.
         owners={"settings": SETTINGS, "services": EVERYBODY_S["services"] + " | grep -v -e docker -e containerd"},
         refused="not started at boot",

@@ -26,11 +26,12 @@ def there(units: Any = RUNS, daemon_json: Any = None, **changes: Any) -> dict[st
     [
         facts.facts(),
         there(LIES, info=None),
+        there({"docker.service": {"known": True, "active": True, "enabled": False}}),
         there(marked=True, daemon_json=OURS),
         there(marked=True, daemon_json=BEFORE),
         there(marked=True, daemon_json=OURS | {"live-restore": False}),
     ],
-    ids=["none", "unused", "ours", "of an earlier version", "edited"],
+    ids=["none", "unused", "asked something", "ours", "of an earlier version", "edited"],
 )
 def test_an_engine_that_serves_the_station_alone_has_our_settings(server: dict[str, Any]) -> None:
     assert engine.engine_settings(server, OURS, BEFORE) == OURS

@@ -42,7 +42,7 @@ def test_what_an_earlier_version_held_back_is_released_and_what_the_owner_holds_
         (facts(units={}, engine=engine()), "unmask"),
         (facts(units=RUNS, engine=engine(info={})), "does not answer"),
         (facts(units=IDLE, engine=engine(info=None, flags=["DOCKER_OPTS=-D"])), "systemctl enable --now docker"),
-        (facts(units=IDLE, engine=engine()), "systemctl enable docker"),
+        (facts(units=IDLE, engine=engine(containers=["web"])), "systemctl enable docker"),
         (facts(units=RUNS, engine=engine(info=INFO | {"security": ["userns"]})), "userns-remap"),
         (facts(units=RUNS, engine=engine(info=INFO | {"snapshotter": "io.containerd.snapshotter.v1"})), "snapshotter"),
         (facts(units=RUNS, engine=engine(group="root")), "of group root"),
@@ -62,10 +62,11 @@ def test_an_engine_that_cannot_carry_a_station_is_refused_with_the_way_out(serve
         facts(units=RUNS, engine=engine(containers=["web"], networks=["web"], info=INFO | {"swarm": True})),
         facts(units=RUNS, engine=engine(excluding={"docker-ce": ["docker.io"]})),
         facts(units=IDLE, engine=engine(info=None)),
+        facts(units=IDLE, engine=engine()),
         facts(units=IDLE, engine=engine(marked=True), daemon_json={"bridge": "none"}),
         facts(units=RUNS, engine=engine(group="root"), login="root"),
     ],
-    ids=["none", "settings before an engine", "busy", "docker-ce", "unused", "ours", "root"],
+    ids=["none", "settings before an engine", "busy", "docker-ce", "unused", "asked something", "ours", "root"],
 )
 def test_an_engine_that_can_is_not_refused(server: dict[str, Any]) -> None:
     assert facts_filter.engine_faults(server) == []
