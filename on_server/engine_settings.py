@@ -1,8 +1,9 @@
 """Has the container engine read its settings, but never under a running station.
 
-engine-settings apply   start the engine; restart it when its settings changed and no container runs
+engine-settings apply   start the engine; restart one of ours when its settings changed and no container runs
 
-docker.service keeps a copy of what the engine read when it started.
+A drop-in of docker.service keeps a copy of what the engine read when it started. Without it the engine is its owner's,
+and is never restarted.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ SETTINGS = Path("/etc/docker/daemon.json")
 JOURNAL = Path("/etc/systemd/journald.conf.d/60-werkplaats.conf")
 JOURNALD = "systemd-journald.service"
 READ = Path("/run/werkplaats-engine.json")
+OURS = Path("/etc/systemd/system/docker.service.d/60-werkplaats.conf")
 ENGINE = "docker.service"
 
 
@@ -42,6 +44,8 @@ def apply() -> None:
     if not programs.active(ENGINE):
         programs.run("systemctl", "start", ENGINE)
         programs.tell(True, "the engine was started")
+    elif not OURS.exists():
+        programs.tell(changed, "the engine is its owner's")
     elif READ.exists() and READ.read_bytes() == SETTINGS.read_bytes():
         programs.tell(changed, "the engine has read its settings")
     elif names := running():

@@ -1,21 +1,61 @@
-"""Filters of the role `container_engine`: the engine's settings, and the login that uses it."""
+"""Filters of the role `container_engine`: whose engine it is, the settings of one that is ours, and its login."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
-
 Facts = Mapping[str, Any]
-GROUP = "docker"  # it equals root on a server
+SETTINGS = "/etc/docker/daemon.json"
+DROP_IN = "/etc/systemd/system/docker.service.d/60-werkplaats.conf"
+UNIT = "docker.service"
 
 
-def merged_settings(owner: Mapping[str, Any], ours: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the engine's settings: the owner's with ours over them; an unreadable file is an AnsibleFilterError."""
-    if "unreadable" in owner:
-        raise AnsibleFilterError(f"/etc/docker/daemon.json cannot be read ({owner['unreadable']}); correct it")
-    return {**owner, **ours}
+def engine_is_ours(server: Facts, before: Mapping[str, Any]) -> bool:
+    """Return whether the engine serves the station alone, so that its settings are ours to say.
+
+    It is its owner's as soon as somebody says a setting or a flag of it, or has a container, a network or a swarm in
+    it, and where it is started at boot and we did not do that. One that only runs was asked something, at its socket.
+    `before`: what we ever set, which says nothing about the owner.
+    """
+    found, unit = server["engine"], server["units"].get(UNIT, {})
+    if _owner_settings(server, before) or found["flags"] or found["drop_ins"]:
+        return False
+    if found["containers"] or found["networks"] or (found["info"] or {}).get("swarm"):
+        return False
+    return bool(found["marked"] or not found["daemon"] or not unit.get("enabled"))
+
+
+def engine_settings(server: Facts, ours: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what daemon.json says: ours where the engine is ours, else what its owner says without us."""
+    return dict(ours) if engine_is_ours(server, before) else _owner_settings(server, before)
+
+
+def engine_without(server: Facts, before: Mapping[str, Any]) -> list[str]:
+    """Return the paths that this server does not get: settings of an engine that is its owner's."""
+    ours = engine_is_ours(server, before)
+    found = [] if ours else [DROP_IN]
+    # Of an owner's file we write one thing only: what we said in it once goes out of it.
+    if not ours and not (server["engine"]["marked"] and _owner_settings(server, before)):
+        found.append(SETTINGS)
+    return found
+
+
+def engine_absent(server: Facts, before: Mapping[str, Any]) -> list[str]:
+    """Return what earlier versions of ours placed at an engine that is its owner's."""
+    if engine_is_ours(server, before) or not server["engine"]["marked"]:
+        return []
+    return [DROP_IN] + [SETTINGS] * (not _owner_settings(server, before))
+
+
+def engine_links(server: Facts, before: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Return the link that starts an engine at boot which nobody else would start.
+
+    What `systemctl enable` does, without its asking old-style init scripts and reading every unit again.
+    """
+    folder = "multi-user.target.wants"
+    link = {"path": f"/etc/systemd/system/{folder}/{UNIT}", "to": f"/usr/lib/systemd/system/{UNIT}"}
+    return [link] if engine_is_ours(server, before) or not server["engine"]["daemon"] else []
 
 
 def engine_commands(server: Facts) -> list[list[str]]:
@@ -23,9 +63,16 @@ def engine_commands(server: Facts) -> list[list[str]]:
 
     By arguments, not by a file: a login of a directory may have any name (`j.jansen@zorg.example`, `ZORG\\jansen`).
     """
-    members = server["groups"].get(GROUP, {}).get("members", [])
+    group = server["engine"]["group"]
+    members = server["groups"].get(group, {}).get("members", [])
     may = server["login"] == "root" or server["login"] in members
-    return [] if may else [["groupadd", "--force", "--system", GROUP], ["gpasswd", "--add", server["login"], GROUP]]
+    return [] if may else [["groupadd", "--force", "--system", group], ["gpasswd", "--add", server["login"], group]]
+
+
+def _owner_settings(server: Facts, before: Mapping[str, Any]) -> dict[str, Any]:
+    """What is the owner's of daemon.json; where we wrote in it a key of ours is ours, whatever it says now."""
+    ours = before if server["engine"]["marked"] else {}
+    return {name: value for name, value in server["daemon_json"].items() if name not in ours}
 
 
 class FilterModule:
@@ -33,5 +80,5 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """Return the filters by name."""
-        public = (engine_commands, merged_settings)
+        public = (engine_absent, engine_commands, engine_links, engine_settings, engine_without)
         return {function.__name__: function for function in public}

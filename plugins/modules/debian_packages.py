@@ -20,7 +20,7 @@ DOCUMENTATION = r"""
 module: debian_packages
 short_description: Install packages that are missing, and hold some back no more
 description:
-  - Never upgrades a package. Services of new packages are not started, their configuration comes first.
+  - Never upgrades or removes a package. Services of new packages are not started, their configuration comes first.
 author: [datawerkplaats]
 options:
   names:
@@ -87,7 +87,8 @@ def _install(sources: Path, names: list[str]) -> None:
     except RuntimeError as problem:
         failed = f"; before that, {problem}"
     try:
-        apt(sources, "install", "--no-install-recommends", "--yes", *names)
+        # On somebody's server: what excludes a package of ours, another engine say, is not ours to remove.
+        apt(sources, "install", "--no-install-recommends", "--no-remove", "--yes", *names)
     except RuntimeError as problem:
         raise RuntimeError(f"{problem}{failed}") from problem
 

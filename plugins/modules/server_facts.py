@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import pwd
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -54,7 +55,19 @@ QUESTIONS = {
     "sshd_scientist": ["/usr/sbin/sshd", "-T", "-C", "user=scientist,host=localhost,addr=127.0.0.1"],
     "haproxy_files": ["dpkg-query", "--show", "--showformat=${Conffiles}\n", "haproxy"],
     "virtual": ["systemd-detect-virt", "--container"],
+    "excluding": ["dpkg-query", "--show", "--showformat=${db:Status-Abbrev}|${Package}|${Conflicts}, ${Breaks}\n"],
+    "drop_ins": ["systemctl", "show", "--property=DropInPaths", "--value", "docker.service"],
 }
+# Asked of an engine that runs: a question to a stopped one starts it, by its socket, before its settings are there.
+ENGINE = {
+    "images": ["docker", "image", "ls", "--all", "--no-trunc", "--quiet"],
+    "containers": ["docker", "ps", "--all", "--format", "{{.Names}}"],
+    "networks": ["docker", "network", "ls", "--format", "{{.Name}}"],
+    "info": ["docker", "info", "--format", "{{json .}}"],
+}
+SETTINGS, FLAGS = Path("/etc/docker/daemon.json"), Path("/etc/default/docker")
+OURS = "/etc/systemd/system/docker.service.d/60-werkplaats.conf"
+SOCKET = Path("/run/docker.sock")
 
 
 def ask(units: list[str]) -> dict[str, str]:
@@ -62,9 +75,8 @@ def ask(units: list[str]) -> dict[str, str]:
     questions = QUESTIONS | {
         "units": ["systemctl", "show", "--property=Id,LoadState,ActiveState,UnitFileState", *units],
     }
-    # A question to a stopped engine starts it, by its socket, before its settings are there.
     if subprocess.run(["systemctl", "is-active", "--quiet", "docker.service"], check=False).returncode == 0:
-        questions["images"] = ["docker", "image", "ls", "--all", "--no-trunc", "--quiet"]
+        questions |= ENGINE
     running: dict[str, subprocess.Popen[str]] = {}
     for name, words in questions.items():
         try:
@@ -124,6 +136,58 @@ def json_file(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {"unreadable": "not a JSON object"}
 
 
+def excluding(said: str, wanted: list[str]) -> dict[str, list[str]]:
+    """Return the installed packages that exclude wanted ones, with those: to install one of these removes them."""
+    found = {}
+    for line in said.splitlines():
+        status, name, others = line.split("|", 2)
+        named = {other.split()[0] for other in others.split(",") if other.strip() and "(" not in other}
+        if status.startswith(("ii", "hi")) and (both := sorted(named & set(wanted))):
+            found[name] = both
+    return found
+
+
+def engine(said: dict[str, str], wanted: list[str]) -> dict[str, Any]:
+    """Return what there is of a container engine, and what of it is its owner's.
+
+    `info` is what the engine says of itself: None of one that does not run, {} when one that runs does not answer.
+    """
+    drop_ins = said.get("drop_ins", "").split()
+    flags = FLAGS.read_text().splitlines() if FLAGS.exists() else []
+    try:
+        told = json.loads(said["info"] or "{}") if "info" in said else None
+    except ValueError:
+        told = {}
+    found = None
+    if told is not None:
+        pairs = [pair for pair in told.get("DriverStatus") or [] if len(pair) == 2]
+        found = (
+            {
+                "security": [
+                    option.split(",")[0].removeprefix("name=") for option in told.get("SecurityOptions") or []
+                ],
+                "snapshotter": dict(pairs).get("driver-type", ""),
+                "swarm": (told.get("Swarm") or {}).get("LocalNodeState", "inactive") != "inactive",
+            }
+            if told.get("ServerVersion")
+            else {}
+        )
+    daemon, program = shutil.which("dockerd"), shutil.which("docker")
+    return {
+        "daemon": daemon or "",
+        "lacks": ["docker.io"] * (not daemon) + ["docker-cli"] * (not program),
+        "snap": Path("/snap/bin/docker").exists(),
+        "excluding": excluding(said.get("excluding", ""), wanted),
+        "marked": OURS in drop_ins,
+        "drop_ins": [path for path in drop_ins if path != OURS],
+        "flags": [line for line in flags if line.strip() and not line.lstrip().startswith("#")],
+        "containers": [name for name in said.get("containers", "").split() if not name.startswith("station-")],
+        "networks": [name for name in said.get("networks", "").split() if name not in ("bridge", "host", "none")],
+        "group": SOCKET.group() if SOCKET.exists() else "docker",
+        "info": found,
+    }
+
+
 def sshd(said: str) -> dict[str, str]:
     """Return settings of `sshd -T` by name."""
     rows = (line.split(" ", 1) for line in said.splitlines())
@@ -169,7 +233,8 @@ def main() -> None:
         "held": held(said.get("packages", "")),
         "units": units(said["units"]),
         "haproxy_untouched": untouched(said.get("haproxy_files", "")),
-        "daemon_json": json_file(Path("/etc/docker/daemon.json")),
+        "daemon_json": json_file(SETTINGS),
+        "engine": engine(said, module.params["packages"]),
         "images": said.get("images", "").split(),
         "sshd_people": {name: sshd(said.get(f"sshd_{name}", "")) for name in ("steward", "scientist")},
         **accounts(),

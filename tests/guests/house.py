@@ -141,7 +141,7 @@ class House:
         """
         server: servers.Server = self.servers[organisation]
         done = server.ask("sudo sh -s", given=script)
-        assert not (check and done.returncode), f"{organisation}: {script}\n{done.stdout}{done.stderr}"
+        assert not (check and done.returncode), f"{organisation}: a script of root failed: {done.stdout}{done.stderr}"
         return f"{done.returncode}: {done.stdout}{done.stderr}" if done.returncode else done.stdout
 
     def remove(self) -> None:

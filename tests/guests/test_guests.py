@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 
@@ -60,6 +61,19 @@ def test_people_log_in_and_bring_a_file(guests: House, situation: Situation) -> 
 
 def login(command: list[str], said: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, input=said, capture_output=True, text=True, check=False, timeout=120)
+
+
+@pytest.mark.parametrize("situation", [one for one in SITUATIONS if one.name == "flags"], ids=lambda one: one.name)
+def test_verify_says_of_an_engine_that_runs_well_that_it_does_not_survive_a_reboot(
+    guests: House, situation: Situation
+) -> None:
+    assert guests.verified is not None, "this comes last: it spoils what the others look at"
+    # The flags say the same, and the engine of today has read neither again.
+    guests.root(situation.name, """mkdir -p /etc/docker && echo '{"bip": "10.202.0.1/24"}' > /etc/docker/daemon.json""")
+    done = guests.network.run("verify", "--json", "--only", situation.name, expect=1)
+    [found] = [one for one in json.loads(done.stdout)["verdicts"] if one["kind"] == "check" and not one["good"]]
+    assert found["reason"].startswith("after a reboot the engine does not start: ")
+    assert "bip: (from flag: 10.201.0.1/24, from file: 10.202.0.1/24)" in found["reason"]
 
 
 def changed(before: dict[str, str], after: dict[str, str]) -> dict[str, tuple[str, str]]:

@@ -25,6 +25,7 @@ from plugins.action import server_part
 from plugins.filter import tls_mesh
 from publication import acceptance, identity, verified
 from tests.harness import pki
+from tests.plugins.filter import facts
 from werkplaats.operations.bring_up import ansible_inventory, hostvars
 from werkplaats.operations.reach import remote, servers
 
@@ -89,7 +90,7 @@ def server_files(station: Mapping[str, Any], login: str = "beheer") -> Files:
     for role in ROLES:
         for task in _yaml(role / "tasks/main.yml"):
             if "server_part" in task:
-                found |= _part(role, task["server_part"], variables)
+                found |= _part(role, task["server_part"], task.get("vars", {}) | variables)
     placed = {
         path.removeprefix(f"{tls_mesh.COMPILED}/"): text.encode()
         for path, text in found.items()
@@ -140,6 +141,7 @@ def _facts(login: str) -> dict[str, Any]:
         "held": [],
         "haproxy_untouched": True,
         "daemon_json": {},
+        "engine": facts.engine(daemon="", lacks=["docker.io", "docker-cli"], info=None),
         "login": login,
     }
 

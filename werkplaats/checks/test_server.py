@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from typing import Any
 
@@ -12,14 +13,27 @@ from station_image.runtime.base import contract
 
 PEOPLE = (contract.STEWARD, contract.SCIENTIST)
 ACCOUNTS = ((contract.AGENT_USER, contract.AGENT_UID), (contract.COMPUTER_USER, contract.COMPUTER_UID))
+DROP_IN = "/etc/systemd/system/docker.service.d/60-werkplaats.conf"  # only where the engine serves the station alone
 CLOCK_SECONDS = 5  # certificates and sessions are about times; more than this and people should look
 
 
-def test_the_engine_keeps_containers_over_its_own_restart_and_opens_no_network(host: Any) -> None:
-    info = json.loads(host.check_output("docker info --format '{{json .}}'"))
-    assert info["LiveRestoreEnabled"], "live-restore is off: a restart of the engine would end the station"
-    networks = host.check_output("docker network ls --format '{{.Name}}'").split()
-    assert sorted(networks) == ["host", "none"], "the engine has a network that a station could be put on"
+def test_the_engine_starts_at_boot_with_settings_that_it_can_read(host: Any) -> None:
+    unit = host.check_output("systemctl show --property=UnitFileState,ExecStart,Environment,EnvironmentFiles docker")
+    properties = dict(line.split("=", 1) for line in unit.splitlines())
+    assert properties["UnitFileState"] == "enabled", "a reboot ends the station; run: systemctl enable docker"
+    # Its own flags with the file: a setting that both say stops it, and it looks at that before anything else.
+    words = properties["ExecStart"].partition("argv[]=")[2].partition(" ;")[0]
+    files = re.findall(r"(/\S+) \(", properties.get("EnvironmentFiles", ""))
+    read = "".join(f"test ! -r {path} || . {path}; " for path in files)
+    said = host.run(f"export {properties['Environment']}; {read}{words} --validate")
+    assert said.rc == 0, f"after a reboot the engine does not start: {said.stderr.strip()}"
+
+
+def test_a_restart_of_an_engine_that_is_ours_ends_no_station(host: Any) -> None:
+    if not host.file(DROP_IN).exists:
+        pytest.skip("the engine is its owner's")
+    told = host.check_output("docker info --format '{{.LiveRestoreEnabled}}'")
+    assert told == "true", "live-restore is off: a restart of the engine would end the station; run `up`"
 
 
 @pytest.mark.parametrize(("name", "number"), ACCOUNTS)

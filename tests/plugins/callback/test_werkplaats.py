@@ -14,6 +14,7 @@ import pytest
 
 from plugins.action import server_facts
 from plugins.callback import werkplaats
+from plugins.filter import baseline
 
 ROOT = Path(__file__).resolve().parents[3]
 CRASHED = "Module result deserialization failed. See stdout/stderr for the returned output."
@@ -80,10 +81,10 @@ def test_of_a_module_that_broke_off_the_cause_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_of_a_filter_that_refuses_its_own_sentence_is_told(tmp_path: Path) -> None:
-    task = "ansible.builtin.debug: {msg: \"{{ {'unreadable': 'why'} | merged_settings({}) }}\"}"
+    task = "ansible.builtin.debug: {msg: \"{{ {'moon': true} | managed_parts }}\"}"
     told, _ = play(tmp_path, f"- hosts: all\n  gather_facts: false\n  tasks:\n    - {task}\n")
     said = [event["message"] for event in told if event["status"] == "failed"]
-    assert said == ["/etc/docker/daemon.json cannot be read (why); correct it"]
+    assert said == [f"managed: moon is none of {', '.join(baseline.PARTS)}"]
 
 
 @pytest.mark.slow

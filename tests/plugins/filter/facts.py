@@ -24,6 +24,27 @@ def facts(**changes: Any) -> dict[str, Any]:
         "kept_out": [],
         "sshd_people": {},
         "held": [],
+        "login": "beheer",
+        "daemon_json": {},
+        "engine": engine(daemon="", lacks=["docker.io", "docker-cli"], info=None),
         "haproxy_untouched": True,
+        **changes,
+    }
+
+
+def engine(**changes: Any) -> dict[str, Any]:
+    """An engine that runs and is in order."""
+    return {
+        "daemon": "/usr/sbin/dockerd",
+        "lacks": [],
+        "snap": False,
+        "excluding": {},
+        "marked": False,
+        "drop_ins": [],
+        "flags": [],
+        "containers": [],
+        "networks": [],
+        "group": "docker",
+        "info": {"security": ["seccomp"], "snapshotter": "", "swarm": False},
         **changes,
     }

@@ -1,29 +1,93 @@
-"""The engine's settings, which may be its owner's too."""
+"""Whose the engine is, and so whose settings it has."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from ansible.errors import AnsibleFilterError
+import yaml
 
-from plugins.filter import container_engine
-from tests.plugins.filter.facts import facts
+from plugins.filter import container_engine as engine
+from tests.harness import sandboxes
+from tests.plugins.filter import facts
+
+_DEFAULTS = yaml.safe_load((sandboxes.ROOT / "roles/container_engine/defaults/main.yml").read_text())
+OURS, BEFORE = _DEFAULTS["container_engine_settings"], _DEFAULTS["container_engine_settings_before"]
+RUNS = {"docker.service": {"known": True, "active": True, "enabled": True}}
+LIES = {"docker.service": {"known": True, "active": False, "enabled": False}}
 
 
-def test_the_engine_keeps_its_owner_s_settings_and_takes_ours() -> None:
-    owner = {"data-root": "/data", "bridge": "docker0"}
-    assert container_engine.merged_settings(owner, {"bridge": "none"}) == {"data-root": "/data", "bridge": "none"}
-    with pytest.raises(AnsibleFilterError, match=r"daemon.json cannot be read \(why\); correct it"):
-        container_engine.merged_settings({"unreadable": "why"}, {})
+def there(units: Any = RUNS, daemon_json: Any = None, **changes: Any) -> dict[str, Any]:
+    return facts.facts(units=units, daemon_json=daemon_json or {}, engine=facts.engine(**changes))
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        facts.facts(),
+        there(LIES, info=None),
+        there({"docker.service": {"known": True, "active": True, "enabled": False}}),
+        there(marked=True, daemon_json=OURS),
+        there(marked=True, daemon_json=BEFORE),
+        there(marked=True, daemon_json=OURS | {"live-restore": False}),
+    ],
+    ids=["none", "unused", "asked something", "ours", "of an earlier version", "edited"],
+)
+def test_an_engine_that_serves_the_station_alone_has_our_settings(server: dict[str, Any]) -> None:
+    assert engine.engine_settings(server, OURS, BEFORE) == OURS
+    assert not {engine.SETTINGS, engine.DROP_IN} & set(engine.engine_without(server, BEFORE))
+    assert engine.engine_absent(server, BEFORE) == []
+    assert len(engine.engine_links(server, BEFORE)) == 1
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        there(),
+        there(LIES, info=None, daemon_json={"bip": "10.0.0.1/24"}),
+        there(LIES, info=None, flags=['DOCKER_OPTS="--bip 10.0.0.1/24"']),
+        there(LIES, info=None, drop_ins=["/etc/systemd/system/docker.service.d/override.conf"]),
+        # What an owner says that we say too is the owner's where we never said anything.
+        there(LIES, info=None, daemon_json={"live-restore": True}),
+    ],
+    ids=["runs", "settings", "flags", "drop-in", "one of ours"],
+)
+def test_an_engine_of_the_owner_s_is_left_as_it_is(server: dict[str, Any]) -> None:
+    assert {engine.SETTINGS, engine.DROP_IN} <= set(engine.engine_without(server, BEFORE))
+    assert engine.engine_absent(server, BEFORE) == []
+    assert engine.engine_links(server, BEFORE) == []
+
+
+@pytest.mark.parametrize("more", [{"containers": ["web"]}, {"networks": ["web_default"]}, {"info": {"swarm": True}}])
+def test_an_engine_that_its_owner_began_to_use_gets_rid_of_our_settings(more: dict[str, Any]) -> None:
+    server = there(marked=True, daemon_json=OURS, **more)
+    assert engine.engine_absent(server, BEFORE) == [engine.DROP_IN, engine.SETTINGS]
+    assert {engine.SETTINGS, engine.DROP_IN} <= set(engine.engine_without(server, BEFORE))
+
+
+def test_of_a_file_that_was_merged_what_the_owner_said_stays() -> None:
+    server = there(marked=True, daemon_json=BEFORE | {"data-root": "/srv/docker"})
+    assert engine.engine_settings(server, OURS, BEFORE) == {"data-root": "/srv/docker"}
+    assert engine.SETTINGS not in engine.engine_without(server, BEFORE)
+    assert engine.engine_absent(server, BEFORE) == [engine.DROP_IN]
+
+
+def test_an_owner_s_file_is_there_before_the_engine_and_is_the_owner_s() -> None:
+    server = facts.facts(daemon_json={"data-root": "/srv/docker"})
+    assert engine.SETTINGS in engine.engine_without(server, BEFORE)
+    assert len(engine.engine_links(server, BEFORE)) == 1, "nobody else starts it at boot"
 
 
 def test_login_is_given_the_engine_only_where_it_has_it_not() -> None:
-    assert container_engine.engine_commands(facts(login="root")) == []
-    assert container_engine.engine_commands(facts(login="beheer")) != []
-    assert container_engine.engine_commands(facts(login="ZORG\\jan s"))[-1] == [
+    assert engine.engine_commands(facts.facts(login="root")) == []
+    assert engine.engine_commands(facts.facts(login="beheer")) != []
+    assert engine.engine_commands(facts.facts(login="ZORG\\jan s"))[-1] == [
         "gpasswd",
         "--add",
         "ZORG\\jan s",
         "docker",
     ]
     groups = {"docker": {"members": ["beheer"]}}
-    assert container_engine.engine_commands(facts(login="beheer", groups=groups)) == []
+    assert engine.engine_commands(facts.facts(login="beheer", groups=groups)) == []
+    own = facts.facts(login="beheer", groups=groups, engine=facts.engine(group="containers"))
+    assert engine.engine_commands(own) != [], "its socket is of another group"

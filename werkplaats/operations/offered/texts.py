@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
-import json
 import re
 from collections.abc import Iterable, Sequence
+
+from base import values
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,10 +45,10 @@ def lines(text: str) -> list[str]:
 
 
 def json_object(text: str) -> dict[str, object] | None:
-    """An object in JSON, None of whatever else."""
+    """A JSON object; None of anything else."""
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
+        found = values.parsed(text)
+    except ValueError:
         return None
     return found if isinstance(found, dict) else None
 
