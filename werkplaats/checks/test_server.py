@@ -43,9 +43,13 @@ def test_the_accounts_of_the_station_cannot_log_in(host: Any, name: str, number:
     assert user.shell.endswith("nologin")
 
 
+def kept_out(host: Any) -> list[str]:
+    found: list[str] = json.loads(host.check_output("/usr/local/sbin/people-access"))
+    return found
+
+
 def test_people_who_have_a_key_get_in_from_their_ranges_and_can_bring_files(host: Any) -> None:
-    kept_out = json.loads(host.check_output("/usr/local/sbin/people-access"))
-    assert not kept_out, "; ".join(kept_out)
+    assert not kept_out(host), "; ".join(kept_out(host))
 
 
 @pytest.mark.parametrize("name", PEOPLE)

@@ -89,7 +89,12 @@ class Connections:
                         "StrictHostKeyChecking=accept-new",
                         f"HostKeyAlgorithms={KEY_TYPE}",
                         "HashKnownHosts=no",
+                        # Whoever answers is not known yet, and may let anybody in: it gets a key exchange.
                         "PreferredAuthentications=none",
+                        "IdentityAgent=none",
+                        "ForwardAgent=no",
+                        "ClearAllForwardings=yes",
+                        "ControlMaster=no",
                         "ControlPath=none",
                     ),
                     "true",

@@ -33,6 +33,10 @@ def _range(text: str) -> str:
 Range = Annotated[str, pydantic.AfterValidator(_range)]
 
 
+# ssh reaches a host that is jumped over by a command of a shell.
+JUMP = r"^[A-Za-z0-9_\[][A-Za-z0-9_.@:,+\[\]-]*$"
+
+
 class Account(pydantic.BaseModel):
     """Who logs in as steward or scientist of an organisation, and from where."""
 
@@ -51,7 +55,7 @@ class Entry(pydantic.BaseModel):
     host_key: str = pydantic.Field(pattern=FINGERPRINT.pattern, description="Fingerprint of the Ed25519 host key")
     user: str = pydantic.Field(default="beheer", pattern=WORD)
     port: int = pydantic.Field(default=22, ge=1, le=65535)
-    jump: str | None = pydantic.Field(default=None, pattern=WORD)
+    jump: str | None = pydantic.Field(default=None, pattern=JUMP)
     key: Path | None = None
     seen_from: tuple[Range, ...] = pydantic.Field(
         default=(), description="From where callers of the mesh arrive, behind a router that translates their addresses"

@@ -39,8 +39,11 @@ class Server:
 
     @property
     def known_as(self) -> str:
-        """The name under which OpenSSH looks the host up in known_hosts."""
-        return self.host if self.port == 22 else f"[{self.host}]:{self.port}"
+        """The name under which OpenSSH looks the host up in known_hosts.
+
+        Its organisation's: two servers behind two jump hosts may have one address.
+        """
+        return self.organisation
 
 
 class UnreachableError(errors.WerkplaatsError):

@@ -23,7 +23,8 @@ ENGINE, PEOPLE = "engine", "people"
 RUN_USER = Path("/run/user")
 # A socket's path has at most 108 bytes, the last of them zero (unix(7)). Ours are named "/e", then %C of 40 digits, and
 # while ssh makes one it has 17 more.
-_LONGEST = 107 - len("/e") - 40 - 17
+_WHOSE = 6
+_LONGEST = 107 - len("/e") - 40 - _WHOSE - 17
 _HEAD = "# Written by werkplaats, from servers.yml: what is changed here is lost.\n"
 OWN = ("~/.ssh/config", "/etc/ssh/ssh_config")  # what these say of a host counts too, after what is said here
 
@@ -40,14 +41,15 @@ def render(servers: Iterable[Server], known_hosts: Path, sockets: Path) -> str:
     blocks: list[tuple[str, Mapping[str, object]]] = []
     for server in known:
         operator_s = f"{server.organisation} {alias(server.organisation, ENGINE)}"
-        blocks += [(f"Host {operator_s}", _login(server)), (f"Host {_any(server.organisation)}", _place(server))]
-    if names:
-        people = {"ControlPath": _quoted(sockets, "p%C"), "IdentitiesOnly": "yes"}
+        people = {"ControlPath": _socket(sockets, "p", server), "IdentitiesOnly": "yes"}
         blocks += [
-            (f"Host {' '.join(alias(name, ENGINE) for name in names)}", {"ControlPath": _quoted(sockets, "e%C")}),
-            (f"Host {' '.join(alias(name, PEOPLE) for name in names)}", people),
-            (f"Host {' '.join(map(_any, names))}", _shared(known_hosts, sockets)),
+            (f"Host {operator_s}", _login(server)),
+            (f"Host {alias(server.organisation, ENGINE)}", {"ControlPath": _socket(sockets, "e", server)}),
+            (f"Host {alias(server.organisation, PEOPLE)}", people),
+            (f"Host {_any(server.organisation)}", _place(server) | {"ControlPath": _socket(sockets, "r", server)}),
         ]
+    if names:
+        blocks.append((f"Host {' '.join(map(_any, names))}", _shared(known_hosts)))
     # `final` has all of it read once more, for the names and addresses that servers really have.
     blocks += [("Match final", {}), ("Host *", {"Include": " ".join(OWN)})]
     lines = ((head, *(f"  {key} {value}" for key, value in settings.items())) for head, settings in blocks)
@@ -56,6 +58,12 @@ def render(servers: Iterable[Server], known_hosts: Path, sockets: Path) -> str:
 
 def _any(organisation: str) -> str:
     return f"{organisation} {organisation}.*"
+
+
+def _socket(folder: Path, purpose: str, server: Server) -> str:
+    """Of a connection to this server and no other: %C says nothing of jump hosts, behind which addresses repeat."""
+    whose = repr((server.organisation, server.jump, server.host_key))
+    return _quoted(folder, f"{purpose}%C{hashlib.sha256(whose.encode()).hexdigest()[:_WHOSE]}")
 
 
 def _quoted(folder: Path, name: str = "") -> str:
@@ -76,10 +84,10 @@ def _login(server: Server) -> dict[str, object]:
 
 def _place(server: Server) -> dict[str, object]:
     jump: dict[str, object] = {"ProxyJump": server.jump} if server.jump else {}
-    return {"HostName": server.host, "Port": server.port, **jump}
+    return {"HostName": server.host, "Port": server.port, "HostKeyAlias": server.known_as, **jump}
 
 
-def _shared(known_hosts: Path, sockets: Path) -> dict[str, object]:
+def _shared(known_hosts: Path) -> dict[str, object]:
     return {
         "UserKnownHostsFile": _quoted(known_hosts),
         # Only what the inventory pins counts, whatever else this operator's ssh would believe.
@@ -88,8 +96,14 @@ def _shared(known_hosts: Path, sockets: Path) -> dict[str, object]:
         "KnownHostsCommand": "none",
         "VerifyHostKeyDNS": "no",
         "UpdateHostKeys": "no",
+        "CanonicalizeHostname": "no",
+        # What this operator's ssh does at every login elsewhere is nothing that a station's root may use.
+        "ForwardAgent": "no",
+        "ForwardX11": "no",
+        "PermitLocalCommand": "no",
+        "RemoteCommand": "none",
+        "RequestTTY": "auto",
         "ControlMaster": "auto",
-        "ControlPath": _quoted(sockets, "r%C"),
         "ControlPersist": 60,
         # Hardware does AES: an image of 60 MB costs a quarter less than with the usual cipher, as safely.
         "Ciphers": "^aes256-gcm@openssh.com",
@@ -115,7 +129,7 @@ def sockets_folder(folder: Path) -> Path:
 
     OpenSSH joins whatever socket lies there, and does not look whose it is. Raises RefusedError.
     """
-    place = _own_folder() / f"werkplaats-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}"
+    place = _own_folder() / f"werk-{hashlib.sha256(str(folder).encode()).hexdigest()[:8]}"
     if len(os.fsencode(place)) > _LONGEST:
         raise errors.RefusedError(
             f"{place} is too long for a socket of ssh: it may have {_LONGEST} bytes",

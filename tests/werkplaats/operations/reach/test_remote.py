@@ -62,6 +62,8 @@ class Sshd(paramiko.ServerInterface):
         (self._folder / "sudo").chmod(0o755)
         self.before, self.instead, self.shell = "", "", ["sh", "-c"]
         self.slow = 0.0
+        self.lets_in = False
+        self.forwarded: list[str] = []
         threading.Thread(target=self._serve, daemon=True).start()
 
     @property
@@ -89,6 +91,13 @@ class Sshd(paramiko.ServerInterface):
         threading.Event().wait(self.slow)
         self.asked.append(username)
         return int(paramiko.AUTH_SUCCESSFUL)
+
+    def check_auth_none(self, username: str) -> int:  # noqa: ARG002
+        return int(paramiko.AUTH_SUCCESSFUL if self.lets_in else paramiko.AUTH_FAILED)
+
+    def check_channel_forward_agent_request(self, channel: paramiko.Channel) -> bool:  # noqa: ARG002
+        self.forwarded.append("agent")
+        return True
 
     def get_allowed_auths(self, username: str) -> str:  # noqa: ARG002
         return "publickey"
@@ -169,7 +178,7 @@ def test_the_key_of_the_inventory_is_kept_for_ssh(server: Server, tmp_path: Path
     for _ in range(2):
         reason, known = tried(server, tmp_path / "ssh")
         assert not reason
-        assert known.strip() == f"[127.0.0.1]:{sshd.port} ssh-ed25519 {sshd.host_key.get_base64()}"
+        assert known.strip() == f"ggd ssh-ed25519 {sshd.host_key.get_base64()}"
 
 
 def test_another_key_is_refused_before_anything_is_sent(server: Server, tmp_path: Path, sshd: Sshd) -> None:
@@ -207,7 +216,7 @@ def test_known_hosts_that_were_cut_short_stop_nobody(server: Server, tmp_path: P
     (tmp_path / "ssh/known_hosts").write_bytes(left)
     reason, known = tried(server, tmp_path / "ssh")
     assert not reason
-    assert known.strip() == f"[127.0.0.1]:{sshd.port} ssh-ed25519 {sshd.host_key.get_base64()}"
+    assert known.strip() == f"ggd ssh-ed25519 {sshd.host_key.get_base64()}"
 
 
 def test_known_hosts_are_whole_whenever_they_are_read(server: Server, tmp_path: Path) -> None:
@@ -434,3 +443,20 @@ def test_an_operator_s_own_ssh_that_believes_any_host_does_not_believe_a_server(
     done = subprocess.run(["ssh", "-F", config, "ggd", "true"], capture_output=True, text=True, check=False)
     assert "Host key verification failed" in done.stderr
     assert sshd.asked == []
+
+
+def test_who_is_not_known_yet_gets_a_key_exchange_and_no_agent(
+    server: Server, tmp_path: Path, sshd: Sshd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that lets everybody in had the operator's agent forwarded to it, before its host key was compared."""
+    (tmp_path / "operator_s").write_text("Host *\n  ForwardAgent yes\n  ForwardX11 yes\n")
+    monkeypatch.setattr(ssh_config, "OWN", (str(tmp_path / "operator_s"),))
+    with subprocess.Popen(["ssh-agent", "-D", "-a", tmp_path / "agent"], stdout=subprocess.DEVNULL) as running:
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "agent"))
+        monkeypatch.setattr(sshd, "lets_in", True)
+        try:
+            reason, _ = tried(other(server, "SHA256:" + "A" * 43), tmp_path / "ssh")
+        finally:
+            running.terminate()
+    assert "the inventory says" in reason
+    assert sshd.forwarded == []

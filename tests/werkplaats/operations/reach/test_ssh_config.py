@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import stat
@@ -74,10 +75,12 @@ def test_people_log_in_with_no_key_of_the_operator(config: Path) -> None:
 
 
 def test_what_the_operator_s_own_configuration_says_of_a_host_counts_after_it(config: Path) -> None:
-    own = "Host station.zorg.example\n  ForwardAgent yes\n  Ciphers aes128-ctr\nHost spring.example\n  User hop\n"
+    own = "Host station.zorg.example\n  ForwardAgent yes\n  ServerAliveCountMax 7\n  Ciphers aes128-ctr\n"
+    own += "Host spring.example\n  User hop\n"
     (config.parents[1] / "own").write_text(own)
     zorg, jump = seen(config, "zorg"), seen(config, "spring.example")
-    assert zorg["forwardagent"] == "yes"
+    assert zorg["serveralivecountmax"] == "7"
+    assert zorg["forwardagent"] == "no", "root of a station could use it while a login is open"
     assert zorg["ciphers"].startswith("aes256-gcm@openssh.com,")
     assert (jump["user"], jump["stricthostkeychecking"]) == ("hop", "ask"), "the host that is jumped over is not ours"
 
@@ -215,7 +218,7 @@ def test_a_path_that_ssh_has_no_room_for_is_said_and_one_that_just_fits_is_used(
         monkeypatch.setenv("XDG_RUNTIME_DIR", str(made))
         return made
 
-    fits = 107 - 17 - 40 - len("/e") - len("/werkplaats-12345678")
+    fits = 107 - 17 - 46 - len("/e") - len("/werk-12345678")
     longest = runtime(fits)
     assert ssh_config.sockets_folder(Path("/vault/ssh")).parent == longest
     runtime(fits + 1)
@@ -277,3 +280,24 @@ def test_a_public_key_of_the_longest_kind_is_read(tmp_path: Path) -> None:
     path.write_text(yaml.safe_dump({"gelre": entry | {"people": people}}))
     (server,) = inventory.read(path)
     assert server.people["steward"]["keys"] == [key]
+
+
+def test_two_servers_of_one_address_behind_two_hosts_are_two(tmp_path: Path) -> None:
+    """Private addresses repeat: over one socket, commands for the second came to the first, as root."""
+    behind = [Server(name, "192.168.1.10", f"SHA256:{name}", jump=f"jump.{name}.example") for name in ("een", "twee")]
+    ssh_config.write(path := tmp_path / "config", behind, tmp_path / "known_hosts")
+    een, twee = seen(path, "een"), seen(path, "twee")
+    assert een["hostname"] == twee["hostname"]
+    assert een["controlpath"] != twee["controlpath"]
+    assert (een["hostkeyalias"], twee["hostkeyalias"]) == ("een", "twee")
+    assert seen(path, "een.engine")["controlpath"] != een["controlpath"]
+
+
+@pytest.mark.parametrize("jump", ["$(id>&2)", "a;b", "`id`", "-oProxyCommand=id", "a b", "a|b", "a'b", "a&b", "a>b"])
+def test_a_host_that_is_jumped_over_is_no_command(jump: str, tmp_path: Path) -> None:
+    """ssh reaches it by a command of a shell."""
+    (path := tmp_path / "servers.yml").write_text(
+        f'gelre: {{host: gelre.example, host_key: "SHA256:{43 * "A"}", jump: {json.dumps(jump)}}}\n'
+    )
+    with pytest.raises(errors.UsageError, match="jump"):
+        inventory.read(path)
