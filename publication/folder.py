@@ -20,13 +20,14 @@ MOST_FILES = 2000
 PATIENCE_SECONDS = 60.0
 
 PASSED_OVER = (
-    *(".git", ".gitattributes", ".gitignore", ".svn", ".hg"),
-    *(".DS_Store", "._*", ".Trashes", ".Spotlight-V100", ".fseventsd", ".TemporaryItems"),
-    *("desktop.ini", "Thumbs.db", "System Volume Information", "$RECYCLE.BIN"),
-    *(".Trash-*", ".directory", ".nfs*", "lost+found"),
+    *(".git", ".gitattributes", ".gitignore", ".gitmodules", ".gitkeep", ".svn", ".hg"),
+    *(".ds_store", "._*", ".trashes", ".spotlight-v100", ".fseventsd", ".temporaryitems", ".apdisk"),
+    *("desktop.ini", "thumbs.db", "ehthumbs*.db", "system volume information", "$recycle.bin", "wpsettings.dat"),
+    *(".trash-*", ".directory", ".nfs*", ".fuse_hidden*", "lost+found", "@eadir", "#recycle"),
+    *(".sync_*.db*", ".stfolder", ".stversions", "*.swp", "*~"),
 )
-"""What git, macOS, Windows and Linux put into any folder that they carry or show. Nothing of a publication has such a
-name, and what is passed over is neither read nor missed."""
+"""Names, in lower case, of what git, editors, systems and programs that copy put into any folder. Nothing of a
+publication has such a name, and what is passed over is neither read nor missed."""
 
 _Stamp = tuple[int, int, int] | None
 
@@ -105,7 +106,7 @@ def _below(place: Path, told: Path) -> Iterator[Path]:
 
 
 def _passed_over(name: str) -> bool:
-    return any(fnmatch.fnmatchcase(name, known) for known in PASSED_OVER)
+    return any(fnmatch.fnmatchcase(name.lower(), known) for known in PASSED_OVER)
 
 
 def _content(path: Path) -> bytes | None:

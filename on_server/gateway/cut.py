@@ -28,16 +28,17 @@ def known(paths: reload.Paths) -> set[str]:
 
 def apply(paths: reload.Paths) -> None:
     """Have the gateway take today's cuts; a stopped gateway stays stopped and takes them when it starts."""
-    if programs.active(reload.UNIT):
-        subprocess.run(["systemctl", "start", "gateway-reload.service"], check=False, capture_output=True)
-    else:
-        reload.assemble(paths)
-    loaded = frozenset((paths.loaded / "cuts").read_text().split())
-    if loaded != files.read_cuts(paths.cut):
-        raise files.GatewayError(
-            f"the gateway did not take the cut; stop it: systemctl stop {reload.UNIT}. "
-            "Why: journalctl -u gateway-reload"
-        )
+    # A start of a unit that runs waits for what it does, which may have begun before the cut lay there.
+    for _ in range(2):
+        if programs.active(reload.UNIT):
+            subprocess.run(["systemctl", "start", "gateway-reload.service"], check=False, capture_output=True)
+        else:
+            reload.assemble(paths)
+        if frozenset((paths.loaded / "cuts").read_text().split()) == files.read_cuts(paths.cut):
+            return
+    raise files.GatewayError(
+        f"the gateway did not take the cut; stop it: systemctl stop {reload.UNIT}. Why: journalctl -u gateway-reload"
+    )
 
 
 def cut(paths: reload.Paths, peer: str) -> str:

@@ -322,6 +322,14 @@ def reload(paths: Paths) -> list[str]:
     return refused
 
 
+def settled(paths: Paths) -> list[str]:
+    """Reload, and once more where something changed meanwhile: nothing starts this unit again while it runs."""
+    refused = reload(paths)
+    if not refused and paths.stamp() != paths.inputs().digest:
+        refused = reload(paths)
+    return refused
+
+
 def in_force(paths: Paths) -> bool:
     """Return whether the gateway runs with what lies on disk, and is the HAProxy that lies there."""
     current = programs.active(UNIT) and paths.stamp() == paths.inputs().digest
@@ -385,7 +393,7 @@ def main() -> int:
         if wants.stamp:
             finish(paths, paths.loaded.resolve())
             return 0
-        refused = assemble(paths) if wants.assemble else reload(paths)
+        refused = assemble(paths) if wants.assemble else settled(paths)
     except (files.GatewayError, master.MasterError, OSError, KeyError) as problem:
         refused = [f"the gateway was not reloaded: {problem}"]
     sentence = "; ".join(refused) or "loaded"

@@ -37,6 +37,8 @@ CARRIED = {
     "macOS": (".DS_Store", "identities/._ggd.json", ".Spotlight-V100/Store-V2/x"),
     "Windows": ("desktop.ini", "identities/Thumbs.db", "System Volume Information/IndexerVolumeGuid", "$RECYCLE.BIN/x"),
     "Linux": (".Trash-1000/files/x", ".directory", "lost+found/x"),
+    "letters of another case": ("THUMBS.DB", "Desktop.ini", "$Recycle.Bin/x"),
+    "programs that copy": (".sync_1a2b.db", ".stfolder/x", "@eaDir/x", "ca.pem~", ".index.json.swp"),
 }
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from pathlib import Path
+from typing import IO
 
 READABLE = 0o666
 """Less what the umask takes away."""
@@ -15,7 +18,7 @@ def replace(path: Path, content: str | bytes, mode: int = READABLE) -> None:
     One at a time for one path. Raises OSError.
     """
     fresh = path.with_name(f"{path.name}.new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
     _write(descriptor, content)
     fresh.replace(path)
     sync_folder(path.parent)
@@ -24,19 +27,28 @@ def replace(path: Path, content: str | bytes, mode: int = READABLE) -> None:
 def append(path: Path, line: str, mode: int = READABLE) -> None:
     """Have `line` at the end of `path`, and on the disk when this returns. Raises OSError."""
     made = not path.exists()
-    _write(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, mode), line + "\n")
+    _write(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, mode), line + "\n")
     if made:
         sync_folder(path.parent)
 
 
 def cut(path: Path, size: int) -> None:
     """Have the first `size` bytes of `path` and no more, on the disk when this returns. Raises OSError."""
-    descriptor = os.open(path, os.O_WRONLY)
+    descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
     try:
         os.ftruncate(descriptor, size)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def reading(path: Path) -> IO[bytes]:
+    """A file to be read: no link, which leads elsewhere, and nothing that would be waited for. Raises OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no file", str(path))
+    return os.fdopen(descriptor, "rb")
 
 
 def make_folder(path: Path, mode: int) -> None:

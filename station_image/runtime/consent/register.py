@@ -218,7 +218,7 @@ class Register:
     def _torn(self) -> tuple[int, bytes]:
         """The bytes of all whole lines, and what lies behind them: a line that does not end. Raises RegisterError."""
         try:
-            with self._path.open("rb") as stream:
+            with files.reading(self._path) as stream:
                 size, torn = 0, b""
                 for line in stream:
                     size, torn = (size + len(line), b"") if line.endswith(b"\n") else (size, line)
@@ -231,19 +231,25 @@ class Register:
     def _written_head(self) -> _Head:
         try:
             head = json.loads(self._head.read_text())
-            line = str(head["line"])
-            return _Head(int(head["entries"]), str(head["digest"]), line, json.loads(line)["before"])
+            line, digest = str(head["line"]), str(head["digest"])
+            entry = json.loads(line)
+            found = _Head(int(head["entries"]), digest, line, entry["before"])
+            inner = {name: value for name, value in entry.items() if name not in ("digest", "signature")}
+            sound = "kind" in entry and statement.digest(inner) == entry["digest"] == digest
         except FileNotFoundError:
             return _Head(0, START, "", "")
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise RegisterError(f"{self._head} cannot be read") from error
+        if not sound:
+            raise RegisterError(f"{self._head} has another entry than it counts")
+        return found
 
     def _entries(
         self, place: int = 0, size: int | None = None, index: _Index | None = None
     ) -> Iterator[dict[str, Any]]:
         """The entries from a byte of the file on, those of its first `size` bytes; enters them in `index`."""
         try:
-            with self._path.open("rb") as stream:
+            with files.reading(self._path) as stream:
                 stream.seek(place)
                 for number, whole in enumerate(stream, 1):
                     line = whole if size is None else whole[: size - place]

@@ -127,3 +127,22 @@ def test_whatever_guards_privacy_outlives_the_power(
         (tmp_path / name).mkdir()
     work(tmp_path)
     assert steps == expected
+
+
+def test_a_link_is_neither_read_nor_written_nor_cut(tmp_path: Path) -> None:
+    """Who may write in a folder of ours, and not where the link leads, would have us destroy what lies there."""
+    (other := tmp_path / "other").write_text("another's\n")
+    (link := tmp_path / "link").symlink_to(other)
+    for attack in (lambda: files.append(link, "x"), lambda: files.cut(link, 0), lambda: files.reading(link)):
+        with pytest.raises(OSError, match="symbolic"):
+            attack()
+    assert other.read_text() == "another's\n"
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(pipe := tmp_path / "pipe")
+    with pytest.raises(OSError, match="no file"):
+        files.reading(pipe)
+    (tmp_path / "plain").write_bytes(b"1")
+    with files.reading(tmp_path / "plain") as stream:
+        assert stream.read() == b"1"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import json
+import os
 import resource
 import signal
 import threading
@@ -361,3 +362,29 @@ def test_refusals_of_a_made_up_kind_do_not_keep_one_of_a_delivered_question_out_
         mine.add_refused("n.z", "griep", f"field-{number}: not as agreed")
     assert mine.head["entries"] == 2 * register.MOST_REFUSALS
     assert sum(mine.counted.values()) == 41
+
+
+def test_a_head_whose_line_is_another_entry_is_not_taken_up(folders: tuple[Path, Path]) -> None:
+    """Who may write in `state/` alone has no entry of its own appended."""
+    opened(folders).add("run", outcome="done")
+    write(folders, lines(folders)[:-1])
+    path = folders[1] / "register.json"
+    head = json.loads(path.read_text())
+    path.write_text(
+        json.dumps(head | {"line": head["line"].replace("done", "gone").replace('"digest":"', '"digest":"0')})
+    )
+    assert "register.json has another entry than it counts" in opened(folders).problem
+    path.write_text(json.dumps(head | {"entries": 1e400}))
+    assert "register.json cannot be read" in opened(folders).problem
+
+
+def test_a_register_that_is_a_link_or_a_pipe_stops_questions_and_destroys_nothing(folders: tuple[Path, Path]) -> None:
+    (other := folders[1] / "other").write_text("the station's own\n")
+    path = folders[0] / "register.jsonl"
+    path.unlink(missing_ok=True)
+    path.symlink_to(other)
+    assert "cannot be read" in opened(folders).problem
+    assert other.read_text() == "the station's own\n"
+    path.unlink()
+    os.mkfifo(path)
+    assert "cannot be read" in opened(folders).problem
