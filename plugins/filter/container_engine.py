@@ -9,6 +9,7 @@ Facts = Mapping[str, Any]
 SETTINGS = "/etc/docker/daemon.json"
 DROP_IN = "/etc/systemd/system/docker.service.d/60-werkplaats.conf"
 UNIT = "docker.service"
+MEMBERS = "/etc/sysusers.d/werkplaats-engine.conf"
 
 
 def engine_is_ours(server: Facts, before: Mapping[str, Any]) -> bool:
@@ -42,10 +43,10 @@ def engine_without(server: Facts, before: Mapping[str, Any]) -> list[str]:
 
 
 def engine_absent(server: Facts, before: Mapping[str, Any]) -> list[str]:
-    """Return what earlier versions of ours placed at an engine that is its owner's."""
+    """Return what earlier versions of ours placed: a file of the group's members, settings at an owner's engine."""
     if engine_is_ours(server, before) or not server["engine"]["marked"]:
-        return []
-    return [DROP_IN] + [SETTINGS] * (not _owner_settings(server, before))
+        return [MEMBERS]
+    return [MEMBERS, DROP_IN] + [SETTINGS] * (not _owner_settings(server, before))
 
 
 def engine_links(server: Facts, before: Mapping[str, Any]) -> list[dict[str, str]]:

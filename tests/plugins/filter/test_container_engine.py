@@ -36,7 +36,7 @@ def there(units: Any = RUNS, daemon_json: Any = None, **changes: Any) -> dict[st
 def test_an_engine_that_serves_the_station_alone_has_our_settings(server: dict[str, Any]) -> None:
     assert engine.engine_settings(server, OURS, BEFORE) == OURS
     assert not {engine.SETTINGS, engine.DROP_IN} & set(engine.engine_without(server, BEFORE))
-    assert engine.engine_absent(server, BEFORE) == []
+    assert engine.engine_absent(server, BEFORE) == [engine.MEMBERS]
     assert len(engine.engine_links(server, BEFORE)) == 1
 
 
@@ -54,14 +54,14 @@ def test_an_engine_that_serves_the_station_alone_has_our_settings(server: dict[s
 )
 def test_an_engine_of_the_owner_s_is_left_as_it_is(server: dict[str, Any]) -> None:
     assert {engine.SETTINGS, engine.DROP_IN} <= set(engine.engine_without(server, BEFORE))
-    assert engine.engine_absent(server, BEFORE) == []
+    assert engine.engine_absent(server, BEFORE) == [engine.MEMBERS]
     assert engine.engine_links(server, BEFORE) == []
 
 
 @pytest.mark.parametrize("more", [{"containers": ["web"]}, {"networks": ["web_default"]}, {"info": {"swarm": True}}])
 def test_an_engine_that_its_owner_began_to_use_gets_rid_of_our_settings(more: dict[str, Any]) -> None:
     server = there(marked=True, daemon_json=OURS, **more)
-    assert engine.engine_absent(server, BEFORE) == [engine.DROP_IN, engine.SETTINGS]
+    assert engine.engine_absent(server, BEFORE) == [engine.MEMBERS, engine.DROP_IN, engine.SETTINGS]
     assert {engine.SETTINGS, engine.DROP_IN} <= set(engine.engine_without(server, BEFORE))
 
 
@@ -69,7 +69,7 @@ def test_of_a_file_that_was_merged_what_the_owner_said_stays() -> None:
     server = there(marked=True, daemon_json=BEFORE | {"data-root": "/srv/docker"})
     assert engine.engine_settings(server, OURS, BEFORE) == {"data-root": "/srv/docker"}
     assert engine.SETTINGS not in engine.engine_without(server, BEFORE)
-    assert engine.engine_absent(server, BEFORE) == [engine.DROP_IN]
+    assert engine.engine_absent(server, BEFORE) == [engine.MEMBERS, engine.DROP_IN]
 
 
 def test_an_owner_s_file_is_there_before_the_engine_and_is_the_owner_s() -> None:
