@@ -127,12 +127,12 @@ def space(path: Path) -> Found:
 
 
 def accounts(names: list[str], numbers: list[int]) -> Found:
-    """Who has these names and numbers; of users also the shell. Directories of the owner count too."""
+    """Who has these names and numbers; of users also shell and comment. Directories of the owner count too."""
     found: Found = {"users": {}, "groups": {}, "uids": {}, "gids": {}}
     for name in names:
         with contextlib.suppress(KeyError):
             user = pwd.getpwnam(name)
-            found["users"][name] = {"uid": user.pw_uid, "shell": user.pw_shell}
+            found["users"][name] = {"uid": user.pw_uid, "shell": user.pw_shell, "about": user.pw_gecos[:100]}
         with contextlib.suppress(KeyError):
             found["groups"][name] = grp.getgrnam(name).gr_gid
     for number in numbers:

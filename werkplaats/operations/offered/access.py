@@ -12,6 +12,7 @@ from werkplaats.operations.offered.findings import Part, Row, Severity, Wanted, 
 PEOPLE = (contract.STEWARD, contract.SCIENTIST)
 PEOPLES_GROUP, GATEWAY, OURS = contract.CONTROL_GROUP, contract.GATEWAY_USER, contract.ETC
 NUMBERS = {contract.AGENT_UID: contract.AGENT_USER, contract.COMPUTER_UID: contract.COMPUTER_USER}
+ABOUT = " of the datastation"  # how the comment of each account of ours ends
 OUR_FILE = "60-werkplaats.conf"
 OPEN = {  # what our file says otherwise
     "passwordauthentication": "yes",
@@ -33,11 +34,18 @@ def _taken(facts: Facts, _: Wanted) -> str:
     if facts.marked(OURS):
         return ""
     known = facts.answer.accounts
-    names = [name for name in (*NUMBERS.values(), GATEWAY, *PEOPLE) if name in known.users]
-    groups = [name for name in (contract.GROUP, PEOPLES_GROUP) if name in known.groups and name not in names]
+    # A station that was taken off its server leaves its accounts there: files of its owner's belong to them.
+    left = {name for name, user in known.users.items() if user.about.endswith(ABOUT)}
+    groups_left = {contract.GROUP, PEOPLES_GROUP} if contract.AGENT_USER in left else set()
+    names = [name for name in (*NUMBERS.values(), GATEWAY, *PEOPLE) if name in known.users and name not in left]
+    groups = [
+        one for one in (contract.GROUP, PEOPLES_GROUP) if one in known.groups and one not in {*names, *groups_left}
+    ]
     found = [f"user {name}" for name in names] + [f"group {name}" for name in groups]
-    found += [f"uid {number} ({known.uids[str(number)]})" for number in NUMBERS if str(number) in known.uids]
-    gid = known.gids.get(str(contract.GROUP_ID))
+    taken = {number: known.uids.get(str(number), "") for number in NUMBERS}
+    found += [f"uid {number} ({name})" for number, name in taken.items() if name and name not in left]
+    gid = known.gids.get(str(contract.GROUP_ID), "")
+    gid = "" if gid in groups_left else gid
     found += [f"gid {contract.GROUP_ID} ({gid})"] if gid else []
     return f"there are already: {listed(found)}" if found else ""
 

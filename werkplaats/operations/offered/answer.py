@@ -32,6 +32,7 @@ class User(_Shape):
 
     uid: Count
     shell: Word
+    about: Word = ""
 
 
 class Accounts(_Shape):

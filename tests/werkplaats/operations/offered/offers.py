@@ -85,9 +85,20 @@ def marked(path: str) -> Change:
     return lambda document: document["marks"].append(path)
 
 
-def user(name: str, uid: int, shell: str) -> Change:
+def user(name: str, uid: int, shell: str, about: str = "") -> Change:
     """An account is there."""
-    return lambda document: document["accounts"]["users"].update({name: {"uid": uid, "shell": shell}})
+    fields = {"uid": uid, "shell": shell, "about": about}
+    return lambda document: document["accounts"]["users"].update({name: fields})
+
+
+def numbers(uids: dict[str, str], gids: dict[str, str]) -> Change:
+    """Numbers that are somebody's."""
+
+    def change(document: dict[str, Any]) -> None:
+        document["accounts"]["uids"].update(uids)
+        document["accounts"]["gids"].update(gids)
+
+    return change
 
 
 def space(free: int, inodes: int = 2_000_000) -> Change:

@@ -243,6 +243,16 @@ def test_what_stops_is_one_sentence_for_each_reason_with_a_remedy() -> None:
     assert found.verdict.startswith("no station can be placed here: 6 in the way")
 
 
+def test_accounts_that_a_station_left_behind_are_nobody_else_s() -> None:
+    """After `destroy` they stay, since files of the organisation belong to them: whoever comes back finds them."""
+    station = offers.user("station", 5001, "/usr/sbin/nologin", "Agent of the datastation")
+    numbers = offers.numbers({"5001": "station"}, {"5000": "station"})
+    left = _all(station, numbers, offers.user("steward", 998, "/bin/sh", "Steward of the datastation"))
+    assert offers.examined(offers.changed(left)).of(STOPS) == []
+    other = _all(offers.user("station", 5001, "/bin/sh", "The railway station"), numbers)
+    assert [found.part for found in offers.examined(offers.changed(other)).of(STOPS)] == ["accounts"]
+
+
 def test_a_server_that_is_ours_already_is_not_in_its_own_way() -> None:
     ours = _all(
         offers.marked("/etc/werkplaats"),
