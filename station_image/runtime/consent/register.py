@@ -48,6 +48,7 @@ class Register:
         self._path = folder / "register.jsonl"
         self._head = state / "register.json"
         self._key = key
+        self._keys = [key.public]
         self._daily = daily or Daily()
         self._index = _Index()
         self._writing = threading.Lock()
@@ -120,7 +121,9 @@ class Register:
             # The head first: a crash between the two leaves an entry missing that the head counts, which start-up
             # completes; the other way round an entry could be cut off unseen.
             with self._writing:
-                files.replace(self._head, json.dumps({"entries": entry["number"], "digest": digest, "line": line}))
+                keys = [one.hex() for one in self._keys]
+                head = {"entries": entry["number"], "digest": digest, "line": line, "keys": keys}
+                files.replace(self._head, json.dumps(head))
                 files.append(self._path, line, 0o640)
                 self._count, self._last = entry["number"], digest
                 self._index.add(entry, digest, len(line.encode()) + 1)
@@ -177,17 +180,18 @@ class Register:
     def _look(
         self, size: int | None = None, *, signatures: bool = False, index: _Index | None = None
     ) -> tuple[int, str]:
-        count, last = 0, START
+        count, last, keys = 0, START, list(self._keys)
         for entry in self._entries(size=size, index=index):
             inner = {name: value for name, value in entry.items() if name not in ("digest", "signature")}
             sound = inner.get("number") == count + 1 and inner.get("before") == last
             if not sound or statement.digest(inner) != entry.get("digest"):
                 raise RegisterError(f"entry {count + 1} is not as it was written")
             if signatures:
-                try:
-                    statement.verify(self._key.public, ENTRY, inner, entry.get("signature"))
-                except StatementError as error:
-                    raise RegisterError(f"entry {count + 1} is not signed by this station") from error
+                # A station with a new statement key goes on with its register, and never back to an older key.
+                while keys and not _signed(keys[0], inner, entry.get("signature")):
+                    keys.pop(0)
+                if not keys:
+                    raise RegisterError(f"entry {count + 1} is not signed by this station")
             count, last = count + 1, str(entry["digest"])
         return count, last
 
@@ -200,6 +204,7 @@ class Register:
         size, torn = self._torn()
         count, last = self._look(size, index=self._index)
         head = self._written_head()
+        self._keys = [*(one for one in head.keys if one != self._key.public), self._key.public]
         missing = (head.entries, head.before) == (count + 1, last)
         if not missing and (head.entries, head.digest) != (count, last):
             raise RegisterError(f"the register has {count} entries where {head.entries} were written")
@@ -233,7 +238,8 @@ class Register:
             head = json.loads(self._head.read_text())
             line, digest = str(head["line"]), str(head["digest"])
             entry = json.loads(line)
-            found = _Head(int(head["entries"]), digest, line, entry["before"])
+            keys = tuple(bytes.fromhex(one) for one in head.get("keys", ()))
+            found = _Head(int(head["entries"]), digest, line, entry["before"], keys)
             inner = {name: value for name, value in entry.items() if name not in ("digest", "signature")}
             sound = "kind" in entry and statement.digest(inner) == entry["digest"] == digest
         except FileNotFoundError:
@@ -277,6 +283,16 @@ class _Head(NamedTuple):
     digest: str
     line: str
     before: object
+    keys: tuple[bytes, ...] = ()
+    """The public statement keys that signed here, one after the other."""
+
+
+def _signed(key: bytes, entry: Mapping[str, Any], signature: object) -> bool:
+    try:
+        statement.verify(key, ENTRY, entry, signature)
+    except StatementError:
+        return False
+    return True
 
 
 class _Index:

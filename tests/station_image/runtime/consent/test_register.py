@@ -388,3 +388,20 @@ def test_a_register_that_is_a_link_or_a_pipe_stops_questions_and_destroys_nothin
     path.unlink()
     os.mkfifo(path)
     assert "cannot be read" in opened(folders).problem
+
+
+def test_a_station_with_a_new_statement_key_goes_on_with_its_register(folders: tuple[Path, Path]) -> None:
+    """It had left, or its key was stolen: what it entered before is signed by the key of then."""
+    filled(folders)
+    new = StatementKey(Ed25519PrivateKey.generate())
+    for _ in range(2):
+        again = Register(*folders, new)
+        again.add("answer", session="new")
+        again.verify()
+    content = lines(folders)
+    forged = json.loads(content[-1])
+    inner = {name: value for name, value in forged.items() if name not in ("digest", "signature")}
+    content[-1] = json.dumps({**forged, "signature": KEY.sign(register.ENTRY, inner)})
+    write(folders, content)
+    with pytest.raises(register.RegisterError, match="entry 5 is not signed by this station"):
+        Register(*folders, new).verify()
