@@ -92,7 +92,7 @@ def require(
     _require_signed(asked, key, str(place))
     _refuse_keys_of_others(definition, organisation, key, asked.statement_key, records)
     _refuse_revoked_keys(asked, key, records)
-    _refuse_lower_number(asked, records)
+    _refuse_lower_number(asked, key, records)
     return asked, key
 
 
@@ -209,12 +209,14 @@ def _refuse_revoked_keys(asked: identity.Request, key: ec.EllipticCurvePublicKey
             )
 
 
-def _refuse_lower_number(asked: identity.Request, records: Records) -> None:
+def _refuse_lower_number(asked: identity.Request, key: ec.EllipticCurvePublicKey, records: Records) -> None:
     """Refuse a gateway key that the statement key signed as an earlier one: its readers would, and for good."""
     known = find(records, asked.organisation)
     if known and known.fingerprint == asked.fingerprint:
         return  # it has that number already
     highest = number(records, asked.organisation, asked.statement_key)
+    if asked.statement.serial == highest and _recorded(asked, key, records):
+        return  # an approval of this very key broke off before its identity was written
     if asked.statement.serial <= highest:
         raise errors.RequestError(
             f"the gateway key of {asked.organisation} is signed as number {asked.statement.serial}, and number "
@@ -222,6 +224,14 @@ def _refuse_lower_number(asked: identity.Request, records: Records) -> None:
             f"where its server is operated, fetch the newest publication, remove {STATEMENT} on the server and run "
             f"werkplaats up {asked.network} --only {asked.organisation}: it signs as a higher number; then ask anew",
         )
+
+
+def _recorded(asked: identity.Request, key: ec.EllipticCurvePublicKey, records: Records) -> bool:
+    """Whether the number that is asked for was ever recorded for this gateway key, and for no other."""
+    wanted = (asked.statement_key, str(asked.statement.serial))
+    rows = records.rows("statements")
+    serials = {row["serial"] for row in rows if (row["statement_key"], str(row["number"])) == wanted}
+    return {row["gateway_key"] for row in records.rows("keys") if row["serial"] in serials} == {_digest(key)}
 
 
 def _highest(existing: identity.Identity | None, asked: identity.Request) -> identity.Statement:

@@ -343,3 +343,21 @@ def test_an_expired_certificate_is_made_anew_for_the_same_keys(
     again = approval.approve(coordinator.definition, "ggd", first.fingerprint, coordinator.authority, later)
     assert again.fingerprint == first.fingerprint
     assert again.station_certificate.not_valid_after_utc > later
+
+
+def test_an_approval_that_broke_off_before_its_identity_was_written_is_made_again(
+    coordinator: Any, approve: Callable[..., Any], new_keys: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk, or Ctrl-C: its number counted as approved, and nothing that was said to do helped."""
+    keys = new_keys()
+
+    def full(*_: object) -> None:
+        raise OSError("No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(type(coordinator.records), "write", full)
+        with pytest.raises(OSError, match="No space left"):
+            approve("ggd", keys)
+    assert approve("ggd", keys).statement.serial == 1
+    with pytest.raises(errors.RequestError):
+        approve("ggd", dataclasses.replace(keys, private=new_keys().private))
