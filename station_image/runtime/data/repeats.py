@@ -4,7 +4,8 @@ People leave the old file beside the new one, a copy by another name, or a file 
 Rows alone say little: cases of one area are all alike. So files are held to repeat each other where one has exactly the
 rows of the other, in whatever order; or where half of the runs of rows of the smaller one stand in the other too. A run
 counts only when its rows differ enough that it does not come about by chance. What this does not notice: the same rows
-in another order *and* with others among them.
+in another order *and* with others among them, and most of the same rows where neighbours are alike, as in one sorted
+column.
 
 Of each file a count, a sum and its smallest runs by their hashes are kept (a bottom-k sketch, Cohen and Kaplan 2007): a
 few thousand numbers for all files together, however large these are.
