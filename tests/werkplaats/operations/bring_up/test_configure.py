@@ -49,7 +49,7 @@ from werkplaats.operations.bring_up import configure
 with open(os.devnull, "wb") as output:
     configure._follow(sys.argv[1:], os.environ, output, io.StringIO(), print)
 """
-SECONDS = 10.0  # after which nothing of a killed run is left, on a busy machine
+SECONDS = 30.0  # after which nothing of a killed run is left, on a busy machine
 
 
 @pytest.fixture
