@@ -36,7 +36,7 @@ def _taken(facts: Facts, _: Wanted) -> str:
     known = facts.answer.accounts
     # A station that was taken off its server leaves its accounts there: files of its owner's belong to them.
     left = {name for name, user in known.users.items() if user.about.endswith(ABOUT)}
-    groups_left = {contract.GROUP, PEOPLES_GROUP} if contract.AGENT_USER in left else set()
+    groups_left = {contract.GROUP, PEOPLES_GROUP} if left else set()
     names = [name for name in (*NUMBERS.values(), GATEWAY, *PEOPLE) if name in known.users and name not in left]
     groups = [
         one for one in (contract.GROUP, PEOPLES_GROUP) if one in known.groups and one not in {*names, *groups_left}
