@@ -105,8 +105,7 @@ def end(gone: Callable[[str], bool], wait: bool, path: Path = SOCKET) -> int:
     while True:
         running, handshakes = _look(path, wait)
         found = [one for one in running if gone(one.peer)]
-        # Looked at once more by itself: a worker that was just told to end may have said neither yet.
-        if not found and not handshakes and not (wait and _handshakes(path)):
+        if not found and not handshakes:
             return ended
         for one in found:
             ask(f"@!{one.worker} shutdown session {one.id}", path)
@@ -115,13 +114,3 @@ def end(gone: Callable[[str], bool], wait: bool, path: Path = SOCKET) -> int:
             names = ", ".join(sorted({one.peer for one in found})) or "callers in the middle of a handshake"
             raise MasterError(f"sessions with {names} do not end; stop the gateway: systemctl stop {UNIT}")
         time.sleep(PAUSE)
-
-
-def _handshakes(path: Path) -> bool:
-    """Whether an earlier worker has connections that are no sessions yet."""
-    for worker in workers(path)[1:]:
-        streams = [line for line in ask(f"@!{worker} show sess", path).splitlines() if not CONTROL.search(line)]
-        connections = re.search(r"^CurrConns: (\d+)$", ask(f"@!{worker} show info", path), re.MULTILINE)
-        if connections and int(connections[1]) > len([line for line in streams if line.startswith("0x")]):
-            return True
-    return False
