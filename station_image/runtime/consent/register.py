@@ -182,7 +182,7 @@ class Register:
     ) -> tuple[int, str]:
         count, last, keys = 0, START, list(self._keys)
         for entry in self._entries(size=size, index=index):
-            inner = {name: value for name, value in entry.items() if name not in ("digest", "signature")}
+            inner = _inner(entry)
             sound = inner.get("number") == count + 1 and inner.get("before") == last
             if not sound or statement.digest(inner) != entry.get("digest"):
                 raise RegisterError(f"entry {count + 1} is not as it was written")
@@ -240,8 +240,7 @@ class Register:
             entry = json.loads(line)
             keys = tuple(bytes.fromhex(one) for one in head.get("keys", ()))
             found = _Head(int(head["entries"]), digest, line, entry["before"], keys)
-            inner = {name: value for name, value in entry.items() if name not in ("digest", "signature")}
-            sound = "kind" in entry and statement.digest(inner) == entry["digest"] == digest
+            sound = "kind" in entry and statement.digest(_inner(entry)) == entry["digest"] == digest
         except FileNotFoundError:
             return _Head(0, START, "", "")
         except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
@@ -285,6 +284,11 @@ class _Head(NamedTuple):
     before: object
     keys: tuple[bytes, ...] = ()
     """The public statement keys that signed here, one after the other."""
+
+
+def _inner(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What digest and signature of an entry are about."""
+    return {name: value for name, value in entry.items() if name not in ("digest", "signature")}
 
 
 def _signed(key: bytes, entry: Mapping[str, Any], signature: object) -> bool:

@@ -24,6 +24,7 @@ LARGEST = 32 * 1024 * 1024
 MOST_UNREAD = 64 * 1024 * 1024
 MOST_WAITING = 10_000
 START = 4.0
+EARLY = "it said that it was done before it was"
 OVERHEAD = LENGTH.size + HEAD.size + CHANNEL_OVERHEAD
 
 
@@ -95,7 +96,7 @@ class Exchanger(asyncio.Protocol):
             self._unread -= len(payload)
             return payload
         if self.said_bye:
-            self._listener.lost(self.number, "it said that it was done before it was")
+            self._listener.lost(self.number, EARLY)
         future = self._waiting[label] = self._loop.create_future()
         return future
 
@@ -158,7 +159,7 @@ class Exchanger(asyncio.Protocol):
         elif kind == BYE:
             self.said_bye = True
             if any(isinstance(waiting, asyncio.Future) for waiting in self._waiting.values()):
-                self._listener.lost(self.number, "it said that it was done before it was")
+                self._listener.lost(self.number, EARLY)
             self._listener.bye(self.number)
         elif kind != BEAT:
             self._violation("a message of an unknown kind")

@@ -12,7 +12,8 @@ from tests.harness import sandboxes
 from tests.plugins.filter import facts
 
 _DEFAULTS = yaml.safe_load((sandboxes.ROOT / "roles/container_engine/defaults/main.yml").read_text())
-OURS, BEFORE = _DEFAULTS["container_engine_settings"], _DEFAULTS["container_engine_settings_before"]
+OURS = _DEFAULTS["container_engine_settings"]
+BEFORE = _DEFAULTS["container_engine_settings_before"] | OURS  # as the role gives it
 RUNS = {"docker.service": {"known": True, "active": True, "enabled": True}}
 LIES = {"docker.service": {"known": True, "active": False, "enabled": False}}
 

@@ -83,7 +83,7 @@ class Remotes:
 
     def place(self, organisation: str, path: str, text: str) -> None:
         """Put a file of root (0644) on a server, the old content or the new and never a part of it."""
-        line = 'umask 022 && mkdir -p "${1%/*}" && cat > "$1.part" && mv --force --no-target-directory "$1.part" "$1"'
+        line = 'mkdir -p "${1%/*}" && cat > "$1.part" && mv --force --no-target-directory "$1.part" "$1"'
         done = self.ask(organisation, "sh", "-c", line, "place", path, given=text)
         if done.exited:
             raise errors.HalfWayError(f"{organisation}: {path} cannot be written: {done.stderr.strip()}", "try again")

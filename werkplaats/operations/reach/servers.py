@@ -37,21 +37,16 @@ class Server:
     managed: Mapping[str, bool] = dataclasses.field(default_factory=dict)
     seen_from: Sequence[str] = ()
 
-    @property
-    def known_as(self) -> str:
-        """The name under which OpenSSH looks the host up in known_hosts.
-
-        Its organisation's: two servers behind two jump hosts may have one address.
-        """
-        return self.organisation
-
 
 class UnreachableError(errors.WerkplaatsError):
     """A server that does not answer, or answers with another host key."""
 
 
 class KnownHosts:
-    """The host keys that servers showed and that have the fingerprints of the inventory, in the file `path`."""
+    """The host keys that servers showed and that have the fingerprints of the inventory, in the file `path`.
+
+    By organisation: two servers behind two jump hosts may have one address.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -61,15 +56,15 @@ class KnownHosts:
         """Whether the key of the inventory is kept; another one of this server is forgotten."""
         with files.only_one(self._lock):
             kept = self._read()
-            key = kept.get(server.known_as)
+            key = kept.get(server.organisation)
             if key is not None and fingerprint(key) != server.host_key:
-                self._write({name: other for name, other in kept.items() if name != server.known_as})
+                self._write({name: other for name, other in kept.items() if name != server.organisation})
         return key is not None and fingerprint(key) == server.host_key
 
     def forget(self, server: Server) -> None:
         """Keep no key of this server."""
         with files.only_one(self._lock):
-            self._write({name: key for name, key in self._read().items() if name != server.known_as})
+            self._write({name: key for name, key in self._read().items() if name != server.organisation})
 
     def learn(self, server: Server, key: str) -> None:
         """Keep the key (Base64) that a server showed, and no other of it, where the inventory has its fingerprint.
@@ -82,7 +77,7 @@ class KnownHosts:
                 "ask the server's administrator by telephone which is right, and do not go on before that",
             )
         with files.only_one(self._lock):
-            self._write(self._read() | {server.known_as: key})
+            self._write(self._read() | {server.organisation: key})
 
     def _read(self) -> dict[str, str]:
         """Keys by name; a line that cannot be read is none, since the inventory says which keys are right."""

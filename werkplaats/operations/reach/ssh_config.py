@@ -21,8 +21,8 @@ from werkplaats.operations.reach.servers import Server
 CONNECT_SECONDS = 20  # a login may look up the name of who calls, and ask a directory
 ENGINE, PEOPLE = "engine", "people"
 RUN_USER = Path("/run/user")
-# A socket's path has at most 108 bytes, the last of them zero (unix(7)). Ours are named "/e", then %C of 40 digits, and
-# while ssh makes one it has 17 more.
+# A socket's path has at most 108 bytes, the last of them zero (unix(7)). Ours are named "/e", then %C of 40 digits
+# and whose they are, and while ssh makes one it has 17 more.
 _WHOSE = 6
 _LONGEST = 107 - len("/e") - 40 - _WHOSE - 17
 _HEAD = "# Written by werkplaats, from servers.yml: what is changed here is lost.\n"
@@ -84,7 +84,7 @@ def _login(server: Server) -> dict[str, object]:
 
 def _place(server: Server) -> dict[str, object]:
     jump: dict[str, object] = {"ProxyJump": server.jump} if server.jump else {}
-    return {"HostName": server.host, "Port": server.port, "HostKeyAlias": server.known_as, **jump}
+    return {"HostName": server.host, "Port": server.port, "HostKeyAlias": server.organisation, **jump}
 
 
 def _shared(known_hosts: Path) -> dict[str, object]:
