@@ -71,6 +71,8 @@ class Exchanger(asyncio.Protocol):
         self.heard = time.monotonic() + START
         self.nbytes_sent = 0
         self.said_bye = False
+        self.over = False
+        """Whether nothing more comes from the peer."""
         self._raw = sock.dup()  # of the thread that beats; the transport closes the other
         self._lock = threading.Lock()
         self._late = b""
@@ -155,6 +157,7 @@ class Exchanger(asyncio.Protocol):
         elif kind == KEYS:
             self._listener.keyed(self.number, payload)
         elif kind == LEAVE:
+            self.over = True
             self._listener.left(self.number, label, plain(payload.decode(errors="replace"), 200))
         elif kind == BYE:
             self.said_bye = True
@@ -188,6 +191,7 @@ class Exchanger(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the session, unless the peer had said that it was done."""
+        self.over = True
         if not self.said_bye:
             self._listener.lost(self.number, "its connection broke" if exc else "its connection was closed")
 

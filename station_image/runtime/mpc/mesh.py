@@ -110,8 +110,9 @@ class Mesh:
         for peer in self._peers.values():
             peer.write(exchanger.LEAVE, *self._farewell)
         until = time.monotonic() + FAREWELL
-        # A party whose connection is still on its way here would see it closed without a word, and name us.
-        while (self._unattached() or self._unsent()) and time.monotonic() < until:
+        # A party whose connection is still on its way here would see it closed without a word, and name us. So would
+        # one that sends something just when it is closed: it hears of the error first, and reads no more.
+        while (self._unattached() or self._unsent() or self._unheard()) and time.monotonic() < until:
             await asyncio.sleep(0.01)
 
     def _unattached(self) -> bool:
@@ -119,6 +120,9 @@ class Mesh:
 
     def _unsent(self) -> bool:
         return any(peer.unsent for peer in self._peers.values())
+
+    def _unheard(self) -> bool:
+        return any(not peer.over for peer in self._peers.values())
 
     def fail(self, error: BaseException) -> None:
         """End the session for `error`; the first one counts."""
