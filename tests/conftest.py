@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import hypothesis
 import pytest
 
-from tests.harness import notes, sandboxes
+from tests.harness import leftovers, notes, sandboxes
 
 # Where a change is judged the examples are the same at every run; at a desk every run looks at new ones.
 hypothesis.settings.register_profile("judged", derandomize=True)
@@ -19,6 +19,12 @@ if os.environ.get("CI"):
 
 def pytest_report_header() -> str:
     return notes.cgroups()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Where servers are asked for: a run that was cut off left its own behind, and holds the names of their networks."""
+    if not session.config.option.collectonly and any(item.get_closest_marker("servers") for item in session.items):
+        notes.of(session.config).extend(f"left by a run that was cut off: {name}" for name in leftovers.removed())
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
