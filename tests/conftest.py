@@ -22,7 +22,7 @@ def pytest_report_header() -> str:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Where servers are asked for: a run that was cut off left its own behind, and holds the names of their networks."""
+    """Where servers are asked for: those of a run that was cut off hold the names of their networks."""
     if not session.config.option.collectonly and any(item.get_closest_marker("servers") for item in session.items):
         notes.of(session.config).extend(f"left by a run that was cut off: {name}" for name in leftovers.removed())
 
