@@ -84,17 +84,18 @@ def revoke(
 def withdraw(
     authority: Authority, organisation: str, reason: str, moment: datetime.datetime | None = None
 ) -> x509.CertificateRevocationList:
-    """Revoke every certificate of an organisation that has not ended, as `revoke` does each.
+    """Revoke every certificate of an organisation that has not ended, as `revoke` does each, and in any case the last.
 
-    Raises UsageError where there is none.
+    Its keys would be certified anew, whether it has ended or not. Raises UsageError where there never was one.
     """
     _require_reason(reason)
     name, now = names.subject(authority.network, organisation), canonical.stamp(moment or canonical.now())
     rows = authority.records.rows("serials")
-    serials = {row["serial"] for row in rows if row["name"] == name and row["not_after"] > now}
+    own = [row for row in rows if row["name"] == name]
+    serials = {row["serial"] for row in own if row["not_after"] > now or row is own[-1]}
     if not serials:
         raise errors.UsageError(
-            f"{organisation} has no certificate of {authority.network} that could be revoked",
+            f"{organisation} never had a certificate of {authority.network}",
             f"certified are: {', '.join(sorted({row['name'] for row in rows})) or 'none'}",
         )
     return _revoke(authority, serials, reason, moment)

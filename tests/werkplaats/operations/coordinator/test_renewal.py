@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from base import canonical, errors
-from publication import profile, verified
+from publication import identity, profile, verified
 from tests.publication.published import RELEASES
 from werkplaats.operations.coordinator import lifetimes, renewal, revocation
 from werkplaats.operations.coordinator import publish as publishing
@@ -33,7 +33,10 @@ def test_a_certificate_is_signed_anew_at_two_thirds_of_its_life_for_the_same_key
     coordinator: Any, approve: Callable[..., Any]
 ) -> None:
     before, start = approve("ggd"), canonical.now()
-    renew = lambda days: renewal.renew(coordinator.definition, coordinator.authority, start + days * DAY)  # noqa: E731
+
+    def renew(days: int) -> list[identity.Identity]:
+        return renewal.renew(coordinator.definition, coordinator.authority, start + days * DAY)
+
     assert renew(119) == []
     [after] = renew(121)
     old, new = before.station_certificate, after.station_certificate

@@ -127,11 +127,18 @@ def test_withdrawing_takes_all_that_was_certified_and_nobody_else(
     assert len(serials) == 2
     assert revocation.withdraw(own, "ggd", "cessationOfOperation", late) == found
     assert other.statement_key not in revocation.revoked_keys(own.records)
-    for organisation, moment in (("thuiszorg", late), ("ggd", late + 400 * DAY)):
-        with pytest.raises(errors.UsageError, match=f"{organisation} has no certificate of proeftuin that could be"):
-            revocation.withdraw(own, organisation, "unspecified", moment)
+    with pytest.raises(errors.UsageError, match="thuiszorg never had a certificate of proeftuin; certified are: CN="):
+        revocation.withdraw(own, "thuiszorg", "unspecified", late)
     with pytest.raises(errors.UsageError, match="'holiday' is not a reason"):
         revocation.withdraw(own, "ggd", "holiday", late)
+
+
+def test_keys_of_a_certificate_that_has_ended_are_withdrawn_too(coordinator: Any, approve: Callable[..., Any]) -> None:
+    """They would be certified anew with the next publication."""
+    own, one, late = coordinator.authority, approve("ggd"), canonical.now() + 400 * DAY
+    revocation.withdraw(own, "ggd", "keyCompromise", late)
+    assert one.statement_key in revocation.revoked_keys(own.records)
+    assert renewal.renew(coordinator.definition, own, late) == []
 
 
 def test_a_hold_is_on_the_list_leaves_the_keys_and_becomes_final_with_another_reason(
