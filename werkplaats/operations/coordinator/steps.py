@@ -95,6 +95,15 @@ def revoke(network: networks.Network, organisation: str, reason: str, say: progr
     say(f"{organisation}: {what if late else 'what it was certified was'} revoked: {reason}")
 
 
+def unpublished(network: networks.Network, published: verified.Verified | None) -> str:
+    """What a run that broke off left: revoked by the records, and not by what is published; "" where nothing was."""
+    listed = {f"{entry.serial_number:x}" for entry in published.revocations} if published else set[str]()
+    late = revocation.revoked_serials(ledger.Records(network.inventory)) - listed
+    return (
+        f"{len(late)} revoked certificates are not published: werkplaats trust publish {network.name}" if late else ""
+    )
+
+
 def reinstate(network: networks.Network, organisation: str, say: progress.Say) -> None:
     """Certify the keys of an organisation whose certificate is on hold again."""
     one = renewal.reinstate(network.definition, organisation, _authority(network))
