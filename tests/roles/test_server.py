@@ -95,9 +95,7 @@ EMPTIES = (
 
 
 @pytest.mark.parametrize("empties", EMPTIES)
-def test_the_table_comes_back_within_a_minute_of_the_emptying_of_all_rules(
-    mesh: Mesh, een: servers.Server, empties: str
-) -> None:
+def test_the_table_comes_back_within_a_minute_of_the_emptying_of_all_rules(een: servers.Server, empties: str) -> None:
     """A tool of the owner's that loads its rules anew empties ours: until the next `up` anybody reached the port."""
     before, table = een.run("nft list table inet werkplaats").stdout, "nft list table inet werkplaats"
     een.run(empties)
