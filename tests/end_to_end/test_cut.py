@@ -9,7 +9,6 @@ import dataclasses
 import json
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -25,15 +24,6 @@ pytestmark = pytest.mark.servers
 GONE = "thuiszorg"
 OTHERS = ("ggd", "ziekenhuis", "huisartsen")
 MEMBER = "apotheek"
-REVOKE = """
-import sys
-from werkplaats.operations.coordinator import approval, authority, ledger, revocation
-from werkplaats.operations.home import networks
-network = networks.find(sys.argv[1])
-own = authority.open_or_found(network.vault, ledger.Records(network.inventory))
-identity = approval.find(own.records, sys.argv[2])
-revocation.revoke(own, identity.station_certificate.serial_number, "keyCompromise")
-"""
 
 
 def connections(network: sandboxes.Sandbox, organisation: str, address: str) -> list[str]:
@@ -163,10 +153,9 @@ def test_a_revoked_computing_party_is_cut_off_and_the_others_stay_in_the_network
         assert time.monotonic() < deadline, "the session does not begin"
     assert all(connections(network, one, there) for one in OTHERS)
 
-    revoke = [sys.executable, "-c", REVOKE, network.name, GONE]
-    subprocess.run(revoke, cwd=sandboxes.ROOT, env=network.environment, check=True)
     edit(network, lambda definition: definition["organisations"].pop(MEMBER))
-    network.run("trust publish")
+    told = network.run("trust revoke", GONE, "--reason", "keyCompromise", "--yes").stdout
+    assert told.startswith(f"{GONE}: its certificate is revoked: keyCompromise\npublication 2 is in ")
     ends = watch(network, OTHERS, there)
     up = network.run("up", "--yes", expect=None)
     for one, watched in ends.items():
@@ -288,6 +277,36 @@ def test_who_left_takes_the_station_off_its_server_and_comes_back_with_new_keys(
     shutil.copyfile(before / "inventories" / network.name / "servers.yml", inventory(network))
     network.run("trust publish")
     assert up_step_by_step(network)["verified"]
+
+
+def test_a_hold_is_in_force_within_seconds_where_servers_are_reached_and_is_taken_back_with_the_same_keys(
+    apart: Apart, note: Callable[[str], None]
+) -> None:
+    network, there = apart.network, address(apart.own, GONE)
+    before = network.on("ggd", "cat", f"/etc/werkplaats/accepted/{network.name}.json").stdout
+    assert all(connections(network, one, there) for one in OTHERS)
+    began = time.monotonic()
+    told = network.run("trust revoke", GONE, "--reason", "certificateHold", "--now", "--yes").stdout
+    took = time.monotonic() - began
+    assert [connections(network, one, there) for one in OTHERS] == [[], [], []]
+    note(f"an organisation was put on hold with --now: no link with it at {len(OTHERS) + 1} servers after {took:.1f} s")
+    assert took < sandboxes.NOW_SECONDS
+    (line,) = [line for line in told.splitlines() if line.startswith("in force at ")]
+    assert all(one in line for one in (*OTHERS, MEMBER))
+    assert f"out: {GONE}: its certificate is withdrawn by publication" in told
+    assert status(network, "ggd")["cut"] == [GONE]
+    assert network.run("trust enforce").stdout.startswith("in force at ")
+    up = network.run("up", "--yes", "--json", expect=5)
+    assert "its certificate is withdrawn" in json.loads(up.stdout)["left_out"][GONE]
+
+    assert f"{GONE}: its keys are certified again" in network.run("trust reinstate", GONE).stdout
+    waits = json.loads(network.run("up", "--yes", "--json", expect=3).stdout)["waiting"]
+    assert any(f"the keys of {GONE} are pinned" in text for text in waits["ggd"])
+    network.run("accept", "--yes")
+    assert json.loads(network.run("up", "--yes", "--json").stdout)["verified"]
+    after = network.on("ggd", "cat", f"/etc/werkplaats/accepted/{network.name}.json").stdout
+    assert json.loads(after)["statement_keys"] == json.loads(before)["statement_keys"]
+    assert all(connections(network, one, there) for one in OTHERS)
 
 
 def test_whoever_looks_at_a_server_s_engine_sees_name_and_release(los: sandboxes.Sandbox) -> None:
