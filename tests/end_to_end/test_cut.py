@@ -154,8 +154,8 @@ def test_a_revoked_computing_party_is_cut_off_and_the_others_stay_in_the_network
     assert all(connections(network, one, there) for one in OTHERS)
 
     edit(network, lambda definition: definition["organisations"].pop(MEMBER))
-    told = network.run("trust revoke", GONE, "--reason", "keyCompromise", "--yes").stdout
-    assert told.startswith(f"{GONE}: its certificate is revoked: keyCompromise\npublication 2 is in ")
+    revoked = network.run("trust revoke", GONE, "--reason", "keyCompromise", "--yes").stdout
+    assert revoked.startswith(f"{GONE}: its certificate is revoked: keyCompromise\npublication 2 is in ")
     ends = watch(network, OTHERS, there)
     up = network.run("up", "--yes", expect=None)
     for one, watched in ends.items():

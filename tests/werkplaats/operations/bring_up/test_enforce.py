@@ -91,7 +91,7 @@ def test_the_list_and_the_view_without_the_key_are_in_force_where_the_server_is_
     for organisation in outcome.in_force:
         crl, view = made.placed[organisation].values()
         assert crl == revocations.pem(published.revocations).decode()
-        assert json.loads(view)["cut"] == {"proeftuin.thuiszorg": "thuiszorg"}
+        assert json.loads(view)["cut"] == {"proeftuin.thuiszorg": {"organisation": "thuiszorg"}}
         kept = acceptance.load(json.loads(made.accepted[organisation]))
         assert kept
         assert "thuiszorg" not in kept.statement_keys
