@@ -123,7 +123,7 @@ def test_it_is_placed_as_the_role_places_it(coordinator: Any, network: Any, monk
     assert len(entries) == 2
     for entry in entries:
         by_role = {one["path"]: one["content"] for one in tls_mesh.gateway_files([entry])["written"]}
-        found = enforce.files("proeftuin", entry)
+        found = real("proeftuin", entry)
         assert len(found) == 2
         assert {path: by_role[path] for path in found} == found
 
