@@ -276,9 +276,9 @@ def test_who_left_takes_the_station_off_its_server_and_comes_back_with_new_keys(
     shutil.copytree(before / "networks", network.home / "networks", dirs_exist_ok=True)
     shutil.copyfile(before / "inventories" / network.name / "servers.yml", inventory(network))
     network.run("trust publish")
-    told = up_step_by_step(network)
-    assert told["verified"]
-    assert f"WARNING: the statement key of {GONE} is another one than was accepted" in told["accepted"]
+    back = up_step_by_step(network)
+    assert back["verified"]
+    assert f"WARNING: the statement key of {GONE} is another one than was accepted" in back["accepted"]
 
 
 def test_a_hold_is_in_force_within_seconds_where_servers_are_reached_and_is_taken_back_with_the_same_keys(
