@@ -15,8 +15,8 @@ from tests.harness import sandboxes
 
 pytestmark = pytest.mark.servers
 LIFETIMES = "certificate 3 minutes\nlist 2 minutes\n"
-SECONDS = 270.0
-"""In which each certificate is signed anew twice, and outlived by those of before: they would have ended."""
+SECONDS = 500.0
+"""In which each certificate is signed anew twice, on a machine that does much beside it; the first ones have ended then."""
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,8 @@ def test_it_lives_through_renewals_of_all_that_is_signed_and_no_session_fails(
     long = subprocess.Popen(["ssh", "-F", str(config), "ggd", words], stdout=subprocess.PIPE, text=True)
     sessions.start()
     try:
-        while time.monotonic() - began < SECONDS:
+        while renewed < 2 * len(first):
+            assert time.monotonic() - began < SECONDS
             published = kort.run("trust publish").stdout
             renewed += published.count("its certificate is signed anew")
             told = json.loads(kort.run("up", "--yes", "--json").stdout)
@@ -77,11 +78,11 @@ def test_it_lives_through_renewals_of_all_that_is_signed_and_no_session_fails(
         long.communicate()
     assert sessions.failed == []
     assert sessions.good > rounds
-    assert renewed >= 2 * len(first)
+    took = time.monotonic() - began
     last = shown(kort)
     assert all(last[one] != first[one] for one in first)
     assert kort.run("status").stdout.count("well, ") == len(first)
     note(
-        f"certificates of 3 minutes, lists of 2: {renewed} certificates signed anew in {SECONDS:.0f} s, {rounds} times "
+        f"certificates of 3 minutes, lists of 2: {renewed} certificates signed anew in {took:.0f} s, {rounds} times "
         f"published and brought; {sessions.good} sessions beside it, 0 failed, one went on through all of it"
     )
