@@ -62,7 +62,7 @@ def approve(
         return existing
     statement = _highest(existing, asked)
     certificate = authority.issue(organisation, key, moment)
-    _record(authority.records, certificate, key, asked.statement_key, statement)
+    record(authority.records, certificate, key, asked.statement_key, statement)
     made = identity.Identity(
         network=definition.network,
         organisation=organisation,
@@ -108,6 +108,24 @@ def find(records: Records, organisation: str) -> identity.Identity | None:
     """The identity that was approved for an organisation, if any."""
     document = records.read("identities", organisation)
     return None if document is None else identity.Identity.read(document, records.place("identities", organisation))
+
+
+def digest(key: ec.EllipticCurvePublicKey) -> str:
+    """A gateway's key as records name it: SHA-256 of its SPKI, hexadecimal."""
+    return hashlib.sha256(profile.spki(key)).hexdigest()
+
+
+def record(
+    records: Records,
+    certificate: x509.Certificate,
+    key: ec.EllipticCurvePublicKey,
+    statement_key: str,
+    statement: identity.Statement,
+) -> None:
+    """Record for which keys a certificate was given, and under which number the statement key signed the gateway's."""
+    serial = f"{certificate.serial_number:x}"
+    records.append("keys", serial=serial, gateway_key=digest(key), statement_key=statement_key)
+    records.append("statements", statement_key=statement_key, number=statement.serial, serial=serial)
 
 
 def _requested_key(pem: str, place: str) -> ec.EllipticCurvePublicKey:
@@ -194,13 +212,9 @@ def _refuse_keys_of_others(
                 )
 
 
-def _digest(key: ec.EllipticCurvePublicKey) -> str:
-    return hashlib.sha256(profile.spki(key)).hexdigest()
-
-
 def _refuse_revoked_keys(asked: identity.Request, key: ec.EllipticCurvePublicKey, records: Records) -> None:
     given_up = revocation.revoked_keys(records)
-    for what, one in (("the gateway's key", _digest(key)), ("the statement key", asked.statement_key)):
+    for what, one in (("the gateway's key", digest(key)), ("the statement key", asked.statement_key)):
         if one in given_up:
             raise errors.RequestError(
                 f"the request of {asked.organisation} has {what} of certificate {given_up[one]}, and that for these "
@@ -231,7 +245,7 @@ def _recorded(asked: identity.Request, key: ec.EllipticCurvePublicKey, records: 
     wanted = (asked.statement_key, str(asked.statement.serial))
     rows = records.rows("statements")
     serials = {row["serial"] for row in rows if (row["statement_key"], str(row["number"])) == wanted}
-    return {row["gateway_key"] for row in records.rows("keys") if row["serial"] in serials} == {_digest(key)}
+    return {row["gateway_key"] for row in records.rows("keys") if row["serial"] in serials} == {digest(key)}
 
 
 def _highest(existing: identity.Identity | None, asked: identity.Request) -> identity.Statement:
@@ -239,18 +253,6 @@ def _highest(existing: identity.Identity | None, asked: identity.Request) -> ide
     if existing is None or existing.fingerprint != asked.fingerprint:
         return asked.statement
     return max(existing.statement, asked.statement, key=lambda one: one.serial)
-
-
-def _record(
-    records: Records,
-    certificate: x509.Certificate,
-    key: ec.EllipticCurvePublicKey,
-    statement_key: str,
-    statement: identity.Statement,
-) -> None:
-    serial = f"{certificate.serial_number:x}"
-    records.append("keys", serial=serial, gateway_key=_digest(key), statement_key=statement_key)
-    records.append("statements", statement_key=statement_key, number=statement.serial, serial=serial)
 
 
 def _stands(
