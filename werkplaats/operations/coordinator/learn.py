@@ -79,7 +79,7 @@ def _identities(authority: Authority, published: verified.Verified) -> list[str]
         serial = f"{certificate.serial_number:x}"
         if serial in known:
             continue  # the records have this one, or one of later
-        if serial not in {row["serial"] for row in records.rows("keys")}:
+        if serial not in {row["serial"] for row in records.rows("statements")}:  # written after its keys
             key = profile.p256(certificate.public_key())
             approval.record(records, certificate, key, one.statement_key, one.statement)
         records.write("identities", organisation, one.model_dump())
@@ -99,13 +99,14 @@ def _revoked(authority: Authority, published: verified.Verified) -> list[str]:
     records, learned = authority.records, []
     issued = {row["serial"]: row["name"] for row in records.rows("serials")}
     in_use = {key for one in published.identities.values() for key in _keys(one)}
+    spared = in_use | revocation.revoked_keys(records).keys()
     for entry in published.revocations:
         serial = f"{entry.serial_number:x}"
         if serial in revocation.revoked_serials(records):
             continue
         for row in records.rows("keys"):
             if row["serial"] == serial:
-                for key in {row["gateway_key"], row["statement_key"]} - in_use:
+                for key in {row["gateway_key"], row["statement_key"]} - spared:
                     records.append("revoked-keys", key=key, serial=serial)
         at = canonical.stamp(entry.revocation_date_utc)
         name = issued.get(serial, _UNKNOWN)

@@ -1,0 +1,124 @@
+"""The coordinator's machine is lost while stations compute: another one takes its place, and no station notices.
+
+Its backup is older than what it did last, as backups are. It comes after `test_cut.py`, in the same network.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.conftest import up_step_by_step
+from tests.end_to_end.test_cut import GONE, MEMBER, OTHERS, REVOKE, running, status
+from tests.harness import sandboxes
+
+pytestmark = pytest.mark.servers
+
+
+@dataclasses.dataclass(frozen=True)
+class Lost:
+    """`before` is gone but for its name; `after` has a definition out of git; a member has the newest publication."""
+
+    before: sandboxes.Sandbox
+    after: sandboxes.Sandbox
+    backup: Path
+    of_a_member: Path
+    session: subprocess.Popen[str]
+    number: int
+
+
+def started(network: sandboxes.Sandbox, organisation: str) -> dict[str, str]:
+    """When each container of a station was started."""
+    shown = network.on(organisation, "docker", "inspect", "--format", "{{.Name}} {{.State.StartedAt}}", *_CONTAINERS)
+    return dict(line.split() for line in shown.stdout.splitlines())
+
+
+_CONTAINERS = ("station-agent", "station-computer")
+
+
+@pytest.fixture(scope="module")
+def lost(los: sandboxes.Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lost]:
+    """A backup, a certificate that is revoked after it, a session, and then the machine is gone."""
+    folder = tmp_path_factory.mktemp("lost")
+    after = dataclasses.replace(los, home=folder / "home", state=folder / "state")
+    shutil.copytree(los.home / "networks", after.home / "networks")
+    assert json.loads(los.run("verify", "--json").stdout)["good"], "it is well before"
+    los.run("backup make", str(folder / "los.backup"))
+    subprocess.run(
+        [sys.executable, "-c", REVOKE, los.name, MEMBER], cwd=sandboxes.ROOT, env=los.environment, check=True
+    )
+    published = los.run("trust publish").stdout
+    config = los.vault / "run" / "ssh_config"
+    words = ("station", "session", "--rounds", "1000000", "--json")
+    session = subprocess.Popen(
+        ["ssh", "-F", str(config), "-o", "ControlPath=none", "ggd", "sudo", *words], stdout=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + sandboxes.BACK_SECONDS
+    while not all(running(los, one) for one in ("ggd", "ziekenhuis", GONE)):
+        assert time.monotonic() < deadline, "the session does not begin"
+    copy = shutil.copytree(los.home / "publications" / los.name, folder / "of-a-member")
+    people = shutil.copytree(los.vault / "people", folder / "people")  # they are not the coordinator's
+    away = folder / "away"
+    shutil.move(los.state, away)
+    shutil.move(los.home, folder / "home-away")
+    number = int(published.split()[1])
+    yield Lost(los, after, folder / "los.backup", Path(copy), session, number)
+    session.kill()
+    session.wait()
+    # The tests that follow find the network where it was.
+    shutil.copytree(after.home, los.home)
+    shutil.copytree(after.state, los.state)
+    shutil.copytree(people, los.vault / "people", dirs_exist_ok=True)
+    los.run("status", expect=None)
+
+
+def test_a_backup_that_is_older_than_what_was_done_gives_no_key_back_by_itself(lost: Lost) -> None:
+    refused = lost.after.run("backup restore", str(lost.backup), "--yes", expect=3)
+    assert "name the newest that any member has with --publication" in refused.stderr
+    assert [path.name for path in lost.after.vault.iterdir()] == ["lock"]
+
+
+def test_it_comes_back_on_another_machine_with_a_session_running_all_the_time(
+    lost: Lost, note: Callable[[str], None]
+) -> None:
+    after, words = lost.after, ("--publication", str(lost.of_a_member))
+    assert "its private key opens" in after.run("backup restore", str(lost.backup), "--check", *words).stdout
+    began = time.monotonic()
+    told = after.run("backup restore", str(lost.backup), "--yes", *words).stdout
+    note(f"a coordinator's vault was restored on another machine in {time.monotonic() - began:.1f} s")
+    assert f"learned: publication {lost.number}" in told
+    assert "is revoked" in told
+    assert f"publication {lost.number} is in" in after.run("trust publish").stdout, "nothing changed: none is made"
+
+    after.run("status", expect=None)
+    before = {one: started(after, one) for one in (*OTHERS, GONE)}
+    up = json.loads(after.run("up", "--yes", "--json", expect=None).stdout)
+    assert up["changes"]["stations"] == []
+    assert MEMBER in up["left_out"]
+    assert {one: started(after, one) for one in (*OTHERS, GONE)} == before
+    assert all(running(after, one) for one in ("ggd", "ziekenhuis", GONE))
+    assert lost.session.poll() is None, "the session went on"
+    assert status(after, "ggd")["cut"] == [MEMBER], "who was revoked after the backup stays out"
+
+
+def test_who_was_revoked_after_the_backup_asks_with_new_keys_and_all_is_well_again(lost: Lost) -> None:
+    after = lost.after
+    requests = after.run("trust request").stdout
+    asked = next(line.split(": ")[1] for line in requests.splitlines() if line.startswith(f"{MEMBER}: "))
+    told = after.run("trust approve", MEMBER, "--fingerprint", asked, expect=3).stderr
+    assert "that for these keys was revoked" in told
+    lost.session.kill()
+    after.run("destroy", "--yes", "--name", after.name, "--only", MEMBER)
+    after.on(MEMBER, "rm", "/var/lib/werkplaats/state/statement.key")
+    up = up_step_by_step(after)
+    assert up["verified"]
+    assert {one.rpartition(".")[2] for one in up["session"]["contributors"]} == {*OTHERS, GONE, MEMBER}
+    assert json.loads((after.home / "publications" / after.name / "index.json").read_text())["number"] > lost.number
