@@ -58,6 +58,13 @@ class Machine:
         self.patch.setenv("XDG_STATE_HOME", str(self.folder / "state"))
         return cli.main(["--home", str(self.folder / "home"), "backup", words[0], NETWORK, *words[1:]])
 
+    def rename(self, organisation: str, name: str) -> Path:
+        """Change the definition; returns its file."""
+        definition = self.folder / "home" / "networks" / NETWORK / "network.yml"
+        before = f"name: {self.use().definition.organisations[organisation].name}"
+        definition.write_text(definition.read_text().replace(before, f"name: {name}"))
+        return definition
+
     @property
     def vault(self) -> Path:
         return self.folder / "state" / "werkplaats" / NETWORK
@@ -145,6 +152,8 @@ def old_backup(machine: Machine, file: Path, folder: Path) -> tuple[verified.Ver
     assert gone == set()
     serial = next(int(row["serial"], 16) for row in coordinator.records.rows("serials") if "station-ggd" in row["name"])
     revocation.revoke(coordinator.authority, serial, "keyCompromise")
+    held = machine.approve("huisartsen")
+    revocation.revoke(coordinator.authority, held, revocation.HOLD)
     machine.publish()
     keys = make_keys()  # of a statement key that stays
     keys.statement, keys.serial = machine.keys["ziekenhuis"].statement, 2
@@ -173,6 +182,8 @@ def test_an_old_backup_gives_nobody_back_what_was_revoked_and_no_number_twice(
         assert found.number < newest.number
         return
     assert other.publish() == newest
+    reasons = {row["reason"] for row in revocation.entries(other.coordinator.records).values()}
+    assert reasons == {"keyCompromise", "superseded", revocation.HOLD}
     other.approve("huisartsen")
     found = other.publish()
     assert found.number == newest.number + 1
@@ -195,7 +206,7 @@ def test_a_coordinator_gets_no_key_back_before_it_has_the_newest_publication(
     machine: Machine, other: Machine, file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stale = members(machine, tmp_path / "stale")
-    machine.approve("huisartsen")
+    machine.rename("thuiszorg", "Thuiszorg Anders")
     machine.publish()
     _, copy, _ = old_backup(machine, file, tmp_path)
     for words in ((), ("--publication", str(stale))):
@@ -402,8 +413,7 @@ def test_an_old_definition_is_told_before_anybody_publishes_it(
     machine: Machine, other: Machine, file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     machine.backup("make", str(file))
-    definition = machine.folder / "home" / "networks" / NETWORK / "network.yml"
-    definition.write_text(definition.read_text().replace("name: Thuiszorg Proeftuin", "name: Thuiszorg Anders"))
+    definition = machine.rename("thuiszorg", "Thuiszorg Anders")
     machine.publish()
     newest = members(machine, tmp_path)
     assert other.backup("restore", str(file), "--yes", "--publication", str(newest)) == errors.FOUND

@@ -12,11 +12,13 @@ believed on the telephone.
 
 from __future__ import annotations
 
+import datetime
+
 from cryptography import x509
 
 from base import canonical, errors
 from network_topology import names
-from publication import identity, profile, revocations, verified
+from publication import profile, revocations, verified
 from werkplaats.operations.coordinator import approval, revocation
 from werkplaats.operations.coordinator.authority import Authority
 
@@ -96,27 +98,20 @@ def _identities(authority: Authority, published: verified.Verified) -> list[str]
 
 
 def _revoked(authority: Authority, published: verified.Verified) -> list[str]:
-    records, learned = authority.records, []
+    records = authority.records
     issued = {row["serial"]: row["name"] for row in records.rows("serials")}
-    in_use = {key for one in published.identities.values() for key in _keys(one)}
-    spared = in_use | revocation.revoked_keys(records).keys()
-    for entry in published.revocations:
-        serial = f"{entry.serial_number:x}"
-        if serial in revocation.revoked_serials(records):
-            continue
-        for row in records.rows("keys"):
-            if row["serial"] == serial:
-                for key in {row["gateway_key"], row["statement_key"]} - spared:
-                    records.append("revoked-keys", key=key, serial=serial)
-        at = canonical.stamp(entry.revocation_date_utc)
-        name = issued.get(serial, _UNKNOWN)
-        records.append("revoked", serial=serial, name=name, at=at, reason=_reason(entry))
-        learned.append(f"certificate {serial} ({name}) is revoked")
-    return learned
+    known = {serial: row["reason"] for serial, row in revocation.entries(records).items()}
+    lines = [
+        {"serial": serial, "name": issued.get(serial, _UNKNOWN), "at": canonical.stamp(at), "reason": reason}
+        for serial, at, reason in map(_entry, published.revocations)
+        if known.get(serial) in {None, revocation.HOLD} - {reason}  # unknown, or a hold that became final
+    ]
+    records.append_all("revoked", lines)
+    return [f"certificate {line['serial']} ({line['name']}) is revoked: {line['reason']}" for line in lines]
 
 
-def _keys(one: identity.Identity) -> tuple[str, str]:
-    return one.statement_key, approval.digest(profile.p256(one.station_certificate.public_key()))
+def _entry(entry: x509.RevokedCertificate) -> tuple[str, datetime.datetime, str]:
+    return f"{entry.serial_number:x}", entry.revocation_date_utc, _reason(entry)
 
 
 def _reason(entry: x509.RevokedCertificate) -> str:
