@@ -56,6 +56,7 @@ def lost(los: sandboxes.Sandbox, tmp_path_factory: pytest.TempPathFactory) -> It
         [sys.executable, "-c", REVOKE, los.name, MEMBER], cwd=sandboxes.ROOT, env=los.environment, check=True
     )
     published = los.run("trust publish").stdout
+    los.run("up", "--yes", expect=5)  # leaves out who was revoked, whom the session would wait for
     config = los.vault / "run" / "ssh_config"
     words = ("station", "session", "--rounds", "1000000", "--json")
     session = subprocess.Popen(
