@@ -15,10 +15,11 @@ from network_topology import check, diff
 from publication import folder as publications
 from publication import repository, revocations, verified
 from werkplaats.operations.backup import content
-from werkplaats.operations.coordinator import ledger, revocation
+from werkplaats.operations.coordinator import ledger, lifetimes, revocation
 from werkplaats.operations.home import places
 
-_RECORDS = {f"{content.INVENTORY}/{name}.txt": name for name in ledger.COLUMNS}
+# What is only ever appended to; how long things last is edited.
+_RECORDS = [f"{content.INVENTORY}/{name}.txt" for name in ledger.COLUMNS if name != lifetimes.NAME]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +50,7 @@ def plan(folders: content.Folders, found: content.Content, given: Iterable[Path]
     """
     made = Plan(found)
     _records(folders, made)
-    for name in found.files.keys() - _RECORDS.keys():
+    for name in sorted(found.files.keys() - set(_RECORDS)):
         _file(folders, made, name)
     _find_newest(folders, made, given)
     return made
