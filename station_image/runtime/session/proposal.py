@@ -193,6 +193,7 @@ def _account(plan: Plan, reports: Mapping[str, dict[str, Any]]) -> dict[str, Any
         about = [row for row in failed if row["root"] == account["root"]]
         about.sort(key=lambda row: row.get("violation") is not True)
         account.update(outcome="failed", reason=str(about[0]["reason"]) if about else "")
+        account["counts"] = sorted(party for party, report in reports.items() if report.get("counts") is True)
     else:
         first = next(iter(reports.values()))
         account.update(contributors=first["contributors"], left_out=first["left_out"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import dataclasses
 import socket
 from collections.abc import Awaitable, Callable
@@ -259,6 +260,56 @@ def test_what_is_opened_counts_before_a_share_of_it_leaves(party: Party) -> None
     report = run(party.until_over(computer))
     assert report["outcome"] == "done", report
     assert earlier == [{"n.a": "edition", "n.d": "edition"}]
+
+
+@pytest.mark.parametrize("ends", ["dies", "leaves", "is cut"])
+def test_what_may_be_opened_counts_before_this_party_helps_to_open_it_however_its_session_ends(
+    party: Party, ends: str
+) -> None:
+    """Its computer says to others that it is done only after the answer: one of them then has all for a result."""
+    deliver(party.small, {})
+    party.agreed = data_plan(party.small.networks("n.a").find("n"))
+    known: list[Any] = []
+
+    async def computer(connection: Connection) -> None:
+        await connection.receive(LARGE, LARGE)
+        while (await connection.receive(LARGE, 64 * LARGE))[0]["event"] != "intake":
+            pass
+        assert party.own.opened.earlier(party.agreed) == []
+        await connection.send({"event": "opening", "contributors": ["n.a", "n.d"], "left_out": {"n.b": "", "n.c": ""}})
+        assert (await connection.receive(LARGE))[0] == {"event": "remembered"}
+        known.extend(one.contributors for one in party.own.opened.earlier(party.agreed))
+        if ends == "leaves":
+            await connection.send({"event": "failed", "root": 1, "reason": "its connection was closed"})
+        if ends == "is cut":
+            party.session.part("n.b")
+            await _read_on(connection)
+
+    report = run(party.until_over(computer))
+    assert known == [{"n.a": "edition", "n.d": "edition"}]
+    assert (report["outcome"], report["counts"]) == ("failed", True)
+    assert (report["contributors"], report["left_out"]) == (["n.a", "n.d"], {"n.b": "", "n.c": ""})
+    [entry] = party.own.entries("run")
+    assert (entry["outcome"], entry["counts"], entry["contributors"]) == ("failed", True, ["n.a", "n.d"])
+
+
+def test_a_party_that_cannot_remember_helps_nobody_to_a_result(party: Party) -> None:
+    deliver(party.small, {})
+    party.agreed = data_plan(party.small.networks("n.a").find("n"))
+    heard: list[Any] = []
+
+    async def computer(connection: Connection) -> None:
+        await connection.receive(LARGE, LARGE)
+        while (await connection.receive(LARGE, 64 * LARGE))[0]["event"] != "intake":
+            pass
+        party.own.opened._path = party.own.root / "no such folder" / "runs.json"
+        await connection.send({"event": "opening", "contributors": ["n.a", "n.d"], "left_out": {}})
+        with contextlib.suppress(ConnectionError):
+            heard.append(await connection.receive(LARGE))
+
+    report = run(party.until_over(computer))
+    assert (report["outcome"], report["root"], report["counts"]) == ("failed", "n.c", False)
+    assert heard == []
 
 
 @pytest.mark.parametrize("kind", ["result-key", "result"])
