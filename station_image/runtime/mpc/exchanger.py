@@ -190,9 +190,9 @@ class Exchanger(asyncio.Protocol):
         self._listener.violated(self.number, what)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell the session, unless the peer had said that it was done."""
-        self.over = True
-        if not self.said_bye:
+        """Tell the session, unless the peer had said that it was done, or why it goes."""
+        gone, self.over = self.over, True
+        if not self.said_bye and not gone:
             self._listener.lost(self.number, "its connection broke" if exc else "its connection was closed")
 
     def close(self) -> None:

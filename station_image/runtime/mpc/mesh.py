@@ -1,7 +1,8 @@
 """The connections of one session: start, signs of life, who was lost first, and the end.
 
-Every wait races `failed`. A party that must leave says because of
-whom, so that all name the root and not those that left because of it.
+Every wait races `failed`. A party that must leave says because of whom, so that all look for the root, and name not
+those that left because of it. Named is only who was seen on the own link to fail: what another says of a third may be
+a lie, so it is passed on as what that one says.
 """
 
 from __future__ import annotations
@@ -23,16 +24,21 @@ T = TypeVar("T")
 BEAT_EVERY = 1.0
 SILENCE = 5.0
 FAREWELL = 0.5
+HEARSAY = 2.0
+"""Seconds to see for oneself what another says of a third: signs of life of the same party are missed together."""
 NOBODY = -1
 LONGEST_REASON = 200
 
 
 class PartyLostError(ConnectionError):
-    """The session cannot go on. `root` is the number of the party that it failed on, None when it is nobody's."""
+    """The session cannot go on. `root` is the number of the party that it failed on, None when it is nobody's.
 
-    def __init__(self, root: int | None, why: str) -> None:
+    `told_by`: party that left and gave the reason, `about` another one; what is so told names nobody.
+    """
+
+    def __init__(self, root: int | None, why: str, told_by: int | None = None, about: int | None = None) -> None:
         super().__init__(why)
-        self.root = root
+        self.root, self.told_by, self.about = root, told_by, about
 
 
 class ViolationError(PartyLostError):
@@ -57,6 +63,7 @@ class Mesh:
         self._others = set(range(parties)) - {number}
         self._keyed: set[int] = set()
         self._byes: set[int] = set()
+        self._gone: set[int] = set()
         self._stop = threading.Event()
         self._farewell: tuple[int, bytes] | None = None
 
@@ -143,13 +150,16 @@ class Mesh:
 
     def left(self, number: int, root: int, why: str) -> None:
         """Party `number` says that it leaves because of `root`."""
+        self._gone.add(number)
         if root == NOBODY:
-            self.fail(PartyLostError(None, why))
+            self.fail(PartyLostError(None, why, number))
         elif root not in self._others or root == number:
             # It names itself, or us: between it and us something broke, and it is the one we can see.
             self.lost(number, f"it left: {why}")
+        elif root in self._gone:
+            self.fail(PartyLostError(None, why, number, root))
         else:
-            self.fail(PartyLostError(root, why))
+            self.loop.call_later(HEARSAY, self.fail, PartyLostError(None, why, number, root))
 
     def keyed(self, number: int, content: bytes) -> None:
         """PRSS keys of party `number`; of exactly the length that its number asks for, once."""
@@ -188,5 +198,5 @@ class Mesh:
             late = max(0.0, now - before - 2 * step)
             for peer in self._peers.values():
                 peer.heard += late
-                if now - peer.heard > SILENCE and not peer.said_bye:
+                if now - peer.heard > SILENCE and not peer.said_bye and not peer.over:
                     self.lost(peer.number, f"it gave no sign of life for {SILENCE:g} s")

@@ -50,8 +50,8 @@ async def _serve(sock: socket.socket) -> None:
     except PartyLostError as error:
         await mesh.leave(error)
         note("session-failed", session=plan["session"], root=error.root, why=error)
-        violation = isinstance(error, ViolationError)
-        link.send({"event": "failed", "root": error.root, "reason": str(error), "violation": violation})
+        told = {"violation": isinstance(error, ViolationError), "told_by": error.told_by, "about": error.about}
+        link.send({"event": "failed", "root": error.root, "reason": str(error), **told})
     else:
         header = {"event": "done", "public": outcome[1].public, "sent": mesh.bytes_sent(), **outcome[0]}
         link.send(header, shares.pack(outcome[1].row))

@@ -38,13 +38,15 @@ FAREWELL = 0.4
 class SessionFailedError(Exception):
     """The session ended without a result; `root` is the station that it failed on, or empty.
 
-    `violation`: what `root` sent was seen here to be what it may not send.
+    `violation`: what `root` sent was seen here to be what it may not send. `told_by`: who gave the reason, where this
+    party did not see it itself.
     """
 
-    def __init__(self, root: str, reason: str, violation: bool = False) -> None:
+    def __init__(self, root: str, reason: str, violation: bool = False, told_by: str = "") -> None:
         super().__init__(reason)
         self.root = root
         self.violation = violation
+        self.told_by = told_by
 
 
 class Session:
@@ -150,14 +152,14 @@ class Session:
         """Compute; returns the report, that was also signed and told to the proposer."""
         self._bundle = bundle
         note("session-started", session=self.plan.session, proposer=self.plan.proposer, number=self._number)
-        report: dict[str, Any] = {"outcome": "failed", "root": "", "reason": "", "violation": False}
+        report: dict[str, Any] = {"outcome": "failed", "root": "", "reason": "", "violation": False, "told_by": ""}
         report.update(contributors=[], left_out={})
         try:
             done, row = await self._compute()
             report.update(outcome="done", contributors=done["contributors"], left_out=done["left_out"])
             report["undelivered"] = await self._deliver(done, row)
         except SessionFailedError as error:
-            report.update(root=error.root, reason=str(error), violation=error.violation)
+            report.update(root=error.root, reason=str(error), violation=error.violation, told_by=error.told_by)
         except Exception as error:
             # Whatever it is, the proposer must hear an end; the text of an unknown error may hold values.
             report.update(root=self.network.self_id, reason=f"its agent failed ({type(error).__name__})")
@@ -256,10 +258,18 @@ class Session:
                 await link.remembered()
                 continue
             if event["event"] == "failed":
-                root = event["root"]
-                named = "" if root is None else self.plan.computing[root]
-                raise SessionFailedError(named, plain(event["reason"]), event.get("violation") is True)
+                raise self._failure(event)
             self._say(event["event"])
+
+    def _failure(self, event: dict[str, Any]) -> SessionFailedError:
+        """What the computer says, with the names of stations."""
+        root, told_by, about = (
+            "" if event.get(who) is None else self.plan.computing[event[who]] for who in ("root", "told_by", "about")
+        )
+        reason = plain(event["reason"])
+        if told_by:
+            reason = f"{told_by} left{f' and says of {about}' if about else ''}: {reason}"
+        return SessionFailedError(root, reason, event.get("violation") is True, told_by)
 
     async def _feed(self, link: ComputerLink) -> None:
         """Bring the computer the channels and the shares; what cannot be had makes it leave, naming the party."""

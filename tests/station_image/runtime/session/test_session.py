@@ -528,6 +528,23 @@ def test_whatever_fails_the_report_names_on_whom_and_why(
     assert "12345" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("about", "reason"),
+    [
+        (0, "n.b left and says of n.a: its connection was closed"),
+        (None, "n.b left: its connection was closed"),
+    ],
+)
+def test_what_another_says_of_a_third_names_nobody(party: Party, about: int | None, reason: str) -> None:
+    async def computer(connection: Connection) -> None:
+        await connection.receive(LARGE, LARGE)
+        told = {"root": None, "told_by": 1, "about": about, "reason": "its connection was closed"}
+        await connection.send({"event": "failed", **told})
+
+    report = run(party.until_over(computer))
+    assert (report["outcome"], report["root"], report["reason"], report["told_by"]) == ("failed", "", reason, "n.b")
+
+
 @pytest.mark.parametrize(("gone", "number"), [("n.b", 1), ("n.d", None)])
 def test_a_session_with_somebody_who_left_ends_and_its_computer_tells_the_others(
     party: Party, gone: str, number: int | None, capsys: pytest.CaptureFixture[str]
