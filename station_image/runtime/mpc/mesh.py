@@ -19,6 +19,7 @@ from ..data.seal import Channel
 from . import exchanger, sharing
 from .exchanger import Exchanger
 from .lines import Lines
+from .patience import Patience
 
 T = TypeVar("T")
 BEAT_EVERY = 1.0
@@ -51,8 +52,11 @@ class ViolationError(PartyLostError):
 class Mesh:
     """Connections to all other computing parties, by number."""
 
-    def __init__(self, number: int, parties: int, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, number: int, parties: int, loop: asyncio.AbstractEventLoop, intake: float = 0.0) -> None:
+        """`intake`: seconds that another party may still wait for shares when this one has all."""
         self.number, self.parties = number, parties
+        self._patience = Patience(time.monotonic() + intake)
+        self._finishing = False
         self.loop = loop
         self.keys = sharing.made(number, parties)
         self.failed: asyncio.Future[None] = loop.create_future()
@@ -104,6 +108,7 @@ class Mesh:
 
     async def finish(self) -> None:
         """Say that this party needs nothing more, and wait until all say so."""
+        self._finishing = True
         for peer in self._peers.values():
             peer.write(exchanger.BYE, 0)
         await self.first(self._over)
@@ -197,6 +202,16 @@ class Mesh:
             now = time.monotonic()
             late = max(0.0, now - before - 2 * step)
             for peer in self._peers.values():
+                self._wait(peer, now - before - late)
                 peer.heard += late
                 if now - peer.heard > SILENCE and not peer.said_bye and not peer.over:
                     self.lost(peer.number, f"it gave no sign of life for {SILENCE:g} s")
+
+    def _wait(self, peer: Exchanger, seconds: float) -> None:
+        """Count what `peer` was waited for, and end the session when that is too long."""
+        finishing = self._finishing and peer.number not in self._byes
+        if peer.awaited or finishing or peer.number not in self._keyed:
+            waited = self._patience.waits(peer.number, seconds, peer.begun)
+            if waited:
+                why = f"it lives, and did not send what was waited for {waited:.0f} s"
+                self.fail(PartyLostError(None, why, about=peer.number))

@@ -39,7 +39,7 @@ async def _serve(sock: socket.socket) -> None:
     begin, body = await link.receive()
     plan, digest, number = begin["plan"], begin["digest"], begin["number"]
     earlier = [Earlier(**one) for one in frames.parse(body)["earlier"]]
-    mesh = Mesh(number, len(plan["computing"]), asyncio.get_running_loop())
+    mesh = Mesh(number, len(plan["computing"]), asyncio.get_running_loop(), plan["intake"])
     mesh.start(lambda: link.send({"event": "beat"}))
     intake: asyncio.Future[tuple[dict[str, str], bytes]] = mesh.loop.create_future()
     memory = Memory(link, mesh.loop)

@@ -269,6 +269,8 @@ class Session:
         reason = plain(event["reason"])
         if told_by:
             reason = f"{told_by} left{f' and says of {about}' if about else ''}: {reason}"
+        elif about:
+            reason = f"{about}: {reason}"
         return SessionFailedError(root, reason, event.get("violation") is True, told_by)
 
     async def _feed(self, link: ComputerLink) -> None:

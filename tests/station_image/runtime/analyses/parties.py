@@ -148,6 +148,7 @@ class Job:
             "computing": [f"n.{number}" for number in range(size)],
             "threshold": (size - 1) // 2,
             "contributors": sorted(numbers),
+            "intake": 0,
             "length": self.analysis.length(completed),
             "minimum_cell": minimum_cell,
             "minimum_contributors": minimum_contributors,
