@@ -14,14 +14,13 @@ from typing import Any
 import ansible_mitogen.loaders
 import ansible_mitogen.strategy
 
-# Of what a task comes to: what roles, the callback and Ansible itself read of it. `ansible_stats`, say, is none of these:
-# it is added up in Ansible's own process, which a number in its place ends, for all servers.
-KNOWN = frozenset(
-    ("changed", "failed", "skipped", "unreachable", "exception", "msg", "rc", "stdout", "stderr", "module_stderr")
-    + ("diff", "waits", "results", "attempts", "retries", "false_condition", "skip_reason", "warnings", "deprecations")
-)
+# Of a result: what roles, the callback and Ansible itself read of it. `ansible_stats`, say, is none of these: it is
+# added up in Ansible's own process, which a number in its place ends, for all servers.
+KNOWN = {"changed", "failed", "skipped", "unreachable", "exception", "msg", "rc", "stdout", "stderr", "module_stderr"}
+KNOWN |= {"diff", "waits", "results", "attempts", "retries", "false_condition", "skip_reason"}
+KNOWN |= {"warnings", "deprecations"}
 # By the module that finds them. Any other that a server sends would stand beside them, as if a module had found it.
-FACTS = frozenset(("server", "station_identity"))
+FACTS = {"server", "station_identity"}
 INTERNAL = "_ansible_"  # Ansible's own marks: it has taken out of an answer what begins so
 Base: Any = ansible_mitogen.loaders.strategy_loader.get("free", class_only=True)
 

@@ -1,4 +1,4 @@
-"""What a server answers is taken as far as it is known: a hostile one says nothing about others, and ends nobody's run."""
+"""A server's answers are taken as far as they are known: a hostile one changes nothing of others, and ends no run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from werkplaats.operations.bring_up import configure
 HOSTILE = """
 import json, time
 from ansible.module_utils.basic import AnsibleModule
-module = AnsibleModule(argument_spec={name: {"type": "raw"} for name in ("units", "people", "ours", "packages", "sent")})
+module = AnsibleModule(argument_spec={"units": {"type": "raw"}, "people": {"type": "raw"}})
 answer = {"changed": False, "msg": "read", "ansible_facts": {"server": {"clock": time.time()}}}
 print(json.dumps(answer | json.loads(module.params["units"][0])))
 """
@@ -41,7 +41,8 @@ def play(folder: Path, answer: str, **environment: str) -> dict[str, str]:
     (folder / "library" / "server_facts.py").write_text(HOSTILE)
     (folder / "play.yml").write_text(PLAY)
     server = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "station": "own"}
-    hosts = {"een": server | {"answer": f"{answer} "}, "twee": server | {"answer": "{} "}}  # a blank: text, not a mapping
+    # Behind a blank: Ansible would make a mapping of the text.
+    hosts = {"een": server | {"answer": f" {answer}"}, "twee": server | {"answer": " {}"}}
     (folder / "inventory.json").write_text(json.dumps({"all": {"hosts": hosts}}))
     given = {
         "ANSIBLE_CONFIG": str(configure.ROOT / "ansible.cfg"),
