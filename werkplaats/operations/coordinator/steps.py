@@ -74,6 +74,11 @@ def publish(network: networks.Network, release: Mapping[str, Any], say: progress
     network.publication.parent.mkdir(parents=True, exist_ok=True)
     releases = {network.definition.release: release}
     authority = _authority(network)
+    taken, refused = renewal.take_up(network.definition, authority)
+    for one in taken:
+        say(f"{one.organisation}: its new gateway key, signed by its statement key, is certified, {_until(one)}")
+    for organisation, why in refused.items():
+        say(f"{organisation}: its request is left out: {why}")
     for one in renewal.renew(network.definition, authority):
         say(f"{one.organisation}: its certificate is signed anew, {_until(one)}")
     return publishing.publish(
@@ -93,6 +98,15 @@ def revoke(network: networks.Network, organisation: str, reason: str, say: progr
     late = len(revocation.revoked_serials(own.records) - before)
     what = f"{late} certificates are" if late > 1 else "its certificate is"
     say(f"{organisation}: {what if late else 'what it was certified was'} revoked: {reason}")
+
+
+def unpublished(network: networks.Network, published: verified.Verified | None) -> str:
+    """What a run that broke off left: revoked by the records, and not by what is published; "" where nothing was."""
+    listed = {f"{entry.serial_number:x}" for entry in published.revocations} if published else set[str]()
+    late = revocation.revoked_serials(ledger.Records(network.inventory)) - listed
+    return (
+        f"{len(late)} revoked certificates are not published: werkplaats trust publish {network.name}" if late else ""
+    )
 
 
 def reinstate(network: networks.Network, organisation: str, say: progress.Say) -> None:
