@@ -16,7 +16,7 @@ from tests.harness import sandboxes
 pytestmark = pytest.mark.servers
 LIFETIMES = "certificate 3 minutes\nlist 2 minutes\n"
 SECONDS = 500.0
-"""In which each certificate is signed anew twice, on a machine that does much beside it; the first ones have ended then."""
+"""In which each certificate is signed anew twice, also on a busy machine; the first ones have ended by then."""
 
 
 @pytest.fixture(scope="module")
