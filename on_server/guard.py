@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from on_server import access, disk, programs
+from on_server import access, disk, drop_in, programs
 
 BASE = Path("/etc/werkplaats/baseline")
 TIMER = "werkplaats-undo-timer"
@@ -60,16 +60,16 @@ class Change:
 
 def _unread_by_sshd() -> str:
     """The judge is sshd itself, by what it gives an account of ours."""
-    if access.settings("steward").get("forcecommand") == [f"{access.COMMAND} steward"]:
+    if access.settings("steward").get("forcecommand") == [f"{drop_in.COMMAND} steward"]:
         return ""
-    return access.unread() or f"a Match block before {access.DROP_IN} is about steward too; except the account there"
+    return drop_in.unread() or f"a Match block before {drop_in.PATH} is about steward too; except the account there"
 
 
 CHANGES = (
     Change(
         "ssh",
         BASE / "sshd.conf",
-        Path(access.DROP_IN),
+        Path(drop_in.PATH),
         ("/usr/sbin/sshd", "-t"),
         ("systemctl", "try-reload-or-restart", "ssh.service"),
         ("true",),

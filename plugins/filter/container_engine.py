@@ -19,12 +19,12 @@ def engine_is_ours(server: Facts, before: Mapping[str, Any]) -> bool:
     it, and where it is started at boot and we did not do that. One that only runs was asked something, at its socket.
     `before`: what we ever set, which says nothing about the owner.
     """
-    found, unit = server["engine"], server["units"].get(UNIT, {})
+    found = server["engine"]
     if _owner_settings(server, before) or found["flags"] or found["drop_ins"]:
         return False
     if found["containers"] or found["networks"] or (found["info"] or {}).get("swarm"):
         return False
-    return bool(found["marked"] or not found["daemon"] or not unit.get("enabled"))
+    return bool(found["marked"] or not found["daemon"] or not found["enabled"])
 
 
 def engine_settings(server: Facts, ours: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,15 +65,14 @@ def engine_commands(server: Facts) -> list[list[str]]:
     By arguments, not by a file: a login of a directory may have any name (`j.jansen@zorg.example`, `ZORG\\jansen`).
     """
     group = server["engine"]["group"]
-    members = server["groups"].get(group, {}).get("members", [])
-    may = server["login"] == "root" or server["login"] in members
+    may = server["login"] == "root" or server["login"] in server["engine"]["members"]
     return [] if may else [["groupadd", "--force", "--system", group], ["gpasswd", "--add", server["login"], group]]
 
 
 def _owner_settings(server: Facts, before: Mapping[str, Any]) -> dict[str, Any]:
     """What is the owner's of daemon.json; where we wrote in it a key of ours is ours, whatever it says now."""
     ours = before if server["engine"]["marked"] else {}
-    return {name: value for name, value in server["daemon_json"].items() if name not in ours}
+    return {name: value for name, value in server["engine"]["settings"].items() if name not in ours}
 
 
 class FilterModule:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from on_server.drop_in import owner_s
 from stacks.servers import seeds
 from tests.harness import compiled, servers
 from tests.roles import plays
@@ -89,7 +90,8 @@ def test_a_change_that_nobody_confirmed_does_not_outlive_a_reboot(mesh: Mesh, ee
 
 def test_sshd_that_is_the_owner_s_is_checked_and_left_alone(mesh: Mesh, een: servers.Server, tmp_path: Path) -> None:
     right, drop_in = copy.deepcopy(mesh.stations["een"]), "/etc/ssh/sshd_config.d/00-owner.conf"
-    een.run(f"echo DenyUsers steward > {drop_in}")
+    needed = owner_s("beheer").partition("\n")[2]  # Debian's own file has the sftp
+    een.put(drop_in, f"DenyUsers steward\n{needed}")
     mesh.stations["een"] |= {
         "managed": {"sshd": False},
         "people": {"steward": {"keys": [seeds.key_pair(tmp_path / "key")], "from": ["192.0.2.0/24"]}},
@@ -97,7 +99,7 @@ def test_sshd_that_is_the_owner_s_is_checked_and_left_alone(mesh: Mesh, een: ser
     run = mesh.play("--tags", "prepare", only="een")
     mesh.stations["een"] = right
     assert run.failures == ["sshd lets steward in from nowhere: DenyUsers has 'steward'; except the account there"]
-    assert een.run(f"cat {drop_in}; rm {drop_in}").stdout == "DenyUsers steward\n"
+    assert een.run(f"cat {drop_in}; rm {drop_in}").stdout == f"DenyUsers steward\n{needed}"
 
 
 def wait_for(right: Any, seconds: float) -> None:

@@ -71,6 +71,26 @@ class Row:
     why: str
     remedy: str
 
+    def findings(self, part: str, facts: Facts, wanted: Wanted) -> list[Finding]:
+        """The one that it makes, if it is so."""
+        port = "" if wanted.port is None else str(wanted.port)
+        seen = plain(self.found(facts, wanted))
+        return [Finding(part, self.severity, seen, self.why, self.remedy.replace("{port}", port))] if seen else []
+
+
+@dataclasses.dataclass(frozen=True)
+class Faults:
+    """Things that the roles refuse by too, each with its own remedy: what is so, and what to do about it."""
+
+    severity: Severity
+    found: Callable[[Facts, Wanted], Sequence[tuple[str, str]]]
+    why: str
+
+    def findings(self, part: str, facts: Facts, wanted: Wanted) -> list[Finding]:
+        """One for each of them."""
+        rows = self.found(facts, wanted)
+        return [Finding(part, self.severity, plain(seen), self.why, plain(remedy)) for seen, remedy in rows]
+
 
 @dataclasses.dataclass(frozen=True)
 class Part:
@@ -78,7 +98,7 @@ class Part:
 
     name: str
     well: Look
-    rows: Sequence[Row]
+    rows: Sequence[Row | Faults]
 
 
 def judged(parts: Sequence[Part], facts: Facts, wanted: Wanted) -> list[Finding]:
@@ -87,13 +107,7 @@ def judged(parts: Sequence[Part], facts: Facts, wanted: Wanted) -> list[Finding]
 
 
 def _of(part: Part, facts: Facts, wanted: Wanted) -> list[Finding]:
-    seen = [(row, row.found(facts, wanted)) for row in part.rows]
-    port = "" if wanted.port is None else str(wanted.port)
-    found = [
-        Finding(part.name, row.severity, plain(text), row.why, row.remedy.replace("{port}", port))
-        for row, text in seen
-        if text
-    ]
+    found = [finding for row in part.rows for finding in row.findings(part.name, facts, wanted)]
     if any(one.severity is not Severity.TELLS for one in found):
         return found
     return [Finding(part.name, Severity.GOOD, plain(part.well(facts, wanted))), *found]

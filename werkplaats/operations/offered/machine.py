@@ -71,7 +71,7 @@ def _disk(facts: Facts, _: Wanted) -> str:
 
 def _place(facts: Facts, path: str) -> str:
     """Where the images lie is the owner's to say, and then is not looked at."""
-    root = (facts.engine_settings or {}).get("data-root")
+    root = facts.engine.settings.get("data-root")
     return str(root) if path == DISKS[0] and isinstance(root, str) else path
 
 

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from network_topology.compiling import compiled
-from werkplaats.operations.offered import access, packages, table
+from on_server import accounts
+from werkplaats.operations.offered import packages, table
 from werkplaats.operations.offered.answer import Facts
 from werkplaats.operations.offered.findings import Finding, Severity, Wanted, listed
 
@@ -56,7 +57,7 @@ def placed(facts: Facts, wanted: Wanted) -> list[tuple[str, str]]:
         (
             "accounts",
             "station, computer, werkplaats-gateway, of which none can log in; steward and scientist, by key and for "
-            f"one program each; groups station and {access.PEOPLES_GROUP}",
+            f"one program each; groups station and {accounts.CONTROL}",
         ),
         ("your login", f"{login} joins the engine's group" if login != "root" else "root stays as it is"),
         ("ssh", "/etc/ssh/sshd_config.d/0-werkplaats.conf; it takes itself back unless a new login works"),

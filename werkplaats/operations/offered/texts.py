@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import fnmatch
 import re
-from collections.abc import Iterable, Sequence
-
-from base import values
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,20 +38,6 @@ def assigned(text: str) -> dict[str, str]:
 def lines(text: str) -> list[str]:
     """Lines that say something: no comments, no empty ones."""
     return [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-
-
-def json_object(text: str) -> dict[str, object] | None:
-    """A JSON object; None of anything else."""
-    try:
-        found = values.parsed(text)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def strings(value: object) -> list[str]:
-    """The texts of a list in JSON."""
-    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
 
 def mounts(text: str) -> dict[str, set[str]]:
@@ -112,57 +94,6 @@ def candidates(text: str) -> dict[str, str]:
     """`apt-cache policy`: package → candidate, "" for none."""
     found = re.findall(r"^(\S+):\n(?:  Installed: .*\n)  Candidate: (.*)$", text, re.MULTILINE)
     return {name: "" if version == "(none)" else version for name, version in found}
-
-
-def lets_in(settings: dict[str, list[str]], user: str, groups: Sequence[str]) -> str:
-    """The setting by which sshd keeps somebody out, "" for who may come in; in the order of sshd_config(5)."""
-    for name, allows, whose in (
-        ("denyusers", False, [user]),
-        ("allowusers", True, [user]),
-        ("denygroups", False, groups),
-        ("allowgroups", True, groups),
-    ):
-        patterns = [one for line in settings.get(name, []) for one in line.split()]
-        if patterns and any(_matches(whose, one) for one in patterns) is not allows:
-            return f"{name} {' '.join(patterns)}"
-    return ""
-
-
-def _matches(names: Iterable[str], pattern: str) -> bool:
-    return any(fnmatch.fnmatchcase(name, pattern.partition("@")[0]) for name in names)
-
-
-def kept_out(access: str, user: str, groups: Sequence[str]) -> str:
-    """The line of access.conf(5) that keeps somebody out wherever it comes from; "" where none surely does."""
-    for line in lines(access):
-        fields = [field.strip() for field in line.split(":", 2)]
-        if len(fields) == 3 and _named(fields[1].split(), user, groups):
-            all_from = fields[2].split()[:1] == ["ALL"] and "EXCEPT" not in fields[2].split()
-            return line if fields[0] == "-" and all_from else ""
-    return ""
-
-
-def _named(tokens: Sequence[str], user: str, groups: Sequence[str]) -> bool:
-    if "EXCEPT" in tokens:
-        at = tokens.index("EXCEPT")
-        return _named(tokens[:at], user, groups) and not _named(tokens[at + 1 :], user, groups)
-    own = {"ALL", user, *groups, *(f"({group})" for group in groups)}
-    return any(token in own for token in tokens)
-
-
-def included(config: str) -> bool:
-    """Whether sshd_config takes Debian's folder of drop-ins for everybody, that is before any `Match`."""
-    for line in lines(config):
-        word, _, rest = line.replace("=", " ", 1).partition(" ")
-        if word.lower() == "match":
-            return False
-        if word.lower() == "include" and any(_is_folder(one) for one in rest.split()):
-            return True
-    return False
-
-
-def _is_folder(pattern: str) -> bool:
-    return fnmatch.fnmatchcase("/etc/ssh/sshd_config.d/60-werkplaats.conf", pattern.strip('"'))
 
 
 def closes(ruleset: str) -> list[str]:

@@ -47,7 +47,7 @@ def test_what_would_be_placed_is_what_the_roles_place() -> None:
 
 def test_the_packages_are_those_that_the_roles_install() -> None:
     asked = " ".join(path.read_text() for path in ROLES.glob("*/tasks/main.yml"))
-    asked += (ROLES.parent / "plugins/modules/server_facts.py").read_text()  # which of an engine's are lacking
+    asked += (ROLES.parent / "on_server/engine.py").read_text()  # which of an engine's are lacking
     asked += " ".join(baseline.baseline_packages({"container": True, "packages": {}}, {"firewall": True, "time": True}))
     for name in packages.PACKAGES:
         assert name in asked
