@@ -26,7 +26,7 @@ QUESTIONS = {
 # Asked of an engine that runs: a question to a stopped one starts it, by its socket.
 OF_ONE_THAT_RUNS = {
     "engine_info": ["docker", "info", "--format", "{{json .}}"],
-    "containers": ["docker", "ps", "--all", "--format", "{{.Names}}\t{{.State}}\t{{.Image}}"],
+    "containers": ["docker", "ps", "--all", "--format", "{{.Names}}\t{{.State}}\t{{.Image}}\t{{.Ports}}"],
     "networks": ["docker", "network", "ls", "--format", "{{.Name}}"],
 }
 RUNS = ["systemctl", "is-active", "--quiet", UNIT]
@@ -40,6 +40,7 @@ def read(said: Mapping[str, str], wanted: Sequence[str]) -> dict[str, Any]:
 
     `wanted`: packages that may be installed. `info` is what the engine says of itself: None of one that does not run,
     {} when one that runs does not answer. `settings` are its owner's and ours, `unreadable` why there are none.
+    `containers` have name, state, image and ports.
     """
     unit = dict(line.split("=", 1) for line in said.get("engine_unit", "").splitlines() if "=" in line)
     drop_ins = unit.get("DropInPaths", "").split()
@@ -61,7 +62,7 @@ def read(said: Mapping[str, str], wanted: Sequence[str]) -> dict[str, Any]:
         "flags": _flags(),
         "settings": settings,
         "unreadable": unreadable,
-        "containers": [row[:3] for row in containers if len(row) > 2 and not row[0].startswith("station-")],
+        "containers": [row for row in containers if len(row) == 4 and not row[0].startswith("station-")],
         "networks": [name for name in said.get("networks", "").split() if name not in BUILT_IN],
         "group": group,
         "members": members,

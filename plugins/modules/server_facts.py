@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import subprocess
 import time
@@ -48,7 +47,6 @@ options:
 # All questions are asked at once and read afterwards: together they take as long as the slowest.
 QUESTIONS = {
     "packages": ["dpkg-query", "--show", "--showformat=${db:Status-Abbrev}|${Package}|${Version}\n"],
-    "haproxy_files": ["dpkg-query", "--show", "--showformat=${Conffiles}\n", "haproxy"],
     "virtual": ["systemd-detect-virt", "--container"],
     **engine.QUESTIONS,
 }
@@ -101,17 +99,6 @@ def units(said: str) -> dict[str, dict[str, Any]]:
     return found
 
 
-def untouched(conffiles: str) -> bool:
-    """Return whether /etc/haproxy/haproxy.cfg is the one of the package: then nobody uses Debian's own service."""
-    for line in conffiles.splitlines():
-        words = line.split()
-        if words[:1] == ["/etc/haproxy/haproxy.cfg"]:
-            # dpkg itself names conffiles by MD5; this compares, it secures nothing.
-            path = Path(words[0])
-            return path.is_file() and hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() == words[1]
-    return False
-
-
 def faults(
     there: dict[str, Any], found: dict[str, Any], people: dict[str, list[str]], managed: dict[str, bool]
 ) -> list[str]:
@@ -154,7 +141,6 @@ def main() -> None:
         "packages": packages(said.get("packages", ""), module.params["packages"]),
         "held": held(said.get("packages", "")),
         "units": units(said["units"]),
-        "haproxy_untouched": untouched(said.get("haproxy_files", "")),
         "engine": found,
         "images": said.get("images", "").split(),
         "login": there["login"],

@@ -28,7 +28,7 @@ def there(**changes: Any) -> dict[str, Any]:
         (there(known=False), "unmask"),
         (there(info={}), "does not answer"),
         (there(**IDLE, flags=["DOCKER_OPTS=-D"]), "systemctl enable --now docker"),
-        (there(enabled=False, containers=[["web", "running", "x"]]), "systemctl enable docker"),
+        (there(enabled=False, containers=[["web", "running", "x", ""]]), "systemctl enable docker"),
         (there(info=INFO | {"security": ["userns"]}), "userns-remap"),
         (there(info=None, active=False, settings={"userns-remap": "default"}), "userns-remap"),
         (there(info=INFO | {"security": ["rootless"]}), "rootless"),
@@ -47,7 +47,7 @@ def test_an_engine_that_cannot_carry_a_station_is_refused_with_the_way_out(found
     [
         there(daemon="", lacks=["docker.io", "docker-cli"], **IDLE),
         there(daemon="", lacks=["docker.io", "docker-cli"], **IDLE, settings={"bip": "10.0.0.1/24"}),
-        there(containers=[["web", "running", "x"]], networks=["web"], info=INFO | {"swarm": True}),
+        there(containers=[["web", "running", "x", ""]], networks=["web"], info=INFO | {"swarm": True}),
         there(excluding={"docker-ce": ["docker.io"]}),
         there(**IDLE),
         there(enabled=False),
@@ -82,12 +82,12 @@ def test_what_programs_say_is_read_and_what_is_ours_or_built_in_is_nobody_s(
     said = {
         "engine_unit": "LoadState=loaded\nActiveState=active\nUnitFileState=enabled\nDropInPaths=/a.conf "
         f"{engine.OURS}\n",
-        "containers": "web\trunning\tnginx:1\nstation-agent\trunning\tx\n",
+        "containers": "web\trunning\tnginx:1\t80/tcp\nstation-agent\trunning\tx\t\n",
         "networks": "bridge\nshop\n",
         "engine_info": json.dumps({"ServerVersion": "28", "SecurityOptions": ["name=seccomp,profile=builtin"]}),
     }
     found = engine.read(said, ["docker.io"])
-    assert found["containers"] == [["web", "running", "nginx:1"]]
+    assert found["containers"] == [["web", "running", "nginx:1", "80/tcp"]]
     assert found["networks"] == ["shop"]
     assert (found["marked"], found["drop_ins"], found["flags"]) == (True, ["/a.conf"], ["DOCKER_OPTS=-D"])
     assert (found["settings"], found["unreadable"]) == ({"icc": False}, "")

@@ -129,7 +129,6 @@ def _facts(login: str) -> dict[str, Any]:
         "accounts": {"missing": [], "closed": []},
         "faults": [],
         "held": [],
-        "haproxy_untouched": True,
         "engine": facts.NO_ENGINE,
         "login": login,
     }

@@ -18,7 +18,6 @@ def facts(**changes: Any) -> dict[str, Any]:
         "held": [],
         "login": "beheer",
         "engine": NO_ENGINE,
-        "haproxy_untouched": True,
         **changes,
     }
 

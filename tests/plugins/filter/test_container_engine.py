@@ -59,7 +59,9 @@ def test_an_engine_of_the_owner_s_is_left_as_it_is(server: dict[str, Any]) -> No
     assert engine.engine_links(server, BEFORE) == []
 
 
-@pytest.mark.parametrize("more", [{"containers": ["web"]}, {"networks": ["web_default"]}, {"info": {"swarm": True}}])
+@pytest.mark.parametrize(
+    "more", [{"containers": [["web", "running", "x", ""]]}, {"networks": ["web_default"]}, {"info": {"swarm": True}}]
+)
 def test_an_engine_that_its_owner_began_to_use_gets_rid_of_our_settings(more: dict[str, Any]) -> None:
     server = there(marked=True, daemon_json=OURS, **more)
     assert engine.engine_absent(server, BEFORE) == [engine.MEMBERS, engine.DROP_IN, engine.SETTINGS]

@@ -78,7 +78,7 @@ class Engine(_Shape):
     flags: Annotated[list[Text], Few]
     settings: Annotated[dict[Word, Any], Few]
     unreadable: Word
-    containers: Annotated[list[list[Word]], pydantic.Field(max_length=20_000)]
+    containers: Annotated[list[tuple[Word, Word, Word, Text]], pydantic.Field(max_length=20_000)]
     networks: Annotated[list[Word], pydantic.Field(max_length=20_000)]
     group: Word
     members: Annotated[list[Word], pydantic.Field(max_length=20_000)]

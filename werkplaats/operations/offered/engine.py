@@ -25,7 +25,7 @@ def _faults(facts: Facts, _: Wanted) -> list[tuple[str, str]]:
 def _in_use(facts: Facts, _: Wanted) -> str:
     """What of the owner's is in the engine."""
     found, own = facts.engine.containers, facts.engine.networks
-    told = [f"{row[0]} ({', '.join(row[1:])})" for row in found if row]
+    told = [f"{row[0]} ({', '.join(row[1:3])})" for row in found if row]
     parts = [f"{len(found)} containers of yours: {listed(told)}"] * bool(found)
     parts += [f"networks {listed(own)}"] * bool(own)
     return "; ".join(parts)

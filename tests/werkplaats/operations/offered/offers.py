@@ -135,7 +135,10 @@ HOPELESS: tuple[Change, ...] = (
     user("station", 5001, "/bin/bash"),
     lambda document: document["accounts"]["uids"].update({"5001": "station"}),
     adds("listeners", 'LISTEN 0 511 0.0.0.0:8443 0.0.0.0:* users:(("java",pid=812,fd=9))\n'),
-    engine({"security": ["seccomp", "userns"]}, containers=[["portal", "running", "gelre/portal:4"]]),
+    engine(
+        {"security": ["seccomp", "userns"]},
+        containers=[["portal", "running", "gelre/portal:4", "0.0.0.0:443->443/tcp"]],
+    ),
     adds("packages", "ii |puppet-agent|8.10.0-1\n"),
 )
 """What is changed on the good server for one of which nothing can become a station."""
