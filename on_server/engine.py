@@ -70,8 +70,8 @@ def read(said: Mapping[str, str], wanted: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def faults(found: Found, login: str) -> list[Fault]:
-    """Everything that keeps this server's engine from carrying a station."""
+def faults(found: Found, login: str, *, ours: bool) -> list[Fault]:
+    """Everything that keeps this server's engine from carrying a station. `ours`: what it lacks will be brought."""
     if found["unreadable"]:
         return [(f"/etc/docker/daemon.json cannot be read ({found['unreadable']})", "correct it")]
     if found["snap"]:
@@ -85,7 +85,20 @@ def faults(found: Found, login: str) -> list[Fault]:
                 "remove it yourself if nobody uses it, or offer a server, or a virtual machine, without it",
             )
         ]
-    return _faults_of(found, login) if found["daemon"] else []
+    if ours:
+        return _faults_of(found, login) if found["daemon"] else []
+    remedy = "the engine is the owner's here"
+    if wanted:
+        return [(f"it has no {' and no '.join(wanted)}", f"install it, or docker-ce; {remedy}")]
+    lacking: dict[Fault, object] = {
+        ("its engine does not run", f"`systemctl enable --now docker`; {remedy}"): found["info"] is None,
+        ("its engine is not started at boot", f"`systemctl enable docker`; {remedy}"): not found["enabled"],
+        (
+            f"{login} may not use its engine",
+            f"add that login to group {found['group']}; {remedy}",
+        ): login not in ("root", *found["members"]),
+    }
+    return _faults_of(found, login) or [fault for fault, so in lacking.items() if so]
 
 
 def in_use(found: Found) -> list[str]:

@@ -51,7 +51,7 @@ MARKS = (
     *("/etc/nologin", "/run/nologin", "/run/reboot-required", "/run/systemd/system", "/etc/.git", "/etc/werkplaats"),
 )
 PULLS = ("/etc/crontab", "/etc/cron.d", "/etc/cron.hourly", "/etc/cron.daily", "/etc/systemd/system", "/var/spool/cron")
-PLACES = ("/var/lib/docker", "/var/lib/werkplaats")
+PLACES = ("/var/lib/docker", "/var/lib/werkplaats", "/var/log")
 PROGRAMS = ("dockerd", "docker", "haproxy", "nft", "openssl", "apt-get", "systemctl", "sshd")
 READ = {**engine.QUESTIONS, **engine.OF_ONE_THAT_RUNS}  # what these say is read here
 Found = dict[str, Any]
@@ -74,6 +74,7 @@ def questions(asked: Found) -> dict[str, list[str]]:
         ],
         "listeners": ["ss", "-Hltnp"],
         "rules": ["nft", "--stateless", "list", "ruleset"],
+        "journal": ["systemd-analyze", "cat-config", "systemd/journald.conf"],
         "pulls": ["grep", "-rlsE", "ansible-pull|puppet agent|chef-client|salt-call|cf-agent", *PULLS],
         "locales": ["locale", "-a"],
         "sshd_login": ["sshd", "-T", "-C", f"user={login()},host=127.0.0.1,addr=127.0.0.1"],
@@ -120,10 +121,15 @@ def read(pattern: str) -> dict[str, str]:
 
 
 def space(path: Path) -> Found:
-    """Bytes that are free where a path would lie, and the folder that is there of it already."""
+    """Bytes of the disk that a path would lie on, what is free, and the folder that is there of it already."""
     there = next(one for one in (path, *path.parents) if one.is_dir())
     found = os.statvfs(str(there))
-    return {"at": str(there.resolve()), "free": found.f_bavail * found.f_frsize, "inodes": found.f_favail}
+    return {
+        "at": str(there.resolve()),
+        "size": found.f_blocks * found.f_frsize,
+        "free": found.f_bavail * found.f_frsize,
+        "inodes": found.f_favail,
+    }
 
 
 def people(asked: Found) -> Found:

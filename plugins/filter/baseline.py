@@ -12,11 +12,12 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from on_server import accounts, drop_in
+from on_server import accounts, drop_in, firewall
 
 Facts = Mapping[str, Any]
-CLOCKS = ("chrony.service", "systemd-timesyncd.service", "ntpsec.service", "openntpd.service")
 CLOCK_PACKAGES = ("chrony", "systemd-timesyncd", "ntpsec", "openntpd")
+BASE, UNITS = "/etc/werkplaats/baseline", "/etc/systemd/system"
+FIREWALL_UNITS = ("werkplaats-firewall-kept.timer", "werkplaats-firewall-kept.service", "werkplaats-firewall.service")
 PEOPLE = accounts.PEOPLE
 COMMENT = re.compile(r"[A-Za-z0-9@._+: -]{0,100}")
 # What follows the name of the type in the key itself (RFC 4253, 5656, 8709; PROTOCOL.u2f): a length in bytes, a fixed
@@ -38,18 +39,13 @@ COMMANDS = {
     "/usr/local/sbin/engine-settings": "engine_settings",
     "/usr/local/sbin/gateway-reload": "gateway.reload",
     "/usr/local/sbin/guarded-change": "guard",
+    "/usr/local/sbin/owners-parts": "owned",
     "/usr/local/sbin/people-access": "access",
     "/usr/local/sbin/station-cut": "gateway.cut",
 }
 
 
-def clock_is_kept(server: Facts) -> bool:
-    """Return whether a time service runs; in a container the clock is the host's."""
-    units = server["units"]
-    return bool(server["container"]) or any(units.get(name, {}).get("active") for name in CLOCKS)
-
-
-def baseline_faults(server: Facts, managed: Mapping[str, bool], clock_seconds: float) -> list[str]:
+def baseline_faults(server: Facts, clock_seconds: float) -> list[str]:
     """Return a sentence with its remedy for everything that keeps this server from carrying a station."""
     found = []
     release = server["release"]
@@ -60,8 +56,6 @@ def baseline_faults(server: Facts, managed: Mapping[str, bool], clock_seconds: f
             f"its clock differs {server['clock_difference']:.1f} s from this machine's, and certificates need the "
             "right time; let one of the two synchronise (timedatectl, chronyc tracking)"
         )
-    if not managed["time"] and not clock_is_kept(server):
-        found.append("nothing keeps its clock; start its chrony, ntpsec or systemd-timesyncd")
     return found + list(server["faults"])
 
 
@@ -72,11 +66,27 @@ def baseline_packages(server: Facts, managed: Mapping[str, bool]) -> list[str]:
     return wanted + ["systemd-timesyncd"] * bool(managed["time"] and not has_clock)
 
 
+# Part of a server → the files of ours in it, which are not placed where it is the owner's.
+_FILES = {
+    "accounts": ["/etc/sysusers.d/werkplaats.conf"],
+    "sshd": [f"{BASE}/sshd.conf"],
+    "firewall": [f"{BASE}/firewall.nft", *(f"{UNITS}/{name}" for name in FIREWALL_UNITS)],
+}
+
+
 def baseline_without(managed: Mapping[str, bool]) -> list[str]:
     """Return the paths that the baseline does not place, since they are the owner's."""
-    firewall = ["/etc/werkplaats/baseline/firewall.nft", "/etc/systemd/system/werkplaats-firewall*"]
-    paths = {"accounts": ["/etc/sysusers.d/*"], "sshd": ["/etc/werkplaats/baseline/sshd.conf"], "firewall": firewall}
-    return [path for name, found in paths.items() if not managed[name] for path in found]
+    return [path for part, paths in _FILES.items() if not managed[part] for path in paths]
+
+
+def baseline_absent(managed: Mapping[str, bool]) -> list[str]:
+    """Return what an earlier run placed of parts that are the owner's now.
+
+    The drop-in of sshd is taken away by `guarded-change`, once there is nothing to put in its place.
+    """
+    links = [link["path"] for link in baseline_links({**managed, "firewall": True})]
+    loaded = [f"{BASE}/firewall.loaded", *(path for path in links if "firewall" in path)]
+    return baseline_without(managed) + loaded * (not managed["firewall"])
 
 
 def baseline_links(managed: Mapping[str, bool]) -> list[dict[str, str]]:
@@ -84,8 +94,15 @@ def baseline_links(managed: Mapping[str, bool]) -> list[dict[str, str]]:
     wanted = [("multi-user", "werkplaats-undo.service")]
     if managed["firewall"]:
         wanted += [("multi-user", "werkplaats-firewall.service"), ("timers", "werkplaats-firewall-kept.timer")]
-    folder = "/etc/systemd/system"
-    return [{"path": f"{folder}/{by}.target.wants/{name}", "to": f"{folder}/{name}"} for by, name in wanted]
+    return [{"path": f"{UNITS}/{by}.target.wants/{name}", "to": f"{UNITS}/{name}"} for by, name in wanted]
+
+
+def firewall_commands(server: Facts, managed: Mapping[str, bool]) -> list[list[str]]:
+    """Return the commands that take our table away from a firewall that is its owner's now."""
+    if managed["firewall"] or not server["table"]:
+        return []
+    family, name = firewall.TABLE.split()
+    return [["systemctl", "stop", *FIREWALL_UNITS], ["nft", "delete", "table", family, name]]
 
 
 def firewall_rules(rows: list[Mapping[str, Any]]) -> list[str]:
@@ -148,7 +165,7 @@ def account_commands(server: Facts, managed: Mapping[str, bool]) -> list[list[st
 
 def sshd_drop_in(login: str) -> dict[str, str]:
     """Return the file of sshd's settings that `server_part` writes: the candidate of `guarded-change`."""
-    return {"path": "/etc/werkplaats/baseline/sshd.conf", "content": drop_in.text(login)}
+    return {"path": f"{BASE}/sshd.conf", "content": drop_in.text(login)}
 
 
 def people_faults(people: Any) -> list[str]:
@@ -270,7 +287,7 @@ class FilterModule:
     def filters(self) -> dict[str, Any]:
         """Return the filters by name."""
         public = (
-            account_commands, baseline_faults, baseline_links, baseline_packages, baseline_without, firewall_rules,
-            people_faults, people_files, program_files, sshd_drop_in,
+            account_commands, baseline_absent, baseline_faults, baseline_links, baseline_packages, baseline_without,
+            firewall_commands, firewall_rules, people_faults, people_files, program_files, sshd_drop_in,
         )  # fmt: skip
         return {function.__name__: function for function in public}

@@ -9,18 +9,20 @@ Facts = Mapping[str, Any]
 SETTINGS = "/etc/docker/daemon.json"
 DROP_IN = "/etc/systemd/system/docker.service.d/60-werkplaats.conf"
 UNIT = "docker.service"
+JOURNAL = "/etc/systemd/journald.conf.d/60-werkplaats.conf"
 MEMBERS = "/etc/sysusers.d/werkplaats-engine.conf"
 
 
 def engine_is_ours(server: Facts, before: Mapping[str, Any]) -> bool:
     """Return whether the engine serves the station alone, so that its settings are ours to say.
 
-    It is its owner's as soon as somebody says a setting or a flag of it, or has a container, a network or a swarm in
-    it, and where it is started at boot and we did not do that. One that only runs was asked something, at its socket.
+    It is its owner's where the operator says so (`managed`), as soon as somebody says a setting or a flag of it, or has
+    a container, a network or a swarm in it, and where it is started at boot and we did not do that. One that only runs
+    was asked something, at its socket.
     `before`: what we ever set, which says nothing about the owner.
     """
     found = server["engine"]
-    if _owner_settings(server, before) or found["flags"] or found["drop_ins"]:
+    if found["owner_s"] or _owner_settings(server, before) or found["flags"] or found["drop_ins"]:
         return False
     if found["containers"] or found["networks"] or (found["info"] or {}).get("swarm"):
         return False
@@ -66,7 +68,11 @@ def engine_commands(server: Facts) -> list[list[str]]:
     """
     group = server["engine"]["group"]
     may = server["login"] == "root" or server["login"] in server["engine"]["members"]
-    return [] if may else [["groupadd", "--force", "--system", group], ["gpasswd", "--add", server["login"], group]]
+    return (
+        []
+        if may or server["engine"]["owner_s"]
+        else [["groupadd", "--force", "--system", group], ["gpasswd", "--add", server["login"], group]]
+    )
 
 
 def _owner_settings(server: Facts, before: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,10 +81,15 @@ def _owner_settings(server: Facts, before: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in server["engine"]["settings"].items() if name not in ours}
 
 
+def journal_absent(managed: Mapping[str, bool]) -> list[str]:
+    """Return the limit of the journal where that is its owner's: it is not placed, and one of before goes."""
+    return [] if managed["journal"] else [JOURNAL]
+
+
 class FilterModule:
     """Makes the filters known to Ansible."""
 
     def filters(self) -> dict[str, Any]:
         """Return the filters by name."""
-        public = (engine_absent, engine_commands, engine_links, engine_settings, engine_without)
+        public = (engine_absent, engine_commands, engine_links, engine_settings, engine_without, journal_absent)
         return {function.__name__: function for function in public}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 # What `werkplaats doctor` and the checks ask too; `access` needs the last, which Mitogen brings where it is named here.
-from ansible.module_utils import access, accounts, drop_in, engine  # noqa: F401
+from ansible.module_utils import access, accounts, drop_in, engine, firewall, owned  # noqa: F401
 from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""
@@ -35,9 +35,14 @@ options:
     type: dict
     default: {}
   managed:
-    description: For accounts, sshd and engine whether they are ours to set.
+    description: For each part of the server whether it is ours to set.
     type: dict
     default: {}
+  inbound:
+    description: Rows of the firewall sheet.
+    type: list
+    elements: dict
+    default: []
   sent:
     description: Clock of the controller just before the question; filled in by the action plugin.
     type: float
@@ -48,6 +53,7 @@ options:
 QUESTIONS = {
     "packages": ["dpkg-query", "--show", "--showformat=${db:Status-Abbrev}|${Package}|${Version}\n"],
     "virtual": ["systemd-detect-virt", "--container"],
+    "rules": firewall.RULES,
     **engine.QUESTIONS,
 }
 OF_AN_ENGINE_THAT_RUNS = engine.OF_ONE_THAT_RUNS | {
@@ -99,16 +105,19 @@ def units(said: str) -> dict[str, dict[str, Any]]:
     return found
 
 
-def faults(
-    there: dict[str, Any], found: dict[str, Any], people: dict[str, list[str]], managed: dict[str, bool]
-) -> list[str]:
-    """Return a sentence with its remedy for whatever of accounts, ssh and engine keeps this server from a station."""
-    ours = {part: managed.get(part, True) for part in ("accounts", "sshd", "engine")}
+def faults(server: dict[str, Any], there: dict[str, Any], rules: str, wants: dict[str, Any]) -> list[str]:
+    """Return a sentence with its remedy for whatever of the parts of this server keeps a station from working on it."""
+    ours = {part: wants["managed"].get(part, True) for part in ("accounts", "sshd", "firewall", "time", "engine")}
     told = [
         *accounts.faults(there, ours=ours["accounts"]),
-        *access.faults(people, ours=ours["sshd"], login=there["login"]),
-        *engine.faults(found, there["login"]),
+        *access.faults(wants["people"], ours=ours["sshd"], login=there["login"]),
+        *engine.faults(server["engine"], there["login"], ours=ours["engine"]),
     ]
+    if not ours["time"]:
+        active = [name for name, unit in server["units"].items() if unit["active"]]
+        told += owned.clock(active, container=server["container"])
+    if not ours["firewall"]:
+        told += firewall.stops(rules, firewall.inbound(wants["inbound"]))
     return [f"{seen}; {remedy}" for seen, remedy in told]
 
 
@@ -126,13 +135,14 @@ def main() -> None:
             "units": {"type": "list", "elements": "str", "default": []},
             "people": {"type": "dict", "default": {}},
             "managed": {"type": "dict", "default": {}},
+            "inbound": {"type": "list", "elements": "dict", "default": []},
             "sent": {"type": "float", "default": 0},
         },
         supports_check_mode=True,
     )
     clock = time.time()
     said = ask(module.params["units"])
-    there, found = accounts.read(), engine.read(said, module.params["packages"])
+    there = accounts.read()
     facts = {
         "clock": clock,
         "release": release(),
@@ -141,12 +151,14 @@ def main() -> None:
         "packages": packages(said.get("packages", ""), module.params["packages"]),
         "held": held(said.get("packages", "")),
         "units": units(said["units"]),
-        "engine": found,
+        "engine": engine.read(said, module.params["packages"])
+        | {"owner_s": not module.params["managed"].get("engine", True)},
         "images": said.get("images", "").split(),
         "login": there["login"],
         "accounts": {"missing": accounts.differences(there), "closed": accounts.closed(there)},
-        "faults": faults(there, found, module.params["people"], module.params["managed"]),
+        "table": firewall.TABLE in said.get("rules", ""),
     }
+    facts["faults"] = faults(facts, there, said.get("rules", ""), module.params)
     module.exit_json(changed=False, ansible_facts={"server": facts}, msg="read")
 
 

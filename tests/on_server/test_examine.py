@@ -31,6 +31,7 @@ ASKS: dict[str, list[list[str]]] = {
     "apt-config": [["dump"]],
     "grep": [["-rlsE"]],
     "locale": [["-a"]],
+    "systemd-analyze": [["cat-config"]],
     "sshd": [["-T"]],
     "docker": [["info"], ["ps"], ["network", "ls"]],
     "getent": [["-s"]],

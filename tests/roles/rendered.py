@@ -128,6 +128,7 @@ def _facts(login: str) -> dict[str, Any]:
         "units": {},
         "accounts": {"missing": [], "closed": []},
         "faults": [],
+        "table": False,
         "held": [],
         "engine": facts.NO_ENGINE,
         "login": login,

@@ -15,6 +15,7 @@ def facts(**changes: Any) -> dict[str, Any]:
         "units": {"chrony.service": {"active": True}},
         "accounts": {"missing": [], "closed": []},
         "faults": [],
+        "table": False,
         "held": [],
         "login": "beheer",
         "engine": NO_ENGINE,
@@ -41,6 +42,7 @@ def engine(**changes: Any) -> dict[str, Any]:
         "networks": [],
         "group": "docker",
         "members": [],
+        "owner_s": False,
         "info": {"version": "28", "security": ["seccomp"], "snapshotter": "", "swarm": False},
         **changes,
     }

@@ -15,6 +15,7 @@ from plugins.action import server_part as action
 from plugins.filter import baseline
 from tests.plugins.filter.facts import facts
 
+ROLE = Path(__file__).parents[3] / "roles/baseline"
 ALL = {"accounts": True, "sshd": True, "firewall": True, "time": True}
 
 
@@ -46,8 +47,8 @@ def test_a_row_that_is_none_is_a_sentence(bad: dict[str, Any]) -> None:
 
 
 def faults(**changes: Any) -> list[str]:
-    """Of a server whose owner manages everything."""
-    return baseline.baseline_faults(facts(**changes), dict.fromkeys(ALL, False), 5)
+    """Of a server."""
+    return baseline.baseline_faults(facts(**changes), 5)
 
 
 def test_a_server_in_order_has_no_faults() -> None:
@@ -59,7 +60,6 @@ def test_a_server_in_order_has_no_faults() -> None:
     [
         ({"release": {"id": "ubuntu", "pretty_name": "Ubuntu 24.04"}}, "runs Ubuntu 24.04; stations run on Debian 13"),
         ({"clock_difference": 7.0}, "clock differs 7.0 s"),
-        ({"units": {}}, "nothing keeps its clock"),
         ({"faults": ["sshd has no sftp; set it there"]}, "sshd has no sftp; set it there"),
     ],
 )
@@ -70,8 +70,27 @@ def test_a_fault_is_a_sentence_with_a_remedy(change: dict[str, Any], said: str) 
 def test_what_is_the_owner_s_is_not_placed() -> None:
     assert baseline.baseline_without(ALL) == []
     assert baseline.baseline_without(ALL | {"sshd": False}) == ["/etc/werkplaats/baseline/sshd.conf"]
+    assert baseline.baseline_without(ALL | {"accounts": False}) == ["/etc/sysusers.d/werkplaats.conf"]
     assert baseline.baseline_packages(facts(packages={}), ALL | {"time": False, "firewall": False}) == ["openssl"]
     assert baseline.baseline_packages(facts(packages={}), ALL) == ["openssl", "nftables", "systemd-timesyncd"]
+
+
+def test_what_an_earlier_run_placed_of_a_part_goes_once_that_is_its_owner_s() -> None:
+    assert baseline.baseline_absent(ALL) == []
+    assert baseline.baseline_absent(ALL | {"sshd": False}) == ["/etc/werkplaats/baseline/sshd.conf"]
+    gone = set(baseline.baseline_absent(ALL | {"firewall": False}))
+    units = {f"/etc/systemd/system/{name}" for name in baseline.FIREWALL_UNITS}
+    links = {link["path"] for link in baseline.baseline_links(ALL)} - {
+        link["path"] for link in baseline.baseline_links(ALL | {"firewall": False})
+    }
+    base = "/etc/werkplaats/baseline"
+    assert gone == {f"{base}/firewall.nft", f"{base}/firewall.loaded"} | units | links
+    placed = {f"/{path.relative_to(ROLE / 'templates')}".removesuffix(".j2") for path in ROLE.rglob("*firewall*.j2")}
+    assert placed <= gone
+    assert baseline.firewall_commands(facts(table=True), ALL) == []
+    assert baseline.firewall_commands(facts(table=False), ALL | {"firewall": False}) == []
+    *_, last = baseline.firewall_commands(facts(table=True), ALL | {"firewall": False})
+    assert last == ["nft", "delete", "table", "inet", "werkplaats"]
 
 
 def test_programs_lie_where_their_starters_look_for_them(tmp_path: Path) -> None:

@@ -91,3 +91,20 @@ def test_login_is_given_the_engine_only_where_it_has_it_not() -> None:
         "docker",
     ]
     assert engine.engine_commands(facts.facts(login="beheer", engine=facts.engine(members=["beheer"]))) == []
+
+
+def test_of_an_engine_that_is_the_owner_s_to_set_nothing_is_placed_and_what_was_ours_of_it_goes() -> None:
+    """Also of one that nobody uses but the station."""
+    for found in (facts.engine(owner_s=True, enabled=False), facts.engine(owner_s=True, marked=True, settings=OURS)):
+        server = facts.facts(engine=found)
+        assert {engine.SETTINGS, engine.DROP_IN} <= set(engine.engine_without(server, BEFORE))
+        assert engine.engine_links(server, BEFORE) == []
+        assert engine.engine_commands(server) == []
+    assert engine.engine_absent(server, BEFORE) == [engine.MEMBERS, engine.DROP_IN, engine.SETTINGS]
+
+
+def test_a_limit_of_the_journal_is_placed_only_where_that_is_ours() -> None:
+    assert engine.journal_absent({"journal": True}) == []
+    [path] = engine.journal_absent({"journal": False})
+    templates = sandboxes.ROOT / "roles/container_engine/templates"
+    assert (templates / f"{path.lstrip('/')}.j2").exists()

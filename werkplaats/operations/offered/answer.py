@@ -94,9 +94,10 @@ class People(_Shape):
 
 
 class Space(_Shape):
-    """The folder that is there of a path, and what is free in it: bytes, and files that can be made."""
+    """The folder that is there of a path, bytes of its disk, and what is free: bytes, and files that can be made."""
 
     at: Word
+    size: Count
     free: Count
     inodes: Count
 

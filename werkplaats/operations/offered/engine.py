@@ -18,8 +18,8 @@ def _well(facts: Facts, _: Wanted) -> str:
     return f"{f'Docker {version}'.strip()}, {'runs' if facts.engine.active else 'does not run'}"
 
 
-def _faults(facts: Facts, _: Wanted) -> list[tuple[str, str]]:
-    return engine.faults(facts.engine.model_dump(), facts.answer.login)
+def _faults(facts: Facts, wanted: Wanted) -> list[tuple[str, str]]:
+    return engine.faults(facts.engine.model_dump(), facts.answer.login, ours="engine" not in wanted.owners)
 
 
 def _in_use(facts: Facts, _: Wanted) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import dataclasses
 import functools
 import json
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 import on_server
 from base import errors
 from network_topology.compiling import compiled
-from on_server import accounts
+from on_server import accounts, firewall
 from on_server import engine as engines
 from station_image.runtime.base import contract
 from werkplaats.operations.home import networks
@@ -77,7 +78,9 @@ def wanted(station: compiled.Station, server: servers.Server, network: str, *, f
     ]
     port = station.gateway.port if station.gateway else None
     owners = tuple(part for part, ours in server.managed.items() if not ours)
-    return findings.Wanted(station.organisation, network, port, tuple(ways), far, owners)
+    rows = [dataclasses.asdict(row) for row in station.firewall]
+    inbound = {port: [*addresses, *server.seen_from] for port, addresses in firewall.inbound(rows).items()}
+    return findings.Wanted(station.organisation, network, port, tuple(ways), far, owners, inbound)
 
 
 def _one(network: networks.Network, remotes: remote.Remotes, far: bool, organisation: str) -> paper.Examined | str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from base import errors
 from werkplaats.operations.offered.answer import Facts
@@ -37,7 +37,7 @@ class Wanted:
     """What a station of this organisation needs of its server. `port`: its gateway's, None where it has none.
 
     `far`: whether ways to others were tried too. `owners`: parts of the server that are its owner's to set, by the
-    operator's inventory.
+    operator's inventory. `inbound`: port → the addresses of all who must reach it.
     """
 
     organisation: str
@@ -46,6 +46,7 @@ class Wanted:
     ways: Sequence[Way] = ()
     far: bool = True
     owners: Sequence[str] = ()
+    inbound: Mapping[int, Sequence[str]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,6 +8,7 @@ processor, memory, disk, clock, addresses, and comments in files.
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -35,16 +36,17 @@ def recorded(name: str) -> dict[str, Any]:
 GOOD, HARDENED = recorded("good"), recorded("hardened")
 
 
-def wanted() -> findings.Wanted:
-    """What gelre's station of gerda needs."""
-    return examine.wanted(GELRE, SERVER, "gerda")
+def wanted(*owners: str) -> findings.Wanted:
+    """What gelre's station of gerda needs, on a server of which these parts are its owner's."""
+    server = dataclasses.replace(SERVER, managed=dict.fromkeys(owners, False))
+    return examine.wanted(GELRE, server, "gerda")
 
 
-def examined(document: dict[str, Any], *, ahead: float = 0.0) -> paper.Examined:
-    """What is said of a server that prints this, with a clock so many seconds ahead."""
-    moment = document["clock"] - ahead
+def examined(document: dict[str, Any], *owners: str, ahead: float = 0.0) -> paper.Examined:
+    """What is said of a server that prints this, with a clock so many seconds ahead, and with parts of its owner's."""
+    moment, needs = document["clock"] - ahead, wanted(*owners)
     facts = answer.read(json.dumps(document), moment, moment)
-    return paper.Examined(facts, wanted(), table.judge(facts, wanted()), GELRE.firewall)
+    return paper.Examined(facts, needs, table.judge(facts, needs), GELRE.firewall)
 
 
 def changed(*changes: Change, of: dict[str, Any] = GOOD) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.werkplaats.operations.offered import offers
 from tests.werkplaats.operations.offered.offers import Change
-from werkplaats.operations.offered import machine, table
+from werkplaats.operations.offered import machine, paper, table
 from werkplaats.operations.offered.findings import Finding, Severity
 
 STOPS, DECIDES, TELLS, GOOD = Severity.STOPS, Severity.DECIDES, Severity.TELLS, Severity.GOOD
@@ -81,7 +81,7 @@ FOUND: list[tuple[str, Severity, str, Change]] = [
         "/usr/local is mounted read-only and noexec",
         lambda d: d["files"].update({"/proc/self/mountinfo": "1 2 0:1 / /usr/local ro,noexec - ext4 /dev/vdb rw\n"}),
     ),
-    ("clock", TELLS, "no service that keeps the clock", offers.said("virtual", "kvm\n")),
+    ("clock", TELLS, "nothing keeps its clock", offers.said("virtual", "kvm\n")),
     ("restart", TELLS, "a restart", offers.marked("/run/reboot-required")),
     ("security modules", DECIDES, "SELinux is enforcing", offers.file("/sys/fs/selinux/enforce", "1")),
     ("security modules", DECIDES, "fapolicyd", offers.unit("fapolicyd.service", "active", "enabled")),
@@ -200,6 +200,37 @@ def test_what_an_owner_has_is_found(part: str, severity: Severity, seen: str, ch
     assert found[0].remedy or severity is TELLS
 
 
+# A part that is its owner's, and some change of the good server → what is found then.
+OWNED: list[tuple[str, str, Severity, str, Change]] = [
+    ("accounts", "accounts", STOPS, "user steward is missing", lambda _: None),
+    ("engine", "engine", STOPS, "it has no docker.io", lambda _: None),
+    ("engine", "engine", STOPS, "beheer may not use its engine", offers.engine()),
+    ("time", "clock", STOPS, "nothing keeps its clock", offers.said("virtual", "kvm\n")),
+    ("journal", "disk", DECIDES, "keeps nothing", offers.said("journal", "[Journal]\nStorage=none\n")),
+    ("journal", "disk", DECIDES, "may take", offers.said("journal", "SystemMaxUse=40G\n")),
+    ("firewall", "firewall", STOPS, "none names TCP 8443", offers.said("rules", DROPS)),
+    ("firewall", "firewall", DECIDES, "everybody reaches TCP 8443: no rule drops", offers.said("rules", "")),
+    ("firewall", "firewall", TELLS, "not all of what your rules", offers.said("rules", DROPS + "\t\tjump services\n")),
+]
+
+
+@pytest.mark.parametrize(
+    ("owned", "part", "severity", "seen", "change"), OWNED, ids=[f"{row[0]}: {row[3]}" for row in OWNED]
+)
+def test_a_part_that_its_owner_sets_is_judged_and_its_sheet_says_what_to_set(
+    owned: str, part: str, severity: Severity, seen: str, change: Change
+) -> None:
+    """While it is ours none of this is found: we set it."""
+    one, ours = (offers.examined(offers.changed(change), *owners) for owners in ((owned,), ()))
+    found = [row for row in one.findings if (row.part, row.severity) == (part, severity) and seen in row.seen]
+    assert len(found) == 1, one.findings
+    assert found[0] not in ours.findings
+    text = "\n".join(paper.lines(one))
+    assert "yours to set, as servers.yml says (`managed`)" in text
+    assert f"\n  {owned} " in text
+    assert "yours to set, as" not in "\n".join(paper.lines(ours))
+
+
 def test_a_clock_that_is_wrong_is_found_whichever_way() -> None:
     for ahead in (machine.CLOCK_SECONDS, -machine.CLOCK_SECONDS):
         (found,) = [one for one in offers.examined(offers.GOOD, ahead=ahead).findings if one.part == "clock"]
@@ -211,6 +242,7 @@ def test_every_row_of_the_table_is_found_by_some_test() -> None:
     changes = [change for *_, change in FOUND]
     offered = [offers.examined(offers.changed(change)) for change in changes]
     offered.append(offers.examined(offers.GOOD, ahead=60))
+    offered += [offers.examined(offers.changed(change), owned) for owned, *_, change in OWNED]
     unfound = [
         f"{part.name}: {row.why}"
         for part in table.PARTS
