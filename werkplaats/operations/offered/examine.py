@@ -80,7 +80,9 @@ def wanted(station: compiled.Station, server: servers.Server, network: str, *, f
     owners = tuple(part for part, ours in server.managed.items() if not ours)
     rows = [dataclasses.asdict(row) for row in station.firewall]
     inbound = {port: [*addresses, *server.seen_from] for port, addresses in firewall.inbound(rows).items()}
-    return findings.Wanted(station.organisation, network, port, tuple(ways), far, owners, inbound)
+    return findings.Wanted(
+        station.organisation, network, port, tuple(ways), far, owners, tuple(server.managed), inbound
+    )
 
 
 def _one(network: networks.Network, remotes: remote.Remotes, far: bool, organisation: str) -> paper.Examined | str:

@@ -37,7 +37,8 @@ class Wanted:
     """What a station of this organisation needs of its server. `port`: its gateway's, None where it has none.
 
     `far`: whether ways to others were tried too. `owners`: parts of the server that are its owner's to set, by the
-    operator's inventory. `inbound`: port → the addresses of all who must reach it.
+    operator's inventory; `told`: those of which it says whose they are, either way. `inbound`: port → the addresses of
+    all who must reach it.
     """
 
     organisation: str
@@ -46,6 +47,7 @@ class Wanted:
     ways: Sequence[Way] = ()
     far: bool = True
     owners: Sequence[str] = ()
+    told: Sequence[str] = ()
     inbound: Mapping[int, Sequence[str]] = dataclasses.field(default_factory=dict)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,15 +36,16 @@ def recorded(name: str) -> dict[str, Any]:
 GOOD, HARDENED = recorded("good"), recorded("hardened")
 
 
-def wanted(*owners: str) -> findings.Wanted:
-    """What gelre's station of gerda needs, on a server of which these parts are its owner's."""
-    server = dataclasses.replace(SERVER, managed=dict.fromkeys(owners, False))
-    return examine.wanted(GELRE, server, "gerda")
+def wanted(managed: Mapping[str, bool] | None = None) -> findings.Wanted:
+    """What gelre's station of gerda needs, with what its operator says of whose the parts of the server are."""
+    return examine.wanted(GELRE, dataclasses.replace(SERVER, managed=managed or {}), "gerda")
 
 
-def examined(document: dict[str, Any], *owners: str, ahead: float = 0.0) -> paper.Examined:
+def examined(
+    document: dict[str, Any], *owners: str, ahead: float = 0.0, managed: Mapping[str, bool] | None = None
+) -> paper.Examined:
     """What is said of a server that prints this, with a clock so many seconds ahead, and with parts of its owner's."""
-    moment, needs = document["clock"] - ahead, wanted(*owners)
+    moment, needs = document["clock"] - ahead, wanted(managed or dict.fromkeys(owners, False))
     facts = answer.read(json.dumps(document), moment, moment)
     return paper.Examined(facts, needs, table.judge(facts, needs), GELRE.firewall)
 
