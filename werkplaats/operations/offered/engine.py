@@ -10,7 +10,7 @@ UNIT = "docker.service"
 OURS = "station-"  # how the names of our own containers begin
 BUILT_IN = {"bridge", "host", "none"}
 # Settings of daemon.json that are ours to say where the engine is nobody's; others are the owner's.
-SETTINGS = {"bridge", "iptables", "ip6tables", "live-restore", "log-driver"}
+SETTINGS = {"bridge", "iptables", "ip6tables", "ip-forward", "live-restore", "log-driver"}
 OTHERS = {"podman": "Podman", "containerd.io": "containerd", "kubelet": "Kubernetes", "k3s": "Kubernetes", "lxd": "LXD"}
 
 
