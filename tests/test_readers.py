@@ -18,6 +18,9 @@ READERS = {"json", "yaml", "pickle", "marshal", "tomllib", "plistlib"}
 ALLOWED = {
     "base/values.py parsed": "the one place of the controller, and of who reads a publication",
     # What runs on a server or in a station imports nothing of ours.
+    "on_server/engine.py _info": "what the engine says of itself; unreadable, it does not answer",
+    "on_server/engine.py _settings": "an owner's file; what is no object is told as unreadable",
+    "on_server/owned.py main": "what it is asked by the controller, which wrote it",
     "on_server/examine.py main": "what it is asked by the controller, which wrote it",
     "on_server/gateway/reload.py _statement": "what the role placed; GatewayError for what is no object",
     "on_server/gateway/reload.py serials": "what it wrote itself; whatever else it is counts as none",
@@ -25,8 +28,6 @@ ALLOWED = {
     "on_server/keys.py _signed": "says what to do about a statement that is none",
     "on_server/station_command/agent.py ask": "the agent's answer; another one is AgentAwayError",
     "on_server/station_command/allowing.py earlier": "an allowance; whatever else it is counts as none",
-    "plugins/modules/server_facts.py engine": "what the engine says of itself; unreadable, it does not answer",
-    "plugins/modules/server_facts.py json_file": "an owner's file; what is no object is told as unreadable",
     "plugins/modules/server_part.py told": "what one of our programs printed; whatever else it is counts as nothing",
     "station_image/runtime/accepted/networks.py _read": "the accepted files; NetworkError for what is no object",
     "station_image/runtime/accepted/networks.py own_gateway": "what the gateway shows; NetworkError",
@@ -44,7 +45,7 @@ ALLOWED = {
     "station_image/runtime/wire/frames.py parse": "the one place of the wire; FrameError",
     # On the controller, and still not by `base.values`.
     "werkplaats/checks/conftest.py expected": "what the controller wrote for the checks that it starts",
-    "werkplaats/checks/test_server.py kept_out": "a check: what it cannot read, it found",
+    "werkplaats/checks/test_server.py told": "a check: what it cannot read, it found",
     "werkplaats/checks/test_station.py containers": "a check: what it cannot read, it found",
     "werkplaats/operations/bring_up/configure.py _follow": "what our callback tells of a play, text of servers in it",
     "werkplaats/operations/reach/shell.py _read": "up to 64 MiB: UnreachableError, without writing them once more",
