@@ -16,6 +16,7 @@ from . import plan as plans
 from .plan import Plan
 
 HEAD = {"entries": int, "digest": str}
+SIGNED = {**HEAD, "at": int, "signature": str}
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,10 @@ class Bundle:
         """The heads of the computing parties' registers, and the keys that they were signed with."""
         heads = {party: row["answer"]["register"] for party, row in self.answers.items()}
         keys = self.plan.statement_keys
-        return {name: {key: head[key] for key in HEAD} | {"key": keys[name]} for name, head in heads.items()}
+        return {
+            name: {key: head[key] for key in SIGNED if key in head} | {"key": keys[name]}
+            for name, head in heads.items()
+        }
 
     def key(self, party: str) -> bytes:
         """The public key that a computing party made for this session."""
@@ -103,8 +107,14 @@ def check_answer(row: dict[str, Any], digest: str, party: str, network: Network)
     if said != {"plan": digest, "party": party, "accepted": True, "reason": ""}:
         raise RefusedError(f"answers: {party} did not accept this plan")
     head = answer.get("register")
-    if not isinstance(head, dict) or {name: type(head.get(name)) for name in HEAD} != HEAD:
+    signed = isinstance(head, dict) and "signature" in head
+    kinds = SIGNED if signed else HEAD
+    if not isinstance(head, dict) or {name: type(head.get(name)) for name in kinds} != kinds:
         raise RefusedError(f"answers: {party} did not tell the head of its register")
+    if signed:
+        # So that it can be shown to that station later.
+        about = {name: head[name] for name in SIGNED if name != "signature"}
+        _verify(network, party, statement.REGISTER_HEAD, about, head["signature"])
     public_key(answer.get("key"), party)
 
 

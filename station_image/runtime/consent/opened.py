@@ -24,6 +24,8 @@ from .plan import Plan
 EARLY = 0.02
 """A daily question may come this part of its interval early: nobody starts it at the same second each day."""
 KEEP = 2 * 366 * 24 * HOUR
+TOLD_AT_ONCE = 256 * 1024
+"""Bytes of results after which an answer ends."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,20 @@ class OpenedResult:
         if "asked" in row:
             return cls(**{**row, "asked": Asked.parse(row["asked"]), "contributors": people})
         return cls(row["network"], row["question"], Asked("", "", None, 0, 0), row["at"], people, bool(people))
+
+    @property
+    def same(self) -> tuple[object, ...]:
+        """Equal for two that differ in their time only."""
+        return self.network, self.question, self.asked, tuple(sorted(self.contributors.items())), self.computed
+
+    def check(self, network: str) -> None:
+        """Raise ValueError unless another station can have told this of a network."""
+        asked = self.asked
+        texts = (self.question, asked.analysis, asked.parameters)
+        numbers = (asked.minimum_cell, asked.minimum_contributors)
+        kinds = all(isinstance(one, str) for one in texts) and all(type(one) is int for one in numbers)
+        if self.network != network or not kinds or type(self.computed) is not bool:
+            raise ValueError("no opened result of this network")
 
     def beside(self, now: Asked, apart: str) -> Earlier:
         """What there is to know of it for a result that is asked for now; `apart` is what `cells.apart` says."""
@@ -107,7 +123,45 @@ class Opened:
         fresh = OpenedResult(plan.network, plan.question, asked(plan), now, dict(contributors), computed)
         others = [one for one in self._results if replace(one, at=now) != fresh and now - one.at < KEEP]
         self._results = _sharing([*others, fresh])
+        self._write()
+
+    def _write(self) -> None:
         files.replace(self._path, json.dumps([one.content for one in self._results]))
+
+    def told(self, network: str, station: str, computing: bool, begin: int) -> tuple[list[dict[str, Any]], int]:
+        """What `station` may be given back of results of a network: rows from the `begin`-th on, and where to go on.
+
+        Of all results who contributed what is for computing parties: they saw it when they computed. Who only
+        contributes hears of its own. 0 where there are no more.
+        """
+        rows: list[dict[str, Any]] = []
+        size = 0
+        for place, one in enumerate(self._results[begin:], begin):
+            if one.network != network or not one.computed or not (computing or station in one.contributors):
+                continue
+            if size >= TOLD_AT_ONCE:
+                return rows, place
+            own = {name: edition for name, edition in one.contributors.items() if computing or name == station}
+            rows.append({**one.content, "contributors": own, "computed": computing})
+            size += len(json.dumps(rows[-1]))
+        return rows, 0
+
+    def learn(self, network: str, rows: object) -> None:
+        """Remember too what others remember of results of a network. Raises RefusedError for what is none."""
+        if self.problem:
+            raise RefusedError(self.problem)
+        now, known = time.time(), {one.same: one for one in self._results}
+        try:
+            for row in list(rows):  # type: ignore[call-overload]
+                one = OpenedResult.parse(row)
+                one.check(network)
+                one = replace(one, at=min(float(one.at), now))
+                before = known.get(one.same)
+                known[one.same] = one if before is None or before.at < one.at else before
+        except (TypeError, ValueError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+            raise RefusedError("remembered: what cannot be read") from error
+        self._results = _sharing(sorted(known.values(), key=lambda one: one.at))
+        self._write()
 
     def _meeting(self, plan: Plan) -> list[tuple[OpenedResult, Earlier]]:
         """Each earlier result about some of the same, and what there is to know of it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from ..accepted.networks import Network
@@ -26,6 +26,8 @@ from .past import Past
 from .session import Session
 
 Make = Callable[[Network, Plan], Session]
+Witness = Callable[[Network, Plan], Awaitable[None]]
+"""Raises RefusedError where the register of a computing party is not the one that this station heard of."""
 MOST, MOST_OF_ONE = 4, 3
 """Sessions about data at once, and of one proposer."""
 ACCEPTANCE_MOST, ACCEPTANCE_OF_ONE = 3, 2
@@ -38,11 +40,25 @@ START_WITHIN = 20.0
 REMEMBER = plan.VALID + plan.CLOCK_SKEW + 60
 
 
+async def _nobody(_: Network, __: Plan) -> None:
+    return
+
+
 class Sessions:
     """Sessions by id, from the answer to a proposal until the end."""
 
-    def __init__(self, make: Make, key: StatementKey, gate: Gate, seen: Seen, register: Register, past: Past) -> None:
+    def __init__(
+        self,
+        make: Make,
+        key: StatementKey,
+        gate: Gate,
+        seen: Seen,
+        register: Register,
+        past: Past,
+        witness: Witness = _nobody,
+    ) -> None:
         self._make = make
+        self._witness = witness
         self._key = key
         self._gate = gate
         self._seen = seen
@@ -84,10 +100,12 @@ class Sessions:
             public = b"" if session is None else session.public_key
             answer = bundle.sign_answer(self._key, proposed.digest, network.self_id, reason, head, public)
             await connection.send(answer)
+            self._register.weigh(content.get("heard"), caller.peer)
             if session is None:
                 return
             content, _ = await connection.receive(LARGE, timeout=START_WITHIN)
             agreed = bundle.parse(content, network, proposed)
+            await self._witness(network, proposed)
         except (ConnectionLostError, FrameError, RefusedError):
             if session is not None:
                 self._release(session)
@@ -143,9 +161,9 @@ class Sessions:
         """The head of the register, and what it says now about the head that the proposer heard of before."""
         register = self._register
         if not isinstance(heard, dict):
-            return register.head
+            return register.signed_head
         number = heard.get("entries")
-        return {**register.head, "heard": {"entries": number, "digest": register.digest_at(number)}}
+        return {**register.signed_head, "heard": {"entries": number, "digest": register.digest_at(number)}}
 
     def _reserve(self, proposed: Plan, network: Network) -> Session:
         if not network.is_computing(network.self_id):
