@@ -65,7 +65,10 @@ def digest(row: Line) -> str:
 
 def show_went_back(answer: Line, _: argparse.Namespace) -> None:
     """Print how the own register stands with the others, and theirs with this station."""
-    say(f"this station's register has {answer['entries']} entries" + (" that can be relied on" * bool(answer["problem"])))
+    say(
+        f"this station's register has {answer['entries']} entries"
+        + (" that can be relied on" * bool(answer["problem"]))
+    )
     if answer["problem"]:
         say(f"NOT SOUND: {answer['problem']}")
     if lost := answer["lost"]:

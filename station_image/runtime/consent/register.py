@@ -327,9 +327,7 @@ class Register:
             raise RegisterError(f"{self._head} has another entry than it counts")
         return found
 
-    def _entries(
-        self, place: int = 0, size: int | None = None, index: Index | None = None
-    ) -> Iterator[dict[str, Any]]:
+    def _entries(self, place: int = 0, size: int | None = None, index: Index | None = None) -> Iterator[dict[str, Any]]:
         return (entry for entry, _ in self._measured(place, size, index))
 
     def _measured(

@@ -229,13 +229,13 @@ async def _back(desk: Desk, _: Request, __: Tell) -> dict[str, Any]:
             own.append({**said.content, "statement": said.digest, "waits_for": back.waits_for(register, network)})
     others = [
         {
-            **{**said.content, "statement": said.digest, "waits": wayback.waits_here(network, said)},
-            "organisation": network.stations[said.station].organisation,
-            "agreed": register.index.agreed.get(said.digest, 0),
-            "times": register.index.times[said.station],
-            "gone": await asyncio.to_thread(wayback.gone, network, said),
+            **{**heard.said.content, "statement": heard.said.digest, "waits": wayback.waits_here(network, heard)},
+            "organisation": network.stations[heard.said.station].organisation,
+            "agreed": register.index.agreed.get(heard.said.digest, 0),
+            "times": register.index.times[heard.said.station],
+            "gone": heard.gone,
         }
-        for network, said in wayback.others()
+        for network, heard in wayback.others()
     ]
     shown = {"entries": lost["entries"], "at": lost["head_at"], "by": lost["by"]} if lost else None
     told = {"entries": entries, "last": last, "lost": shown, "problem": register.problem, "own": own, "others": others}

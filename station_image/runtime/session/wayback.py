@@ -2,7 +2,8 @@
 
     pinned       which head of mine do you hold?           a head that the asker signed itself, or none
     head         what is your entry N, of which I hold this head?          its digest
-    went-back    I went back, as my steward says and I sign               waits, or the agreement, signed
+    went-back    I went back, as my steward says and I sign               waits, or the agreement, signed;
+                                                                          and of which entries heads are held there
     remembered   what do you remember that I may have forgotten?          opened results, some at a time
 
 A station asks all that it reaches which head of its register they hold, again and again: so it finds that it was put
@@ -28,13 +29,44 @@ from ..consent.opened import Opened
 from ..consent.plan import ACCEPTANCE, Plan
 from ..consent.register import Register
 from ..wire.answers import Answer, Answers
+from ..wire.connection import LARGE
 from ..wire.hello import Caller
 from ..wire.peers import CallFailedError, Peers
 
 LOOK_EVERY, WAITING_EVERY = 60.0, 5.0
 """Seconds between two looks; the second while an agreement is waited for."""
+MOST_NUMBERS = 500
+"""Heads of another's register that are compared when it says that it went back, the newest ones."""
 MOST_ANSWERS = 200
 """Answers in which one station gives back what it remembers: some fifty megabytes."""
+
+
+class Heard:
+    """What another station says, and of which sessions the register here holds heads that its register lost."""
+
+    def __init__(self, said: GoingBack, held: list[dict[str, Any]]) -> None:
+        self.said = said
+        self._held = held
+        self._digests: Mapping[str, Any] = {}
+
+    @property
+    def numbers(self) -> list[int]:
+        """Entries that the other station is asked for."""
+        return sorted({row["told"] for row in self._held if row["told"] <= self.said.entries})[-MOST_NUMBERS:]
+
+    def compare(self, digests: object) -> None:
+        """Take what the other station has there now."""
+        self._digests = digests if isinstance(digests, dict) else {}
+
+    @property
+    def gone(self) -> list[dict[str, Any]]:
+        """Of each session that is not in it any more, oldest first: when, about what, and the entry that it told."""
+        asked, rows = set(self.numbers), {}
+        for row in self._held:
+            number = row["told"]
+            if number > self.said.entries or (number in asked and self._digests.get(str(number)) != row["digest"]):
+                rows[row["session"]] = {name: value for name, value in row.items() if name != "digest"}
+        return list(rows.values())
 
 
 class WayBack:
@@ -49,13 +81,13 @@ class WayBack:
         self._opened = opened
         self._peers = peers
         self._folder = folder
-        self._others: dict[tuple[str, str], GoingBack] = {}
+        self._others: dict[tuple[str, str], Heard] = {}
 
     def answer_in(self, answers: Answers) -> None:
         """Answer other stations."""
         answers.add("pinned", self._pinned)
         answers.add("head", self._head)
-        answers.add("went-back", self._hear)
+        answers.add("went-back", self._hear, content=LARGE)
         answers.add("remembered", self._remembered)
 
     async def keep(self) -> None:
@@ -85,44 +117,32 @@ class WayBack:
 
     def agree(self, network: Network, station: str) -> None:
         """Enter that the steward here agrees to what `station` says. Raises RefusedError unless its file says so."""
-        said = self._others.get((network.name, station))
-        if said is None:
+        heard = self._others.get((network.name, station))
+        if heard is None:
             raise RefusedError(f"{plain(station, 80)} does not say that it went back")
+        said = heard.said
         if said.digest in self._register.index.agreed:
             return
         if not back.agreed(self._folder, said):
             raise RefusedError(f"the steward here has not agreed to what {station} says now")
         facts = {**said.content, "statement": said.digest, "key": network.stations[station].key_digest}
-        gone = self.gone(network, said)
+        gone = heard.gone
         self._register.add(AGREED, **facts, furthest=max([0, *(row["told"] for row in gone)]), sessions=len(gone))
 
-    def others(self) -> list[tuple[Network, GoingBack]]:
+    def others(self) -> list[tuple[Network, Heard]]:
         """What others say now, of those who are in their network yet."""
         networks = self._networks.current()
-        rows = [(networks.get(network), said) for (network, _), said in sorted(self._others.items())]
-        return [(network, said) for network, said in rows if network and said.station in network.stations]
+        rows = [(networks.get(network), heard) for (network, _), heard in sorted(self._others.items())]
+        return [(network, heard) for network, heard in rows if network and heard.said.station in network.stations]
 
     def owed(self) -> list[str]:
         """Stations that wait for the steward here."""
-        return [said.station for network, said in self.others() if self.waits_here(network, said)]
+        return [heard.said.station for network, heard in self.others() if self.waits_here(network, heard)]
 
-    def waits_here(self, network: Network, said: GoingBack) -> bool:
+    def waits_here(self, network: Network, heard: Heard) -> bool:
         """Whether the steward here has to agree before questions go on with a station."""
-        if said.digest in self._register.index.agreed:
-            return False
-        key = network.stations[said.station].key_digest
-        head = self._register.heard({said.station: key}).get(said.station, {"entries": 0})
-        return network.self_id in said.parties or head["entries"] > said.entries
-
-    def gone(self, network: Network, said: GoingBack) -> list[dict[str, Any]]:
-        """Of which sessions the register here holds a head that the station's register no longer has, oldest first."""
-        key, rows = network.stations[said.station].key_digest, {}
-        for entry in self._register.last(self._register.head["entries"]):
-            head = entry.get("registers", {}).get(said.station)
-            if head and head["key"] == key and head["entries"] > said.entries:
-                about = {name: entry.get(name, "") for name in ("session", "question", "at")}
-                rows[entry.get("session")] = {**about, "told": head["entries"]}
-        return list(rows.values())
+        agreed = heard.said.digest in self._register.index.agreed
+        return not agreed and (network.self_id in heard.said.parties or bool(heard.gone))
 
     # What others ask
 
@@ -146,13 +166,18 @@ class WayBack:
             statement.verify(key, statement.WENT_BACK, said.content, content.get("signature"))
         except StatementError as error:
             raise RefusedError(f"went-back: {error}") from error
-        self._others[network.name, caller.peer] = said
+        heard = self._others.get((network.name, caller.peer))
+        if heard is None or heard.said != said:
+            held = await asyncio.to_thread(self._held, caller.peer, network.stations[caller.peer].key_digest)
+            heard = self._others[network.name, caller.peer] = Heard(said, held)
+        if "digests" in content:
+            heard.compare(content["digests"])
         index = self._register.index
         if said.digest not in index.told | index.agreed.keys():
             told = {name: said.content[name] for name in ("network", "station", "entries", "lost", "reason", "moment")}
             self._register.add_asked(TOLD, caller.peer, False, **told, statement=said.digest)
         if said.digest not in index.agreed:
-            return {"state": "waits"}
+            return {"state": "waits", "numbers": heard.numbers}
         agreement = {"network": network.name, "by": network.self_id, "statement": said.digest}
         return {
             "state": "agreed",
@@ -167,6 +192,16 @@ class WayBack:
         computing = caller.network.is_computing(caller.peer)
         rows, following = self._opened.told(caller.network.name, caller.peer, computing, begin)
         return {"results": rows, "next": following}
+
+    def _held(self, station: str, key: str) -> list[dict[str, Any]]:
+        """The heads of a station in the register here, and in which session it told them."""
+        rows = []
+        for entry in self._register.last(self._register.head["entries"]):
+            head = entry.get("registers", {}).get(station)
+            if head and head["key"] == key:
+                about = {name: entry.get(name, "") for name in ("session", "question", "at")}
+                rows.append({**about, "told": head["entries"], "digest": head["digest"]})
+        return rows
 
     # What this station asks
 
@@ -191,6 +226,10 @@ class WayBack:
             return
         content = {"statement": said.content, "signature": self._key.sign(statement.WENT_BACK, said.content)}
         told, _ = await self._peers.ask(network, peer, {"kind": "went-back"}, content)
+        if numbers := told.get("numbers"):
+            whole = isinstance(numbers, list) and all(type(number) is int for number in numbers)
+            digests = {str(one): self._register.digest_at(one) for one in numbers[:MOST_NUMBERS]} if whole else {}
+            told, _ = await self._peers.ask(network, peer, {"kind": "went-back"}, {**content, "digests": digests})
         if told.get("state") != "agreed" or peer not in said.parties:
             return
         agreement = {"network": network.name, "by": peer, "statement": said.digest}
@@ -228,4 +267,3 @@ class WayBack:
             raise RefusedError(f"register: {party} could not be asked for its entry {number} ({error.why})") from error
         if told.get("digest") != head["digest"]:
             raise RefusedError(f"register: entry {number} of {party} is not the one that it told of before")
-

@@ -7,6 +7,7 @@ import base64
 import dataclasses
 import json
 import socket
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -188,9 +189,13 @@ def test_a_proposal_is_answered_by_a_signed_yes_with_the_head_of_the_register(st
 
     async def work() -> None:
         async with station.proposed(agreed) as (row, _):
+            told = row["answer"]["register"]
+            head = {name: told[name] for name in ("entries", "digest", "at")}
+            statement.verify(station.own.key.public, statement.REGISTER_HEAD, head, told["signature"])
+            assert abs(head["at"] - time.time()) < 60
             assert row["answer"] == {
                 **{"plan": agreed.digest, "party": "n.b", "accepted": True, "reason": ""},
-                "register": station.own.register.head,
+                "register": {**station.own.register.head, "at": head["at"], "signature": told["signature"]},
                 "key": base64.b64encode(station.made[0].public_key).decode(),
             }
             statement.verify(station.own.key.public, statement.ANSWER, row["answer"], row["signature"])
