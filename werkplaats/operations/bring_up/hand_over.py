@@ -151,7 +151,7 @@ def take_all(
     """
     requests, keyless, refused = _with_keys(network, remotes, organisations)
     refused |= steps.approve_all(network, requests, say)
-    published = steps.publish(network, release)
+    published = steps.publish(network, release, say)
     found = applicable(network, remotes, organisations)
     if waiting := found.waiting.keys() - keyless.keys() - refused.keys():
         say(f"accepting publication {published.number} on {len(waiting)} servers")

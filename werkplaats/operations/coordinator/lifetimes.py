@@ -1,0 +1,59 @@
+"""How long what a coordinator signs is good for, and when it is signed anew.
+
+`lifetimes.txt` among the records says it where a network wants it shorter than usual, a line each::
+
+    certificate 90 days
+    list 30 days
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+
+from cryptography import x509
+
+from base import errors
+from publication import profile
+from werkplaats.operations.coordinator.ledger import Records
+
+NAME = "lifetimes"
+_FIELDS = {"certificate": "certificate", "list": "revocations"}
+_UNITS = ("days", "hours", "minutes")
+
+
+@dataclasses.dataclass(frozen=True)
+class Lifetimes:
+    """How long a station's certificate and a revocation list are good for, from the moment that they are signed."""
+
+    certificate: datetime.timedelta = profile.STATION_LIFETIME
+    revocations: datetime.timedelta = datetime.timedelta(days=90)
+
+    @property
+    def list_left(self) -> datetime.timedelta:
+        """With less than this left a list is made anew."""
+        return self.revocations * 2 / 3
+
+
+def read(records: Records) -> Lifetimes:
+    """What the records say; raises RefusedError for what is no lifetime, or one longer than usual."""
+    found, usual = {}, Lifetimes()
+    for row in records.rows(NAME):
+        what, number, unit = row["what"], row["number"], row["unit"]
+        place, remedy = f"{records.folder / NAME}.txt: {what} {number} {unit}", "as in `certificate 90 days`"
+        if what not in _FIELDS or unit not in _UNITS or not (number.isascii() and number.isdigit()):
+            raise errors.RefusedError(f"{place} is no lifetime of {' or '.join(_FIELDS)}", remedy)
+        longest: datetime.timedelta = getattr(usual, _FIELDS[what])
+        if (
+            len(number) > 6
+            or not datetime.timedelta() < (wanted := datetime.timedelta(**{unit: int(number)})) <= longest
+        ):
+            raise errors.RefusedError(f"{place} is not between nothing and {longest.days} days", remedy)
+        found[_FIELDS[what]] = wanted
+    return Lifetimes(**found)
+
+
+def due(certificate: x509.Certificate) -> datetime.datetime:
+    """From when on a certificate is signed anew: two thirds of its life are over."""
+    life = certificate.not_valid_after_utc - certificate.not_valid_before_utc - profile.BACKDATED
+    return certificate.not_valid_after_utc - life / 3
