@@ -25,7 +25,8 @@ EARLY = 0.02
 """A daily question may come this part of its interval early: nobody starts it at the same second each day."""
 KEEP = 2 * 366 * 24 * HOUR
 TOLD_AT_ONCE = 256 * 1024
-"""Bytes of results after which an answer ends."""
+LEARNT_AT_ONCE = 3 * TOLD_AT_ONCE
+"""Characters of results after which an answer ends, and in one that is taken: a result of a large question is long."""
 
 
 @dataclass(frozen=True)
@@ -128,40 +129,38 @@ class Opened:
     def _write(self) -> None:
         files.replace(self._path, json.dumps([one.content for one in self._results]))
 
-    def told(self, network: str, station: str, computing: bool, begin: int) -> tuple[list[dict[str, Any]], int]:
-        """What `station` may be given back of results of a network: rows from the `begin`-th on, and where to go on.
+    def told(self, network: str, station: str, computing: bool, begin: int) -> tuple[str, int]:
+        """What `station` may be given back of results of a network: JSON from the `begin`-th on, and where to go on.
 
         Of all results who contributed what is for computing parties: they saw it when they computed. Who only
         contributes hears of its own. 0 where there are no more.
         """
-        rows: list[dict[str, Any]] = []
-        size = 0
+        rows: list[str] = []
         for place, one in enumerate(self._results[begin:], begin):
             if one.network != network or not one.computed or not (computing or station in one.contributors):
                 continue
-            if size >= TOLD_AT_ONCE:
-                return rows, place
+            if sum(map(len, rows)) >= TOLD_AT_ONCE:
+                return f"[{','.join(rows)}]", place
             own = {name: edition for name, edition in one.contributors.items() if computing or name == station}
-            rows.append({**one.content, "contributors": own, "computed": computing})
-            size += len(json.dumps(rows[-1]))
-        return rows, 0
+            rows.append(json.dumps({**one.content, "contributors": own, "computed": computing}))
+        return f"[{','.join(rows)}]", 0
 
-    def learn(self, network: str, rows: object) -> None:
-        """Remember too what others remember of results of a network. Raises RefusedError for what is none."""
+    def learn(self, network: str, text: object) -> int:
+        """Remember too what others remember of results of a network; returns how many. Raises RefusedError."""
         if self.problem:
             raise RefusedError(self.problem)
         now, known = time.time(), {one.same: one for one in self._results}
         try:
-            for row in list(rows):  # type: ignore[call-overload]
-                one = OpenedResult.parse(row)
-                one.check(network)
-                one = replace(one, at=min(float(one.at), now))
-                before = known.get(one.same)
-                known[one.same] = one if before is None or before.at < one.at else before
+            learnt = _learnt(network, text)
         except (TypeError, ValueError, KeyError, AttributeError, OverflowError, RecursionError) as error:
             raise RefusedError("remembered: what cannot be read") from error
+        for one in learnt:
+            at = min(float(one.at), now)
+            before = known.get(one.same)
+            known[one.same] = replace(one, at=at if before is None else max(at, before.at))
         self._results = _sharing(sorted(known.values(), key=lambda one: one.at))
         self._write()
+        return len(learnt)
 
     def _meeting(self, plan: Plan) -> list[tuple[OpenedResult, Earlier]]:
         """Each earlier result about some of the same, and what there is to know of it."""
@@ -171,6 +170,16 @@ class Opened:
         different = {id(one.asked): one.asked for one in results}
         apart = {key: cells.apart(one, now) for key, one in different.items() if cells.meet(one, now)}
         return [(one, one.beside(now, apart[id(one.asked)])) for one in results if id(one.asked) in apart]
+
+
+def _learnt(network: str, text: object) -> list[OpenedResult]:
+    """What another station told of results of a network. Raises TypeError, ValueError, KeyError and the like."""
+    if not isinstance(text, str) or len(text) > LEARNT_AT_ONCE:
+        raise TypeError("no text, or a long one")
+    found = [OpenedResult.parse(row) for row in list(json.loads(text))]
+    for one in found:
+        one.check(network)
+    return found
 
 
 def _sharing(results: Iterable[OpenedResult]) -> list[OpenedResult]:

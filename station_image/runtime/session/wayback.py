@@ -190,8 +190,8 @@ class WayBack:
         if type(begin) is not int or begin < 0:
             raise RefusedError("from: not a whole number")
         computing = caller.network.is_computing(caller.peer)
-        rows, following = self._opened.told(caller.network.name, caller.peer, computing, begin)
-        return {"results": rows, "next": following}
+        text, following = self._opened.told(caller.network.name, caller.peer, computing, begin)
+        return {"results": text, "next": following}
 
     def _held(self, station: str, key: str) -> list[dict[str, Any]]:
         """The heads of a station in the register here, and in which session it told them."""
@@ -215,8 +215,9 @@ class WayBack:
             said = back.own(self._register, network)
             if said is not None and not self._register.problem:
                 await self._tell(network, peer, said)
-        except CallFailedError:
-            return  # who is away, or of another release, is asked again
+        except CallFailedError as error:
+            if error.refused:
+                note("way-back-refused", station=peer, why=error.why)  # who is only away is asked again
         except (RefusedError, OSError) as error:
             note("way-back-failed", station=peer, why=error)
 
@@ -249,9 +250,8 @@ class WayBack:
         begin, count = 0, 0
         for _ in range(MOST_ANSWERS):
             told, _body = await self._peers.ask(network, peer, {"kind": "remembered"}, {"from": begin})
-            rows, following = told.get("results"), told.get("next")
-            self._opened.learn(network.name, rows)
-            count += len(rows) if isinstance(rows, list) else 0
+            count += self._opened.learn(network.name, told.get("results"))
+            following = told.get("next")
             if following == 0:
                 return count
             if type(following) is not int or following <= begin:

@@ -18,6 +18,7 @@ import pytest
 
 from station_image.runtime.accepted import statement
 from station_image.runtime.accepted.networks import Network
+from station_image.runtime.base.documents import canonical
 from station_image.runtime.base.refusal import RefusedError
 from station_image.runtime.consent import back, bundle
 from station_image.runtime.consent.back import GoingBack
@@ -25,6 +26,7 @@ from station_image.runtime.consent.opened import OpenedResult
 from station_image.runtime.consent.plan import Plan
 from station_image.runtime.data import seal
 from station_image.runtime.session.wayback import WayBack
+from station_image.runtime.wire import frames
 from station_image.runtime.wire.answers import Answers
 from station_image.runtime.wire.peers import CallFailedError
 from tests.station_image.runtime import questions
@@ -33,6 +35,11 @@ from tests.station_image.runtime.views import PARTIES, Small
 
 KEPT = ("register/register.jsonl", "state/register.json", "state/runs.json")
 WHY = "put back from the snapshot of Tuesday"
+
+
+def sent(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What arrives of it at the other end."""
+    return frames.parse(canonical(content))
 
 
 class Wired:
@@ -53,10 +60,10 @@ class Wired:
         if peer in self.away:
             raise CallFailedError(peer, "does not answer")
         caller = self.stations[peer].own.caller(self.name, **request)
-        told = await self.stations[peer].answers.answer(caller, json.loads(json.dumps(content or {})), b"")
+        told = await self.stations[peer].answers.answer(caller, sent(content or {}), b"")
         if "refused" in told:
             raise CallFailedError(peer, told["refused"], refused=True)
-        return self.changed(peer, dict(request), json.loads(json.dumps(told))), b""
+        return self.changed(peer, dict(request), sent(told)), b""
 
 
 class Party:
@@ -104,9 +111,8 @@ class Party:
 
     def allows(self) -> None:
         """Its steward allows the question now."""
-        path = questions.allow(self.own.folders.allowances, dict(self.own.network.questions[questions.NAME]))
-        content = json.loads(path.read_text())
-        path.write_text(json.dumps({**content, "allowed": self.own.register.index.moment + 1}))
+        asked = dict(self.own.network.questions[questions.NAME])
+        questions.allow(self.own.folders.allowances, asked, allowed=self.own.register.index.moment + 1)
 
     def look(self) -> None:
         run(self.wayback.look())
@@ -441,13 +447,15 @@ def test_an_agreement_whose_memory_cannot_be_taken_back_is_none(restored: Partie
     row = restored["n.a"].own.opened._results[0].content
     asked = row["asked"]
     for answer in (
-        {"results": [{**row, "network": "m"}], "next": 0},
-        {"results": [{**row, "asked": {**asked, "minimum_cell": "10"}}], "next": 0},
-        {"results": [{**row, "at": "nan"}], "next": 0},
-        {"results": {"a": 1}, "next": 0},
+        {"results": json.dumps([{**row, "network": "m"}]), "next": 0},
+        {"results": json.dumps([{**row, "asked": {**asked, "minimum_cell": "10"}}]), "next": 0},
+        {"results": json.dumps([{**row, "at": "nan"}]), "next": 0},
+        {"results": json.dumps({"a": 1}), "next": 0},
         {"results": None, "next": 0},
-        {"results": [], "next": 5, "endless": True},
-        {"results": [], "next": "1"},
+        {"results": "[" * 100_000, "next": 0},
+        {"results": "[" + " " * 1024 * 1024 + "]", "next": 0},
+        {"results": "[]", "next": 5},
+        {"results": "[]", "next": "1"},
         {},
     ):
         station.peers.changed = lambda _, request, told, answer=answer: (  # type: ignore[misc]
@@ -466,7 +474,7 @@ def test_what_others_remember_in_the_future_holds_from_now_and_no_longer(restore
     """What the attack gains: a lying party has a station refuse for ever by a result of the year 9999."""
     station = restored["n.b"]
     row = {**restored["n.a"].own.opened._results[0].content, "at": 253_402_300_000.0}
-    station.own.opened.learn("n", [row])
+    assert station.own.opened.learn("n", json.dumps([row])) == 1
     assert station.own.opened._results[0].at <= time.time()
 
 
