@@ -106,16 +106,24 @@ def check_answer(row: dict[str, Any], digest: str, party: str, network: Network)
     said = {name: value for name, value in answer.items() if name not in own} if isinstance(answer, dict) else {}
     if said != {"plan": digest, "party": party, "accepted": True, "reason": ""}:
         raise RefusedError(f"answers: {party} did not accept this plan")
-    head = answer.get("register")
+    check_head(answer.get("register"), party, network)
+    public_key(answer.get("key"), party)
+
+
+def check_head(head: object, station: str, network: Network) -> dict[str, Any]:
+    """The head of a station's register, as it told it. Raises RefusedError.
+
+    A signed one can be shown to that station later.
+    """
     signed = isinstance(head, dict) and "signature" in head
     kinds = SIGNED if signed else HEAD
     if not isinstance(head, dict) or {name: type(head.get(name)) for name in kinds} != kinds:
-        raise RefusedError(f"answers: {party} did not tell the head of its register")
+        raise RefusedError(f"answers: {station} did not tell the head of its register")
+    found = {name: head[name] for name in kinds}
     if signed:
-        # So that it can be shown to that station later.
-        about = {name: head[name] for name in SIGNED if name != "signature"}
-        _verify(network, party, statement.REGISTER_HEAD, about, head["signature"])
-    public_key(answer.get("key"), party)
+        about = {name: value for name, value in found.items() if name != "signature"}
+        _verify(network, station, statement.REGISTER_HEAD, about, found["signature"])
+    return found
 
 
 def _verify(network: Network, station: str, purpose: str, content: object, signature: object) -> None:

@@ -139,7 +139,10 @@ class Sessions:
     async def _deposit(self, caller: Caller, content: Mapping[str, Any], body: bytes) -> None:
         """Take the shares of a contributor. Raises RefusedError."""
         tag = str(caller.request.get("tag"))
-        self._find(caller).deposit(caller.peer, tag, content.get("signature"), body)
+        session = self._find(caller)
+        if "register" in content:
+            session.keep_head(caller.peer, content["register"])
+        session.deposit(caller.peer, tag, content.get("signature"), body)
 
     async def _decline(self, caller: Caller, content: Mapping[str, Any], _: bytes) -> None:
         """A computing party does not contribute to a session that it computes in. Raises RefusedError."""

@@ -211,9 +211,13 @@ class WayBack:
     async def _turn_to(self, network: Network, peer: str) -> None:
         try:
             told, _ = await self._peers.ask(network, peer, {"kind": "pinned"})
-            self._register.weigh(told.get("head"), peer)
+            head = told.get("head")
+            self._register.weigh(head, peer)
             said = back.own(self._register, network)
-            if said is not None and not self._register.problem:
+            # One that was put back itself, to before it agreed, does not remember that it did.
+            strange = isinstance(head, dict) and self._register.digest_at(head.get("entries")) != head.get("digest")
+            granted = said is not None and peer in said.parties and peer not in back.waits_for(self._register, network)
+            if said is not None and not self._register.problem and (strange or not granted):
                 await self._tell(network, peer, said)
         except CallFailedError as error:
             if error.refused:
@@ -223,8 +227,6 @@ class WayBack:
 
     async def _tell(self, network: Network, peer: str, said: GoingBack) -> None:
         """Tell the statement; where it is agreed to take back what was forgotten, then enter that."""
-        if peer not in back.waits_for(self._register, network) and peer in said.parties:
-            return
         content = {"statement": said.content, "signature": self._key.sign(statement.WENT_BACK, said.content)}
         told, _ = await self._peers.ask(network, peer, {"kind": "went-back"}, content)
         if numbers := told.get("numbers"):

@@ -54,6 +54,7 @@ class FakeSession:
         self.bundle: Any = None
         self.channels: dict[str, socket.socket] = {}
         self.told: list[str] = []
+        self.heads: dict[str, object] = {}
         self.parted: list[str] = []
         self.private = seal.generate()
         self.public_key = seal.public(self.private)
@@ -79,6 +80,9 @@ class FakeSession:
         pinned, us = self.network.stations[peer].statement_key, self.network.self_id
         opened = sealed.open_deposit(self.private, self.plan, peer, pinned, us, tag, signature, body)
         self.intake.deposit(peer, tag, opened)
+
+    def keep_head(self, peer: str, head: object) -> None:
+        self.heads[peer] = head
 
     def waits_for(self, peer: str) -> bool:
         return self.bundle is not None and self.intake.waits_for(peer)

@@ -171,6 +171,8 @@ class Parties(dict[str, Party]):
         whole = bundle.Bundle(agreed, signature, answers)
         network = self.small.networks("n.a").find("n")
         registers = bundle.parse(whole.content, network).registers
+        told = bundle.check_head(self["n.d"].own.register.signed_head, "n.d", network)
+        registers["n.d"] = told | {"key": network.stations["n.d"].key_digest}
         editions = {name: f"{name}.x.y.z" for name in agreed.contributors}
         for name in PARTIES:
             self[name].own.opened.add(agreed, editions)
@@ -258,6 +260,8 @@ def test_who_only_contributes_is_given_back_its_own_part_and_nobody_else_s(parti
     copy = parties["n.d"].copy()
     parties.session()
     parties["n.d"].put_back(copy)
+    parties["n.d"].look()
+    assert "is not there any more" in parties["n.d"].refuses(parties.plan())
     parties["n.d"].says()
     parties["n.d"].look()
     for name in PARTIES:
@@ -586,3 +590,25 @@ def test_a_register_or_a_state_that_was_put_back_alone_has_a_way_back_too(partie
     aside = list((station.folder / "register").glob("register.*.unsound.jsonl"))
     assert [one.read_bytes() for one in aside] == ([] if found is None else [found])
     assert changed.read_bytes().startswith(b"".join(whole.splitlines(keepends=True)[: KEPT_ENTRIES[what]]))
+
+
+def test_who_was_put_back_to_before_it_agreed_is_told_once_more(restored: Parties) -> None:
+    """Without it two stations that were put back one after the other would never compute together again."""
+    copy = restored["n.a"].copy()
+    restored.way_back("n.b")
+    month_later(restored)
+    restored.session()
+    restored["n.a"].put_back(copy)
+    restored["n.a"].look()
+    restored["n.a"].says()
+    restored["n.a"].look()
+    for name in ("n.b", "n.c"):
+        restored[name].agrees("n.a")
+    restored["n.a"].look()
+    restored["n.a"].allows()
+    assert restored["n.a"].witnesses(restored.plan()).startswith("register: entry 1 of n.b is not the one")
+    restored["n.b"].look()
+    restored["n.a"].agrees("n.b")
+    month_later(restored)
+    assert [restored[name].witnesses(restored.plan()) for name in PARTIES] == [""] * 3
+    assert [restored[name].refuses(restored.plan()) for name in (*PARTIES, "n.d")] == [""] * 4
