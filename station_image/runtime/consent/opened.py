@@ -52,7 +52,9 @@ class OpenedResult:
         if not (math.isfinite(row["at"]) and all(isinstance(text, str) for text in (*people, *people.values()))):
             raise TypeError("no opened result")
         if "asked" in row:
-            return cls(**{**row, "asked": Asked.parse(row["asked"]), "contributors": people})
+            asked = row["asked"]
+            parsed = asked if isinstance(asked, Asked) else Asked.parse(asked)
+            return cls(**{**row, "asked": parsed, "contributors": people})
         return cls(row["network"], row["question"], Asked("", "", None, 0, 0), row["at"], people, bool(people))
 
     @property
@@ -85,10 +87,10 @@ class Opened:
         self._results: list[OpenedResult] = []
         self.problem = ""
         try:
-            self._results = _sharing(OpenedResult.parse(row) for row in json.loads(path.read_text()))
+            self._results = _sharing(map(OpenedResult.parse, _rows(json.loads(path.read_text()))))
         except FileNotFoundError:
             pass
-        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError) as error:
             # Without it nobody knows what was opened: better no result than a pair of results that tells on somebody.
             self.problem = (
                 f"{path.name}: what was opened before cannot be read; this station's operator puts the file back from "
@@ -127,7 +129,12 @@ class Opened:
         self._write()
 
     def _write(self) -> None:
-        files.replace(self._path, json.dumps([one.content for one in self._results]))
+        # Each asked set once: the same question is asked every day, and says of thousands of areas which cells it has.
+        places = {asked: place for place, asked in enumerate(dict.fromkeys(one.asked for one in self._results))}
+        rows = [
+            {**vars(one), "contributors": dict(one.contributors), "asked": places[one.asked]} for one in self._results
+        ]
+        files.replace(self._path, json.dumps({"asked": [asked.content for asked in places], "results": rows}))
 
     def told(self, network: str, station: str, computing: bool, begin: int) -> tuple[str, int]:
         """What `station` may be given back of results of a network: JSON from the `begin`-th on, and where to go on.
@@ -170,6 +177,16 @@ class Opened:
         different = {id(one.asked): one.asked for one in results}
         apart = {key: cells.apart(one, now) for key, one in different.items() if cells.meet(one, now)}
         return [(one, one.beside(now, apart[id(one.asked)])) for one in results if id(one.asked) in apart]
+
+
+def _rows(content: Any) -> list[Mapping[str, Any]]:
+    """The rows of the file, each with what it asked, which until format 2 stood in each. Raises KeyError and the like."""
+    if isinstance(content, list):
+        return content
+    asked, rows = [Asked.parse(one) for one in content["asked"]], list(content["results"])
+    if any(type(row["asked"]) is not int or row["asked"] < 0 for row in rows):
+        raise ValueError("no place among what was asked")
+    return [{**row, "asked": asked[row["asked"]]} for row in rows]
 
 
 def _learnt(network: str, text: object) -> list[OpenedResult]:
