@@ -180,7 +180,7 @@ class Opened:
 
 
 def _rows(content: Any) -> list[Mapping[str, Any]]:
-    """The rows of the file, each with what it asked, as until format 2 each was written. Raises KeyError, ValueError."""
+    """The rows of the file, each with what it asked; until format 2 it stood in each. Raises KeyError, ValueError."""
     if isinstance(content, list):
         return content
     asked, rows = [Asked.parse(one) for one in content["asked"]], list(content["results"])
