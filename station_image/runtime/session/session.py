@@ -118,9 +118,12 @@ class Session:
 
     def part(self, station: str) -> None:
         """End the session: `station` takes part in it, and is no peer any more."""
+        self.end(f"{station} left {self.network.name}, or is cut", station)
+
+    def end(self, why: str, root: str = "") -> None:
+        """End the session for a reason; `root` is the station that it is about."""
         if not self._parted.done():
-            why = f"{station} left {self.network.name}, or is cut"
-            self._parted.set_result(SessionFailedError(station, why))
+            self._parted.set_result(SessionFailedError(root, why))
 
     def waits_for(self, peer: str) -> bool:
         """Whether the session runs and `peer` may still contribute."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable, Mapping
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from ..accepted.networks import Network
@@ -32,6 +34,9 @@ MOST, MOST_OF_ONE = 4, 3
 """Sessions about data at once, and of one proposer."""
 ACCEPTANCE_MOST, ACCEPTANCE_OF_ONE = 3, 2
 """The same for acceptance, which needs nobody's consent: it takes no place of a question."""
+KEEPS_PLACE = 20.0
+"""Seconds that the only place of a proposer in acceptance is its own while others have none; a sum takes one or two."""
+MADE_WAY = "its place was given to a station that had none; try again"
 PROPOSALS = 60, 0.5
 """Each proposer: so many proposals at once, then one in so many seconds."""
 MEMORY = memory.limit() * 3 // 8
@@ -65,6 +70,7 @@ class Sessions:
         self._register = register
         self._past = past
         self._sessions: dict[str, Session] = {}
+        self._since: dict[str, float] = {}
         self._deposit_at_most = 0
         self._proposals = Rates(*PROPOSALS)
 
@@ -106,6 +112,8 @@ class Sessions:
             content, _ = await connection.receive(LARGE, timeout=START_WITHIN)
             agreed = bundle.parse(content, network, proposed)
             await self._witness(network, proposed)
+            if proposed.session not in self._sessions:
+                raise BusyError(f"session: {MADE_WAY}")
         except (ConnectionLostError, FrameError, RefusedError):
             if session is not None:
                 self._release(session)
@@ -175,13 +183,14 @@ class Sessions:
         if any(opened.meet(session.plan, proposed) for session in self._sessions.values()):
             # Neither would know what the other opens, so that the two could be subtracted from each other.
             raise RefusedError("session: a question about some of the same is being answered; ask again after it")
-        self._check_place(proposed)
         needed = sum(_memory(session.plan) for session in self._sessions.values()) + _memory(proposed)
         if needed > MEMORY or proposed.body_length + seal.OVERHEAD > self._deposit_at_most:
             raise RefusedError("the shares of all running sessions would not fit in this station's memory")
+        self._check_place(proposed)
         if not self._seen.add(f"computes {proposed.session}"):
             raise RefusedError("session: this id was used before")
         session = self._sessions[proposed.session] = self._make(network, proposed)
+        self._since[proposed.session] = time.monotonic()
         return session
 
     def _check_place(self, proposed: Plan) -> None:
@@ -190,10 +199,25 @@ class Sessions:
         kind = " acceptance" if acceptance else ""
         most, most_of_one = (ACCEPTANCE_MOST, ACCEPTANCE_OF_ONE) if acceptance else (MOST, MOST_OF_ONE)
         like = [one.plan for one in self._sessions.values() if (one.plan.question == plan.ACCEPTANCE) == acceptance]
-        if len(like) >= most:
+        if len(like) >= most and not (acceptance and self._make_way(like, proposed.proposer)):
             raise BusyError(f"this station computes in {most}{kind} sessions already; try again later")
         if sum(one.proposer == proposed.proposer for one in like) >= most_of_one:
             raise BusyError(f"this station computes in {most_of_one}{kind} sessions of {proposed.proposer} already")
+
+    def _make_way(self, like: Sequence[Plan], proposer: str) -> bool:
+        """End one of `like`, oldest first, for a proposer that has none: the newest of who has most, or a long one."""
+        held = Counter(one.proposer for one in like)
+        if proposer in held:
+            return False
+        most = max(held.values())
+        ending = like[0]
+        if most > 1:
+            ending = [one for one in like if held[one.proposer] == most][-1]
+        elif time.monotonic() - self._since[ending.session] < KEEPS_PLACE:
+            return False
+        note("session-made-way", session=ending.session, proposer=ending.proposer, by=proposer)
+        self._sessions.pop(ending.session).end(MADE_WAY)
+        return True
 
     async def _run(self, session: Session, agreed: bundle.Bundle) -> None:
         try:
@@ -205,6 +229,7 @@ class Sessions:
 
     def _release(self, session: Session) -> None:
         self._sessions.pop(session.plan.session, None)
+        self._since.pop(session.plan.session, None)
         session.close()
 
     def _find(self, caller: Caller) -> Session:
