@@ -25,6 +25,9 @@ from .index import WENT_BACK
 from .register import Register, RegisterError
 
 LONGEST_REASON = 200
+LONGEST_NAME, MOST_PARTIES = 128, 50
+LAST = 253_402_300_800
+"""Seconds until the year 10000: no date can say more."""
 SAID, SAID_WITHIN = "went-back.said", 600
 """What the own steward says, and for how many seconds: one that a backup brought back counts no more."""
 _KINDS = {"network": str, "station": str, "parties": list, "entries": int, "last": str, "lost": int, "reason": str,
@@ -54,9 +57,10 @@ class GoingBack:
         if not isinstance(content, dict) or {name: type(value) for name, value in content.items()} != _KINDS:
             raise RefusedError("went-back: a statement that cannot be read")
         found = cls(**content)
-        if not all(isinstance(party, str) for party in found.parties) or found.entries < 0:
-            raise RefusedError("went-back: a statement that cannot be read")
-        if plain(found.reason, LONGEST_REASON) != found.reason or len(found.last) != len(statement.digest("")):
+        names = len(found.parties) <= MOST_PARTIES and all(isinstance(one, str) for one in found.parties)
+        texts = names and all(plain(one, LONGEST_NAME) == one for one in (*found.parties, found.last))
+        numbers = all(0 <= one < LAST for one in (found.entries, found.lost, found.moment))
+        if not (texts and numbers and plain(found.reason, LONGEST_REASON) == found.reason):
             raise RefusedError("went-back: a statement that cannot be read")
         return found
 

@@ -7,7 +7,6 @@ and was agreed to, and what its steward agreed to of others.
 from __future__ import annotations
 
 from array import array
-from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -31,8 +30,8 @@ class Index:
         """Network and station: who agreed to that."""
         self.agreed: dict[str, int] = {}
         """Of others: the digest of a statement that the steward here agreed to → when."""
-        self.times: Counter[str] = Counter()
-        """How often that was, of each station."""
+        self._backs: set[tuple[str, str]] = set()
+        """Station and its last entry each time that it went back, whatever the network that it said so in."""
         self.told: set[str] = set()
         """Digests of statements of others that were entered."""
         self._places = array("Q")
@@ -43,6 +42,10 @@ class Index:
     def moment(self) -> int:
         """When this station went back last, in seconds since 1970; -1 where it never did."""
         return int(self.back["moment"]) if self.back else -1
+
+    def times(self, station: str) -> int:
+        """How often it was agreed here that a station went back."""
+        return sum(name == station for name, _ in self._backs)
 
     def add(self, entry: Entry, digest: str, length: int) -> None:
         """Enter the next one, whose line has `length` bytes."""
@@ -83,7 +86,7 @@ class Index:
         # What it told before, of entries that are gone, stays in the entries here; from now on this is asked for.
         self.heads[entry["station"], entry["key"]] = {"entries": entry["entries"], "digest": entry["last"]}
         self.agreed[entry["statement"]] = entry["at"]
-        self.times[entry["station"]] += 1
+        self._backs.add((entry["station"], entry["last"]))
 
     def _told(self, entry: Entry) -> None:
         self.told.add(entry["statement"])

@@ -232,7 +232,7 @@ async def _back(desk: Desk, _: Request, __: Tell) -> dict[str, Any]:
             **{**heard.said.content, "statement": heard.said.digest, "waits": wayback.waits_here(network, heard)},
             "organisation": network.stations[heard.said.station].organisation,
             "agreed": register.index.agreed.get(heard.said.digest, 0),
-            "times": register.index.times[heard.said.station],
+            "times": register.index.times(heard.said.station),
             "gone": heard.gone,
         }
         for network, heard in wayback.others()

@@ -13,6 +13,7 @@ back before anybody asks a question. `consent.back` says what follows.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from ..accepted import statement
 from ..accepted.networks import Network, Networks
 from ..accepted.statement import StatementError, StatementKey
 from ..base.journal import note, plain
-from ..base.refusal import RefusedError
+from ..base.refusal import BusyError, RefusedError
 from ..consent import back
 from ..consent.back import GoingBack
 from ..consent.index import AGREED, GRANTED, TOLD
@@ -29,12 +30,15 @@ from ..consent.opened import Opened
 from ..consent.plan import ACCEPTANCE, Plan
 from ..consent.register import Register
 from ..wire.answers import Answer, Answers
+from ..wire.budget import Rates
 from ..wire.connection import LARGE
 from ..wire.hello import Caller
 from ..wire.peers import CallFailedError, Peers
 
 LOOK_EVERY, WAITING_EVERY = 60.0, 5.0
 """Seconds between two looks; the second while an agreement is waited for."""
+STATEMENTS = 10, 60.0
+"""Each station: so many statements at once, then one in so many seconds. The register is read whole for one."""
 MOST_NUMBERS = 500
 """Heads of another's register that are compared when it says that it went back, the newest ones."""
 MOST_ANSWERS = 200
@@ -82,6 +86,7 @@ class WayBack:
         self._peers = peers
         self._folder = folder
         self._others: dict[tuple[str, str], Heard] = {}
+        self._statements = Rates(*STATEMENTS)
 
     def answer_in(self, answers: Answers) -> None:
         """Answer other stations."""
@@ -168,6 +173,8 @@ class WayBack:
             raise RefusedError(f"went-back: {error}") from error
         heard = self._others.get((network.name, caller.peer))
         if heard is None or heard.said != said:
+            if wait := self._statements.allow(caller.peer):
+                raise BusyError(f"went-back: more statements than a station may make; again in {math.ceil(wait)} s")
             held = await asyncio.to_thread(self._held, caller.peer, network.stations[caller.peer].key_digest)
             heard = self._others[network.name, caller.peer] = Heard(said, held)
         if "digests" in content:
