@@ -205,16 +205,20 @@ class Sessions:
             raise BusyError(f"this station computes in {most_of_one}{kind} sessions of {proposed.proposer} already")
 
     def _make_way(self, like: Sequence[Plan], proposer: str) -> bool:
-        """End one of `like`, oldest first, for a proposer that has none: the newest of who has most, or a long one."""
+        """End one of `like` for a proposer that has none: the newest of who has most, or the oldest that is long there.
+
+        By what the plans say, so that all computing parties end the same one.
+        """
         held = Counter(one.proposer for one in like)
         if proposer in held:
             return False
-        most = max(held.values())
-        ending = like[0]
-        if most > 1:
-            ending = [one for one in like if held[one.proposer] == most][-1]
-        elif time.monotonic() - self._since[ending.session] < KEEPS_PLACE:
+        most, until = max(held.values()), time.monotonic() - KEEPS_PLACE
+        by_age = sorted(like, key=lambda one: (one.proposed, one.session))
+        crowded = [one for one in by_age if most > 1 and held[one.proposer] == most]
+        lasting = [one for one in by_age if self._since[one.session] <= until]
+        if not (crowded or lasting):
             return False
+        ending = crowded[-1] if crowded else lasting[0]
         note("session-made-way", session=ending.session, proposer=ending.proposer, by=proposer)
         self._sessions.pop(ending.session).end(MADE_WAY)
         return True

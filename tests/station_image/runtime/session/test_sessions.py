@@ -356,14 +356,15 @@ def test_who_has_a_place_for_long_makes_way_for_who_has_none(
         return plain_plan(station.small.networks(name).find("n"), session=f"{number}" * 32, results=[name])
 
     async def work() -> None:
-        async with station.proposed(by("n.a", 1), "n.a") as (first, line):
+        held = by("n.a", 1)
+        async with station.proposed(held, "n.a") as (first, line):
             assert reason(first) == ""
             async with station.proposed(by("n.c", 2), "n.c") as (row, _):
                 assert reason(row) == "this station computes in 1 acceptance sessions already; try again later"
             monkeypatch.setattr(sessions, "KEEPS_PLACE", 0.0)
             async with station.proposed(by("n.c", 3), "n.c") as (row, _):
                 assert reason(row) == ""
-                await line.send(signed(station.small, by("n.a", 1))[1])
+                await line.send(signed(station.small, held)[1])
                 refused, _ = await line.receive()
                 assert refused["refused"] == f"session: {sessions.MADE_WAY}"
                 assert station.made[0].bundle is None
