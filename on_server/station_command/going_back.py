@@ -54,6 +54,8 @@ def agree(options: argparse.Namespace, tell: Tell) -> Line:
             f"{options.name} says something else than you looked at: its digest is {found}; "
             "read it again with `station went-back`"
         )
+    if not all(allowing.NAME.fullmatch(row[part]) for part in ("network", "station")):
+        raise StationError("an answer that cannot be read: no names of a network and a station")
     _write(f"{row['network']}.{row['station']}.agreed", {"statement": found, "agreed": int(time.time())})
     return _asked(options, tell, {"verb": "agree", "network": row["network"], "station": row["station"]})
 

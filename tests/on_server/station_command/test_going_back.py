@@ -147,6 +147,16 @@ def test_an_agent_that_shows_one_text_and_means_another_gets_no_yes(steward: Ste
     assert steward.files == {}
 
 
+def test_a_name_that_leads_out_of_the_folder_is_none(steward: Steward) -> None:
+    """What an agent would gain: the steward's account writes where the agent cannot."""
+    said = GoingBack(**{**SAID.content, "station": "../../n.b"})
+    steward.knows(others=[{**OTHER, **said.content, "statement": said.digest}])
+    refused = steward("agree", "b", "--digest", said.digest)
+    assert refused.returncode == 4
+    assert "no names of a network and a station" in refused.stderr
+    assert steward.files == {}
+
+
 @pytest.mark.skipif(agents.STEWARD != agents.NOBODY, reason="takes root, to be another account than the steward's")
 @pytest.mark.parametrize("words", [("went-back", "--reason", "mine"), ("agree", "b", "--digest", SAID.digest)])
 def test_nobody_but_the_steward_says_either(steward: Steward, words: tuple[str, ...]) -> None:
