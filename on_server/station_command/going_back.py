@@ -16,7 +16,7 @@ from on_server.station_command.agent import Line, RefusedError, StationError, Te
 from on_server.station_command.words import plain, say
 
 SAID = "went-back.said"
-STATEMENT = ("network", "station", "parties", "entries", "last", "lost", "reason", "moment")
+STATEMENT = ("network", "station", "entries", "last", "lost", "reason", "moment")
 """The fields of what a station says, of which the digest is made."""
 LONGEST_REASON = 200
 

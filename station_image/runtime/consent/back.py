@@ -25,12 +25,12 @@ from .index import WENT_BACK
 from .register import Register, RegisterError
 
 LONGEST_REASON = 200
-LONGEST_NAME, MOST_PARTIES = 128, 50
+DIGEST = 64
 LAST = 253_402_300_800
 """Seconds until the year 10000: no date can say more."""
 SAID, SAID_WITHIN = "went-back.said", 600
 """What the own steward says, and for how many seconds: one that a backup brought back counts no more."""
-_KINDS = {"network": str, "station": str, "parties": list, "entries": int, "last": str, "lost": int, "reason": str,
+_KINDS = {"network": str, "station": str, "entries": int, "last": str, "lost": int, "reason": str,
           "moment": int}  # fmt: skip
 
 
@@ -38,13 +38,12 @@ _KINDS = {"network": str, "station": str, "parties": list, "entries": int, "last
 class GoingBack:
     """The register of `station` is there up to entry `entries`, whose digest is `last`.
 
-    `lost`: the furthest entry that somebody showed and that is not there, 0 where that is not known. `parties`: whose
-    stewards agree. `moment`: seconds since 1970.
+    `lost`: the furthest entry that somebody showed and that is not there, 0 where that is not known. `moment`:
+    seconds since 1970.
     """
 
     network: str
     station: str
-    parties: list[str]
     entries: int
     last: str
     lost: int
@@ -57,8 +56,7 @@ class GoingBack:
         if not isinstance(content, dict) or {name: type(value) for name, value in content.items()} != _KINDS:
             raise RefusedError("went-back: a statement that cannot be read")
         found = cls(**content)
-        names = len(found.parties) <= MOST_PARTIES and all(isinstance(one, str) for one in found.parties)
-        texts = names and all(plain(one, LONGEST_NAME) == one for one in (*found.parties, found.last))
+        texts = plain(found.last, DIGEST) == found.last
         numbers = all(0 <= one < LAST for one in (found.entries, found.lost, found.moment))
         if not (texts and numbers and plain(found.reason, LONGEST_REASON) == found.reason):
             raise RefusedError("went-back: a statement that cannot be read")
@@ -78,17 +76,18 @@ class GoingBack:
 def own(register: Register, network: Network) -> GoingBack | None:
     """What this station says in a network since it went back last; None where it never did."""
     entry = register.index.back
-    if entry is None or network.name not in entry["parties"]:
+    if entry is None or network.name not in entry["networks"]:
         return None
     facts = {name: entry[name] for name in ("entries", "last", "lost", "reason", "moment")}
-    return GoingBack(network.name, network.self_id, list(entry["parties"][network.name]), **facts)
+    return GoingBack(network.name, network.self_id, **facts)
 
 
 def waits_for(register: Register, network: Network) -> list[str]:
-    """Whose stewards did not agree yet that this station went back. Who left the network is not waited for."""
-    said, granted = own(register, network), register.index.granted
-    parties = said.parties if said else []
-    return [one for one in parties if one in network.stations and (network.name, one) not in granted]
+    """Whose stewards did not agree yet that this station went back: those of who computes now, by the definition."""
+    if own(register, network) is None:
+        return []
+    granted = {network.self_id, *(by for name, by in register.index.granted if name == network.name)}
+    return [one for one in network.computing if one in network.stations and one not in granted]
 
 
 def withheld(register: Register, network: Network) -> str:
@@ -132,7 +131,7 @@ def enter(register: Register, networks: Mapping[str, Network], folder: Path) -> 
         lost=lost["entries"] if lost else 0,
         reason=plain(reason, LONGEST_REASON),
         moment=max(int(time.time()), lost["head_at"] if lost else 0),
-        parties={name: [one for one in row.computing if one != row.self_id] for name, row in networks.items()},
+        networks=sorted(networks),
     )
 
 

@@ -147,7 +147,7 @@ class WayBack:
     def waits_here(self, network: Network, heard: Heard) -> bool:
         """Whether the steward here has to agree before questions go on with a station."""
         agreed = heard.said.digest in self._register.index.agreed
-        return not agreed and (network.self_id in heard.said.parties or bool(heard.gone))
+        return not agreed and (network.is_computing(network.self_id) or bool(heard.gone))
 
     # What others ask
 
@@ -223,7 +223,7 @@ class WayBack:
             said = back.own(self._register, network)
             # One that was put back itself, to before it agreed, does not remember that it did.
             strange = isinstance(head, dict) and self._register.digest_at(head.get("entries")) != head.get("digest")
-            granted = said is not None and peer in said.parties and peer not in back.waits_for(self._register, network)
+            granted = network.is_computing(peer) and peer not in back.waits_for(self._register, network)
             if said is not None and not self._register.problem and (strange or not granted):
                 await self._tell(network, peer, said)
         except CallFailedError as error:
@@ -240,7 +240,7 @@ class WayBack:
             whole = isinstance(numbers, list) and all(type(number) is int for number in numbers)
             digests = {str(one): self._register.digest_at(one) for one in numbers[:MOST_NUMBERS]} if whole else {}
             told, _ = await self._peers.ask(network, peer, {"kind": "went-back"}, {**content, "digests": digests})
-        if told.get("state") != "agreed" or peer not in said.parties:
+        if told.get("state") != "agreed" or not network.is_computing(peer):
             return
         agreement = {"network": network.name, "by": peer, "statement": said.digest}
         try:

@@ -17,7 +17,7 @@ from station_image.runtime.consent.back import GoingBack
 from tests.on_server.station_command import agents
 from tests.on_server.station_command.agents import Agent, done
 
-SAID = GoingBack("n", "n.b", ["n.a", "n.c"], 6, "ab" * 32, 9, "put back from the snapshot of Tuesday", 1_800_000_000)
+SAID = GoingBack("n", "n.b", 6, "ab" * 32, 9, "put back from the snapshot of Tuesday", 1_800_000_000)
 GONE = {"session": "cd" * 16, "question": "griep", "at": 1_799_990_000, "told": 9}
 OTHER = {
     **SAID.content,

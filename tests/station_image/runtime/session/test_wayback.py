@@ -381,7 +381,7 @@ def test_who_goes_back_again_and_again_needs_a_new_yes_each_time_and_is_counted(
 
 def test_many_statements_do_not_fill_the_registers_of_others(restored: Parties) -> None:
     station = restored["n.b"]
-    said = GoingBack("n", "n.b", ["n.a"], 0, "0" * 64, 0, WHY, 1)
+    said = GoingBack("n", "n.b", 0, "0" * 64, 0, WHY, 1)
     before = len(restored["n.a"].own.register.last(10_000))
     busy = 0
     for number in range(50):
@@ -412,8 +412,8 @@ def test_nobody_says_it_for_another(restored: Parties) -> None:
         ("n.b", {**said.content, "entries": 0}, own),
         ("n.b", {**said.content, "network": "m"}, own),
         ("n.b", {**said.content, "more": 1}, own),
-        ("n.b", {**said.content, "parties": [["n.a"]]}, own),
-        ("n.b", {**said.content, "parties": ["n.a"] * 51}, own),
+        ("n.b", {**said.content, "last": "a" * 65}, own),
+        ("n.b", {**said.content, "last": ["a"]}, own),
         ("n.b", {**said.content, "moment": 10**12}, own),
         ("n.b", {**said.content, "lost": -1}, own),
         ("n.b", {**said.content, "reason": "\x1b[2J"}, own),
@@ -547,6 +547,16 @@ def test_who_left_the_network_is_not_waited_for(restored: Parties) -> None:
     assert back.waits_for(station.own.register, network) == ["n.a", "n.c"]
     left = dataclasses.replace(network, stations={name: one for name, one in network.stations.items() if name != "n.c"})
     assert back.waits_for(station.own.register, left) == ["n.a"]
+
+
+def test_who_computes_by_a_definition_that_is_newer_than_the_snapshot_agrees_too(restored: Parties) -> None:
+    """What the attack gains: put back to an older definition, a station asks those who know nothing of what ran."""
+    station = restored["n.b"]
+    station.look()
+    station.says()
+    newer = dataclasses.replace(station.own.network, computing=("n.a", "n.b", "n.d"))
+    assert back.waits_for(station.own.register, newer) == ["n.a", "n.d"]
+    assert back.waits_for(station.own.register, dataclasses.replace(newer, name="m")) == []
 
 
 LOST: dict[str, Callable[[Path], object]] = {
