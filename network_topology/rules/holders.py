@@ -18,4 +18,6 @@ FEWEST, MOST = 2, 9
 def signatures_of_two(definition: model.Definition, _: context.Context) -> Iterator[Finding]:
     for role, number in definition.signatures:
         if not FEWEST <= number <= MOST:
-            yield Finding(("signatures", role), f"'signatures': {number} of the {role.removesuffix('s')} holders must sign")
+            yield Finding(
+                ("signatures", role), f"'signatures': {number} of the {role.removesuffix('s')} holders must sign"
+            )

@@ -36,5 +36,6 @@ def run(given: argparse.Namespace) -> int:
     else:
         print("\n".join(status.lines(found)))
     if certificates.wrong:
-        print(f"no certificate is known: {certificates.wrong}", file=sys.stderr)
+        what = "the publication changes nothing" if certificates.days else "no certificate is known"
+        print(f"{what}: {certificates.wrong}", file=sys.stderr)
     return errors.DONE if all(one.good for one in found) and not certificates.wrong else errors.FOUND

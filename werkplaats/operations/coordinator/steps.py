@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from base import errors
-from publication import identity, publication, repository, verified
+from base import canonical, errors
+from publication import folder, identity, publication, verified
 from station_image.builder import images
 from werkplaats.operations import progress
-from werkplaats.operations.coordinator import approval, authority, ledger, revocation
+from werkplaats.operations.coordinator import approval, authority, ledger, revocation, roles
 from werkplaats.operations.coordinator import publish as publishing
 from werkplaats.operations.home import networks
 
@@ -66,6 +66,16 @@ def _approve_anew(
     say(f"{asked.organisation}: approved {asked.fingerprint}")
 
 
+def found(network: networks.Network) -> None:
+    """Found all roles of the publication with keys in this vault, where one person takes every step."""
+    held_by(network).found_here(network.definition.signatures, _authority(network).key_fingerprint, canonical.now())
+
+
+def held_by(network: networks.Network) -> roles.Roles:
+    """The offline roles of the publication, as the records have them."""
+    return roles.Roles(network.vault, ledger.Records(network.inventory))
+
+
 def publish(network: networks.Network, release: Mapping[str, Any]) -> verified.Verified:
     """Make the publication of what the records say; `release` is the document of the image that the network runs."""
     network.publication.parent.mkdir(parents=True, exist_ok=True)
@@ -83,8 +93,8 @@ def release(network: networks.Network, image: images.StationImage | None) -> Map
     """
     if image is not None:
         return image.release
-    if (network.publication / repository.NAME).exists():
-        known = publication.read(network.publication, network.name).releases
+    if folder.there(network.publication):
+        known = publication.read(network.publication, network.name, network.trusted).releases
         if network.definition.release in known:
             return verified.document(known[network.definition.release])
     raise errors.UsageError(
