@@ -23,7 +23,7 @@ def source(folder: Path) -> reading.Source:
 
     def content(name: str) -> bytes | None:
         path = place / name
-        if path.resolve() != path or not path.is_file():
+        if path.resolve() != path or not path.is_relative_to(place) or not path.is_file():
             return None  # it leads elsewhere, or is no file
         try:
             with path.open("rb") as file:

@@ -75,6 +75,8 @@ def key_fingerprint(key: Key) -> str:
 def keys(known: Mapping[str, Key], key_ids: list[str], threshold: int) -> Keys:
     """The keys of a role; raises ValueError where one of them is there twice under two ids, and would count twice."""
     found = sorted(key_fingerprint(known[one]) for one in key_ids)
+    if len({*found}) < len(found) or threshold > len(found):
+        raise ValueError(f"{threshold} must sign of {len({*found})} keys, of which one may stand there twice")
     return Keys(keys=tuple(found), threshold=threshold)
 
 

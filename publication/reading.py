@@ -70,10 +70,13 @@ def read(
         with tempfile.TemporaryDirectory() as name:
             updater = _updater(Path(name), relayed, begun)
             updater.refresh()
+            top = {role: (Path(name) / f"{role}.json").read_bytes() for role in (ROOT, TARGETS)}
+            chain = _chain(begun, relayed, top[ROOT])
+            _require_roles(place, network, chain, Metadata[Targets].from_bytes(top[TARGETS]).signed)
             for probe in _PROBE.values():
                 updater.get_targetinfo(probe)  # has the library read the role whose name this is
             found = {role: (Path(name) / f"{role}.json").read_bytes() for role in metadata.ROLES}
-            kept = trusted.Trusted(_chain(begun, relayed, found[ROOT]), found, begun.crl)
+            kept = trusted.Trusted(chain, found, begun.crl)
             return _whole(source, place, network, kept, updater.get_targetinfo), kept
     except errors.WerkplaatsError:
         raise
@@ -138,6 +141,15 @@ def _refuse_other_root(known: trusted.Trusted, source: Source, place: PurePath, 
             )
 
 
+def _require_roles(place: PurePath, network: str, chain: tuple[bytes, ...], targets: Targets) -> None:
+    """Raise PublicationError where root holders signed for other roles than a publication of this network has."""
+    for content in chain:
+        if fault := metadata.root_fault(_root(content), network):
+            raise errors.PublicationError(f"{place / 'metadata'}: root {_root(content).version} {fault}", ASK)
+    if fault := metadata.targets_fault(targets, _root(chain[-1])):
+        raise errors.PublicationError(f"{place / 'metadata'}: what the root holders signed {fault}", ASK)
+
+
 def _named(known: trusted.Trusted) -> dict[str, tuple[str, TargetFile]]:
     """The files that roles name: name → the role, and what it says of the file."""
     found: dict[str, tuple[str, TargetFile]] = {}
@@ -156,11 +168,6 @@ def _whole(
 ) -> Whole:
     """The publication of which this metadata was verified, each of its files as it says."""
     signed: dict[str, Any] = {role: Metadata.from_bytes(content).signed for role, content in known.metadata.items()}
-    for content in known.roots:
-        if fault := metadata.root_fault(_root(content), network):
-            raise errors.PublicationError(f"{place / 'metadata'}: root {_root(content).version} {fault}", ASK)
-    if fault := metadata.targets_fault(signed[TARGETS], signed[ROOT]):
-        raise errors.PublicationError(f"{place / 'metadata'}: what the root holders signed {fault}", ASK)
     published = signed[NETWORK].unrecognized_fields.get(metadata.PUBLISHED)
     if not isinstance(published, str) or not re.fullmatch(canonical.STAMP, published):
         raise errors.PublicationError(f"{place / 'metadata'}: the coordinator does not say when it published", ASK)

@@ -77,17 +77,17 @@ class Maker:
         return publishing.assembled(held, files, number, canonical.now(), self.online)
 
     def resigned(self, made: Files, role: str, change: Any, by: list[CryptoSigner] | None = None) -> Files:
-        """The same with a role's word changed (by a function of it) and signed anew, by who may or by these.
-
-        Whatever names its digest is signed anew as well, by the coordinator.
-        """
+        """The same with a role's word changed (by a function of it) and signed anew, by who may or by these."""
         name = of(made, role)
         found: Metadata[Any] = Metadata.from_bytes(made[name])
         change(found.signed)
         default = self.root[: self.threshold] if role in ("root", "targets") else self.releases[: self.threshold]
         signs = by if by is not None else [self.online] if role in metadata.COORDINATORS else default
-        content = _bytes(found, signs)
-        made = {**{key: one for key, one in made.items() if key != name}, name: content}
+        return self.replaced(made, role, _bytes(found, signs))
+
+    def replaced(self, made: Files, role: str, content: bytes) -> Files:
+        """The same with these bytes as a role's word; whatever names their digest is signed anew by the coordinator."""
+        made = {**made, of(made, role): content}
         if role not in ("root", "snapshot", "timestamp"):
             made = self.resigned(made, "snapshot", lambda one: _digest(one.meta[f"{role}.json"], content))
         if role == "snapshot":
@@ -148,16 +148,17 @@ def gathered(folder: Path) -> Files:
     return {path.relative_to(place).as_posix(): path.read_bytes() for path in place.rglob("*") if path.is_file()}
 
 
-def target(folder: Path, name: str) -> Path:
-    """Where a file of the publication in a folder lies."""
-    digest = whole_target(gathered(folder), name)
-    return folder / digest
-
-
-def whole_target(made: Mapping[str, bytes], name: str) -> str:
+def named(made: Mapping[str, bytes], name: str) -> str:
     """The name with its digest under which a file lies."""
     head, slash, last = name.rpartition("/")
     (found,) = (one for one in made if one.startswith(f"targets/{head}{slash}") and one.endswith(f".{last}"))
+    return found
+
+
+def target(folder: Path, name: str) -> Path:
+    """Where a file of the publication in a folder lies."""
+    head, _, last = name.rpartition("/")
+    (found,) = (folder / "targets" / head).glob(f"*.{last}")
     return found
 
 
@@ -165,4 +166,5 @@ def expired(made: Files, maker_online: CryptoSigner) -> Files:
     """The same, of which the coordinator said an hour ago for the last time that it is the newest."""
     found: Metadata[Timestamp] = Metadata.from_bytes(made[reading.NEWEST])
     found.signed.expires = canonical.now() - datetime.timedelta(hours=1)
+    found.signed.version += 1
     return {**made, reading.NEWEST: _bytes(found, [maker_online])}

@@ -321,7 +321,7 @@ class Roles:
 
     def found_here(self, signatures: model.Signatures, authority: str, moment: datetime.datetime) -> None:
         """Found all roles with keys in this vault, or bring them up to the definition: one person plays all."""
-        if self.roots and self._next(ROOT) is None and self._next(TARGETS) is None:
+        if self.roots:
             wanted = self.wanted()
             asked = (wanted.root_threshold, wanted.releases_threshold)
             if asked == (signatures.root, signatures.releases) and authority in wanted.authorities:
