@@ -3,6 +3,7 @@
     guarded-change apply     put the candidates in force; after a minute they go back by themselves
     guarded-change confirm   keep them: said over a new login, which proves that the server is still reached
     guarded-change undo      take them back (the timer, and the first boot after an unconfirmed change)
+    guarded-change keep      load the firewall table again where somebody emptied all rules (a timer, each minute)
 
 Candidates lie in /etc/werkplaats/baseline; a candidate that is not there is the owner's to manage.
 """
@@ -21,6 +22,7 @@ from on_server import access, disk, programs
 
 BASE = Path("/etc/werkplaats/baseline")
 TIMER = "werkplaats-undo-timer"
+KEEPER = "werkplaats-firewall-kept.timer"
 SECONDS = 60
 
 
@@ -40,6 +42,10 @@ class Change:
     loaded: tuple[str, ...]  # succeeds when it is in force
     unread: Callable[[], str] = str  # why the daemon does not read it; "" when it does
 
+    def is_loaded(self) -> bool:
+        """Return whether something of ours is in force."""
+        return subprocess.run(self.loaded, capture_output=True, check=False).returncode == 0
+
     @property
     def previous(self) -> Path:
         """Where the former live file waits for confirmation."""
@@ -55,7 +61,7 @@ class Change:
         if not self.candidate.exists():
             return False
         same = self.live.exists() and self.live.read_bytes() == self.candidate.read_bytes()
-        return not same or subprocess.run(self.loaded, capture_output=True, check=False).returncode != 0
+        return not same or not self.is_loaded()
 
 
 def _unread_by_sshd() -> str:
@@ -65,7 +71,7 @@ def _unread_by_sshd() -> str:
     return access.unread() or f"a Match block before {access.DROP_IN} is about steward too; except the account there"
 
 
-CHANGES = (
+SSH, FIREWALL = CHANGES = (
     Change(
         "ssh",
         BASE / "sshd.conf",
@@ -115,6 +121,17 @@ def apply(seconds: int) -> list[str]:
     return [change.name for change in changes]
 
 
+def keep() -> bool:
+    """Load the firewall table again where it is gone; returns whether it was.
+
+    `nft flush ruleset`, nftables.service that was stopped and started, and some tools of firewalls empty all tables.
+    """
+    if not FIREWALL.live.exists() or FIREWALL.is_loaded():
+        return False
+    programs.run(*FIREWALL.load)
+    return True
+
+
 def undo() -> None:
     """Put back what was in force before the change that waits."""
     for change in CHANGES:
@@ -149,6 +166,11 @@ def main() -> int:
         confirm()
     elif words == ["undo"]:
         undo()
+    elif words == ["keep"]:
+        if keep():  # <4>: a warning, sd-daemon(3)
+            sys.stderr.write(
+                "<4>the server's firewall rules had been emptied, ours too: table inet werkplaats is back\n"
+            )
     elif words[:1] == ["apply"] and len(words) <= 2:
         try:
             changed = apply(int(words[1]) if words[1:] else SECONDS)
@@ -159,6 +181,8 @@ def main() -> int:
         except NotReadError as problem:
             sys.stderr.write(f"guarded-change: taken back, sshd does not take it: {problem}\n")
             return 1
+        if FIREWALL.live.exists() and not programs.active(KEEPER):
+            programs.run("systemctl", "start", KEEPER)
         programs.tell(bool(changed), ", ".join(changed) or "in force")
     else:
         sys.stderr.write((__doc__ or "") + "\n")

@@ -19,6 +19,7 @@ CUTS = ETC / "cut.d"
 UNITS = (
     *("werkplaats-gateway.service", "gateway-reload.service", "gateway-reload.path"),
     *("gateway-finding.service", "gateway-finding.path", "werkplaats-firewall.service", "werkplaats-undo.service"),
+    *("werkplaats-firewall-kept.timer", "werkplaats-firewall-kept.service"),
 )
 PROGRAMS = ("gateway-reload", "guarded-change", "people-access", "station-cut", "engine-settings")
 # The second is the name of earlier releases.

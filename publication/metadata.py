@@ -52,9 +52,9 @@ LIFETIMES: Mapping[str, datetime.timedelta] = {
 OF_NETWORK, AUTHORITIES, PUBLISHED = "x-network", "x-authorities", "x-published"
 
 
-def due(role: str, ends: datetime.datetime, moment: datetime.datetime) -> bool:
-    """Whether two thirds of a role's life are over, so that it is signed anew."""
-    return ends - moment < LIFETIMES[role] / 3
+def due(ends: datetime.datetime, life: datetime.timedelta, moment: datetime.datetime) -> bool:
+    """Whether two thirds of a life are over, so that a role is signed anew."""
+    return ends - moment < life / 3
 
 
 def who(role: str) -> str:

@@ -68,7 +68,7 @@ class Verified:
         if organisation not in self.identities:
             return (
                 f"its certificate is withdrawn by publication {self.number} of {self.published}: {effect}. Ring the "
-                "coordinator up: it comes back with new keys only"
+                "coordinator up: it comes back with new keys only, or as it is where it was on hold"
             )
         return ""
 

@@ -170,16 +170,18 @@ def baseline_packages(server: Facts, managed: Mapping[str, bool]) -> list[str]:
 
 def baseline_without(managed: Mapping[str, bool]) -> list[str]:
     """Return the paths that the baseline does not place, since they are the owner's."""
-    firewall = ["/etc/werkplaats/baseline/firewall.nft", "/etc/systemd/system/werkplaats-firewall.service"]
+    firewall = ["/etc/werkplaats/baseline/firewall.nft", "/etc/systemd/system/werkplaats-firewall*"]
     paths = {"accounts": ["/etc/sysusers.d/*"], "sshd": ["/etc/werkplaats/baseline/sshd.conf"], "firewall": firewall}
     return [path for name, found in paths.items() if not managed[name] for path in found]
 
 
 def baseline_links(managed: Mapping[str, bool]) -> list[dict[str, str]]:
     """Return the links that start our units at boot."""
-    names = ["werkplaats-undo.service"] + ["werkplaats-firewall.service"] * bool(managed["firewall"])
+    wanted = [("multi-user", "werkplaats-undo.service")]
+    if managed["firewall"]:
+        wanted += [("multi-user", "werkplaats-firewall.service"), ("timers", "werkplaats-firewall-kept.timer")]
     folder = "/etc/systemd/system"
-    return [{"path": f"{folder}/multi-user.target.wants/{name}", "to": f"{folder}/{name}"} for name in names]
+    return [{"path": f"{folder}/{by}.target.wants/{name}", "to": f"{folder}/{name}"} for by, name in wanted]
 
 
 def firewall_rules(rows: list[Mapping[str, Any]]) -> list[str]:

@@ -118,25 +118,23 @@ def gateway_capabilities(networks: list[Mapping[str, Any]]) -> str:
 
 
 def haproxy_commands(server: Facts) -> list[list[str]]:
-    """Return the command that stops Debian's own haproxy.service, where it is on and nobody's."""
-    return [["systemctl", "stop", "haproxy.service"]] if haproxy_service_is_idle(server) else []
+    """Return the command that stops Debian's own haproxy.service, where this run brought it."""
+    return [["systemctl", "stop", "haproxy.service"]] if _brought(server) else []
 
 
 def haproxy_absent(server: Facts) -> list[str]:
-    """Return the link that starts Debian's own haproxy.service at boot, where it is nobody's."""
-    link = "/etc/systemd/system/multi-user.target.wants/haproxy.service"
-    return [link] if haproxy_service_is_idle(server) else []
+    """Return the link that starts Debian's own haproxy.service at boot, where this run brought it.
 
-
-def haproxy_service_is_idle(server: Facts) -> bool:
-    """Return whether Debian's own haproxy.service is on while nobody configured it: then it is only in the way.
-
-    Without the package when the facts were read, it was installed by this run: nobody can have configured it.
+    One that was there is its owner's, also with Debian's own haproxy.cfg: what it reads may be said in
+    /etc/default/haproxy or in a drop-in, and its program need not come from a package.
     """
-    if "haproxy" not in server["packages"]:
-        return True
+    return ["/etc/systemd/system/multi-user.target.wants/haproxy.service"] if _brought(server) else []
+
+
+def _brought(server: Facts) -> bool:
+    """Whether the service came with what this run installed."""
     unit = server["units"].get("haproxy.service", {})
-    return bool(server["haproxy_untouched"] and (unit.get("active") or unit.get("enabled")))
+    return "haproxy" not in server["packages"] and not unit.get("known")
 
 
 class FilterModule:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import grp
-import hashlib
 import json
 import os
 import pwd
@@ -53,7 +52,6 @@ QUESTIONS = {
     "packages": ["dpkg-query", "--show", "--showformat=${db:Status-Abbrev}|${Package}|${Version}\n"],
     "sshd_steward": ["/usr/sbin/sshd", "-T", "-C", "user=steward,host=localhost,addr=127.0.0.1"],
     "sshd_scientist": ["/usr/sbin/sshd", "-T", "-C", "user=scientist,host=localhost,addr=127.0.0.1"],
-    "haproxy_files": ["dpkg-query", "--show", "--showformat=${Conffiles}\n", "haproxy"],
     "virtual": ["systemd-detect-virt", "--container"],
     "excluding": ["dpkg-query", "--show", "--showformat=${db:Status-Abbrev}|${Package}|${Conflicts}, ${Breaks}\n"],
     "drop_ins": ["systemctl", "show", "--property=DropInPaths", "--value", "docker.service"],
@@ -112,17 +110,6 @@ def units(said: str) -> dict[str, dict[str, Any]]:
                 "enabled": row.get("UnitFileState") == "enabled",
             }
     return found
-
-
-def untouched(conffiles: str) -> bool:
-    """Return whether /etc/haproxy/haproxy.cfg is the one of the package: then nobody uses Debian's own service."""
-    for line in conffiles.splitlines():
-        words = line.split()
-        if words[:1] == ["/etc/haproxy/haproxy.cfg"]:
-            # dpkg itself names conffiles by MD5; this compares, it secures nothing.
-            path = Path(words[0])
-            return path.is_file() and hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() == words[1]
-    return False
 
 
 def json_file(path: Path) -> dict[str, Any]:
@@ -232,7 +219,6 @@ def main() -> None:
         "packages": packages(said.get("packages", ""), module.params["packages"]),
         "held": held(said.get("packages", "")),
         "units": units(said["units"]),
-        "haproxy_untouched": untouched(said.get("haproxy_files", "")),
         "daemon_json": json_file(SETTINGS),
         "engine": engine(said, module.params["packages"]),
         "images": said.get("images", "").split(),

@@ -28,7 +28,7 @@ MISTAKES = {
     "missing column": (f"postcode\n{SECRET}\n".encode(), "postcode4"),
     "Excel's old encoding": ("postcode4\n7001é\n".encode("cp1252"), "save it as 'CSV UTF-8'"),
     "Excel's 'Unicode text'": (
-        f"postcode4\n{SECRET}\n".encode("utf-16"),
+        f"postcode4\n{SECRET}1\n".encode("utf-16"),
         "line 2, column postcode4: not a postcode of four digits",
     ),
     "'Unicode text' without its mark": (f"postcode4\n{SECRET}\n".encode("utf-16-le"), "UTF-16"),

@@ -139,7 +139,6 @@ def _facts(login: str) -> dict[str, Any]:
         "kept_out": [],
         "sshd_people": {},
         "held": [],
-        "haproxy_untouched": True,
         "daemon_json": {},
         "engine": facts.engine(daemon="", lacks=["docker.io", "docker-cli"], info=None),
         "login": login,

@@ -87,6 +87,25 @@ def test_a_change_that_nobody_confirmed_does_not_outlive_a_reboot(mesh: Mesh, ee
     assert mesh.play("--tags", "prepare", only="een").code == 0
 
 
+EMPTIES = (
+    "nft flush ruleset",
+    # It flushes when it stops, and takes ours down with it; its start alone brings ours back no more.
+    "systemctl start nftables && systemctl stop nftables && systemctl start nftables",
+)
+
+
+@pytest.mark.parametrize("empties", EMPTIES)
+def test_the_table_comes_back_within_a_minute_of_the_emptying_of_all_rules(een: servers.Server, empties: str) -> None:
+    """A tool of the owner's that loads its rules anew empties ours: until the next `up` anybody reached the port."""
+    before, table = een.run("nft list table inet werkplaats").stdout, "nft list table inet werkplaats"
+    een.run(empties)
+    assert een.run(table, check=False).returncode != 0
+    wait_for(lambda: een.run(table, check=False).stdout == before, 75)
+    een.run("systemctl stop nftables")
+    een.run("systemctl start werkplaats-firewall")
+    assert "had been emptied" in een.run("journalctl --unit werkplaats-firewall-kept --priority warning").stdout
+
+
 def test_sshd_that_is_the_owner_s_is_checked_and_left_alone(mesh: Mesh, een: servers.Server, tmp_path: Path) -> None:
     right, drop_in = copy.deepcopy(mesh.stations["een"]), "/etc/ssh/sshd_config.d/00-owner.conf"
     een.run(f"echo DenyUsers steward > {drop_in}")

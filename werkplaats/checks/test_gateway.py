@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from station_image.runtime.base import contract
 from werkplaats.checks import lapse
 
 GATEWAY = "/etc/werkplaats/gateway"
@@ -23,12 +24,13 @@ def test_only_the_gateway_can_read_the_private_key(host: Any) -> None:
 
 
 def test_it_listens_only_where_it_has_an_inbound_port(host: Any, station: dict[str, Any]) -> None:
-    listening = host.check_output("ss -Hltnp")
+    # By the account: the owner may have an HAProxy too.
+    ours = f" uid:{host.user(contract.GATEWAY_USER).uid} "
+    rows = [row.split() for row in host.check_output("ss -Hltne").splitlines() if ours in row]
+    listening = {int(row[3].rpartition(":")[2]) for row in rows}
     ports = {n["gateway"]["port"] for n in station["networks"] if n["gateway"]}
-    for port in ports:
-        assert f":{port} " in listening
-    if not ports:
-        assert "haproxy" not in listening, "an organisation that only contributes has an inbound port"
+    assert ports <= listening, f"nothing listens at TCP {ports - listening}; see `journalctl -u werkplaats-gateway`"
+    assert listening <= ports, f"it listens at TCP {listening - ports}, which the network does not say; run `up`"
 
 
 def test_certificates_and_revocation_lists_are_not_about_to_lapse(host: Any, station: dict[str, Any]) -> None:

@@ -1,8 +1,10 @@
-"""Show every station: server, engine, gateway, certificate days, release, last session.
+"""Show every station: server, engine, gateway, certificate days, release, last session; and what has to be done now.
 
 Changes nothing. Of servers that another operator runs only what is published is shown.
-Exit code 1 when one is not well, also when its certificate has less than a month left, and when the publication is
-refused.
+With --calendar everything that ends is shown instead: certificates, revocation list, CA, agreements, DPIA, questions,
+and the allowances of the servers that this operator runs; with who has to do what, and from when on.
+Exit code 1 when a station is not well, also when little of a certificate's life is left, when something has ended, and
+when the publication is refused.
 """
 
 from __future__ import annotations
@@ -10,15 +12,20 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
+from pathlib import Path
 
-from base import errors
-from werkplaats.operations.look import status
+from base import canonical, errors, files
+from werkplaats.operations.coordinator import steps
+from werkplaats.operations.home import networks
+from werkplaats.operations.look import calendar, status
 from werkplaats.verbs import common, named
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """The network, `--json`."""
+    """The network, which of both, and how it is written."""
     common.network_argument(parser)
+    parser.add_argument("--calendar", action="store_true", help="show everything that ends, and who has to do what")
+    parser.add_argument("--ics", type=Path, metavar="FILE", help="write that calendar for people's agendas (RFC 5545)")
     common.json_argument(parser)
 
 
@@ -31,11 +38,32 @@ def run(given: argparse.Namespace) -> int:
     with network.remotes() as remotes:
         unreachable = remotes.probe()
         found = status.read(network, remotes, unreachable, certificates)
+    ends, now = _ends(network, certificates, found), canonical.now()
+    if given.ics:
+        from werkplaats.operations.look import agenda  # here: who asks for no agenda waits for no library
+
+        files.write_atomically(given.ics, agenda.text(network.name, ends, now), mode=0o644)
     if given.json:
-        common.print_json([dataclasses.asdict(one) | {"good": one.good} for one in found])
+        stations = [dataclasses.asdict(one) | {"good": one.good} for one in found]
+        common.print_json([one.document(now) for one in ends] if given.calendar else stations)
     else:
-        print("\n".join(status.lines(found)))
-    if certificates.wrong:
-        what = "the publication changes nothing" if certificates.days else "no certificate is known"
-        print(f"{what}: {certificates.wrong}", file=sys.stderr)
-    return errors.DONE if all(one.good for one in found) and not certificates.wrong else errors.FOUND
+        shown = ends if given.calendar else calendar.now_to_do(ends, now)
+        print("\n".join([*(() if given.calendar else status.lines(found)), *(one.line(now) for one in shown)]))
+    what = "no change is made by the publication" if certificates.published else "no certificate is known"
+    wrong = [f"{what}: {certificates.wrong}"] if certificates.wrong else []
+    if not wrong and (late := steps.unpublished(network, certificates.published)):
+        wrong.append(late)
+    for sentence in wrong:
+        print(sentence, file=sys.stderr)
+    over = any(one.state(now) == calendar.ENDED for one in ends)
+    return errors.DONE if all(one.good for one in found) and not wrong and not over else errors.FOUND
+
+
+def _ends(
+    network: networks.Network, certificates: status.Certificates, found: list[status.StationStatus]
+) -> list[calendar.End]:
+    published = certificates.published
+    # One that is over is left out of what is defined here, and may be published still.
+    questions = {**(published.questions if published else {}), **network.questions}
+    allowed = {one.organisation: one.allowances for one in found}
+    return calendar.of(network.name, network.definition, published, questions, allowed)

@@ -27,7 +27,6 @@ def facts(**changes: Any) -> dict[str, Any]:
         "login": "beheer",
         "daemon_json": {},
         "engine": engine(daemon="", lacks=["docker.io", "docker-cli"], info=None),
-        "haproxy_untouched": True,
         **changes,
     }
 

@@ -16,13 +16,13 @@ NETWORK = "filter.sandbox"
 ISSUER = f"CN=CA-1,OU={NETWORK},O=Datawerkplaats,C=NL"
 
 
-def test_debian_s_haproxy_service_stays_when_its_owner_configured_it() -> None:
-    used = {"packages": {"haproxy": "3.0"}, "units": {"haproxy.service": {"active": True}}}
+def test_debian_s_haproxy_service_stays_as_it_is_where_we_did_not_bring_it() -> None:
     stopped, link = ["systemctl", "stop", "haproxy.service"], "multi-user.target.wants/haproxy.service"
-    for idle in (facts(**used), facts()):  # without its package: it was installed a moment ago, and started it
-        assert tls_mesh.haproxy_commands(idle) == [stopped]
-        assert tls_mesh.haproxy_absent(idle) == [f"/etc/systemd/system/{link}"]
-    for theirs in (facts(**used, haproxy_untouched=False), facts(packages={"haproxy": "3.0"}, units={})):
+    brought, unit = facts(), {"haproxy.service": {"known": True, "active": True, "enabled": True}}
+    assert tls_mesh.haproxy_commands(brought) == [stopped]
+    assert tls_mesh.haproxy_absent(brought) == [f"/etc/systemd/system/{link}"]
+    # Built by its owner, it is in no package.
+    for theirs in (facts(packages={"haproxy": "3.0"}, units=unit), facts(packages={}, units=unit)):
         assert tls_mesh.haproxy_commands(theirs) == []
         assert tls_mesh.haproxy_absent(theirs) == []
 

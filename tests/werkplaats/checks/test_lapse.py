@@ -30,6 +30,24 @@ def test_days_are_those_of_the_files_that_lie_there(
     assert ("has expired, and no peer is let in" in " ".join(found.wrong)) == (days < 0)
 
 
+@pytest.mark.parametrize(
+    ("ends", "late"),
+    [
+        (lapse.Ends(29, 39), 2),
+        (lapse.Ends(30, 40, 180, 90), 0),
+        (lapse.Ends(9, 13, 60, 30), 1),
+        (lapse.Ends(10, 12, 60, 30), 1),
+        (lapse.Ends(10, 13, 60, 30), 0),
+        (lapse.Ends(0, 0, 0, 0), 0),
+        (lapse.Ends(-1, -1, 0, 0), 2),
+        (lapse.Ends(29, 39, 9999, 9999), 2),
+    ],
+)
+def test_where_they_last_shorter_what_is_late_is_the_same_share_of_it(ends: lapse.Ends, late: int) -> None:
+    """A network whose certificates last for minutes would never be well."""
+    assert len(ends.wrong) == late
+
+
 def test_a_server_without_them_tells_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lapse, "LOADED", str(tmp_path))
     done = subprocess.run(lapse.command("gerda"), capture_output=True, text=True, check=False)

@@ -155,7 +155,7 @@ def take_all(
     requests, keyless, refused = _with_keys(network, remotes, organisations)
     refused |= steps.approve_all(network, requests, say)
     steps.found(network)
-    published = steps.publish(network, release)
+    published = steps.publish(network, release, say)
     publication.read(network.publication, network.name, network.trusted, root=published.root)
     found = applicable(network, remotes, organisations)
     if waiting := found.waiting.keys() - keyless.keys() - refused.keys():

@@ -62,7 +62,7 @@ def approve(
         return existing
     statement = _highest(existing, asked)
     certificate = authority.issue(organisation, key, moment)
-    _record(authority.records, certificate, key, asked.statement_key, statement)
+    record(authority.records, certificate, key, asked.statement_key, statement)
     made = identity.Identity(
         network=definition.network,
         organisation=organisation,
@@ -194,13 +194,14 @@ def _refuse_keys_of_others(
                 )
 
 
-def _digest(key: ec.EllipticCurvePublicKey) -> str:
+def key_digest(key: ec.EllipticCurvePublicKey) -> str:
+    """How the records call a gateway key: the SHA-256 of its SPKI, hexadecimal."""
     return hashlib.sha256(profile.spki(key)).hexdigest()
 
 
 def _refuse_revoked_keys(asked: identity.Request, key: ec.EllipticCurvePublicKey, records: Records) -> None:
     given_up = revocation.revoked_keys(records)
-    for what, one in (("the gateway's key", _digest(key)), ("the statement key", asked.statement_key)):
+    for what, one in (("the gateway's key", key_digest(key)), ("the statement key", asked.statement_key)):
         if one in given_up:
             raise errors.RequestError(
                 f"the request of {asked.organisation} has {what} of certificate {given_up[one]}, and that for these "
@@ -231,7 +232,7 @@ def _recorded(asked: identity.Request, key: ec.EllipticCurvePublicKey, records: 
     wanted = (asked.statement_key, str(asked.statement.serial))
     rows = records.rows("statements")
     serials = {row["serial"] for row in rows if (row["statement_key"], str(row["number"])) == wanted}
-    return {row["gateway_key"] for row in records.rows("keys") if row["serial"] in serials} == {_digest(key)}
+    return {row["gateway_key"] for row in records.rows("keys") if row["serial"] in serials} == {key_digest(key)}
 
 
 def _highest(existing: identity.Identity | None, asked: identity.Request) -> identity.Statement:
@@ -241,15 +242,16 @@ def _highest(existing: identity.Identity | None, asked: identity.Request) -> ide
     return max(existing.statement, asked.statement, key=lambda one: one.serial)
 
 
-def _record(
+def record(
     records: Records,
     certificate: x509.Certificate,
     key: ec.EllipticCurvePublicKey,
     statement_key: str,
     statement: identity.Statement,
 ) -> None:
+    """Write down which keys a certificate is given for, before it is given to anybody."""
     serial = f"{certificate.serial_number:x}"
-    records.append("keys", serial=serial, gateway_key=_digest(key), statement_key=statement_key)
+    records.append("keys", serial=serial, gateway_key=key_digest(key), statement_key=statement_key)
     records.append("statements", statement_key=statement_key, number=statement.serial, serial=serial)
 
 
@@ -261,6 +263,11 @@ def _stands(
     revoked = f"{certificate.serial_number:x}" in revocation.revoked_serials(authority.records)
     own = not profile.station_fault(certificate, authority.certificate, authority.network, organisation)
     if existing.fingerprint == asked.fingerprint:
+        if revoked:  # held only: of keys that were revoked for good the request is refused before
+            raise errors.RequestError(
+                f"the certificate of {organisation} is on hold, and the request has the same keys",
+                f"werkplaats trust reinstate {authority.network} {organisation}",
+            )
         return own and certificate.not_valid_after_utc > moment  # else: a CA of a new generation, or too late
     if existing.statement_key == asked.statement_key:
         revocation.revoke(authority, certificate.serial_number, "superseded", moment, keep_statement_key=True)

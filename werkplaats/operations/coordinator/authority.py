@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from base import canonical, errors
 from network_topology import names
 from publication import profile
+from werkplaats.operations.coordinator import lifetimes
 from werkplaats.operations.coordinator.ledger import Records
 from werkplaats.operations.home import vault
 
@@ -29,6 +30,7 @@ class Authority:
         self.generation = generation
         self.certificate = certificate
         self.network = kept.network
+        self.lifetimes = lifetimes.read(records)
 
     @functools.cached_property
     def _key(self) -> ec.EllipticCurvePrivateKey:
@@ -49,7 +51,7 @@ class Authority:
     def issue(
         self, organisation: str, key: ec.EllipticCurvePublicKey, moment: datetime.datetime | None = None
     ) -> x509.Certificate:
-        """A station certificate of 180 days. Takes a public key and nothing else; names follow from the topology.
+        """A station certificate. Takes a public key and nothing else; names and lifetime are this network's.
 
         The serial is recorded before the certificate exists, so there is none that cannot be revoked.
         """
@@ -63,8 +65,12 @@ class Authority:
             self._key,
             profile.station_extensions(self.network, organisation, key, authority_key),
             start,
-            min(start + profile.STATION_LIFETIME, self.certificate.not_valid_after_utc),
+            self.ends(start),
         )
+
+    def ends(self, start: datetime.datetime) -> datetime.datetime:
+        """When a certificate ends that is signed at this moment."""
+        return min(start + self.lifetimes.certificate, self.certificate.not_valid_after_utc)
 
     def sign_revocations(self, builder: x509.CertificateRevocationListBuilder) -> x509.CertificateRevocationList:
         """Sign a revocation list in the name of this CA."""

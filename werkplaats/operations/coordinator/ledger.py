@@ -5,6 +5,7 @@
     authorities.txt serials.txt crl-numbers.txt publications.txt revoked.txt    a line per event, only ever appended
     keys.txt revoked-keys.txt        what was certified, and which of it never is again, for nobody
     statements.txt                   under which number a statement key signed the gateway key of a certificate
+    lifetimes.txt                    how long certificates and lists last here, where that is shorter than usual
 
 Whoever changes them holds the lock of the network (`vault.lock`).
 """
@@ -12,7 +13,7 @@ Whoever changes them holds the lock of the network (`vault.lock`).
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "keys": ("serial", "gateway_key", "statement_key"),
     "revoked-keys": ("key", "serial"),
     "statements": ("statement_key", "number", "serial"),
+    "lifetimes": ("what", "number", "unit"),
 }
 
 LARGEST_DOCUMENT = 64 * 1024
@@ -56,17 +58,19 @@ class Records:
 
     def append(self, name: str, /, **words: str | int) -> None:
         """Add a line and bring it to the disk, before what it records is given to anybody."""
-        if words.keys() != set(COLUMNS[name]):
-            raise TypeError(f"{name} has the columns {COLUMNS[name]}")
-        line = " ".join(str(words[column]) for column in COLUMNS[name])
-        if line.count(" ") != len(words) - 1 or not line.isprintable():
-            raise ValueError(f"a word of {line!r} has a blank")
+        self.append_all(name, [words])
+
+    def append_all(self, name: str, rows: Iterable[Mapping[str, str | int]]) -> None:
+        """Add lines, as `append` does: all of them, or none where the process is killed."""
+        lines = "".join(f"{_line(name, words)}\n" for words in rows)
+        if not lines:
+            return
         path = self.folder / f"{name}.txt"
         self.folder.mkdir(parents=True, exist_ok=True)
         head = b"" if path.exists() else f"# {' '.join(COLUMNS[name])}\n".encode()
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         try:
-            os.write(descriptor, head + line.encode() + b"\n")  # one write: a killed process leaves no half line
+            os.write(descriptor, head + lines.encode())  # one write: a killed process leaves no half line
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
@@ -94,3 +98,12 @@ class Records:
     def place(self, folder: str, organisation: str) -> Path:
         """Where the document `<folder>/<organisation>.json` lies."""
         return self.folder / folder / f"{organisation}.json"
+
+
+def _line(name: str, words: Mapping[str, str | int]) -> str:
+    if words.keys() != set(COLUMNS[name]):
+        raise TypeError(f"{name} has the columns {COLUMNS[name]}")
+    line = " ".join(str(words[column]) for column in COLUMNS[name])
+    if line.count(" ") != len(words) - 1 or not line.isprintable():
+        raise ValueError(f"a word of {line!r} has a blank")
+    return line

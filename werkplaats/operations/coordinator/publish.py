@@ -20,6 +20,8 @@ from publication.whole import Whole
 from werkplaats.operations.coordinator import approval, placing, revocation, roles
 from werkplaats.operations.coordinator.authority import Authority
 
+Lives = Mapping[str, datetime.timedelta]
+
 
 def publish(
     folder: Path,
@@ -50,12 +52,12 @@ def publish(
         **{f"tables/{name}.json": canonical.dump(one.document) for name, one in (figures or {}).items()},
     }
     last = max((int(row["number"]) for row in authority.records.rows("publications")), default=0)
-    known = trusted.Trusted((held.roots[0],))
+    known, lives = trusted.Trusted((held.roots[0],)), authority.lifetimes.roles
     existing = _existing(folder, definition.network, known)
-    if existing and existing.number == last and existing.files == files and not _due(existing, held, moment):
+    if existing and existing.number == last and existing.files == files and not _due(existing, held, lives, moment):
         return verified.verify(existing, moment)
     number, published = last + 1, canonical.stamp(moment)
-    made = assembled(held, files, number, moment, own.online())
+    made = assembled(held, files, number, moment, own.online(), lives)
     # Read before it is written: a publication that members would refuse must not take the place of a good one.
     whole, _ = reading.read(made.get, folder, definition.network, known)
     result = verified.verify(whole, moment)
@@ -72,15 +74,20 @@ def _existing(folder: Path, network: str, known: trusted.Trusted) -> Whole | Non
         return None
 
 
-def _due(existing: Whole, held: roles.InForce, moment: datetime.datetime) -> bool:
+def _due(existing: Whole, held: roles.InForce, lives: Lives, moment: datetime.datetime) -> bool:
     """Whether a role is to be signed anew, or was."""
-    return any(metadata.due(role, existing.ends[role], moment) for role in metadata.COORDINATORS) or any(
+    return any(metadata.due(existing.ends[role], life, moment) for role, life in lives.items()) or any(
         existing.versions[role] != held.version(role) for role in OFFLINE
     )
 
 
 def assembled(
-    held: roles.InForce, files: Mapping[str, bytes], number: int, moment: datetime.datetime, online: Signer
+    held: roles.InForce,
+    files: Mapping[str, bytes],
+    number: int,
+    moment: datetime.datetime,
+    online: Signer,
+    lives: Lives = metadata.LIFETIMES,
 ) -> dict[str, bytes]:
     """All that lies in a publication of these files, by its name there, the newest word last."""
     named = {
@@ -88,7 +95,7 @@ def assembled(
         for name, content in sorted(files.items())
         if name not in held.contents
     }
-    ends = {role: moment + metadata.LIFETIMES[role] for role in metadata.COORDINATORS}
+    ends = {role: moment + lives[role] for role in metadata.COORDINATORS}
     network = _signed(
         Targets(number, None, ends[NETWORK], named, None, {metadata.PUBLISHED: canonical.stamp(moment)}), online
     )

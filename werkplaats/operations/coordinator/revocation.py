@@ -1,41 +1,57 @@
 """Revocation: the list of one network, in force from the first day, and never older than the one before it.
 
-RFC 5280 section 5. A list is good for 90 days and made anew when fewer than 60 are left or when something was
-revoked: without a valid list every gateway of the network refuses every new connection.
+RFC 5280 section 5. A list is good for 90 days (`lifetimes`) and made anew when fewer than 60 are left or when something
+was revoked: without a valid list every gateway of the network refuses every new connection.
 """
 
 from __future__ import annotations
 
 import datetime
+from collections.abc import Collection
 
 from cryptography import x509
 
 from base import canonical, errors
+from network_topology import names
 from publication import profile, revocations
 from werkplaats.operations.coordinator.authority import Authority
 from werkplaats.operations.coordinator.ledger import Records
 
-LIFETIME = datetime.timedelta(days=90)
-RENEWED_WITH_LESS_THAN = datetime.timedelta(days=60)
 IN_VAULT = "crl.pem"
+HOLD = "certificateHold"  # the only reason that can be taken back (RFC 5280, 5.3.1)
+_KEYS_STAY = (HOLD, "superseded")  # of these the statement key may be certified again
 
 REASONS = {
     reason.value: reason
     for reason in (
         *(x509.ReasonFlags.unspecified, x509.ReasonFlags.key_compromise, x509.ReasonFlags.affiliation_changed),
-        *(x509.ReasonFlags.superseded, x509.ReasonFlags.cessation_of_operation),
+        *(x509.ReasonFlags.superseded, x509.ReasonFlags.cessation_of_operation, x509.ReasonFlags.certificate_hold),
     )
 }
 
 
+def entries(records: Records) -> dict[str, dict[str, str]]:
+    """What was revoked: serial, in hexadecimal → the line that says so last."""
+    return {row["serial"]: row for row in records.rows("revoked")}
+
+
 def revoked_serials(records: Records) -> set[str]:
     """The serials, in hexadecimal, that the records say are revoked."""
-    return {row["serial"] for row in records.rows("revoked")}
+    return set(entries(records))
 
 
 def revoked_keys(records: Records) -> dict[str, str]:
-    """What is never certified again → serial: gateway keys (SHA-256 of the SPKI, hexadecimal) and statement keys."""
-    return {row["key"]: row["serial"] for row in records.rows("revoked-keys")}
+    """What is never certified again → serial: gateway keys (SHA-256 of the SPKI, hexadecimal) and statement keys.
+
+    Also of a revocation that was killed before it had written them down.
+    """
+    found, given = {}, {row["serial"]: row for row in records.rows("keys")}
+    for serial, row in entries(records).items():
+        if serial in given and row["reason"] != HOLD:
+            found[given[serial]["gateway_key"]] = serial
+        if serial in given and row["reason"] not in _KEYS_STAY:
+            found[given[serial]["statement_key"]] = serial
+    return found | {row["key"]: row["serial"] for row in records.rows("revoked-keys")}
 
 
 def revoke(
@@ -46,28 +62,72 @@ def revoke(
     *,
     keep_statement_key: bool = False,
 ) -> x509.CertificateRevocationList:
-    """Revoke a certificate that this CA issued, for good, and give the list that says so.
+    """Revoke a certificate that this CA issued, and all others of its gateway key; gives the list that says so.
 
-    The keys that it was given for are never certified again, for nobody; `keep_statement_key` where that one signed
-    the gateway key that takes the place of this.
+    A certificate that was renewed is good for as long as it says: who has the key could go on with it. The keys that
+    it was given for are never certified again, for nobody, unless it is only held; `keep_statement_key` where that one
+    signed the gateway key that takes the place of this.
     `reason` is one of REASONS (RFC 5280, 5.3.1). Raises UsageError for another, or for a serial never issued.
     """
     text = f"{serial:x}"
-    if reason not in REASONS:
-        raise errors.UsageError(f"{reason!r} is not a reason for a revocation", f"one of {', '.join(REASONS)}")
-    issued = {row["serial"]: row["name"] for row in authority.records.rows("serials")}
-    if text not in issued:
+    _require_reason(reason)
+    if text not in {row["serial"] for row in authority.records.rows("serials")}:
         raise errors.UsageError(
             f"no certificate of {authority.network} has serial {text}", "take it from serials.txt in the inventory"
         )
-    if text not in revoked_serials(authority.records):
-        for row in authority.records.rows("keys"):
-            if row["serial"] == text:
-                kept = () if keep_statement_key else (row["statement_key"],)
-                for key in (row["gateway_key"], *kept):
-                    authority.records.append("revoked-keys", key=key, serial=text)
-        at = canonical.stamp(moment or canonical.now())
-        authority.records.append("revoked", serial=text, name=issued[text], at=at, reason=reason)
+    given = authority.records.rows("keys")
+    keys = {row["gateway_key"] for row in given if row["serial"] == text}
+    others = {row["serial"] for row in given if row["gateway_key"] in keys}
+    return _revoke(authority, {text, *others}, reason, moment, keep_statement_key=keep_statement_key)
+
+
+def withdraw(
+    authority: Authority, organisation: str, reason: str, moment: datetime.datetime | None = None
+) -> x509.CertificateRevocationList:
+    """Revoke every certificate of an organisation that has not ended, as `revoke` does each, and in any case the last.
+
+    Its keys would be certified anew, whether it has ended or not. Raises UsageError where there never was one.
+    """
+    _require_reason(reason)
+    name, now = names.subject(authority.network, organisation), canonical.stamp(moment or canonical.now())
+    rows = authority.records.rows("serials")
+    own = [row for row in rows if row["name"] == name]
+    serials = {row["serial"] for row in own if row["not_after"] > now or row is own[-1]}
+    if not serials:
+        raise errors.UsageError(
+            f"{organisation} never had a certificate of {authority.network}",
+            f"certified are: {', '.join(sorted({row['name'] for row in rows})) or 'none'}",
+        )
+    return _revoke(authority, serials, reason, moment)
+
+
+def _require_reason(reason: str) -> None:
+    if reason not in REASONS:
+        raise errors.UsageError(f"{reason!r} is not a reason for a revocation", f"one of {', '.join(REASONS)}")
+
+
+def _revoke(
+    authority: Authority,
+    serials: Collection[str],
+    reason: str,
+    moment: datetime.datetime | None,
+    *,
+    keep_statement_key: bool = False,
+) -> x509.CertificateRevocationList:
+    """Write down what is revoked, in one write and before all else: from then on every publication says so."""
+    records, at = authority.records, canonical.stamp(moment or canonical.now())
+    issued = {row["serial"]: row["name"] for row in records.rows("serials")}
+    held = {None, HOLD} if reason != HOLD else {None}  # a hold may become final
+    before = entries(records)
+    late = sorted(one for one in serials if before.get(one, {}).get("reason") in held)
+    records.append_all("revoked", [{"serial": one, "name": issued[one], "at": at, "reason": reason} for one in late])
+    if reason != HOLD:
+        known = {row["key"] for row in records.rows("revoked-keys")}
+        keys: dict[str, str] = {}
+        for row in (row for row in records.rows("keys") if row["serial"] in serials):
+            kept = () if keep_statement_key else (row["statement_key"],)
+            keys |= {key: row["serial"] for key in (row["gateway_key"], *kept) if key not in known}
+        records.append_all("revoked-keys", [{"key": key, "serial": one} for key, one in keys.items()])
     return current(authority, moment)
 
 
@@ -86,19 +146,27 @@ def _serves(last: x509.CertificateRevocationList, authority: Authority, moment: 
     """Whether a list still says what it should, and for long enough."""
     if last.issuer != authority.certificate.subject or last.next_update_utc is None:
         return False
-    told = {f"{entry.serial_number:x}" for entry in last}
-    return told == revoked_serials(authority.records) and last.next_update_utc - moment >= RENEWED_WITH_LESS_THAN
+    told = {f"{entry.serial_number:x}": _reason(entry) for entry in last}
+    wanted = {serial: row["reason"] for serial, row in entries(authority.records).items()}
+    return told == wanted and last.next_update_utc - moment >= authority.lifetimes.list_left
+
+
+def _reason(entry: x509.RevokedCertificate) -> str:
+    try:
+        return str(entry.extensions.get_extension_for_class(x509.CRLReason).value.reason.value)
+    except x509.ExtensionNotFound:
+        return "unspecified"  # RFC 5280, 5.3.1: this reason is told by leaving it out
 
 
 def _make(
     authority: Authority, last: x509.CertificateRevocationList | None, moment: datetime.datetime
 ) -> x509.CertificateRevocationList:
-    rows = authority.records.rows("revoked")
+    rows = entries(authority.records).values()
     numbers = [int(row["number"]) for row in authority.records.rows("crl-numbers")]
     following = max([*numbers, 0 if last is None else revocations.number(last)]) + 1
     # A clock that was set back must not make a list that everybody refuses as older.
     start = moment - profile.BACKDATED if last is None else max(moment - profile.BACKDATED, last.last_update_utc)
-    end = moment + LIFETIME
+    end = moment + authority.lifetimes.revocations
     authority.records.append(
         "crl-numbers",
         number=following,
@@ -110,7 +178,7 @@ def _make(
     builder = builder.add_extension(x509.CRLNumber(following), critical=False)
     for row in rows:
         entry = x509.RevokedCertificateBuilder(int(row["serial"], 16), datetime.datetime.fromisoformat(row["at"]))
-        if row["reason"] != "unspecified":  # RFC 5280, 5.3.1: this reason is told by leaving it out
+        if row["reason"] != "unspecified":  # as `_reason`
             entry = entry.add_extension(x509.CRLReason(REASONS[row["reason"]]), critical=False)
         builder = builder.add_revoked_certificate(entry.build())
     return authority.sign_revocations(builder)

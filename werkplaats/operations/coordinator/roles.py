@@ -22,7 +22,7 @@ from securesystemslib.signer import CryptoSigner, Key, Signer, SSlibKey
 from tuf.api.metadata import DelegatedRole, Delegations, Metadata, Role, Root, Signed, TargetFile, Targets
 from tuf.api.serialization import DeserializationError
 
-from base import canonical, errors, files
+from base import canonical, errors, files, values
 from network_topology import model
 from publication import metadata
 from publication.metadata import NETWORK, OFFLINE, RELEASES, ROOT, SNAPSHOT, TARGETS, TIMESTAMP
@@ -138,7 +138,7 @@ class Roles:
 
     def _stands(self, role: str, current: Metadata[Any], moment: datetime.datetime) -> bool:
         """Whether what is in force goes on to be: not due, and signed by those who may once all that waits is."""
-        if metadata.due(role, current.signed.expires, moment):
+        if metadata.due(current.signed.expires, metadata.LIFETIMES[role], moment):
             return False
         above = self._newest(ROOT if role == TARGETS else TARGETS)
         if role == ROOT or above is None:
@@ -277,6 +277,13 @@ class Roles:
             if one and delegator.get_verification_result(role, one.signed_bytes, one.signatures):
                 return one
         return None
+
+    def release(self, name: str) -> Mapping[str, Any] | None:
+        """What the release holders signed of a release; None where they did not."""
+        signed, file = self._in_force(RELEASES), f"releases/{name}.json"
+        if signed is None or file not in signed.signed.targets:
+            return None
+        return values.mapping((self.folder / file).read_bytes())
 
     # for who publishes
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from base import canonical, errors
-from publication import folder, identity, publication, verified
+from publication import identity, verified
 from station_image.builder import images
 from werkplaats.operations import progress
-from werkplaats.operations.coordinator import approval, authority, ledger, revocation, roles
+from werkplaats.operations.coordinator import approval, authority, ledger, renewal, revocation, roles
 from werkplaats.operations.coordinator import publish as publishing
 from werkplaats.operations.home import networks
 
@@ -76,30 +76,62 @@ def held_by(network: networks.Network) -> roles.Roles:
     return roles.Roles(network.vault, ledger.Records(network.inventory))
 
 
-def publish(network: networks.Network, release: Mapping[str, Any]) -> verified.Verified:
-    """Make the publication of what the records say; `release` is the document of the image that the network runs."""
+def publish(network: networks.Network, release: Mapping[str, Any], say: progress.Say) -> verified.Verified:
+    """Make the publication of what the records say, with what is due signed anew, and say what that was.
+
+    `release` is the document of the image that the network runs.
+    """
     network.publication.parent.mkdir(parents=True, exist_ok=True)
     releases = {network.definition.release: release}
     authority = _authority(network)
+    for one in renewal.renew(network.definition, authority):
+        say(f"{one.organisation}: its certificate is signed anew, {_until(one)}")
     return publishing.publish(
         network.publication, network.definition, releases, authority, asked=network.questions, figures=network.figures
     )
 
 
-def release(network: networks.Network, image: images.StationImage | None) -> Mapping[str, Any]:
-    """The document of the release to publish: of the image that was made here, else the one that is published already.
+def _until(one: identity.Identity) -> str:
+    return f"good until {canonical.stamp(one.station_certificate.not_valid_after_utc)}"
 
-    Raises UsageError where there is neither, PublicationError for a publication that is not whole or not signed.
+
+def revoke(network: networks.Network, organisation: str, reason: str, say: progress.Say) -> None:
+    """Revoke all that an organisation was certified; what is published says so with the next `publish`."""
+    own = _authority(network)
+    before = revocation.revoked_serials(own.records)
+    revocation.withdraw(own, organisation, reason)
+    late = len(revocation.revoked_serials(own.records) - before)
+    what = f"{late} certificates are" if late > 1 else "its certificate is"
+    say(f"{organisation}: {what if late else 'what it was certified was'} revoked: {reason}")
+
+
+def unpublished(network: networks.Network, published: verified.Verified | None) -> str:
+    """What a run that broke off left: revoked by the records, and not by what is published; "" where nothing was."""
+    listed = {f"{entry.serial_number:x}" for entry in published.revocations} if published else set[str]()
+    late = revocation.revoked_serials(ledger.Records(network.inventory)) - listed
+    return (
+        f"{len(late)} revoked certificates are not published: werkplaats trust publish {network.name}" if late else ""
+    )
+
+
+def reinstate(network: networks.Network, organisation: str, say: progress.Say) -> None:
+    """Certify the keys of an organisation whose certificate is on hold again."""
+    one = renewal.reinstate(network.definition, organisation, _authority(network))
+    say(f"{organisation}: its keys are certified again, {_until(one)}")
+
+
+def release(network: networks.Network, image: images.StationImage | None) -> Mapping[str, Any]:
+    """The document of the release to publish: of the image that was made here, else the one that its holders signed.
+
+    Raises UsageError where there is neither.
     """
     if image is not None:
         return image.release
-    if folder.there(network.publication):
-        known = publication.read(network.publication, network.name, network.trusted).releases
-        if network.definition.release in known:
-            return verified.document(known[network.definition.release])
+    if signed := held_by(network).release(network.definition.release):
+        return signed
     raise errors.UsageError(
-        f"the station image of release {network.definition.release} is not made on this machine, and no publication "
-        "says what it is",
+        f"the station image of release {network.definition.release} is not made on this machine, and no release holder "
+        "signed what it is",
         f"werkplaats up {network.name} makes it",
     )
 

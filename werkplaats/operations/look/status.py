@@ -7,8 +7,10 @@ import datetime
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from cryptography import x509
+
 from base import errors, values
-from publication import acceptance, folder, publication
+from publication import acceptance, folder, publication, verified
 from werkplaats.checks import lapse
 from werkplaats.operations.home import networks, places
 from werkplaats.operations.look import observed, verify
@@ -43,6 +45,9 @@ class StationStatus:
     network: str = ""
     register: str = ""
     mended: int = 0  # the entry of the register that says what was cut off, 0 where there is none
+    certificate_life: int | None = None  # days that they last in all
+    list_life: int | None = None
+    allowances: tuple[Mapping[str, Any], ...] = ()  # rows of `station questions --json`, of this network
 
     @property
     def wrong(self) -> list[str]:
@@ -53,7 +58,8 @@ class StationStatus:
             found.append(f"what was accepted: {UNREADABLE}")
         if self.out:
             found.append(self.out)
-        return found + lapse.Ends(self.certificate_days, self.list_days).wrong
+        ends = lapse.Ends(self.certificate_days, self.list_days, self.certificate_life, self.list_life)
+        return found + ends.wrong
 
     @property
     def good(self) -> bool:
@@ -65,12 +71,15 @@ class StationStatus:
 class Certificates:
     """Days until each station's published certificate ends, by organisation; `wrong` says what is with the publication.
 
-    `out` says of an organisation why its station is let in no more, where it ever was.
+    `out` says of an organisation why its station is let in no more, where it ever was; `life` is how many days its
+    certificate lasts in all.
     """
 
     days: Mapping[str, int]
     wrong: str
     out: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    life: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    published: verified.Verified | None = None
 
 
 def read(
@@ -84,12 +93,13 @@ def read(
     cuts = remotes.ask_all(reached, "ls", "/etc/werkplaats/cut.d")
     accepted = remotes.ask_all(reached, "cat", places.accepted(network.name))
     ending = remotes.ask_all(reached, *lapse.command(network.name))
+    asked = remotes.ask_all(reached, "station", "questions", "--json")
     engines, lost = observed.observe(remotes, reached)
     found = []
     for organisation, station in sorted(network.compiled.stations.items()):
         if organisation not in reached:
             reason = unreachable.get(organisation, "")
-            found.append(_unknown(organisation, station.operator, reason, days.get(organisation)))
+            found.append(_unknown(organisation, station.operator, reason, known))
             continue
         document = verify.document_of(told[organisation])
         agent, register = document.get("networks", {}).get(network.name, {}), document.get("register", {})
@@ -119,13 +129,19 @@ def read(
                 network=verify.problem_of(document, network.name),
                 register=register.get("problem", ""),
                 mended=register.get("mended", 0),
+                certificate_life=known.life.get(organisation) if ends.certificate is None else ends.certificate_life,
+                list_life=ends.list_life,
+                allowances=_allowances(asked[organisation], network.name),
             )
         )
     return found
 
 
-def _unknown(organisation: str, operator: str, reason: str, days: int | None) -> StationStatus:
-    return StationStatus(organisation, operator, reason, "", "", days, "", "", "", "", "", (), "nobody")
+def _unknown(organisation: str, operator: str, reason: str, known: Certificates) -> StationStatus:
+    days, life = known.days.get(organisation), known.life.get(organisation)
+    return StationStatus(
+        organisation, operator, reason, "", "", days, "", "", "", "", "", (), "nobody", certificate_life=life
+    )
 
 
 def _accepted(answer: remote.Answer, organisation: str) -> tuple[str, bool]:
@@ -181,8 +197,23 @@ def certificates(network: networks.Network) -> Certificates:
     now = datetime.datetime.now(datetime.UTC)
     people = published.identities.items()
     days = {name: (one.station_certificate.not_valid_after_utc - now).days for name, one in people}
+    life = {name: _life(one.station_certificate) for name, one in people}
     out = {name: why for name in network.compiled.stations if (why := published.out(name))}
-    return Certificates(days, wrong, out)
+    return Certificates(days, wrong, out, life, published)
+
+
+def _life(one: x509.Certificate) -> int:
+    return (one.not_valid_after_utc - one.not_valid_before_utc).days
+
+
+def _allowances(answer: remote.Answer, network: str) -> tuple[Mapping[str, Any], ...]:
+    """What an agent says that its steward allowed, and until when; nothing of one that does not answer."""
+    rows = verify.document_of(answer).get("questions", [])
+    return tuple(
+        {name: row[name] for name in ("question", "state", "until")}
+        for row in rows
+        if row["network"] == network and row.get("until")
+    )
 
 
 def lines(found: Iterable[StationStatus]) -> list[str]:

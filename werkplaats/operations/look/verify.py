@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
+import datetime
 import functools
 import json
 from collections.abc import Mapping, Sequence
@@ -143,11 +144,16 @@ class _Register(pydantic.BaseModel):
     mended: int = 0
 
 
+def _day(text: str) -> str:
+    return str(datetime.date.fromisoformat(text))
+
+
 class _Question(pydantic.BaseModel):
     network: str
     question: str
     state: str
     document: dict[str, Any]
+    until: Annotated[str, pydantic.AfterValidator(_day)] | None = None
 
 
 class _Told(pydantic.BaseModel):

@@ -8,7 +8,7 @@ import re
 from cryptography import x509
 
 from network_topology import names
-from werkplaats.operations.offered import texts
+from werkplaats.operations.offered import engine, texts
 from werkplaats.operations.offered.answer import Facts
 from werkplaats.operations.offered.findings import Part, Row, Severity, Wanted, Way, listed
 
@@ -39,7 +39,7 @@ def _closed(facts: Facts, wanted: Wanted) -> str:
     rules = facts.said("rules")
     if wanted.port is None or texts.names_port(rules, wanted.port):
         return ""
-    chains = [one for one in texts.closes(rules) if "werkplaats" not in one]
+    chains = [one for one in texts.closes(rules) if " werkplaats " not in one]
     return f"{listed(chains)} drops what no rule names, and none names TCP {wanted.port}" if chains else ""
 
 
@@ -58,6 +58,17 @@ def _port_taken(facts: Facts, wanted: Wanted) -> str:
     ours = facts.active("werkplaats-gateway.service")
     found = [one for one in facts.listeners if one.port == wanted.port and not (ours and one.program == HAPROXY)]
     return f"{found[0].program or 'a program'} listens at TCP {wanted.port}" if found else ""
+
+
+def _port_diverted(facts: Facts, wanted: Wanted) -> str:
+    """A port that a container publishes has no listener where the engine goes without its proxy."""
+    if wanted.port is None or _port_taken(facts, wanted):
+        return ""
+    published = re.compile(rf":{wanted.port}->\d")
+    if name := next((row[0] for row in engine.containers(facts) if published.search(row[3])), ""):
+        return f"the container {name} publishes TCP {wanted.port}"
+    rule = texts.taken_elsewhere(facts.said("rules"), wanted.port)
+    return f"a rule sends what comes for TCP {wanted.port} elsewhere: `{rule}`" if rule else ""
 
 
 def _own_haproxy(facts: Facts, wanted: Wanted) -> str:
@@ -158,6 +169,12 @@ PARTS = (
                 _port_taken,
                 "the gateway listens at that port",
                 "have the coordinator write another port on your card, or move that program",
+            ),
+            Row(
+                Severity.STOPS,
+                _port_diverted,
+                "callers would not reach the gateway, which listens at that port",
+                "have the coordinator write another port on your card, or publish that one elsewhere",
             ),
             Row(Severity.TELLS, _own_haproxy, "it stays: the gateway is a service and an account of its own", ""),
         ),

@@ -68,7 +68,11 @@ def placed(facts: Facts, wanted: Wanted) -> list[tuple[str, str]]:
             "station and station-account in /usr/local/bin; engine-settings, gateway-reload, guarded-change, "
             "people-access and station-cut in /usr/local/sbin",
         ),
-        ("services", "werkplaats-gateway, werkplaats-firewall, werkplaats-undo, gateway-reload, gateway-finding"),
+        (
+            "services",
+            "werkplaats-gateway, werkplaats-firewall, werkplaats-firewall-kept, werkplaats-undo, gateway-reload, "
+            "gateway-finding",
+        ),
     ]
     firewall = f"table inet werkplaats, which narrows who reaches TCP {wanted.port}" if wanted.port else ""
     rows[4:4] = [("firewall", firewall)] * bool(firewall)

@@ -166,19 +166,60 @@ def _is_folder(pattern: str) -> bool:
 
 
 def closes(ruleset: str) -> list[str]:
-    """The input chains of `nft list ruleset` that drop whatever they do not name: `family table chain`."""
-    found, table, chain = [], "", ""
-    for line in ruleset.splitlines():
-        words = line.split()
-        if words[:1] == ["table"] and len(words) >= 3:
-            table = f"{words[1]} {words[2]}"
-        elif words[:1] == ["chain"] and len(words) >= 2:
-            chain = words[1]
-        elif "hook input" in line and "policy drop" in line:
-            found.append(f"{table} {chain}")
+    """The input chains of `nft list ruleset` that drop whatever they do not name: `family table chain`.
+
+    By their policy, or by a rule without a condition, as firewalld ends its own.
+    """
+    found: list[str] = []
+    for chain, lines_ in _chains(ruleset).items():
+        hooked = any("hook input" in line for line in lines_)
+        if hooked and any("policy drop" in line or _ends(line.split()) for line in lines_):
+            found.append(chain)
     return found
 
 
 def names_port(ruleset: str, port: int) -> bool:
-    """Whether any rule names this port."""
-    return bool(re.search(rf"dport (?:\{{[^}}]*\b{port}\b[^}}]*\}}|{port}\b)", ruleset))
+    """Whether any rule names this port to let it in; our own table does not count."""
+    return any(_is_about(line, port) and not {"drop", "reject"} & set(line.split()) for line in _rules(ruleset))
+
+
+def taken_elsewhere(ruleset: str, port: int) -> str:
+    """The rule by which what comes for this port goes to another address or port, before anybody listens; or ""."""
+    diverted = ("dnat", "redirect", "tproxy")
+    return next(
+        (line for line in _rules(ruleset) if _is_about(line, port) and any(w in diverted for w in line.split())), ""
+    )
+
+
+def _rules(ruleset: str) -> list[str]:
+    """Of all tables but our own."""
+    return [line for chain, found in _chains(ruleset).items() if " werkplaats " not in chain for line in found]
+
+
+def _chains(ruleset: str) -> dict[str, list[str]]:
+    """`family table chain` → its lines."""
+    found: dict[str, list[str]] = {}
+    table = chain = ""
+    for line in ruleset.splitlines():
+        words = line.split()
+        if words[:1] == ["table"] and len(words) >= 3:
+            table, chain = f"{words[1]} {words[2]}", ""
+        elif words[:1] == ["chain"] and len(words) >= 2:
+            chain = f"{table} {words[1]}"
+        elif chain and words and words != ["}"]:
+            found.setdefault(chain, []).append(line.strip())
+    return found
+
+
+def _ends(words: Sequence[str]) -> bool:
+    return [word for word in words if word != "counter"][:1] in (["drop"], ["reject"])
+
+
+def _is_about(line: str, port: int) -> bool:
+    """`tcp dport 8443`, `{ 80, 8000-8999 }`."""
+    for group, alone in re.findall(r"\bdport (?:\{([^}]*)\}|([0-9-]+))", line):
+        for one in (group or alone).split(","):
+            first, _, last = one.strip().partition("-")
+            if first.isdecimal() and int(first) <= port <= int(last if last.isdecimal() else first):
+                return True
+    return False

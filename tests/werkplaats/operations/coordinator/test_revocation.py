@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from base import canonical, errors
 from publication import revocations
-from werkplaats.operations.coordinator import authority, ledger, revocation
+from werkplaats.operations.coordinator import approval, authority, ledger, renewal, revocation
 from werkplaats.operations.home import vault
 
 DAY = datetime.timedelta(days=1)
@@ -96,6 +96,80 @@ def test_a_clock_that_was_set_back_makes_no_list_that_is_refused(coordinator: An
     first = revocation.current(own, canonical.now() + 10 * DAY)
     second = revocation.revoke(own, approve("ggd").station_certificate.serial_number)
     revocations.refuse_rollback(first, second)
+
+
+def test_a_stolen_key_does_not_go_on_with_the_certificate_of_before_the_renewal(
+    coordinator: Any, approve: Callable[..., Any], openssl_verify: Verify
+) -> None:
+    """Whoever stole the key shows the earlier certificate, which is good for months: the newest alone was revoked."""
+    own = coordinator.authority
+    earlier, late = approve("ggd").station_certificate, canonical.now() + 121 * DAY
+    [renewed] = renewal.renew(coordinator.definition, own, late)
+    words = ("-attime", str(int(late.timestamp())))
+    for revoked in (
+        revocation.revoke(own, renewed.station_certificate.serial_number, "keyCompromise", late),
+        revocation.withdraw(own, "ggd", "keyCompromise", late),
+    ):
+        for one in (earlier, renewed.station_certificate):
+            assert "certificate revoked" in openssl_verify(one, [own.certificate], *words, lists=[revoked])
+
+
+def test_withdrawing_takes_all_that_was_certified_and_nobody_else(
+    coordinator: Any, approve: Callable[..., Any]
+) -> None:
+    own, other = coordinator.authority, approve("ziekenhuis")
+    serials = {approve("ggd").station_certificate.serial_number}
+    late = canonical.now() + 121 * DAY
+    serials |= {one.station_certificate.serial_number for one in renewal.renew(coordinator.definition, own, late)}
+    serials -= {approval.find(own.records, "ziekenhuis").station_certificate.serial_number}  # type: ignore[union-attr]
+    found = revocation.withdraw(own, "ggd", "cessationOfOperation", late)
+    assert {entry.serial_number for entry in found} == serials
+    assert len(serials) == 2
+    assert revocation.withdraw(own, "ggd", "cessationOfOperation", late) == found
+    assert other.statement_key not in revocation.revoked_keys(own.records)
+    with pytest.raises(errors.UsageError, match="thuiszorg never had a certificate of proeftuin; certified are: CN="):
+        revocation.withdraw(own, "thuiszorg", "unspecified", late)
+    with pytest.raises(errors.UsageError, match="'holiday' is not a reason"):
+        revocation.withdraw(own, "ggd", "holiday", late)
+
+
+def test_keys_of_a_certificate_that_has_ended_are_withdrawn_too(coordinator: Any, approve: Callable[..., Any]) -> None:
+    """They would be certified anew with the next publication."""
+    own, one, late = coordinator.authority, approve("ggd"), canonical.now() + 400 * DAY
+    revocation.withdraw(own, "ggd", "keyCompromise", late)
+    assert one.statement_key in revocation.revoked_keys(own.records)
+    assert renewal.renew(coordinator.definition, own, late) == []
+
+
+def test_a_hold_is_on_the_list_leaves_the_keys_and_becomes_final_with_another_reason(
+    coordinator: Any, approve: Callable[..., Any], openssl_verify: Verify
+) -> None:
+    own, one = coordinator.authority, approve("ggd")
+    station = one.station_certificate
+    held = revocation.withdraw(own, "ggd", revocation.HOLD)
+    assert "certificate revoked" in openssl_verify(station, [own.certificate], lists=[held])
+    assert revocation.revoked_keys(own.records) == {}
+    final = revocation.withdraw(own, "ggd", "keyCompromise")
+    assert revocations.number(final) == revocations.number(held) + 1
+    assert len(final) == 1
+    entry = final.get_revoked_certificate_by_serial_number(station.serial_number)
+    assert entry
+    assert entry.extensions.get_extension_for_class(x509.CRLReason).value.reason == x509.ReasonFlags.key_compromise
+    assert one.statement_key in revocation.revoked_keys(own.records)
+    assert revocation.withdraw(own, "ggd", revocation.HOLD) == final, "what is final is not held"
+
+
+def test_keys_are_given_up_though_the_run_was_killed_before_it_wrote_them_down(
+    coordinator: Any, approve: Callable[..., Any]
+) -> None:
+    own, one = coordinator.authority, approve("ggd")
+    revocation.withdraw(own, "ggd", "keyCompromise")
+    known = revocation.revoked_keys(own.records)
+    (own.records.folder / "revoked-keys.txt").unlink()
+    assert revocation.revoked_keys(own.records) == known
+    assert one.statement_key in known
+    revocation.withdraw(own, "ggd", "keyCompromise")
+    assert {row["key"] for row in own.records.rows("revoked-keys")} == known.keys()
 
 
 @settings(max_examples=25, deadline=None)

@@ -15,6 +15,20 @@ from werkplaats.operations.offered.findings import Finding, Severity
 STOPS, DECIDES, TELLS, GOOD = Severity.STOPS, Severity.DECIDES, Severity.TELLS, Severity.GOOD
 GIB = 2**30
 DROPS = "table inet filter {\n\tchain input {\n\t\ttype filter hook input priority filter; policy drop;\n"
+FIREWALLD = """table inet firewalld {
+\tchain filter_INPUT {
+\t\ttype filter hook input priority filter + 10; policy accept;
+\t\tct state { established, related } accept
+\t\tjump filter_INPUT_POLICIES
+\t\treject with icmpx admin-prohibited
+\t}
+\tchain filter_IN_public_allow {
+\t\ttcp dport 22 accept
+\t}
+}
+"""
+OURS = "table inet werkplaats {\n\tchain input {\n\t\ttcp dport 8443 ip saddr 192.0.2.7 accept\n\t}\n}\n"
+DIVERTS = "table ip nat {\n\tchain PREROUTING {\n\t\ttcp dport 8443 redirect to :9443\n\t}\n}\n"
 STORE = {"DriverStatus": [["driver-type", "io.containerd.snapshotter.v1"]]}
 
 
@@ -147,8 +161,29 @@ FOUND: list[tuple[str, Severity, str, Change]] = [
     ("engine", TELLS, r"daemon.json \(bip, icc\)", offers.engine({}, '{"icc": false, "bip": "10.0.0.1/24"}')),
     ("engine", TELLS, "Podman", offers.adds("packages", "ii |podman|5.4\n")),
     ("firewall", DECIDES, "inet filter input drops", offers.said("rules", DROPS)),
+    ("firewall", DECIDES, "inet firewalld filter_INPUT drops", offers.said("rules", FIREWALLD)),
+    (
+        "firewall",
+        DECIDES,
+        "inet filter input drops",
+        offers.said(
+            "rules", DROPS + "\t\ttcp dport { 80, 8000-8442 } accept\n\t\ttcp dport 8443 reject\n\t}\n}\n" + OURS
+        ),
+    ),
     ("firewall", TELLS, "rules of the old kind", offers.file("/proc/net/ip_tables_names", "filter\nnat\n")),
     ("ports", STOPS, "nginx listens at TCP 8443", _listening("nginx", 8443)),
+    (
+        "ports",
+        STOPS,
+        "container shop publishes TCP 8443",
+        _all(offers.engine({}), offers.said("containers", "shop\trunning\tx:1\t0.0.0.0:8443->443/tcp\n")),
+    ),
+    (
+        "ports",
+        STOPS,
+        "sends what comes for TCP 8443 elsewhere: `tcp dport 8443 redirect to :9443`",
+        offers.said("rules", DIVERTS),
+    ),
     ("ports", TELLS, "an HAProxy of yours listens at 443", _listening("haproxy", 443)),
     ("names", DECIDES, "no address is known here of mesh", offers.peers(addresses=[], dns=[])),
     ("names", TELLS, "only /etc/hosts knows mesh", offers.peers(dns=[])),

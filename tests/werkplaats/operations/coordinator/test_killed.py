@@ -1,0 +1,100 @@
+"""A revocation that is killed at each of its writes: what was in force stays whole, and the next run has it all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from publication import publication, revocations
+from tests.publication.published import RELEASES
+from werkplaats.operations.coordinator import ledger, revocation
+from werkplaats.operations.coordinator import publish as publishing
+from werkplaats.operations.home import vault
+
+_WRITES = ("os.rename", "os.symlink", "os.mkdir", "os.remove", "os.rmdir", "os.chmod")
+
+
+def killed_at(count: int, action: Callable[[], object]) -> bool:
+    """Run an action in a process of its own and kill that before its n-th write; returns whether it came so far."""
+    child = os.fork()
+    if not child:
+        left = [count]
+
+        def before(event: str, arguments: tuple[Any, ...]) -> None:
+            opened = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+            if opened or event in _WRITES:
+                left[0] -= 1
+                if not left[0]:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(before)
+        try:
+            action()
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status)
+
+
+def test_a_killed_revocation_leaves_no_old_list_in_force_once_it_is_written_down(
+    coordinator: Any, tmp_path: Path, note: Callable[[str], None]
+) -> None:
+    """A run that published first, or wrote down certificate after certificate, left a part of them good."""
+    serial = coordinator.approve("ggd").station_certificate.serial_number
+    coordinator.approve("ziekenhuis")
+    (tmp_path / "publications").mkdir()
+    start, count, written = tmp_path / "start", 0, 0
+
+    def publish(folder: Path) -> int:
+        kept = type(coordinator)(
+            coordinator.definition,
+            vault.Vault("proeftuin", folder / "state" / "proeftuin"),
+            ledger.Records(folder / "inventories" / "proeftuin"),
+        )
+        place = folder / "publications" / "proeftuin"
+        return publishing.publish(place, kept.definition, RELEASES, kept.authority).number
+
+    def revoke(folder: Path) -> None:
+        own = type(coordinator)(
+            coordinator.definition,
+            vault.Vault("proeftuin", folder / "state" / "proeftuin"),
+            ledger.Records(folder / "inventories" / "proeftuin"),
+        ).authority
+        revocation.withdraw(own, "ggd", "keyCompromise")
+        publish(folder)
+
+    publish(tmp_path)
+    names = ("state", "inventories", "publications")
+    for name in names:
+        shutil.copytree(tmp_path / name, start / name, symlinks=True)
+    while True:
+        count += 1
+        folder = tmp_path / f"killed-{count}"
+        shutil.copytree(start, folder, symlinks=True)
+        came = killed_at(count, lambda folder=folder: revoke(folder))  # type: ignore[misc]
+        place = folder / "publications" / "proeftuin"
+        seen = publication.read(place, "proeftuin")
+        known = bool(revocation.entries(ledger.Records(folder / "inventories" / "proeftuin")))
+        assert ("ggd" in seen.identities) is not bool(
+            seen.revocations.get_revoked_certificate_by_serial_number(serial)
+        ), "the old or the new, and never half"
+        if known:
+            written += 1
+            publish(folder)
+        else:
+            revoke(folder)
+        after = publication.read(place, "proeftuin")
+        assert after.revocations.get_revoked_certificate_by_serial_number(serial)
+        assert set(after.identities) == {"ziekenhuis"}
+        revocations.refuse_rollback(seen.revocations, after.revocations)
+        shutil.rmtree(folder)
+        if not came:
+            break
+    note(f"a revocation was killed before each of its {count - 1} writes; in {written} of them it was written down")
+    assert written > 10
+    assert count > written + 1

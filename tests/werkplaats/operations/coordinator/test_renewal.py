@@ -1,0 +1,140 @@
+"""Certificates that are signed anew by themselves, and a hold that is taken back."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from base import canonical, errors
+from publication import identity, profile, verified
+from tests.publication.published import RELEASES
+from werkplaats.operations.coordinator import lifetimes, renewal, revocation
+from werkplaats.operations.coordinator import publish as publishing
+
+DAY = datetime.timedelta(days=1)
+
+
+@pytest.fixture
+def publish(coordinator: Any, tmp_path: Path) -> Callable[..., verified.Verified]:
+    folder = tmp_path / "publications" / "proeftuin"
+    folder.parent.mkdir()
+
+    def do(moment: datetime.datetime | None = None) -> verified.Verified:
+        return publishing.publish(folder, coordinator.definition, RELEASES, coordinator.authority, moment)
+
+    return do
+
+
+def test_a_certificate_is_signed_anew_at_two_thirds_of_its_life_for_the_same_keys(
+    coordinator: Any, approve: Callable[..., Any]
+) -> None:
+    before, start = approve("ggd"), canonical.now()
+
+    def renew(days: int) -> list[identity.Identity]:
+        return renewal.renew(coordinator.definition, coordinator.authority, start + days * DAY)
+
+    assert renew(119) == []
+    [after] = renew(121)
+    old, new = before.station_certificate, after.station_certificate
+    assert new.serial_number != old.serial_number
+    assert new.public_key() == old.public_key()
+    assert new.not_valid_after_utc == start + 301 * DAY
+    assert not profile.station_fault(new, coordinator.authority.certificate, "proeftuin", "ggd")
+    assert after.fingerprint == before.fingerprint
+    assert after.statement == before.statement
+    assert renew(122) == []
+
+
+def test_whoever_forgot_it_for_long_renews_what_has_ended(coordinator: Any, approve: Callable[..., Any]) -> None:
+    approve("ggd")
+    [after] = renewal.renew(coordinator.definition, coordinator.authority, canonical.now() + 400 * DAY)
+    assert after.station_certificate.not_valid_after_utc > canonical.now() + 579 * DAY
+
+
+def test_nothing_is_renewed_over_and_over_when_the_ca_itself_ends(
+    coordinator: Any, approve: Callable[..., Any]
+) -> None:
+    approve("ggd")
+    late = coordinator.authority.certificate.not_valid_after_utc - DAY
+    assert len(renewal.renew(coordinator.definition, coordinator.authority, late)) == 1
+    assert renewal.renew(coordinator.definition, coordinator.authority, late) == []
+
+
+def test_what_was_revoked_is_never_renewed(coordinator: Any, approve: Callable[..., Any]) -> None:
+    approve("ggd")
+    for reason in (revocation.HOLD, "keyCompromise"):
+        revocation.withdraw(coordinator.authority, "ggd", reason)
+        assert renewal.renew(coordinator.definition, coordinator.authority, canonical.now() + 150 * DAY) == []
+
+
+def test_lifetimes_of_minutes_are_a_parameter_and_longer_ones_than_usual_are_refused(
+    coordinator: Any, approve: Callable[..., Any]
+) -> None:
+    for what, number, unit in (("certificate", 6, "minutes"), ("list", 3, "minutes")):
+        coordinator.records.append("lifetimes", what=what, number=number, unit=unit)
+    start, minute = canonical.now(), datetime.timedelta(minutes=1)
+    certificate = approve("ggd").station_certificate
+    assert start + 6 * minute <= certificate.not_valid_after_utc <= start + 7 * minute
+    assert lifetimes.due(certificate) == certificate.not_valid_after_utc - 2 * minute
+    own = coordinator.authority
+    first = revocation.current(own, start)
+    assert first.next_update_utc == start + 3 * minute
+    assert revocation.current(own, start + minute) == first
+    assert revocation.current(own, start + minute + datetime.timedelta(seconds=1)) != first
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("certificate 181 days", "not between nothing and 180 days"),
+        ("list 91 days", "not between nothing and 90 days"),
+        ("list 0 days", "not between nothing and 90 days"),
+        ("certificate 9999999 minutes", "not between nothing and 180 days"),
+        ("root 9 days", "no lifetime"),
+        ("list -9 days", "no lifetime"),
+        ("list 9 weeks", "no lifetime"),
+        ("list 9", "has 2 words"),
+    ],
+)
+def test_lifetimes_that_are_none_are_refused_with_their_line(coordinator: Any, line: str, why: str) -> None:
+    coordinator.records.folder.mkdir(parents=True)
+    (coordinator.records.folder / "lifetimes.txt").write_text(f"{line}\n")
+    with pytest.raises(errors.RefusedError, match=rf"lifetimes\.txt.*{why}"):
+        lifetimes.read(coordinator.records)
+
+
+def test_a_hold_is_taken_back_with_a_new_certificate_and_the_list_keeps_the_one_before(
+    coordinator: Any, approve: Callable[..., Any], publish: Callable[..., verified.Verified]
+) -> None:
+    before = approve("ggd").station_certificate
+    revocation.withdraw(coordinator.authority, "ggd", revocation.HOLD)
+    assert "ggd" not in publish().identities
+    after = renewal.reinstate(coordinator.definition, "ggd", coordinator.authority).station_certificate
+    assert after.public_key() == before.public_key()
+    found = publish()
+    assert found.identities["ggd"].station_certificate == after
+    assert found.revocations.get_revoked_certificate_by_serial_number(before.serial_number)
+    with pytest.raises(errors.UsageError, match="is not on hold"):
+        renewal.reinstate(coordinator.definition, "ggd", coordinator.authority)
+
+
+def test_revoked_keys_are_never_reinstated(coordinator: Any, approve: Callable[..., Any]) -> None:
+    approve("ggd")
+    revocation.withdraw(coordinator.authority, "ggd", revocation.HOLD)
+    revocation.withdraw(coordinator.authority, "ggd", "keyCompromise")
+    with pytest.raises(errors.RequestError, match=r"were revoked \(keyCompromise\): nobody takes them again; it makes"):
+        renewal.reinstate(coordinator.definition, "ggd", coordinator.authority)
+    with pytest.raises(errors.UsageError, match="no keys of 'ziekenhuis' were approved"):
+        renewal.reinstate(coordinator.definition, "ziekenhuis", coordinator.authority)
+
+
+def test_what_is_on_hold_is_not_approved_by_asking_once_more(coordinator: Any, new_keys: Callable[[], Any]) -> None:
+    keys = new_keys()
+    coordinator.approve("ggd", keys)
+    revocation.withdraw(coordinator.authority, "ggd", revocation.HOLD)
+    with pytest.raises(errors.RequestError, match=r"ggd is on hold.*trust reinstate proeftuin ggd"):
+        coordinator.approve("ggd", keys)

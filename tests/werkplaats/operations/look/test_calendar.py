@@ -1,0 +1,140 @@
+"""Everything that ends is in the calendar, each with who has to do what, and agendas take it."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import icalendar
+import pytest
+
+from base import canonical
+from network_topology import model
+from publication import verified
+from tests.harness.coordinator import approve, coordinator, definition, make_coordinator
+from tests.publication.published import RELEASES
+from werkplaats.operations.coordinator import publish as publishing
+from werkplaats.operations.look import agenda, calendar
+
+__all__ = ["approve", "coordinator", "definition", "make_coordinator"]
+DAY = datetime.timedelta(days=1)
+
+
+@pytest.fixture
+def published(coordinator: Any, approve: Callable[..., Any], tmp_path: Path) -> verified.Verified:
+    approve("ggd")
+    (tmp_path / "publications").mkdir()
+    place = tmp_path / "publications" / "proeftuin"
+    return publishing.publish(place, coordinator.definition, RELEASES, coordinator.authority)
+
+
+def question(until: datetime.date) -> model.Question:
+    term = model.Term(until=until, at_most="daily")
+    return model.Question(
+        analysis="hotspots/1",
+        purpose="p",
+        fields={},
+        contributes=(),
+        results_to=(),
+        minimum_cell=10,
+        minimum_contributors=3,
+        term=term,
+    )
+
+
+def states(ends: list[calendar.End], days: float) -> dict[str, str]:
+    return {one.what: one.state(canonical.now() + days * DAY) for one in ends}
+
+
+def test_certificates_and_lists_are_due_when_the_coordinator_would_sign_them_anew(
+    published: verified.Verified,
+) -> None:
+    ends = calendar.of("proeftuin", published.definition, published, {})
+    wanted = {0: ("later", "later"), 31: ("later", "due"), 91: ("later", "ended"), 121: ("due", "ended")}
+    for days, (certificate, listed) in {**wanted, 181: ("ended", "ended")}.items():
+        found = states(ends, days)
+        assert (found["certificate of ggd"], found["revocation list"]) == (certificate, listed), days
+    assert "certificate of ziekenhuis" not in found
+    assert found["CA of proeftuin"] == "later"
+    assert states(ends, 3300)["CA of proeftuin"] == "due"
+
+
+def test_papers_questions_and_allowances_end_with_their_last_day(published: verified.Verified) -> None:
+    today = canonical.now().date()
+    card = published.definition.organisations["ggd"]
+    agreement = model.Agreement(kind="gvo", signed=today, until=today + 100 * DAY)
+    defined = published.definition.model_copy(
+        update={
+            "organisations": {"ggd": card.model_copy(update={"agreement": agreement})},
+            "processors": {"hoster": model.Processor(name="H", agreement=agreement)},
+            "dpia": datetime.date(2024, 2, 29),
+        }
+    )
+    allowed = {"ggd": [{"question": "griep", "state": "allowed", "until": str(today + 10 * DAY)}, {"question": "x"}]}
+    ends = calendar.of("proeftuin", defined, None, {"griep": question(today)}, allowed)
+    assert [(one.what, one.until, one.who) for one in ends if one.kind != "DPIA"] == [
+        ("question griep", str(today), "coordinator, its stewards"),
+        ("allowance of ggd for griep", str(today + 10 * DAY), "steward of ggd"),
+        ("agreement of ggd", str(today + 100 * DAY), "ggd, coordinator"),
+        ("agreement of hoster", str(today + 100 * DAY), "hoster, coordinator"),
+    ]
+    [assessed] = [one for one in ends if one.kind == "DPIA"]
+    assert assessed.until == "2027-02-28"
+    [asked] = [one for one in ends if one.kind == "question"]
+    evening = datetime.datetime.combine(today, datetime.time(23, 59), datetime.UTC)
+    assert asked.state(evening) == "due"
+    assert asked.state(evening + datetime.timedelta(minutes=2)) == "ended"
+
+
+def test_what_is_to_be_done_now_says_who_does_what(published: verified.Verified) -> None:
+    ends = calendar.of("proeftuin", published.definition, published, {"griep": question(datetime.date(2026, 1, 31))})
+    now = canonical.now()
+    assert [one.line(now) for one in calendar.now_to_do(ends, now)] == [
+        "ended  2026-01-31       question griep; too late coordinator, its stewards: agree on a new term or take its "
+        "file away; werkplaats trust publish proeftuin"
+    ]
+    late = now + 40 * DAY
+    [listed] = [one for one in calendar.now_to_do(ends, late) if one.kind == "list"]
+    assert listed.line(late).startswith(
+        f"due    {listed.until} revocation list; now coordinator: werkplaats trust publish"
+    )
+    assert listed.document(late) == {
+        "kind": "list",
+        "what": "revocation list",
+        "state": "due",
+        "until": listed.until,
+        "due": listed.due.isoformat(),
+        "ends": listed.ends.isoformat(),
+        "who": "coordinator",
+        "remedy": listed.remedy,
+    }
+
+
+@pytest.mark.parametrize("day", [datetime.date.min, datetime.date.max])
+def test_a_day_of_which_none_is_before_or_after_is_in_it_too(published: verified.Verified, day: datetime.date) -> None:
+    defined = published.definition.model_copy(update={"dpia": day})
+    ends = calendar.of("proeftuin", defined, None, {"griep": question(day)})
+    assert str(day) in {one.until for one in ends if one.kind == "question"}
+    assert agenda.text("proeftuin", ends, canonical.now())
+
+
+def test_agendas_take_it_and_move_what_they_have_when_it_is_signed_anew(
+    published: verified.Verified,
+) -> None:
+    now = canonical.now()
+    ends = calendar.of("proeftuin", published.definition, published, {})
+    text = agenda.text("proeftuin", ends, now)
+    assert text.endswith(b"END:VCALENDAR\r\n")
+    assert max(len(line) for line in text.split(b"\r\n")) <= 75, "RFC 5545, 3.1"
+    events = {str(one["uid"]): one for one in icalendar.Calendar.from_ical(text).walk("VEVENT")}
+    assert len(events) == len(ends)
+    [own] = [one for one in events.values() if "certificate of ggd" in str(one["summary"])]
+    [end] = [one for one in ends if one.what == "certificate of ggd"]
+    assert own.decoded("dtstart") == end.due.date()
+    assert str(own["summary"]) == f"proeftuin: certificate of ggd ends {end.until} (coordinator)"
+    assert "werkplaats trust publish proeftuin" in str(own["description"])
+    later = calendar.of("proeftuin", published.definition, published, {})
+    again = icalendar.Calendar.from_ical(agenda.text("proeftuin", later, now + DAY)).walk("VEVENT")
+    assert {str(one["uid"]) for one in again} == events.keys()

@@ -1,0 +1,72 @@
+"""Certificates signed anew for the keys that were approved: nobody asks for it, and nobody has to accept anything."""
+
+from __future__ import annotations
+
+import datetime
+
+from cryptography.hazmat.primitives import serialization
+
+from base import canonical, errors
+from network_topology import model
+from publication import identity, profile
+from werkplaats.operations.coordinator import approval, lifetimes, revocation
+from werkplaats.operations.coordinator.authority import Authority
+
+
+def renew(
+    definition: model.Definition, authority: Authority, moment: datetime.datetime | None = None
+) -> list[identity.Identity]:
+    """Sign anew every certificate of which two thirds of the life are over; returns those identities.
+
+    What was revoked or held stays so. The certificate before it stays good until its end.
+    """
+    moment = moment or canonical.now()
+    revoked = revocation.revoked_serials(authority.records)
+    found = []
+    for organisation in definition.stations:
+        one = approval.find(authority.records, organisation)
+        if one is None or f"{one.station_certificate.serial_number:x}" in revoked:
+            continue
+        # Near the end of the CA a new one would end no later than the one that is there.
+        later = authority.ends(moment) > one.station_certificate.not_valid_after_utc
+        if later and lifetimes.due(one.station_certificate) <= moment:
+            found.append(_signed_anew(one, authority, moment))
+    return found
+
+
+def reinstate(
+    definition: model.Definition, organisation: str, authority: Authority, moment: datetime.datetime | None = None
+) -> identity.Identity:
+    """Sign a new certificate for the keys of an organisation whose certificate is on hold, and for no others.
+
+    The certificates before stay on the list for good. Raises UsageError for who is not on hold, RequestError for keys
+    that were revoked.
+    """
+    one = approval.find(authority.records, organisation)
+    if organisation not in definition.stations or one is None:
+        raise errors.UsageError(
+            f"no keys of {organisation!r} were approved in {definition.network}",
+            "approve its request with `werkplaats trust approve`",
+        )
+    certificate = one.station_certificate
+    serial, given_up = f"{certificate.serial_number:x}", revocation.revoked_keys(authority.records)
+    if {approval.key_digest(profile.p256(certificate.public_key())), one.statement_key} & given_up.keys():
+        reason = revocation.entries(authority.records).get(serial, {}).get("reason", "another certificate of theirs")
+        raise errors.RequestError(
+            f"the keys of {organisation} were revoked ({reason}): nobody takes them again",
+            f"it makes new ones, and asks anew: werkplaats trust request {definition.network} --only {organisation}",
+        )
+    if serial not in revocation.revoked_serials(authority.records):
+        raise errors.UsageError(f"the certificate of {organisation} is not on hold", "nothing has to be reinstated")
+    return _signed_anew(one, authority, moment or canonical.now())
+
+
+def _signed_anew(one: identity.Identity, authority: Authority, moment: datetime.datetime) -> identity.Identity:
+    key = profile.p256(one.station_certificate.public_key())
+    certificate = authority.issue(one.organisation, key, moment)
+    approval.record(authority.records, certificate, key, one.statement_key, one.statement)
+    made = one.model_copy(
+        update={"certificate_chain_pem": certificate.public_bytes(serialization.Encoding.PEM).decode()}
+    )
+    authority.records.write("identities", one.organisation, made.model_dump())
+    return made

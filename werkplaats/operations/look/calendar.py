@@ -1,0 +1,155 @@
+"""The calendar of a network: everything in it that ends, from when on somebody has to act, who that is, and how."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import types
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from network_topology import model
+from publication import metadata, verified
+from publication.profile import BACKDATED
+
+EARLY = {
+    "CA": datetime.timedelta(days=365),
+    "agreement": datetime.timedelta(days=60),  # lawyers and boards of two parties take weeks to sign
+    "DPIA": datetime.timedelta(days=90),
+    "question": datetime.timedelta(days=60),
+    "allowance": datetime.timedelta(days=30),
+}
+"""How long before the end somebody has to begin, by kind; of certificates and lists it is a share of their life."""
+DPIA_YEARS = 3
+"""After which an assessment is looked at again: a habit. The law asks for it where the risk changes (GDPR, 35.11)."""
+LATER, DUE, ENDED = "later", "due", "ended"
+
+
+@dataclasses.dataclass(frozen=True)
+class End:
+    """One thing that ends at a moment, and what is to be done about it from another moment on."""
+
+    kind: str
+    what: str
+    ends: datetime.datetime
+    due: datetime.datetime
+    who: str
+    remedy: str
+    on_day: bool = False
+    """Whether it ends with a day, as agreements do."""
+
+    def state(self, moment: datetime.datetime) -> str:
+        """LATER, DUE or ENDED."""
+        return ENDED if self.ends <= moment else DUE if self.due <= moment else LATER
+
+    @property
+    def until(self) -> str:
+        """The last day, or the last minute, that it holds (UTC)."""
+        return str(self.ends.date()) if self.on_day else self.ends.strftime("%Y-%m-%d %H:%M")
+
+    def line(self, moment: datetime.datetime) -> str:
+        """For people."""
+        state = self.state(moment)
+        when = {LATER: f"from {self.due.date()}", DUE: "now", ENDED: "too late"}[state]
+        return f"{state:<6} {self.until:<16} {self.what}; {when} {self.who}: {self.remedy}"
+
+    def document(self, moment: datetime.datetime) -> dict[str, str]:
+        """For programs."""
+        said = {"kind": self.kind, "what": self.what, "state": self.state(moment), "until": self.until}
+        moments = {"due": self.due.isoformat(), "ends": self.ends.isoformat()}
+        return said | moments | {"who": self.who, "remedy": self.remedy}
+
+
+def of(
+    network: str,
+    definition: model.Definition,
+    published: verified.Verified | None,
+    questions: Mapping[str, model.Question],
+    allowed: Mapping[str, Iterable[Mapping[str, Any]]] = types.MappingProxyType({}),
+) -> list[End]:
+    """Everything that ends, in order. `allowed`: organisation → rows of `station questions --json` there."""
+    found = [
+        *(_signed(network, published) if published else ()),
+        *_papers(network, definition),
+        *(_asked(network, name, one) for name, one in questions.items()),
+        *(_allowed(organisation, row) for organisation, rows in allowed.items() for row in rows if row.get("until")),
+    ]
+    return sorted(found, key=lambda one: (one.ends, one.what))
+
+
+def now_to_do(ends: Iterable[End], moment: datetime.datetime) -> list[End]:
+    """Those of which something is due, or that have ended."""
+    return [one for one in ends if one.state(moment) != LATER]
+
+
+def _signed(network: str, published: verified.Verified) -> Iterator[End]:
+    """What the coordinator signed: lists and certificates by a share of their life, as they are signed anew."""
+    again, up = f"werkplaats trust publish {network}", f"then each operator: werkplaats up {network}"
+    for organisation, one in published.identities.items():
+        certificate = one.station_certificate
+        life = certificate.not_valid_after_utc - certificate.not_valid_before_utc - BACKDATED
+        yield End(
+            "certificate",
+            f"certificate of {organisation}",
+            certificate.not_valid_after_utc,
+            certificate.not_valid_after_utc - life / 3,
+            "coordinator",
+            f"{again}; then the operator of {organisation}: werkplaats up {network}",
+        )
+    listed = published.revocations
+    if listed.next_update_utc is not None:
+        life = listed.next_update_utc - listed.last_update_utc - BACKDATED
+        due = listed.next_update_utc - life * 2 / 3
+        yield End("list", "revocation list", listed.next_update_utc, due, "coordinator", f"{again}; {up}")
+    yield from _roles(network, published)
+    ends = published.authority.not_valid_after_utc
+    remedy = "agree with all operators on a new CA, whose fingerprint you read to each"
+    yield End("CA", f"CA of {network}", ends, ends - EARLY["CA"], "coordinator", remedy)
+
+
+def _roles(network: str, published: verified.Verified) -> Iterator[End]:
+    """What is signed of the publication itself: by its coordinator, and by root and release holders."""
+    said = datetime.datetime.fromisoformat(published.published)
+    for role, ends in published.ends.items():
+        life = ends - said if role in metadata.COORDINATORS else metadata.LIFETIMES[role]
+        verb = {metadata.RELEASES: "release sign"}.get(
+            role, "publish" if role in metadata.COORDINATORS else "root sign"
+        )
+        who = metadata.who(role).removeprefix("the ")
+        yield End(
+            "role", f"{role} of the publication", ends, ends - life / 3, who, f"werkplaats trust {verb} {network}"
+        )
+
+
+def _papers(network: str, definition: model.Definition) -> Iterator[End]:
+    remedy = f"sign it anew, write the new `until:` in the definition; werkplaats trust publish {network}"
+    for groups in (definition.organisations, definition.processors):
+        for slug, card in groups.items():
+            if card.agreement and card.agreement.until:
+                yield _on_day("agreement", f"agreement of {slug}", card.agreement.until, f"{slug}, coordinator", remedy)
+    if definition.dpia:
+        until = _years_later(definition.dpia, DPIA_YEARS)
+        remedy = f"look at it again, and write the day in the definition; werkplaats trust publish {network}"
+        yield _on_day("DPIA", f"DPIA of {definition.dpia}", until, "coordinator, all organisations", remedy)
+
+
+def _asked(network: str, name: str, asked: model.Question) -> End:
+    remedy = f"agree on a new term or take its file away; werkplaats trust publish {network}"
+    return _on_day("question", f"question {name}", asked.term.until, "coordinator, its stewards", remedy)
+
+
+def _allowed(organisation: str, row: Mapping[str, Any]) -> End:
+    until, name = datetime.date.fromisoformat(row["until"]), row["question"]
+    remedy = f"station questions {name}, then station allow or not"
+    return _on_day("allowance", f"allowance of {organisation} for {name}", until, f"steward of {organisation}", remedy)
+
+
+def _on_day(kind: str, what: str, last: datetime.date, who: str, remedy: str) -> End:
+    ends = datetime.datetime.combine(last, datetime.time.max, datetime.UTC)
+    first = datetime.datetime.min.replace(tzinfo=datetime.UTC)
+    return End(kind, what, ends, ends - min(EARLY[kind], ends - first), who, remedy, on_day=True)
+
+
+def _years_later(day: datetime.date, years: int) -> datetime.date:
+    year = min(day.year + years, datetime.MAXYEAR)
+    return day.replace(year=year, day=28) if (day.month, day.day) == (2, 29) else day.replace(year=year)
