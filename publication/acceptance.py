@@ -19,7 +19,7 @@ import pydantic
 from base import canonical, errors
 from network_topology import diff, model, rules, violation
 from publication import identity, verified
-from publication.whole import Holders, Keys, fingerprint
+from publication.whole import Holders, Keys
 
 _ANEW = "look at what is published with `werkplaats plan`, and accept it anew with `werkplaats accept`"
 
@@ -61,6 +61,11 @@ class Accepted(Remembered):
     def knew(self, organisation: str) -> bool:
         """Whether a key of an organisation is pinned here, or ever was."""
         return organisation in self.statement_keys or organisation in self.seen
+
+    @property
+    def root_fingerprint(self) -> str:
+        """The fingerprint of the root that was accepted."""
+        return self.holders.fingerprint(self.network)
 
     @property
     def parts(self) -> dict[str, str]:
@@ -328,7 +333,7 @@ def _serial_changes(
 
 def same_root(accepted: Accepted, publication: verified.Verified) -> bool:
     """Whether a publication is of the root that was accepted, or of one that its holders named to follow it."""
-    return accepted.holders.fingerprint(accepted.network) in publication.lineage
+    return accepted.root_fingerprint in publication.lineage
 
 
 def _first_root(publication: verified.Verified) -> diff.Change:
@@ -352,7 +357,7 @@ def _root_changes(accepted: Accepted, publication: verified.Verified) -> list[di
         ]
     text = (
         f"WARNING: {publication.network} has another root, {publication.root}, than was accepted, "
-        f"{fingerprint(accepted.network, accepted.holders.root)}. It says who may say anything: either the network was "
+        f"{accepted.root_fingerprint}. It says who may say anything: either the network was "
         "founded anew, or somebody poses as it. Ring a root holder up before you accept"
     )
     return [diff.Change("root", text, True)]

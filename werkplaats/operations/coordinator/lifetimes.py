@@ -25,7 +25,7 @@ _UNITS = ("days", "hours", "minutes")
 
 @dataclasses.dataclass(frozen=True)
 class Lifetimes:
-    """How long a station's certificate, a revocation list and the word that a publication is the newest are good for."""
+    """How long certificates, revocation lists and the word that a publication is the newest are good for."""
 
     certificate: datetime.timedelta = profile.STATION_LIFETIME
     revocations: datetime.timedelta = datetime.timedelta(days=90)

@@ -298,7 +298,8 @@ class Roles:
         self.sign_here()
         self.take()
         root, targets, signed = (self._in_force(role) for role in OFFLINE)
-        if root is None or targets is None or signed is None or needed not in signed.signed.targets:
+        lacking = None in (root, targets, signed) or (needed not in signed.signed.targets and self.missing())
+        if root is None or targets is None or signed is None or lacking:
             raise errors.PublicationError(
                 f"{self.network} cannot be published yet: {'; '.join(self.missing())}",
                 f"they look at it and sign with werkplaats trust root sign {self.network} and werkplaats trust release "
