@@ -19,7 +19,7 @@ from tuf.ngclient._internal import trusted_metadata_set
 from base import canonical, errors
 from publication import metadata, publication, reading, trusted
 from publication.whole import Whole
-from tests.harness import publications
+from tests.publication import publications
 
 FILES = {"definition.json": b"1", "crl.pem": b"list 1", "releases/1.0.0.json": b"a release"}
 NEWER = {**FILES, "definition.json": b"2", "crl.pem": b"list 2"}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from publication import publication, verified
-from tests.harness import publications
+from tests.publication import publications
 from tests.publication.published import RELEASES
 from werkplaats.operations.coordinator import publish as publishing
 

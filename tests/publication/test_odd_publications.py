@@ -26,9 +26,9 @@ from network_topology import load
 from network_topology.compiling import compile as compiler
 from network_topology.compiling import draw
 from publication import acceptance, identity, metadata, profile, publication, verified
-from tests.harness import coordinator, pki, publications
+from tests.harness import coordinator, pki
 from tests.harness.fuzzing import examples
-from tests.publication import odd
+from tests.publication import odd, publications
 from tests.publication.published import QUESTION, RELEASES
 
 NETWORK = "proeftuin"

@@ -17,7 +17,8 @@ from base import canonical, errors
 from network_topology.compiling import compile as compiler
 from publication import identity, profile, publication, revocations, verified
 from tests.harness import coordinator as coordinators
-from tests.harness import pki, publications
+from tests.harness import pki
+from tests.publication import publications
 from tests.publication.published import QUESTION, RELEASES
 from werkplaats.operations.coordinator import placing, revocation
 from werkplaats.operations.coordinator import publish as publishing

@@ -19,7 +19,7 @@ from base import errors
 from publication import folder as folders
 from publication import publication, reading
 from publication.whole import Whole
-from tests.harness import publications
+from tests.publication import publications
 from werkplaats.operations.coordinator import placing
 
 ROOT = Path(__file__).parents[2]

@@ -20,7 +20,7 @@ from tuf.api.metadata import Root, Targets
 from base import canonical, errors
 from network_topology import model
 from publication import acceptance, identity, revocations, verified
-from tests.harness import publications
+from tests.publication import publications
 from tests.publication.published import QUESTION, RELEASES
 from werkplaats.operations.bring_up import hand_over
 from werkplaats.operations.coordinator import approval, ledger, placing

@@ -19,7 +19,7 @@ from base import canonical, errors
 from network_topology import load, tables
 from publication import acceptance, publication, reading, revocations, verified
 from tests.harness import coordinator as coordinators
-from tests.harness import publications
+from tests.publication import publications
 from tests.publication.published import QUESTION, RELEASES
 from werkplaats.operations.coordinator import revocation
 

@@ -298,8 +298,7 @@ class Roles:
         self.sign_here()
         self.take()
         root, targets, signed = (self._in_force(role) for role in OFFLINE)
-        lacking = None in (root, targets, signed) or (needed not in signed.signed.targets and self.missing())
-        if root is None or targets is None or signed is None or lacking:
+        if root is None or targets is None or signed is None or self._waits_for(needed, signed):
             raise errors.PublicationError(
                 f"{self.network} cannot be published yet: {'; '.join(self.missing())}",
                 f"they look at it and sign with werkplaats trust root sign {self.network} and werkplaats trust release "
@@ -307,6 +306,9 @@ class Roles:
             )
         contents = {name: (self.folder / name).read_bytes() for name in signed.signed.targets}
         return InForce(self.roots, targets.to_bytes(), signed.to_bytes(), contents)
+
+    def _waits_for(self, needed: str, signed: Metadata[Any]) -> bool:
+        return needed not in signed.signed.targets and self._next(RELEASES) is not None
 
     def online(self) -> CryptoSigner:
         """The coordinator's key; raises VaultError where it is not the one that the root holders named."""

@@ -13,7 +13,7 @@ import pytest
 
 from base import canonical, errors
 from publication import identity, publication, revocations, verified
-from tests.harness import publications
+from tests.publication import publications
 from tests.publication.published import RELEASES, release
 from werkplaats.operations.coordinator import publish as publishing
 from werkplaats.operations.coordinator import revocation
