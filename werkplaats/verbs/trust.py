@@ -6,6 +6,8 @@ publish     make the folder that all members may read: definition, CA, revocatio
             signed anew of which two thirds of the life are over (coordinator)
 revoke      revoke all that an organisation was certified, withdraw its identity, and publish that (coordinator)
 reinstate   certify the keys of an organisation again whose certificate is on hold, and publish that (coordinator)
+root        the root holders' keys, which say who may publish: make, found, change, sign, replace the coordinator
+release     the release holders' keys: make, sign a release
 
 No server changes by any of them. The first approve or publish founds the network's CA, in the vault of whoever runs it.
 """
@@ -21,6 +23,7 @@ from werkplaats.operations.bring_up import hand_over
 from werkplaats.operations.coordinator import revocation, steps
 from werkplaats.operations.home import networks
 from werkplaats.verbs import common, named
+from werkplaats.verbs.holders import signing
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +36,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "revoke": "revoke all that an organisation was certified, and publish that",
         "reinstate": "certify the keys of an organisation again whose certificate is on hold",
     }
+    signing.arguments(actions.add_parser("root", help="the keys of root holders, and what they sign"), signing.ROOT)
+    signing.arguments(
+        actions.add_parser("release", help="the keys of release holders, and what they sign"), signing.RELEASE
+    )
     made = {action: actions.add_parser(action, help=text) for action, text in helps.items()}
     for action, one in made.items():
         common.network_argument(one)
@@ -63,6 +70,8 @@ def run(given: argparse.Namespace) -> int:
                 identity = steps.approve(network, given.organisation, given.fingerprint)
                 print(f"{identity.organisation}: approved {identity.fingerprint}")
                 return errors.DONE
+            case "root" | "release":
+                return signing.run(given, network)
             case "revoke":
                 steps.revoke(network, given.organisation, given.reason, print)
             case "reinstate":
@@ -85,7 +94,11 @@ def _request(given: argparse.Namespace, network: networks.Network) -> int:
 def _publish(network: networks.Network) -> int:
     for left_out in network.warnings:
         print(f"note: {left_out}", file=sys.stderr)
+    if network.made_here:
+        steps.found(network)
     published = steps.publish(network, steps.release(network, images.current()), print)
+    for sentence in steps.held_by(network).missing():
+        print(f"note: {sentence}", file=sys.stderr)
     print(f"publication {published.number} is in {network.publication}")
-    print(f"signed by the CA with key {published.authority_key}: read this to who accepts for the first time")
+    print(f"its root is {published.root}: root holders read this to who accepts for the first time")
     return errors.DONE

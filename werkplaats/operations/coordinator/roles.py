@@ -24,7 +24,7 @@ from tuf.api.serialization import DeserializationError
 
 from base import canonical, errors, files, values
 from network_topology import model
-from publication import metadata
+from publication import metadata, whole
 from publication.metadata import NETWORK, OFFLINE, RELEASES, ROOT, SNAPSHOT, TARGETS, TIMESTAMP
 from werkplaats.operations.coordinator.ledger import Records
 from werkplaats.operations.home import vault
@@ -67,7 +67,7 @@ class Roles:
         self._vault = kept
         self.network = kept.network
         self.folder = records.folder / "publication"
-        self._waiting = self.folder / "waiting"
+        self.waiting = self.folder / "waiting"
 
     # what is in force
 
@@ -85,11 +85,20 @@ class Roles:
         return _parsed(path.read_bytes(), path) if path.exists() else None
 
     def _next(self, role: str) -> Metadata[Any] | None:
-        path = self._waiting / f"{role}.json"
+        path = self.waiting / f"{role}.json"
         return _parsed(path.read_bytes(), path) if path.exists() else None
 
     def _newest(self, role: str) -> Metadata[Any] | None:
         return self._next(role) or self._in_force(role)
+
+    def waits(self, role: str) -> bool:
+        """Whether a role waits for signatures."""
+        return self._next(role) is not None
+
+    def root_keys(self) -> whole.Keys | None:
+        """The root holders' keys that are in force."""
+        root = self._in_force(ROOT)
+        return metadata.root_keys(root.signed) if root else None
 
     def wanted(self) -> Wanted:
         """Who holds what, once all that waits is signed; raises UsageError where nothing was founded."""
@@ -125,12 +134,12 @@ class Roles:
         self._propose(RELEASES, Targets(targets=wanted), moment)
         if self._next(RELEASES):
             for name, content in documents.items():
-                _place(self._waiting / name, content)
+                _place(self.waiting / name, content)
 
     def _propose(self, role: str, wanted: Root | Targets, moment: datetime.datetime) -> None:
         current = self._in_force(role)
         if current and _same(current.signed, wanted) and self._stands(role, current, moment):
-            (self._waiting / f"{role}.json").unlink(missing_ok=True)
+            (self.waiting / f"{role}.json").unlink(missing_ok=True)
             return
         waits = self._next(role)
         if waits is None or not _same(waits.signed, wanted):
@@ -151,7 +160,7 @@ class Roles:
         wanted.version = current.signed.version + 1 if current else 1
         wanted.expires = moment + metadata.LIFETIMES[role]
         made: Metadata[Any] = Metadata(wanted)
-        _place(self._waiting / f"{role}.json", made.to_bytes())
+        _place(self.waiting / f"{role}.json", made.to_bytes())
 
     # signing
 
@@ -163,13 +172,13 @@ class Roles:
                 waits = self._next(role)
                 if waits and signer.public_key.keyid in self._who_may_sign(role):
                     waits.sign(signer, append=True)
-                    _place(self._waiting / f"{role}.json", waits.to_bytes())
+                    _place(self.waiting / f"{role}.json", waits.to_bytes())
                     signed.append(role)
         return signed
 
     def sign_here(self) -> None:
         """Sign with the holders' keys that lie in this vault: those of a network of which one person has all."""
-        if self._waiting.is_dir() and any(self._waiting.glob("*.json")):
+        if self.waiting.is_dir() and any(self.waiting.glob("*.json")):
             names = sorted(
                 path.name for kind in ("root", "release") for path in self._vault.folder.glob(f"{kind}-*.key")
             )
@@ -236,7 +245,7 @@ class Roles:
         if chosen is None:
             return
         for role, one in chosen.items():
-            waits = self._waiting / f"{role}.json"
+            waits = self.waiting / f"{role}.json"
             if (
                 one is None
                 or not waits.exists()
@@ -245,9 +254,9 @@ class Roles:
                 continue
             if role == RELEASES:
                 for name in one.signed.targets:
-                    if (self._waiting / name).exists():
+                    if (self.waiting / name).exists():
                         (self.folder / name).parent.mkdir(exist_ok=True)
-                        (self._waiting / name).replace(self.folder / name)
+                        (self.waiting / name).replace(self.folder / name)
             name = f"{one.signed.version}.root.json" if role == ROOT else f"{role}.json"
             _place(self.folder / name, waits.read_bytes())
             waits.unlink()
@@ -302,7 +311,7 @@ class Roles:
             raise errors.PublicationError(
                 f"{self.network} cannot be published yet: {'; '.join(self.missing())}",
                 f"they look at it and sign with werkplaats trust root sign {self.network} and werkplaats trust release "
-                f"sign {self.network}, in the files of {self._waiting}",
+                f"sign {self.network}, in the files of {self.waiting}",
             )
         contents = {name: (self.folder / name).read_bytes() for name in signed.signed.targets}
         return InForce(self.roots, targets.to_bytes(), signed.to_bytes(), contents)

@@ -76,6 +76,11 @@ def held_by(network: networks.Network) -> roles.Roles:
     return roles.Roles(network.vault, ledger.Records(network.inventory))
 
 
+def authority_key(network: networks.Network) -> str:
+    """The fingerprint of the CA's key, for which root holders sign; the CA is founded where there is none."""
+    return _authority(network).key_fingerprint
+
+
 def publish(network: networks.Network, release: Mapping[str, Any], say: progress.Say) -> verified.Verified:
     """Make the publication of what the records say, with what is due signed anew, and say what that was.
 
