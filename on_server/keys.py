@@ -7,9 +7,10 @@ was seen, and what the caller found published. Another statement key begins at 1
 
 `werkplaats up` sends this program to a new server and runs it there alone, before anything else is done to the server;
 the role `station_identity` does the same later, and by hand. So it makes the folders that it needs where they are not
-there, with owner and mode as the role `station_folders` gives them. A key that is there is never replaced.
+there, with owner and mode as the role `station_folders` gives them. A key that is there is never replaced, but with
+`--renew` the gateway's: then the one before stays beside it, until the gateway has loaded a certificate of the new one.
 
-    keys.py ORGANISATION NETWORK [STATEMENT_KEY NUMBER]     prints what was made, one a line
+    keys.py [--renew] ORGANISATION NETWORK [STATEMENT_KEY NUMBER]     prints what was made, one a line
 """
 
 from __future__ import annotations
@@ -119,6 +120,7 @@ class Identity:
         self.root, self.check, self.published = root, check, published or {}
         folder = root / IDENTITY
         self.key, self.request, self.public = folder / "key.pem", folder / "request.pem", folder / "statement.pub"
+        self.before = folder / "key-before.pem"
         self.signed = folder / "statement.json"
         self.statement = root / STATE / "statement.key"
         self.accepted = root / ACCEPTED / f"{network}.json"
@@ -138,6 +140,23 @@ class Identity:
             self._sign_gateway_key()
         return self.made
 
+    def renew(self) -> list[str]:
+        """Make another gateway key, with its request and statement; returns what was made. Raises IdentityError.
+
+        The key of the certificate that is in force is kept: without it the gateway could take no new list meanwhile.
+        """
+        if not self.key.exists():
+            raise IdentityError(f"{self.key} is not there yet, so there is none to renew; `werkplaats up` makes it")
+        if not self.before.exists():  # else the key before the last one, which had no certificate yet, is dropped
+            put(self.before, self.key.read_bytes(), 0o600)
+        self._new_gateway_key()
+        return self.make()
+
+    def _new_gateway_key(self) -> None:
+        self.made.append("gateway key")
+        if not self.check:
+            put(self.key, openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"), 0o600)
+
     def _folders(self) -> None:
         for name, (user, group), mode in FOLDERS:
             path = self.root / name
@@ -149,10 +168,9 @@ class Identity:
     def _gateway(self) -> None:
         """Make the gateway's key, and a request that belongs to it and bears the names."""
         if not self.key.exists():
-            self.made.append("gateway key")
+            self._new_gateway_key()
             if self.check:
                 return
-            put(self.key, openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"), 0o600)
         if not self._asked():
             self.made.append("request")
             if not self.check:
@@ -213,17 +231,24 @@ class Identity:
         serial = self._number(whole["statement_key"], before)
         text = json.dumps(content | {"serial": serial}, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         signature = base64.b64encode(self._sign(STATEMENT + text.encode())).decode()
-        document = whole | {"serial": serial, "signature": signature}
+        document = whole | {"serial": serial, "signature": signature} | self._renews(before)
         put(self.signed, json.dumps(document, sort_keys=True, indent=1).encode() + b"\n", 0o644)
+
+    def _renews(self, before: dict[str, Any]) -> dict[str, int]:
+        """Which number is in force until this one has a certificate, where its key was kept."""
+        if not self.before.exists() or not before:
+            return {}
+        return {"renews": min(before["serial"], before.get("renews", before["serial"]))}
 
     def _signed(self) -> dict[str, Any]:
         """What was signed last, empty where nothing was; raises IdentityError for what is no such statement."""
         if not self.signed.exists():
             return {}
-        with contextlib.suppress(ValueError, RecursionError):
+        with contextlib.suppress(ValueError, RecursionError, TypeError, KeyError, AttributeError):
             found = json.loads(self.signed.read_bytes())
-            if isinstance(found, dict) and type(found.get("serial")) is int and 0 < found["serial"] <= LAST:
-                return found
+            numbers = (found["serial"], found.get("renews", 1))
+            if all(type(number) is int and 0 < number <= LAST for number in numbers):
+                return dict(found)
         raise IdentityError(
             f"{self.signed} cannot be read; remove it and run this again: the gateway's key is signed anew, as a "
             "higher number than the accepted definition and the publication say was seen"
@@ -289,9 +314,10 @@ class Identity:
 def main() -> int:
     """Make the keys of the station that the arguments name."""
     try:
-        organisation, network, *published = sys.argv[1:]
+        renew, (organisation, network, *published) = "--renew" in sys.argv, [w for w in sys.argv[1:] if w != "--renew"]
         known = {key: int(number) for key, number in zip(published[::2], published[1::2], strict=True)}
-        made = Identity(organisation, network, known).make()
+        own = Identity(organisation, network, known)
+        made = own.renew() if renew else own.make()
     except IdentityError as problem:
         sys.stderr.write(f"{problem}\n")
         return 1

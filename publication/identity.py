@@ -21,6 +21,7 @@ from publication import profile
 
 _STATEMENT = b"datawerkplaats statement 1\ngateway key of a station\n"  # as stations sign it
 _DOMAIN = b"datawerkplaats station request 1\x00"  # so that no other digest of ours is ever taken for a fingerprint
+HIGHEST = 2**31 - 1  # the last number of a gateway key
 
 
 class Statement(pydantic.BaseModel):
@@ -31,7 +32,7 @@ class Statement(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    serial: int = pydantic.Field(ge=1, lt=2**31)
+    serial: int = pydantic.Field(ge=1, le=HIGHEST)
     signature: str = pydantic.Field(pattern=r"^[A-Za-z0-9+/]{86}==$")
 
 

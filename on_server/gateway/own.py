@@ -25,12 +25,28 @@ def require(inputs: files.Inputs) -> None:
             name: _blocks(inputs.compiled[f"networks/{network}/{name}"], kind, f"{name} of {network}")
             for name, kind in _WHAT.items()
         }
-        shown = _openssl("x509", "-inform", "DER", "-noout", "-pubkey", given=found["certificate.pem"][0])
-        if shown != _openssl("pkey", "-pubout", given=inputs.key):
+        if not _of_key(found["certificate.pem"][0], inputs.key):
             raise files.GatewayError(
                 f"the certificate for {network} is not of the key in identity/ of this server; where its keys are new "
                 f"have them approved (`werkplaats trust request`), else {_ASK}"
             )
+
+
+def fits(inputs: files.Inputs) -> bool:
+    """Whether the certificates are of the key."""
+    texts = {network: inputs.compiled[f"networks/{network}/certificate.pem"] for network in inputs.networks}
+    try:
+        return all(
+            _of_key(_blocks(pem, CERTIFICATE, f"certificate.pem of {network}")[0], inputs.key)
+            for network, pem in texts.items()
+        )
+    except files.GatewayError:
+        return False  # whoever loads it says why
+
+
+def _of_key(certificate: bytes, key: bytes) -> bool:
+    shown = _openssl("x509", "-inform", "DER", "-noout", "-pubkey", given=certificate)
+    return shown == _openssl("pkey", "-pubout", given=key)
 
 
 def _blocks(pem: bytes, kind: str, place: str) -> list[bytes]:

@@ -63,9 +63,23 @@ class Paths:
         """Folder of stamp, lock and last message; root's alone, gone at a reboot."""
         return self.root / "run/werkplaats"
 
+    @property
+    def key(self) -> Path:
+        """The gateway's private key."""
+        return self.root / "etc/werkplaats/identity/key.pem"
+
+    @property
+    def key_before(self) -> Path:
+        """The key before a renewal, there until a certificate of the new one is loaded."""
+        return self.key.with_name("key-before.pem")
+
     def inputs(self) -> files.Inputs:
-        """Read what decides what the gateway loads."""
-        return files.read(self.gateway / "compiled", self.cut, self.root / "etc/werkplaats/identity/key.pem", self.root)
+        """Read what decides what the gateway loads: with the key before, as long as the certificate is of that one."""
+        given = files.read(self.gateway / "compiled", self.cut, self.key, self.root)
+        if self.key_before.exists() and not own.fits(given):
+            older = dataclasses.replace(given, key=self.key_before.read_bytes())
+            return older if own.fits(older) else given
+        return given
 
     @property
     def serials(self) -> Path:
@@ -151,7 +165,7 @@ def with_cuts_only(paths: Paths) -> files.Inputs | None:
     compiled = paths.loaded / "compiled"
     if not compiled.exists() or files.read_cuts(paths.cut) == frozenset((paths.loaded / "cuts").read_text().split()):
         return None
-    kept = files.read(compiled, paths.cut, paths.root / "etc/werkplaats/identity/key.pem", paths.root)
+    kept = files.read(compiled, paths.cut, paths.key, paths.root)
     for network in kept.networks:  # of the key that is loaded: a new one may wait for its certificate
         certificate = kept.compiled[f"networks/{network}/certificate.pem"]
         loaded = (paths.loaded / f"networks/{network}/station.pem").read_bytes()
@@ -256,6 +270,10 @@ def stamp(paths: Paths, generation: Path) -> None:
     now, had, listed = files.serials(generation / "compiled"), serials(paths), revoked(generation)
     _put_serials(paths, {peer: (had.get(peer, set()) | numbers) - listed for peer, numbers in now.items()})
     put(paths.run / "gateway.stamp", (generation / "digest").read_bytes())
+    if paths.key_before.exists() and paths.key.exists():
+        loaded = [path.read_bytes() for path in generation.glob("networks/*/station.pem")]
+        if loaded and all(content.endswith(paths.key.read_bytes()) for content in loaded):
+            paths.key_before.unlink()
     for other in (paths.gateway / "generations").iterdir():
         if other.resolve() != generation.resolve():
             shutil.rmtree(other)

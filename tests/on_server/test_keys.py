@@ -100,6 +100,31 @@ def test_each_new_gateway_key_has_a_higher_number_and_the_same_statement_key(roo
     assert made(root) == []
 
 
+def test_a_renewed_gateway_key_leaves_the_one_before_until_a_certificate_of_it_is_loaded(root: Path) -> None:
+    made(root)
+    folder, one = root / keys.IDENTITY, asked(root)
+    before = (folder / "key.pem").read_bytes()
+    for number in (2, 3):  # once more while it waits: the one in force is still kept
+        renewed = keys.Identity("ggd", "proeftuin", root=root).renew()
+        assert renewed == ["gateway key", "request", "statement of the gateway key"]
+        assert made(root) == []
+        after = asked(root)
+        assert (after.statement.serial, after.statement_key) == (number, one.statement_key)
+        assert (folder / "key-before.pem").read_bytes() == before
+        assert stat.S_IMODE((folder / "key-before.pem").stat().st_mode) == 0o600
+        assert (folder / "key.pem").read_bytes() != before
+        assert json.loads((folder / "statement.json").read_text())["renews"] == 1
+    (folder / "key-before.pem").unlink()
+    keys.Identity("ggd", "proeftuin", root=root).renew()
+    assert json.loads((folder / "statement.json").read_text())["serial"] == 4
+
+
+def test_where_there_is_no_gateway_key_there_is_none_to_renew(root: Path) -> None:
+    with pytest.raises(keys.IdentityError, match=r"is not there yet, so there is none to renew; `werkplaats up` makes"):
+        keys.Identity("ggd", "proeftuin", root=root).renew()
+    assert not [*root.rglob("*.pem")]
+
+
 def give_up_the_gateway_key(root: Path, *more: str) -> None:
     for name in ("key.pem", "request.pem", *more):
         (root / keys.IDENTITY / name).unlink()

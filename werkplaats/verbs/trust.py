@@ -1,15 +1,17 @@
-"""Certificates: request, approve, publish, revoke, reinstate. Steps hand each other files, none needs another's login.
+"""Certificates: from request to revocation. Steps hand each other files, and none needs the other's login.
 
 request     fetch the certificate requests that the servers made, from the servers that this operator runs
+renew-key   have a server of this operator make another gateway key, and fetch its request: nobody has to approve it
 approve     sign one request, by the fingerprint that was compared with the organisation (coordinator)
 publish     make the folder that all members may read: definition, CA, revocation list, identities. Certificates are
-            signed anew of which two thirds of the life are over (coordinator)
+            signed anew of which two thirds of the life are over, and renewed keys certified (coordinator)
 revoke      revoke all that an organisation was certified, withdraw its identity, and publish that (coordinator)
 reinstate   certify the keys of an organisation again whose certificate is on hold, and publish that (coordinator)
 root        the root holders' keys, which say who may publish: make, found, change, sign, replace the coordinator
 release     the release holders' keys: make, sign a release
 
-No server changes by any of them. The first approve or publish founds the network's CA, in the vault of whoever runs it.
+No server changes by any of them, but by `renew-key`, which goes on with the key before. The first approve or publish
+founds the network's CA, in the vault of whoever runs it.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     helps = {
         "request": "fetch the requests of this operator's servers",
+        "renew-key": "have a server make another gateway key, and fetch its request",
         "approve": "sign one request by its fingerprint",
         "publish": "make the publication, with what is due signed anew",
         "revoke": "revoke all that an organisation was certified, and publish that",
@@ -43,7 +46,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     made = {action: actions.add_parser(action, help=text) for action, text in helps.items()}
     for action, one in made.items():
         common.network_argument(one)
-        if action in ("approve", "revoke", "reinstate"):
+        if action not in ("request", "publish"):
             one.add_argument("organisation", metavar="ORGANISATION")
     common.only_argument(made["request"])
     made["approve"].add_argument("--fingerprint", required=True, metavar="SHA256:…", help="as the organisation told it")
@@ -66,6 +69,9 @@ def run(given: argparse.Namespace) -> int:
         match given.action:
             case "request":
                 return _request(given, network)
+            case "renew-key":
+                _renew_key(given, network)
+                return errors.DONE
             case "approve":
                 identity = steps.approve(network, given.organisation, given.fingerprint)
                 print(f"{identity.organisation}: approved {identity.fingerprint}")
@@ -89,6 +95,16 @@ def _request(given: argparse.Namespace, network: networks.Network) -> int:
             print(f"left out: {organisation}: {why}")
     print("tell each fingerprint to the coordinator by another way than this file")
     return errors.HALF_WAY if unreachable else errors.DONE
+
+
+def _renew_key(given: argparse.Namespace, network: networks.Network) -> None:
+    if given.organisation not in {one.organisation for one in network.servers}:
+        raise errors.UsageError(f"{given.organisation} is none of the servers of this operator in {network.name}")
+    with network.remotes() as remotes:
+        asked = hand_over.renew_key(network, remotes, given.organisation)
+    print(f"{asked.organisation}: gateway key {asked.statement.serial}, which its statement key signed")
+    print(f"give its request to the coordinator: {network.inventory / 'requests' / f'{asked.organisation}.json'}")
+    print(f"it is certified by werkplaats trust publish {network.name}, and then taken by werkplaats up {network.name}")
 
 
 def _publish(network: networks.Network) -> int:

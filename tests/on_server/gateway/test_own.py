@@ -216,6 +216,31 @@ def test_a_peer_can_be_cut_while_a_new_gateway_key_waits_for_its_certificate(pla
     own.require(kept)
 
 
+def test_lists_are_taken_while_a_renewed_gateway_key_waits_for_its_certificate(
+    placed: Placed, minted: pki.Party
+) -> None:
+    """Until then nothing that was placed could be loaded: not even the list by which somebody was revoked."""
+    paths = loaded(placed, minted.key)
+    for name, content in {**placed.inputs().compiled, "base.cfg": b""}.items():
+        path = paths.gateway / "compiled" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    with pytest.raises(files.GatewayError, match="is not of the key in identity/ of this server"):
+        own.require(paths.inputs())
+    paths.key_before.write_bytes(pki.key_pem(placed.party.key))
+    own.require(paths.inputs())
+    assert paths.inputs().key == pki.key_pem(placed.party.key)
+    paths.run.mkdir(parents=True)
+    reload.stamp(paths, paths.loaded.resolve())
+    assert paths.key_before.exists()
+
+    paths.key.write_bytes(pki.key_pem(placed.party.key))  # as if the certificate were now of the new key
+    paths.key_before.write_bytes(pki.key_pem(minted.key))
+    assert paths.inputs().key == pki.key_pem(placed.party.key)
+    reload.stamp(paths, paths.loaded.resolve())
+    assert not paths.key_before.exists()
+
+
 def test_a_peer_can_be_cut_in_what_an_earlier_version_loaded(placed: Placed) -> None:
     """Until the role places files anew they are those of before: no statement of the gateway key among them."""
     kept = reload.with_cuts_only(loaded(placed, placed.party.key, without=files.STATEMENT))

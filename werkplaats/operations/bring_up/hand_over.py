@@ -86,6 +86,18 @@ def request(network: networks.Network, remotes: remote.Remotes, organisations: I
     return [_receive(network, organisation, text) for organisation, text in read.items()]
 
 
+def renew_key(network: networks.Network, remotes: remote.Remotes, organisation: str) -> identity.Request:
+    """Have a server make another gateway key, and fetch its request, as `request` does.
+
+    Raises HalfWayError where it could not.
+    """
+    known, program = steps.number(network, organisation), PROGRAM.read_text()
+    done = remotes.ask(organisation, "python3", "-IS", "-c", program, "--renew", organisation, network.name, *known)
+    if done.exited:
+        raise errors.HalfWayError(f"{organisation}: {done.stderr.strip()}", "run it again when that is mended")
+    return request(network, remotes, [organisation])[0]
+
+
 def _receive(network: networks.Network, organisation: str, read: str) -> identity.Request:
     return steps.receive(network, own_keys.asked(network.name, organisation, read))
 

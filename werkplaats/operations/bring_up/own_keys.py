@@ -38,7 +38,9 @@ def require(published: verified.Verified, organisation: str, text: str) -> None:
     if one is None or not text:
         return
     own = asked(published.network, organisation, text)
-    if own.fingerprint != one.fingerprint:
+    # Its statement key signed the published one too: the server renewed its gateway key, and has the one before still.
+    renews = one.statement_key == own.statement_key and _renews(text) <= one.statement.serial < own.statement.serial
+    if own.fingerprint != one.fingerprint and not renews:
         raise errors.AcceptanceError(
             f"WARNING: the identity of {organisation} in publication {published.number} is {one.fingerprint}, and the "
             f"keys on its own server are {own.fingerprint}: either the server got new keys, or whoever holds the CA "
@@ -46,6 +48,13 @@ def require(published: verified.Verified, organisation: str, text: str) -> None:
             "install nothing of it and ring the coordinator up; where the keys are new, have them approved: "
             f"werkplaats trust request {published.network} --only {organisation}",
         )
+
+
+def _renews(text: str) -> int:
+    """The number of the gateway key that the server keeps until the new one has a certificate; above all, of none."""
+    said = values.parsed(text.partition(_KEY_ENDS)[2])
+    number = said.get("renews") if isinstance(said, dict) else None
+    return number if isinstance(number, int) else identity.HIGHEST
 
 
 def _statement(organisation: str, text: str) -> identity.Statement:

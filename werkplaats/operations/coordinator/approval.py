@@ -129,6 +129,16 @@ def _requested_key(pem: str, place: str) -> ec.EllipticCurvePublicKey:
     return key
 
 
+def waiting(definition: model.Definition, organisation: str, records: Records) -> identity.Request | None:
+    """The request of an organisation that lies among the records, approved or not; None where there is none.
+
+    Raises RequestError for one that is of another organisation, or no request.
+    """
+    if records.read("requests", organisation) is None:
+        return None
+    return _waiting_request(definition, organisation, records)
+
+
 def _waiting_request(definition: model.Definition, organisation: str, records: Records) -> identity.Request:
     if organisation not in definition.stations:
         raise errors.UsageError(
@@ -262,12 +272,12 @@ def _stands(
     organisation, certificate = existing.organisation, existing.station_certificate
     revoked = f"{certificate.serial_number:x}" in revocation.revoked_serials(authority.records)
     own = not profile.station_fault(certificate, authority.certificate, authority.network, organisation)
+    if existing.statement_key == asked.statement_key and revocation.held(authority.records, certificate):
+        raise errors.RequestError(
+            f"the certificate of {organisation} is on hold, and the request has the same statement key",
+            f"werkplaats trust reinstate {authority.network} {organisation}",
+        )
     if existing.fingerprint == asked.fingerprint:
-        if revoked:  # held only: of keys that were revoked for good the request is refused before
-            raise errors.RequestError(
-                f"the certificate of {organisation} is on hold, and the request has the same keys",
-                f"werkplaats trust reinstate {authority.network} {organisation}",
-            )
         return own and certificate.not_valid_after_utc > moment  # else: a CA of a new generation, or too late
     if existing.statement_key == asked.statement_key:
         revocation.revoke(authority, certificate.serial_number, "superseded", moment, keep_statement_key=True)

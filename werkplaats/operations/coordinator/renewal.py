@@ -34,6 +34,36 @@ def renew(
     return found
 
 
+def take_up(
+    definition: model.Definition, authority: Authority, moment: datetime.datetime | None = None
+) -> tuple[list[identity.Identity], dict[str, str]]:
+    """Certify every new gateway key that waits among the requests and that the approved statement key signed.
+
+    Nobody compares anything: the statement key is who the station is, to everybody. The certificates of the key before
+    are revoked. Returns those identities, and organisation → why, of requests that are no good.
+    """
+    found, refused = [], {}
+    for organisation in definition.stations:
+        one = approval.find(authority.records, organisation)
+        try:
+            asked = approval.waiting(definition, organisation, authority.records) if one else None
+            if one and asked and _renews(one, asked, authority):
+                found.append(approval.approve(definition, organisation, asked.fingerprint, authority, moment))
+        except errors.RefusedError as error:
+            refused[organisation] = str(error)
+    return found, refused
+
+
+def _renews(one: identity.Identity, asked: identity.Request, authority: Authority) -> bool:
+    """Whether a request is of another gateway key than the approved one, later, under the same statement key."""
+    return (
+        one.statement_key == asked.statement_key
+        and one.fingerprint != asked.fingerprint
+        and one.statement.serial < asked.statement.serial
+        and not revocation.held(authority.records, one.station_certificate)
+    )
+
+
 def reinstate(
     definition: model.Definition, organisation: str, authority: Authority, moment: datetime.datetime | None = None
 ) -> identity.Identity:

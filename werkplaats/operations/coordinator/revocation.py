@@ -40,6 +40,11 @@ def revoked_serials(records: Records) -> set[str]:
     return set(entries(records))
 
 
+def held(records: Records, certificate: x509.Certificate) -> bool:
+    """Whether a certificate is on hold: revoked, and its keys not given up."""
+    return entries(records).get(f"{certificate.serial_number:x}", {}).get("reason") == HOLD
+
+
 def revoked_keys(records: Records) -> dict[str, str]:
     """What is never certified again → serial: gateway keys (SHA-256 of the SPKI, hexadecimal) and statement keys.
 

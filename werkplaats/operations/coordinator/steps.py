@@ -89,6 +89,11 @@ def publish(network: networks.Network, release: Mapping[str, Any], say: progress
     network.publication.parent.mkdir(parents=True, exist_ok=True)
     releases = {network.definition.release: release}
     authority = _authority(network)
+    taken, refused = renewal.take_up(network.definition, authority)
+    for one in taken:
+        say(f"{one.organisation}: its new gateway key, signed by its statement key, is certified, {_until(one)}")
+    for organisation, why in refused.items():
+        say(f"{organisation}: its request is left out: {why}")
     for one in renewal.renew(network.definition, authority):
         say(f"{one.organisation}: its certificate is signed anew, {_until(one)}")
     return publishing.publish(

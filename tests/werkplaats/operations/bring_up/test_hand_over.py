@@ -215,6 +215,35 @@ def test_whoever_is_out_is_told_why_and_asked_for_no_yes_that_would_bring_it_bac
     assert any("(thuiszorg) leaves" in change for change in found.applies["thuiszorg"])
 
 
+def test_a_server_that_renewed_its_key_takes_lists_while_that_waits_for_its_certificate(
+    network: Any, servers: Servers, keys: dict[str, coordinators.Keys]
+) -> None:
+    """It was told that its name was given to others, and was left out of every `up` until then."""
+    before = keys["ggd"]
+    kept = dataclasses.replace(coordinators.make_keys(), statement=before.statement, serial=2)
+    servers.keys["ggd"] = kept
+    found = hand_over.applicable(network, cast("Any", servers), ["ggd"])
+    assert "WARNING: the identity of ggd in publication 2 is" in found.refused["ggd"], "the key before is not kept"
+    for renews, taken in ((1, True), (2, False)):
+        servers.keys["ggd"] = Renewed(kept.private, kept.statement, kept.serial, renews)
+        found = hand_over.applicable(network, cast("Any", servers), ["ggd"])
+        assert ("ggd" in found.views) == taken
+    servers.keys["ggd"] = Renewed(kept.private, coordinators.make_keys().statement, kept.serial, 1)
+    found = hand_over.applicable(network, cast("Any", servers), ["ggd"])
+    assert "WARNING: the identity of ggd in publication 2 is" in found.refused["ggd"], "another statement key"
+
+
+@dataclasses.dataclass
+class Renewed(coordinators.Keys):
+    """Keys of a server that keeps the gateway key of that number."""
+
+    renews: int = 1
+
+    def as_read(self, organisation: str, network: str = "proeftuin") -> str:
+        text = super().as_read(organisation, network).removesuffix("}\n")
+        return f'{text}, "renews": {self.renews}}}\n'
+
+
 def test_who_accepted_before_its_own_keys_were_ever_approved_is_not_out(
     coordinator: Any, network: Any, servers: Servers
 ) -> None:

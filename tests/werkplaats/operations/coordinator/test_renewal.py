@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,9 @@ from typing import Any
 import pytest
 
 from base import canonical, errors
-from publication import identity, profile, verified
+from publication import acceptance, identity, profile, verified
 from tests.publication.published import RELEASES
-from werkplaats.operations.coordinator import lifetimes, renewal, revocation
+from werkplaats.operations.coordinator import approval, lifetimes, renewal, revocation
 from werkplaats.operations.coordinator import publish as publishing
 
 DAY = datetime.timedelta(days=1)
@@ -136,5 +138,80 @@ def test_what_is_on_hold_is_not_approved_by_asking_once_more(coordinator: Any, n
     keys = new_keys()
     coordinator.approve("ggd", keys)
     revocation.withdraw(coordinator.authority, "ggd", revocation.HOLD)
-    with pytest.raises(errors.RequestError, match=r"ggd is on hold.*trust reinstate proeftuin ggd"):
-        coordinator.approve("ggd", keys)
+    new = dataclasses.replace(new_keys(), statement=keys.statement, serial=2)
+    for asked in (keys, new):
+        with pytest.raises(errors.RequestError, match=r"ggd is on hold.*trust reinstate proeftuin ggd"):
+            coordinator.approve("ggd", asked)
+    assert renewal.take_up(coordinator.definition, coordinator.authority) == ([], {})
+    assert {row["reason"] for row in coordinator.records.rows("revoked")} == {revocation.HOLD}
+
+
+def ask(coordinator: Any, keys: Any, organisation: str = "ggd") -> None:
+    """The request, as it lies among the records before anybody approved it."""
+    signed = keys.statement_of("proeftuin", organisation)
+    asked = approval.request("proeftuin", organisation, keys.request_pem, keys.statement_key, signed)
+    approval.receive(coordinator.records, asked)
+
+
+def test_a_new_gateway_key_that_the_statement_key_signed_needs_nobody_s_yes(
+    coordinator: Any, new_keys: Callable[[], Any], publish: Callable[..., verified.Verified]
+) -> None:
+    keys, stranger = new_keys(), new_keys()
+    before = coordinator.approve("ggd", keys)
+    accepted = acceptance.accept(publish())
+    assert renewal.take_up(coordinator.definition, coordinator.authority) == ([], {})
+    ask(coordinator, stranger, "ziekenhuis")
+    ask(coordinator, new := dataclasses.replace(new_keys(), statement=keys.statement, serial=2))
+    [after], refused = renewal.take_up(coordinator.definition, coordinator.authority)
+    assert refused == {}
+    assert after.station_certificate.public_key() == new.private.public_key()
+    found = publish()
+    assert set(found.identities) == {"ggd"}, "a first request still waits for its fingerprint"
+    assert found.revocations.get_revoked_certificate_by_serial_number(before.station_certificate.serial_number)
+    compared = acceptance.compare(accepted, found)
+    assert compared.waits == ()
+    assert [change.text for change in compared.applies] == [
+        "ggd has a new gateway key, statement 2, signed by its pinned statement key"
+    ]
+    assert renewal.take_up(coordinator.definition, coordinator.authority) == ([], {})
+
+
+@pytest.mark.parametrize("how", ["another statement key", "not signed", "earlier", "of another", "revoked"])
+def test_no_other_request_is_taken_up_unasked(coordinator: Any, new_keys: Callable[[], Any], how: str) -> None:
+    """Whoever can lay a file among the requests would else take the place of a station."""
+    keys = dataclasses.replace(new_keys(), serial=2)
+    one = coordinator.approve("ggd", keys)
+    new = dataclasses.replace(new_keys(), statement=keys.statement, serial=3)
+    signed = new.statement_of("proeftuin", "ggd")
+    match how:
+        case "another statement key":
+            new.statement = new_keys().statement
+        case "earlier":
+            new.serial = 1
+        case "revoked":
+            revocation.withdraw(coordinator.authority, "ggd", "keyCompromise")
+    ask(coordinator, new)
+    place = coordinator.records.place("requests", "ggd")
+    document = json.loads(place.read_text())
+    if how == "not signed":
+        document["statement"]["serial"] = 4
+    if how == "of another":
+        document["organisation"] = "ziekenhuis"
+    place.write_text(json.dumps(document))
+    found, refused = renewal.take_up(coordinator.definition, coordinator.authority)
+    assert found == []
+    told = {"not signed": "did not sign", "of another": "is a request of ziekenhuis", "revoked": "was revoked"}
+    assert (told[how] in refused["ggd"]) if how in told else refused == {}
+    assert approval.find(coordinator.records, "ggd") == one
+    assert signed.serial == 3
+
+
+def test_a_renewal_that_was_killed_after_the_key_before_was_revoked_goes_on(
+    coordinator: Any, new_keys: Callable[[], Any]
+) -> None:
+    keys = new_keys()
+    serial = coordinator.approve("ggd", keys).station_certificate.serial_number
+    ask(coordinator, dataclasses.replace(new_keys(), statement=keys.statement, serial=2))
+    revocation.revoke(coordinator.authority, serial, "superseded", keep_statement_key=True)
+    [after], _ = renewal.take_up(coordinator.definition, coordinator.authority)
+    assert after.statement.serial == 2
