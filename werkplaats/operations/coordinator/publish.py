@@ -38,10 +38,12 @@ def publish(
     did not sign waits for them; one of the same name for which they did is published. Raises UsageError where no root
     was founded, PublicationError when the release that is named waits, or when readers would refuse the result.
     """
-    moment = moment or canonical.now()
+    now = canonical.now()
+    moment = moment or now
+    said = max(moment, now)  # by the clock of who reads it at once
     described = verified.document(definition)
     own = roles.Roles(authority.vault, authority.records)
-    held = own.prepare(roles.release_files(releases), f"releases/{definition.release}.json", moment)
+    held = own.prepare(roles.release_files(releases), f"releases/{definition.release}.json", said)
     files = {
         "definition.json": canonical.dump(described),
         "ca.pem": authority.pem,
@@ -54,10 +56,10 @@ def publish(
     last = max((int(row["number"]) for row in authority.records.rows("publications")), default=0)
     known, lives = trusted.Trusted((held.roots[0],)), authority.lifetimes.roles
     existing = _existing(folder, definition.network, known)
-    if existing and existing.number == last and existing.files == files and not _due(existing, held, lives, moment):
+    if existing and existing.number == last and existing.files == files and not _due(existing, held, lives, said):
         return verified.verify(existing, moment)
-    number, published = last + 1, canonical.stamp(moment)
-    made = assembled(held, files, number, moment, own.online(), lives)
+    number, published = last + 1, canonical.stamp(said)
+    made = assembled(held, files, number, said, own.online(), lives)
     # Read before it is written: a publication that members would refuse must not take the place of a good one.
     whole, _ = reading.read(made.get, folder, definition.network, known)
     result = verified.verify(whole, moment)
