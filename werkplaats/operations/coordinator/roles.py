@@ -211,15 +211,13 @@ class Roles:
             if waits is None or root is None or targets is None:
                 continue
             content, signatures = waits.signed_bytes, waits.signatures
-            if role == ROOT:
-                before = self._in_force(ROOT)
-                both = root.signed.get_root_verification_result(before and before.signed, content, signatures)
-                parts = [both.first, both.second] if before else [both.second]
-            else:
-                delegator = root.signed if role == TARGETS else targets.signed
-                parts = [delegator.get_verification_result(role, content, signatures)]
-            told = [f"{len(one.signed)} of {one.threshold} signed" for one in parts if not one.verified]
-            yield role, waits, "; of those before ".join(told) or "enough signed"
+            before, delegator = self._in_force(ROOT), targets.signed if role == RELEASES else root.signed
+            parts = {"": delegator.get_verification_result(role, content, signatures)}
+            if role == ROOT and before and before.signed.roles[ROOT] != root.signed.roles[ROOT]:
+                old = before.signed.get_verification_result(role, content, signatures)
+                parts = {" by the new ones": parts[""], " by those of before": old}
+            told = [f"{len(one.signed)} of {one.threshold} signed{by}" for by, one in parts.items() if not one.verified]
+            yield role, waits, ", ".join(told) or "enough signed"
 
     def words(self) -> list[str]:
         """What waits, in words for who is to sign for it."""
