@@ -25,7 +25,7 @@ from pathlib import Path
 from base import canonical, errors
 from publication import folder as folders
 from publication import reading, revocations, trusted, verified
-from publication.whole import FETCH, Whole
+from publication.whole import Whole
 
 PATIENCE_SECONDS = 60.0
 
@@ -65,14 +65,13 @@ def read(
 
 
 def last(folder: Path, network: str, kept: Path) -> verified.Verified:
-    """What was read last of a publication that is good no more: what servers run with; nothing of it is installed.
+    """What a publication said that is good no more: what servers run with. Nothing of it is installed, nor kept.
 
-    Raises PublicationError where nothing was read before, or not this.
+    Raises PublicationError where it was never right.
     """
-    known = trusted.load(kept)
-    if known is None:
-        raise errors.PublicationError(f"no publication of {network} was read here before", FETCH)
-    found = reading.again(folders.source(folder), folder, network, known)
+    source = folders.source(folder)
+    moment = reading.lately(source)
+    found, _ = reading.read(source, folder, network, trusted.load(kept), moment)
     return verified.verify(found, datetime.datetime.fromisoformat(found.published))
 
 

@@ -55,13 +55,17 @@ class _Relayed(FetcherInterface):
 
 
 def read(
-    source: Source, place: PurePath, network: str, known: trusted.Trusted | None = None
+    source: Source,
+    place: PurePath,
+    network: str,
+    known: trusted.Trusted | None = None,
+    moment: datetime.datetime | None = None,
 ) -> tuple[Whole, trusted.Trusted]:
     """The newest publication of a network that a source has, and what to keep of it so that none older is read later.
 
     Follows the chain of roots from the `known` one; without one from the first that the source has, which tells whose
     it is and proves nothing. Raises PublicationError with the file that is not right, ExpiredError for one that was
-    right once.
+    right once: anything in it is held to the moment (now).
     """
     relayed = _Relayed(source)
     try:
@@ -69,6 +73,8 @@ def read(
         _refuse_other_root(begun, source, place, network)
         with tempfile.TemporaryDirectory() as name:
             updater = _updater(Path(name), relayed, begun)
+            if moment is not None:
+                updater._trusted_set.reference_time = moment  # which the library has from the clock, and nowhere else
             updater.refresh()
             top = {role: (Path(name) / f"{role}.json").read_bytes() for role in (ROOT, TARGETS)}
             chain = _chain(begun, relayed, top[ROOT])
@@ -77,24 +83,20 @@ def read(
                 updater.get_targetinfo(probe)  # has the library read the role whose name this is
             found = {role: (Path(name) / f"{role}.json").read_bytes() for role in metadata.ROLES}
             kept = trusted.Trusted(chain, found, begun.crl)
-            return _whole(source, place, network, kept, updater.get_targetinfo), kept
+            return _whole(source, place, kept, network, updater), kept
     except errors.WerkplaatsError:
         raise
     except Exception as error:  # a parser of hostile bytes: whatever it stops for, the publication is no good
         raise _in_words(error, relayed.last, source, place, network) from error
 
 
-def again(source: Source, place: PurePath, network: str, known: trusted.Trusted) -> Whole:
-    """What was read last, whether or not it was good for longer: what servers run with, and nothing to install.
-
-    Raises PublicationError where its files are not there any more.
-    """
+def lately(source: Source) -> datetime.datetime:
+    """The last moment at which its own newest word counts, or now: for who looks at what is good no more."""
     try:
-        return _whole(source, place, network, known, lambda name: _named(known)[name][1])
-    except errors.WerkplaatsError:
-        raise
-    except Exception as error:
-        raise _in_words(error, "", source, place, network) from error
+        ends = Metadata[Timestamp].from_bytes(source(NEWEST) or b"").signed.expires
+    except exceptions.RepositoryError:
+        return canonical.now()  # it is none, as its reader will say
+    return min(canonical.now(), ends - datetime.timedelta(seconds=1))
 
 
 def _first(source: Source, place: PurePath) -> bytes:
@@ -159,13 +161,7 @@ def _named(known: trusted.Trusted) -> dict[str, tuple[str, TargetFile]]:
     return found
 
 
-def _whole(
-    source: Source,
-    place: PurePath,
-    network: str,
-    known: trusted.Trusted,
-    look_up: Callable[[str], TargetFile | None],
-) -> Whole:
+def _whole(source: Source, place: PurePath, known: trusted.Trusted, network: str, updater: Updater) -> Whole:
     """The publication of which this metadata was verified, each of its files as it says."""
     signed: dict[str, Any] = {role: Metadata.from_bytes(content).signed for role, content in known.metadata.items()}
     published = signed[NETWORK].unrecognized_fields.get(metadata.PUBLISHED)
@@ -176,7 +172,7 @@ def _whole(
         network,
         signed[SNAPSHOT].version,
         published,
-        _files(source, place, _named(known), look_up),
+        _files(source, place, _named(known), updater.get_targetinfo),
         Holders(root=metadata.root_keys(signed[ROOT]), releases=metadata.release_keys(signed[TARGETS])),
         signed[ROOT].version,
         frozenset(fingerprint(network, metadata.root_keys(_root(content))) for content in known.roots),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ from tuf.api.metadata import DelegatedRole, Root, TargetFile, Targets
 from tuf.ngclient._internal import trusted_metadata_set
 
 from base import canonical, errors
-from publication import metadata, publication, reading, trusted
+from publication import metadata, reading, trusted
 from publication.whole import Whole
 from tests.publication import publications
 
@@ -289,15 +288,14 @@ def test_root_holders_follow_each_other_and_the_lineage_says_so(maker: publicati
     assert told(maker.relayed(NEWER, 2)).lineage == after.lineage, "a reader without memory walks from the first"
 
 
-def test_what_was_read_last_is_there_for_who_only_looks(maker: publications.Maker, tmp_path: Path) -> None:
-    folder, kept = publications.put(tmp_path / "proeftuin", maker.relayed(FILES)), tmp_path / "kept"
-    whole, known = reading.read(maker.relayed(FILES).get, folder, "proeftuin")
-    with pytest.raises(errors.PublicationError, match="no publication of proeftuin was read here before"):
-        publication.last(folder, "proeftuin", kept)
-    made = maker.relayed(FILES)
-    _, known = reading.read(made.get, folder, "proeftuin")
+def test_what_was_said_last_is_there_for_who_only_looks(maker: publications.Maker) -> None:
+    made = maker.relayed(FILES, 3)
     gone = publications.expired(made, maker.online)
-    assert reading.again(gone.get, folder, "proeftuin", known).files == whole.files
-    del gone[publications.named(gone, "crl.pem")]
-    with pytest.raises(errors.PublicationError, match=r"/crl.pem is missing"):
-        reading.again(gone.get, folder, "proeftuin", known)
+    moment = reading.lately(gone.get)
+    assert moment < canonical.now() - datetime.timedelta(minutes=59)
+    whole, known = reading.read(gone.get, publications.PLACE, "proeftuin", None, moment)
+    assert whole.files == FILES
+    older = publications.expired(maker.relayed(FILES, 1), maker.online)
+    with pytest.raises(errors.PublicationError, match="is of an older publication than was read before"):
+        reading.read(older.get, publications.PLACE, "proeftuin", known, reading.lately(older.get))
+    assert reading.lately({reading.NEWEST: b"["}.get) <= canonical.now()

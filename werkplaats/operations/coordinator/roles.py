@@ -24,7 +24,7 @@ from tuf.api.serialization import DeserializationError
 
 from base import canonical, errors, files, values
 from network_topology import model
-from publication import metadata, whole
+from publication import metadata, reading, whole
 from publication.metadata import NETWORK, OFFLINE, RELEASES, ROOT, SNAPSHOT, TARGETS, TIMESTAMP
 from werkplaats.operations.coordinator.ledger import Records
 from werkplaats.operations.home import vault
@@ -291,6 +291,29 @@ class Roles:
         if signed is None or file not in signed.signed.targets:
             return None
         return values.mapping((self.folder / file).read_bytes())
+
+    def learn(self, published: Mapping[str, bytes]) -> list[str]:
+        """Take over what holders signed since, from the files of a publication that was read; returns what that was."""
+        learned = []
+        for name, content in sorted(published.items()):
+            folder, _, file = name.partition("/")
+            version, _, rest = file.partition(".")
+            role = rest.removesuffix(".json")
+            if folder != "metadata" or role not in OFFLINE:
+                continue
+            current = self._in_force(role)
+            if role != ROOT and current and current.signed.version >= int(version):
+                continue
+            place = self.folder / (file if role == ROOT else rest)
+            if role != ROOT or not place.exists():
+                _place(place, content)
+                learned.append(f"{role} version {version} of {metadata.who(role)}")
+        signed = self._in_force(RELEASES)
+        for name, said in (signed.signed.targets if signed else {}).items():
+            path = reading.path_of(name, said.hashes["sha256"])
+            if path in published:
+                _place(self.folder / name, published[path])
+        return learned
 
     # for who publishes
 

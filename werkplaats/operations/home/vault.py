@@ -111,6 +111,10 @@ class Vault:
         if not self.has("passphrase"):
             self.write("passphrase", secrets.token_urlsafe(32).encode() + b"\n", replace=False)
 
+    def carried_passphrase(self, *, new: bool) -> bytes:
+        """The passphrase of a backup: never the one that lies in the vault, which is lost with it."""
+        return passphrase(f"the vault of {self.network}", self._ask, new=new)
+
     def _known_passphrase(self, *, new: bool) -> bytes:
         if self._passphrase is None:
             named = os.environ.get(PASSPHRASE_FILE)
@@ -129,9 +133,7 @@ def passphrase(of: str, ask: Callable[[str], str], *, new: bool, beside: Path | 
     named = os.environ.get(PASSPHRASE_FILE)
     path = Path(named) if named else beside
     found = _read_passphrase(path) if path else _typed_passphrase(of, ask, new=new)
-    if new and len(found) < SHORTEST_PASSPHRASE:
-        raise errors.VaultError(f"the passphrase has {len(found)} characters", f"take at least {SHORTEST_PASSPHRASE}")
-    return found
+    return _long_enough(found) if new else found
 
 
 def _typed_passphrase(of: str, ask: Callable[[str], str], *, new: bool) -> bytes:
@@ -148,6 +150,12 @@ def _read_passphrase(path: Path) -> bytes:
     found = path.read_bytes().rstrip(b"\r\n")
     if not found:
         raise errors.VaultError(f"{path} is empty", "put the passphrase on its first line")
+    return found
+
+
+def _long_enough(found: bytes) -> bytes:
+    if len(found) < SHORTEST_PASSPHRASE:
+        raise errors.VaultError(f"the passphrase has {len(found)} characters", f"take at least {SHORTEST_PASSPHRASE}")
     return found
 
 
