@@ -15,7 +15,7 @@ MAY_IMPORT = {
     "base": {"base"},
     "network_topology": {"base", "network_topology", "pydantic", "pydantic_core", "yaml"},
     "on_server": {"on_server", "."},  # the latter of what Ansible has among its own `module_utils` too
-    "publication": {"base", "network_topology", "publication", "cryptography", "pydantic"},
+    "publication": {"base", "network_topology", "publication", "cryptography", "pydantic", "securesystemslib", "tuf"},
 }
 
 

@@ -10,6 +10,8 @@ revoke      revoke all that an organisation was certified, withdraw its identity
 reinstate   certify the keys of an organisation again whose certificate is on hold, and publish that (coordinator)
 enforce     put in force on the servers of this operator, within seconds, what is published and ends something: the
             revocation list, and who is out. All else waits for `up`
+root        the root holders' keys, which say who may publish: make, found, change, sign, replace the coordinator
+release     the release holders' keys: make, sign a release
 
 No other server changes by any of them, and those of `renew-key` go on with the key before. The first approve or publish
 founds the network's CA, in the vault of whoever runs it. Exit code 5 when a server was left out.
@@ -26,6 +28,7 @@ from werkplaats.operations.bring_up import enforce, hand_over
 from werkplaats.operations.coordinator import revocation, steps
 from werkplaats.operations.home import networks
 from werkplaats.verbs import common, named
+from werkplaats.verbs.holders import signing
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +43,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "enforce": "put the published list in force on this operator's servers, within seconds",
         "reinstate": "certify the keys of an organisation again whose certificate is on hold",
     }
+    signing.arguments(actions.add_parser("root", help="the keys of root holders, and what they sign"), signing.ROOT)
+    signing.arguments(
+        actions.add_parser("release", help="the keys of release holders, and what they sign"), signing.RELEASE
+    )
     made = {action: actions.add_parser(action, help=text) for action, text in helps.items()}
     for action, one in made.items():
         common.network_argument(one)
@@ -76,6 +83,8 @@ def run(given: argparse.Namespace) -> int:
                 return errors.DONE
             case "enforce":
                 return _enforce(network)
+            case "root" | "release":
+                return signing.run(given, network)
             case "revoke":
                 steps.revoke(network, given.organisation, given.reason, print)
             case "reinstate":
@@ -123,6 +132,10 @@ def _enforce(network: networks.Network) -> int:
 def _publish(network: networks.Network) -> None:
     for left_out in network.warnings:
         print(f"note: {left_out}", file=sys.stderr)
+    if network.made_here:
+        steps.found(network)
     published = steps.publish(network, steps.release(network, images.current()), print)
+    for sentence in steps.held_by(network).missing():
+        print(f"note: {sentence}", file=sys.stderr)
     print(f"publication {published.number} is in {network.publication}")
-    print(f"signed by the CA with key {published.authority_key}: read this to who accepts for the first time")
+    print(f"its root is {published.root}: root holders read this to who accepts for the first time")
