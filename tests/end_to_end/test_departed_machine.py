@@ -117,6 +117,7 @@ def test_who_was_revoked_after_the_backup_asks_with_new_keys_and_all_is_well_aga
     told = after.run("trust approve", MEMBER, "--fingerprint", asked, expect=3).stderr
     assert "that for these keys was revoked" in told
     lost.session.kill()
+    assert after.on("ggd", "docker", "restart", "station-computer").returncode == 0
     after.run("destroy", "--yes", "--name", after.name, "--only", MEMBER)
     after.on(MEMBER, "rm", "/var/lib/werkplaats/state/statement.key")
     up = up_step_by_step(after)
