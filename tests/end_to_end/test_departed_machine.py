@@ -1,12 +1,13 @@
 """The coordinator's machine is lost while stations compute: another one takes its place, and no station notices.
 
-Its backup is older than what it did last, as backups are. It comes after `test_cut.py`, in the same network.
+Its backup is older than what it did last, as backups are. Then the key of the CA is lost, too. It comes after `test_cut.py`, in the same network.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from tests.end_to_end.test_cut import GONE, MEMBER, OTHERS, REVOKE, running, sta
 from tests.harness import sandboxes
 
 pytestmark = pytest.mark.servers
+PARTIES = ("ggd", "ziekenhuis", GONE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +46,19 @@ def started(network: sandboxes.Sandbox, organisation: str) -> dict[str, str]:
 _CONTAINERS = ("station-agent", "station-computer")
 
 
+def long_session(network: sandboxes.Sandbox) -> subprocess.Popen[str]:
+    """A session of all, which runs at every computing party."""
+    config = network.vault / "run" / "ssh_config"
+    words = ("station", "session", "--rounds", "1000000", "--json")
+    session = subprocess.Popen(
+        ["ssh", "-F", str(config), "-o", "ControlPath=none", "ggd", "sudo", *words], stdout=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + sandboxes.BACK_SECONDS
+    while not all(running(network, one) for one in PARTIES):
+        assert time.monotonic() < deadline, "the session does not begin"
+    return session
+
+
 @pytest.fixture(scope="module")
 def lost(los: sandboxes.Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lost]:
     """A backup, a certificate that is revoked after it, a session, and then the machine is gone."""
@@ -57,14 +72,7 @@ def lost(los: sandboxes.Sandbox, tmp_path_factory: pytest.TempPathFactory) -> It
     )
     published = los.run("trust publish").stdout
     los.run("up", "--yes", expect=5)  # leaves out who was revoked, whom the session would wait for
-    config = los.vault / "run" / "ssh_config"
-    words = ("station", "session", "--rounds", "1000000", "--json")
-    session = subprocess.Popen(
-        ["ssh", "-F", str(config), "-o", "ControlPath=none", "ggd", "sudo", *words], stdout=subprocess.PIPE, text=True
-    )
-    deadline = time.monotonic() + sandboxes.BACK_SECONDS
-    while not all(running(los, one) for one in ("ggd", "ziekenhuis", GONE)):
-        assert time.monotonic() < deadline, "the session does not begin"
+    session = long_session(los)
     copy = shutil.copytree(los.home / "publications" / los.name, folder / "of-a-member")
     people = shutil.copytree(los.vault / "people", folder / "people")  # they are not the coordinator's
     away = folder / "away"
@@ -105,7 +113,7 @@ def test_it_comes_back_on_another_machine_with_a_session_running_all_the_time(
     assert up["changes"]["stations"] == []
     assert MEMBER in up["left_out"]
     assert {one: started(after, one) for one in (*OTHERS, GONE)} == before
-    assert all(running(after, one) for one in ("ggd", "ziekenhuis", GONE))
+    assert all(running(after, one) for one in PARTIES)
     assert lost.session.poll() is None, "the session went on"
     assert status(after, "ggd")["cut"] == [MEMBER], "who was revoked after the backup stays out"
 
@@ -124,3 +132,43 @@ def test_who_was_revoked_after_the_backup_asks_with_new_keys_and_all_is_well_aga
     assert up["verified"]
     assert {one.rpartition(".")[2] for one in up["session"]["contributors"]} == {*OTHERS, GONE, MEMBER}
     assert json.loads((after.home / "publications" / after.name / "index.json").read_text())["number"] > lost.number
+
+
+def issuers(network: sandboxes.Sandbox, organisation: str) -> set[str]:
+    """Who signed what a gateway shows, and whom it trusts."""
+    folder = f"/etc/werkplaats/gateway/loaded/networks/{network.name}"
+    script = f"for one in station ca; do openssl x509 -in {folder}/$one.pem -noout -issuer -nameopt RFC2253; done"
+    return set(re.findall(r"CN=(CA-\d+)", network.on(organisation, "sh", "-c", script).stdout))
+
+
+def test_another_ca_takes_the_place_of_one_whose_key_is_lost_and_no_session_is(
+    lost: Lost, note: Callable[[str], None]
+) -> None:
+    los = lost.after
+    session = long_session(los)
+    assert issuers(los, "ggd") == {"CA-1"}
+
+    (los.vault / "ca-1.key").unlink()
+    assert "where there is none, werkplaats trust roll los" in los.run("trust publish", expect=3).stderr
+    told = los.run("trust roll", "--yes").stdout
+    key = re.search("sha256:[0-9a-f]{64}", told)
+    assert key, told
+
+    held_back = json.loads(los.run("up", "--yes", "--json", expect=None).stdout)
+    assert held_back["changes"] == {"servers": [], "configured": {}, "stations": []}
+    assert issuers(los, "ggd") == {"CA-1"}, "nothing of a CA that nobody accepted is installed"
+    assert "is not the CA that" in los.run("accept", "--yes", expect=3).stderr
+    assert all(running(los, one) for one in PARTIES)
+
+    los.run("accept", "--yes", "--authority", key[0])
+    began = time.monotonic()
+    up = json.loads(los.run("up", "--yes", "--json").stdout)
+    note(f"another CA: `up` of five servers took {time.monotonic() - began:.1f} s")
+    assert up["verified"]
+    assert up["changes"]["stations"] == []
+    assert all(issuers(los, one) == {"CA-2"} for one in (*PARTIES, "huisartsen", "apotheek"))
+    assert all(running(los, one) for one in PARTIES), "the session of before went through all of it"
+    assert session.poll() is None
+    session.kill()
+    assert los.on("ggd", "docker", "restart", "station-computer").returncode == 0
+    los.works_again()

@@ -116,7 +116,7 @@ def reinstate(network: networks.Network, organisation: str, say: progress.Say) -
 
 
 def roll(network: networks.Network, say: progress.Say) -> None:
-    """Found another CA in the place of the one there is; `publish` then signs each certificate anew, for keys of before.
+    """Found another CA in the place of the one there is; `publish` then signs certificates anew, for keys of before.
 
     A roll that broke off before it was published goes on.
     """
