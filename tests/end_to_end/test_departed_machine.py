@@ -1,6 +1,7 @@
 """The coordinator's machine is lost while stations compute: another one takes its place, and no station notices.
 
-Its backup is older than what it did last, as backups are. Then the key of the CA is lost, too. It comes after `test_cut.py`, in the same network.
+Its backup is older than what it did last, as backups are. Then the key of the CA is lost, too. This comes after
+`test_cut.py`, in the same network.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.conftest import up_step_by_step
-from tests.end_to_end.test_cut import GONE, MEMBER, OTHERS, REVOKE, running, status
+from tests.end_to_end.test_cut import GONE, MEMBER, OTHERS, running, status
 from tests.harness import sandboxes
 
 pytestmark = pytest.mark.servers
@@ -67,10 +67,7 @@ def lost(los: sandboxes.Sandbox, tmp_path_factory: pytest.TempPathFactory) -> It
     shutil.copytree(los.home / "networks", after.home / "networks")
     assert json.loads(los.run("verify", "--json").stdout)["good"], "it is well before"
     los.run("backup make", str(folder / "los.backup"))
-    subprocess.run(
-        [sys.executable, "-c", REVOKE, los.name, MEMBER], cwd=sandboxes.ROOT, env=los.environment, check=True
-    )
-    published = los.run("trust publish").stdout
+    published = los.run("trust revoke", MEMBER, "--reason", "keyCompromise", "--yes").stdout
     los.run("up", "--yes", expect=5)  # leaves out who was revoked, whom the session would wait for
     session = long_session(los)
     copy = shutil.copytree(los.home / "publications" / los.name, folder / "of-a-member")
@@ -78,8 +75,9 @@ def lost(los: sandboxes.Sandbox, tmp_path_factory: pytest.TempPathFactory) -> It
     away = folder / "away"
     shutil.move(los.state, away)
     shutil.move(los.home, folder / "home-away")
-    number = int(published.split()[1])
-    yield Lost(los, after, folder / "los.backup", Path(copy), session, number)
+    number = re.search(r"publication (\d+) is in", published)
+    assert number, published
+    yield Lost(los, after, folder / "los.backup", Path(copy), session, int(number[1]))
     session.kill()
     session.wait()
     # The tests that follow find the network where it was.
