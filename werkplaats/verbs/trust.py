@@ -7,6 +7,8 @@ publish     make the folder that all members may read: definition, CA, revocatio
             signed anew of which two thirds of the life are over, and renewed keys certified (coordinator)
 revoke      revoke all that an organisation was certified, withdraw its identity, and publish that (coordinator)
 reinstate   certify the keys of an organisation again whose certificate is on hold, and publish that (coordinator)
+roll        make another CA in the place of one whose key was lost or stolen, sign all certificates anew for the same
+            keys, and publish that: every operator accepts it, by telephone (coordinator)
 
 No server changes by any of them, but by `renew-key`, which goes on with the key before. The first approve or publish
 founds the network's CA, in the vault of whoever runs it.
@@ -34,12 +36,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "approve": "sign one request by its fingerprint",
         "publish": "make the publication, with what is due signed anew",
         "revoke": "revoke all that an organisation was certified, and publish that",
+        "roll": "make another CA, in the place of one whose key was lost or stolen",
         "reinstate": "certify the keys of an organisation again whose certificate is on hold",
     }
     made = {action: actions.add_parser(action, help=text) for action, text in helps.items()}
     for action, one in made.items():
         common.network_argument(one)
-        if action not in ("request", "publish"):
+        if action not in ("request", "publish", "roll"):
             one.add_argument("organisation", metavar="ORGANISATION")
     common.only_argument(made["request"])
     made["approve"].add_argument("--fingerprint", required=True, metavar="SHA256:…", help="as the organisation told it")
@@ -49,7 +52,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         choices=tuple(revocation.REASONS),
         help=f"as RFC 5280 names it; {revocation.HOLD} is the only one that `reinstate` takes back",
     )
-    common.yes_argument(made["revoke"])
+    for action in ("revoke", "roll"):
+        common.yes_argument(made[action])
 
 
 def run(given: argparse.Namespace) -> int:
@@ -58,6 +62,9 @@ def run(given: argparse.Namespace) -> int:
     if given.action == "revoke":
         final = "" if given.reason == revocation.HOLD else ", for good: it comes back with new keys only"
         common.confirm(f"take {given.organisation} out of {network.name}{final}?", yes=given.yes)
+    if given.action == "roll":
+        what = "Until its operator accepts that, a station and those that did do not talk"
+        common.confirm(f"make another CA of {network.name}? {what}", yes=given.yes)
     with network.vault.lock(f"trust {given.action}"):
         match given.action:
             case "request":
@@ -71,6 +78,8 @@ def run(given: argparse.Namespace) -> int:
                 return errors.DONE
             case "revoke":
                 steps.revoke(network, given.organisation, given.reason, print)
+            case "roll":
+                steps.roll(network, print)
             case "reinstate":
                 steps.reinstate(network, given.organisation, print)
         return _publish(network)

@@ -115,6 +115,27 @@ def reinstate(network: networks.Network, organisation: str, say: progress.Say) -
     say(f"{organisation}: its keys are certified again, {_until(one)}")
 
 
+def roll(network: networks.Network, say: progress.Say) -> None:
+    """Found another CA in the place of the one there is; `publish` then signs certificates anew, for keys of before.
+
+    A roll that broke off before it was published goes on.
+    """
+    records = ledger.Records(network.inventory)
+    recorded, published = authority.newest(records), _published_authority(network)
+    begun = recorded is not None and published not in (None, recorded[1])
+    own = _authority(network) if begun else authority.roll(network.vault, records)
+    say(
+        f"CA-{own.generation} takes the place of CA-{own.generation - 1}: a server that accepts it takes no "
+        "certificate of before"
+    )
+
+
+def _published_authority(network: networks.Network) -> str | None:
+    if not (network.publication / repository.NAME).exists():
+        return None
+    return publication.read(network.publication, network.name).authority_key
+
+
 def release(network: networks.Network, image: images.StationImage | None) -> Mapping[str, Any]:
     """The document of the release to publish: of the image that was made here, else the one that is published already.
 
