@@ -11,6 +11,8 @@
     │   ├── RequestError                      a request that cannot be approved
     │   ├── RevocationError                   a revocation list that is not newer, not ours or not in force
     │   ├── PublicationError                  a publication that is mixed, edited, unsigned or older
+    │   │   ├── ExpiredError                  one of which nobody said lately that it is the newest
+    │   │   └── OtherRootError                one of another root than was accepted here
     │   └── AcceptanceError                   something waits for the operator's own acceptance
     ├── servers.UnreachableError              a server does not answer, or with another host key
     ├── TakenBackError                     4  a change failed and was taken back
@@ -104,7 +106,15 @@ class RevocationError(RefusedError):
 
 
 class PublicationError(RefusedError):
-    """A publication that is mixed, edited, older, or says something its CA did not sign."""
+    """A publication that is mixed, edited, older, or says something that nobody signed who may."""
+
+
+class ExpiredError(PublicationError):
+    """A publication of which nobody said lately that it is the newest: it changes nothing, and ends nothing."""
+
+
+class OtherRootError(PublicationError):
+    """A publication of another root than was accepted here."""
 
 
 class AcceptanceError(RefusedError):

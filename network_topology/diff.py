@@ -49,6 +49,9 @@ def changes(old: model.Definition | None, new: model.Definition) -> list[Change]
     if old.coordinator != new.coordinator:
         text = f"the coordinator is {_name(new, new.coordinator)} instead of {_name(old, old.coordinator)}"
         found.append(Change("coordinator", text, adds=True))
+    for role in ("root", "releases"):
+        before, after = getattr(old.signatures, role), getattr(new.signatures, role)
+        found += _plain("signatures", f"how many {role.removesuffix('s')} holders must sign", before, after, waits=True)
     found += _computing(old, new)
     found += _organisations(old, new)
     found += _processors(old, new)
@@ -63,6 +66,8 @@ def _first(new: model.Definition) -> Iterator[Change]:
     yield Change("release", f"stations run release {new.release}", adds=True)
     for field in ("kind", "region", "technique", "dpia"):
         yield Change(field, f"{_PLAIN[field][0]} is {_said(getattr(new, field))}", adds=True)
+    text = f"at least {new.signatures.root} root holders and {new.signatures.releases} release holders must sign"
+    yield Change("signatures", text, adds=True)
     yield Change("personal_data", _personal_data(new), adds=True)
     yield Change("illustrative", _illustrative(new), adds=True)
     for slug in sorted(new.organisations):

@@ -107,6 +107,15 @@ class Organisation(_Closed):
     """The agreement under which it takes part."""
 
 
+class Signatures(_Closed):
+    """How many of the people who hold the offline keys of a publication must sign: none of them is enough alone."""
+
+    root: int = 2
+    """Of the root holders, for a change of the keys of the publication: the coordinator's, or their own."""
+    releases: int = 2
+    """Of the release holders, for a release: whoever ships the station image could read all data."""
+
+
 class Definition(_Closed):
     """A datawerkplaats network: who takes part, where, and in which role."""
 
@@ -133,6 +142,8 @@ class Definition(_Closed):
     """The computing parties in party order: 3, 5 or 7 organisations, from different operators."""
     dpia: datetime.date | None = None
     """The day on which the data protection impact assessment of the network was signed."""
+    signatures: Signatures = Signatures()
+    """How many root holders and release holders must sign; two of each where nothing is said."""
     processors: dict[str, Processor] = {}
     """The processors that run servers, by slug."""
     organisations: dict[str, Organisation] = {}

@@ -2,8 +2,9 @@
 
 Removals and revocations apply by themselves: nobody's protection waits for a signature. All that adds a peer, an
 address, a party, a release or a key waits until the operator accepts it. The accepted document lies on the server
-(`/etc/werkplaats/accepted/<network>.json`); its digest covers the definition, the pinned statement keys, the CA's key
-and the release, so that two organisations that compare one digest compare everything.
+(`/etc/werkplaats/accepted/<network>.json`); its digest covers the definition, the pinned statement keys, the keys of
+root and release holders, the CA's key and the release, so that two organisations that compare one digest compare
+everything. The coordinator's own keys are no part of it: root holders replace those, and nobody accepts that anew.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import pydantic
 from base import canonical, errors
 from network_topology import diff, model, rules, violation
 from publication import identity, verified
+from publication.whole import Holders, Keys
 
 _ANEW = "look at what is published with `werkplaats plan`, and accept it anew with `werkplaats accept`"
 
@@ -39,7 +41,10 @@ class Accepted(Remembered):
 
     network: str
     publication: Annotated[int, pydantic.Field(ge=1)]
+    root: Annotated[int, pydantic.Field(ge=1)]
+    """The version of the root that was seen; a publication of a newer one counts anew."""
     definition: model.Definition
+    holders: Holders
     authority: model.Digest
     release: model.Release
 
@@ -58,19 +63,25 @@ class Accepted(Remembered):
         return organisation in self.statement_keys or organisation in self.seen
 
     @property
+    def root_fingerprint(self) -> str:
+        """The fingerprint of the root that was accepted."""
+        return self.holders.fingerprint(self.network)
+
+    @property
     def parts(self) -> dict[str, str]:
         """What the digest is of, a digest each: by these stations tell each other what they accepted."""
         return {
             "definition": canonical.digest(verified.document(self.definition)),
             "statement_keys": canonical.digest(self.statement_keys),
+            "holders": canonical.digest(self.holders.model_dump(mode="json")),
             "authority": self.authority,
             "release": canonical.digest(verified.document(self.release)),
         }
 
     @property
     def digest(self) -> str:
-        """What two organisations compare; the publication's number and what was seen before are no part of it."""
-        return canonical.digest(self._document(without={"publication", "seen"}))
+        """What two organisations compare; the publication's numbers and what was seen before are no part of it."""
+        return canonical.digest(self._document(without={"publication", "root", "seen"}))
 
     def document(self) -> dict[str, Any]:
         """As it lies on the server."""
@@ -168,6 +179,8 @@ def accept(publication: verified.Verified, before: Remembered | None = None) -> 
     return Accepted(
         network=publication.network,
         publication=publication.number,
+        root=publication.root_version,
+        holders=publication.holders,
         definition=publication.definition,
         statement_keys=publication.statement_keys,
         authority=publication.authority_key,
@@ -184,17 +197,21 @@ def compare(accepted: Accepted | None, publication: verified.Verified) -> Compar
     if accepted is None:
         changes = diff.changes(None, publication.definition)
         keys = [_pinned(publication, organisation) for organisation in publication.identities]
-        return Comparison((), (_first_authority(publication), *changes, *keys))
+        return Comparison((), (_first_root(publication), *changes, *keys))
     if accepted.network != publication.network:
         raise errors.PublicationError(
             f"this is the publication of {publication.network}, not of {accepted.network}", "read that of the network"
         )
-    if publication.number < accepted.publication:
+    if same_root(accepted, publication) and (publication.root_version, publication.number) < (
+        accepted.root,
+        accepted.publication,
+    ):
         raise errors.PublicationError(
             f"publication {publication.number} is older than {accepted.publication}, which was accepted",
             "fetch the newest publication",
         )
     found = (
+        *_root_changes(accepted, publication),
         *_authority_changes(accepted, publication),
         *_key_changes(accepted, publication),
         *diff.changes(accepted.definition, publication.definition),
@@ -212,15 +229,20 @@ def accepted_view(accepted: Accepted | None, publication: verified.Verified) -> 
     removed or revoked (they are `cut`), and without those organisations altogether where the definition stays sound:
     a computing party cannot be taken out of it, since with fewer parties the threshold would fall.
 
-    Raises AcceptanceError while another CA waits: nothing that it signed, no list either, may be installed.
+    Other holders wait as other things do: those who were accepted named them. Raises AcceptanceError while another root
+    waits, or another CA: nothing that it signed, no list either, may be installed.
     """
     comparison = compare(accepted, publication)
     if accepted is None or not comparison.waits:
         return accept(publication, accepted) if accepted else None
+    if not same_root(accepted, publication):
+        raise errors.AcceptanceError(
+            _root_changes(accepted, publication)[0].text,
+            f"werkplaats accept {publication.network} --root sha256:…, as a root holder reads it to you",
+        )
     if publication.authority_key != accepted.authority:
         raise errors.AcceptanceError(
-            _authority_changes(accepted, publication)[0].text,
-            f"werkplaats accept {publication.network} --authority sha256:…, as the coordinator reads it to you",
+            _authority_changes(accepted, publication)[0].text, f"werkplaats accept {publication.network}"
         )
     keys = {
         organisation: key
@@ -230,6 +252,7 @@ def accepted_view(accepted: Accepted | None, publication: verified.Verified) -> 
     return accepted.model_copy(
         update={
             "publication": publication.number,
+            "root": publication.root_version,
             "definition": _without_removed(accepted.definition, publication.definition),
             "statement_keys": keys,
             "seen": _seen(accepted, publication, keys),
@@ -308,13 +331,48 @@ def _serial_changes(
     return []
 
 
-def _first_authority(publication: verified.Verified) -> diff.Change:
+def same_root(accepted: Accepted, publication: verified.Verified) -> bool:
+    """Whether a publication is of the root that was accepted, or of one that its holders named to follow it."""
+    return accepted.root_fingerprint in publication.lineage
+
+
+def _first_root(publication: verified.Verified) -> diff.Change:
+    holders = publication.holders
     return diff.Change(
-        "authority",
-        f"the CA of {publication.network} has key {publication.authority_key}, and it signed publication "
-        f"{publication.number} of {publication.published}; compare this with what the coordinator reads to you",
+        "root",
+        f"the root of {publication.network} is {publication.root}: {holders.root} root holders name all keys, "
+        f"{holders.releases} release holders sign each release, the CA has key {publication.authority_key}; it is "
+        f"publication {publication.number} of {publication.published}. Compare the root with what one of its holders "
+        "reads to you",
         True,
     )
+
+
+def _root_changes(accepted: Accepted, publication: verified.Verified) -> list[diff.Change]:
+    if same_root(accepted, publication):
+        return [
+            diff.Change("holders", f"the {role} holders are others: {text}; those of before signed for it", True)
+            for role in ("root", "release")
+            if (text := _keys(*(getattr(one.holders, _FIELDS[role]) for one in (accepted, publication))))
+        ]
+    text = (
+        f"WARNING: {publication.network} has another root, {publication.root}, than was accepted, "
+        f"{accepted.root_fingerprint}. It says who may say anything: either the network was "
+        "founded anew, or somebody poses as it. Ring a root holder up before you accept"
+    )
+    return [diff.Change("root", text, True)]
+
+
+_FIELDS = {"root": "root", "release": "releases"}
+
+
+def _keys(before: Keys, after: Keys) -> str:
+    """What is otherwise with keys of people, in words; "" when nothing is."""
+    if before == after:
+        return ""
+    added = [f"{key} is new" for key in after.keys if key not in before.keys]
+    gone = [f"{key} is gone" for key in before.keys if key not in after.keys]
+    return ", ".join([f"{after} must sign instead of {before}", *added, *gone])
 
 
 def _authority_changes(accepted: Accepted, publication: verified.Verified) -> list[diff.Change]:
@@ -322,8 +380,8 @@ def _authority_changes(accepted: Accepted, publication: verified.Verified) -> li
         return []
     text = (
         f"WARNING: the CA of {publication.network} has another key in ca.pem, {publication.authority_key}, than was "
-        f"accepted, {accepted.authority}. It signs every certificate and the publication itself: either the "
-        "coordinator made a new CA, or somebody poses as the coordinator. Ring the coordinator up before you accept"
+        f"accepted, {accepted.authority}. It signs every certificate; {publication.holders.root} root holders signed "
+        "for it. Where nobody told you of it, ring one of them up before you accept"
     )
     return [diff.Change("authority", text, True)]
 

@@ -1,63 +1,104 @@
 """The publication: what a coordinator gives out and every member may read. A folder, on any web server or stick.
 
-    definition.json                    canonical JSON of the network's definition
-    ca.pem  crl.pem                    the CA's certificate and the revocation list in force
-    identities/<organisation>.json     certificate chain, statement key, approved fingerprint
-    releases/<release>.json            what the station image of a release is, by digest
-    questions/<question>.json          an agreed question, as its author wrote it; each steward allows it or not
-    tables/<table>.json                figures that a question names, such as inhabitants by CBS
-    index.json  index.json.sig         the digest of each of these and a number that grows; its signature
+    metadata/                          who may say what, signed: `metadata` tells the roles
+    targets/definition.json            canonical JSON of the network's definition
+    targets/ca.pem, crl.pem            the CA's certificate and the revocation list in force
+    targets/identities/<o>.json        certificate chain, statement key, approved fingerprint of an organisation
+    targets/releases/<release>.json    what the station image of a release is, by digest
+    targets/questions/<question>.json  an agreed question, as its author wrote it; each steward allows it or not
+    targets/tables/<table>.json        figures that a question names, such as inhabitants by CBS
 
-It is read in three steps, each with a type of its own, and only the first one reads::
+Each file has its digest before its name, so that those of two publications never mix. It is read in three steps, each
+with a type of its own, and only the first one reads::
 
-    folder (or whoever relays it) → repository.Files → verified.Verified → acceptance.Accepted
-           bytes, nothing known        signed, whole, right              what the operator of a server said yes to
+    folder (or whoever relays it) → whole.Whole → verified.Verified → acceptance.Accepted
+           bytes, nothing known      signed, whole     right            what the operator of a server said yes to
 """
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
+import time
 from pathlib import Path
 
 from base import canonical, errors
 from publication import folder as folders
-from publication import repository, revocations, verified
+from publication import reading, revocations, trusted, verified
+from publication.whole import Whole
 
-
-class Newest:
-    """The newest publication of one network that was seen here: holds only what was verified, and never goes back.
-
-    `least_number` is that of the newest one that was ever accepted here; 0 where none was.
-    """
-
-    def __init__(self, network: str, least_number: int = 0) -> None:
-        self.network = network
-        self._least_number = least_number
-        self._held: verified.Verified | None = None
-
-    @property
-    def held(self) -> verified.Verified | None:
-        """What was verified last; None before the first."""
-        return self._held
-
-    def update(self, files: repository.Files, moment: datetime.datetime | None = None) -> verified.Verified:
-        """Take these files in place of what is held, when they are right at the moment (now) and not older.
-
-        Raises PublicationError (RevocationError, RequestError) with the file that is not right; what is held stays.
-        """
-        found = verified.verify(repository.verify(files, self.network, self._least_number), moment or canonical.now())
-        if self._held is not None:
-            if found.number == self._held.number and found != self._held:
-                raise errors.PublicationError(
-                    f"{files.place} is another publication {found.number} than was read before", verified.ASK
-                )
-            revocations.refuse_rollback(self._held.revocations, found.revocations)
-        self._least_number, self._held = found.number, found
-        return found
+PATIENCE_SECONDS = 60.0
 
 
 def read(
-    folder: Path, network: str, *, least_number: int = 0, moment: datetime.datetime | None = None
+    folder: Path,
+    network: str,
+    kept: Path | None = None,
+    *,
+    root: str | None = None,
+    moment: datetime.datetime | None = None,
 ) -> verified.Verified:
-    """Read and verify the publication in a folder, as `Newest` does."""
-    return Newest(network, least_number).update(folders.read(folder), moment)
+    """Read and verify the publication in a folder, at the moment (now).
+
+    `kept` is the file of what this reader read before: it goes back to nothing older, and keeps what it reads there.
+    Where there is no such file, what is read tells whose it is and proves nothing; and nothing is kept unless `root`
+    is the fingerprint of its root, as people told it. Raises PublicationError (ExpiredError, OtherRootError,
+    RevocationError, RequestError) with the file that is not right; what is kept stays.
+    """
+    known = trusted.load(kept) if kept else None
+    if root is not None and known is not None and not _is_of(known, network, root):
+        known = None  # people told that it is another one from now on
+    found, following = _read(folder, network, known)
+    made = verified.verify(found, moment or canonical.now())
+    if known and known.crl:
+        revocations.refuse_rollback(revocations.load(known.crl), made.revocations)
+    if root is not None and root != made.holders.fingerprint(network):
+        raise errors.AcceptanceError(
+            f"{folder} has root {made.holders.fingerprint(network)}, and {root} was told",
+            "ring a root holder up, and install nothing of this publication until both are the same",
+        )
+    if kept and (known or root is not None):
+        following = dataclasses.replace(following, crl=found.files["crl.pem"])
+        if following != known:
+            trusted.save(kept, following)
+    return made
+
+
+def last(folder: Path, network: str, kept: Path) -> verified.Verified:
+    """What a publication said that is good no more: what servers run with. Nothing of it is installed, nor kept.
+
+    Raises PublicationError where it was never right.
+    """
+    source = folders.source(folder)
+    moment = reading.lately(source)
+    found, _ = reading.read(source, folder, network, trusted.load(kept), moment)
+    return verified.verify(found, datetime.datetime.fromisoformat(found.published))
+
+
+def _is_of(known: trusted.Trusted, network: str, root: str) -> bool:
+    return reading.newest_root(known, network) == root
+
+
+def _read(folder: Path, network: str, known: trusted.Trusted | None) -> tuple[Whole, trusted.Trusted]:
+    """Read it, and once more where another one took its place meanwhile."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        before = folders.stamp(folder)
+        _refuse_earlier(folder, network)
+        try:
+            return reading.read(folders.source(folder), folder, network, known)
+        except errors.PublicationError:
+            if folders.stamp(folder) == before:
+                raise
+            if time.monotonic() >= deadline:
+                told = f"{folder} is being replaced again and again, for {PATIENCE_SECONDS:.0f} s now"
+                raise errors.PublicationError(told, "see what writes there, and read it afterwards") from None
+
+
+def _refuse_earlier(folder: Path, network: str) -> None:
+    if (folder / folders.EARLIER).exists() and not (folder / "metadata").exists():
+        raise errors.PublicationError(
+            f"{folder} was published by an earlier version of this suite: it has no root, and nothing of it is taken",
+            f"fetch the newest publication; where it is made, run `werkplaats trust root found {network}` and "
+            f"`werkplaats trust publish {network}`",
+        )

@@ -1,14 +1,14 @@
-"""What a publication says, once its signature and digests hold: every document parsed and held to its rules.
+"""What a publication says, once its signatures and digests hold: every document parsed and held to its rules.
 
-Nothing is taken on trust: names are checked against the definition, certificates and list against the CA. That it is
-the CA that is known here, and that the keys are the ones that were accepted, `acceptance` looks after.
+Nothing is taken on trust: names are checked against the definition, certificates and list against the CA, and the CA
+against what the root holders signed. That the root and the keys are the ones that were accepted, `acceptance` looks
+after.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import datetime
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,17 +18,15 @@ from cryptography import x509
 from base import canonical, errors, values
 from network_topology import model, questions, rules, tables, violation
 from network_topology.rules import texts
-from publication import identity, profile, repository, revocations
-
-ASK = "ask the coordinator, and install nothing of it"
-_NAMES = re.compile(
-    r"definition\.json|(ca|crl)\.pem|(identities|questions|tables)/[a-z0-9-]+\.json|releases/[A-Za-z0-9][A-Za-z0-9._-]*\.json"
-)
+from publication import identity, profile, revocations
+from publication.whole import ASK, FETCH, Holders, Whole
 
 
 @dataclasses.dataclass(frozen=True)
 class Verified:
     """A publication that was read and found right. `releases` and `identities` are by name and organisation.
+
+    `lineage`: the fingerprints of its root and of those that it follows from. `ends`: role → when its word ends.
 
     What was read is not in it: whoever hands a part on encodes anew what was understood of it.
     """
@@ -41,6 +39,10 @@ class Verified:
     revocations: x509.CertificateRevocationList
     identities: Mapping[str, identity.Identity]
     releases: Mapping[str, model.Release]
+    holders: Holders
+    root_version: int = 1
+    lineage: frozenset[str] = frozenset()
+    ends: Mapping[str, datetime.datetime] = dataclasses.field(default_factory=dict)
     questions: Mapping[str, model.Question] = dataclasses.field(default_factory=dict)
     figures: Mapping[str, tables.Table] = dataclasses.field(default_factory=dict)
 
@@ -71,6 +73,11 @@ class Verified:
         return ""
 
     @property
+    def root(self) -> str:
+        """The fingerprint of its root: what people read to each other."""
+        return self.holders.fingerprint(self.network)
+
+    @property
     def authority_key(self) -> str:
         """The fingerprint of the CA's key."""
         return profile.key_fingerprint(profile.p256(self.authority.public_key()))
@@ -86,15 +93,13 @@ def document(described: model.Definition | model.Question | model.Release) -> di
     return described.model_dump(mode="json", exclude_defaults=True)
 
 
-def verify(whole: repository.Whole, moment: datetime.datetime) -> Verified:
+def verify(whole: Whole, moment: datetime.datetime) -> Verified:
     """What a publication says, each document held to the same rules as its author's file, certificates to the CA.
 
     Raises PublicationError (RevocationError, RequestError) with the file that is not right.
     """
-    for name in whole.files:
-        if not _NAMES.fullmatch(name):
-            raise errors.PublicationError(f"{whole.place / name} is nothing that a publication has", repository.FETCH)
     definition = _definition(whole)
+    _require_holders(whole, definition)
     authority = _authority(whole)
     in_force = revocations.load(_file(whole, "crl.pem"))
     revocations.verify(in_force, authority, moment)
@@ -103,7 +108,7 @@ def verify(whole: repository.Whole, moment: datetime.datetime) -> Verified:
     if definition.release not in releases:
         raise errors.PublicationError(
             f"{whole.place / 'definition.json'} names release {definition.release}, which is not in releases/",
-            repository.FETCH,
+            FETCH,
         )
     there = _tables(whole)
     return Verified(
@@ -115,30 +120,46 @@ def verify(whole: repository.Whole, moment: datetime.datetime) -> Verified:
         in_force,
         people,
         releases,
+        whole.holders,
+        whole.root_version,
+        whole.lineage,
+        whole.ends,
         _questions(whole, definition, there),
         there,
     )
 
 
-def _release(whole: repository.Whole, name: str, file: str) -> model.Release:
+def _require_holders(whole: Whole, definition: model.Definition) -> None:
+    """Raise PublicationError where fewer people sign than the definition says that must."""
+    for role, wanted in definition.signatures:
+        found = getattr(whole.holders, role)
+        if found.threshold < wanted:
+            raise errors.PublicationError(
+                f"{whole.place}: {found.threshold} of the {role.removesuffix('s')} holders must sign by its metadata, "
+                f"and {wanted} by the definition",
+                ASK,
+            )
+
+
+def _release(whole: Whole, name: str, file: str) -> model.Release:
     place, content = whole.place / file, _text(whole, file)
     try:
         found = model.Release.model_validate_json(content)
     except pydantic.ValidationError as error:
         wrong = error.errors()[0]
         raise errors.PublicationError(
-            f"{place} is no release: {'.'.join(map(str, wrong['loc'])) or 'it'}: {wrong['msg']}", repository.FETCH
+            f"{place} is no release: {'.'.join(map(str, wrong['loc'])) or 'it'}: {wrong['msg']}", FETCH
         ) from error
     if unseen := next(texts.unseen(document(found)), None):
         raise errors.PublicationError(f"{place}: {unseen.text}, but {texts.WHY}", ASK)
     if canonical.pretty(document(found)) != content:
-        raise errors.PublicationError(f"{place} is not in the form that is published", repository.FETCH)
+        raise errors.PublicationError(f"{place} is not in the form that is published", FETCH)
     if found.release != name:
         raise errors.PublicationError(f"{place} describes release {found.release}", ASK)
     return found
 
 
-def _tables(whole: repository.Whole) -> dict[str, tables.Table]:
+def _tables(whole: Whole) -> dict[str, tables.Table]:
     """Every table that questions name, made anew from what was read."""
     found = {}
     for name, file in _named(whole, "tables"):
@@ -149,12 +170,12 @@ def _tables(whole: repository.Whole) -> dict[str, tables.Table]:
         except (ValueError, RecursionError) as error:
             raise errors.PublicationError(f"{place} is no table: {error}", ASK) from error
         if again != content:
-            raise errors.PublicationError(f"{place} is not in canonical form", repository.FETCH)
+            raise errors.PublicationError(f"{place} is not in canonical form", FETCH)
     return found
 
 
 def _questions(
-    whole: repository.Whole, definition: model.Definition, there: Mapping[str, tables.Table]
+    whole: Whole, definition: model.Definition, there: Mapping[str, tables.Table]
 ) -> dict[str, model.Question]:
     """Every agreed question, by the same rules as its author's file."""
     found = {}
@@ -164,50 +185,48 @@ def _questions(
             asked = model.Question.model_validate_json(content)
             questions.require(name, asked, definition, there)
         except pydantic.ValidationError as error:
-            raise errors.PublicationError(
-                f"{place} is no question: {error.errors()[0]['msg']}", repository.FETCH
-            ) from error
+            raise errors.PublicationError(f"{place} is no question: {error.errors()[0]['msg']}", FETCH) from error
         except (violation.DefinitionError, tables.TableError) as error:
             raise errors.PublicationError(
                 f"{place} breaks the rules of a question: {error}", "ask the coordinator"
             ) from error
         if canonical.dump(document(asked)) != content:
-            raise errors.PublicationError(f"{place} is not in canonical form", repository.FETCH)
+            raise errors.PublicationError(f"{place} is not in canonical form", FETCH)
         found[name] = asked
     return found
 
 
-def _named(whole: repository.Whole, kind: str) -> list[tuple[str, str]]:
+def _named(whole: Whole, kind: str) -> list[tuple[str, str]]:
     """The files `<kind>/<name>.json`, as pairs of name and file."""
     return [(file.removeprefix(f"{kind}/").removesuffix(".json"), file) for file in whole.files if f"{kind}/" in file]
 
 
-def _file(whole: repository.Whole, name: str) -> bytes:
+def _file(whole: Whole, name: str) -> bytes:
     if name not in whole.files:
-        raise errors.PublicationError(f"{whole.place / name} is missing", repository.FETCH)
+        raise errors.PublicationError(f"{whole.place / name} is missing", FETCH)
     return whole.files[name]
 
 
-def _text(whole: repository.Whole, name: str) -> bytes:
+def _text(whole: Whole, name: str) -> bytes:
     """The text of a document that can be written again: pydantic takes 1e400 where a model says `Any`."""
     content = _file(whole, name)
     try:
         values.mapping(content)
     except ValueError as error:
-        raise errors.PublicationError(f"{whole.place / name} is not JSON: {error}", repository.FETCH) from error
+        raise errors.PublicationError(f"{whole.place / name} is not JSON: {error}", FETCH) from error
     return content
 
 
-def _json(whole: repository.Whole, name: str) -> dict[str, Any]:
+def _json(whole: Whole, name: str) -> dict[str, Any]:
     """A document in the one form that is published: of another, two readers could understand two things."""
     content = _text(whole, name)
     found = values.mapping(content)
     if canonical.pretty(found) != content:
-        raise errors.PublicationError(f"{whole.place / name} is not in the form that is published", repository.FETCH)
+        raise errors.PublicationError(f"{whole.place / name} is not in the form that is published", FETCH)
     return found
 
 
-def _definition(whole: repository.Whole) -> model.Definition:
+def _definition(whole: Whole) -> model.Definition:
     """The definition, by the same rules as its author's file: who published it may have checked nothing."""
     place = whole.place / "definition.json"
     content = _text(whole, "definition.json")
@@ -215,34 +234,36 @@ def _definition(whole: repository.Whole) -> model.Definition:
         definition = model.Definition.model_validate_json(content)
         rules.require(definition)
     except pydantic.ValidationError as error:
-        raise errors.PublicationError(
-            f"{place} is not a definition: {error.errors()[0]['msg']}", repository.FETCH
-        ) from error
+        raise errors.PublicationError(f"{place} is not a definition: {error.errors()[0]['msg']}", FETCH) from error
     except violation.DefinitionError as error:
         raise errors.PublicationError(
             f"{place} breaks the rules of a network: {error}", "ask the coordinator"
         ) from error
     if canonical.dump(document(definition)) != content:
-        raise errors.PublicationError(f"{place} is not in canonical form", repository.FETCH)
+        raise errors.PublicationError(f"{place} is not in canonical form", FETCH)
     if definition.network != whole.network:
-        raise errors.PublicationError(f"{place} is of {definition.network}, not of {whole.network}", repository.FETCH)
+        raise errors.PublicationError(f"{place} is of {definition.network}, not of {whole.network}", FETCH)
     return definition
 
 
-def _authority(whole: repository.Whole) -> x509.Certificate:
+def _authority(whole: Whole) -> x509.Certificate:
     try:
         found = profile.one_certificate(_file(whole, "ca.pem"))
     except ValueError as error:
-        raise errors.PublicationError(
-            f"{whole.place / 'ca.pem'} is not one certificate: {error}", repository.FETCH
-        ) from error
+        raise errors.PublicationError(f"{whole.place / 'ca.pem'} is not one certificate: {error}", FETCH) from error
     if fault := profile.authority_fault(found, whole.network):
         raise errors.PublicationError(f"{whole.place / 'ca.pem'} {fault}", ASK)
+    key = profile.key_fingerprint(profile.p256(found.public_key()))
+    if key not in whole.authorities:
+        raise errors.PublicationError(
+            f"{whole.place / 'ca.pem'} has key {key}, which the root holders did not sign for",
+            f"{ASK}; where the CA is new, root holders sign for it: werkplaats trust root sign {whole.network}",
+        )
     return found
 
 
 def _identities(
-    whole: repository.Whole,
+    whole: Whole,
     definition: model.Definition,
     authority: x509.Certificate,
     in_force: x509.CertificateRevocationList,

@@ -15,7 +15,7 @@ MAY_IMPORT = {
     "base": {"base"},
     "network_topology": {"base", "network_topology", "pydantic", "pydantic_core", "yaml"},
     "on_server": {"on_server"},
-    "publication": {"base", "network_topology", "publication", "cryptography", "pydantic"},
+    "publication": {"base", "network_topology", "publication", "cryptography", "pydantic", "securesystemslib", "tuf"},
 }
 
 

@@ -3,7 +3,7 @@
 import datetime
 
 from network_topology import context, model
-from network_topology.rules import computing, gateways, membership, operators, papers
+from network_topology.rules import computing, gateways, holders, membership, operators, papers
 from network_topology.rules.rule import Rule
 from network_topology.violation import DefinitionError, Violation
 
@@ -28,6 +28,7 @@ TABLE: tuple[Rule[model.Definition], ...] = (
     membership.coordinator_exists,
     membership.coordinator_only,
     membership.takes_part,
+    holders.signatures_of_two,
     gateways.gateway_name,
     gateways.gateway_port,
     gateways.gateway_unique,

@@ -13,11 +13,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
+from base import canonical
 from network_topology import load, model
 from publication import identity, profile
 from station_image.runtime.accepted.gateway import said
 from station_image.runtime.accepted.statement import GATEWAY_KEY, StatementKey
-from werkplaats.operations.coordinator import approval, authority, ledger, revocation
+from werkplaats.operations.coordinator import approval, authority, ledger, revocation, roles
 from werkplaats.operations.home import vault
 
 NETWORKS = Path(load.__file__).parent / "networks"
@@ -33,7 +34,14 @@ class Coordinator:
 
     @property
     def authority(self) -> authority.Authority:
-        return authority.open_or_found(self.vault, self.records)
+        """The CA; the publication's root is founded with it, all keys in the one vault."""
+        own = authority.open_or_found(self.vault, self.records)
+        self.roles.found_here(self.definition.signatures, own.key_fingerprint, canonical.now())
+        return own
+
+    @property
+    def roles(self) -> roles.Roles:
+        return roles.Roles(self.vault, self.records)
 
     def approve(self, organisation: str, keys: Keys | None = None) -> identity.Identity:
         """Request and approve, as the two do it, with keys or new ones."""

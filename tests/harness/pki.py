@@ -14,10 +14,9 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from network_topology import names
-from publication import profile, repository, signature
+from publication import profile
 
 PEM = serialization.Encoding.PEM
 DAY = datetime.timedelta(days=1)
@@ -117,22 +116,3 @@ class Party:
         """Of the certificate, as gateways report it."""
         der = self.certificate.public_bytes(serialization.Encoding.DER)
         return base64.b64encode(hashlib.sha256(der).digest()).decode()
-
-
-class Signer:
-    """A key and the certificate that names it: for what a publication is, where it matters not what a CA must be."""
-
-    def __init__(self, curve: ec.EllipticCurve | None = None) -> None:
-        self.key = ec.generate_private_key(curve or ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "CA-1")])
-        start = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
-        builder = x509.CertificateBuilder(name, name, self.key.public_key(), 1, start, start.replace(year=2036))
-        self.pem = builder.sign(self.key, hashes.SHA256()).public_bytes(PEM)
-
-    def sign(self, content: bytes, network: str = "proeftuin") -> bytes:
-        """As a coordinator signs an index."""
-        return signature.make(self.key, network, content)
-
-    def with_ca(self, files: dict[str, bytes]) -> dict[str, bytes]:
-        """Files of a publication that this signer can sign."""
-        return {repository.AUTHORITY: self.pem, **files}

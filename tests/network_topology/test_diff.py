@@ -27,10 +27,12 @@ OTHERS: dict[type[pydantic.BaseModel], dict[str, Any]] = {
         "personal_data": False,
         "computing": ("ggd",),
         "dpia": None,
+        "signatures": model.Signatures(root=3),
         "processors": {"company": COMPANY},
         "organisations": {},
         "members": {"gerda": ("gelre",)},
     },
+    model.Signatures: {"root": 3, "releases": 3},
     model.Organisation: {
         "name": "Other",
         "domain": "pharmacy",
@@ -147,6 +149,8 @@ def differing(shape: type[pydantic.BaseModel], field: str, value: Any) -> tuple[
         return tuple(SOUND.model_copy(update={"processors": {"company": one}}) for one in (old, new))  # type: ignore[return-value]
     if shape is model.Gateway:
         return SOUND, with_gateway("ggd", **{field: value})
+    if shape is model.Signatures:
+        return SOUND, SOUND.model_copy(update={"signatures": model.Signatures(**{field: value})})
     if shape is model.Agreement:
         agreement = SOUND.organisations["ggd"].agreement
         assert agreement is not None

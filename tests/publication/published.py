@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from network_topology import model
+from publication import whole
 
 
 def release(name: str = "dev", image: str = "0") -> dict[str, Any]:
@@ -13,6 +14,11 @@ def release(name: str = "dev", image: str = "0") -> dict[str, Any]:
 
 
 RELEASES = {"dev": release()}
+HOLDERS = whole.Holders(
+    root=whole.Keys(keys=tuple(f"sha256:{digit * 64}" for digit in "123"), threshold=2),
+    releases=whole.Keys(keys=tuple(f"sha256:{digit * 64}" for digit in "45"), threshold=2),
+)
+"""Of a publication of which no signature is looked at."""
 QUESTION = model.Question.model_validate_json(
     json.dumps(
         {

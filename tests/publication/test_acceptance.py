@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -84,6 +85,10 @@ def cards(document: Any) -> Any:
         (lambda found: found["statement_keys"].update(apotheek=found["statement_keys"].pop("ggd")), "no station"),
         (lambda found: found["statement_keys"].update(ggd=found["statement_keys"]["thuiszorg"]), "one statement key"),
         (lambda found: found.update(authority="sha256:0\x1b[2J"), "should match pattern"),
+        (lambda found: found["holders"]["root"].update(threshold=3), "at least as many as must sign"),
+        (lambda found: found["holders"]["root"]["keys"].append("sha256:0"), "should match pattern"),
+        (lambda found: found["holders"]["releases"]["keys"].reverse(), "keys are sorted"),
+        (lambda found: found.pop("holders"), "Field required"),
         (lambda found: found["release"].pop("image_id"), "Field required"),
         (lambda found: found["release"].update(image_id="debian:latest"), "should match pattern"),
         (lambda found: found["release"].update(notes="\x1b[2J"), "Extra inputs are not permitted"),
@@ -99,7 +104,7 @@ def test_an_accepted_document_is_held_to_all_that_a_publication_is_held_to(
     """
     document = json.loads(json.dumps(acceptance.accept(publish()).document()))
     edit(document)
-    said = {name: value for name, value in document.items() if name not in ("digest", "publication", "seen")}
+    said = {name: value for name, value in document.items() if name not in ("digest", "publication", "root", "seen")}
     document["digest"] = canonical.digest(said)
     with pytest.raises(errors.AcceptanceError, match=rf"cannot be read.*{told}.*accept it anew"):
         acceptance.load(document)
@@ -204,7 +209,7 @@ def test_another_image_under_the_same_release_waits_and_the_old_one_stays(publis
     assert verified.document(view.release) == RELEASES["dev"]
 
 
-def test_another_ca_waits_and_until_then_nothing_may_be_applied(
+def test_another_root_or_ca_waits_and_until_then_nothing_may_be_applied(
     coordinator: Any, publish: Callable[..., Any], tmp_path: Path, approved: dict[str, Any]
 ) -> None:
     accepted = acceptance.accept(publish())
@@ -213,9 +218,14 @@ def test_another_ca_waits_and_until_then_nothing_may_be_applied(
     coordinator.vault, coordinator.records = kept, ledger.Records(tmp_path / "other-records")
     for number in range(1, 3):
         coordinator.records.append("publications", number=number, published="then", definition="some")
-    after = publish()
+    other_root = publish()
+    assert "WARNING: proeftuin has another root" in texts(acceptance.compare(accepted, other_root).waits)
+    with pytest.raises(errors.AcceptanceError, match="werkplaats accept proeftuin --root"):
+        acceptance.accepted_view(accepted, other_root)
+    # By the same root, whose holders signed for another CA.
+    after = dataclasses.replace(other_root, holders=accepted.holders, lineage=frozenset({accepted.root_fingerprint}))
     assert "WARNING: the CA of proeftuin has another key" in texts(acceptance.compare(accepted, after).waits)
-    with pytest.raises(errors.AcceptanceError, match="werkplaats accept proeftuin"):
+    with pytest.raises(errors.AcceptanceError, match=r"werkplaats accept proeftuin$"):
         acceptance.accepted_view(accepted, after)
     assert approved
 

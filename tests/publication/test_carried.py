@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from base import errors
 from publication import publication, verified
+from tests.publication import publications
 from tests.publication.published import RELEASES
 from werkplaats.operations.coordinator import publish as publishing
 
@@ -34,11 +34,22 @@ def opened(folder: Path) -> verified.Verified:
 
 
 CARRIED = {
-    "macOS": (".DS_Store", "identities/._ggd.json", ".Spotlight-V100/Store-V2/x"),
-    "Windows": ("desktop.ini", "identities/Thumbs.db", "System Volume Information/IndexerVolumeGuid", "$RECYCLE.BIN/x"),
+    "macOS": (".DS_Store", "targets/identities/._ggd.json", ".Spotlight-V100/Store-V2/x"),
+    "Windows": (
+        "desktop.ini",
+        "targets/identities/Thumbs.db",
+        "System Volume Information/IndexerVolumeGuid",
+        "$RECYCLE.BIN/x",
+    ),
     "Linux": (".Trash-1000/files/x", ".directory", "lost+found/x"),
     "letters of another case": ("THUMBS.DB", "Desktop.ini", "$Recycle.Bin/x"),
-    "programs that copy": (".sync_1a2b.db", ".stfolder/x", "@eaDir/x", "ca.pem~", ".index.json.swp"),
+    "programs that copy": (
+        ".sync_1a2b.db",
+        ".stfolder/x",
+        "@eaDir/x",
+        "targets/ca.pem~",
+        "metadata/.timestamp.json.swp",
+    ),
 }
 
 
@@ -52,11 +63,12 @@ def test_what_a_stick_or_a_share_adds_is_passed_over(publish: Publish, folder: P
     assert opened(folder).definition
 
 
-def test_anything_else_that_lies_there_is_still_refused(publish: Publish, folder: Path) -> None:
+def test_whatever_else_lies_there_is_not_read(publish: Publish, folder: Path) -> None:
     publish()
     (folder / "notes.txt").write_text("x")
-    with pytest.raises(errors.PublicationError, match=r"is not in index\.json: it does not belong there"):
-        opened(folder)
+    (folder / "targets" / "identities").mkdir(exist_ok=True)
+    (folder / "targets" / "identities" / "other.json").write_text("x")
+    assert opened(folder).identities == {}
 
 
 @pytest.mark.parametrize("line_ends", ["false", "true"])
@@ -74,5 +86,6 @@ def test_a_publication_is_taken_as_git_brings_it_also_with_other_line_ends(
     git("-C", str(kept), "add", ".")
     git("-C", str(kept), "commit", "-m", "publication")
     git("clone", "-c", f"core.autocrlf={line_ends}", str(kept), str(brought))
-    assert (b"\r\n" in (brought / "index.json").read_bytes()) == (line_ends == "true")
+    carried = publications.target(brought, "ca.pem").read_bytes()
+    assert (b"\r\n" in carried) == (line_ends == "true")
     assert opened(brought).definition

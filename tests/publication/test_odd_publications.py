@@ -1,7 +1,7 @@
 """Publications that a coordinator could sign and no honest one makes: refused with a sentence, or right for everybody.
 
-Whoever holds the CA's key signs anything. What breaks a reader (another exception, minutes, gigabytes) stops every
-member's `plan`, `accept` and `up`; what is read in two ways is accepted by one and shown to another.
+Whoever holds the keys of a publication signs anything. What breaks a reader (another exception, minutes, gigabytes)
+stops every member's `plan`, `accept` and `up`; what is read in two ways is accepted by one and shown to another.
 """
 
 from __future__ import annotations
@@ -12,27 +12,26 @@ import os
 import socket
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from hypothesis import given
 from hypothesis import strategies as st
+from tuf.api.metadata import Metadata
 
 from base import canonical, errors
 from network_topology import load
 from network_topology.compiling import compile as compiler
 from network_topology.compiling import draw
-from publication import acceptance, folder, identity, publication, repository, signature, verified
+from publication import acceptance, identity, metadata, profile, publication, verified
 from tests.harness import coordinator, pki
 from tests.harness.fuzzing import examples
-from tests.publication import odd
+from tests.publication import odd, publications
 from tests.publication.published import QUESTION, RELEASES
-from werkplaats.operations.coordinator import repository as writing
 
 NETWORK = "proeftuin"
-PLACE = PurePath("as it came")
 SLOWEST = 5.0  # seconds; a sound one takes about 0.02
 DEFINITION = load.find(NETWORK, Path(load.__file__).parent / "networks")
 CA = pki.Authority(NETWORK)
@@ -85,25 +84,24 @@ SPARE = {
 }
 
 
-def sign(content: bytes) -> bytes:
-    return signature.make(CA.key, NETWORK, content)
+MAKER = publications.Maker(NETWORK, (profile.key_fingerprint(CA.key.public_key()),))
 
 
-def relayed(files: Mapping[str, bytes], number: int = 1) -> repository.Files:
-    whole = repository.Whole(PLACE, NETWORK, number, "2026-03-01T12:00:00Z", files)
-    return repository.Files(PLACE, writing.signed(whole, sign))
+def relayed(files: Mapping[str, bytes], number: int = 1) -> publications.Files:
+    return MAKER.relayed(files, number)
 
 
-SOUND = publication.Newest(NETWORK).update(relayed(FILES))
+RELAYED = relayed(FILES)  # once: a signature is another one each time, also in its length
+SOUND = publications.verified_of(RELAYED)
 ACCEPTED = acceptance.accept(SOUND)
 assert ACCEPTED is not None
 
 
-def judge(files: repository.Files) -> None:
+def judge(files: publications.Files) -> None:
     """Refused with a sentence that says where; or taken, and then right for all that is made of it."""
     began = time.process_time()
     try:
-        found = publication.Newest(NETWORK).update(files)
+        found = publications.verified_of(files)
     except errors.RefusedError as refused:
         told(str(refused), refused.remedy)
     else:
@@ -173,19 +171,59 @@ def test_a_number_that_nobody_can_write_again_is_refused(name: str, value: str) 
     said = FILES[name].replace(canonical.dump(QUESTION.parameters["areas"]), value.encode())
     assert said != FILES[name]
     with pytest.raises(errors.PublicationError, match=f"{name} is "):
-        publication.Newest(NETWORK).update(relayed({**FILES, name: said}))
+        publications.verified_of(relayed({**FILES, name: said}))
+
+
+@pytest.mark.fuzz
+@examples(100)
+@given(st.data())
+def test_metadata_of_another_content_or_form(data: st.DataObject) -> None:
+    """Whoever holds a role's keys signs what no program of ours writes, whoever relays it changes what it likes."""
+    made = RELAYED
+    role = data.draw(st.sampled_from(metadata.ROLES))
+    name = publications.of(made, role)
+    document = json.loads(made[name])
+    if data.draw(st.booleans()):
+        document = {**document, "signed": data.draw(odd.mutated(document["signed"]))}
+    else:
+        document = data.draw(odd.mutated(document))
+    content = data.draw(odd.texts(document)) if data.draw(st.booleans()) else json.dumps(document).encode()
+    judge(MAKER.replaced(made, role, resigned(role, content)))
+
+
+def resigned(role: str, content: bytes) -> bytes:
+    """Signed anew by whoever may, where it can be read as metadata at all."""
+    by = {"root": MAKER.root, "targets": MAKER.root, "releases": MAKER.releases}.get(role, [MAKER.online])
+    try:
+        found = Metadata[Any].from_bytes(content)
+        for one in by:
+            found.sign(one, append=True)
+        return found.to_bytes()
+    except Exception:  # it is no metadata, and goes to the reader as it is
+        return content
 
 
 @pytest.mark.fuzz
 @examples(70)
 @given(st.data())
-def test_an_index_of_another_content_or_form(data: st.DataObject) -> None:
-    sound = relayed(FILES)
-    index = json.loads(sound[repository.NAME])
-    if data.draw(st.booleans()):
-        index = data.draw(odd.mutated(index))
-    content = data.draw(odd.texts(index)) if data.draw(st.booleans()) else json.dumps(index).encode()
-    judge(repository.Files(PLACE, {**sound.contents, repository.NAME: content, repository.SIGNATURE: sign(content)}))
+def test_what_a_reader_kept_is_odd(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    """A full disk, or another program: what was kept is no good, and says so with a sentence."""
+    top = tmp_path_factory.mktemp("kept")
+    publications.put(top / "proeftuin", RELAYED)
+    publication.read(top / "proeftuin", NETWORK, top / "kept", root=SOUND.root)
+    document = json.loads((top / "kept").read_bytes())
+    tree = data.draw(odd.mutated(document))
+    (top / "kept").write_bytes(data.draw(odd.texts(tree)) if data.draw(st.booleans()) else odd_json(tree))
+    try:
+        found = publication.read(top / "proeftuin", NETWORK, top / "kept")
+    except errors.RefusedError as refused:
+        told(str(refused), refused.remedy)
+    else:
+        used(found)
+
+
+def odd_json(tree: Any) -> bytes:
+    return json.dumps(tree).encode()
 
 
 @pytest.mark.fuzz
@@ -232,7 +270,7 @@ def test_a_certificate_that_its_library_cannot_read_is_a_sentence(name: str, kin
     other = made if name == "ca.pem" else canonical.pretty({**DOCUMENTS[name], "certificate_chain_pem": made.decode()})
     files = relayed({**FILES, name: other})
     with pytest.raises(errors.RefusedError):
-        publication.Newest(NETWORK).update(files)
+        publications.verified_of(files)
     judge(files)
 
 
@@ -247,7 +285,7 @@ def test_a_certificate_that_its_library_cannot_read_is_a_sentence(name: str, kin
 def test_a_revocation_list_that_its_library_cannot_read_is_a_sentence(at: tuple[int, ...], element: bytes) -> None:
     files = relayed({**FILES, "crl.pem": odd.block("X509 CRL", odd.replaced(signed_der(CRL), CA.key, at, element))})
     with pytest.raises(errors.RefusedError):
-        publication.Newest(NETWORK).update(files)
+        publications.verified_of(files)
     judge(files)
 
 
@@ -298,10 +336,9 @@ def test_files_of_other_names_and_numbers(data: st.DataObject) -> None:
 def test_folders_with_what_is_no_plain_file(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     top = tmp_path_factory.mktemp("odd")
     place = top / "proeftuin"
-    for name, content in relayed(FILES).contents.items():
-        (place / name).parent.mkdir(parents=True, exist_ok=True)
-        (place / name).write_bytes(content)
-    names = [*FILES, "identities", "questions", "other", "identities/other.json", repository.NAME, repository.SIGNATURE]
+    made = RELAYED
+    publications.put(place, made)
+    names = [*made, "metadata", "targets", "targets/identities", "other", "metadata/2.root.json", "targets/other.json"]
     for _ in range(data.draw(st.integers(1, 3))):
         name = data.draw(st.sampled_from(names))
         if (path := place / name).is_dir() and not path.is_symlink():
@@ -309,7 +346,12 @@ def test_folders_with_what_is_no_plain_file(tmp_path_factory: pytest.TempPathFac
         elif path.parent.is_dir():
             path.unlink(missing_ok=True)
         put(path, data.draw(st.sampled_from(sorted(KINDS))))
-    judge(folder.read(place))
+    try:
+        found = publication.read(place, NETWORK)
+    except errors.RefusedError as refused:
+        told(str(refused), refused.remedy)
+    else:
+        used(found)
 
 
 def _socket(path: Path) -> None:

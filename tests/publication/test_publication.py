@@ -15,14 +15,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from base import canonical, errors
 from network_topology.compiling import compile as compiler
-from publication import folder as folders
-from publication import identity, profile, publication, repository, revocations, signature, verified
+from publication import identity, profile, publication, revocations, verified
 from tests.harness import coordinator as coordinators
 from tests.harness import pki
+from tests.publication import publications
 from tests.publication.published import QUESTION, RELEASES
+from werkplaats.operations.coordinator import placing, revocation
 from werkplaats.operations.coordinator import publish as publishing
-from werkplaats.operations.coordinator import repository as writing
-from werkplaats.operations.coordinator import revocation
 
 DAY = datetime.timedelta(days=1)
 Approve = Callable[..., identity.Identity]
@@ -48,13 +47,16 @@ def opened(folder: Path, **options: Any) -> verified.Verified:
 
 
 @pytest.fixture
-def with_a_new_index(coordinator: Any, folder: Path) -> Callable[..., None]:
-    """What only a coordinator can do: change files, and have index and signature say so."""
+def signed_anew(coordinator: Any, folder: Path) -> Callable[..., None]:
+    """What only those can do who hold the keys: change files, and sign for them."""
 
-    def do(changed: Mapping[str, bytes | None], sign: writing.Sign | None = None) -> None:
-        whole = repository.verify(folders.read(folder), "proeftuin")
+    def do(changed: Mapping[str, bytes | None]) -> None:
+        whole = publications.whole_of(publications.gathered(folder))
         files = {name: content for name, content in {**whole.files, **changed}.items() if content is not None}
-        writing.write(folder, "proeftuin", whole.number + 1, files, sign or coordinator.authority.sign_publication)
+        releases = {name: content for name, content in files.items() if name.startswith("releases/")}
+        held = coordinator.roles.prepare(releases, "releases/dev.json", canonical.now())
+        made = publishing.assembled(held, files, whole.number + 1, canonical.now(), coordinator.roles.online())
+        placing.write(folder, made, whole.number + 1)
 
     return do
 
@@ -71,7 +73,7 @@ def test_what_was_published_is_what_a_member_reads(
     assert found.statement_keys == {name: one.statement_key for name, one in approved.items()}
     assert verified.document(found.release) == RELEASES["dev"]
     assert compiler.compile_network(found.definition) == compiler.compile_network(coordinator.definition)
-    told = canonical.digest(json.loads((folder / "definition.json").read_bytes()))
+    told = canonical.digest(json.loads(publications.target(folder, "definition.json").read_bytes()))
     assert told == compiler.compile_network(coordinator.definition).digest
 
 
@@ -81,9 +83,10 @@ def test_an_edited_file_is_refused_by_name(
 ) -> None:
     approve("ggd")
     publish()
-    content = bytearray((folder / name).read_bytes())
+    path = publications.target(folder, name)
+    content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
-    (folder / name).write_bytes(content)
+    path.write_bytes(content)
     with pytest.raises(errors.PublicationError, match=rf"/{name} is not the file that was published"):
         opened(folder)
 
@@ -94,7 +97,7 @@ def test_a_missing_file_is_refused_by_name(
 ) -> None:
     approve("ggd")
     publish()
-    (folder / name).unlink()
+    publications.target(folder, name).unlink()
     with pytest.raises(errors.PublicationError, match=rf"/{name} is missing"):
         opened(folder)
 
@@ -108,11 +111,9 @@ def test_a_file_of_another_publication_is_refused_by_name(
     shutil.copytree(folder, tmp_path / "yesterday")
     revocation.revoke(coordinator.authority, serial)
     publish()
-    shutil.copy(tmp_path / "yesterday" / "crl.pem", folder / "crl.pem")
+    old, new = (publications.target(one, "crl.pem") for one in (tmp_path / "yesterday", folder))
+    shutil.copy(old, new)
     with pytest.raises(errors.PublicationError, match=r"/crl.pem is not the file that was published"):
-        opened(folder)
-    shutil.copytree(tmp_path / "yesterday" / "identities", folder / "identities", dirs_exist_ok=True)
-    with pytest.raises(errors.PublicationError, match=r"/identities/ggd.json is not in index.json"):
         opened(folder)
 
 
@@ -125,7 +126,7 @@ def test_a_publication_is_refused_once_its_revocation_list_is_out_of_force(
 
 
 def identity_with(folder: Path, changes: Mapping[str, Any]) -> bytes:
-    return canonical.pretty({**json.loads((folder / "identities" / "ggd.json").read_bytes()), **changes})
+    return canonical.pretty({**json.loads(publications.target(folder, "identities/ggd.json").read_bytes()), **changes})
 
 
 def test_a_second_certificate_with_a_members_name_is_refused_by_its_keys(
@@ -134,14 +135,14 @@ def test_a_second_certificate_with_a_members_name_is_refused_by_its_keys(
     folder: Path,
     approve: Approve,
     new_keys: Callable[[], Any],
-    with_a_new_index: Callable[..., None],
+    signed_anew: Callable[..., None],
 ) -> None:
     """The holder of the CA mints it: openssl would take it, the approved fingerprint does not cover its key."""
     approve("ggd")
     publish()
     minted = coordinator.authority.issue("ggd", new_keys().private.public_key())
     pem = minted.public_bytes(serialization.Encoding.PEM).decode()
-    with_a_new_index({"identities/ggd.json": identity_with(folder, {"certificate_chain_pem": pem})})
+    signed_anew({"identities/ggd.json": identity_with(folder, {"certificate_chain_pem": pem})})
     with pytest.raises(
         errors.PublicationError, match=r"ggd.json has other keys than the fingerprint that was approved"
     ):
@@ -172,13 +173,13 @@ def test_an_identity_that_says_what_was_not_signed_is_refused_though_the_signatu
     approve: Approve,
     changes: dict[str, str],
     message: str,
-    with_a_new_index: Callable[..., None],
+    signed_anew: Callable[..., None],
 ) -> None:
     chains = {name: approve(of).certificate_chain_pem for name, of in (("own", "ggd"), ("other", "ziekenhuis"))}
     chains["key"] = pki.key_pem(ec.generate_private_key(ec.SECP256R1())).decode()
     publish()
     filled = {field: text.format(**chains) for field, text in changes.items()}
-    with_a_new_index({"identities/ggd.json": identity_with(folder, filled)})
+    signed_anew({"identities/ggd.json": identity_with(folder, filled)})
     with pytest.raises(errors.RefusedError, match=rf"identities/ggd.json.*{message}"):
         opened(folder)
 
@@ -189,7 +190,7 @@ def test_a_gateway_key_that_the_statement_key_did_not_sign_is_refused_though_eve
     folder: Path,
     approve: Approve,
     new_keys: Callable[[], coordinators.Keys],
-    with_a_new_index: Callable[..., None],
+    signed_anew: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The holder of the CA gives the name to a key of its own, beside the statement key that others pinned.
@@ -203,7 +204,7 @@ def test_a_gateway_key_that_the_statement_key_did_not_sign_is_refused_though_eve
         "certificate_chain_pem": profile.as_pem(coordinator.authority.issue("ggd", key)).decode(),
         "fingerprint": identity.fingerprint("proeftuin", "ggd", key, one.statement_key),
     }
-    with_a_new_index({"identities/ggd.json": identity_with(folder, changes)})
+    signed_anew({"identities/ggd.json": identity_with(folder, changes)})
     with pytest.raises(errors.PublicationError, match=r"ggd.json has a gateway key .* key did not sign"):
         opened(folder)
     monkeypatch.setattr(identity, "signed", lambda *_: True)
@@ -227,24 +228,24 @@ def test_a_statement_is_of_one_network_organisation_and_number(
 @pytest.mark.parametrize("text", ["{own}{hidden}", "{hidden}{own}", "text\n{own}", "{own}\n"])
 @pytest.mark.parametrize("name", ["ca.pem", "crl.pem"])
 def test_a_block_that_readers_do_not_see_is_refused_though_the_signature_fits(
-    publish: Callable[..., Any], folder: Path, with_a_new_index: Callable[..., None], name: str, text: str
+    publish: Callable[..., Any], folder: Path, signed_anew: Callable[..., None], name: str, text: str
 ) -> None:
     """A second CA that OpenSSL trusts and no reader of the publication shows: who signs the index gains every name."""
     publish()
     hidden = pki.Authority("proeftuin").pem.replace("CERTIFICATE", "TRUSTED CERTIFICATE")
-    filled = text.format(own=(folder / name).read_text(), hidden=hidden)
-    with_a_new_index({name: filled.encode()})
+    filled = text.format(own=publications.target(folder, name).read_text(), hidden=hidden)
+    signed_anew({name: filled.encode()})
     with pytest.raises(errors.RefusedError, match="has something beside"):
         opened(folder)
 
 
 def test_an_identity_whose_certificate_is_revoked_is_refused_though_the_signature_fits(
-    coordinator: Any, publish: Callable[..., Any], folder: Path, approve: Approve, with_a_new_index: Callable[..., None]
+    coordinator: Any, publish: Callable[..., Any], folder: Path, approve: Approve, signed_anew: Callable[..., None]
 ) -> None:
     serial = approve("ggd").station_certificate.serial_number
     publish()
     fresher = revocation.revoke(coordinator.authority, serial)
-    with_a_new_index({"crl.pem": revocations.pem(fresher)})
+    signed_anew({"crl.pem": revocations.pem(fresher)})
     with pytest.raises(errors.PublicationError, match=r"ggd.json has a certificate that crl.pem revokes"):
         opened(folder)
 
@@ -254,7 +255,7 @@ def test_a_statement_key_that_two_organisations_have_is_refused_though_the_signa
     folder: Path,
     approve: Approve,
     new_keys: Callable[[], coordinators.Keys],
-    with_a_new_index: Callable[..., None],
+    signed_anew: Callable[..., None],
 ) -> None:
     own, others = new_keys(), new_keys()
     taken = approve("ziekenhuis", others).statement_key
@@ -265,7 +266,7 @@ def test_a_statement_key_that_two_organisations_have_is_refused_though_the_signa
         "statement": dataclasses.replace(own, statement=others.statement).statement_of("proeftuin", "ggd").model_dump(),
         "fingerprint": identity.fingerprint("proeftuin", "ggd", key, taken),
     }
-    with_a_new_index({"identities/ggd.json": identity_with(folder, changes)})
+    signed_anew({"identities/ggd.json": identity_with(folder, changes)})
     with pytest.raises(errors.PublicationError, match=r"identities/\w+.json has the statement key of \w+"):
         opened(folder)
 
@@ -276,44 +277,74 @@ def test_the_certificate_of_another_ca_is_refused_though_the_signature_fits(
     approve: Approve,
     make_coordinator: Any,
     definition: Any,
-    with_a_new_index: Callable[..., None],
+    signed_anew: Callable[..., None],
 ) -> None:
     approve("ggd")
     publish()
     other = make_coordinator(definition.model_copy(update={"network": "elders"})).authority
-    with_a_new_index({"ca.pem": other.pem}, lambda content: signature.make(other._key, "proeftuin", content))
+    signed_anew({"ca.pem": other.pem})
     with pytest.raises(errors.PublicationError, match=r"/ca.pem names CN=CA-1,OU=elders"):
         opened(folder)
 
 
-def test_a_definition_that_breaks_a_rule_is_refused_though_the_signature_fits(
-    publish: Callable[..., Any], folder: Path, with_a_new_index: Callable[..., None]
+def test_a_ca_for_which_no_root_holder_signed_is_refused_though_the_coordinator_published_it(
+    publish: Callable[..., Any],
+    folder: Path,
+    signed_anew: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The coordinator makes another CA by itself: it gains certificates that no list of the first one revokes."""
+    publish()
+    other = pki.Authority("proeftuin")
+    signed_anew({"ca.pem": other.pem.encode(), "crl.pem": other.crl().encode()})
+    with pytest.raises(
+        errors.PublicationError, match=r"/ca.pem has key sha256:\w+, which the root holders did not sign"
+    ):
+        opened(folder)
+    monkeypatch.setattr(verified, "_authority", lambda _: other.certificate)
+    assert opened(folder).authority == other.certificate, "without the defence"
+
+
+def test_a_definition_cannot_ask_for_more_signatures_than_its_root_does(
+    publish: Callable[..., Any], folder: Path, signed_anew: Callable[..., None]
 ) -> None:
     publish()
-    told = json.loads((folder / "definition.json").read_bytes())
+    told = json.loads(publications.target(folder, "definition.json").read_bytes())
+    signed_anew({"definition.json": canonical.dump(told | {"signatures": {"releases": 3}})})
+    with pytest.raises(
+        errors.PublicationError, match="2 of the release holders must sign by its metadata, and 3 by the definition"
+    ):
+        opened(folder)
+
+
+def test_a_definition_that_breaks_a_rule_is_refused_though_the_signature_fits(
+    publish: Callable[..., Any], folder: Path, signed_anew: Callable[..., None]
+) -> None:
+    publish()
+    told = json.loads(publications.target(folder, "definition.json").read_bytes())
     told["computing"] = ["ggd", "ziekenhuis"]
-    with_a_new_index({"definition.json": canonical.dump(told)})
+    signed_anew({"definition.json": canonical.dump(told)})
     with pytest.raises(errors.PublicationError, match=r"/definition.json breaks the rules of a network"):
         opened(folder)
 
 
 def test_a_definition_with_a_key_twice_is_refused(
-    publish: Callable[..., Any], folder: Path, with_a_new_index: Callable[..., None]
+    publish: Callable[..., Any], folder: Path, signed_anew: Callable[..., None]
 ) -> None:
     publish()
-    content = (folder / "definition.json").read_bytes()
+    content = publications.target(folder, "definition.json").read_bytes()
     twice = content.replace(b'"release":"dev"', b'"release":"other","release":"dev"')
     assert twice != content
-    with_a_new_index({"definition.json": twice})
+    signed_anew({"definition.json": twice})
     with pytest.raises(errors.PublicationError, match=r"/definition.json is not in canonical form"):
         opened(folder)
 
 
 def test_a_file_that_no_publication_has_is_refused(
-    publish: Callable[..., Any], folder: Path, with_a_new_index: Callable[..., None]
+    publish: Callable[..., Any], folder: Path, signed_anew: Callable[..., None]
 ) -> None:
     publish()
-    with_a_new_index({"install.sh": b"#!/bin/sh\n"})
+    signed_anew({"install.sh": b"#!/bin/sh\n"})
     with pytest.raises(errors.PublicationError, match=r"/install.sh is nothing that a publication has"):
         opened(folder)
 
@@ -338,11 +369,11 @@ def test_a_question_that_was_published_is_what_a_member_reads(coordinator: Any, 
     ids=str,
 )
 def test_a_published_question_is_held_to_the_rules_by_who_reads_it(
-    coordinator: Any, folder: Path, change: Mapping[str, Any], reason: str, with_a_new_index: Callable[..., None]
+    coordinator: Any, folder: Path, change: Mapping[str, Any], reason: str, signed_anew: Callable[..., None]
 ) -> None:
     folder.parent.mkdir()
     publishing.publish(folder, coordinator.definition, RELEASES, coordinator.authority, asked={"griep": QUESTION})
-    document = json.loads((folder / "questions" / "griep.json").read_text()) | change
-    with_a_new_index({"questions/griep.json": canonical.dump(document)})
+    document = json.loads(publications.target(folder, "questions/griep.json").read_text()) | change
+    signed_anew({"questions/griep.json": canonical.dump(document)})
     with pytest.raises(errors.PublicationError, match=reason):
         opened(folder)

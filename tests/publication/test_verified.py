@@ -1,14 +1,15 @@
-"""The middle of reading a publication, from bytes to what is accepted: in memory, without a folder anywhere."""
+"""The middle of reading a publication, from its files to what is accepted: in memory, without a folder anywhere."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import pickle
+import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
-from pathlib import Path, PurePath
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -16,14 +17,13 @@ from hypothesis import strategies as st
 
 from base import canonical, errors
 from network_topology import load, tables
-from publication import acceptance, publication, repository, revocations, verified
+from publication import acceptance, publication, reading, revocations, verified
 from tests.harness import coordinator as coordinators
+from tests.publication import publications
 from tests.publication.published import QUESTION, RELEASES
-from werkplaats.operations.coordinator import repository as writing
 from werkplaats.operations.coordinator import revocation
 
 ROOT = Path(__file__).parents[2]
-PLACE = PurePath("as it came")
 
 
 @dataclasses.dataclass
@@ -31,6 +31,7 @@ class Maker:
     """A coordinator that gives out bytes."""
 
     coordinator: coordinators.Coordinator
+    repository: publications.Maker
 
     def contents(self) -> dict[str, bytes]:
         own, definition = self.coordinator.authority, self.coordinator.definition
@@ -46,11 +47,10 @@ class Maker:
             },
         }
 
-    def files(self, number: int = 1, changed: Mapping[str, bytes | None] | None = None) -> repository.Files:
+    def files(self, number: int = 1, changed: Mapping[str, bytes | None] | None = None) -> publications.Files:
         """A publication as it is relayed, with files changed (None: left out) before it is signed."""
         kept = {name: one for name, one in {**self.contents(), **(changed or {})}.items() if one is not None}
-        whole = repository.Whole(PLACE, "proeftuin", number, "2026-03-01T12:00:00Z", kept)
-        return repository.Files(PLACE, writing.signed(whole, self.coordinator.authority.sign_publication))
+        return self.repository.relayed(kept, number)
 
 
 @pytest.fixture(scope="module")
@@ -59,21 +59,16 @@ def maker(tmp_path_factory: pytest.TempPathFactory) -> Maker:
     made = coordinators.founded(tmp_path_factory.mktemp("maker"), load.find("proeftuin", networks))
     for organisation in made.definition.stations:
         made.approve(organisation)
-    return Maker(made)
+    return Maker(made, publications.Maker("proeftuin", (made.authority.key_fingerprint,)))
 
 
 @pytest.fixture(scope="module")
-def relayed(maker: Maker) -> repository.Files:
+def relayed(maker: Maker) -> publications.Files:
     return maker.files()
 
 
-def with_contents(files: repository.Files, changed: Mapping[str, bytes | None]) -> repository.Files:
-    kept = {name: content for name, content in {**files.contents, **changed}.items() if content is not None}
-    return dataclasses.replace(files, contents=kept)
-
-
-def test_bytes_become_what_is_verified_and_that_what_is_accepted(relayed: repository.Files) -> None:
-    found = publication.Newest("proeftuin").update(relayed)
+def test_bytes_become_what_is_verified_and_that_what_is_accepted(relayed: publications.Files) -> None:
+    found = publications.verified_of(relayed)
     assert set(found.identities) == set(found.definition.stations)
     assert found.questions == {"griep": QUESTION}
     accepted = acceptance.accept(found)
@@ -99,7 +94,7 @@ def test_a_release_that_its_coordinator_signed_is_held_to_its_model(
     """A coordinator may sign any JSON: without an image id every server's run ended, and texts reached terminals."""
     files = maker.files(changed={"releases/dev.json": canonical.pretty(RELEASES["dev"] | changed)})
     with pytest.raises(errors.PublicationError, match=told):
-        publication.Newest("proeftuin").update(files)
+        publications.verified_of(files)
 
 
 TABLE = tables.Table("cbs-pc4-2025", {"7001": 2900, "7004": 1200}, 1, 1)
@@ -112,7 +107,7 @@ NAMED = {
 
 
 def test_a_table_is_made_anew_from_what_was_read(maker: Maker) -> None:
-    found = publication.Newest("proeftuin").update(maker.files(changed=NAMED))
+    found = publications.verified_of(maker.files(changed=NAMED))
     assert found.figures == {TABLE.name: TABLE}
     assert found.questions == {"griep": BY_TABLE}
 
@@ -133,7 +128,7 @@ def test_a_table_that_its_coordinator_signed_is_held_to_its_form_and_to_its_ques
     """Another table beside the same question would change the rates that its steward allowed, for some and not all."""
     files = maker.files(changed={**NAMED, "tables/cbs-pc4-2025.json": table})
     with pytest.raises(errors.PublicationError, match=told):
-        publication.Newest("proeftuin").update(files)
+        publications.verified_of(files)
 
 
 @pytest.mark.parametrize(
@@ -152,97 +147,115 @@ def test_a_signed_release_in_another_form_is_refused(maker: Maker, written: byte
     assert content.count(written) == 1
     files = maker.files(changed={"releases/dev.json": content.replace(written, instead)})
     with pytest.raises(errors.PublicationError, match=r"releases/dev.json is no"):
-        publication.Newest("proeftuin").update(files)
+        publications.verified_of(files)
 
 
 @given(data=st.data())
-def test_whatever_a_relay_changes_is_refused(relayed: repository.Files, data: st.DataObject) -> None:
-    name = data.draw(st.sampled_from(sorted(relayed.contents)))
-    content = bytearray(relayed.contents[name])
-    match data.draw(st.sampled_from(["bit", "cut", "longer", "gone", "another's", "beside"])):
+def test_whatever_a_relay_changes_is_refused(relayed: publications.Files, data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(sorted(relayed)))
+    content = bytearray(relayed[name])
+    match data.draw(st.sampled_from(["bit", "cut", "longer", "gone", "another's"])):
         case "bit":
             content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
-            changed: dict[str, bytes | None] = {name: bytes(content)}
+            changed = {**relayed, name: bytes(content)}
         case "cut":
-            changed = {name: bytes(content[: data.draw(st.integers(0, len(content) - 1))])}
+            changed = {**relayed, name: bytes(content[: data.draw(st.integers(0, len(content) - 1))])}
         case "longer":
-            changed = {name: bytes(content) + data.draw(st.binary(min_size=1, max_size=8))}
+            changed = {**relayed, name: bytes(content) + data.draw(st.binary(min_size=1, max_size=8))}
         case "gone":
-            changed = {name: None}
-        case "another's":
-            other = data.draw(st.sampled_from(sorted(relayed.contents.keys() - {name})))
-            changed = {name: relayed.contents[other]}
+            changed = {one: there for one, there in relayed.items() if one != name}
         case _:
-            changed = {f"{name}.bak": bytes(content)}
-    if changed == {repository.SIGNATURE: relayed.contents[repository.SIGNATURE].removesuffix(b"\n")}:
-        return  # a signature without its end of line is the same signature
-    with pytest.raises(errors.PublicationError, match="as it came"):
-        publication.Newest("proeftuin").update(with_contents(relayed, changed))
+            other = data.draw(st.sampled_from(sorted(relayed.keys() - {name})))
+            changed = {**relayed, name: relayed[other]}
+    try:
+        found = publications.verified_of(changed)
+    except errors.PublicationError as refused:
+        said = str(refused)
+    else:
+        said = "as it came, and was taken"
+        assert found == publications.verified_of(relayed), "what it says is signed, not how it is written"
+    assert "as it came" in said
 
 
-def test_what_is_there_but_was_not_taken_is_refused_with_the_reason(relayed: repository.Files) -> None:
-    gone = with_contents(relayed, {"crl.pem": None})
-    refused = dataclasses.replace(gone, unread={"crl.pem": "is larger than a mountain"})
-    with pytest.raises(errors.PublicationError, match=r"as it came/crl.pem is larger than a mountain; fetch the pub"):
-        publication.Newest("proeftuin").update(refused)
-    beside = dataclasses.replace(relayed, unread={"secret": "is missing"})
-    with pytest.raises(errors.PublicationError, match=r"as it came/secret is not in index.json"):
-        publication.Newest("proeftuin").update(beside)
+def test_what_lies_beside_a_publication_is_not_even_read(relayed: publications.Files) -> None:
+    asked = set[str]()
+
+    def source(name: str) -> bytes | None:
+        asked.add(name)
+        return {**relayed, "targets/install.sh": b"#!/bin/sh\n", "metadata/9.network.json": b"[" * 100_000}.get(name)
+
+    whole, _ = reading.read(source, publications.PLACE, "proeftuin")
+    assert whole == publications.whole_of(relayed)
+    assert asked <= {*relayed, "metadata/2.root.json"}
 
 
-def test_the_newest_goes_back_to_no_older_one_and_stays_what_it_was(maker: Maker) -> None:
-    newest = publication.Newest("proeftuin", least_number=4)
-    with pytest.raises(errors.PublicationError, match="is publication 3, and 4 was read before"):
-        newest.update(maker.files(3))
-    assert newest.held is None
-    held = newest.update(maker.files(5))
-    with pytest.raises(errors.PublicationError, match="is publication 4, and 5 was read before"):
-        newest.update(maker.files(4))
-    assert newest.held is held
-    assert newest.update(maker.files(5)) == held, "the same once more"
-    assert newest.update(maker.files(6)).number == 6
+@pytest.fixture
+def kept(tmp_path: Path) -> Callable[[publications.Files], verified.Verified]:
+    """A reader that keeps what it read: it gets files as they are relayed, in a folder."""
+
+    def read(made: publications.Files) -> verified.Verified:
+        shutil.rmtree(tmp_path / "proeftuin", ignore_errors=True)
+        publications.put(tmp_path / "proeftuin", made)
+        told = None if (tmp_path / "kept").exists() else publications.verified_of(made).root
+        return publication.read(tmp_path / "proeftuin", "proeftuin", tmp_path / "kept", root=told)
+
+    return read
 
 
-def test_two_publications_of_one_number_are_refused_and_taken_by_a_reader_that_holds_none(maker: Maker) -> None:
-    newest = publication.Newest("proeftuin")
-    held = newest.update(maker.files())
+def test_a_reader_that_keeps_goes_back_to_no_older_one_and_keeps_what_it_had(
+    maker: Maker, kept: Callable[[publications.Files], verified.Verified], tmp_path: Path
+) -> None:
+    kept(maker.files(5))
+    before = (tmp_path / "kept").read_bytes()
+    with pytest.raises(errors.PublicationError, match=r"timestamp.json is of an older publication than was read befo"):
+        kept(maker.files(4))
+    assert (tmp_path / "kept").read_bytes() == before
+    assert kept(maker.files(6)).number == 6
+    (tmp_path / "kept").unlink()
+    assert kept(maker.files(4)).number == 4, "without the memory"
+
+
+def test_two_publications_of_one_number_are_refused_and_taken_by_a_reader_that_kept_none(
+    maker: Maker, kept: Callable[[publications.Files], verified.Verified], tmp_path: Path
+) -> None:
+    kept(maker.files())
     other = maker.files(changed={"questions/griep.json": None})
-    with pytest.raises(errors.PublicationError, match="is another publication 1 than was read before; ask the coord"):
-        newest.update(other)
-    assert newest.held is held
-    assert publication.Newest("proeftuin").update(other).questions == {}
+    with pytest.raises(errors.PublicationError, match=r"questions/griep.json is missing; fetch the publication anew"):
+        kept(other)
+    (tmp_path / "kept").unlink()
+    assert kept(other).questions == {}
 
 
-def test_a_newer_publication_with_an_older_revocation_list_is_refused_and_taken_by_a_reader_that_holds_none(
-    maker: Maker,
+def test_a_newer_publication_with_an_older_revocation_list_is_refused_and_taken_by_a_reader_that_kept_none(
+    maker: Maker, kept: Callable[[publications.Files], verified.Verified], tmp_path: Path
 ) -> None:
     """Who holds the CA's key gives a revocation up again: the number of the publication alone does not show it."""
     before = maker.contents()["crl.pem"]
     unused = maker.coordinator.authority.issue("ggd", coordinators.make_keys().private.public_key())
     revocation.revoke(maker.coordinator.authority, unused.serial_number)
-    newest = publication.Newest("proeftuin")
-    held = newest.update(maker.files(7))
+    kept(maker.files(7))
     back = maker.files(8, {"crl.pem": before})
     with pytest.raises(errors.RevocationError, match="the revocation list has number 1, and number 2 is in force"):
-        newest.update(back)
-    assert newest.held is held
-    assert publication.Newest("proeftuin").update(back).number == 8
+        kept(back)
+    (tmp_path / "kept").unlink()
+    assert kept(back).number == 8
 
 
 MIDDLE = """
-import pickle, sys
-from publication import acceptance, folder, publication
-files, accepted, first = pickle.load(sys.stdin.buffer)
+import datetime, pickle, sys
+from publication import acceptance, folder, verified
+whole, accepted, first = pickle.load(sys.stdin.buffer)
+moment = datetime.datetime.now(datetime.UTC)
 
 def refuse(event, arguments):
     if event.partition(".")[0] in ("open", "os", "socket", "subprocess", "shutil", "tempfile", "pathlib", "glob"):
         raise SystemExit(f"{event} {arguments}")
 
-publication.Newest("proeftuin").update(files)  # once before: some parts of a library are imported when first used
+verified.verify(whole, moment)  # once before: some parts of a library are imported when first used
 sys.addaudithook(refuse)
 if first:
-    folder.read(first)
-found = publication.Newest("proeftuin").update(files)
+    folder.source(first)("metadata/timestamp.json")
+found = verified.verify(whole, moment)
 accepted = acceptance.load(accepted)
 acceptance.compare(accepted, found)
 print(acceptance.accepted_view(accepted, found).digest)
@@ -254,11 +267,13 @@ def middle(*handed: object) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(command, cwd=ROOT, input=text, capture_output=True, check=False)
 
 
-def test_from_bytes_to_acceptance_nothing_is_opened_and_reading_a_folder_would_be_seen(
-    relayed: repository.Files, tmp_path: Path
+def test_from_the_files_to_acceptance_nothing_is_opened_and_reading_a_folder_would_be_seen(
+    relayed: publications.Files, tmp_path: Path
 ) -> None:
-    accepted = acceptance.accept(publication.Newest("proeftuin").update(relayed))
+    publications.put(tmp_path, relayed)
+    whole = publications.whole_of(relayed)
+    accepted = acceptance.accept(publications.verified_of(relayed))
     document = json.loads(json.dumps(accepted.document()))
-    done = middle(relayed, document, None)
+    done = middle(whole, document, None)
     assert (done.stdout.decode().strip(), done.stderr) == (accepted.digest, b"")
-    assert middle(relayed, document, tmp_path).stderr.startswith((b"os.listdir", b"os.scandir"))
+    assert middle(whole, document, tmp_path).stderr.startswith(b"open ")

@@ -26,6 +26,7 @@ from plugins.filter import tls_mesh
 from publication import acceptance, identity, verified
 from tests.harness import pki
 from tests.plugins.filter import facts
+from tests.publication.published import HOLDERS
 from werkplaats.operations.bring_up import ansible_inventory, hostvars
 from werkplaats.operations.reach import remote, servers
 
@@ -45,12 +46,14 @@ def stations(definition: model.Definition, people: Mapping[str, Any], only: str 
     revoked: Any = x509.load_pem_x509_crl(authority.crl().encode())
     release = model.Release(release="dev", protocols=(1,), image_id=DIGEST, manifest_digest=DIGEST, archive=DIGEST)
     published = verified.Verified(
-        definition.network, 1, "", definition, authority.certificate, revoked, identities, {"dev": release}
+        definition.network, 1, "", definition, authority.certificate, revoked, identities, {"dev": release}, HOLDERS
     )
     keys = dict.fromkeys(compiled.stations, STATEMENT_KEY)
     view = acceptance.Accepted(
         network=definition.network,
         publication=1,
+        root=1,
+        holders=HOLDERS,
         definition=definition,
         statement_keys=keys,
         authority=DIGEST,

@@ -49,7 +49,8 @@ def run(given: argparse.Namespace) -> int:
     else:
         shown = ends if given.calendar else calendar.now_to_do(ends, now)
         print("\n".join([*(() if given.calendar else status.lines(found)), *(one.line(now) for one in shown)]))
-    wrong = [f"no certificate is known: {certificates.wrong}"] if certificates.wrong else []
+    what = "no change is made by the publication" if certificates.published else "no certificate is known"
+    wrong = [f"{what}: {certificates.wrong}"] if certificates.wrong else []
     if not wrong and (late := steps.unpublished(network, certificates.published)):
         wrong.append(late)
     for sentence in wrong:

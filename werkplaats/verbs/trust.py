@@ -8,7 +8,9 @@ publish     make the folder that all members may read: definition, CA, revocatio
 revoke      revoke all that an organisation was certified, withdraw its identity, and publish that (coordinator)
 reinstate   certify the keys of an organisation again whose certificate is on hold, and publish that (coordinator)
 roll        make another CA in the place of one whose key was lost or stolen, sign all certificates anew for the same
-            keys, and publish that: every operator accepts it, by telephone (coordinator)
+            keys, and publish that once root holders signed for it: every operator accepts it (coordinator)
+root        the root holders' keys, which say who may publish: make, found, change, sign, replace the coordinator
+release     the release holders' keys: make, sign a release
 
 No server changes by any of them, but by `renew-key`, which goes on with the key before. The first approve or publish
 founds the network's CA, in the vault of whoever runs it.
@@ -25,6 +27,7 @@ from werkplaats.operations.bring_up import hand_over
 from werkplaats.operations.coordinator import revocation, steps
 from werkplaats.operations.home import networks
 from werkplaats.verbs import common, named
+from werkplaats.verbs.holders import signing
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +42,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "roll": "make another CA, in the place of one whose key was lost or stolen",
         "reinstate": "certify the keys of an organisation again whose certificate is on hold",
     }
+    signing.arguments(actions.add_parser("root", help="the keys of root holders, and what they sign"), signing.ROOT)
+    signing.arguments(
+        actions.add_parser("release", help="the keys of release holders, and what they sign"), signing.RELEASE
+    )
     made = {action: actions.add_parser(action, help=text) for action, text in helps.items()}
     for action, one in made.items():
         common.network_argument(one)
@@ -51,6 +58,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         choices=tuple(revocation.REASONS),
         help=f"as RFC 5280 names it; {revocation.HOLD} is the only one that `reinstate` takes back",
+    )
+    made["roll"].add_argument(
+        "--stolen", action="store_true", help="somebody may have what was in the vault: another publication key as well"
     )
     for action in ("revoke", "roll"):
         common.yes_argument(made[action])
@@ -76,10 +86,12 @@ def run(given: argparse.Namespace) -> int:
                 identity = steps.approve(network, given.organisation, given.fingerprint)
                 print(f"{identity.organisation}: approved {identity.fingerprint}")
                 return errors.DONE
+            case "root" | "release":
+                return signing.run(given, network)
             case "revoke":
                 steps.revoke(network, given.organisation, given.reason, print)
             case "roll":
-                steps.roll(network, print)
+                steps.roll(network, print, stolen=given.stolen)
             case "reinstate":
                 steps.reinstate(network, given.organisation, print)
         return _publish(network)
@@ -110,7 +122,11 @@ def _renew_key(given: argparse.Namespace, network: networks.Network) -> None:
 def _publish(network: networks.Network) -> int:
     for left_out in network.warnings:
         print(f"note: {left_out}", file=sys.stderr)
+    if network.made_here:
+        steps.found(network)
     published = steps.publish(network, steps.release(network, images.current()), print)
+    for sentence in steps.held_by(network).missing():
+        print(f"note: {sentence}", file=sys.stderr)
     print(f"publication {published.number} is in {network.publication}")
-    print(f"signed by the CA with key {published.authority_key}: read this to who accepts for the first time")
+    print(f"its root is {published.root}: root holders read this to who accepts for the first time")
     return errors.DONE

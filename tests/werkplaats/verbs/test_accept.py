@@ -1,4 +1,4 @@
-"""`werkplaats accept` before a publication of another CA: a yes is not enough, the fingerprint that was told is."""
+"""`werkplaats accept` before a publication of another root: a yes is not enough, the fingerprint that was told is."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from werkplaats.verbs import accept, named
 
 KEY = "sha256:" + "1" * 64
 DIGEST = "sha256:" + "d" * 64
-ATTACKED = "WARNING: the CA of gerda has another key"
+ATTACKED = "WARNING: gerda has another root"
 
 
 @pytest.fixture
 def accepted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
-    """Whose acceptance was written. The server of gelre accepted another CA than the one of the publication."""
+    """Whose acceptance was written. The server of gelre accepted another root than that of the publication."""
     written: list[str] = []
 
     @contextlib.contextmanager
@@ -38,13 +38,13 @@ def accepted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     network = SimpleNamespace(name="gerda", publication=tmp_path, remotes=opened, vault=vault, made_here=False)
     monkeypatch.setattr(hand_over.Applicable, "digest", DIGEST)
     found = hand_over.Applicable(
-        SimpleNamespace(authority_key=KEY),  # type: ignore[arg-type]
+        SimpleNamespace(root=KEY),  # type: ignore[arg-type]
         waiting={"gelre": [ATTACKED]},
         refused={"gelre": ATTACKED},
-        other_authority={"gelre"},
+        other_root={"gelre"},
     )
     monkeypatch.setattr(named, "find", lambda _: network)
-    monkeypatch.setattr(hand_over, "applicable", lambda *_: found)
+    monkeypatch.setattr(hand_over, "applicable", lambda *_, **__: found)
     monkeypatch.setattr(hand_over, "accept", accept_all)
     return written
 
@@ -55,18 +55,21 @@ def run(*words: str) -> int:
     return accept.run(parser.parse_args(["gerda", "--yes", *words]))
 
 
-@pytest.mark.parametrize("words", [[], ["--authority", "sha256:" + "2" * 64], ["--authority", ""]], ids=str)
-def test_another_ca_is_not_accepted_by_a_yes(
+@pytest.mark.parametrize("words", [[], ["--root", "sha256:" + "2" * 64], ["--root", ""]], ids=str)
+def test_another_root_is_not_accepted_by_a_yes(
     accepted: list[str], words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(errors.AcceptanceError, match=r"ca.pem"):
+    with pytest.raises(
+        errors.AcceptanceError,
+        match=r"(is not of the root that gelre accepted; its root is|and sha256:2+ was told|has root .* and  was told)",
+    ):
         run(*words)
     assert accepted == []
     assert ATTACKED in capsys.readouterr().out, "what would change is shown before it is refused"
 
 
-def test_another_ca_is_accepted_by_the_fingerprint_that_was_told(accepted: list[str]) -> None:
-    assert run("--authority", KEY) == errors.DONE
+def test_another_root_is_accepted_by_the_fingerprint_that_was_told(accepted: list[str]) -> None:
+    assert run("--root", KEY) == errors.DONE
     assert accepted == ["gelre"]
 
 
@@ -74,18 +77,18 @@ def test_a_server_of_which_another_identity_is_published_is_named_and_the_exit_c
     accepted: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     why = "WARNING: the identity of gelre in publication 2 is SHA256:A"
-    found = hand_over.Applicable(SimpleNamespace(authority_key=KEY), refused={"gelre": why})  # type: ignore[arg-type]
-    monkeypatch.setattr(hand_over, "applicable", lambda *_: found)
+    found = hand_over.Applicable(SimpleNamespace(root=KEY), refused={"gelre": why})  # type: ignore[arg-type]
+    monkeypatch.setattr(hand_over, "applicable", lambda *_, **__: found)
     assert run() == errors.HALF_WAY
     assert f"left out: gelre: {why}" in capsys.readouterr().out
     assert accepted == []
 
 
-def test_another_ca_would_be_accepted_by_a_yes_where_no_fingerprint_is_asked_for(
+def test_another_root_would_be_accepted_by_a_yes_where_no_fingerprint_is_asked_for(
     accepted: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The defence off."""
-    monkeypatch.setattr(hand_over, "require_authority", lambda *_: None)
+    monkeypatch.setattr(hand_over, "require_root", lambda *_: None)
     assert run() == errors.DONE
     assert accepted == ["gelre"]
 
@@ -94,38 +97,38 @@ def test_another_ca_would_be_accepted_by_a_yes_where_no_fingerprint_is_asked_for
 def first(accepted: list[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Whose acceptance was written, where nothing was accepted before."""
     found = hand_over.Applicable(
-        SimpleNamespace(authority_key=KEY),  # type: ignore[arg-type]
-        waiting={"gelre": ["the CA of gerda has key"]},
+        SimpleNamespace(root=KEY),  # type: ignore[arg-type]
+        waiting={"gelre": ["the root of gerda is"]},
         applies={"sensire": ["Zutphen leaves"]},
-        first_authority={"gelre"},
+        first_root={"gelre"},
     )
-    monkeypatch.setattr(hand_over, "applicable", lambda *_: found)
+    monkeypatch.setattr(hand_over, "applicable", lambda *_, **__: found)
     return accepted
 
 
-def test_the_first_ca_is_not_accepted_by_a_yes_either(first: list[str]) -> None:
-    """Whoever relays the first publication can have made its CA: a script with `--yes` accepted it unseen."""
+def test_the_first_root_is_not_accepted_by_a_yes_either(first: list[str]) -> None:
+    """Whoever relays the first publication can have made its root: a script with `--yes` accepted it unseen."""
     with pytest.raises(
-        errors.AcceptanceError, match=r"is a CA that is new to gelre; its key is sha256:1+; .*--authority"
+        errors.AcceptanceError, match=r"is of a root that is new to gelre; its root is sha256:1+; .*--root"
     ):
         run()
     assert first == []
-    assert run("--authority", KEY) == errors.DONE
+    assert run("--root", KEY) == errors.DONE
     assert first == ["gelre"]
 
 
-def test_where_a_network_is_made_here_its_ca_is_known(first: list[str]) -> None:
+def test_where_a_network_is_made_here_its_root_is_known(first: list[str]) -> None:
     named.find(argparse.Namespace()).made_here = True  # type: ignore[misc]
     assert run() == errors.DONE
     assert first == ["gelre"]
 
 
 def test_what_applies_by_itself_and_the_digest_are_shown(first: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    run("--authority", KEY)
+    run("--root", KEY)
     out = capsys.readouterr().out
     assert "applies by itself at the next up: sensire:\n  Zutphen leaves\n" in out
     assert f"digest of what is accepted: {DIGEST};" in out
-    assert run("--authority", KEY, "--json") == errors.DONE
+    assert run("--root", KEY, "--json") == errors.DONE
     told = json.loads(capsys.readouterr().out)
     assert (told["digest"], told["applies"]) == (DIGEST, {"sensire": ["Zutphen leaves"]})
     assert first == ["gelre", "gelre"]

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from network_topology import check, diff
 from publication import folder as publications
-from publication import repository, revocations, verified
+from publication import reading, revocations, trusted, verified
 from werkplaats.operations.backup import content
 from werkplaats.operations.coordinator import ledger, lifetimes, revocation
 from werkplaats.operations.home import places
@@ -21,13 +21,16 @@ from werkplaats.operations.home import places
 # What is only ever appended to; how long things last is edited.
 _RECORDS = [f"{content.INVENTORY}/{name}.txt" for name in ledger.COLUMNS if name != lifetimes.NAME]
 
+FIRST_ROOT = "publication/1.root.json"
+"""In the inventory: by which a publication is known to be the network's own."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Newest:
-    """The newest publication that could be had, and its bytes."""
+    """The newest publication that could be had, and its files: name → content."""
 
     published: verified.Verified
-    files: repository.Files
+    files: Mapping[str, bytes]
 
 
 @dataclasses.dataclass
@@ -104,18 +107,32 @@ def _find_newest(folders: content.Folders, made: Plan, given: Iterable[Path]) ->
         made.in_the_way.append(f"{here} was not published here: move it away, and name it with --publication")
         return
     for place in (*given, *([here] if here.exists() else ())):
-        read = publications.read(place)
-        whole = repository.verify(read, folders.network)
-        # At the moment that it is of: the list of a coordinator that was away for long has ended meanwhile.
-        found = verified.verify(whole, datetime.datetime.fromisoformat(whole.published))
-        if made.newest is None or found.number > made.newest.published.number:
-            made.newest = Newest(found, read)
+        found = _read(place, folders.network, made.content.of(content.INVENTORY).get(FIRST_ROOT))
+        if made.newest is None or found.published.number > made.newest.published.number:
+            made.newest = found
     has = made.newest.published.number if made.newest else 0
     if has < known:
         made.in_the_way.append(
             f"publication {known} was made before this backup, here is {f'only {has}' if has else 'none'}: name the "
             "newest that any member has with --publication; it tells what was revoked and given out since"
         )
+
+
+def _read(place: Path, network: str, root: bytes | None) -> Newest:
+    """A publication, of the root that the backup knows, where it knows one."""
+    source, files = publications.source(place), dict[str, bytes]()
+
+    def kept(name: str) -> bytes | None:
+        found = source(name)
+        if found is not None:
+            files[name] = found
+        return found
+
+    # At the moment that it is of: what a coordinator signed that was away for long has ended meanwhile.
+    moment = reading.lately(source)
+    whole, _ = reading.read(kept, place, network, trusted.Trusted((root,)) if root else None, moment)
+    said = datetime.datetime.fromisoformat(whole.published)
+    return Newest(verified.verify(whole, said), files)
 
 
 def differs(folders: content.Folders, newest: Newest | None) -> list[str]:

@@ -5,15 +5,14 @@ A private key comes last: until then whatever wants to sign says that the vault 
 
 from __future__ import annotations
 
-import secrets
 from pathlib import Path
 
 from cryptography import x509
 
 from base import errors, files
 from werkplaats.operations.backup import box, content
-from werkplaats.operations.backup.planned import Newest, Plan
-from werkplaats.operations.coordinator import authority, learn, ledger, revocation
+from werkplaats.operations.backup.planned import Plan
+from werkplaats.operations.coordinator import authority, learn, ledger, placing, revocation, roles
 
 
 def opened(folders: content.Folders, file: Path) -> content.Content:
@@ -63,21 +62,7 @@ def _learn(folders: content.Folders, made: Plan) -> list[str]:
     generation = made.content.generation
     certificate = x509.load_pem_x509_certificate(made.content.of(content.VAULT)[f"ca-{generation}.pem"])
     own = authority.Authority(folders.vault, ledger.Records(folders.inventory), generation, certificate)
-    learned = learn.learn(own, made.newest.published)
+    learned = [*learn.learn(own, made.newest.published), *roles.Roles(own.vault, own.records).learn(made.newest.files)]
     if not folders.publication.exists():
-        _place(folders.publication, made.newest)
+        placing.write(folders.publication, made.newest.files, made.newest.published.number)
     return learned
-
-
-def _place(folder: Path, newest: Newest) -> None:
-    """Put a publication where this coordinator makes it, as its writer would have: the next one takes its place."""
-    made = folder.parent / f".{folder.name}.{newest.published.number}.{secrets.token_hex(4)}"
-    for name, data in newest.files.contents.items():
-        (made / name).parent.mkdir(parents=True, exist_ok=True)
-        files.write_new(made / name, data, mode=0o644)
-    for path in (made, *(path for path in made.rglob("*") if path.is_dir())):
-        path.chmod(0o755)
-        files.sync_folder(path)
-    link = made.with_name(f"{made.name}.link")
-    link.symlink_to(made.name)
-    files.put_in_place(link, folder)

@@ -16,7 +16,7 @@ from typing import Any
 import on_server
 from base import errors, values
 from network_topology.compiling import compile as compiler
-from publication import acceptance, identity, publication, repository, verified
+from publication import acceptance, folder, identity, publication, verified
 from werkplaats.operations import progress
 from werkplaats.operations.bring_up import own_keys
 from werkplaats.operations.coordinator import steps
@@ -33,8 +33,8 @@ class Applicable:
 
     `applies` is what is new and needs nobody's yes. `keyless` says why a server has no keys yet, where all steps are
     taken. `unkept` are those of whom the view is another document than the accepted one that their server has, and
-    `other_authority` those that accepted another CA than the one that signed the publication, `first_authority` those
-    of whom nothing accepted can be read.
+    `other_root` those that accepted another root than that of the publication, `first_root` those of whom nothing
+    accepted can be read. `stale` says why the publication is no good any more, where it is only looked at.
     """
 
     publication: verified.Verified | None = None
@@ -44,8 +44,9 @@ class Applicable:
     applies: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     refused: dict[str, str] = dataclasses.field(default_factory=dict)
     keyless: dict[str, str] = dataclasses.field(default_factory=dict)
-    other_authority: set[str] = dataclasses.field(default_factory=set)
-    first_authority: set[str] = dataclasses.field(default_factory=set)
+    other_root: set[str] = dataclasses.field(default_factory=set)
+    first_root: set[str] = dataclasses.field(default_factory=set)
+    stale: str = ""
     _compiled: dict[str, compiler.CompiledNetwork] = dataclasses.field(default_factory=dict)
 
     @property
@@ -101,27 +102,29 @@ def _receive(network: networks.Network, organisation: str, read: str) -> identit
     return steps.receive(network, own_keys.asked(network.name, organisation, read))
 
 
-def require_authority(network: networks.Network, found: Applicable, fingerprint: str | None) -> None:
-    """Raise AcceptanceError unless the CA may be accepted: the known one, or the one of which the key was told.
+def require_root(network: networks.Network, found: Applicable, fingerprint: str | None) -> None:
+    """Raise AcceptanceError unless the root may be accepted: the known one, or the one of which people told.
 
-    Whoever relays a publication can sign it with a CA of the same name, so that a mere yes must not be enough. The CA
-    of a network that is made here lies beside its publication, and is known.
+    Whoever relays a publication can make one of the same name with a root of its own, so that a mere yes must not be
+    enough. The root of a network that is made here lies beside its publication, and is known.
     """
     if found.publication is None:
         return
-    key, place = found.publication.authority_key, network.publication / repository.AUTHORITY
-    remedy = f"werkplaats accept {network.name} --authority sha256:…, as the coordinator reads it to you"
+    root, place = found.publication.root, network.publication
+    remedy = f"werkplaats accept {network.name} --root sha256:…, as a root holder reads it to you"
     if fingerprint is None:
-        if found.other_authority:
-            others = ", ".join(sorted(found.other_authority))
-            raise errors.AcceptanceError(f"{place} is not the CA that {others} accepted; its key is {key}", remedy)
-        if found.first_authority and not network.made_here:
-            first = ", ".join(sorted(found.first_authority))
-            raise errors.AcceptanceError(f"{place} is a CA that is new to {first}; its key is {key}", remedy)
-    elif fingerprint != key:
+        if found.other_root:
+            others = ", ".join(sorted(found.other_root))
+            raise errors.AcceptanceError(
+                f"{place} is not of the root that {others} accepted; its root is {root}", remedy
+            )
+        if found.first_root and not network.made_here:
+            first = ", ".join(sorted(found.first_root))
+            raise errors.AcceptanceError(f"{place} is of a root that is new to {first}; its root is {root}", remedy)
+    elif fingerprint != root:
         raise errors.AcceptanceError(
-            f"{place} has key {key}, and the coordinator told {fingerprint}",
-            "ring the coordinator up, and install nothing of this publication until both are the same",
+            f"{place} has root {root}, and {fingerprint} was told",
+            "ring a root holder up, and install nothing of this publication until both are the same",
         )
 
 
@@ -163,7 +166,9 @@ def take_all(
     """
     requests, keyless, refused = _with_keys(network, remotes, organisations)
     refused |= steps.approve_all(network, requests, say)
+    steps.found(network)
     published = steps.publish(network, release, say)
+    publication.read(network.publication, network.name, network.trusted, root=published.root)
     found = applicable(network, remotes, organisations)
     if waiting := found.waiting.keys() - keyless.keys() - refused.keys():
         say(f"accepting publication {published.number} on {len(waiting)} servers")
@@ -218,17 +223,27 @@ def _make_keys(network: networks.Network, remotes: remote.Remotes, organisations
     return failed
 
 
-def applicable(network: networks.Network, remotes: remote.Remotes, organisations: Iterable[str]) -> Applicable:
+def applicable(
+    network: networks.Network,
+    remotes: remote.Remotes,
+    organisations: Iterable[str],
+    *,
+    root: str | None = None,
+    looking: bool = False,
+) -> Applicable:
     """Read what is published and what each server accepted; `keep` keeps there what now applies by itself.
 
-    A server is refused when the identity that is published for it is not that of its own keys.
+    A server is refused when the identity that is published for it is not that of its own keys. `root` is the
+    fingerprint of the publication's root as it was told. Who is only `looking` gets what was read last where the
+    publication is no good any more, which no change may be made by.
 
     Raises PublicationError for a publication that is not whole or not signed.
     """
     found = Applicable()
-    if not (network.publication / repository.NAME).exists():
+    if not folder.there(network.publication):
         return found
-    found.publication = published = publication.read(network.publication, network.name)
+    found.publication = published = _read(network, root, found if looking else None)
+    known = set[str]()
 
     def one(organisation: str) -> None:
         try:
@@ -238,14 +253,14 @@ def applicable(network: networks.Network, remotes: remote.Remotes, organisations
             acceptance.remembered(document)
             # What cannot be read is nothing accepted: all that is published waits, and accepting it mends that.
             found.tell(organisation, acceptance.compare(None, published))
-            found.first_authority.add(organisation)
+            found.first_root.add(organisation)
             accepted = acceptance.load(document)
             if accepted:
-                found.first_authority.discard(organisation)
+                found.first_root.discard(organisation)
             found.tell(organisation, acceptance.compare(accepted, published))
             _require_in(found, published, organisation, accepted)
-            if accepted and accepted.authority != published.authority_key:
-                found.other_authority.add(organisation)
+            if accepted:
+                (known if acceptance.same_root(accepted, published) else found.other_root).add(organisation)
             view = acceptance.accepted_view(accepted, published)
         except errors.WerkplaatsError as error:
             found.refused[organisation] = str(error)
@@ -256,7 +271,19 @@ def applicable(network: networks.Network, remotes: remote.Remotes, organisations
                 found.unkept.add(organisation)
 
     _on_each(organisations, one)
+    if known and not network.trusted.exists():  # what servers accepted tells whose the root is
+        _read(network, published.root, found if looking else None)
     return found
+
+
+def _read(network: networks.Network, root: str | None, stale: Applicable | None) -> verified.Verified:
+    try:
+        return publication.read(network.publication, network.name, network.trusted, root=root)
+    except errors.ExpiredError as error:
+        if stale is None or not network.trusted.exists():
+            raise
+        stale.stale = str(error)
+        return publication.last(network.publication, network.name, network.trusted)
 
 
 def _require_in(

@@ -66,7 +66,9 @@ def plan(network: networks.Network, only: Sequence[str], reporter: progress.Prog
         wanted = [o for o in remotes.servers if not only or o in only]
         found.left_out = {o: why for o, why in unreachable.items() if o in wanted and o not in to_be_made}
         reached = [o for o in wanted if o not in unreachable]
-        applicable = hand_over.applicable(network, remotes, reached)
+        applicable = hand_over.applicable(network, remotes, reached, looking=True)
+        if applicable.stale:
+            found.left_out["every change"] = applicable.stale
         found.waiting, found.applies = (
             [f"{o}: {change}" for o, changes in told.items() for change in changes]
             for told in (applicable.waiting, applicable.applies)

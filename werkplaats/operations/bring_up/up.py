@@ -193,9 +193,11 @@ def verify_network(
         wanted = [o for o in remotes.servers if not only or o in only]
         left_out = {o: why for o, why in remotes.probe().items() if o in wanted}
         reached = [o for o in wanted if o not in left_out]
-        applicable = hand_over.applicable(network, remotes, reached)
+        applicable = hand_over.applicable(network, remotes, reached, looking=True)
         hosts = hostvars.applied(network, applicable, reached, None)
         missing = [o for o in reached if o not in hosts]
         left_out |= {o: applicable.refused.get(o, "nothing is accepted on it yet") for o in missing}
         agreed = agreement.Agreed({o: applicable.views[o] for o in hosts}, applicable.publication)
-        return verify.run(network, remotes, hosts, left_out, agreed, lambda text: reporter.say(text, "verify"))
+        report = verify.run(network, remotes, hosts, left_out, agreed, lambda text: reporter.say(text, "verify"))
+        stale = [verify.Verdict("check", network.name, "the publication", applicable.stale)] if applicable.stale else []
+        return dataclasses.replace(report, verdicts=(*stale, *report.verdicts))

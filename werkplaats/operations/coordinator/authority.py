@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from base import canonical, errors
 from network_topology import names
-from publication import profile, signature
+from publication import profile
 from werkplaats.operations.coordinator import lifetimes
 from werkplaats.operations.coordinator.ledger import Records
 from werkplaats.operations.home import vault
@@ -79,9 +79,10 @@ class Authority:
         )
         return builder.sign(self._key, hashes.SHA256())
 
-    def sign_publication(self, content: bytes) -> bytes:
-        """Sign the index of a publication of this network."""
-        return signature.make(self._key, self.network, content)
+    @property
+    def key_fingerprint(self) -> str:
+        """The fingerprint of its key, for which root holders sign."""
+        return profile.key_fingerprint(profile.p256(self.certificate.public_key()))
 
 
 def open_or_found(kept: vault.Vault, records: Records, moment: datetime.datetime | None = None) -> Authority:

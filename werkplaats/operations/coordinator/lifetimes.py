@@ -4,6 +4,7 @@
 
     certificate 90 days
     list 30 days
+    publication 10 days
 """
 
 from __future__ import annotations
@@ -14,25 +15,32 @@ import datetime
 from cryptography import x509
 
 from base import errors
-from publication import profile
+from publication import metadata, profile
 from werkplaats.operations.coordinator.ledger import Records
 
 NAME = "lifetimes"
-_FIELDS = {"certificate": "certificate", "list": "revocations"}
+_FIELDS = {"certificate": "certificate", "list": "revocations", "publication": "publication"}
 _UNITS = ("days", "hours", "minutes")
 
 
 @dataclasses.dataclass(frozen=True)
 class Lifetimes:
-    """How long a station's certificate and a revocation list are good for, from the moment that they are signed."""
+    """How long certificates, revocation lists and the word that a publication is the newest are good for."""
 
     certificate: datetime.timedelta = profile.STATION_LIFETIME
     revocations: datetime.timedelta = datetime.timedelta(days=90)
+    publication: datetime.timedelta = metadata.LIFETIMES[metadata.TIMESTAMP]
 
     @property
     def list_left(self) -> datetime.timedelta:
         """With less than this left a list is made anew."""
         return self.revocations * 2 / 3
+
+    @property
+    def roles(self) -> dict[str, datetime.timedelta]:
+        """Of each role of the coordinator's."""
+        newest = {metadata.SNAPSHOT: self.publication, metadata.TIMESTAMP: self.publication}
+        return {metadata.NETWORK: metadata.LIFETIMES[metadata.NETWORK], **newest}
 
 
 def read(records: Records) -> Lifetimes:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from securesystemslib.signer import Signer
+from tuf.api.metadata import Metadata, MetaFile, Signed, Snapshot, TargetFile, Targets, Timestamp
+
 from base import canonical, errors
 from network_topology import model, tables
-from publication import publication, revocations, verified
-from publication.repository import Whole
-from werkplaats.operations.coordinator import approval, repository, revocation
+from publication import folder as folders
+from publication import metadata, reading, revocations, trusted, verified
+from publication.metadata import NETWORK, OFFLINE, RELEASES, ROOT, SNAPSHOT, TARGETS, TIMESTAMP
+from publication.whole import Whole
+from werkplaats.operations.coordinator import approval, placing, revocation, roles
 from werkplaats.operations.coordinator.authority import Authority
+
+Lives = Mapping[str, datetime.timedelta]
 
 
 def publish(
@@ -25,36 +32,96 @@ def publish(
     asked: Mapping[str, model.Question] | None = None,
     figures: Mapping[str, tables.Table] | None = None,
 ) -> verified.Verified:
-    """Publish what the records say, with a revocation list in force; where nothing changed, nothing is written.
+    """Publish what the records say, with a revocation list in force; where nothing changed or is due, nothing is done.
 
-    `releases` maps name to document, `asked` name to question, `figures` name to table. Raises PublicationError when
-    the result is one that readers would refuse.
+    `releases` maps name to document, `asked` name to question, `figures` name to table. A release for which its holders
+    did not sign waits for them; one of the same name for which they did is published. Raises UsageError where no root
+    was founded, PublicationError when the release that is named waits, or when readers would refuse the result.
     """
-    moment = moment or canonical.now()
+    now = canonical.now()
+    moment = moment or now
+    said = max(moment, now)  # by the clock of who reads it at once
     described = verified.document(definition)
+    own = roles.Roles(authority.vault, authority.records)
+    held = own.prepare(roles.release_files(releases), f"releases/{definition.release}.json", said)
     files = {
         "definition.json": canonical.dump(described),
         "ca.pem": authority.pem,
         "crl.pem": revocations.pem(revocation.current(authority, moment)),
         **{f"identities/{name}.json": canonical.pretty(one) for name, one in _approved(definition, authority).items()},
-        **{f"releases/{name}.json": canonical.pretty(one) for name, one in releases.items()},
+        **held.contents,
         **{f"questions/{name}.json": canonical.dump(verified.document(one)) for name, one in (asked or {}).items()},
         **{f"tables/{name}.json": canonical.dump(one.document) for name, one in (figures or {}).items()},
     }
-    number = max((int(row["number"]) for row in authority.records.rows("publications")), default=0) + 1
+    last = max((int(row["number"]) for row in authority.records.rows("publications")), default=0)
+    known, lives = trusted.Trusted((held.roots[0],)), authority.lifetimes.roles
+    existing = _existing(folder, definition.network, known)
+    if existing and existing.number == last and existing.files == files and not _due(existing, held, lives, said):
+        return verified.verify(existing, moment)
+    number, published = last + 1, canonical.stamp(said)
+    made = assembled(held, files, number, said, own.online(), lives)
     # Read before it is written: a publication that members would refuse must not take the place of a good one.
-    made = verified.verify(Whole(folder, definition.network, number, canonical.stamp(moment), files), moment)
+    whole, _ = reading.read(made.get, folder, definition.network, known)
+    result = verified.verify(whole, moment)
+    authority.records.append("publications", number=number, published=published, definition=canonical.digest(described))
+    placing.write(folder, made, number)
+    return result
+
+
+def _existing(folder: Path, network: str, known: trusted.Trusted) -> Whole | None:
+    """What lies there; None where there is none yet, or one that was damaged: the next takes its place."""
     try:
-        existing = publication.read(folder, definition.network, least_number=number - 1, moment=moment)
+        return reading.read(folders.source(folder), folder, network, known)[0]
     except errors.RefusedError:
-        existing = None  # none yet, or one that was damaged or is not the newest: this one takes its place
-    if existing and dataclasses.replace(existing, number=number, published=made.published) == made:
-        return existing
-    authority.records.append(
-        "publications", number=number, published=made.published, definition=canonical.digest(described)
+        return None
+
+
+def _due(existing: Whole, held: roles.InForce, lives: Lives, moment: datetime.datetime) -> bool:
+    """Whether a role is to be signed anew, or was."""
+    return any(metadata.due(existing.ends[role], life, moment) for role, life in lives.items()) or any(
+        existing.versions[role] != held.version(role) for role in OFFLINE
     )
-    repository.write(folder, definition.network, number, files, authority.sign_publication, moment)
+
+
+def assembled(
+    held: roles.InForce,
+    files: Mapping[str, bytes],
+    number: int,
+    moment: datetime.datetime,
+    online: Signer,
+    lives: Lives = metadata.LIFETIMES,
+) -> dict[str, bytes]:
+    """All that lies in a publication of these files, by its name there, the newest word last."""
+    named = {
+        name: TargetFile.from_data(name, content, ["sha256"])
+        for name, content in sorted(files.items())
+        if name not in held.contents
+    }
+    ends = {role: moment + lives[role] for role in metadata.COORDINATORS}
+    network = _signed(
+        Targets(number, None, ends[NETWORK], named, None, {metadata.PUBLISHED: canonical.stamp(moment)}), online
+    )
+    contents = {TARGETS: held.targets, RELEASES: held.releases, NETWORK: network}
+    versions = {TARGETS: held.version(TARGETS), RELEASES: held.version(RELEASES), NETWORK: number}
+    meta = {
+        f"{role}.json": MetaFile.from_data(versions[role], content, ["sha256"]) for role, content in contents.items()
+    }
+    snapshot = _signed(Snapshot(number, None, ends[SNAPSHOT], meta), online)
+    newest = Timestamp(number, None, ends[TIMESTAMP], MetaFile.from_data(number, snapshot, ["sha256"]))
+    made = {reading.path_of(name, hashlib.sha256(content).hexdigest()): content for name, content in files.items()}
+    for version, content in enumerate(held.roots, 1):
+        made[f"metadata/{version}.{ROOT}.json"] = content
+    for role, content in contents.items():
+        made[f"metadata/{versions[role]}.{role}.json"] = content
+    made[f"metadata/{number}.{SNAPSHOT}.json"] = snapshot
+    made[reading.NEWEST] = _signed(newest, online)
     return made
+
+
+def _signed(one: Signed, signer: Signer) -> bytes:
+    made: Metadata[Any] = Metadata(one)
+    made.sign(signer)
+    return made.to_bytes()
 
 
 def _approved(definition: model.Definition, authority: Authority) -> dict[str, dict[str, Any]]:

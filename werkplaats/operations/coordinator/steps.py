@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from base import canonical, errors
-from publication import identity, publication, repository, verified
+from publication import identity, publication, verified
 from station_image.builder import images
 from werkplaats.operations import progress
-from werkplaats.operations.coordinator import approval, authority, ledger, renewal, revocation
+from werkplaats.operations.coordinator import approval, authority, ledger, renewal, revocation, roles
 from werkplaats.operations.coordinator import publish as publishing
 from werkplaats.operations.home import networks
 
@@ -66,6 +67,21 @@ def _approve_anew(
     say(f"{asked.organisation}: approved {asked.fingerprint}")
 
 
+def found(network: networks.Network) -> None:
+    """Found all roles of the publication with keys in this vault, where one person takes every step."""
+    held_by(network).found_here(network.definition.signatures, _authority(network).key_fingerprint, canonical.now())
+
+
+def held_by(network: networks.Network) -> roles.Roles:
+    """The offline roles of the publication, as the records have them."""
+    return roles.Roles(network.vault, ledger.Records(network.inventory))
+
+
+def authority_key(network: networks.Network) -> str:
+    """The fingerprint of the CA's key, for which root holders sign; the CA is founded where there is none."""
+    return _authority(network).key_fingerprint
+
+
 def publish(network: networks.Network, release: Mapping[str, Any], say: progress.Say) -> verified.Verified:
     """Make the publication of what the records say, with what is due signed anew, and say what that was.
 
@@ -115,15 +131,18 @@ def reinstate(network: networks.Network, organisation: str, say: progress.Say) -
     say(f"{organisation}: its keys are certified again, {_until(one)}")
 
 
-def roll(network: networks.Network, say: progress.Say) -> None:
-    """Found another CA in the place of the one there is; `publish` then signs certificates anew, for keys of before.
+def roll(network: networks.Network, say: progress.Say, *, stolen: bool = False) -> None:
+    """Found another CA in the place of the one there is, and ask the root holders to sign for it.
 
-    A roll that broke off before it was published goes on.
+    `publish` then signs certificates anew, for keys of before. A coordinator's key that is missing, or may be `stolen`,
+    is another one too. A roll that broke off before it was published goes on.
     """
-    records = ledger.Records(network.inventory)
+    records, held = ledger.Records(network.inventory), held_by(network)
     recorded, published = authority.newest(records), _published_authority(network)
     begun = recorded is not None and published not in (None, recorded[1])
     own = _authority(network) if begun else authority.roll(network.vault, records)
+    online = held.another_key() if stolen and not begun else held.own_key()
+    held.ask(dataclasses.replace(held.wanted(), online=online, authorities=(own.key_fingerprint,)), canonical.now())
     say(
         f"CA-{own.generation} takes the place of CA-{own.generation - 1}: a server that accepts it takes no "
         "certificate of before"
@@ -131,25 +150,25 @@ def roll(network: networks.Network, say: progress.Say) -> None:
 
 
 def _published_authority(network: networks.Network) -> str | None:
-    if not (network.publication / repository.NAME).exists():
+    """Of the publication that is made here, or was; None where none can be read any more."""
+    try:
+        return publication.read(network.publication, network.name).authority_key
+    except errors.PublicationError:
         return None
-    return publication.read(network.publication, network.name).authority_key
 
 
 def release(network: networks.Network, image: images.StationImage | None) -> Mapping[str, Any]:
-    """The document of the release to publish: of the image that was made here, else the one that is published already.
+    """The document of the release to publish: of the image that was made here, else the one that its holders signed.
 
-    Raises UsageError where there is neither, PublicationError for a publication that is not whole or not signed.
+    Raises UsageError where there is neither.
     """
     if image is not None:
         return image.release
-    if (network.publication / repository.NAME).exists():
-        known = publication.read(network.publication, network.name).releases
-        if network.definition.release in known:
-            return verified.document(known[network.definition.release])
+    if signed := held_by(network).release(network.definition.release):
+        return signed
     raise errors.UsageError(
-        f"the station image of release {network.definition.release} is not made on this machine, and no publication "
-        "says what it is",
+        f"the station image of release {network.definition.release} is not made on this machine, and no release holder "
+        "signed what it is",
         f"werkplaats up {network.name} makes it",
     )
 

@@ -59,6 +59,11 @@ class Network:
         """The publication folder of this network."""
         return self.home.publication(self.name, self.vault.folder)
 
+    @property
+    def trusted(self) -> Path:
+        """What this operator read last of the publication, so that none older is taken."""
+        return self.vault.folder / "publication.json"
+
     @functools.cached_property
     def servers(self) -> tuple[Server, ...]:
         """The servers that this operator runs, of organisations that the definition has."""

@@ -56,7 +56,7 @@ class Vault:
         self._beside = False
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
-        _refuse_open_to_others(folder, 0o700)
+        refuse_open_to_others(folder, 0o700)
 
     def lock(self, purpose: str) -> locks.Lock:
         """The lock of this network for this operator; `purpose` is told to whoever finds it held."""
@@ -71,7 +71,7 @@ class Vault:
         path = self.folder / name
         if not path.exists():
             raise errors.VaultError(f"{path} does not exist", "restore the vault from its backup")
-        _refuse_open_to_others(path, 0o600)
+        refuse_open_to_others(path, 0o600)
         return path.read_bytes()
 
     def write(self, name: str, data: bytes, *, replace: bool = True) -> None:
@@ -113,45 +113,54 @@ class Vault:
 
     def carried_passphrase(self, *, new: bool) -> bytes:
         """The passphrase of a backup: never the one that lies in the vault, which is lost with it."""
-        named = os.environ.get(PASSPHRASE_FILE)
-        found = _read_passphrase(Path(named)) if named else self._typed_passphrase(new=new)
-        return _long_enough(found) if new else found
+        return passphrase(f"the vault of {self.network}", self._ask, new=new)
 
     def _known_passphrase(self, *, new: bool) -> bytes:
         if self._passphrase is None:
             named = os.environ.get(PASSPHRASE_FILE)
             path = Path(named) if named else self.folder / "passphrase"
             self._beside = not named and path.exists()
-            found = _read_passphrase(path) if named or self._beside else self._typed_passphrase(new=new)
-            self._passphrase = _long_enough(found) if new else found
+            beside = path if self._beside else None
+            self._passphrase = passphrase(f"the vault of {self.network}", self._ask, new=new, beside=beside)
         return self._passphrase
 
-    def _typed_passphrase(self, *, new: bool) -> bytes:
-        typed = self._ask(f"Passphrase of the vault of {self.network}:")
-        if new and self._ask("The same passphrase once more:") != typed:
-            raise errors.VaultError("the two passphrases differ", "start again")
-        return typed.encode()
+
+def passphrase(of: str, ask: Callable[[str], str], *, new: bool, beside: Path | None = None) -> bytes:
+    """A passphrase: from the file that PASSPHRASE_FILE names, else from the one beside what it is `of`, else asked for.
+
+    Raises VaultError for a `new` one that is too short.
+    """
+    named = os.environ.get(PASSPHRASE_FILE)
+    path = Path(named) if named else beside
+    found = _read_passphrase(path) if path else _typed_passphrase(of, ask, new=new)
+    return _long_enough(found) if new else found
+
+
+def _typed_passphrase(of: str, ask: Callable[[str], str], *, new: bool) -> bytes:
+    typed = ask(f"Passphrase of {of}:")
+    if new and ask("The same passphrase once more:") != typed:
+        raise errors.VaultError("the two passphrases differ", "start again")
+    return typed.encode()
 
 
 def _read_passphrase(path: Path) -> bytes:
     if not path.is_file():
         raise errors.VaultError(f"{path}, named by {PASSPHRASE_FILE}, is not a file", "name the file of the passphrase")
-    _refuse_open_to_others(path, 0o600)
+    refuse_open_to_others(path, 0o600)
     found = path.read_bytes().rstrip(b"\r\n")
     if not found:
         raise errors.VaultError(f"{path} is empty", "put the passphrase on its first line")
     return found
 
 
-def _long_enough(passphrase: bytes) -> bytes:
-    if len(passphrase) < SHORTEST_PASSPHRASE:
-        raise errors.VaultError(
-            f"the passphrase has {len(passphrase)} characters", f"take at least {SHORTEST_PASSPHRASE}"
-        )
-    return passphrase
+def _long_enough(found: bytes) -> bytes:
+    if len(found) < SHORTEST_PASSPHRASE:
+        raise errors.VaultError(f"the passphrase has {len(found)} characters", f"take at least {SHORTEST_PASSPHRASE}")
+    return found
 
 
-def _refuse_open_to_others(path: Path, mode: int) -> None:
+def refuse_open_to_others(path: Path, mode: int) -> None:
+    """Raise VaultError where others on this machine can read what lies there, or where it is theirs."""
     status = path.stat()
     if status.st_uid != os.geteuid():
         raise errors.VaultError(f"{path} belongs to user id {status.st_uid}, not to you", "use a vault of your own")

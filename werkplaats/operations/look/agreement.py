@@ -8,7 +8,13 @@ from collections.abc import Iterable, Mapping
 from network_topology import diff, operators
 from publication import acceptance, verified
 
-_WORDS = {"definition": "definition", "statement_keys": "statement keys", "authority": "CA", "release": "release"}
+_WORDS = {
+    "definition": "definition",
+    "statement_keys": "statement keys",
+    "holders": "root and release holders",
+    "authority": "CA",
+    "release": "release",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +86,9 @@ def _changes(part: str, here: acceptance.Accepted, there: acceptance.Accepted) -
         return list(_keys(here.statement_keys, there.statement_keys))
     if part == "release":
         return [f"release {there.release.release} is image {there.release.image_id}, here {here.release.image_id}"]
+    if part == "holders":
+        root, here_root = there.holders.fingerprint(there.network), here.holders.fingerprint(here.network)
+        return [f"the root is {root}, here {here_root}, and release holders are {there.holders.releases.keys}"]
     return ["another CA signs the network's certificates; ring the coordinator up"]
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from network_topology import model
-from publication import verified
+from publication import metadata, verified
 from publication.profile import BACKDATED
 
 EARLY = {
@@ -101,9 +101,24 @@ def _signed(network: str, published: verified.Verified) -> Iterator[End]:
         life = listed.next_update_utc - listed.last_update_utc - BACKDATED
         due = listed.next_update_utc - life * 2 / 3
         yield End("list", "revocation list", listed.next_update_utc, due, "coordinator", f"{again}; {up}")
+    yield from _roles(network, published)
     ends = published.authority.not_valid_after_utc
     remedy = "agree with all operators on a new CA, whose fingerprint you read to each"
     yield End("CA", f"CA of {network}", ends, ends - EARLY["CA"], "coordinator", remedy)
+
+
+def _roles(network: str, published: verified.Verified) -> Iterator[End]:
+    """What is signed of the publication itself: by its coordinator, and by root and release holders."""
+    said = datetime.datetime.fromisoformat(published.published)
+    for role, ends in published.ends.items():
+        life = ends - said if role in metadata.COORDINATORS else metadata.LIFETIMES[role]
+        verb = {metadata.RELEASES: "release sign"}.get(
+            role, "publish" if role in metadata.COORDINATORS else "root sign"
+        )
+        who = metadata.who(role).removeprefix("the ")
+        yield End(
+            "role", f"{role} of the publication", ends, ends - life / 3, who, f"werkplaats trust {verb} {network}"
+        )
 
 
 def _papers(network: str, definition: model.Definition) -> Iterator[End]:

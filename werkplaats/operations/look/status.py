@@ -10,7 +10,7 @@ from typing import Any
 from cryptography import x509
 
 from base import errors, values
-from publication import acceptance, publication, repository, verified
+from publication import acceptance, folder, publication, verified
 from werkplaats.checks import lapse
 from werkplaats.operations.home import networks, places
 from werkplaats.operations.look import observed, verify
@@ -69,7 +69,7 @@ class StationStatus:
 
 @dataclasses.dataclass(frozen=True)
 class Certificates:
-    """Days until each station's published certificate ends, by organisation; `wrong` says why none is known.
+    """Days until each station's published certificate ends, by organisation; `wrong` says what is with the publication.
 
     `out` says of an organisation why its station is let in no more, where it ever was; `life` is how many days its
     certificate lasts in all.
@@ -181,10 +181,17 @@ def _last_session(agent: Mapping[str, Any]) -> str:
 
 def certificates(network: networks.Network) -> Certificates:
     """What the publication says of certificates; one that is refused stops nobody from seeing how the stations are."""
-    if not (network.publication / repository.NAME).exists():
+    if not folder.there(network.publication):
         return Certificates({}, "")
+    wrong = ""
     try:
-        published = publication.read(network.publication, network.name)
+        published = publication.read(network.publication, network.name, network.trusted)
+    except errors.ExpiredError as error:
+        wrong = str(error)
+        try:
+            published = publication.last(network.publication, network.name, network.trusted)
+        except errors.RefusedError:
+            return Certificates({}, wrong)
     except errors.RefusedError as error:
         return Certificates({}, str(error))
     now = datetime.datetime.now(datetime.UTC)
@@ -192,7 +199,7 @@ def certificates(network: networks.Network) -> Certificates:
     days = {name: (one.station_certificate.not_valid_after_utc - now).days for name, one in people}
     life = {name: _life(one.station_certificate) for name, one in people}
     out = {name: why for name in network.compiled.stations if (why := published.out(name))}
-    return Certificates(days, "", out, life, published)
+    return Certificates(days, wrong, out, life, published)
 
 
 def _life(one: x509.Certificate) -> int:

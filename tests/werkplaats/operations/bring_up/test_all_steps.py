@@ -14,7 +14,7 @@ import pytest
 from base import errors
 from network_topology import load, model
 from network_topology.compiling import compile as compiler
-from publication import publication, repository, verified
+from publication import folder, publication, verified
 from station_image.builder import images
 from tests.harness import coordinator
 from tests.publication.published import release
@@ -81,6 +81,7 @@ def network(tmp_path: Path) -> Any:
         vault=kept,
         inventory=tmp_path / "inventory",
         publication=tmp_path / "publication",
+        trusted=tmp_path / "kept",
     )
 
 
@@ -155,7 +156,7 @@ def test_a_release_is_of_the_image_that_was_made_here_else_the_published_one(net
     with pytest.raises(errors.UsageError, match="werkplaats up proeftuin makes it"):
         steps.release(network, None)
     take_all(network, Servers())
-    assert (network.publication / repository.NAME).exists()
+    assert folder.there(network.publication)
     assert steps.release(network, None) == RELEASE
     newer = release(image="1")
     assert steps.release(network, images.StationImage(tmp_path, newer)) == newer

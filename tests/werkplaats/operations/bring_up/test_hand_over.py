@@ -49,7 +49,9 @@ def keys(coordinator: Any) -> dict[str, coordinators.Keys]:
 def network(coordinator: Any, approve: Callable[..., Any], keys: dict[str, coordinators.Keys], tmp_path: Path) -> Any:
     for organisation in coordinator.definition.stations:
         approve(organisation, keys[organisation])
-    return SimpleNamespace(name=coordinator.definition.network, publication=tmp_path / "publication")
+    return SimpleNamespace(
+        name=coordinator.definition.network, publication=tmp_path / "publication", trusted=tmp_path / "kept"
+    )
 
 
 @pytest.fixture
@@ -123,7 +125,7 @@ def test_accepting_mends_what_cannot_be_read_and_keeps_what_was_seen_of_keys(
     servers.odd = {"ggd": json.dumps(document | change)}
     found = hand_over.applicable(network, cast("Any", servers), ["ggd", "ziekenhuis"])
     assert "the accepted definition on the server " in found.refused["ggd"]
-    assert any("the CA of proeftuin has key" in text for text in found.waiting["ggd"]), "accepting mends it"
+    assert any("the root of proeftuin is sha256:" in text for text in found.waiting["ggd"]), "accepting mends it"
     published = publication.read(network.publication, network.name)
     assert hand_over.accept(network, cast("Any", servers), published, ["ggd"]) == {}
     assert acceptance.load(json.loads(servers.placed["ggd"])), "it can be read again"

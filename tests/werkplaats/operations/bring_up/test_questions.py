@@ -19,7 +19,7 @@ from station_image.runtime.accepted.networks import Networks
 from station_image.runtime.base.documents import canonical
 from station_image.runtime.base.refusal import RefusedError
 from station_image.runtime.consent import plan
-from tests.publication.published import release
+from tests.publication.published import HOLDERS, release
 from werkplaats.operations.bring_up import hand_over, questions
 from werkplaats.operations.home import networks, places
 from werkplaats.operations.reach import remote, servers
@@ -36,6 +36,8 @@ def accepted(network: networks.Network, without: str = "") -> acceptance.Accepte
     return acceptance.Accepted(
         network="proeftuin",
         publication=1,
+        root=1,
+        holders=HOLDERS,
         definition=network.definition,
         statement_keys=keys,
         authority="sha256:" + "0" * 64,

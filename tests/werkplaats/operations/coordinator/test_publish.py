@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import re
 import shutil
 import stat
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ import pytest
 
 from base import canonical, errors
 from publication import identity, publication, revocations, verified
+from tests.publication import publications
 from tests.publication.published import RELEASES, release
 from werkplaats.operations.coordinator import publish as publishing
 from werkplaats.operations.coordinator import revocation
@@ -45,9 +47,11 @@ def test_a_publication_can_be_read_by_everybody_and_holds_no_secret(
     finally:
         os.umask(before)
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    assert names == {
-        *("ca.pem", "crl.pem", "definition.json", "identities/ggd.json", "releases/dev.json"),
-        *("index.json", "index.json.sig"),
+    assert {re.sub(r"[0-9a-f]{64}\.", "", name) for name in names} == {
+        *("targets/ca.pem", "targets/crl.pem", "targets/definition.json"),
+        *("targets/identities/ggd.json", "targets/releases/dev.json"),
+        *("metadata/1.root.json", "metadata/1.targets.json", "metadata/1.releases.json", "metadata/1.network.json"),
+        *("metadata/1.snapshot.json", "metadata/timestamp.json"),
     }
     for path in [folder.resolve(), *folder.resolve().rglob("*")]:
         assert stat.S_IMODE(path.stat().st_mode) == (0o755 if path.is_dir() else 0o644)
@@ -92,13 +96,13 @@ def test_a_revoked_certificate_is_published_no_more(
 
 
 def test_a_release_that_is_not_there_is_not_published(publish: Callable[..., Any], folder: Path) -> None:
-    with pytest.raises(errors.PublicationError, match="names release dev, which is not in releases/"):
+    with pytest.raises(errors.PublicationError, match=r"definition.json names release dev, which is not in releases/"):
         publish(releases={"1.0.0": release("1.0.0")})
     assert not folder.exists()
 
 
 def test_a_damaged_publication_is_mended_by_publishing(publish: Callable[..., Any], folder: Path) -> None:
     publish()
-    (folder / "ca.pem").unlink()
+    publications.target(folder, "ca.pem").unlink()
     assert publish().number == 2
     assert publication.read(folder, "proeftuin").number == 2

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -15,10 +14,7 @@ from base import errors, files
 from publication import acceptance, profile, publication, revocations, verified
 from tests.harness.coordinator import Coordinator, make_keys
 from tests.publication.published import RELEASES
-from werkplaats.operations.bring_up import hand_over
-from werkplaats.operations.coordinator import authority, ledger, renewal, revocation, steps
-from werkplaats.operations.coordinator import publish as publishing
-from werkplaats.operations.home import vault
+from werkplaats.operations.coordinator import authority, ledger, revocation, steps
 
 ORGANISATIONS = ("ggd", "thuiszorg", "ziekenhuis")
 
@@ -107,30 +103,54 @@ def test_a_station_whose_operator_holds_back_stays_as_it_was_and_takes_nothing_o
         acceptance.accepted_view(accepted, read(network))
 
 
-def another_s(network: Any, folder: Path) -> verified.Verified:
-    """A CA-2 that somebody else made, certifying what everybody can read in the publication."""
-    kept = vault.Vault(network.name, folder / "vault")
-    kept.make_passphrase()
-    shutil.copytree(network.inventory, folder / "records")
-    own = authority.roll(kept, ledger.Records(folder / "records"))
-    renewal.renew(network.definition, own)
-    network.publication.unlink()
-    return publishing.publish(network.publication, network.definition, RELEASES, own)
+def without_holders(network: Any) -> None:
+    """The root holders' keys are at the root holders, as in any network but a sandbox."""
+    away = network.vault.folder.with_name("of-root-holders")
+    away.mkdir()
+    for path in network.vault.folder.glob("root-*.key"):
+        path.rename(away / path.name)
 
 
-@pytest.mark.parametrize("told", [None, "the coordinator's"])
-def test_a_roll_that_another_than_the_coordinator_begins_is_not_accepted(
-    network: Any, tmp_path: Path, told: str | None
+def back(network: Any) -> None:
+    for path in network.vault.folder.with_name("of-root-holders").iterdir():
+        path.rename(network.vault.folder / path.name)
+
+
+def test_a_roll_waits_for_the_root_holders_and_goes_on_when_they_signed(network: Any) -> None:
+    before = read(network)
+    without_holders(network)
+    for _ in range(2):  # it is the same roll when it is run again
+        steps.roll(network, lambda _: None)
+        with pytest.raises(errors.PublicationError, match="which the root holders did not sign for"):
+            publish(network)
+    assert read(network) == before
+    back(network)
+    assert publish(network).authority.subject.rfc4514_string().startswith("CN=CA-2,")
+
+
+def test_a_roll_that_another_than_the_root_holders_begins_is_refused_by_every_reader(
+    network: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever relays a publication can make a CA-2 and certify the keys in it: it is whole, signed and newer."""
-    accepted = acceptance.accept(read(network))
-    own = read(network).authority_key
-    hostile = another_s(network, tmp_path / "stranger")
-    assert hostile.number > accepted.publication
-    found = hand_over.Applicable(hostile, waiting={"ggd": ["…"]}, other_authority={"ggd"})
-    with pytest.raises(errors.AcceptanceError, match=r"is not the CA that ggd accepted|and the coordinator told"):
-        hand_over.require_authority(cast("Any", network), found, told and own)
-    hand_over.require_authority(cast("Any", network), found, hostile.authority_key)  # a mistaken telephone call
+    """Who has the coordinator's whole vault signs a CA-2 of its own with all keys in it: all else is right."""
+    without_holders(network)
+    own = authority.roll(network.vault, ledger.Records(network.inventory))
+    with monkeypatch.context() as patch:
+        patch.setattr(verified, "_authority", lambda whole: profile.one_certificate(whole.files["ca.pem"]))
+        assert publish(network).authority_key == own.key_fingerprint, "it is a publication but for that"
+        assert read(network).number == 2
+    with pytest.raises(errors.PublicationError, match="which the root holders did not sign for"):
+        read(network)
+
+
+@pytest.mark.parametrize("stolen", [False, True])
+def test_a_stolen_vault_is_replaced_with_the_key_that_publishes(network: Any, stolen: bool) -> None:
+    before = steps.held_by(network).own_key()
+    steps.roll(network, lambda _: None, stolen=stolen)
+    after = publish(network)
+    assert (steps.held_by(network).own_key().keyid == before.keyid) is not stolen
+    assert read(network) == after
+    steps.roll(network, lambda _: None, stolen=stolen)
+    assert publish(network).authority.subject.rfc4514_string().startswith("CN=CA-3,"), "and once more"
 
 
 class KilledError(BaseException):

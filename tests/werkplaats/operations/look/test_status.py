@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.pki import Signer
-from werkplaats.operations.coordinator import repository as writing
+from tests.publication import publications
 from werkplaats.operations.look import status, verify
 from werkplaats.operations.reach import remote
 
@@ -53,7 +52,7 @@ def test_a_server_of_this_operator_that_is_away_is_bad() -> None:
 
 @pytest.fixture
 def network(tmp_path: Path) -> Any:
-    return SimpleNamespace(name="gerda", publication=tmp_path / "gerda")
+    return SimpleNamespace(name="gerda", publication=tmp_path / "gerda", trusted=tmp_path / "kept")
 
 
 def test_without_a_publication_no_certificate_is_known_and_nothing_is_wrong(network: Any) -> None:
@@ -61,12 +60,11 @@ def test_without_a_publication_no_certificate_is_known_and_nothing_is_wrong(netw
 
 
 def test_days_are_not_taken_from_a_publication_that_is_refused(network: Any) -> None:
-    signer = Signer()
-    writing.write(network.publication, "gerda", 1, signer.with_ca({}), lambda content: signer.sign(content, "gerda"))
-    (network.publication / "index.json.sig").unlink()
+    publications.put(network.publication, publications.Maker("gerda").relayed({"definition.json": b"{}"}))
+    (network.publication / "metadata" / "timestamp.json").write_text("{}")
     found = status.certificates(network)
     assert found.days == {}
-    assert "index.json.sig is missing" in found.wrong
+    assert "timestamp.json cannot be read as a publication" in found.wrong
 
 
 def test_a_station_that_no_other_lets_in_is_not_well() -> None:

@@ -9,7 +9,7 @@ import pytest
 from network_topology import load, model
 from network_topology.compiling import compile as compiler
 from publication import acceptance
-from tests.publication.published import release
+from tests.publication.published import HOLDERS, release
 from werkplaats.operations.home import places
 from werkplaats.operations.look import agreement, verify
 from werkplaats.operations.reach import remote
@@ -45,6 +45,8 @@ KEYS = {organisation: f"key of {organisation}" for organisation in NETWORK.stati
 VIEW = acceptance.Accepted(
     network="proeftuin",
     publication=7,
+    root=1,
+    holders=HOLDERS,
     definition=DEFINITION,
     statement_keys=KEYS,
     authority="sha256:" + "a" * 64,
@@ -74,7 +76,13 @@ class Links:
 
 def published(**changes: Any) -> Any:
     said = {"network": "proeftuin", "number": 7, "definition": DEFINITION, "statement_keys": KEYS}
-    said |= {"authority_key": VIEW.authority, "release": VIEW.release, "serial": lambda *_: 1}
+    said |= {
+        "root_version": 1,
+        "holders": HOLDERS,
+        "authority_key": VIEW.authority,
+        "release": VIEW.release,
+        "serial": lambda *_: 1,
+    }
     return SimpleNamespace(**said | changes)
 
 
@@ -118,6 +126,7 @@ def test_who_tells_neither_what_is_published_nor_a_definition_is_bad() -> None:
 OTHER_KEYS = {**{name: key for name, key in KEYS.items() if name != "thuiszorg"}, "ziekenhuis": "another"}
 OTHER_RELEASE = model.Release.model_validate_json(json.dumps(release(image="b")))
 OTHER_CA = "sha256:" + "b" * 64
+OTHER_HOLDERS = HOLDERS.model_copy(update={"root": HOLDERS.releases})
 
 
 @pytest.mark.parametrize(
@@ -132,6 +141,11 @@ OTHER_CA = "sha256:" + "b" * 64
             "authority",
             {"authority_key": OTHER_CA},
             f"goes by CA {OTHER_CA}, and ggd accepted {VIEW.authority}: there, ",
+        ),
+        (
+            "holders",
+            {"holders": OTHER_HOLDERS},
+            f"there, the root is {OTHER_HOLDERS.fingerprint('proeftuin')}, here {VIEW.root_fingerprint}, and ",
         ),
         ("release", {"release": OTHER_RELEASE}, f"there, release dev is image {OTHER_RELEASE.image_id}, here "),
     ],

@@ -1,38 +1,22 @@
-"""Writing a publication: an index with a signature over its files, and a folder that takes its place in one step.
-
-What it is made to withstand, and what not, says `publication.repository`, which reads it.
-"""
+"""Writing a publication: a folder that takes its place in one step."""
 
 from __future__ import annotations
 
 import contextlib
-import datetime
-import hashlib
 import secrets
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-from base import canonical, errors
+from base import errors
 from base import files as disk
-from publication.repository import NAME, SIGNATURE, Whole
-
-Sign = Callable[[bytes], bytes]
 
 
-def write(
-    folder: Path,
-    network: str,
-    number: int,
-    files: Mapping[str, bytes],
-    sign: Sign,
-    moment: datetime.datetime | None = None,
-) -> Whole:
+def write(folder: Path, contents: Mapping[str, bytes], number: int) -> None:
     """Put the files in place of the publication at `folder`, in one step: a symlink to a new folder is renamed.
 
-    A reader that is half-way goes on reading the one before it, which is kept until the next. `sign` gives the
-    signature of the CA in `files` over an index. Raises PublicationError when `folder` is a folder of somebody's own
-    making.
+    A reader that is half-way goes on reading the one before it, which is kept until the next. Raises PublicationError
+    when `folder` is a folder of somebody's own making.
     """
     if folder.is_dir() and not folder.is_symlink():
         with contextlib.suppress(OSError):
@@ -41,10 +25,9 @@ def write(
         raise errors.PublicationError(
             f"{folder} is a folder that was not published here", "move it, or publish elsewhere"
         )
-    whole = Whole(folder, network, number, canonical.stamp(moment or canonical.now()), files)
     before = folder.resolve() if folder.is_symlink() else None
     made = folder.parent / f".{folder.name}.{number}.{secrets.token_hex(4)}"
-    _fill(made, signed(whole, sign))
+    _fill(made, contents)
     link = made.with_name(f"{made.name}.link")
     link.symlink_to(made.name)
     link.replace(folder)
@@ -52,15 +35,6 @@ def write(
     for left in folder.parent.glob(f".{folder.name}.*"):
         if left not in (made, before):
             _remove(left)
-    return whole
-
-
-def signed(whole: Whole, sign: Sign) -> dict[str, bytes]:
-    """The files with their index and its signature, which come last."""
-    digests = {name: hashlib.sha256(content).hexdigest() for name, content in whole.files.items()}
-    index = {"network": whole.network, "number": whole.number, "published": whole.published, "files": digests}
-    content = canonical.pretty(index)
-    return {**dict(sorted(whole.files.items())), NAME: content, SIGNATURE: sign(content)}
 
 
 def _fill(made: Path, contents: Mapping[str, bytes]) -> None:

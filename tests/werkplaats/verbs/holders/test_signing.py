@@ -1,0 +1,213 @@
+"""The holders' ceremonies by their commands: each has a key file of its own, and files go from one to the other."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import stat
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from base import errors
+from network_topology import load
+from publication import publication
+from station_image.builder import images
+from tests.publication.published import RELEASES, release
+from werkplaats import cli
+from werkplaats.operations.home import sealed
+
+NETWORK = "proeftuin"
+EXAMPLES = Path(load.__file__).parent / "networks"
+
+
+class People:
+    """A coordinator, three root holders and three release holders, who share the coordinator's inventory."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder, self.home, self._capsys = folder, folder / "home", capsys
+        self._monkeypatch = monkeypatch
+        (self.home / "publications").mkdir(parents=True)
+        shutil.copytree(EXAMPLES / NETWORK, self.home / "networks" / NETWORK)
+        (self.home / "inventories" / NETWORK).mkdir(parents=True)
+        monkeypatch.setenv("WERKPLAATS_HOME", str(self.home))
+        phrase = folder / "passphrase"
+        phrase.touch(mode=0o600)
+        phrase.write_text("een lange zin die niemand raadt\n")
+        monkeypatch.setenv("WERKPLAATS_PASSPHRASE_FILE", str(phrase))
+        monkeypatch.setattr(sealed, "COST", sealed.QUICK)
+        self.at("coordinator")
+        self.with_image(RELEASES["dev"])
+
+    @property
+    def place(self) -> Path:
+        return self.home / "publications" / NETWORK
+
+    def at(self, workstation: str) -> None:
+        """From now on on this workstation, which has a vault of its own."""
+        self._monkeypatch.setenv("XDG_STATE_HOME", str(self.folder / workstation))
+
+    def with_image(self, document: Any) -> None:
+        self._monkeypatch.setattr(images, "current", lambda: document and SimpleNamespace(release=document))
+
+    def run(self, *words: str, expect: int = errors.DONE) -> str:
+        code = cli.main(["trust", *words])
+        told = self._capsys.readouterr()
+        assert code == expect, (words, told)
+        return told.out + told.err
+
+    def key(self, kind: str, name: str) -> str:
+        """Make a holder's key; returns the file."""
+        file = self.folder / f"{kind}-{name}"
+        assert re.search(r"sha256:[0-9a-f]{64}", self.run(kind, "key", NETWORK, str(file)))
+        return str(file)
+
+    def found(self) -> tuple[list[str], list[str]]:
+        root, releases = ([self.key(kind, name) for name in "abc"] for kind in ("root", "release"))
+        named = [
+            word
+            for kind, keys in (("--root", root), ("--release", releases))
+            for key in keys
+            for word in (kind, f"{key}.pub")
+        ]
+        self.run("root", "found", NETWORK, *named)
+        return root, releases
+
+    def sign(self, kind: str, *keys: str) -> str:
+        return "".join(self.run(kind, "sign", NETWORK, "--key", key, "--yes") for key in keys)
+
+    def published(self) -> tuple[list[str], list[str]]:
+        """A network that is founded and published."""
+        root, releases = self.found()
+        self.sign("root", *root[:2])
+        self.run("publish", NETWORK, expect=errors.REFUSED)
+        self.sign("release", *releases[1:])
+        self.run("publish", NETWORK)
+        return root, releases
+
+
+@pytest.fixture
+def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> People:
+    return People(tmp_path, monkeypatch, capsys)
+
+
+def test_a_key_lies_encrypted_where_its_holder_wants_it_and_only_that_one_can_read_it(people: People) -> None:
+    file = Path(people.key("root", "a"))
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert b"ENCRYPTED PRIVATE KEY" in file.read_bytes()
+    assert b"BEGIN PUBLIC KEY" in file.with_name("root-a.pub").read_bytes()
+    assert "exists already" in people.run("root", "key", NETWORK, str(file), expect=errors.WRONG_USE)
+
+
+def test_nothing_is_published_before_root_and_release_holders_signed(people: People) -> None:
+    assert "trust root found proeftuin" in people.run("publish", NETWORK, expect=errors.WRONG_USE)
+    root, releases = people.found()
+    told = people.run("publish", NETWORK, expect=errors.REFUSED)
+    assert "root version 1 waits for the root holders: 0 of 2 signed; targets version 1 waits" in told
+    assert "2 of these must sign: sha256:" in people.sign("root", root[0])
+    assert "waits for the root holders: 1 of 2 signed" in people.run("publish", NETWORK, expect=errors.REFUSED)
+    people.sign("root", root[2])
+    told = people.run("publish", NETWORK, expect=errors.REFUSED)
+    assert "releases version 1 waits for the release holders: 0 of 2 signed" in told
+    assert "root version" not in told
+    told = people.sign("release", *releases[:2])
+    assert "releases/dev.json: sha256:" in told
+    assert "signed; nothing waits" not in told.split("signed; ")[1]
+    out = people.run("publish", NETWORK)
+    root_told = re.search(r"its root is (sha256:[0-9a-f]{64}): root holders read this", out)
+    assert root_told
+    assert publication.read(people.place, NETWORK).root == root_told[1]
+    assert root_told[1] in people.run("root", "show", NETWORK)
+    assert "has a root" in people.run(
+        "root", "found", NETWORK, "--root", f"{root[0]}.pub", "--release", f"{root[0]}.pub", expect=errors.WRONG_USE
+    )
+
+
+def test_the_key_of_somebody_else_signs_nothing(people: People) -> None:
+    root, releases = people.found()
+    stranger = people.key("root", "stranger")
+    for kind, key in (("root", stranger), ("root", releases[0])):
+        told = people.run(kind, "sign", NETWORK, "--key", key, "--yes", expect=errors.REFUSED)
+        assert "is not the key of a root holder" in told
+    people.sign("root", root[0], root[0])
+    assert "1 of 2 signed" in people.run("publish", NETWORK, expect=errors.REFUSED), "twice by one is once"
+
+
+def test_a_new_image_waits_for_its_holders_and_the_signed_one_is_published_meanwhile(people: People) -> None:
+    """Else a revocation waits for whoever signs releases."""
+    _, releases = people.published()
+    people.with_image(release(image="1"))
+    told = people.run("publish", NETWORK)
+    assert "note: releases version 2 waits for the release holders: 0 of 2 signed" in told
+    assert publication.read(people.place, NETWORK).release.image_id.endswith("0" * 64)
+    people.sign("release", *releases[:2])
+    people.run("publish", NETWORK)
+    assert publication.read(people.place, NETWORK).release.image_id.endswith("1" * 64)
+    people.with_image(None)
+    assert "publication 2 is in" in people.run("publish", NETWORK), "what was signed is known without the image"
+
+
+def test_a_lost_workstation_is_replaced_by_root_holders_and_readers_follow(people: People, tmp_path: Path) -> None:
+    root, _ = people.published()
+    before = publication.read(people.place, NETWORK)
+    kept = tmp_path / "kept"
+    publication.read(people.place, NETWORK, kept, root=before.root)
+    people.at("another workstation")
+    (tmp_path / "another workstation" / "werkplaats" / NETWORK).mkdir(parents=True, mode=0o700)
+    for name in ("ca-1.key", "ca-1.pem", "crl.pem"):  # of the backup, which has no key of the publication
+        shutil.copy(
+            tmp_path / "coordinator" / "werkplaats" / NETWORK / name,
+            people.folder / "another workstation" / "werkplaats" / NETWORK,
+        )
+    told = people.run("root", "coordinator", NETWORK)
+    assert "root version 2 waits for the root holders: 0 of 2 signed\ntargets version 2 waits" in told
+    people.sign("root", *root[1:])
+    people.run("publish", NETWORK)
+    after = publication.read(people.place, NETWORK, kept)
+    assert (after.root, after.root_version, after.number) == (before.root, 2, 2)
+    people.at("coordinator")
+    people.place.unlink()
+    told = people.run("publish", NETWORK, expect=errors.REFUSED)
+    assert "is not the key that the root holders named for the coordinator" in told
+
+
+def test_other_holders_are_named_by_those_of_before_and_must_sign_themselves(people: People) -> None:
+    root, releases = people.published()
+    fresh = [people.key("root", name) for name in "xyz"]
+    people.run("root", "change", NETWORK, *(word for key in fresh for word in ("--root", f"{key}.pub")))
+    people.sign("root", *fresh[:2])
+    assert publication.read(people.place, NETWORK).root_version == 1
+    shown = people.run("root", "show", NETWORK)
+    assert "root version 2 waits for the root holders: 0 of 2 signed by those of before\n" in shown
+    people.sign("root", *root[:2])
+    people.run("publish", NETWORK)
+    found = publication.read(people.place, NETWORK)
+    assert found.root_version == 2
+    assert found.lineage >= {found.root}
+    assert len(found.lineage) == 2
+    assert releases
+
+
+def test_as_many_holders_are_named_as_must_sign(people: People) -> None:
+    one = people.key("root", "a")
+    told = people.run(
+        "root", "found", NETWORK, "--root", f"{one}.pub", "--release", f"{one}.pub", expect=errors.WRONG_USE
+    )
+    assert "1 root holders are named, and 2 must sign by the definition" in told
+    assert "not a public key" in people.run(
+        "root", "found", NETWORK, "--root", one, "--release", one, expect=errors.WRONG_USE
+    )
+
+
+def test_a_sandbox_has_all_keys_in_its_vault(people: People) -> None:
+    told = people.run("publish", f"{NETWORK}.sandbox")
+    assert "its root is sha256:" in told
+    vault = people.folder / "coordinator" / "werkplaats" / f"{NETWORK}.sandbox"
+    assert {path.name for path in vault.glob("*.key")} == {
+        *("ca-1.key", "publication.key", "root-1.key", "root-2.key", "release-1.key", "release-2.key"),
+    }
+    people.with_image(release(image="1"))
+    people.run("publish", f"{NETWORK}.sandbox")
+    assert publication.read(vault / "publication", f"{NETWORK}.sandbox").release.image_id.endswith("1" * 64)

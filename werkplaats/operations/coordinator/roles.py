@@ -1,0 +1,438 @@
+"""The offline roles of a publication: what root holders and release holders signed, and what waits for them.
+
+    publication/<n>.root.json                  each root that was ever in force
+    publication/targets.json, releases.json    what is in force, signed by as many as must
+    publication/releases/<release>.json        what the release holders signed for
+    publication/waiting/                       the next of these, with the signatures that there are
+
+All of it is text without secrets, in the coordinator's inventory: it goes to the holders and back as files do, in git
+or on a stick. What waits comes into force all together, once enough have signed for every part of it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from securesystemslib.signer import CryptoSigner, Key, Signer, SSlibKey
+from tuf.api.metadata import DelegatedRole, Delegations, Metadata, Role, Root, Signed, TargetFile, Targets
+from tuf.api.serialization import DeserializationError
+
+from base import canonical, errors, files, values
+from network_topology import model
+from publication import metadata, reading, whole
+from publication.metadata import NETWORK, OFFLINE, RELEASES, ROOT, SNAPSHOT, TARGETS, TIMESTAMP
+from werkplaats.operations.coordinator.ledger import Records
+from werkplaats.operations.home import vault
+
+ONLINE = "publication.key"
+"""The coordinator's own key, in its vault: for the roles network, snapshot and timestamp."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Wanted:
+    """Who shall hold what: all that root holders sign for."""
+
+    root: tuple[Key, ...]
+    root_threshold: int
+    releases: tuple[Key, ...]
+    releases_threshold: int
+    online: Key
+    authorities: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class InForce:
+    """What is in force: role → metadata, each root, and what the release holders signed for: name → content."""
+
+    roots: tuple[bytes, ...]
+    targets: bytes
+    releases: bytes
+    contents: Mapping[str, bytes]
+
+    def version(self, role: str) -> int:
+        """The version of an offline role."""
+        content = self.roots[-1] if role == ROOT else getattr(self, role)
+        return int(Metadata.from_bytes(content).signed.version)
+
+
+class Roles:
+    """The offline roles of one network, as they lie in the coordinator's inventory."""
+
+    def __init__(self, kept: vault.Vault, records: Records) -> None:
+        self._vault = kept
+        self.network = kept.network
+        self.folder = records.folder / "publication"
+        self.waiting = self.folder / "waiting"
+
+    # what is in force
+
+    @property
+    def roots(self) -> tuple[bytes, ...]:
+        """Each root that was in force, the oldest first; none where nothing was founded."""
+        found = sorted(self.folder.glob("*.root.json"), key=lambda path: int(path.name.partition(".")[0]))
+        return tuple(path.read_bytes() for path in found)
+
+    def _in_force(self, role: str) -> Metadata[Any] | None:
+        if role == ROOT:
+            roots = self.roots
+            return _parsed(roots[-1], self.folder) if roots else None
+        path = self.folder / f"{role}.json"
+        return _parsed(path.read_bytes(), path) if path.exists() else None
+
+    def _next(self, role: str) -> Metadata[Any] | None:
+        path = self.waiting / f"{role}.json"
+        return _parsed(path.read_bytes(), path) if path.exists() else None
+
+    def _newest(self, role: str) -> Metadata[Any] | None:
+        return self._next(role) or self._in_force(role)
+
+    def waits(self, role: str) -> bool:
+        """Whether a role waits for signatures."""
+        return self._next(role) is not None
+
+    def root_keys(self) -> whole.Keys | None:
+        """The root holders' keys that are in force."""
+        root = self._in_force(ROOT)
+        return metadata.root_keys(root.signed) if root else None
+
+    def wanted(self) -> Wanted:
+        """Who holds what, once all that waits is signed; raises UsageError where nothing was founded."""
+        root, targets = self._newest(ROOT), self._newest(TARGETS)
+        if root is None or targets is None:
+            raise errors.UsageError(
+                f"{self.network} has no root: nobody holds the keys that say who may publish",
+                f"root holders and release holders make their keys, then werkplaats trust root found {self.network}",
+            )
+        keys, handed = root.signed.keys, targets.signed.delegations
+        return Wanted(
+            tuple(keys[one] for one in root.signed.roles[ROOT].keyids),
+            root.signed.roles[ROOT].threshold,
+            tuple(handed.keys[one] for one in handed.roles[RELEASES].keyids),
+            handed.roles[RELEASES].threshold,
+            keys[root.signed.roles[TIMESTAMP].keyids[0]],
+            tuple(targets.signed.unrecognized_fields[metadata.AUTHORITIES]),
+        )
+
+    # what is asked of holders
+
+    def ask(self, wanted: Wanted, moment: datetime.datetime) -> None:
+        """Have what is wanted wait for the root holders, as far as it is another thing than is in force."""
+        self._propose(ROOT, root_of(self.network, wanted), moment)
+        self._propose(TARGETS, targets_of(wanted), moment)
+        releases = self._in_force(RELEASES)
+        if releases and not self._next(RELEASES):
+            self._propose(RELEASES, Targets(targets=releases.signed.targets), moment)
+
+    def ask_releases(self, documents: Mapping[str, bytes], moment: datetime.datetime) -> None:
+        """Have releases (name → content) wait for the release holders, as far as these did not sign for them."""
+        wanted = {name: TargetFile.from_data(name, content, ["sha256"]) for name, content in documents.items()}
+        self._propose(RELEASES, Targets(targets=wanted), moment)
+        if self._next(RELEASES):
+            for name, content in documents.items():
+                _place(self.waiting / name, content)
+
+    def _propose(self, role: str, wanted: Root | Targets, moment: datetime.datetime) -> None:
+        current = self._in_force(role)
+        if current and _same(current.signed, wanted) and self._stands(role, current, moment):
+            (self.waiting / f"{role}.json").unlink(missing_ok=True)
+            return
+        waits = self._next(role)
+        if waits is None or not _same(waits.signed, wanted):
+            self._write(role, wanted, current, moment)
+
+    def _stands(self, role: str, current: Metadata[Any], moment: datetime.datetime) -> bool:
+        """Whether what is in force goes on to be: not due, and signed by those who may once all that waits is."""
+        if metadata.due(current.signed.expires, metadata.LIFETIMES[role], moment):
+            return False
+        above = self._newest(ROOT if role == TARGETS else TARGETS)
+        if role == ROOT or above is None:
+            return True
+        return bool(above.signed.get_verification_result(role, current.signed_bytes, current.signatures))
+
+    def _write(
+        self, role: str, wanted: Root | Targets, current: Metadata[Any] | None, moment: datetime.datetime
+    ) -> None:
+        wanted.version = current.signed.version + 1 if current else 1
+        wanted.expires = moment + metadata.LIFETIMES[role]
+        made: Metadata[Any] = Metadata(wanted)
+        _place(self.waiting / f"{role}.json", made.to_bytes())
+
+    # signing
+
+    def sign(self, signers: Iterable[Signer], roles: Iterable[str] = OFFLINE) -> list[str]:
+        """Sign what waits for the holders of these keys; returns the roles, once for each signature."""
+        signed = []
+        for signer in signers:
+            for role in roles:
+                waits = self._next(role)
+                if waits and signer.public_key.keyid in self._who_may_sign(role):
+                    waits.sign(signer, append=True)
+                    _place(self.waiting / f"{role}.json", waits.to_bytes())
+                    signed.append(role)
+        return signed
+
+    def sign_here(self) -> None:
+        """Sign with the holders' keys that lie in this vault: those of a network of which one person has all."""
+        if self.waiting.is_dir() and any(self.waiting.glob("*.json")):
+            names = sorted(
+                path.name for kind in ("root", "release") for path in self._vault.folder.glob(f"{kind}-*.key")
+            )
+            self.sign(CryptoSigner(self._vault.read_private_key(name)) for name in names)
+
+    def _who_may_sign(self, role: str) -> set[str]:
+        if role == ROOT:
+            known = [one for one in (self._in_force(ROOT), self._next(ROOT)) if one]
+            return {key for one in known for key in one.signed.roles[ROOT].keyids}
+        if role == TARGETS:
+            root = self._newest(ROOT)
+            return {*root.signed.roles[TARGETS].keyids} if root else set()
+        return {*self._release_ids(self._newest(TARGETS))}
+
+    @staticmethod
+    def _release_ids(targets: Metadata[Any] | None) -> list[str]:
+        return list(targets.signed.delegations.roles[RELEASES].keyids) if targets else []
+
+    def missing(self) -> list[str]:
+        """What waits, as sentences: which role, and how many of how many signed."""
+        return [
+            f"{role} version {waits.signed.version} waits for {metadata.who(role)}: {told}"
+            for role, waits, told in self._counts()
+        ]
+
+    def _counts(self) -> Iterator[tuple[str, Metadata[Any], str]]:
+        root, targets = self._newest(ROOT), self._newest(TARGETS)
+        for role in OFFLINE:
+            waits = self._next(role)
+            if waits is None or root is None or targets is None:
+                continue
+            content, signatures = waits.signed_bytes, waits.signatures
+            before, delegator = self._in_force(ROOT), targets.signed if role == RELEASES else root.signed
+            parts = {"": delegator.get_verification_result(role, content, signatures)}
+            if role == ROOT and before and before.signed.roles[ROOT] != root.signed.roles[ROOT]:
+                old = before.signed.get_verification_result(role, content, signatures)
+                parts = {" by the new ones": parts[""], " by those of before": old}
+            told = [f"{len(one.signed)} of {one.threshold} signed{by}" for by, one in parts.items() if not one.verified]
+            yield role, waits, ", ".join(told) or "enough signed"
+
+    def words(self) -> list[str]:
+        """What waits, in words for who is to sign for it."""
+        found = []
+        if self._next(ROOT) or self._next(TARGETS):
+            wanted = self.wanted()
+            found += [
+                f"root of {self.network}: {wanted.root_threshold} of these must sign: {_fingerprints(wanted.root)}",
+                f"releases: {wanted.releases_threshold} of these must sign: {_fingerprints(wanted.releases)}",
+                f"the coordinator's key is {metadata.key_fingerprint(wanted.online)}",
+                f"the CA's key is {', '.join(wanted.authorities)}",
+            ]
+        if waits := self._next(RELEASES):
+            for name, file in sorted(waits.signed.targets.items()):
+                found.append(f"{name}: sha256:{file.hashes['sha256']}")
+        return found
+
+    # taking effect
+
+    def take(self) -> None:
+        """Have what waits take effect, where enough signed for all parts that hang together."""
+        chosen = self._chosen()
+        if chosen is None:
+            return
+        for role, one in chosen.items():
+            waits = self.waiting / f"{role}.json"
+            if (
+                one is None
+                or not waits.exists()
+                or one.signed.version != _parsed(waits.read_bytes(), waits).signed.version
+            ):
+                continue
+            if role == RELEASES:
+                for name in one.signed.targets:
+                    if (self.waiting / name).exists():
+                        (self.folder / name).parent.mkdir(exist_ok=True)
+                        (self.waiting / name).replace(self.folder / name)
+            name = f"{one.signed.version}.root.json" if role == ROOT else f"{role}.json"
+            _place(self.folder / name, waits.read_bytes())
+            waits.unlink()
+
+    def _chosen(self) -> dict[str, Metadata[Any] | None] | None:
+        """Of each role the newest that is signed, by whom the newest root says; None where they do not fit together."""
+        root = next((one for one in (self._next(ROOT), self._in_force(ROOT)) if one and self._root_holds(one)), None)
+        if root is None:
+            return None
+        targets = self._first_signed(TARGETS, root.signed)
+        if targets is None:
+            return None
+        releases = self._first_signed(RELEASES, targets.signed)
+        if releases is None and self._in_force(RELEASES):
+            return None
+        return {ROOT: root, TARGETS: targets, RELEASES: releases}
+
+    def _root_holds(self, root: Metadata[Any]) -> bool:
+        before = self._in_force(ROOT)
+        if before and before.signed.version == root.signed.version:
+            return True
+        previous = before.signed if before else None
+        return bool(root.signed.get_root_verification_result(previous, root.signed_bytes, root.signatures))
+
+    def _first_signed(self, role: str, delegator: Root | Targets) -> Metadata[Any] | None:
+        for one in (self._next(role), self._in_force(role)):
+            if one and delegator.get_verification_result(role, one.signed_bytes, one.signatures):
+                return one
+        return None
+
+    def release(self, name: str) -> Mapping[str, Any] | None:
+        """What the release holders signed of a release; None where they did not."""
+        signed, file = self._in_force(RELEASES), f"releases/{name}.json"
+        if signed is None or file not in signed.signed.targets:
+            return None
+        return values.mapping((self.folder / file).read_bytes())
+
+    def learn(self, published: Mapping[str, bytes]) -> list[str]:
+        """Take over what holders signed since, from the files of a publication that was read; returns what that was."""
+        learned = []
+        for name, content in sorted(published.items()):
+            folder, _, file = name.partition("/")
+            version, _, rest = file.partition(".")
+            role = rest.removesuffix(".json")
+            if folder != "metadata" or role not in OFFLINE:
+                continue
+            current = self._in_force(role)
+            if role != ROOT and current and current.signed.version >= int(version):
+                continue
+            place = self.folder / (file if role == ROOT else rest)
+            if role != ROOT or not place.exists():
+                _place(place, content)
+                learned.append(f"{role} version {version} of {metadata.who(role)}")
+        signed = self._in_force(RELEASES)
+        for name, said in (signed.signed.targets if signed else {}).items():
+            path = reading.path_of(name, said.hashes["sha256"])
+            if path in published:
+                _place(self.folder / name, published[path])
+        return learned
+
+    # for who publishes
+
+    def prepare(self, releases: Mapping[str, bytes], needed: str, moment: datetime.datetime) -> InForce:
+        """What the coordinator publishes: all that is in force, after what can be signed here was.
+
+        Asks the holders for what is due, and for `releases` (name → content) that they did not sign for. Raises
+        UsageError where nothing was founded, PublicationError where the file `needed` waits for them.
+        """
+        self.ask(self.wanted(), moment)
+        self.ask_releases(releases, moment)
+        self.sign_here()
+        self.take()
+        root, targets, signed = (self._in_force(role) for role in OFFLINE)
+        if root is None or targets is None or signed is None or self._waits_for(needed, signed):
+            raise errors.PublicationError(
+                f"{self.network} cannot be published yet: {'; '.join(self.missing())}",
+                f"they look at it and sign with werkplaats trust root sign {self.network} and werkplaats trust release "
+                f"sign {self.network}, in the files of {self.waiting}",
+            )
+        contents = {name: (self.folder / name).read_bytes() for name in signed.signed.targets}
+        return InForce(self.roots, targets.to_bytes(), signed.to_bytes(), contents)
+
+    def _waits_for(self, needed: str, signed: Metadata[Any]) -> bool:
+        return needed not in signed.signed.targets and self._next(RELEASES) is not None
+
+    def online(self) -> CryptoSigner:
+        """The coordinator's key; raises VaultError where it is not the one that the root holders named."""
+        signer = CryptoSigner(self._vault.read_private_key(ONLINE))
+        root, targets = self._in_force(ROOT), self._in_force(TARGETS)
+        named = {
+            *(root.signed.roles[TIMESTAMP].keyids if root else ()),
+            *(targets.signed.delegations.roles[NETWORK].keyids if targets else ()),
+        }
+        if named != {signer.public_key.keyid}:
+            raise errors.VaultError(
+                f"{ONLINE} in {self._vault.folder} is not the key that the root holders named for the coordinator",
+                f"werkplaats trust root coordinator {self.network} asks them to name it",
+            )
+        return signer
+
+    def own_key(self) -> Key:
+        """The public half of the coordinator's key, made where there is none."""
+        return self._made(ONLINE)
+
+    def another_key(self) -> Key:
+        """The public half of a new key in the place of the coordinator's, which nobody is to sign with any more."""
+        (self._vault.folder / ONLINE).unlink(missing_ok=True)
+        return self.own_key()
+
+    def found_here(self, signatures: model.Signatures, authority: str, moment: datetime.datetime) -> None:
+        """Found all roles with keys in this vault, or bring them up to the definition: one person plays all."""
+        if self.roots:
+            wanted = self.wanted()
+            asked = (wanted.root_threshold, wanted.releases_threshold)
+            if asked == (signatures.root, signatures.releases) and authority in wanted.authorities:
+                return
+        root, releases = (
+            tuple(self._made(f"{kind}-{number}.key") for number in range(1, many + 1))
+            for kind, many in (("root", signatures.root), ("release", signatures.releases))
+        )
+        wanted = Wanted(root, signatures.root, releases, signatures.releases, self.own_key(), (authority,))
+        self.ask(wanted, moment)
+        self.sign_here()
+        self.take()
+
+    def _made(self, name: str) -> Key:
+        if not self._vault.has(name):
+            self._vault.write_private_key(name, ec.generate_private_key(ec.SECP256R1()))
+        return SSlibKey.from_crypto(self._vault.read_private_key(name).public_key())
+
+
+def root_of(network: str, wanted: Wanted) -> Root:
+    """The root of a network in which it is as wanted, without version and end."""
+    holders, online = {one.keyid: one for one in wanted.root}, wanted.online
+    of_holders = Role(sorted(holders), wanted.root_threshold)
+    roles = {
+        ROOT: of_holders,
+        TARGETS: of_holders,
+        SNAPSHOT: Role([online.keyid], 1),
+        TIMESTAMP: Role([online.keyid], 1),
+    }
+    keys = dict(sorted({**holders, online.keyid: online}.items()))
+    return Root(keys=keys, roles=roles, consistent_snapshot=True, unrecognized_fields={metadata.OF_NETWORK: network})
+
+
+def targets_of(wanted: Wanted) -> Targets:
+    """What root holders hand on where it is as wanted, without version and end."""
+    holders, online = {one.keyid: one for one in wanted.releases}, wanted.online
+    of = {RELEASES: (sorted(holders), wanted.releases_threshold), NETWORK: ([online.keyid], 1)}
+    roles = {name: DelegatedRole(name, *of[name], True, list(paths)) for name, paths in metadata.PATHS.items()}
+    handed = Delegations(dict(sorted({**holders, online.keyid: online}.items())), roles)
+    return Targets(delegations=handed, unrecognized_fields={metadata.AUTHORITIES: list(wanted.authorities)})
+
+
+def _same(one: Signed, other: Signed) -> bool:
+    """Whether two say the same, whatever their versions and ends."""
+    first, second = (
+        {k: v for k, v in each.to_dict().items() if k not in ("version", "expires")} for each in (one, other)
+    )
+    return first == second
+
+
+def _parsed(content: bytes, place: Path) -> Metadata[Any]:
+    try:
+        return Metadata.from_bytes(content)
+    except DeserializationError as error:
+        raise errors.RefusedError(f"{place} is no metadata: {error}", "restore it from git") from error
+
+
+def _place(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files.write_atomically(path, content, mode=0o644)
+
+
+def _fingerprints(keys: Iterable[Key]) -> str:
+    return ", ".join(sorted(map(metadata.key_fingerprint, keys)))
+
+
+def release_files(releases: Mapping[str, Mapping[str, Any]]) -> dict[str, bytes]:
+    """Releases (name → document) as the files that release holders sign for."""
+    return {f"releases/{name}.json": canonical.pretty(one) for name, one in releases.items()}

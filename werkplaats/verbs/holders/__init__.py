@@ -1,0 +1,1 @@
+"""What root and release holders do: a part of `trust`, in a folder of its own."""

@@ -1,0 +1,142 @@
+"""`trust root` and `trust release`: the offline keys of a publication, and what their holders sign.
+
+key           make a holder's key, in a file of its own; its public half goes to the coordinator
+found         name the holders of a network that has none yet (coordinator); they sign for it
+change        name other holders (coordinator); those of before and the new ones sign for it
+coordinator   name this workstation's key and CA as the coordinator's, after the one before was lost or stolen
+sign          look at what waits for holders, and sign it with one key
+show          the root's fingerprint, which holders read to who accepts for the first time, and what waits
+
+What waits lies in the coordinator's inventory, under publication/waiting: it goes to the holders and back as files do.
+Nothing of it is published before `trust publish`, and no server changes by it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Iterable
+from pathlib import Path
+
+from securesystemslib.signer import CryptoSigner, Key, SSlibKey
+
+from base import canonical, errors
+from publication import metadata
+from publication.whole import fingerprint
+from werkplaats.operations.coordinator import roles, steps
+from werkplaats.operations.home import keyfiles, networks
+from werkplaats.verbs import common
+
+ROOT, RELEASE = "root", "release"
+ACTIONS = {
+    ROOT: {
+        "key": "make a root holder's key",
+        "found": "name the holders of a network that has none",
+        "change": "name other holders",
+        "coordinator": "name this workstation as the coordinator's",
+        "sign": "sign what waits for root holders",
+        "show": "show the root's fingerprint, and what waits",
+    },
+    RELEASE: {"key": "make a release holder's key", "sign": "sign what waits for release holders"},
+}
+_SIGNED = {ROOT: (metadata.ROOT, metadata.TARGETS), RELEASE: (metadata.RELEASES,)}
+
+
+def arguments(parser: argparse.ArgumentParser, kind: str) -> None:
+    """The step of `trust root` or `trust release`, and what it needs."""
+    steps_of = parser.add_subparsers(dest="step", required=True, metavar="STEP")
+    made = {name: steps_of.add_parser(name, help=text) for name, text in ACTIONS[kind].items()}
+    for one in made.values():
+        common.network_argument(one)
+    made["key"].add_argument("file", type=Path, metavar="FILE", help="where the key is to lie, encrypted")
+    made["sign"].add_argument("--key", required=True, type=Path, metavar="FILE", help="the holder's key")
+    common.yes_argument(made["sign"])
+    for name in {"found", "change"} & made.keys():
+        for what in (ROOT, RELEASE):
+            made[name].add_argument(
+                f"--{what}",
+                action="append",
+                default=[],
+                type=Path,
+                metavar="FILE.pub",
+                required=name == "found",
+                help=f"the public half of a {what} holder's key; repeated, for each of them",
+            )
+
+
+def run(given: argparse.Namespace, network: networks.Network) -> int:
+    """Do one step; the caller holds the network's lock."""
+    own = steps.held_by(network)
+    match given.step:
+        case "key":
+            print(f"{given.file}: {keyfiles.make(given.file)}")
+            print(f"give {given.file}{keyfiles.PUBLIC} to the coordinator, and read the fingerprint to it by telephone")
+            return errors.DONE
+        case "sign":
+            return _sign(given, own)
+        case "found":
+            if own.roots:
+                raise errors.UsageError(f"{network.name} has a root", f"werkplaats trust root change {network.name}")
+            _ask(network, own, _wanted(given, network, own))
+        case "change":
+            _ask(network, own, _wanted(given, network, own, own.wanted()))
+        case "coordinator":
+            key, authority = own.own_key(), steps.authority_key(network)
+            _ask(network, own, dataclasses.replace(own.wanted(), online=key, authorities=(authority,)))
+    _show(network, own)
+    return errors.DONE
+
+
+def _wanted(
+    given: argparse.Namespace, network: networks.Network, own: roles.Roles, before: roles.Wanted | None = None
+) -> roles.Wanted:
+    signatures = network.definition.signatures
+    root, releases = _keys(given.root), _keys(given.release)
+    wanted = roles.Wanted(
+        root or (before.root if before else ()),
+        signatures.root,
+        releases or (before.releases if before else ()),
+        signatures.releases,
+        before.online if before else own.own_key(),
+        before.authorities if before else (steps.authority_key(network),),
+    )
+    for what, keys, many in (("root", wanted.root, signatures.root), ("release", wanted.releases, signatures.releases)):
+        if len({one.keyid for one in keys}) < many:
+            raise errors.UsageError(
+                f"{len(keys)} {what} holders are named, and {many} must sign by the definition",
+                f"name at least {many}, and one more, so that a lost key locks nobody out",
+            )
+    return wanted
+
+
+def _keys(files: Iterable[Path]) -> tuple[Key, ...]:
+    return tuple(SSlibKey.from_crypto(keyfiles.public(file)) for file in files)
+
+
+def _ask(network: networks.Network, own: roles.Roles, wanted: roles.Wanted) -> None:
+    own.ask(wanted, canonical.now())
+    print(f"{network.name}: this waits in {own.waiting}; each holder reads its key's fingerprint to you:")
+
+
+def _sign(given: argparse.Namespace, own: roles.Roles) -> int:
+    words, wanted = own.words(), _SIGNED[given.action]
+    if not any(own.waits(role) for role in wanted):
+        print(f"nothing waits for {given.action} holders of {own.network}")
+        return errors.DONE
+    print("\n".join(words))
+    common.confirm("is this what was agreed, and do you sign it?", yes=given.yes)
+    if not own.sign([CryptoSigner(keyfiles.private(given.key))], wanted):
+        raise errors.RefusedError(
+            f"{given.key} is not the key of a {given.action} holder of {own.network}",
+            "name the file of a key that is listed",
+        )
+    print("signed; " + ("; ".join(own.missing()) or f"nothing waits: werkplaats trust publish {own.network}"))
+    return errors.DONE
+
+
+def _show(network: networks.Network, own: roles.Roles) -> None:
+    for line in (*own.words(), *own.missing()):
+        print(line)
+    if root := own.root_keys():
+        print(f"the root of {network.name} is {fingerprint(network.name, root)}: {root} must sign")
+        print("read this to who accepts for the first time")
