@@ -48,7 +48,7 @@ def read(
     known = trusted.load(kept) if kept else None
     if root is not None and known is not None and not _is_of(known, network, root):
         known = None  # people told that it is another one from now on
-    found, following = _read(folder, network, known)
+    found, following = _read(folder, network, known, moment)
     made = verified.verify(found, moment or canonical.now())
     if known and known.crl:
         revocations.refuse_rollback(revocations.load(known.crl), made.revocations)
@@ -79,14 +79,16 @@ def _is_of(known: trusted.Trusted, network: str, root: str) -> bool:
     return reading.newest_root(known, network) == root
 
 
-def _read(folder: Path, network: str, known: trusted.Trusted | None) -> tuple[Whole, trusted.Trusted]:
+def _read(
+    folder: Path, network: str, known: trusted.Trusted | None, moment: datetime.datetime | None = None
+) -> tuple[Whole, trusted.Trusted]:
     """Read it, and once more where another one took its place meanwhile."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         before = folders.stamp(folder)
         _refuse_earlier(folder, network)
         try:
-            return reading.read(folders.source(folder), folder, network, known)
+            return reading.read(folders.source(folder), folder, network, known, moment)
         except errors.PublicationError:
             if folders.stamp(folder) == before:
                 raise

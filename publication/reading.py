@@ -260,7 +260,7 @@ def _in_words(error: Exception, last: str, source: Source, place: PurePath, netw
         case exceptions.LengthOrHashMismatchError():
             return errors.PublicationError(f"{where} is not the file that was published: its digest differs", FETCH)
         case exceptions.DownloadLengthMismatchError():
-            return errors.PublicationError(f"{where} is larger than it may be", FETCH)
+            return errors.PublicationError(f"{where} is not the file that was published: it is longer", FETCH)
         case exceptions.DownloadHTTPError():
             return errors.PublicationError(f"{where} is missing", FETCH)
     return errors.PublicationError(f"{where} cannot be read as a publication: {why or type(error).__name__}", FETCH)

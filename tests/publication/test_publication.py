@@ -121,8 +121,11 @@ def test_a_publication_is_refused_once_its_revocation_list_is_out_of_force(
     publish: Callable[..., Any], folder: Path
 ) -> None:
     publish()
-    with pytest.raises(errors.RevocationError, match="was in force until"):
+    with pytest.raises(errors.ExpiredError, match="timestamp was good until"):
         opened(folder, moment=canonical.now() + 91 * DAY)
+    whole = publications.whole_of(publications.gathered(folder))
+    with pytest.raises(errors.RevocationError, match="was in force until"):
+        verified.verify(whole, canonical.now() + 91 * DAY)
 
 
 def identity_with(folder: Path, changes: Mapping[str, Any]) -> bytes:

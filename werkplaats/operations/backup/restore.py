@@ -1,6 +1,6 @@
 """Putting a backup back: never over a vault that is there, and never to a coordinator that forgot what it did since.
 
-A private key comes last: until then whatever wants to sign says that the vault is to be restored.
+The CA's key comes last: until then whatever wants to sign says that the vault is to be restored.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def restore(folders: content.Folders, made: Plan) -> list[str]:
         raise errors.VaultError(
             "\n".join(made.in_the_way), "nothing was restored: see to that first, and run the same command again"
         )
-    keys = sorted(name for name in made.writes if name.endswith(".key"))
+    keys = sorted((name for name in made.writes if name.endswith(".key")), key=lambda name: ("/ca-" in name, name))
     for name in sorted(made.writes.keys() - set(keys)):
         _write(folders, made, name)
     learned = _learn(folders, made)

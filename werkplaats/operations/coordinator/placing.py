@@ -18,6 +18,7 @@ def write(folder: Path, contents: Mapping[str, bytes], number: int) -> None:
     A reader that is half-way goes on reading the one before it, which is kept until the next. Raises PublicationError
     when `folder` is a folder of somebody's own making.
     """
+    folder.parent.mkdir(parents=True, exist_ok=True)
     if folder.is_dir() and not folder.is_symlink():
         with contextlib.suppress(OSError):
             folder.rmdir()  # an empty one is in nobody's way

@@ -38,12 +38,10 @@ def publish(
     did not sign waits for them; one of the same name for which they did is published. Raises UsageError where no root
     was founded, PublicationError when the release that is named waits, or when readers would refuse the result.
     """
-    now = canonical.now()
-    moment = moment or now
-    said = max(moment, now)  # by the clock of who reads it at once
+    moment = moment or canonical.now()
     described = verified.document(definition)
     own = roles.Roles(authority.vault, authority.records)
-    held = own.prepare(roles.release_files(releases), f"releases/{definition.release}.json", said)
+    held = own.prepare(roles.release_files(releases), f"releases/{definition.release}.json", moment)
     files = {
         "definition.json": canonical.dump(described),
         "ca.pem": authority.pem,
@@ -55,23 +53,23 @@ def publish(
     }
     last = max((int(row["number"]) for row in authority.records.rows("publications")), default=0)
     known, lives = trusted.Trusted((held.roots[0],)), authority.lifetimes.roles
-    existing = _existing(folder, definition.network, known)
-    if existing and existing.number == last and existing.files == files and not _due(existing, held, lives, said):
+    existing = _existing(folder, definition.network, known, moment)
+    if existing and existing.number == last and existing.files == files and not _due(existing, held, lives, moment):
         return verified.verify(existing, moment)
-    number, published = last + 1, canonical.stamp(said)
-    made = assembled(held, files, number, said, own.online(), lives)
+    number, published = last + 1, canonical.stamp(moment)
+    made = assembled(held, files, number, moment, own.online(), lives)
     # Read before it is written: a publication that members would refuse must not take the place of a good one.
-    whole, _ = reading.read(made.get, folder, definition.network, known)
+    whole, _ = reading.read(made.get, folder, definition.network, known, moment)
     result = verified.verify(whole, moment)
     authority.records.append("publications", number=number, published=published, definition=canonical.digest(described))
     placing.write(folder, made, number)
     return result
 
 
-def _existing(folder: Path, network: str, known: trusted.Trusted) -> Whole | None:
+def _existing(folder: Path, network: str, known: trusted.Trusted, moment: datetime.datetime) -> Whole | None:
     """What lies there; None where there is none yet, or one that was damaged: the next takes its place."""
     try:
-        return reading.read(folders.source(folder), folder, network, known)[0]
+        return reading.read(folders.source(folder), folder, network, known, moment)[0]
     except errors.RefusedError:
         return None
 
