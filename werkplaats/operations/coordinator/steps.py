@@ -140,9 +140,11 @@ def roll(network: networks.Network, say: progress.Say, *, stolen: bool = False) 
     records, held = ledger.Records(network.inventory), held_by(network)
     recorded, published = authority.newest(records), _published_authority(network)
     begun = recorded is not None and published not in (None, recorded[1])
+    if stolen and not begun:
+        held.another_key()  # before there is a CA: after a kill it is the CA that tells that all of it was done
     own = _authority(network) if begun else authority.roll(network.vault, records)
-    online = held.another_key() if stolen and not begun else held.own_key()
-    held.ask(dataclasses.replace(held.wanted(), online=online, authorities=(own.key_fingerprint,)), canonical.now())
+    wanted = dataclasses.replace(held.wanted(), online=held.own_key(), authorities=(own.key_fingerprint,))
+    held.ask(wanted, canonical.now())
     say(
         f"CA-{own.generation} takes the place of CA-{own.generation - 1}: a server that accepts it takes no "
         "certificate of before"

@@ -49,8 +49,8 @@ def read(network: Any) -> verified.Verified:
     return publication.read(network.publication, network.name)
 
 
-def rolled(network: Any) -> verified.Verified:
-    steps.roll(network, lambda _: None)
+def rolled(network: Any, *, stolen: bool = False) -> verified.Verified:
+    steps.roll(network, lambda _: None, stolen=stolen)
     return publish(network)
 
 
@@ -158,6 +158,7 @@ class KilledError(BaseException):
 
 
 def test_a_roll_that_is_killed_anywhere_goes_on_and_makes_one_ca(network: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    stolen = steps.held_by(network).own_key()
     write, append, left = files.write_atomically, ledger.Records.append_all, 0
 
     def counted(action: Callable[..., None]) -> Callable[..., None]:
@@ -174,9 +175,9 @@ def test_a_roll_that_is_killed_anywhere_goes_on_and_makes_one_ca(network: Any, m
         patch.setattr(files, "write_atomically", counted(write))
         patch.setattr(ledger.Records, "append_all", counted(append))
         for survived in range(100):
-            left = survived % 5
+            left = survived
             try:
-                after = rolled(network)
+                after = rolled(network, stolen=True)
                 break
             except KilledError:
                 assert read(network).authority.subject.rfc4514_string().startswith("CN=CA-1,")
@@ -187,6 +188,7 @@ def test_a_roll_that_is_killed_anywhere_goes_on_and_makes_one_ca(network: Any, m
     assert set(after.identities) == set(ORGANISATIONS)
     generations = [row["generation"] for row in ledger.Records(network.inventory).rows("authorities")]
     assert generations == ["1", "2"]
+    assert steps.held_by(network).own_key().keyid != stolen.keyid
 
 
 def test_a_network_without_ca_has_none_to_replace(coordinator: Coordinator) -> None:
