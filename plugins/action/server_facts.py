@@ -36,7 +36,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         args["people"] = ranges(args.get("people") or {})
         sent = time.time()
         result: dict[str, Any] = self._execute_module("server_facts", module_args=args, task_vars=task_vars)
-        server = result.get("ansible_facts", {}).get("server")
-        if server:
-            server["clock_difference"] = clock_difference(sent, server["clock"], time.time())
-        return result
+        if result.get("failed"):
+            return result
+        match result:
+            case {"ansible_facts": {"server": {"clock": float(clock)} as server}}:
+                server["clock_difference"] = clock_difference(sent, clock, time.time())
+                return result
+        return {"failed": True, "msg": "it answers no facts of a server; is its Python Debian's own?"}

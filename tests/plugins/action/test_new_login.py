@@ -52,6 +52,21 @@ def test_a_file_is_streamed_in_over_a_connection_of_its_own(words: Path, tmp_pat
     assert {"BatchMode=yes", "ControlMaster=no", "ControlPath=none"} <= set(called)
 
 
+@pytest.mark.parametrize("asking", [False, True])
+def test_where_a_server_asks_something_who_sits_at_the_terminal_answers(
+    words: Path, monkeypatch: pytest.MonkeyPatch, asking: bool
+) -> None:
+    """A login of its own was refused, and with it the change of sshd that it shall prove."""
+    denied = '#!/bin/sh\necho "$WERKPLAATS_ASKED_ABOUT" > "$SSH_WORDS"\ncase "$*" in *BatchMode=yes*)\n'
+    denied += '  echo "een: Permission denied (keyboard-interactive)." >&2; exit 255;;\nesac\n'
+    (words.parent / "ssh").write_text(denied)
+    if asking:
+        monkeypatch.setenv(new_login.ASKING, "/somewhere")
+    result = actions.run(new_login, actions.Asked(), argv=["true"])
+    assert result.get("failed", False) != asking
+    assert words.read_text() == "een, a new login\n"
+
+
 def test_what_the_inventory_says_comes_after_what_must_hold() -> None:
     shared = "-o ControlPath=/run/shared -o StrictHostKeyChecking=yes"
     variables = {

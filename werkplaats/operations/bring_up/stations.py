@@ -30,6 +30,7 @@ def up(
 
     Returns what changed, and organisation → why, of those whose server went away meanwhile.
     """
+    remotes.open_for_engine(images)
     stack = _stack(network, remotes, engine, images)
     stack.recover(say)
     for organisation in stack.forget_others(remotes.servers):
@@ -90,6 +91,7 @@ def plan(
     network: networks.Network, remotes: remote.Remotes, engine: install.Engine, images: Mapping[str, str]
 ) -> drive.Outcome:
     """What `up` would change of the stations of `images`."""
+    remotes.open_for_engine(images)
     stack = _stack(network, remotes, engine, images)
     return stack.preview(leave_out=[*_others(remotes, images), *stack.others(remotes.servers)])
 
@@ -103,6 +105,7 @@ def destroy(
 ) -> drive.Outcome:
     """Remove the station containers of the servers that are reached; of the others they stay in the state."""
     images = dict.fromkeys(reached, NO_IMAGE)
+    remotes.open_for_engine(images)
     stack = _stack(network, remotes, engine, images)
     stack.recover(say)
     found, lost = observed.observe(remotes, images)

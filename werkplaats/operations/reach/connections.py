@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import os
+import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from werkplaats.operations.reach import asking, ssh_config
 from werkplaats.operations.reach.servers import KEY_TYPE, KnownHosts, Server, UnreachableError
 from werkplaats.operations.reach.shell import LOGIN_SECONDS, Shell
 
 AGAIN_SECONDS = 0.2
+SILENT_SECONDS = 5.0  # after which it is said for whom is waited
+ALIVE_SECONDS = 10.0  # for an answer over a connection that is open already: no login is waited for
+ASKED_SECONDS = 900  # that a connection stays open for which somebody was asked, as long as a password of sudo counts
 UNKNOWN = "Host key verification failed"
+DENIED = "Permission denied"
 
 
 class Connections:
@@ -27,25 +33,61 @@ class Connections:
         self._servers = {server.organisation: server for server in servers}
         self._config = config
         self._known = known
-        self._asking = threading.Lock()
+        self._asks = asking.on_terminal(ssh_config.sockets_folder(known.path.parent))
+        self._turn = threading.Lock()
+        self._asked: set[str] = set()  # servers that let nobody in whom they ask nothing
+        self._used: set[str] = set()  # names over whose connections something ran
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._ended = threading.Event()
+        self._starting = threading.Lock()
 
     def probe(self, patience: float) -> dict[str, str]:
         """Ask every server for its host key and log in; returns the reason for each that cannot be reached.
 
-        `patience` is how many seconds a server may take to come up.
+        `patience` is how many seconds a server may take to come up. Where this is interrupted, no ssh of it goes on.
         """
         deadline = time.monotonic() + patience
-        with concurrent.futures.ThreadPoolExecutor(max_workers=16) as pool:
-            tried = pool.map(lambda server: self._try(server, deadline), self._servers.values())
-            found = dict(zip(self._servers, tried, strict=True))
+        pool = concurrent.futures.ThreadPoolExecutor(max_workers=16)
+        try:
+            tries = {one: pool.submit(self._try, server, deadline) for one, server in self._servers.items()}
+            _, late = concurrent.futures.wait(tries.values(), SILENT_SECONDS)
+            if late and self._asks:
+                waited = (_about(self._servers[one]) for one, tried in tries.items() if tried in late)
+                asking.tell(f"no answer yet of {'; '.join(waited)}")
+            found = {organisation: tried.result() for organisation, tried in tries.items()}
+        except BaseException:
+            self.end()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
         return {organisation: reason for organisation, reason in found.items() if reason}
+
+    def open_for_engine(self, organisations: Iterable[str]) -> None:
+        """Have a connection for whoever uses the engine, where only who sits at the terminal can make one."""
+        for organisation in sorted(self._asked & set(organisations)):
+            self._enter(self._servers[organisation], ssh_config.alias(organisation, ssh_config.ENGINE))
+
+    def close(self) -> None:
+        """Ask nobody any more; the connections stay, for the next command."""
+        if self._asks:
+            self._asks.close()
+
+    def end(self) -> None:
+        """End every login that is under way, and every connection as soon as nobody uses it."""
+        with self._starting:
+            self._ended.set()
+        self.close()
+        for process in list(self._running):
+            _kill(process)
+        for name in self._used:
+            subprocess.run(self._control(name, "stop"), capture_output=True, check=False)
 
     def shell(self, organisation: str) -> Shell:
         """A process of root on a server. Raises OSError or EOFError where there is none."""
         server = self._servers[organisation]
         if not self._known.has(server):
             self._learn(server)
-        return Shell(self._ssh(server))
+        return Shell(self._ssh(organisation))
 
     def _try(self, server: Server, deadline: float) -> str:
         while True:
@@ -54,53 +96,53 @@ class Connections:
             except UnreachableError as error:
                 return str(error)
             except OSError as error:
-                if time.monotonic() >= deadline:
+                if time.monotonic() >= deadline or self._ended.is_set():
                     return f"cannot be reached at {server.user}@{server.host}:{server.port}: {error}"
-                _wait_for(server, deadline)
+                _wait_for(server, deadline, self._ended)
             else:
                 return ""
 
     def _login(self, server: Server) -> None:
         if not self._known.has(server):
             self._learn(server)
-        said = _said([*self._ssh(server), "true"])
-        if "Permission denied" in said and sys.stdin.isatty():
-            # A key with a passphrase, a token to touch, a code: ssh asks on the terminal, for one server at a time.
-            with self._asking:
-                said = _said([*self._ssh(server, "BatchMode=no"), "true"], on_terminal=True)
+        self._leave_dead(server.organisation)
+        said = self._enter(server, server.organisation)
         if UNKNOWN in said and self._known.has(server):
             self._known.forget(server)  # it shows another key than it did: which one is told by who looks anew
             self._learn(server)
         if said:
             raise OSError(said)
 
+    def _enter(self, server: Server, name: str) -> str:
+        """Log in under one of a server's names; returns what ssh says where that fails."""
+        self._used.add(name)
+        said = self._said(server, [*self._ssh(name), "true"])
+        if DENIED in said and self._asks:
+            # A passphrase, a code: one server after another, since none waits for an answer longer than some minutes.
+            with self._turn:
+                stays = (f"ControlPersist={ASKED_SECONDS}", "BatchMode=no")
+                said = self._said(server, [*self._ssh(name, *stays), "true"], seconds=None)
+            if not said:
+                self._asked.add(server.organisation)
+        return said
+
+    def _leave_dead(self, organisation: str) -> None:
+        """Leave a shared connection over which nothing comes any more; whoever uses it still, may."""
+        server = self._servers[organisation]
+        for name in (organisation, ssh_config.alias(organisation, ssh_config.ENGINE)):
+            open_already = not self._said(server, self._control(name, "check"))
+            if open_already and self._said(server, [*self._ssh(name), "true"], seconds=ALIVE_SECONDS):
+                self._said(server, self._control(name, "stop"))
+
     def _learn(self, server: Server) -> None:
         """Have a server show its host key, over whatever jumps there are, and say nothing else to it.
 
         Raises UnreachableError for another key than the inventory's, OSError where there is no answer.
         """
-        with tempfile.TemporaryDirectory() as folder:
-            shown = Path(folder, "shown")
-            said = _said(
-                [
-                    *self._ssh(
-                        server,
-                        f"UserKnownHostsFile={shown}",
-                        "StrictHostKeyChecking=accept-new",
-                        f"HostKeyAlgorithms={KEY_TYPE}",
-                        "HashKnownHosts=no",
-                        # Whoever answers is not known yet, and may let anybody in: it gets a key exchange.
-                        "PreferredAuthentications=none",
-                        "IdentityAgent=none",
-                        "ForwardAgent=no",
-                        "ClearAllForwardings=yes",
-                        "ControlMaster=no",
-                        "ControlPath=none",
-                    ),
-                    "true",
-                ]
-            )
-            words = shown.read_text().split() if shown.exists() else []
+        said, words = self._shown(server, "BatchMode=yes")
+        if len(words) < 3 and DENIED in said and server.jump and self._asks:
+            with self._turn:  # what is jumped over asks something
+                said, words = self._shown(server, "BatchMode=no")
         if len(words) < 3 and server.jump and UNKNOWN in said:
             raise UnreachableError(
                 f"{server.jump}, which is jumped over, shows a host key that is not in your known_hosts: {said}",
@@ -110,27 +152,75 @@ class Connections:
             raise OSError(said or "it shows no host key")
         self._known.learn(server, words[2])
 
-    def _ssh(self, server: Server, *options: str) -> list[str]:
-        return ["ssh", *(f"-o{option}" for option in options), "-F", str(self._config), "--", server.organisation]
+    def _shown(self, server: Server, mode: str) -> tuple[str, list[str]]:
+        """What ssh says, and the words of the line of known_hosts that it would write of who answers."""
+        with tempfile.TemporaryDirectory() as folder:
+            shown = Path(folder, "shown")
+            unknown = (
+                mode,
+                f"UserKnownHostsFile={shown}",
+                "StrictHostKeyChecking=accept-new",
+                f"HostKeyAlgorithms={KEY_TYPE}",
+                "HashKnownHosts=no",
+                # Whoever answers is not known yet, and may let anybody in: it gets a key exchange.
+                "PreferredAuthentications=none",
+                "IdentityAgent=none",
+                "ForwardAgent=no",
+                "ClearAllForwardings=yes",
+                "ControlMaster=no",
+                "ControlPath=none",
+            )
+            seconds = None if mode == "BatchMode=no" else LOGIN_SECONDS
+            said = self._said(server, [*self._ssh(server.organisation, *unknown), "true"], seconds=seconds)
+            return said, shown.read_text().split() if shown.exists() else []
+
+    def _ssh(self, name: str, *options: str) -> list[str]:
+        return ["ssh", *(f"-o{option}" for option in options), "-F", str(self._config), "--", name]
+
+    def _control(self, name: str, word: str) -> list[str]:
+        return ["ssh", "-O", word, "-F", str(self._config), "--", name]
+
+    def _said(self, server: Server, command: list[str], *, seconds: float | None = LOGIN_SECONDS) -> str:
+        """What ssh says of a login that fails; empty where it does not. Without `seconds` somebody is asked."""
+        # Files: a shared connection holds a pipe open for as long as it lives, and so does one that is dead.
+        with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+            with self._starting:
+                if self._ended.is_set():
+                    return "interrupted"
+                # In a session of its own it has no terminal: ssh on the way to a jump host would ask there by itself.
+                process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=stdout,
+                    stderr=stderr,
+                    start_new_session=True,
+                    env=os.environ | {asking.ABOUT: _about(server)},
+                )
+                self._running.add(process)
+            try:
+                process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                _kill(process)
+                process.wait()
+                return f"no answer within {seconds:.0f} s"
+            finally:
+                self._running.discard(process)
+            if not process.returncode:
+                return ""
+            for output in (stderr, stdout):
+                output.seek(0)
+            return short(stderr.read()) or short(stdout.read()) or f"its login ends with {process.returncode}"
 
 
-def _said(command: list[str], *, on_terminal: bool = False) -> str:
-    """What ssh says of a login that fails; empty where it does not."""
-    # In a session of its own it has no terminal: ssh on the way to a jump host asks there, whatever it is told here.
-    try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=None if on_terminal else LOGIN_SECONDS,
-            start_new_session=not on_terminal,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return f"no answer within {LOGIN_SECONDS:.0f} s"
-    if not done.returncode:
-        return ""
-    return short(done.stderr) or short(done.stdout) or f"its login ends with {done.returncode}"
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """With the ssh that it started on its way to a jump host."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _about(server: Server) -> str:
+    over = f", over {server.jump}" if server.jump else ""
+    return f"{server.organisation} ({server.user}@{server.host}:{server.port}{over})"
 
 
 def short(said: bytes) -> str:
@@ -139,10 +229,10 @@ def short(said: bytes) -> str:
     return " ".join(" ".join(lines[-6:]).split())[-300:]
 
 
-def _wait_for(server: Server, deadline: float) -> None:
+def _wait_for(server: Server, deadline: float, ended: threading.Event) -> None:
     """Until something listens, where that is to be seen from here: a process of ssh for each look would cost much."""
-    threading.Event().wait(AGAIN_SECONDS)
-    while not server.jump and time.monotonic() < deadline:
+    ended.wait(AGAIN_SECONDS)
+    while not server.jump and time.monotonic() < deadline and not ended.is_set():
         with contextlib.suppress(OSError), socket.create_connection((server.host, server.port), 1):
             return
-        threading.Event().wait(AGAIN_SECONDS)
+        ended.wait(AGAIN_SECONDS)

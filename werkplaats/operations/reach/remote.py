@@ -15,6 +15,11 @@ from werkplaats.operations.reach.connections import Connections
 from werkplaats.operations.reach.servers import KnownHosts, Server, UnreachableError
 from werkplaats.operations.reach.shell import Shell
 
+SUDO = (
+    "let your login run everything there by `sudo -n`: without a password (NOPASSWD), and without a terminal "
+    "(`Defaults:LOGIN !requiretty`)"
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Done:
@@ -54,6 +59,10 @@ class Remotes:
             self._end(organisation)
         return found
 
+    def open_for_engine(self, organisations: Iterable[str]) -> None:
+        """Log in for whoever uses the engines next, where a server asks something of who sits at the terminal."""
+        self._connections.open_for_engine(organisations)
+
     def ask(self, organisation: str, *command: str, given: str = "", seconds: float = 60) -> Done:
         """Run a program on a server as root, with `given` as its input, whatever its exit code.
 
@@ -77,7 +86,7 @@ class Remotes:
         except (OSError, EOFError) as error:
             self._end(organisation)
             why = " ".join(str(error).split()) or type(error).__name__
-            raise UnreachableError(f"{organisation}: {why}") from error
+            raise UnreachableError(f"{organisation}: {why}", SUDO if why.startswith("sudo: ") else "") from error
         idle.append(shell)
         return answer
 
@@ -104,10 +113,16 @@ class Remotes:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """End every process; the connections are ssh's, which closes them when nobody has used them for a while."""
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """End every process; the connections are ssh's, which closes them when nobody has used them for a while.
+
+        Where somebody interrupts, they end too.
+        """
         for organisation in list(self._idle):
             self._end(organisation)
+        if kind is KeyboardInterrupt:
+            self._connections.end()
+        self._connections.close()
 
     def _end(self, organisation: str) -> None:
         with self._lock:

@@ -1,16 +1,21 @@
-"""A host that is jumped over: what it shows is held to what the operator knows of it."""
+"""A host that is jumped over, held to what the operator knows of it; and connections over which nothing comes."""
 
 from __future__ import annotations
 
+import contextlib
+import select
 import socket
+import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import paramiko
 import pytest
 
-from werkplaats.operations.reach import connections, ssh_config
+from tests.werkplaats.operations.reach.test_remote import Sshd, key
+from werkplaats.operations.reach import connections, remote, ssh_config
 from werkplaats.operations.reach.servers import KnownHosts, Server
 
 
@@ -99,3 +104,74 @@ def test_ssh_asks_about_a_host_that_is_jumped_over_only_who_sits_at_the_terminal
     assert not known.exists()
     assert "cannot be reached at beheer@192.0.2.1" in probe(hop, tmp_path)
     assert "hop" in hop.asked
+
+
+class Wire:
+    """A way to a port of this machine. What is cut of it takes what is sent, and brings nothing.
+
+    As behind a router that forgot, or of a laptop that slept.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._to = port
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listening.getsockname()[1]
+        self._cut: set[int] = set()
+        self.made = 0
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def cut(self) -> None:
+        self._cut = set(range(self.made + 1))
+
+    def close(self) -> None:
+        self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self._listening.accept()
+                self.made += 1
+                threading.Thread(target=self._carry, args=(near, self.made), daemon=True).start()
+
+    def _carry(self, near: socket.socket, number: int) -> None:
+        with near, socket.create_connection(("127.0.0.1", self._to)) as far, contextlib.suppress(OSError):
+            others = {near: far, far: near}
+            while True:
+                for one in select.select(list(others), [], [])[0]:
+                    data = one.recv(65536)
+                    if not data:
+                        return
+                    if number not in self._cut:
+                        others[one].sendall(data)
+
+
+@pytest.fixture
+def sshd(tmp_path: Path) -> Iterator[Sshd]:
+    made = Sshd(key(tmp_path, "host"))
+    yield made
+    made.close()
+
+
+@pytest.mark.slow
+def test_a_dead_connection_is_noticed_and_made_anew(
+    sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was waited for 45 s, and then the server could not be reached."""
+    monkeypatch.setattr(connections, "ALIVE_SECONDS", 2.0)
+    wire = Wire(sshd.port)
+    server = Server("ggd", "127.0.0.1", sshd.fingerprint, port=wire.port, key=key(tmp_path, "own"))
+    with remote.Remotes([server], tmp_path / "ssh", tmp_path / "config") as remotes:
+        assert remotes.probe() == {}
+        engine = ["ssh", "-F", str(tmp_path / "config"), "ggd.engine", "echo", "daar"]
+        subprocess.run(engine, check=True, capture_output=True)
+        made = wire.made
+        assert remotes.probe() == {}
+        assert wire.made == made, "one that lives is kept"
+        wire.cut()
+        began = time.monotonic()
+        assert remotes.probe() == {}
+        assert remotes.ask("ggd", "echo", "hier").stdout == "hier\n"
+        assert subprocess.run(engine, check=True, capture_output=True, text=True).stdout == "daar\n"
+        assert time.monotonic() - began < 10
+    wire.close()

@@ -51,7 +51,7 @@ def test_whatever_logs_in_is_strict_about_host_keys_and_shares_a_connection(conf
     assert found["userknownhostsfile"] == str(config.parents[1] / "known_hosts")
     assert (found["controlmaster"], found["controlpersist"]) == ("auto", "60")
     assert found["ciphers"].startswith("aes256-gcm@openssh.com,")
-    assert (found["connecttimeout"], found["serveraliveinterval"]) == ("20", "15")
+    assert (found["connecttimeout"], found["serveraliveinterval"]) == ("20", "5")
 
 
 def test_a_server_is_reached_as_the_inventory_says(config: Path) -> None:
