@@ -17,16 +17,17 @@ import sys
 
 from on_server import programs
 from on_server.gateway import files, master, reload
+from on_server.gateway.places import Paths
 
 NAME = re.compile(r"[a-z][a-z0-9-]*(?:\.[a-z][a-z0-9-]*){1,2}")
 
 
-def known(paths: reload.Paths) -> set[str]:
+def known(paths: Paths) -> set[str]:
     """Return the ids of all peers that the role placed."""
     return {path.name for path in paths.gateway.glob("compiled/networks/*/peers/*")}
 
 
-def apply(paths: reload.Paths) -> None:
+def apply(paths: Paths) -> None:
     """Have the gateway take today's cuts; a stopped gateway stays stopped and takes them when it starts."""
     # A start of a unit that runs waits for what it does, which may have begun before the cut lay there.
     for _ in range(2):
@@ -41,7 +42,7 @@ def apply(paths: reload.Paths) -> None:
     )
 
 
-def cut(paths: reload.Paths, peer: str) -> str:
+def cut(paths: Paths, peer: str) -> str:
     """Cut one peer; returns the sentence to print."""
     (paths.cut / peer).touch(mode=0o644)
     running = programs.active(reload.UNIT)
@@ -52,7 +53,7 @@ def cut(paths: reload.Paths, peer: str) -> str:
     return f"{peer} is cut: no new connections, {ended} running ended. Undo: station-cut --restore {peer}"
 
 
-def restore(paths: reload.Paths, peer: str) -> str:
+def restore(paths: Paths, peer: str) -> str:
     """Let one peer in again; returns the sentence to print."""
     (paths.cut / peer).unlink()
     apply(paths)
@@ -65,7 +66,7 @@ def main() -> int:
     parser.add_argument("peer", nargs="?", help="id of the peer, as in `station-cut gerda.gelre`")
     parser.add_argument("--restore", action="store_true", help="let the peer in again")
     parser.add_argument("--list", action="store_true", help="print the peers that are cut")
-    wants, paths = parser.parse_args(), reload.Paths()
+    wants, paths = parser.parse_args(), Paths()
     os.umask(0o022)
     cuts = files.read_cuts(paths.cut)
     if wants.list:

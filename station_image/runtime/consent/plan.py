@@ -23,7 +23,8 @@ ACCEPTANCE = "acceptance"
 SESSION = re.compile(r"[0-9a-f]{32}")
 CLOCK_SKEW = 300
 VALID = 600
-LONGEST_INTAKE = 3600
+LONGEST_INTAKE = 600
+"""Ten times what a station asks for: questions about the same wait for it."""
 LONGEST_SESSION = 24 * 3600
 ACCEPTANCE_INTAKE, ACCEPTANCE_SESSION = 60, 600
 """Acceptance needs nobody's consent, so it may hold a place for minutes only."""

@@ -24,6 +24,7 @@ from ..wire.frames import FrameError
 from ..wire.hello import Caller
 from .past import Past
 from .session import Session
+from .turns import Turns
 
 Make = Callable[[Network, Plan], Session]
 MOST, MOST_OF_ONE = 4, 3
@@ -51,6 +52,7 @@ class Sessions:
         self._sessions: dict[str, Session] = {}
         self._deposit_at_most = 0
         self._proposals = Rates(*PROPOSALS)
+        self._turns = Turns()
 
     def answer_in(self, answers: Answers) -> None:
         """Answer proposers, contributors and other computing parties."""
@@ -151,15 +153,21 @@ class Sessions:
         if not network.is_computing(network.self_id):
             raise RefusedError(f"{network.self_id} is not a computing party")
         self._gate.check(network, proposed)
-        if any(opened.meet(session.plan, proposed) for session in self._sessions.values()):
+        if running := [one.plan for one in self._sessions.values() if opened.meet(one.plan, proposed)]:
             # Neither would know what the other opens, so that the two could be subtracted from each other.
+            if any(plan.proposer != proposed.proposer for plan in running):
+                self._turns.wait(proposed, running=True)
             raise RefusedError("session: a question about some of the same is being answered; ask again after it")
+        if self._turns.before(proposed):
+            self._turns.wait(proposed, running=False)
+            raise RefusedError("session: another organisation asked about some of the same first; ask again after it")
         self._check_place(proposed)
         needed = sum(_memory(session.plan) for session in self._sessions.values()) + _memory(proposed)
         if needed > MEMORY or proposed.body_length + seal.OVERHEAD > self._deposit_at_most:
             raise RefusedError("the shares of all running sessions would not fit in this station's memory")
         if not self._seen.add(f"computes {proposed.session}"):
             raise RefusedError("session: this id was used before")
+        self._turns.begin(proposed)
         session = self._sessions[proposed.session] = self._make(network, proposed)
         return session
 
@@ -184,6 +192,7 @@ class Sessions:
 
     def _release(self, session: Session) -> None:
         self._sessions.pop(session.plan.session, None)
+        self._turns.end(session.plan)
         session.close()
 
     def _find(self, caller: Caller) -> Session:

@@ -21,7 +21,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from on_server.gateway import files, own, reload
+from on_server.gateway import files, generations, own, places
+from on_server.gateway import loaded as loading
 from tests.harness import gateways, pki
 from tests.harness.stations import free_port, listens, wait_until
 
@@ -187,9 +188,9 @@ def test_what_the_network_gives_is_taken(placed: Placed, hidden: pki.Authority) 
     own.require(placed.inputs(certificate=placed.party.pem + placed.authority.pem))
 
 
-def loaded(placed: Placed, key: ec.EllipticCurvePrivateKey, without: str = "") -> reload.Paths:
+def loaded(placed: Placed, key: ec.EllipticCurvePrivateKey, without: str = "") -> places.Paths:
     """A server that has loaded what is placed but one file, holds this gateway key, and has drie.twee cut since."""
-    paths = reload.Paths(placed.root / "server")
+    paths = places.Paths(placed.root / "server")
     given = placed.inputs()
     compiled = {name: content for name, content in given.compiled.items() if name != f"{FOLDER}/{without}"}
     made = files.assemble(dataclasses.replace(given, compiled={**compiled, "base.cfg": b""}))
@@ -209,7 +210,7 @@ def loaded(placed: Placed, key: ec.EllipticCurvePrivateKey, without: str = "") -
 
 def test_a_peer_can_be_cut_while_a_new_gateway_key_waits_for_its_certificate(placed: Placed, minted: pki.Party) -> None:
     """With the new key the old certificate is no gateway: the brake must go on with what is loaded."""
-    kept = reload.with_cuts_only(loaded(placed, minted.key))
+    kept = generations.with_cuts_only(loaded(placed, minted.key))
     assert kept
     assert kept.cuts == {"drie.twee"}
     assert kept.key == pki.key_pem(placed.party.key)
@@ -231,19 +232,19 @@ def test_lists_are_taken_while_a_renewed_gateway_key_waits_for_its_certificate(
     own.require(paths.inputs())
     assert paths.inputs().key == pki.key_pem(placed.party.key)
     paths.run.mkdir(parents=True)
-    reload.stamp(paths, paths.loaded.resolve())
+    loading.stamp(paths, paths.loaded.resolve())
     assert paths.key_before.exists()
 
     paths.key.write_bytes(pki.key_pem(placed.party.key))  # as if the certificate were now of the new key
     paths.key_before.write_bytes(pki.key_pem(minted.key))
     assert paths.inputs().key == pki.key_pem(placed.party.key)
-    reload.stamp(paths, paths.loaded.resolve())
+    loading.stamp(paths, paths.loaded.resolve())
     assert not paths.key_before.exists()
 
 
 def test_a_peer_can_be_cut_in_what_an_earlier_version_loaded(placed: Placed) -> None:
     """Until the role places files anew they are those of before: no statement of the gateway key among them."""
-    kept = reload.with_cuts_only(loaded(placed, placed.party.key, without=files.STATEMENT))
+    kept = generations.with_cuts_only(loaded(placed, placed.party.key, without=files.STATEMENT))
     assert kept
     made = files.assemble(kept)
     assert made["cuts"] == b"drie.twee\n"
@@ -256,8 +257,8 @@ def test_a_statement_or_a_note_of_serials_that_is_none_is_no_traceback(tmp_path:
     """A statement is published: another form ended `gateway-reload` after the reload, without a stamp."""
     (path := tmp_path / files.STATEMENT).write_text(text)
     with pytest.raises(files.GatewayError, match=r"statement\.json is .*; run `werkplaats up` again"):
-        reload._statement(path)
-    paths = reload.Paths(tmp_path)
+        loading._statement(path)
+    paths = places.Paths(tmp_path)
     paths.serials.parent.mkdir(parents=True)
     paths.serials.write_text(text)
-    assert reload.serials(paths) == {}
+    assert loading.serials(paths) == {}

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from on_server import programs
-from on_server.gateway import master, reload
+from on_server.gateway import generations, loaded, master, places, reload
 from tests.harness import pki
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root can give files to the gateway's account")
 
 
-def generation(paths: reload.Paths, name: str, party: pki.Party) -> Path:
+def generation(paths: places.Paths, name: str, party: pki.Party) -> Path:
     """A generation that shows this certificate, and lets in n.drie under a serial number that is its name."""
     folder = paths.gateway / "generations" / name
     for file, content in {
@@ -37,16 +37,16 @@ def test_after_a_reload_that_ended_nothing_the_agent_is_told_and_the_next_ends_i
 
     And skipped as a whole, the agent went on to tell peers of a gateway certificate that was not shown any more.
     """
-    paths, authority = reload.Paths(tmp_path), pki.Authority("n")
+    paths, authority = places.Paths(tmp_path), pki.Authority("n")
     for folder in (paths.run, paths.networks / "n"):
         folder.mkdir(parents=True)
     parties = {name * 16: pki.Party(authority, "een", tmp_path) for name in "ab"}
     first, second = (paths.gateway / "generations" / name for name in parties)
-    monkeypatch.setattr(reload, "USER", "root")
+    monkeypatch.setattr(places, "USER", "root")
     monkeypatch.setattr(programs, "active", lambda _: True)
     monkeypatch.setattr(reload, "foreign", lambda: False)
     monkeypatch.setattr(master, "reload", lambda: None)
-    monkeypatch.setattr(reload, "revoked", lambda one: {"a" * 16} if one == second else set())
+    monkeypatch.setattr(loaded, "revoked", lambda one: {"a" * 16} if one == second else set())
     asked: list[tuple[bool, bool]] = []
 
     def end(gone: Callable[[str], bool], wait: bool) -> int:
@@ -55,12 +55,12 @@ def test_after_a_reload_that_ended_nothing_the_agent_is_told_and_the_next_ends_i
             raise master.MasterError("sessions with n.drie do not end")
         return 0
 
-    monkeypatch.setattr(reload, "_peers", lambda _: {"n.drie"})
+    monkeypatch.setattr(loaded, "_peers", lambda _: {"n.drie"})
     monkeypatch.setattr(master, "end", end)
     told = []
     for made, fails in ((first, False), (second, True), (second, False)):
         generation(paths, made.name, parties[made.name])
-        monkeypatch.setattr(reload, "prepare", lambda _, made=made: (None, made, []))
+        monkeypatch.setattr(generations, "prepare", lambda _, made=made: (None, made, []))
         if fails:
             with pytest.raises(master.MasterError):
                 reload.reload(paths)

@@ -7,7 +7,7 @@ import base64
 import dataclasses
 import json
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from station_image.runtime.accepted.networks import Network
 from station_image.runtime.base.refusal import RefusedError
 from station_image.runtime.consent.plan import Plan
 from station_image.runtime.data import seal, shares
-from station_image.runtime.session import sealed, sessions
+from station_image.runtime.session import sealed, sessions, turns
 from station_image.runtime.session.intake import Intake
 from station_image.runtime.session.past import Past
 from station_image.runtime.session.sessions import Sessions
@@ -411,6 +411,80 @@ def test_an_id_is_answered_once_and_after_a_restart_neither(station: Computing, 
     assert run(answered(station)) == ""
     assert run(answered(station)) == "session: this id was used before"
     assert run(answered(Computing(tmp_path, small=station.small))) == "session: this id was used before"
+
+
+def both_ask(station: Computing) -> tuple[Callable[[str], Plan], Callable[[str], Plan]]:
+    """Questions about the same areas, of n.a and of n.c: plans of each, by session."""
+    deliver(station.small, {"n.b": station.own.folders.allowances})
+    deliver(station.small, {"n.b": station.own.folders.allowances}, question="anders", results=["n.c"])
+
+    def plans(name: str, question: str) -> Callable[[str], Plan]:
+        view = station.small.networks(name).find("n")
+        return lambda digit: data_plan(view, question, digit * 32)
+
+    return plans("n.a", "griep"), plans("n.c", "anders")
+
+
+SAID = {
+    "": "answered",
+    "session: a question about some of the same is being answered; ask again after it": "busy",
+    "session: another organisation asked about some of the same first; ask again after it": "another's turn",
+}
+
+
+async def says(station: Computing, agreed: Plan) -> str:
+    """What a proposal is answered; nothing comes of it."""
+    async with station.proposed(agreed, by=agreed.proposer) as (row, _):
+        return SAID[reason(row)]
+
+
+def test_who_just_asked_cannot_keep_another_from_asking_about_the_same_for_ever(station: Computing) -> None:
+    """The attack: begin again at the moment that the own session ends, each time with an intake of an hour.
+
+    The gain: a question of somebody else about the same persons is never answered.
+    """
+    mine, theirs = both_ask(station)
+
+    async def work() -> None:
+        async with station.running(mine("1")):
+            assert await says(station, theirs("2")) == "busy"
+            assert await says(station, mine("3")) == "busy"
+        assert await says(station, mine("4")) == "another's turn"
+        async with station.proposed(theirs("5"), by="n.c") as (row, _):
+            assert reason(row) == ""
+            assert await says(station, mine("6")) == "busy"
+        assert await says(station, theirs("7")) == "another's turn", "each has one after the other"
+        assert await says(station, mine("8")) == "answered"
+
+    run(work())
+
+
+def test_a_proposer_makes_no_intake_so_long_that_others_wait_for_an_hour(station: Computing) -> None:
+    mine, _ = both_ask(station)
+
+    async def work() -> list[str]:
+        said = []
+        for digit, intake in (("1", 601), ("2", 600)):
+            agreed = dataclasses.replace(mine(digit), intake=intake)
+            async with station.proposed(agreed) as (row, _):
+                said.append(reason(row))
+        return said
+
+    assert run(work()) == ["intake, deadline: outside what a session may last", ""]
+
+
+def test_a_turn_that_nobody_takes_holds_up_for_minutes_only(station: Computing) -> None:
+    mine, theirs = both_ask(station)
+
+    async def work() -> None:
+        async with station.running(mine("1")):
+            assert await says(station, theirs("2")) == "busy"
+        assert await says(station, mine("3")) == "another's turn"
+        for waiting in station.sessions._turns._waiting.values():
+            waiting.until -= turns.TURN
+        assert await says(station, mine("4")) == "answered"
+
+    run(work())
 
 
 def test_two_questions_about_some_of_the_same_do_not_run_at_once(station: Computing) -> None:

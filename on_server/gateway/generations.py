@@ -1,0 +1,100 @@
+"""Generations: what lies on disk, put together, judged by HAProxy itself, and pointed at by `loaded`."""
+
+from __future__ import annotations
+
+import dataclasses
+import grp
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from on_server.gateway import files, own, places
+from on_server.gateway.places import Paths
+
+
+def newest_lists(paths: Paths, inputs: files.Inputs) -> tuple[files.Inputs, list[str]]:
+    """Replace revocation lists that are older than the loaded ones; returns the inputs and a sentence per refusal."""
+    compiled, refused = dict(inputs.compiled), []
+    for network in inputs.networks:
+        name = f"networks/{network}/crl.pem"
+        ca, old = paths.gateway / f"compiled/networks/{network}/ca.pem", paths.loaded / name
+        new = files.read_crls(compiled[name], ca)
+        before = files.read_crls(old.read_bytes(), old.with_name("ca.pem")) if old.exists() else []
+        compiled[name], sentences = files.newest_crls(new, before)
+        refused += sentences
+    return dataclasses.replace(inputs, compiled=compiled), refused
+
+
+def write_generation(paths: Paths, inputs: files.Inputs) -> Path:
+    """Write a generation and have HAProxy check it; raises GatewayError with HAProxy's own words."""
+    target = paths.gateway / "generations" / inputs.digest[:16]
+    new = target.with_name(target.name + ".new")
+    for stale in (new, target):
+        if stale.resolve() != paths.loaded.resolve():
+            shutil.rmtree(stale, ignore_errors=True)
+    if target.exists():
+        _readable(paths, target)  # it may be of a version whose gateway had another account
+        return target
+    for name, content in files.assemble(inputs).items():
+        places.put(new / name, content, 0o640, places.USER)
+    _readable(paths, new)
+    check = ["haproxy", "-c", "-f", str(new / "haproxy.cfg")]
+    # In a folder that its account may enter: who types `station-cut` is in a home of their own.
+    answer = subprocess.run(
+        check,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd="/",
+        user=places.USER,
+        group=places.USER,
+        extra_groups=[],
+    )
+    if answer.returncode:
+        shutil.rmtree(new)
+        alerts = [line for line in answer.stderr.splitlines() if "ALERT" in line]
+        raise files.GatewayError(f"HAProxy refuses the configuration, the old one stays in force: {' '.join(alerts)}")
+    return new.rename(target)
+
+
+def _readable(paths: Paths, generation: Path) -> None:
+    group = grp.getgrnam(places.USER).gr_gid
+    for path in (paths.gateway, paths.gateway / "generations", generation, *generation.rglob("*")):
+        os.chown(path, 0, group)
+        path.chmod(0o750 if path.is_dir() else 0o640)
+
+
+def point(paths: Paths, generation: Path) -> None:
+    """Make `loaded` the given generation in one step."""
+    new = paths.gateway / ".loaded.new"
+    new.unlink(missing_ok=True)
+    new.symlink_to(generation.relative_to(paths.gateway))
+    new.replace(paths.loaded)
+
+
+def with_cuts_only(paths: Paths) -> files.Inputs | None:
+    """Return what is loaded with today's cuts, or None when that changes nothing: a brake works whatever was placed."""
+    compiled = paths.loaded / "compiled"
+    if not compiled.exists() or files.read_cuts(paths.cut) == frozenset((paths.loaded / "cuts").read_text().split()):
+        return None
+    kept = files.read(compiled, paths.cut, paths.key, paths.root)
+    for network in kept.networks:  # of the key that is loaded: a new one may wait for its certificate
+        certificate = kept.compiled[f"networks/{network}/certificate.pem"]
+        loaded = (paths.loaded / f"networks/{network}/station.pem").read_bytes()
+        kept = dataclasses.replace(kept, key=loaded.removeprefix(certificate))
+    return kept
+
+
+def prepare(paths: Paths) -> tuple[files.Inputs, Path, list[str]]:
+    """Write the generation to load; where what was placed is broken, the loaded one with today's cuts."""
+    try:
+        given = paths.inputs()
+        own.require(given)
+        inputs, refused = newest_lists(paths, given)
+        return inputs, write_generation(paths, inputs), refused
+    except (files.GatewayError, KeyError) as problem:
+        fallback = with_cuts_only(paths)
+        if fallback is None:
+            raise
+        return fallback, write_generation(paths, fallback), [f"{problem}; only the cuts were applied"]
