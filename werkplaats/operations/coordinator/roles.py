@@ -165,7 +165,11 @@ class Roles:
     # signing
 
     def sign(self, signers: Iterable[Signer], roles: Iterable[str] = OFFLINE) -> list[str]:
-        """Sign what waits for the holders of these keys; returns the roles, once for each signature."""
+        """Sign what waits for the holders of these keys; returns the roles, once for each signature.
+
+        Raises RefusedError for what says more than `words` does: it came as files from others.
+        """
+        self._require_plain()
         signed = []
         for signer in signers:
             for role in roles:
@@ -175,6 +179,26 @@ class Roles:
                     _place(self.waiting / f"{role}.json", waits.to_bytes())
                     signed.append(role)
         return signed
+
+    def _require_plain(self) -> None:
+        """Raise RefusedError where something waits that nobody would see who looks at what is shown of it."""
+        root, targets, releases = (self._next(role) for role in OFFLINE)
+        shown = self.wanted() if root or targets else None
+        for role, waits, plain in (
+            (ROOT, root, root_of(self.network, shown) if shown else None),
+            (TARGETS, targets, targets_of(shown) if shown else None),
+            (RELEASES, releases, Targets(targets=releases.signed.targets) if releases else None),
+        ):
+            if waits is None or plain is None:
+                continue
+            before = self._in_force(role)
+            version = before.signed.version + 1 if before else 1
+            late = waits.signed.expires > canonical.now() + metadata.LIFETIMES[role]
+            if not _same(waits.signed, plain) or waits.signed.version != version or late:
+                raise errors.RefusedError(
+                    f"{self.waiting / role}.json says something else than is shown of it: other keys, names or numbers",
+                    "sign nothing of it; ask the coordinator where it comes from, and have it made anew",
+                )
 
     def sign_here(self) -> None:
         """Sign with the holders' keys that lie in this vault: those of a network of which one person has all."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 import shutil
 import stat
@@ -10,16 +11,20 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tuf.api.metadata import Metadata, TargetFile
 
-from base import errors
+from base import canonical, errors
 from network_topology import load
 from publication import publication
 from station_image.builder import images
+from tests.publication import publications
 from tests.publication.published import RELEASES, release
 from werkplaats import cli
+from werkplaats.operations.coordinator import roles
 from werkplaats.operations.home import sealed
 
 NETWORK = "proeftuin"
+DAY = datetime.timedelta(days=1)
 EXAMPLES = Path(load.__file__).parent / "networks"
 
 
@@ -123,6 +128,47 @@ def test_nothing_is_published_before_root_and_release_holders_signed(people: Peo
     assert "has a root" in people.run(
         "root", "found", NETWORK, "--root", f"{root[0]}.pub", "--release", f"{root[0]}.pub", expect=errors.WRONG_USE
     )
+
+
+def of_the_network(one: Any) -> None:
+    """Names another key for the coordinator's files than the one that is shown."""
+    stranger = publications.signer().public_key
+    one.delegations.keys[stranger.keyid] = stranger
+    one.delegations.roles["network"].keyids = [stranger.keyid]
+
+
+HIDDEN = {
+    "another key for the coordinator's files": ("targets", of_the_network),
+    "more files for the coordinator": (
+        "targets",
+        lambda one: one.delegations.roles["network"].paths.append("releases/*"),
+    ),
+    "a release past its holders": (
+        "targets",
+        lambda one: one.targets.update({"releases/x.json": TargetFile.from_data("x", b"", ["sha256"])}),
+    ),
+    "one holder for the files": ("root", lambda one: setattr(one.roles["targets"], "threshold", 1)),
+    "a root of another network": ("root", lambda one: one.unrecognized_fields.update({"x-network": "elders"})),
+    "a root for ever": ("root", lambda one: setattr(one, "expires", canonical.now() + 10_000 * DAY)),
+    "a later root": ("root", lambda one: setattr(one, "version", 7)),
+}
+
+
+@pytest.mark.parametrize("what", HIDDEN)
+def test_nothing_is_signed_that_is_not_shown(people: People, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who brings the files to the holders changes them: they would sign for it, and read of the right keys."""
+    role, change = HIDDEN[what]
+    root, _ = people.found()
+    path = people.home / "inventories" / NETWORK / "publication" / "waiting" / f"{role}.json"
+    waits: Metadata[Any] = Metadata.from_bytes(path.read_bytes())
+    change(waits.signed)
+    path.write_bytes(waits.to_bytes())
+    told = people.run("root", "sign", NETWORK, "--key", root[0], "--yes", expect=errors.REFUSED)
+    assert f"{role}.json says something else than is shown of it" in told
+    assert not Metadata.from_bytes(path.read_bytes()).signatures
+    monkeypatch.setattr(roles.Roles, "_require_plain", lambda _: None)
+    people.sign("root", root[0])
+    assert Metadata.from_bytes(path.read_bytes()).signatures, "without the defence"
 
 
 def test_the_key_of_somebody_else_signs_nothing(people: People) -> None:
