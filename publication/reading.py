@@ -8,6 +8,7 @@ sentences for people.
 from __future__ import annotations
 
 import datetime
+import inspect
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -114,8 +115,12 @@ def _updater(folder: Path, relayed: _Relayed, known: trusted.Trusted) -> Updater
     for role, content in known.metadata.items():
         if role != ROOT:
             (folder / f"{role}.json").write_bytes(content)
-    base = f"{_BASE}metadata/"
-    return Updater(str(folder), base, fetcher=relayed, config=_BOUNDS, bootstrap=known.roots[0])
+    base, how = f"{_BASE}metadata/", dict[str, Any]()
+    if "bootstrap" in inspect.signature(Updater).parameters:
+        how["bootstrap"] = known.roots[0]
+    else:  # Debian 13's 5.1: the one that lies there, of which the chain is known
+        (folder / "root.json").write_bytes(known.roots[-1])
+    return Updater(str(folder), base, fetcher=relayed, config=_BOUNDS, **how)
 
 
 def _chain(known: trusted.Trusted, relayed: _Relayed, newest: bytes) -> tuple[bytes, ...]:

@@ -10,6 +10,8 @@ revoke      revoke all that an organisation was certified, withdraw its identity
 reinstate   certify the keys of an organisation again whose certificate is on hold, and publish that (coordinator)
 enforce     put in force on the servers of this operator, within seconds, what is published and ends something: the
             revocation list, and who is out. All else waits for `up`
+roll        make another CA in the place of one whose key was lost or stolen, sign all certificates anew for the same
+            keys, and publish that once root holders signed for it: every operator accepts it (coordinator)
 root        the root holders' keys, which say who may publish: make, found, change, sign, replace the coordinator
 release     the release holders' keys: make, sign a release
 
@@ -41,6 +43,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "publish": "make the publication, with what is due signed anew",
         "revoke": "revoke all that an organisation was certified, and publish that",
         "enforce": "put the published list in force on this operator's servers, within seconds",
+        "roll": "make another CA, in the place of one whose key was lost or stolen",
         "reinstate": "certify the keys of an organisation again whose certificate is on hold",
     }
     signing.arguments(actions.add_parser("root", help="the keys of root holders, and what they sign"), signing.ROOT)
@@ -50,7 +53,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     made = {action: actions.add_parser(action, help=text) for action, text in helps.items()}
     for action, one in made.items():
         common.network_argument(one)
-        if action not in ("request", "publish", "enforce"):
+        if action not in ("request", "publish", "enforce", "roll"):
             one.add_argument("organisation", metavar="ORGANISATION")
     common.only_argument(made["request"])
     made["approve"].add_argument("--fingerprint", required=True, metavar="SHA256:…", help="as the organisation told it")
@@ -61,7 +64,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help=f"as RFC 5280 names it; {revocation.HOLD} is the only one that `reinstate` takes back",
     )
     made["revoke"].add_argument("--now", action="store_true", help="and put it in force, as `enforce` does")
-    common.yes_argument(made["revoke"])
+    made["roll"].add_argument(
+        "--stolen", action="store_true", help="somebody may have what was in the vault: another publication key as well"
+    )
+    for action in ("revoke", "roll"):
+        common.yes_argument(made[action])
 
 
 def run(given: argparse.Namespace) -> int:
@@ -70,6 +77,9 @@ def run(given: argparse.Namespace) -> int:
     if given.action == "revoke":
         final = "" if given.reason == revocation.HOLD else ", for good: it comes back with new keys only"
         common.confirm(f"take {given.organisation} out of {network.name}{final}?", yes=given.yes)
+    if given.action == "roll":
+        what = "Until its operator accepts that, a station and those that did do not talk"
+        common.confirm(f"make another CA of {network.name}? {what}", yes=given.yes)
     with network.vault.lock(f"trust {given.action}"):
         match given.action:
             case "request":
@@ -87,6 +97,8 @@ def run(given: argparse.Namespace) -> int:
                 return signing.run(given, network)
             case "revoke":
                 steps.revoke(network, given.organisation, given.reason, print)
+            case "roll":
+                steps.roll(network, print, stolen=given.stolen)
             case "reinstate":
                 steps.reinstate(network, given.organisation, print)
         _publish(network)

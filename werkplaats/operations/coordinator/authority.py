@@ -91,14 +91,14 @@ def open_or_found(kept: vault.Vault, records: Records, moment: datetime.datetime
     Raises VaultError when the records know a CA whose key is not in the vault: a second CA of the same name would be
     taken for the first by nobody, and by some for an attack.
     """
-    recorded = records.rows("authorities")
-    generation = max((int(row["generation"]) for row in recorded), default=1)
+    recorded = newest(records)
+    generation = recorded[0] if recorded else 1
     if not kept.has(_key_name(generation)):
         if recorded:
             raise errors.VaultError(
                 f"the key of CA-{generation} of {kept.network} is not in {kept.folder}, though "
                 f"{records.folder / 'authorities.txt'} knows it",
-                "restore the vault from its backup",
+                f"restore the vault from its backup; where there is none, werkplaats trust roll {kept.network}",
             )
         kept.write_private_key(_key_name(generation), ec.generate_private_key(ec.SECP256R1()))
     if not kept.has(_certificate_name(generation)):
@@ -108,6 +108,30 @@ def open_or_found(kept: vault.Vault, records: Records, moment: datetime.datetime
     certificate = x509.load_pem_x509_certificate(kept.read(_certificate_name(generation)))
     _refuse_stranger(records, certificate, generation)
     return Authority(kept, records, generation, certificate)
+
+
+def newest(records: Records) -> tuple[int, str] | None:
+    """The generation of the newest CA and the fingerprint of its key; None where there never was one."""
+    return max(((int(row["generation"]), row["key"]) for row in records.rows("authorities")), default=None)
+
+
+def roll(kept: vault.Vault, records: Records, moment: datetime.datetime | None = None) -> Authority:
+    """Found the CA of the next generation, in the place of the one before, of which no key is needed.
+
+    Where it was killed before the records knew of it, it goes on; afterwards `open_or_found` does. Raises UsageError
+    where there never was a CA.
+    """
+    recorded = newest(records)
+    if recorded is None:
+        raise errors.UsageError(
+            f"{kept.network} never had a CA", "the first approval founds it: werkplaats trust approve"
+        )
+    generation = recorded[0] + 1
+    if not kept.has(_key_name(generation)):
+        kept.write_private_key(_key_name(generation), ec.generate_private_key(ec.SECP256R1()))
+    certificate = _found(kept, records, generation, moment or canonical.now())
+    kept.write(_certificate_name(generation), certificate.public_bytes(serialization.Encoding.PEM))
+    return open_or_found(kept, records, moment)
 
 
 def _found(kept: vault.Vault, records: Records, generation: int, moment: datetime.datetime) -> x509.Certificate:

@@ -16,8 +16,9 @@ from werkplaats.operations.coordinator.authority import Authority
 def renew(
     definition: model.Definition, authority: Authority, moment: datetime.datetime | None = None
 ) -> list[identity.Identity]:
-    """Sign anew every certificate of which two thirds of the life are over; returns those identities.
+    """Sign anew every certificate of which two thirds of the life are over, or that an earlier CA signed.
 
+    Returns those identities.
     What was revoked or held stays so. The certificate before it stays good until its end.
     """
     moment = moment or canonical.now()
@@ -29,7 +30,8 @@ def renew(
             continue
         # Near the end of the CA a new one would end no later than the one that is there.
         later = authority.ends(moment) > one.station_certificate.not_valid_after_utc
-        if later and lifetimes.due(one.station_certificate) <= moment:
+        due = later and lifetimes.due(one.station_certificate) <= moment
+        if due or one.station_certificate.issuer != authority.certificate.subject:
             found.append(_signed_anew(one, authority, moment))
     return found
 

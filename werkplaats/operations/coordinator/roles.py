@@ -383,6 +383,11 @@ class Roles:
         """The public half of the coordinator's key, made where there is none."""
         return self._made(ONLINE)
 
+    def another_key(self) -> Key:
+        """The public half of a new key in the place of the coordinator's, which nobody is to sign with any more."""
+        (self._vault.folder / ONLINE).unlink(missing_ok=True)
+        return self.own_key()
+
     def found_here(self, signatures: model.Signatures, authority: str, moment: datetime.datetime) -> None:
         """Found all roles with keys in this vault, or bring them up to the definition: one person plays all."""
         if self.roots:

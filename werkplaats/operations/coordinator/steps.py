@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from base import canonical, errors
-from publication import identity, verified
+from publication import identity, publication, verified
 from station_image.builder import images
 from werkplaats.operations import progress
 from werkplaats.operations.coordinator import approval, authority, ledger, renewal, revocation, roles
@@ -128,6 +129,34 @@ def reinstate(network: networks.Network, organisation: str, say: progress.Say) -
     """Certify the keys of an organisation whose certificate is on hold again."""
     one = renewal.reinstate(network.definition, organisation, _authority(network))
     say(f"{organisation}: its keys are certified again, {_until(one)}")
+
+
+def roll(network: networks.Network, say: progress.Say, *, stolen: bool = False) -> None:
+    """Found another CA in the place of the one there is, and ask the root holders to sign for it.
+
+    `publish` then signs certificates anew, for keys of before. A coordinator's key that is missing, or may be `stolen`,
+    is another one too. A roll that broke off before it was published goes on.
+    """
+    records, held = ledger.Records(network.inventory), held_by(network)
+    recorded, published = authority.newest(records), _published_authority(network)
+    begun = recorded is not None and published not in (None, recorded[1])
+    if stolen and not begun:
+        held.another_key()  # before there is a CA: after a kill it is the CA that tells that all of it was done
+    own = _authority(network) if begun else authority.roll(network.vault, records)
+    wanted = dataclasses.replace(held.wanted(), online=held.own_key(), authorities=(own.key_fingerprint,))
+    held.ask(wanted, canonical.now())
+    say(
+        f"CA-{own.generation} takes the place of CA-{own.generation - 1}: a server that accepts it takes no "
+        "certificate of before"
+    )
+
+
+def _published_authority(network: networks.Network) -> str | None:
+    """Of the publication that is made here, or was; None where none can be read any more."""
+    try:
+        return publication.read(network.publication, network.name).authority_key
+    except errors.PublicationError:
+        return None
 
 
 def release(network: networks.Network, image: images.StationImage | None) -> Mapping[str, Any]:
