@@ -61,6 +61,7 @@ def network(coordinator: Any, approve: Callable[..., Any], tmp_path: Path) -> An
     return SimpleNamespace(
         name="proeftuin",
         publication=tmp_path / "publication",
+        trusted=tmp_path / "kept",
         compiled=compiler.compile_network(coordinator.definition),
         server=lambda _: own,
     )
