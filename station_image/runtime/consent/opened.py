@@ -28,7 +28,10 @@ KEEP = 2 * 366 * 24 * HOUR
 
 @dataclass(frozen=True)
 class OpenedResult:
-    """One opened result. `contributors` is station → edition, of a station that did not compute it only itself."""
+    """One opened result. `contributors` is station → edition, of a station that did not compute it only itself.
+
+    `session`: the one that this station contributed to, as long as it does not know whether anything was opened.
+    """
 
     network: str
     question: str
@@ -36,6 +39,7 @@ class OpenedResult:
     at: float
     contributors: Mapping[str, str]
     computed: bool
+    session: str = ""
 
     @property
     def content(self) -> dict[str, Any]:
@@ -84,7 +88,7 @@ class Opened:
         if self.problem:
             raise RefusedError(self.problem)
         wait = FREQUENCIES[at_most] * (1 - EARLY)
-        same = [one.at for one in self._results if (one.network, one.question) == _name(plan)]
+        same = [one.at for one in self._results if (one.network, one.question) == _name(plan) and not one.session]
         if same and now - max(same) < wait:
             raise RefusedError(f"at_most: {plan.question} may run {at_most} at most and ran before")
 
@@ -105,8 +109,24 @@ class Opened:
         """Remember that the result of `plan` is opened; the same again only moves the time."""
         now = time.time()
         fresh = OpenedResult(plan.network, plan.question, asked(plan), now, dict(contributors), computed)
-        others = [one for one in self._results if replace(one, at=now) != fresh and now - one.at < KEEP]
-        self._results = _sharing([*others, fresh])
+        others = [one for one in self._results if replace(one, at=now, session="") != fresh]
+        self._write([*others, fresh])
+
+    def expect(self, plan: Plan, own: Mapping[str, str]) -> None:
+        """Remember, before a share leaves, what this station contributes to: until `forget` it may be opened.
+
+        Who computes it tells how it ended, but perhaps while this station is down.
+        """
+        found = OpenedResult(plan.network, plan.question, asked(plan), time.time(), dict(own), False, plan.session)
+        self._write([*self._results, found])
+
+    def forget(self, plan: Plan) -> None:
+        """Nothing of the session of `plan` was opened."""
+        self._write([one for one in self._results if one.session != plan.session])
+
+    def _write(self, results: list[OpenedResult]) -> None:
+        now = time.time()
+        self._results = _sharing(one for one in results if now - one.at < KEEP)
         files.replace(self._path, json.dumps([one.content for one in self._results]))
 
     def _meeting(self, plan: Plan) -> list[tuple[OpenedResult, Earlier]]:
