@@ -1,36 +1,33 @@
-"""What keeps the station's people out of this server, by what sshd and PAM themselves answer.
+"""What keeps the station's people out of this server, or gives them more than theirs: as sshd and PAM themselves say.
 
     people-access    prints a JSON list of sentences about whoever has a key here: none where they get in
 
-The module `server_facts` asks the same before anything is placed, when the accounts may not be there yet; then PAM
-cannot be asked, and its table of access is read instead.
+The module `server_facts` and `examine` ask the same before anything is placed, of sshd with the settings that it will
+have. The accounts may not be there yet then; PAM cannot be asked about them, and its table of access is read instead.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fnmatch
-import glob
 import grp
 import ipaddress
 import json
 import os
 import pwd
 import re
-import shlex
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-DROP_IN = "/etc/ssh/sshd_config.d/0-werkplaats.conf"
-CONFIG = "/etc/ssh/sshd_config"
-COMMAND = "/usr/local/bin/station-account"
+from . import drop_in  # by no other name: Ansible has both among its own `module_utils`
+
 GROUP = "station-control"
 PAM = Path("/etc/pam.d")
 SFTP = ("sftp-server", "internal-sftp")  # what `station-account` knows sftp by
-SESSIONS = 64  # whoever uses the engine asks it over one connection, with a session a question
 SECONDS = 30  # a directory may be asked
 # In a process of its own: modules of PAM are libraries of others. The numbers are those of _pam_types.h.
 _ACCOUNT_PHASE = """
@@ -49,12 +46,23 @@ print(pam.pam_strerror(handle, code).decode() if code else "")
 """
 
 Settings = Mapping[str, Sequence[str]]
+People = Mapping[str, Sequence[str]]  # account → the ranges that it is used from
+Fault = tuple[str, str]  # what is so, and what to do about it
 
 
-def settings(account: str, address: str = "127.0.0.1") -> dict[str, list[str]]:
+class _Caller(NamedTuple):
+    """An account as it logs in: from what range, an address of that, and in what groups."""
+
+    account: str
+    given: str
+    address: str
+    groups: Sequence[str]
+
+
+def settings(account: str, address: str = "127.0.0.1", config: str = drop_in.CONFIG) -> dict[str, list[str]]:
     """What sshd says that an account gets from an address: setting → its values; {} where sshd refuses its files."""
     place = f"user={account},host={address},addr={address},laddr={_own(address)},lport=22"
-    words = ["/usr/sbin/sshd", "-T", "-C", place]
+    words = ["/usr/sbin/sshd", "-T", "-f", config, "-C", place]
     try:
         done = subprocess.run(words, capture_output=True, text=True, check=False)
     except FileNotFoundError:
@@ -67,89 +75,122 @@ def settings(account: str, address: str = "127.0.0.1") -> dict[str, list[str]]:
     return found
 
 
-def unread(config: str = CONFIG, drop_in: str = DROP_IN) -> str:
-    """Why sshd would not read the drop-in for every login; "" where it does (sshd_config(5), Include and Match)."""
-    below = ""
-    for words in _lines(config):
-        keyword, *values = " ".join(words).replace("=", " ", 1).split()
-        if keyword.lower() == "match":
-            below = "" if [value.lower() for value in values] == ["all"] else " ".join(words)
-        for value in values if keyword.lower() == "include" else ():
-            pattern = str(Path(drop_in).parents[1] / value)
-            if fnmatch.fnmatchcase(drop_in, pattern):
-                return below and f"{config} has its Include below `{below}`; move that line to the top of the file"
-            if not below and any(not unread(name, drop_in) for name in glob.glob(pattern)):  # noqa: PTH207  absolute
-                return ""
-    line = f"Include {Path(drop_in).parent}/*.conf"
-    return f"{config} does not read {Path(drop_in).parent}; write as its first line `{line}`"
+def faults(people: People, *, ours: bool, login: str) -> list[Fault]:
+    """Whatever keeps out people, or gives them more than their one program, once the drop-in is placed.
 
-
-def faults(people: Mapping[str, Sequence[str]], *, ours: bool, login: str = "") -> list[str]:
-    """A sentence with its remedy for whatever keeps out people (account → ranges that they come from).
-
-    `ours`: the drop-in is not there yet and will say what our accounts need of sshd. `login`: whoever uses the engine.
+    `ours`: whether it will be; else sshd is the owner's to set, and one that lies there goes. `login`: whoever uses the
+    engine.
     """
-    found = [why] if ours and (why := unread()) else []
-    if login and not ours:
-        most = int(settings(login).get("maxsessions", ["0"])[0])
-        if most < SESSIONS:
-            found.append(f"sshd has maxsessions {most} for {login} and needs {SESSIONS}; set it there")
+    if ours and (why := drop_in.unread()):
+        seen, _, remedy = why.partition("; ")
+        return [(seen, remedy)]
+    with drop_in.in_force(drop_in.text(login) if ours else "") as config:
+        # Where it cannot be told what ours will do, it is taken to do what it is for.
+        whole = bool(config) or not ours
+        found = _few_sessions(login, config or drop_in.CONFIG) if whole else []
+        for caller in _callers(people):
+            said = settings(caller.account, caller.address, config or drop_in.CONFIG)
+            found += _of_account(caller, said, whole=whole, ours=ours)
+    return list(dict.fromkeys(found))
+
+
+def faults_now(people: People) -> list[Fault]:
+    """The same by the settings that sshd has at this moment."""
+    found, ours = list[Fault](), Path(drop_in.PATH).exists()
+    for caller in _callers(people):
+        found += _of_account(caller, settings(caller.account, caller.address), whole=True, ours=ours)
+    return list(dict.fromkeys(found))
+
+
+def opened(people: People, login: str) -> list[str]:
+    """What keeps them out at this moment, and will not once the drop-in is placed: sshd's own settings of its owner."""
+    now, later = list[Fault](), {seen for seen, _ in faults(people, ours=True, login=login)}
+    for caller in _callers(people):
+        now += _not_allowed(caller, settings(caller.account, caller.address))
+    return [seen for seen, _ in dict.fromkeys(now) if seen not in later]
+
+
+def _callers(people: People) -> Iterable[_Caller]:
+    """One for each range: `Match Address` of an owner may make a difference."""
     for account, ranges in people.items():
         for text in ranges:
             with contextlib.suppress(ValueError):  # what is no range is said elsewhere
                 address = str(next(iter(ipaddress.ip_network(text, strict=False).hosts())))
-                found += _kept_out(account, text, address, ours=ours)
-    return list(dict.fromkeys(found))
+                yield _Caller(account, text, address, _groups(account))
 
 
-def _kept_out(account: str, given: str, address: str, *, ours: bool) -> list[str]:
-    said = settings(account, address)
+def _few_sessions(login: str, config: str) -> list[Fault]:
+    most = int(settings(login, config=config).get("maxsessions", ["0"])[0])
+    few = most < drop_in.SESSIONS
+    return [(f"sshd has maxsessions {most} for {login} and needs {drop_in.SESSIONS}", "set it there")] * few
+
+
+def _of_account(caller: _Caller, said: Settings, *, whole: bool, ours: bool) -> list[Fault]:
     if not said:
-        return ["`sshd -T` fails; see what it says, and correct the file that it names"]
-    groups = _groups(account)
+        return [("`sshd -T` fails", "see what it says, and correct the file that it names")]
+    account = caller.account
     found = [
-        f"sshd lets {account} in from nowhere: DenyUsers has {entry!r}; except the account there"
+        (f"sshd lets {account} in from nowhere: DenyUsers has {entry!r}", "except the account there")
         for entry in said.get("denyusers", ())
-        if _is(entry, account, address)
+        if _is(entry, account, caller.address)
     ]
     found += [
-        f"sshd lets {account} in from nowhere: DenyGroups has {entry!r}; take the account out of that group"
+        (f"sshd lets {account} in from nowhere: DenyGroups has {entry!r}", "take the account out of that group")
         for entry in said.get("denygroups", ())
-        if _any(entry, groups)
+        if _any(entry, caller.groups)
     ]
-    if not ours:
-        found += _not_allowed(account, given, address, said, groups)
-    if said.get("usepam") == ["yes"] and (why := _account_phase(account, address, groups)):
-        found.append(f"PAM does not let {account} in from {given}: {why}")
+    if whole:
+        found += [*_not_allowed(caller, said), *_more_than_its_program(account, said, ours=ours)]
+    if said.get("usepam") == ["yes"]:
+        refused = _account_phase(caller)
+        found += [(f"PAM does not let {account} in from {caller.given}: {seen}", remedy) for seen, remedy in refused]
     return found
 
 
-def _not_allowed(account: str, given: str, address: str, said: Settings, groups: Sequence[str]) -> Iterable[str]:
-    """What our drop-in says, where somebody else has to."""
+def _not_allowed(caller: _Caller, said: Settings) -> Iterable[Fault]:
+    account = caller.account
     users, allowed = said.get("allowusers", ()), said.get("allowgroups", ())
-    if users and not any(_is(entry, account, address) for entry in users):
-        yield f"sshd has AllowUsers without {account} from {given}; add it there"
-    if allowed and not any(_any(entry, groups) for entry in allowed):
-        yield f"sshd has AllowGroups without {account}; add {GROUP} there"
+    if users and not any(_is(entry, account, caller.address) for entry in users):
+        yield f"sshd has AllowUsers without {account} from {caller.given}", "add it there"
+    if allowed and not any(_any(entry, caller.groups) for entry in allowed):
+        yield f"sshd has AllowGroups without {account}", f"add {GROUP} there"
     if said.get("pubkeyauthentication", ["yes"]) == ["no"]:
-        yield f"sshd takes no keys of {account}; set PubkeyAuthentication yes for it"
+        yield f"sshd takes no keys of {account}", "set PubkeyAuthentication yes for it"
     started = [row.split() for row in said.get("subsystem", ()) if row.startswith("sftp ")]
     if account == "scientist" and not any(Path(row[1]).name in SFTP for row in started):
-        yield f"sshd has no `Subsystem sftp internal-sftp` for {account}, who brings files by it; set it there"
+        yield f"sshd has no `Subsystem sftp internal-sftp` for {account}, who brings files by it", "set it there"
 
 
-def _account_phase(account: str, address: str, groups: Sequence[str]) -> str:
-    """Why PAM would end a login after its key was taken; "" where it would not."""
+def _more_than_its_program(account: str, said: Settings, *, ours: bool) -> Iterable[Fault]:
+    owner_s = "sshd is the owner's here, set it there"
+    remedy = "another Match block is about that account, except it there" if ours else owner_s
+    wanted = drop_in.wanted(account)
+    has = {setting: said.get(setting, ["unset"])[0] for setting in wanted}
+    wrong = [one for one in wanted if has[one].replace("%u", account) != wanted[one].replace("%u", account)]
+    program, others = "forcecommand", [one for one in wrong if one != "forcecommand"]
+    for names in (others, [program] * (program in wrong)):
+        if names:
+            needs = wanted[program] if names == [program] else _listed_settings(names, wanted)
+            yield f"sshd has {_listed_settings(names, has)} for {account} and needs {needs}", remedy
+
+
+def _listed_settings(names: Sequence[str], values: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {values[name]}" for name in names)
+
+
+def _account_phase(caller: _Caller) -> list[Fault]:
+    """Why PAM would end a login after its key was taken; none where it would not."""
     if Path("/etc/nologin").exists():
-        return "/etc/nologin is there, and keeps out everybody but root; remove it when the work on the server is done"
+        return [("/etc/nologin is there, and keeps out everybody but root", "remove it when the work there is done")]
     with contextlib.suppress(KeyError):
-        pwd.getpwnam(account)
-        said = _asked(account, address)
-        return said and f"{said}; see /etc/pam.d/sshd, and where it names pam_access /etc/security/access.conf"
+        pwd.getpwnam(caller.account)
+        said = _asked(caller.account, caller.address)
+        remedy = "see /etc/pam.d/sshd, and where it names pam_access /etc/security/access.conf"
+        return [(said, remedy)] if said else []
     for table in _tables("sshd"):
-        if line := _refusing(table, account, address, groups):
-            return f"`{line}` in {table}; write `+:{account}:{address}`, or their range, above it"
-    return ""
+        if line := _refusing(table, caller.account, caller.address, caller.groups):
+            return [(f"`{line}` in {table}", f"write `+:{caller.account}:{caller.given}` above it")]
+    return []
 
 
 def _asked(account: str, address: str) -> str:
@@ -164,7 +205,7 @@ def _asked(account: str, address: str) -> str:
 
 def _tables(service: str) -> Iterable[Path]:
     """The tables of pam_access that a service asks for accounts (pam.conf(5), pam_access(8))."""
-    for words in _lines(str(PAM / service)):
+    for words in drop_in.lines(str(PAM / service)):
         included = words[0] == "@include" or (words[0] == "account" and words[1:2] in (["include"], ["substack"]))
         if included:
             yield from _tables(words[-1])
@@ -223,15 +264,6 @@ def _groups(account: str) -> list[str]:
     return [grp.getgrgid(number).gr_name for number in os.getgrouplist(account, known.pw_gid)]
 
 
-def _lines(path: str) -> Iterable[list[str]]:
-    """The words of each line that says something."""
-    with contextlib.suppress(OSError):
-        for line in Path(path).read_text(errors="replace").splitlines():
-            with contextlib.suppress(ValueError):  # a quote that nobody closed
-                if words := shlex.split(line, comments=True):
-                    yield words
-
-
 def _own(address: str) -> str:
     """The address of this server that a caller from there reaches; nothing is sent to find out."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -255,7 +287,7 @@ def main() -> int:
     if sys.argv[1:]:
         sys.stderr.write(__doc__ or "")
         return 2
-    sys.stdout.write(json.dumps(faults(placed(), ours=False)) + "\n")
+    sys.stdout.write(json.dumps([f"{seen}; {remedy}" for seen, remedy in faults_now(placed())]) + "\n")
     return 0
 
 

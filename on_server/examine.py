@@ -1,8 +1,9 @@
 """Prints what there is of a server before anything of ours is placed on it, as one line of JSON. Changes nothing.
 
-`werkplaats doctor` and `up` send this program to the server and run it there alone, as root. It asks only what can be
-asked without a trace: no engine is started, no cache written, no lock taken, no rule loaded. What its answers mean is
-judged where it was sent from. Servers of other systems than ours run it too, to be told so: any Python since 3.9 does.
+`werkplaats doctor` and `up` send this program to the server, with what it imports of ours, and run it there as root. It
+asks only what can be asked without a trace: no engine is started, no cache written, no lock taken, no rule loaded. What
+its answers mean is judged where it was sent from. Servers of other systems than ours run it too, to be told so: any
+Python since 3.9 does.
 
     examine.py QUESTION     QUESTION is JSON: see `main`
 """
@@ -12,10 +13,8 @@ from __future__ import annotations
 import base64
 import contextlib
 import functools
-import grp
 import json
 import os
-import pwd
 import re
 import shutil
 import socket
@@ -30,6 +29,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from on_server import access, accounts, engine
+
 SECONDS = 8.0  # for each program, and for each way to another server
 MOST = 200_000  # characters of each answer
 FOLDERS = "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin"
@@ -40,27 +41,22 @@ NO_TRACE = (
     *("-o", "Dir::Log::Planner=/dev/null", "-o", "Dir::Log::Solver=/dev/null"),
 )
 FILES = (
-    *("/etc/os-release", "/proc/meminfo", "/proc/cpuinfo", "/proc/self/mountinfo", "/proc/self/status"),
+    *("/etc/os-release", "/proc/meminfo", "/proc/cpuinfo", "/proc/self/mountinfo"),
     *("/sys/fs/cgroup/memory.max", "/sys/kernel/security/lsm", "/sys/fs/selinux/enforce", "/proc/net/ip_tables_names"),
-    *("/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d/*.conf", "/etc/pam.d/sshd", "/etc/pam.d/common-account"),
-    *("/etc/security/access.conf", "/etc/nsswitch.conf", "/etc/default/locale", "/etc/nftables.conf"),
+    *("/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d/*.conf", "/etc/pam.d/sshd"),
+    *("/etc/nsswitch.conf", "/etc/default/locale", "/etc/nftables.conf"),
     *("/etc/docker/daemon.json", "/etc/default/docker", "/etc/apt/sources.list", "/etc/apt/sources.list.d/*"),
 )
 MARKS = (
     *("/etc/nologin", "/run/nologin", "/run/reboot-required", "/run/systemd/system", "/etc/.git", "/etc/werkplaats"),
-    "/snap/bin/docker",
 )
 PULLS = ("/etc/crontab", "/etc/cron.d", "/etc/cron.hourly", "/etc/cron.daily", "/etc/systemd/system", "/var/spool/cron")
 # Where owners say what runs by itself.
 STARTERS = ("/etc/crontab", "/etc/cron.*/*", "/var/spool/cron/crontabs/*", "/etc/systemd/system/*.service")
 DROP_INS = "/etc/ssh/sshd_config.d"
-PLACES = ("/var/lib/docker", "/var/lib/werkplaats")
+PLACES = ("/var/lib/docker", "/var/lib/werkplaats", "/var/log")
 PROGRAMS = ("dockerd", "docker", "haproxy", "nft", "openssl", "apt-get", "systemctl", "sshd")
-ENGINE = {
-    "engine_info": ["docker", "info", "--format", "{{json .}}"],
-    "containers": ["docker", "ps", "--all", "--format", "{{.Names}}\t{{.State}}\t{{.Image}}\t{{.Ports}}"],
-    "networks": ["docker", "network", "ls", "--format", "{{.Name}}\t{{.Driver}}"],
-}
+READ = {**engine.QUESTIONS, **engine.OF_ONE_THAT_RUNS}  # what these say is read here
 Found = dict[str, Any]
 Tasks = dict[str, Callable[[], Any]]
 
@@ -81,12 +77,12 @@ def questions(asked: Found) -> dict[str, list[str]]:
         ],
         "listeners": ["ss", "-Hltnp"],
         "rules": ["nft", "--stateless", "list", "ruleset"],
+        "journal": ["systemd-analyze", "cat-config", "systemd/journald.conf"],
         "pulls": ["grep", "-rlsE", "ansible-pull|puppet agent|chef-client|salt-call|cf-agent", *PULLS],
         "locales": ["locale", "-a"],
-        "sshd": ["sshd", "-T"],
+        "sshd_login": ["sshd", "-T", "-C", f"user={login()},host=127.0.0.1,addr=127.0.0.1"],
+        **engine.QUESTIONS,
     }
-    for account, address in asked["accounts"].items():
-        found["sshd_" + account] = ["sshd", "-T", "-C", f"user={account},host={address},addr={address}"]
     if packages:
         install = ["--simulate", "--no-install-recommends", "install"]
         found["candidates"] = ["apt-cache", *NO_TRACE, "policy", *packages]
@@ -95,9 +91,14 @@ def questions(asked: Found) -> dict[str, list[str]]:
         found["indexes"] = ["apt-get", *NO_TRACE, "--print-uris", "update"]
         found["proxies"] = ["apt-config", "dump", "Acquire::http::Proxy", "Acquire::https::Proxy"]
     # A question to a stopped engine starts it, by its socket.
-    if say(["systemctl", "is-active", "docker.service"]).strip() == "active":
-        found.update(ENGINE)
+    if say([word for word in engine.RUNS if word != "--quiet"]).strip() == "active":
+        found.update(engine.OF_ONE_THAT_RUNS)
     return found
+
+
+def login() -> str:
+    """Who logged in to run this."""
+    return os.environ.get("SUDO_USER", "root")
 
 
 def say(words: list[str]) -> str:
@@ -131,27 +132,28 @@ def keepers() -> str:
 
 
 def space(path: Path) -> Found:
-    """Bytes that are free where a path would lie, and the folder that is there of it already."""
+    """Bytes of the disk that a path would lie on, what is free, and the folder that is there of it already."""
     there = next(one for one in (path, *path.parents) if one.is_dir())
     found = os.statvfs(str(there))
-    return {"at": str(there.resolve()), "free": found.f_bavail * found.f_frsize, "inodes": found.f_favail}
+    return {
+        "at": str(there.resolve()),
+        "size": found.f_blocks * found.f_frsize,
+        "free": found.f_bavail * found.f_frsize,
+        "inodes": found.f_favail,
+    }
 
 
-def accounts(names: list[str], numbers: list[int]) -> Found:
-    """Who has these names and numbers; of users also shell and comment. Directories of the owner count too."""
-    found: Found = {"users": {}, "groups": {}, "uids": {}, "gids": {}}
-    for name in names:
-        with contextlib.suppress(KeyError):
-            user = pwd.getpwnam(name)
-            found["users"][name] = {"uid": user.pw_uid, "shell": user.pw_shell, "about": user.pw_gecos[:100]}
-        with contextlib.suppress(KeyError):
-            found["groups"][name] = grp.getgrnam(name).gr_gid
-    for number in numbers:
-        with contextlib.suppress(KeyError):
-            found["uids"][str(number)] = pwd.getpwuid(number).pw_name
-        with contextlib.suppress(KeyError):
-            found["gids"][str(number)] = grp.getgrgid(number).gr_name
-    return found
+def people(asked: Found) -> Found:
+    """Who would be kept out: `keyed` have keys already, `others` have none yet; and what our drop-in opens for them."""
+    ours = asked["managed"].get("sshd", True)
+    keyed = {account: ranges for account, ranges in asked["people"].items() if account in asked["keyed"]}
+    others = {account: ranges for account, ranges in asked["people"].items() if account not in asked["keyed"]}
+    found = access.faults(keyed, ours=ours, login=login())
+    return {
+        "keyed": found,
+        "others": [fault for fault in access.faults(others, ours=ours, login=login()) if fault not in found],
+        "opened": access.opened(asked["people"], login()) if ours else [],
+    }
 
 
 def peer(host: str, port: int, name: str) -> Found:
@@ -212,8 +214,9 @@ def together(tasks: Tasks) -> Found:
 def main() -> None:
     """Print everything.
 
-    QUESTION has `packages` (name → program), `known` (packages), `units`, `accounts` (name → address), `names`,
-    `numbers`, `peers` (organisation, host, port, name of each), `far` (whether to try sources of packages).
+    QUESTION has `packages` (name → program), `known` (packages), `units`, `people` (account → ranges), `keyed` (those
+    of them who have keys), `managed` (part → whether it is ours), `peers` (organisation, host, port, name of each),
+    `far` (whether to try sources of packages).
     """
     asked, clock, began = json.loads(sys.argv[1]), time.time(), time.monotonic()
     ways: Tasks = {
@@ -221,22 +224,29 @@ def main() -> None:
     }
     programs: Tasks = {name: functools.partial(say, words) for name, words in questions(asked).items()}
     programs["keepers"] = keepers
-    found = together({"said": lambda: together(programs), "peers": lambda: together(ways)})
+    found = together(
+        {
+            "said": lambda: together(programs),
+            "peers": lambda: together(ways),
+            "people": functools.partial(people, asked),
+        }
+    )
     said = found.get("said", {})
-    login = os.environ.get("SUDO_USER", "root")
     answer = {
         "clock": clock,
         "machine": os.uname().machine,
         "kernel": os.uname().release,
-        "login": login,
+        "login": login(),
         "programs": [name for name in PROGRAMS if shutil.which(name, path=FOLDERS)],
         "sources": together(sources(said.get("indexes", ""), said.get("proxies", ""))),
-        "said": said,
+        "said": {name: text for name, text in said.items() if name not in READ},
         "files": {path: text for pattern in FILES for path, text in read(pattern).items()},
         "marks": [path for path in MARKS if Path(path).exists()],
         "space": {path: space(Path(path)) for path in PLACES},
-        "accounts": accounts([*asked["names"], login], asked["numbers"]),
+        "accounts": accounts.read(),
+        "engine": engine.read(said, list(asked["packages"])),
         "peers": found.get("peers", {}),
+        "people": found.get("people"),
         "seconds": round(time.monotonic() - began, 2),
     }
     sys.stdout.write(json.dumps(answer) + "\n")

@@ -5,7 +5,7 @@
     guarded-change undo      take them back (the timer, and the first boot after an unconfirmed change)
     guarded-change keep      load the firewall table again where somebody emptied all rules (a timer, each minute)
 
-Candidates lie in /etc/werkplaats/baseline; a candidate that is not there is the owner's to manage.
+Candidates lie in /etc/werkplaats/baseline; where there is none that part is its owner's, and what was ours of it goes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from on_server import access, disk, programs
+from on_server import access, disk, drop_in, programs
 
 BASE = Path("/etc/werkplaats/baseline")
 TIMER = "werkplaats-undo-timer"
@@ -56,26 +56,36 @@ class Change:
         if why := self.unread():
             raise NotReadError(why)
 
+    def put_in_force(self) -> None:
+        """Have the daemon read the candidate, or nothing of ours where there is none."""
+        if self.candidate.exists():
+            disk.write(self.live, self.candidate.read_bytes())
+            programs.run(*self.test)
+            self.require_read()
+        else:
+            self.live.unlink()
+        programs.run(*self.load)
+
     def needed(self) -> bool:
         """Return whether the candidate is not what is in force."""
         if not self.candidate.exists():
-            return False
+            return self.live.exists()
         same = self.live.exists() and self.live.read_bytes() == self.candidate.read_bytes()
         return not same or not self.is_loaded()
 
 
 def _unread_by_sshd() -> str:
     """The judge is sshd itself, by what it gives an account of ours."""
-    if access.settings("steward").get("forcecommand") == [f"{access.COMMAND} steward"]:
+    if access.settings("steward").get("forcecommand") == [f"{drop_in.COMMAND} steward"]:
         return ""
-    return access.unread() or f"a Match block before {access.DROP_IN} is about steward too; except the account there"
+    return drop_in.unread() or f"a Match block before {drop_in.PATH} is about steward too; except the account there"
 
 
 SSH, FIREWALL = CHANGES = (
     Change(
         "ssh",
         BASE / "sshd.conf",
-        Path(access.DROP_IN),
+        Path(drop_in.PATH),
         ("/usr/sbin/sshd", "-t"),
         ("systemctl", "try-reload-or-restart", "ssh.service"),
         ("true",),
@@ -111,10 +121,7 @@ def apply(seconds: int) -> list[str]:
     programs.run(*back, "/usr/local/sbin/guarded-change", "undo")
     try:
         for change in changes:
-            disk.write(change.live, change.candidate.read_bytes())
-            programs.run(*change.test)
-            change.require_read()
-            programs.run(*change.load)
+            change.put_in_force()
     except (subprocess.CalledProcessError, NotReadError):
         undo()
         raise

@@ -21,7 +21,7 @@ UNITS = (
     *("gateway-finding.service", "gateway-finding.path", "werkplaats-firewall.service", "werkplaats-undo.service"),
     *("werkplaats-firewall-kept.timer", "werkplaats-firewall-kept.service"),
 )
-PROGRAMS = ("gateway-reload", "guarded-change", "people-access", "station-cut", "engine-settings")
+PROGRAMS = ("gateway-reload", "guarded-change", "people-access", "station-cut", "engine-settings", "owners-parts")
 # The second is the name of earlier releases.
 SSHD = [Path("/etc/ssh/sshd_config.d") / f"{number}-werkplaats.conf" for number in (0, 60)]
 FILES = (

@@ -12,16 +12,13 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
+from on_server import accounts, drop_in, firewall
+
 Facts = Mapping[str, Any]
-CLOCKS = ("chrony.service", "systemd-timesyncd.service", "ntpsec.service", "openntpd.service")
 CLOCK_PACKAGES = ("chrony", "systemd-timesyncd", "ntpsec", "openntpd")
-PARTS = ("accounts", "sshd", "firewall", "time", "engine", "journal")
-GROUPS = {"station": 5000}
-USERS = {"station": (5001, 5000), "computer": (5002, 5000)}
-PEOPLE = ("steward", "scientist")
-SHELL = "/bin/sh"
-# What sysusers.d says of these accounts: one with another text is somebody else's.
-ABOUT = {"steward": "Steward of the datastation", "scientist": "Data scientist of the datastation"}
+BASE, UNITS = "/etc/werkplaats/baseline", "/etc/systemd/system"
+FIREWALL_UNITS = ("werkplaats-firewall-kept.timer", "werkplaats-firewall-kept.service", "werkplaats-firewall.service")
+PEOPLE = accounts.PEOPLE
 COMMENT = re.compile(r"[A-Za-z0-9@._+: -]{0,100}")
 # What follows the name of the type in the key itself (RFC 4253, 5656, 8709; PROTOCOL.u2f): a length in bytes, a fixed
 # text, or None for anything.
@@ -42,101 +39,13 @@ COMMANDS = {
     "/usr/local/sbin/engine-settings": "engine_settings",
     "/usr/local/sbin/gateway-reload": "gateway.reload",
     "/usr/local/sbin/guarded-change": "guard",
+    "/usr/local/sbin/owners-parts": "owned",
     "/usr/local/sbin/people-access": "access",
     "/usr/local/sbin/station-cut": "gateway.cut",
 }
 
 
-def account_differences(server: Facts) -> list[str]:
-    """Return a sentence per account that is missing, or is not as the containers and the station's people need it."""
-    found = []
-    for name in ("station", "station-control"):
-        group = server["groups"].get(name)
-        if group is None:
-            found.append(f"group {name} is missing")
-        elif name in GROUPS and group["gid"] != GROUPS[name]:
-            found.append(f"group {name} has gid {group['gid']} and needs {GROUPS[name]}")
-    for name, (uid, gid) in USERS.items():
-        user = server["users"].get(name)
-        if user is None:
-            found.append(f"user {name} is missing")
-        elif (user["uid"], user["gid"]) != (uid, gid):
-            found.append(f"user {name} has {user['uid']}:{user['gid']} and needs {uid}:{gid}")
-    if "werkplaats-gateway" not in server["users"]:
-        found.append("user werkplaats-gateway is missing")
-    members = server["groups"].get("station-control", {}).get("members", [])
-    for name in PEOPLE:
-        user = server["users"].get(name)
-        if user is None:
-            found.append(f"user {name} is missing")
-        elif user["shell"] != SHELL:
-            found.append(_shell_line(name, user))
-        elif name not in members:
-            found.append(f"user {name} is not in group station-control")
-    return found
-
-
-def closed_accounts(server: Facts) -> list[str]:
-    """Return the people's accounts that are ours and got another shell, as hardening gives system accounts."""
-    users = ((name, server["users"].get(name)) for name in PEOPLE)
-    return [name for name, user in users if user and user["shell"] != SHELL and user.get("about") == ABOUT[name]]
-
-
-def _shell_line(name: str, user: Mapping[str, Any]) -> str:
-    return f"user {name} has shell {user['shell']} and needs {SHELL}"
-
-
-def accounts_in_the_way(server: Facts) -> list[str]:
-    """Return the differences that making accounts cannot solve: names or numbers that somebody else has."""
-    closed = [_shell_line(name, server["users"][name]) for name in closed_accounts(server)]
-    found = [line for line in account_differences(server) if " needs " in line and line not in closed]
-    numbers = {uid: name for name, (uid, _gid) in USERS.items()}
-    for name, user in server["users"].items():
-        if user["uid"] in numbers and numbers[user["uid"]] != name:
-            found.append(f"uid {user['uid']} belongs to {name} and is needed for {numbers[user['uid']]}")
-    for name, group in server["groups"].items():
-        if group["gid"] == GROUPS["station"] and name != "station":
-            found.append(f"gid {group['gid']} belongs to {name} and is needed for station")
-    return found
-
-
-def people_differences(server: Facts, people: Mapping[str, Any]) -> list[str]:
-    """Return a sentence per account that has keys while sshd would give it more than its one command, or other keys."""
-    found = []
-    for name in PEOPLE:
-        wanted = {
-            "authenticationmethods": "publickey",
-            "authorizedkeysfile": f"/etc/werkplaats/people/{name}",
-            "forcecommand": f"/usr/local/bin/station-account {name}",
-            "permittty": "no",
-        }
-        settings = server["sshd_people"].get(name, {})
-        if (people.get(name) or {}).get("keys"):
-            found += [
-                f"sshd has {setting} {settings.get(setting, 'unset')} for {name} and needs {value}"
-                for setting, value in wanted.items()
-                if settings.get(setting, "").replace("%u", name) != value
-            ]
-    return found
-
-
-def clock_is_kept(server: Facts) -> bool:
-    """Return whether a time service runs; in a container the clock is the host's."""
-    units = server["units"]
-    return bool(server["container"]) or any(units.get(name, {}).get("active") for name in CLOCKS)
-
-
-def managed_parts(given: Mapping[str, bool]) -> dict[str, bool]:
-    """Return for each part of a server whether it is ours to manage: all are, unless the operator says otherwise."""
-    unknown = set(given) - set(PARTS)
-    if unknown:
-        raise AnsibleFilterError(f"managed: {', '.join(sorted(unknown))} is none of {', '.join(PARTS)}")
-    return {part: bool(given.get(part, True)) for part in PARTS}
-
-
-def baseline_faults(
-    server: Facts, managed: Mapping[str, bool], clock_seconds: float, people: Mapping[str, Any]
-) -> list[str]:
+def baseline_faults(server: Facts, clock_seconds: float) -> list[str]:
     """Return a sentence with its remedy for everything that keeps this server from carrying a station."""
     found = []
     release = server["release"]
@@ -147,18 +56,7 @@ def baseline_faults(
             f"its clock differs {server['clock_difference']:.1f} s from this machine's, and certificates need the "
             "right time; let one of the two synchronise (timedatectl, chronyc tracking)"
         )
-    found += [
-        f"{line}: that account is somebody else's, give it another name or number"
-        for line in accounts_in_the_way(server)
-    ]
-    if not managed["time"] and not clock_is_kept(server):
-        found.append("nothing keeps its clock; start its chrony, ntpsec or systemd-timesyncd")
-    if not managed["accounts"]:
-        found += [f"{line}; accounts are the owner's here, make it so" for line in account_differences(server)]
-    found += server["kept_out"]
-    if not managed["sshd"]:
-        found += [f"{line}; sshd is the owner's here, set it there" for line in people_differences(server, people)]
-    return found
+    return found + list(server["faults"])
 
 
 def baseline_packages(server: Facts, managed: Mapping[str, bool]) -> list[str]:
@@ -168,11 +66,27 @@ def baseline_packages(server: Facts, managed: Mapping[str, bool]) -> list[str]:
     return wanted + ["systemd-timesyncd"] * bool(managed["time"] and not has_clock)
 
 
+# Part of a server → the files of ours in it, which are not placed where it is the owner's.
+_FILES = {
+    "accounts": ["/etc/sysusers.d/werkplaats.conf"],
+    "sshd": [f"{BASE}/sshd.conf"],
+    "firewall": [f"{BASE}/firewall.nft", *(f"{UNITS}/{name}" for name in FIREWALL_UNITS)],
+}
+
+
 def baseline_without(managed: Mapping[str, bool]) -> list[str]:
     """Return the paths that the baseline does not place, since they are the owner's."""
-    firewall = ["/etc/werkplaats/baseline/firewall.nft", "/etc/systemd/system/werkplaats-firewall*"]
-    paths = {"accounts": ["/etc/sysusers.d/*"], "sshd": ["/etc/werkplaats/baseline/sshd.conf"], "firewall": firewall}
-    return [path for name, found in paths.items() if not managed[name] for path in found]
+    return [path for part, paths in _FILES.items() if not managed[part] for path in paths]
+
+
+def baseline_absent(managed: Mapping[str, bool]) -> list[str]:
+    """Return what an earlier run placed of parts that are the owner's now.
+
+    The drop-in of sshd is taken away by `guarded-change`, once there is nothing to put in its place.
+    """
+    links = [link["path"] for link in baseline_links({**managed, "firewall": True})]
+    loaded = [f"{BASE}/firewall.loaded", *(path for path in links if "firewall" in path)]
+    return baseline_without(managed) + loaded * (not managed["firewall"])
 
 
 def baseline_links(managed: Mapping[str, bool]) -> list[dict[str, str]]:
@@ -180,8 +94,15 @@ def baseline_links(managed: Mapping[str, bool]) -> list[dict[str, str]]:
     wanted = [("multi-user", "werkplaats-undo.service")]
     if managed["firewall"]:
         wanted += [("multi-user", "werkplaats-firewall.service"), ("timers", "werkplaats-firewall-kept.timer")]
-    folder = "/etc/systemd/system"
-    return [{"path": f"{folder}/{by}.target.wants/{name}", "to": f"{folder}/{name}"} for by, name in wanted]
+    return [{"path": f"{UNITS}/{by}.target.wants/{name}", "to": f"{UNITS}/{name}"} for by, name in wanted]
+
+
+def firewall_commands(server: Facts, managed: Mapping[str, bool]) -> list[list[str]]:
+    """Return the commands that take our table away from a firewall that is its owner's now."""
+    if managed["firewall"] or not server["table"]:
+        return []
+    family, name = firewall.TABLE.split()
+    return [["systemctl", "stop", *FIREWALL_UNITS], ["nft", "delete", "table", family, name]]
 
 
 def firewall_rules(rows: list[Mapping[str, Any]]) -> list[str]:
@@ -236,14 +157,15 @@ def account_commands(server: Facts, managed: Mapping[str, bool]) -> list[list[st
     """Return the command that makes the accounts, where some are missing."""
     if not managed["accounts"]:
         return []
-    opened = [["usermod", "--shell", SHELL, name] for name in closed_accounts(server)]
-    missing = len(account_differences(server)) > len(opened)
+    found = server["accounts"]
+    opened = [["usermod", "--shell", accounts.SHELL, name] for name in found["closed"]]
+    missing = len(found["missing"]) > len(opened)
     return [["systemd-sysusers", "/etc/sysusers.d/werkplaats.conf"]] * missing + opened
 
 
-def login_pattern(login: str) -> str:
-    """Return the pattern of sshd that stands for a login; a directory's may hold what has a meaning in its settings."""
-    return re.sub(r"[^A-Za-z0-9_.-]", "?", login)
+def sshd_drop_in(login: str) -> dict[str, str]:
+    """Return the file of sshd's settings that `server_part` writes: the candidate of `guarded-change`."""
+    return {"path": f"{BASE}/sshd.conf", "content": drop_in.text(login)}
 
 
 def people_faults(people: Any) -> list[str]:
@@ -365,7 +287,7 @@ class FilterModule:
     def filters(self) -> dict[str, Any]:
         """Return the filters by name."""
         public = (
-            account_commands, baseline_faults, baseline_links, baseline_packages, baseline_without, firewall_rules,
-            login_pattern, managed_parts, people_faults, people_files, program_files,
+            account_commands, baseline_absent, baseline_faults, baseline_links, baseline_packages, baseline_without,
+            firewall_commands, firewall_rules, people_faults, people_files, program_files, sshd_drop_in,
         )  # fmt: skip
         return {function.__name__: function for function in public}

@@ -9,22 +9,24 @@ Facts = Mapping[str, Any]
 SETTINGS = "/etc/docker/daemon.json"
 DROP_IN = "/etc/systemd/system/docker.service.d/60-werkplaats.conf"
 UNIT = "docker.service"
+JOURNAL = "/etc/systemd/journald.conf.d/60-werkplaats.conf"
 MEMBERS = "/etc/sysusers.d/werkplaats-engine.conf"
 
 
 def engine_is_ours(server: Facts, before: Mapping[str, Any]) -> bool:
     """Return whether the engine serves the station alone, so that its settings are ours to say.
 
-    It is its owner's as soon as somebody says a setting or a flag of it, or has a container, a network or a swarm in
-    it, and where it is started at boot and we did not do that. One that only runs was asked something, at its socket.
+    It is its owner's where the operator says so (`managed`), as soon as somebody says a setting or a flag of it, or has
+    a container, a network or a swarm in it, and where it is started at boot and we did not do that. One that only runs
+    was asked something, at its socket.
     `before`: what we ever set, which says nothing about the owner.
     """
-    found, unit = server["engine"], server["units"].get(UNIT, {})
-    if _owner_settings(server, before) or found["flags"] or found["drop_ins"]:
+    found = server["engine"]
+    if found["owner_s"] or _owner_settings(server, before) or found["flags"] or found["drop_ins"]:
         return False
     if found["containers"] or found["networks"] or (found["info"] or {}).get("swarm"):
         return False
-    return bool(found["marked"] or not found["daemon"] or not unit.get("enabled"))
+    return bool(found["marked"] or not found["daemon"] or not found["enabled"])
 
 
 def engine_settings(server: Facts, ours: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,15 +67,23 @@ def engine_commands(server: Facts) -> list[list[str]]:
     By arguments, not by a file: a login of a directory may have any name (`j.jansen@zorg.example`, `ZORG\\jansen`).
     """
     group = server["engine"]["group"]
-    members = server["groups"].get(group, {}).get("members", [])
-    may = server["login"] == "root" or server["login"] in members
-    return [] if may else [["groupadd", "--force", "--system", group], ["gpasswd", "--add", server["login"], group]]
+    may = server["login"] == "root" or server["login"] in server["engine"]["members"]
+    return (
+        []
+        if may or server["engine"]["owner_s"]
+        else [["groupadd", "--force", "--system", group], ["gpasswd", "--add", server["login"], group]]
+    )
 
 
 def _owner_settings(server: Facts, before: Mapping[str, Any]) -> dict[str, Any]:
     """What is the owner's of daemon.json; where we wrote in it a key of ours is ours, whatever it says now."""
     ours = before if server["engine"]["marked"] else {}
-    return {name: value for name, value in server["daemon_json"].items() if name not in ours}
+    return {name: value for name, value in server["engine"]["settings"].items() if name not in ours}
+
+
+def journal_absent(managed: Mapping[str, bool]) -> list[str]:
+    """Return the limit of the journal where that is its owner's: it is not placed, and one of before goes."""
+    return [] if managed["journal"] else [JOURNAL]
 
 
 class FilterModule:
@@ -81,5 +91,5 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """Return the filters by name."""
-        public = (engine_absent, engine_commands, engine_links, engine_settings, engine_without)
+        public = (engine_absent, engine_commands, engine_links, engine_settings, engine_without, journal_absent)
         return {function.__name__: function for function in public}

@@ -3,17 +3,14 @@
 
 from __future__ import annotations
 
-import grp
-import json
 import os
-import pwd
-import shutil
 import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils import access  # the program that the checks run too
+# What `werkplaats doctor` and the checks ask too; `access` needs the last, which Mitogen brings where it is named here.
+from ansible.module_utils import access, accounts, drop_in, engine, firewall, owned  # noqa: F401
 from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""
@@ -37,10 +34,15 @@ options:
     description: Accounts of people who have keys to the ranges that they come from.
     type: dict
     default: {}
-  ours:
-    description: Whether sshd is ours to set.
-    type: bool
-    default: true
+  managed:
+    description: For each part of the server whether it is ours to set.
+    type: dict
+    default: {}
+  inbound:
+    description: Rows of the firewall sheet.
+    type: list
+    elements: dict
+    default: []
   sent:
     description: Clock of the controller just before the question; filled in by the action plugin.
     type: float
@@ -50,22 +52,13 @@ options:
 # All questions are asked at once and read afterwards: together they take as long as the slowest.
 QUESTIONS = {
     "packages": ["dpkg-query", "--show", "--showformat=${db:Status-Abbrev}|${Package}|${Version}\n"],
-    "sshd_steward": ["/usr/sbin/sshd", "-T", "-C", "user=steward,host=localhost,addr=127.0.0.1"],
-    "sshd_scientist": ["/usr/sbin/sshd", "-T", "-C", "user=scientist,host=localhost,addr=127.0.0.1"],
     "virtual": ["systemd-detect-virt", "--container"],
-    "excluding": ["dpkg-query", "--show", "--showformat=${db:Status-Abbrev}|${Package}|${Conflicts}, ${Breaks}\n"],
-    "drop_ins": ["systemctl", "show", "--property=DropInPaths", "--value", "docker.service"],
+    "rules": firewall.RULES,
+    **engine.QUESTIONS,
 }
-# Asked of an engine that runs: a question to a stopped one starts it, by its socket, before its settings are there.
-ENGINE = {
+OF_AN_ENGINE_THAT_RUNS = engine.OF_ONE_THAT_RUNS | {
     "images": ["docker", "image", "ls", "--all", "--no-trunc", "--quiet"],
-    "containers": ["docker", "ps", "--all", "--format", "{{.Names}}"],
-    "networks": ["docker", "network", "ls", "--format", "{{.Name}}"],
-    "info": ["docker", "info", "--format", "{{json .}}"],
 }
-SETTINGS, FLAGS = Path("/etc/docker/daemon.json"), Path("/etc/default/docker")
-OURS = "/etc/systemd/system/docker.service.d/60-werkplaats.conf"
-SOCKET = Path("/run/docker.sock")
 
 
 def ask(units: list[str]) -> dict[str, str]:
@@ -73,8 +66,8 @@ def ask(units: list[str]) -> dict[str, str]:
     questions = QUESTIONS | {
         "units": ["systemctl", "show", "--property=Id,LoadState,ActiveState,UnitFileState", *units],
     }
-    if subprocess.run(["systemctl", "is-active", "--quiet", "docker.service"], check=False).returncode == 0:
-        questions |= ENGINE
+    if subprocess.run(engine.RUNS, check=False).returncode == 0:
+        questions |= OF_AN_ENGINE_THAT_RUNS
     running: dict[str, subprocess.Popen[str]] = {}
     for name, words in questions.items():
         try:
@@ -112,83 +105,20 @@ def units(said: str) -> dict[str, dict[str, Any]]:
     return found
 
 
-def json_file(path: Path) -> dict[str, Any]:
-    """Return the owner's JSON file, empty where there is none; `{"unreadable": why}` where it is not JSON."""
-    try:
-        content = json.loads(path.read_text() or "{}")
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, RecursionError) as problem:
-        return {"unreadable": str(problem)}
-    return content if isinstance(content, dict) else {"unreadable": "not a JSON object"}
-
-
-def excluding(said: str, wanted: list[str]) -> dict[str, list[str]]:
-    """Return the installed packages that exclude wanted ones, with those: to install one of these removes them."""
-    found = {}
-    for line in said.splitlines():
-        status, name, others = line.split("|", 2)
-        named = {other.split()[0] for other in others.split(",") if other.strip() and "(" not in other}
-        if status.startswith(("ii", "hi")) and (both := sorted(named & set(wanted))):
-            found[name] = both
-    return found
-
-
-def engine(said: dict[str, str], wanted: list[str]) -> dict[str, Any]:
-    """Return what there is of a container engine, and what of it is its owner's.
-
-    `info` is what the engine says of itself: None of one that does not run, {} when one that runs does not answer.
-    """
-    drop_ins = said.get("drop_ins", "").split()
-    flags = FLAGS.read_text().splitlines() if FLAGS.exists() else []
-    try:
-        told = json.loads(said["info"] or "{}") if "info" in said else None
-    except ValueError:
-        told = {}
-    found = None
-    if told is not None:
-        pairs = [pair for pair in told.get("DriverStatus") or [] if len(pair) == 2]
-        found = (
-            {
-                "security": [
-                    option.split(",")[0].removeprefix("name=") for option in told.get("SecurityOptions") or []
-                ],
-                "snapshotter": dict(pairs).get("driver-type", ""),
-                "swarm": (told.get("Swarm") or {}).get("LocalNodeState", "inactive") != "inactive",
-            }
-            if told.get("ServerVersion")
-            else {}
-        )
-    daemon, program = shutil.which("dockerd"), shutil.which("docker")
-    return {
-        "daemon": daemon or "",
-        "lacks": ["docker.io"] * (not daemon) + ["docker-cli"] * (not program),
-        "snap": Path("/snap/bin/docker").exists(),
-        "excluding": excluding(said.get("excluding", ""), wanted),
-        "marked": OURS in drop_ins,
-        "drop_ins": [path for path in drop_ins if path != OURS],
-        "flags": [line for line in flags if line.strip() and not line.lstrip().startswith("#")],
-        "containers": [name for name in said.get("containers", "").split() if not name.startswith("station-")],
-        "networks": [name for name in said.get("networks", "").split() if name not in ("bridge", "host", "none")],
-        "group": SOCKET.group() if SOCKET.exists() else "docker",
-        "info": found,
-    }
-
-
-def sshd(said: str) -> dict[str, str]:
-    """Return settings of `sshd -T` by name."""
-    rows = (line.split(" ", 1) for line in said.splitlines())
-    return {row[0]: row[1] for row in rows if len(row) == 2}
-
-
-def accounts() -> dict[str, Any]:
-    """Return users and groups by name; who asked (behind sudo) with the groups of that login."""
-    users = {
-        row.pw_name: {"uid": row.pw_uid, "gid": row.pw_gid, "shell": row.pw_shell, "about": row.pw_gecos}
-        for row in pwd.getpwall()
-    }
-    groups = {row.gr_name: {"gid": row.gr_gid, "members": list(row.gr_mem)} for row in grp.getgrall()}
-    return {"users": users, "groups": groups, "login": os.environ.get("SUDO_USER", "root")}
+def faults(server: dict[str, Any], there: dict[str, Any], rules: str, wants: dict[str, Any]) -> list[str]:
+    """Return a sentence with its remedy for whatever of the parts of this server keeps a station from working on it."""
+    ours = {part: wants["managed"].get(part, True) for part in ("accounts", "sshd", "firewall", "time", "engine")}
+    told = [
+        *accounts.faults(there, ours=ours["accounts"]),
+        *access.faults(wants["people"], ours=ours["sshd"], login=there["login"]),
+        *engine.faults(server["engine"], there["login"], ours=ours["engine"]),
+    ]
+    if not ours["time"]:
+        active = [name for name, unit in server["units"].items() if unit["active"]]
+        told += owned.clock(active, container=server["container"])
+    if not ours["firewall"]:
+        told += firewall.stops(rules, firewall.inbound(wants["inbound"]))
+    return [f"{seen}; {remedy}" for seen, remedy in told]
 
 
 def release() -> dict[str, str]:
@@ -204,13 +134,15 @@ def main() -> None:
             "packages": {"type": "list", "elements": "str", "default": []},
             "units": {"type": "list", "elements": "str", "default": []},
             "people": {"type": "dict", "default": {}},
-            "ours": {"type": "bool", "default": True},
+            "managed": {"type": "dict", "default": {}},
+            "inbound": {"type": "list", "elements": "dict", "default": []},
             "sent": {"type": "float", "default": 0},
         },
         supports_check_mode=True,
     )
     clock = time.time()
     said = ask(module.params["units"])
+    there = accounts.read()
     facts = {
         "clock": clock,
         "release": release(),
@@ -219,13 +151,14 @@ def main() -> None:
         "packages": packages(said.get("packages", ""), module.params["packages"]),
         "held": held(said.get("packages", "")),
         "units": units(said["units"]),
-        "daemon_json": json_file(SETTINGS),
-        "engine": engine(said, module.params["packages"]),
+        "engine": engine.read(said, module.params["packages"])
+        | {"owner_s": not module.params["managed"].get("engine", True)},
         "images": said.get("images", "").split(),
-        "sshd_people": {name: sshd(said.get(f"sshd_{name}", "")) for name in ("steward", "scientist")},
-        **accounts(),
+        "login": there["login"],
+        "accounts": {"missing": accounts.differences(there), "closed": accounts.closed(there)},
+        "table": firewall.TABLE in said.get("rules", ""),
     }
-    facts["kept_out"] = access.faults(module.params["people"], ours=module.params["ours"], login=facts["login"])
+    facts["faults"] = faults(facts, there, said.get("rules", ""), module.params)
     module.exit_json(changed=False, ansible_facts={"server": facts}, msg="read")
 
 

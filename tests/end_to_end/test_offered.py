@@ -52,6 +52,7 @@ printf '+:root:ALL\n+:(sshusers):ALL\n-:ALL:ALL\n' >> /etc/security/access.conf
 echo 'Defaults umask=0027, umask_override' > /etc/sudoers.d/umask
 mkdir -p /etc/docker
 echo '{"icc": false, "no-new-privileges": true, "log-opts": {"max-size": "10m"}}' > /etc/docker/daemon.json
+systemctl enable --quiet --now docker.service
 cat > /etc/nftables.conf <<'END'
 table inet filter
 delete table inet filter

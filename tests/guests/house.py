@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import yaml
 
 from network_topology import names
-from tests.guests.situations import EVERYBODY_S, Situation
+from tests.guests.situations import EVERYBODY_S, PLACES, Situation
 from tests.harness import sandboxes, servers
 
 NAME = names.twin("gasten")
@@ -156,6 +156,7 @@ class House:
     def _owners(self, *, first: bool = False, running: bool = False) -> dict[str, Owners]:
         def look(name: str) -> Owners:
             lines = {**EVERYBODY_S, **chosen[name].owners, **(chosen[name].running if running else {})}
+            lines |= PLACES if running and chosen[name].refused else {}
             return {what: self.root(name, line, check=first) for what, line in lines.items()}
 
         chosen = {situation.name: situation for situation in self.situations}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from tests.guests.house import House
-from tests.guests.situations import Situation
+from tests.guests.situations import PLACES, Situation
 
 GROWING = ("packages", "services")  # what comes is ours; nothing may go
 
@@ -16,8 +16,11 @@ def test_up_brings_a_verified_station_or_refuses_with_a_sentence_and_places_noth
     told, name = guests.up, situation.name
     if situation.refused:
         assert re.search(situation.refused, told["left_out"].get(name, "")), f"{situation.tells}: {told['left_out']}"
-        assert guests.root(name, "find /etc /usr/local -name '*werkplaats*.conf' -o -path '*lib/werkplaats*'") == ""
-        assert guests.after[name]["packages"] == guests.before[name]["packages"]
+        before, after = guests.before[name], guests.after[name]
+        assert "/identity" not in after["files"]
+        for what in ("packages", *PLACES):
+            assert set(after[what].splitlines()) ^ set(before[what].splitlines()) == set(), what
+            assert after[what] == before[what], what
         return
     assert name not in told["left_out"], f"{situation.tells}: {told['left_out'][name]}"
     assert [found for found in told["found"] if found["subject"] == name] == [], situation.tells

@@ -11,6 +11,18 @@ EVERYBODY_S: Mapping[str, str] = {
     "services": "systemctl list-units --type=service --state=active --no-legend --plain | cut -d' ' -f1",
 }
 
+# Where anything of ours would lie: of a server that is refused all of this must be as it was, to the byte.
+PLACES: Mapping[str, str] = {
+    "files": "cd / && find etc usr/local opt root home srv var/lib/werkplaats run/werkplaats ! -type f "
+    "-printf '%p %y %m %u:%g %l\n' 2>/dev/null | sort; "
+    "find etc usr/local opt root home srv var/lib/werkplaats -type f -printf '%p %m %u:%g\n' 2>/dev/null | sort; "
+    "find etc usr/local -type f -exec sha256sum {} + | sort -k 2",
+    "units": "systemctl list-unit-files --no-legend --plain | sort; systemctl list-timers --all --no-legend --plain "
+    "| grep -o '[^ ]*werkplaats[^ ]*'; true",
+    "accounts": "getent passwd; getent group; getent shadow",
+    "tables": "nft list tables; true",
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class Situation:

@@ -12,39 +12,6 @@ FROM = "192.0.2.1"
 
 
 @pytest.mark.parametrize(
-    ("config", "said"),
-    [
-        ("Include /etc/ssh/sshd_config.d/*.conf\n", ""),
-        ("# theirs\n\ninclude sshd_config.d/*.conf\nMatch User x\n", ""),
-        ("Include=/etc/ssh/sshd_config.d/*\n", ""),
-        ("Match User x\nMaxSessions 2\nMatch all\nInclude /etc/ssh/sshd_config.d/*.conf\n", ""),
-        (
-            "Port 22\n#Include /etc/ssh/sshd_config.d/*.conf\n",
-            "write as its first line `Include /etc/ssh/sshd_config.d/",
-        ),
-        ("Include /etc/ssh/sshd_config.d/5*.conf\n", "does not read /etc/ssh/sshd_config.d"),
-        ("Match Address 192.0.2.0/24\nInclude /etc/ssh/sshd_config.d/*.conf\n", "below `Match Address 192.0.2.0/24`"),
-        ("", "does not read"),
-    ],
-)
-def test_whether_sshd_reads_our_settings_for_everybody_is_told(config: str, said: str, tmp_path: Path) -> None:
-    path = tmp_path / "sshd_config"
-    path.write_text(config)
-    found = access.unread(str(path))
-    assert said in found
-    assert bool(found) == bool(said)
-
-
-def test_what_is_included_by_an_included_file_counts(tmp_path: Path) -> None:
-    config, deeper = tmp_path / "sshd_config", tmp_path / "deeper"
-    config.write_text(f"Include {deeper}\n")
-    deeper.write_text("Include /etc/ssh/sshd_config.d/*.conf\n")
-    assert access.unread(str(config)) == ""
-    config.write_text(f"Match User x\nInclude {deeper}\n")
-    assert access.unread(str(config)) != ""
-
-
-@pytest.mark.parametrize(
     ("table", "refusing"),
     [
         ("+:root beheer:ALL\n-:ALL:ALL\n", "-:ALL:ALL"),

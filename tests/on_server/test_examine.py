@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from on_server import examine
+from on_server import engine, examine
 from tests.werkplaats.operations.offered import offers
 from werkplaats.operations.offered import answer, table
 from werkplaats.operations.offered import examine as asking
 
 PROGRAM = Path(examine.__file__).read_text()
+SENT = {name: (asking.FOLDER / f"{name}.py").read_text() for name in asking.MODULES}
 NEEDS = offers.wanted()
 # What each program that is started is told to do; whoever adds one says here that it changes nothing.
 ASKS: dict[str, list[list[str]]] = {
@@ -30,6 +31,7 @@ ASKS: dict[str, list[list[str]]] = {
     "apt-config": [["dump"]],
     "grep": [["-rlsE"]],
     "locale": [["-a"]],
+    "systemd-analyze": [["cat-config"]],
     "sshd": [["-T"]],
     "docker": [["info"], ["ps"], ["network", "ls"]],
     "getent": [["-s"]],
@@ -44,7 +46,7 @@ def test_it_answers_on_this_machine_within_seconds_and_is_judged() -> None:
     asked = time.time()
     done = subprocess.run(
         [sys.executable, "-IS", "-", question(far=False)],
-        input=PROGRAM,
+        input=asking.program(),
         capture_output=True,
         text=True,
         timeout=60,
@@ -54,7 +56,7 @@ def test_it_answers_on_this_machine_within_seconds_and_is_judged() -> None:
     assert facts.answer.seconds < 30
     assert facts.release["ID"]
     assert facts.memory
-    assert facts.umask is not None
+    assert facts.answer.people.keyed is not None
     assert facts.mounted("/proc")
     assert len(table.judge(facts, NEEDS)) >= len(table.PARTS)
 
@@ -63,7 +65,7 @@ def test_it_asks_what_it_is_known_to_ask_and_nothing_that_changes_anything() -> 
     asked = json.loads(question(far=True)) | {"packages": {"docker.io": "no-such-program"}}
     every: list[list[str]] = [
         *examine.questions(asked).values(),
-        *examine.ENGINE.values(),
+        *engine.OF_ONE_THAT_RUNS.values(),
         ["getent", "-s", "hosts:dns", "ahosts", "x"],
     ]
     assert {words[0] for words in every} == set(ASKS)
@@ -73,15 +75,19 @@ def test_it_asks_what_it_is_known_to_ask_and_nothing_that_changes_anything() -> 
             assert set(examine.NO_TRACE) <= set(words)
 
 
-def test_every_process_is_started_in_one_place_without_a_shell() -> None:
-    calls = [node for node in ast.walk(ast.parse(PROGRAM)) if isinstance(node, ast.Call)]
-    names = [ast.unparse(call.func) for call in calls]
-    assert names.count("subprocess.run") == 1
-    assert not [name for name in names if name in ("os.system", "subprocess.Popen", "exec", "eval")]
-    opened = [call for call in calls if ast.unparse(call.func).endswith(".open")]
-    modes = [ast.unparse(one) for call in opened for one in call.args]
-    assert "'w'" not in modes
-    assert not [name for name in names if name.endswith((".write_text", ".write_bytes", ".mkdir", ".touch", ".unlink"))]
+def test_every_process_is_started_in_a_known_place_without_a_shell() -> None:
+    """`access` asks sshd, and PAM in a process of its own."""
+    for name, processes in (("examine", 1), ("access", 2), ("accounts", 0), ("engine", 0), ("drop_in", 0)):
+        calls = [node for node in ast.walk(ast.parse(SENT[name])) if isinstance(node, ast.Call)]
+        names = [ast.unparse(call.func) for call in calls]
+        assert names.count("subprocess.run") == processes
+        assert not [one for one in names if one in ("os.system", "subprocess.Popen", "exec", "eval")]
+        opened = [call for call in calls if ast.unparse(call.func).endswith(".open")]
+        modes = [ast.unparse(one) for call in opened for one in call.args]
+        assert "'w'" not in modes
+        writes = (".write_text", ".write_bytes", ".mkdir", ".touch", ".unlink")
+        assert not [one for one in names if one.endswith(writes)]
+    assert set(SENT) == {"examine", "access", "accounts", "engine", "drop_in"}
 
 
 def test_scripts_that_run_by_themselves_and_name_sshd_s_drop_ins_are_found(
@@ -101,7 +107,8 @@ def test_scripts_that_run_by_themselves_and_name_sshd_s_drop_ins_are_found(
 
 
 def test_it_is_read_by_the_python_of_older_systems() -> None:
-    ast.parse(PROGRAM, feature_version=(3, 9))
+    for source in SENT.values():
+        ast.parse(source, feature_version=(3, 9))
 
 
 @pytest.mark.parametrize("words", [["no-such-program"], ["/dev/null"], ["sleep", "60"]])

@@ -13,6 +13,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from on_server import drop_in
+
 ROOT = Path(__file__).resolve().parents[2]
 _SLUG = r"[a-z][a-z0-9-]{1,30}"
 NETWORK = rf"{_SLUG}(?:\.sandbox)?"
@@ -109,6 +111,8 @@ def _form(path: str) -> str:
         return from_template(ROOT / "roles/baseline/templates/starter.j2")
     if path.startswith(f"{_COMPILED}/networks/"):
         return from_template(ROOT / "roles/tls_mesh/templates" / f"{Path(path).name}.j2")
+    if path == "/etc/werkplaats/baseline/sshd.conf":
+        return re.escape(drop_in.text("LOGIN")).replace("LOGIN", VALUES["login"])
     [template] = (ROOT / "roles").glob(f"*/templates{path}.j2")
     return from_template(template)
 

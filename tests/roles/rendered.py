@@ -120,27 +120,17 @@ def _arrived(station: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _facts(login: str) -> dict[str, Any]:
-    made = {
-        "station": {"uid": 5001, "gid": 5000, "shell": ""},
-        "computer": {"uid": 5002, "gid": 5000, "shell": ""},
-        "werkplaats-gateway": {"uid": 99, "gid": 99, "shell": ""},
-        "steward": {"uid": 991, "gid": 991, "shell": "/bin/sh"},
-        "scientist": {"uid": 992, "gid": 992, "shell": "/bin/sh"},
-    }
-    groups = {"station": {"gid": 5000}, "station-control": {"gid": 990, "members": ["steward", "scientist"]}}
     return {
         "release": {"id": "debian", "version_id": "13"},
         "clock_difference": 0.0,
         "container": True,
         "packages": {},
         "units": {},
-        "users": made,
-        "groups": groups,
-        "kept_out": [],
-        "sshd_people": {},
+        "accounts": {"missing": [], "closed": []},
+        "faults": [],
+        "table": False,
         "held": [],
-        "daemon_json": {},
-        "engine": facts.engine(daemon="", lacks=["docker.io", "docker-cli"], info=None),
+        "engine": facts.NO_ENGINE,
         "login": login,
     }
 

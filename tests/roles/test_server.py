@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import copy
+import json
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from on_server.drop_in import owner_s
 from stacks.servers import seeds
 from tests.harness import compiled, servers
 from tests.roles import plays
 from tests.roles.conftest import FIREWALL, NETWORK, Mesh
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
+OWNER_S = """table inet owner {
+    chain input {
+        type filter hook input priority filter; policy drop;
+        ct state established,related accept
+        iif lo accept
+        tcp dport 22 accept
+    }
+}
+"""
 
 
 @pytest.fixture
@@ -105,15 +116,54 @@ def test_the_table_comes_back_within_a_minute_of_the_emptying_of_all_rules(een: 
 
 def test_sshd_that_is_the_owner_s_is_checked_and_left_alone(mesh: Mesh, een: servers.Server, tmp_path: Path) -> None:
     right, drop_in = copy.deepcopy(mesh.stations["een"]), "/etc/ssh/sshd_config.d/00-owner.conf"
-    een.run(f"echo DenyUsers steward > {drop_in}")
-    mesh.stations["een"] |= {
+    needed = owner_s("beheer").partition("\n")[2]  # Debian's own file has the sftp
+    een.put(drop_in, f"DenyUsers steward\n{needed}")
+    given = {
         "managed": {"sshd": False},
         "people": {"steward": {"keys": [seeds.key_pair(tmp_path / "key")], "from": ["192.0.2.0/24"]}},
     }
+    mesh.stations["een"] |= given
     run = mesh.play("--tags", "prepare", only="een")
     mesh.stations["een"] = right
     assert run.failures == ["sshd lets steward in from nowhere: DenyUsers has 'steward'; except the account there"]
-    assert een.run(f"cat {drop_in}; rm {drop_in}").stdout == "DenyUsers steward\n"
+    assert een.run(f"cat {drop_in}").stdout == f"DenyUsers steward\n{needed}"
+    ours = "/etc/ssh/sshd_config.d/0-werkplaats.conf"
+    assert een.run(f"cat {ours}").stdout, "it was refused, and something went"
+    een.put(drop_in, needed)
+    mesh.stations["een"] |= given
+    run = mesh.play("--tags", "prepare", only="een")
+    mesh.stations["een"] = right
+    assert (run.code, een.run(f"ls {ours}", check=False).stdout) == (0, ""), run.output
+    assert een.run("people-access").stdout == "[]\n"
+    een.run(f"rm {drop_in} && systemctl reload ssh")
+    assert mesh.play("--tags", "prepare", only="een").code == 0
+    assert een.run(f"cat {ours}").stdout
+
+
+def test_a_firewall_that_is_the_owner_s_is_checked_and_ours_goes(mesh: Mesh, een: servers.Server) -> None:
+    table, right = een.run("nft list table inet werkplaats").stdout, copy.deepcopy(mesh.stations["een"])
+    units = "/etc/systemd/system/werkplaats-firewall*"
+    een.run("nft -f -", given=OWNER_S)
+    mesh.stations["een"] |= {"managed": {"firewall": False}}
+    run = mesh.play("--tags", "prepare", only="een")
+    [said] = run.failures
+    assert said.startswith("inet owner input drops what no rule names, and none names TCP 8443; let TCP 8443 in from")
+    assert een.run(f"nft list table inet werkplaats; ls {units} | wc -l").stdout == f"{table}3\n", "it was refused"
+    een.run("nft add rule inet owner input ip saddr 198.18.0.0/15 tcp dport 8443 accept")
+    run = mesh.play("--tags", "prepare", only="een")
+    assert run.code == 0, run.output
+    assert een.run("nft list tables | grep werkplaats", check=False).stdout == ""
+    assert een.run(f"ls {units} /etc/werkplaats/baseline/firewall*", check=False).stdout == ""
+    callers = json.dumps({FIREWALL[0]["port"]: FIREWALL[0]["addresses"]})
+    assert een.run("owners-parts firewall", given=callers).stdout == "[]\n"
+    een.run("nft delete table inet owner")
+    [said] = json.loads(een.run("owners-parts firewall", given=callers).stdout)
+    assert said.startswith("everybody reaches TCP 8443: no rule drops anything; let it in from")
+    again = mesh.play("--tags", "prepare", only="een")
+    assert (again.code, again.changed) == (0, [])
+    mesh.stations["een"] = right
+    assert mesh.play("--tags", "prepare", only="een").code == 0
+    assert een.run("nft list table inet werkplaats").stdout == table
 
 
 def wait_for(right: Any, seconds: float) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import time
 from typing import Any
 
 import pytest
 
+from on_server import drop_in, firewall, owned
 from station_image.runtime.base import contract
 
 PEOPLE = (contract.STEWARD, contract.SCIENTIST)
@@ -40,8 +42,8 @@ def test_a_restart_of_an_engine_that_is_ours_ends_no_station(host: Any) -> None:
 @pytest.mark.parametrize(("name", "number"), ACCOUNTS)
 def test_the_accounts_of_the_station_cannot_log_in(host: Any, name: str, number: int) -> None:
     user = host.user(name)
-    assert user.uid == number
-    assert user.shell.endswith("nologin")
+    assert user.uid == number, f"user {name} has uid {user.uid} and needs {number}: give it that number"
+    assert user.shell.endswith("nologin"), f"user {name} has shell {user.shell}; give it /usr/sbin/nologin"
 
 
 def kept_out(host: Any) -> list[str]:
@@ -79,14 +81,9 @@ def test_sshd_starts_one_program_for_people_and_takes_their_keys_from_root_s_fil
     )
     rows = host.check_output(f"sshd -T -C user={name},host=localhost,addr=127.0.0.1").splitlines()
     settings = dict(row.split(" ", 1) for row in rows if " " in row)
-    assert settings["forcecommand"] == f"/usr/local/bin/station-account {name}"
-    assert settings["authorizedkeysfile"].replace("%u", name) == f"/etc/werkplaats/people/{name}"
-    assert settings["authenticationmethods"] == "publickey"
-    closed = ("allowagentforwarding", "allowstreamlocalforwarding", "allowtcpforwarding", "permittty", "permittunnel",
-              "permituserrc", "x11forwarding")  # fmt: skip
-    assert {setting: settings[setting] for setting in closed} == dict.fromkeys(closed, "no")
-    assert settings["authorizedkeyscommand"] == "none"
-    assert settings["trustedusercakeys"] == "none"
+    for setting, value in drop_in.wanted(name).items():
+        said = settings[setting].replace("%u", name)
+        assert said == value.replace("%u", name), f"sshd has {setting} {said} for {name} and needs {value}; run `up`"
 
 
 def test_only_root_says_who_may_log_in_and_everybody_only_from_a_range(host: Any) -> None:
@@ -105,6 +102,16 @@ def test_what_people_decide_and_bring_nobody_else_writes(host: Any, folder: str,
     assert (found.user, found.group, found.mode) == (owner, "station", 0o2750)
     others = host.check_output(f"find /var/lib/werkplaats/{folder} ! -user {owner} -o ! -type l -perm /022")
     assert not others, f"others than {owner} can write {others.split()}"
+
+
+def test_parts_that_the_owner_sets_are_as_a_station_needs_them(host: Any, station: dict[str, Any]) -> None:
+    """Of sshd it is asked what people get, whoever sets it."""
+    owners = sorted({part for part, ours in station.get("managed", {}).items() if not ours} & set(owned.PARTS))
+    if not owners:
+        pytest.skip("all of them are ours to set")
+    inbound = shlex.quote(json.dumps(firewall.inbound(station["firewall"])))
+    found = json.loads(host.check_output(f"echo {inbound} | /usr/local/sbin/owners-parts {' '.join(owners)}"))
+    assert not found, "; ".join(found)
 
 
 def test_the_firewall_has_our_own_table(host: Any, station: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 
 from base import errors
 from werkplaats.operations.home import networks
+from werkplaats.operations.reach import servers
 
 
 def find(given: argparse.Namespace) -> networks.Network:
@@ -26,14 +27,35 @@ def require(network: networks.Network, only: Iterable[str], *also: str) -> None:
             )
 
 
+def owners(network: networks.Network, only: Collection[str]) -> list[str]:
+    """What is said of the parts of servers that are their owner's to set."""
+    return owners_parts(network, only) + owners_firewalls(network, only)
+
+
+def owners_parts(network: networks.Network, only: Collection[str]) -> list[str]:
+    """A sentence for each server with parts that are its owner's to set."""
+    found = []
+    for server in _own(network, only):
+        if parts := [part for part, ours in server.managed.items() if not ours]:
+            told = f"werkplaats doctor {network.name} --only {server.organisation} prints what is to be set there"
+            found.append(f"{server.organisation}: its owner sets {', '.join(parts)}: {told}")
+    return found
+
+
+def _own(network: networks.Network, only: Collection[str]) -> list[servers.Server]:
+    """The servers that a verb is about; a sandbox's own may not be there yet."""
+    known = network.given if network.made_here else network.servers
+    return [server for server in known if not only or server.organisation in only]
+
+
 def owners_firewalls(network: networks.Network, only: Collection[str]) -> list[str]:
     """What the owner of a firewall that is not ours to set has to let through, a line for each flow."""
     return [
         f"{server.organisation}: the firewall is the owner's here, set there: "
         f"{row.direction} {row.protocol} {row.port} {'from' if row.direction == 'in' else 'to'} "
         f"{', '.join(row.addresses) or ', '.join(row.names) or row.counterpart} ({row.purpose})"
-        for server in (network.given if network.made_here else network.servers)  # a sandbox's own may not be there yet
-        if not server.managed.get("firewall", True) and (not only or server.organisation in only)
+        for server in _own(network, only)
+        if not server.managed.get("firewall", True)
         for row in network.compiled.stations[server.organisation].firewall
     ]
 

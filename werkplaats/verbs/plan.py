@@ -24,7 +24,7 @@ def run(given: argparse.Namespace) -> int:
     """Look and print."""
     network = named.find(given)
     reporter = progress.Progress(quiet=given.json)
-    for sentence in (*network.warnings, *named.left(network), *named.owners_firewalls(network, given.only)):
+    for sentence in (*network.warnings, *named.left(network), *named.owners(network, given.only)):
         reporter.say(f"note: {sentence}")
     plan = planning.plan(network, given.only, reporter)
     if given.json:

@@ -43,8 +43,8 @@ def run(given: argparse.Namespace) -> int:
             f"take the steps: werkplaats trust request {network.name}, and what it says next",
         )
     reporter = progress.Progress(quiet=given.json)
-    own_ways = named.owners_firewalls(network, given.only)
-    for sentence in (*network.warnings, *named.left(network), *own_ways, *network.compiled.privacy):
+    owners = named.owners(network, given.only)
+    for sentence in (*network.warnings, *named.left(network), *owners, *network.compiled.privacy):
         reporter.say(f"note: {sentence}")
     if network.made_here and (missing := [finding for finding in host.examine() if not finding.good]):
         raise errors.RefusedError("; ".join(f"{one.seen}: {one.remedy}" for one in missing), "run: werkplaats doctor")

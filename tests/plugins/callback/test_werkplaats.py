@@ -14,7 +14,7 @@ import pytest
 
 from plugins.action import server_facts
 from plugins.callback import werkplaats
-from plugins.filter import baseline
+from plugins.filter.server_facts import PARTS
 
 ROOT = Path(__file__).resolve().parents[3]
 CRASHED = "Module result deserialization failed. See stdout/stderr for the returned output."
@@ -84,7 +84,7 @@ def test_of_a_filter_that_refuses_its_own_sentence_is_told(tmp_path: Path) -> No
     task = "ansible.builtin.debug: {msg: \"{{ {'moon': true} | managed_parts }}\"}"
     told, _ = play(tmp_path, f"- hosts: all\n  gather_facts: false\n  tasks:\n    - {task}\n")
     said = [event["message"] for event in told if event["status"] == "failed"]
-    assert said == [f"managed: moon is none of {', '.join(baseline.PARTS)}"]
+    assert said == [f"managed: moon is none of {', '.join(PARTS)}"]
 
 
 @pytest.mark.slow

@@ -13,20 +13,12 @@ def facts(**changes: Any) -> dict[str, Any]:
         "container": False,
         "packages": {"chrony": "4"},
         "units": {"chrony.service": {"active": True}},
-        "users": {
-            "station": {"uid": 5001, "gid": 5000},
-            "computer": {"uid": 5002, "gid": 5000},
-            "werkplaats-gateway": {"uid": 99},
-            "steward": {"uid": 991, "gid": 991, "shell": "/bin/sh"},
-            "scientist": {"uid": 992, "gid": 992, "shell": "/bin/sh"},
-        },
-        "groups": {"station": {"gid": 5000}, "station-control": {"gid": 990, "members": ["steward", "scientist"]}},
-        "kept_out": [],
-        "sshd_people": {},
+        "accounts": {"missing": [], "closed": []},
+        "faults": [],
+        "table": False,
         "held": [],
         "login": "beheer",
-        "daemon_json": {},
-        "engine": engine(daemon="", lacks=["docker.io", "docker-cli"], info=None),
+        "engine": NO_ENGINE,
         **changes,
     }
 
@@ -38,12 +30,22 @@ def engine(**changes: Any) -> dict[str, Any]:
         "lacks": [],
         "snap": False,
         "excluding": {},
+        "known": True,
+        "active": True,
+        "enabled": True,
         "marked": False,
         "drop_ins": [],
         "flags": [],
+        "settings": {},
+        "unreadable": "",
         "containers": [],
         "networks": [],
         "group": "docker",
-        "info": {"security": ["seccomp"], "snapshotter": "", "swarm": False},
+        "members": [],
+        "owner_s": False,
+        "info": {"version": "28", "security": ["seccomp"], "snapshotter": "", "swarm": False},
         **changes,
     }
+
+
+NO_ENGINE = engine(daemon="", lacks=["docker.io", "docker-cli"], known=False, active=False, enabled=False, info=None)

@@ -15,6 +15,7 @@ from plugins.action import server_part as action
 from plugins.filter import baseline
 from tests.plugins.filter.facts import facts
 
+ROLE = Path(__file__).parents[3] / "roles/baseline"
 ALL = {"accounts": True, "sshd": True, "firewall": True, "time": True}
 
 
@@ -45,9 +46,9 @@ def test_a_row_that_is_none_is_a_sentence(bad: dict[str, Any]) -> None:
         baseline.firewall_rules([bad])
 
 
-def faults(people: dict[str, Any] | None = None, **changes: Any) -> list[str]:
-    """Of a server whose owner manages everything."""
-    return baseline.baseline_faults(facts(**changes), dict.fromkeys(ALL, False), 5, people or {})
+def faults(**changes: Any) -> list[str]:
+    """Of a server."""
+    return baseline.baseline_faults(facts(**changes), 5)
 
 
 def test_a_server_in_order_has_no_faults() -> None:
@@ -59,16 +60,7 @@ def test_a_server_in_order_has_no_faults() -> None:
     [
         ({"release": {"id": "ubuntu", "pretty_name": "Ubuntu 24.04"}}, "runs Ubuntu 24.04; stations run on Debian 13"),
         ({"clock_difference": 7.0}, "clock differs 7.0 s"),
-        ({"users": {"jan": {"uid": 5001, "gid": 1}}}, "uid 5001 belongs to jan and is needed for station"),
-        ({"units": {}}, "nothing keeps its clock"),
-        ({"groups": {}}, "group station is missing; accounts are the owner's here"),
-        ({"users": {}}, "user steward is missing; accounts are the owner's here"),
-        (
-            {"users": {"steward": {"uid": 1000, "gid": 1, "shell": "/bin/bash"}}},
-            "has shell /bin/bash and needs /bin/sh",
-        ),
-        ({"groups": {"station-control": {"gid": 1, "members": []}}}, "user scientist is not in group station-control"),
-        ({"kept_out": ["sshd has no sftp"]}, "sshd has no sftp"),
+        ({"faults": ["sshd has no sftp; set it there"]}, "sshd has no sftp; set it there"),
     ],
 )
 def test_a_fault_is_a_sentence_with_a_remedy(change: dict[str, Any], said: str) -> None:
@@ -78,25 +70,27 @@ def test_a_fault_is_a_sentence_with_a_remedy(change: dict[str, Any], said: str) 
 def test_what_is_the_owner_s_is_not_placed() -> None:
     assert baseline.baseline_without(ALL) == []
     assert baseline.baseline_without(ALL | {"sshd": False}) == ["/etc/werkplaats/baseline/sshd.conf"]
+    assert baseline.baseline_without(ALL | {"accounts": False}) == ["/etc/sysusers.d/werkplaats.conf"]
     assert baseline.baseline_packages(facts(packages={}), ALL | {"time": False, "firewall": False}) == ["openssl"]
     assert baseline.baseline_packages(facts(packages={}), ALL) == ["openssl", "nftables", "systemd-timesyncd"]
-    with pytest.raises(AnsibleFilterError, match="ssh is none of"):
-        baseline.managed_parts({"ssh": False})
 
 
-def test_people_who_have_keys_get_no_more_than_their_command_from_the_owner_s_sshd() -> None:
-    people = {"steward": {"keys": ["…"], "from": ["192.0.2.0/24"]}}
-    [*found] = faults(people)
-    assert len(found) == 4
-    assert any("sshd has forcecommand unset for steward and needs /usr/local/bin/station-account" in f for f in found)
-    right = {
-        "authenticationmethods": "publickey",
-        "authorizedkeysfile": "/etc/werkplaats/people/%u",
-        "forcecommand": "/usr/local/bin/station-account steward",
-        "permittty": "no",
+def test_what_an_earlier_run_placed_of_a_part_goes_once_that_is_its_owner_s() -> None:
+    assert baseline.baseline_absent(ALL) == []
+    assert baseline.baseline_absent(ALL | {"sshd": False}) == ["/etc/werkplaats/baseline/sshd.conf"]
+    gone = set(baseline.baseline_absent(ALL | {"firewall": False}))
+    units = {f"/etc/systemd/system/{name}" for name in baseline.FIREWALL_UNITS}
+    links = {link["path"] for link in baseline.baseline_links(ALL)} - {
+        link["path"] for link in baseline.baseline_links(ALL | {"firewall": False})
     }
-    assert faults(people, sshd_people={"steward": right}) == []
-    assert faults(people, sshd_people={"steward": right | {"permittty": "yes"}}) != []
+    base = "/etc/werkplaats/baseline"
+    assert gone == {f"{base}/firewall.nft", f"{base}/firewall.loaded"} | units | links
+    placed = {f"/{path.relative_to(ROLE / 'templates')}".removesuffix(".j2") for path in ROLE.rglob("*firewall*.j2")}
+    assert placed <= gone
+    assert baseline.firewall_commands(facts(table=True), ALL) == []
+    assert baseline.firewall_commands(facts(table=False), ALL | {"firewall": False}) == []
+    *_, last = baseline.firewall_commands(facts(table=True), ALL | {"firewall": False})
+    assert last == ["nft", "delete", "table", "inet", "werkplaats"]
 
 
 def test_programs_lie_where_their_starters_look_for_them(tmp_path: Path) -> None:
@@ -124,30 +118,15 @@ def test_a_starter_starts_its_module_and_nothing_that_its_surroundings_say() -> 
         assert f"from {baseline.PACKAGE}.{baseline.COMMANDS[path]} import main" in text
 
 
-def test_an_account_of_ours_that_hardening_closed_is_opened_again_and_not_called_somebody_else_s() -> None:
-    users = facts()["users"]
-    closed = users["steward"] | {"shell": "/usr/sbin/nologin", "about": "Steward of the datastation"}
-    mended = facts(users=users | {"steward": closed})
-    assert baseline.baseline_faults(mended, ALL, 5, {}) == []
-    assert baseline.account_commands(mended, ALL) == [["usermod", "--shell", "/bin/sh", "steward"]]
-    [owner_s] = baseline.baseline_faults(mended, ALL | {"accounts": False}, 5, {})
-    assert owner_s == (
-        "user steward has shell /usr/sbin/nologin and needs /bin/sh; accounts are the owner's here, make it so"
-    )
-    other = facts(users=users | {"steward": closed | {"about": "Stew Ard"}})
-    [line] = baseline.baseline_faults(other, ALL, 5, {})
-    assert "that account is somebody else's" in line
-
-
-@pytest.mark.parametrize(
-    ("login", "pattern"),
-    [("beheer", "beheer"), ("j.jansen@zorg.example", "j.jansen?zorg.example"), ("ZORG\\jan s,!*", "ZORG?jan?s???")],
-)
-def test_a_login_of_a_directory_is_a_pattern_that_sshd_reads_as_that_login(login: str, pattern: str) -> None:
-    assert baseline.login_pattern(login) == pattern
-
-
-def test_accounts_are_made_only_where_one_is_missing() -> None:
-    assert baseline.account_commands(facts(), ALL) == []
-    assert baseline.account_commands(facts(users={}), ALL) == [["systemd-sysusers", "/etc/sysusers.d/werkplaats.conf"]]
-    assert baseline.account_commands(facts(users={}), ALL | {"accounts": False}) == []
+def test_an_account_of_ours_that_hardening_closed_is_opened_again_and_those_that_are_missing_are_made() -> None:
+    made = ["systemd-sysusers", "/etc/sysusers.d/werkplaats.conf"]
+    opened = ["usermod", "--shell", "/bin/sh", "steward"]
+    shell = "user steward has shell /usr/sbin/nologin and needs /bin/sh"
+    for missing, closed, commands in (
+        ([], [], []),
+        ([shell], ["steward"], [opened]),
+        (["user scientist is missing", shell], ["steward"], [made, opened]),
+    ):
+        server = facts(accounts={"missing": missing, "closed": closed})
+        assert baseline.account_commands(server, ALL) == commands
+        assert baseline.account_commands(server, ALL | {"accounts": False}) == []

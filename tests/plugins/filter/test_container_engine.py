@@ -14,12 +14,12 @@ from tests.plugins.filter import facts
 _DEFAULTS = yaml.safe_load((sandboxes.ROOT / "roles/container_engine/defaults/main.yml").read_text())
 OURS = _DEFAULTS["container_engine_settings"]
 BEFORE = _DEFAULTS["container_engine_settings_before"] | OURS  # as the role gives it
-RUNS = {"docker.service": {"known": True, "active": True, "enabled": True}}
-LIES = {"docker.service": {"known": True, "active": False, "enabled": False}}
+RUNS = {"active": True, "enabled": True}
+LIES = {"active": False, "enabled": False}
 
 
-def there(units: Any = RUNS, daemon_json: Any = None, **changes: Any) -> dict[str, Any]:
-    return facts.facts(units=units, daemon_json=daemon_json or {}, engine=facts.engine(**changes))
+def there(unit: Any = RUNS, daemon_json: Any = None, **changes: Any) -> dict[str, Any]:
+    return facts.facts(engine=facts.engine(settings=daemon_json or {}, **unit, **changes))
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def there(units: Any = RUNS, daemon_json: Any = None, **changes: Any) -> dict[st
     [
         facts.facts(),
         there(LIES, info=None),
-        there({"docker.service": {"known": True, "active": True, "enabled": False}}),
+        there({"active": True, "enabled": False}),
         there(marked=True, daemon_json=OURS),
         there(marked=True, daemon_json=BEFORE),
         there(marked=True, daemon_json=OURS | {"live-restore": False}),
@@ -59,7 +59,9 @@ def test_an_engine_of_the_owner_s_is_left_as_it_is(server: dict[str, Any]) -> No
     assert engine.engine_links(server, BEFORE) == []
 
 
-@pytest.mark.parametrize("more", [{"containers": ["web"]}, {"networks": ["web_default"]}, {"info": {"swarm": True}}])
+@pytest.mark.parametrize(
+    "more", [{"containers": [["web", "running", "x", ""]]}, {"networks": ["web_default"]}, {"info": {"swarm": True}}]
+)
 def test_an_engine_that_its_owner_began_to_use_gets_rid_of_our_settings(more: dict[str, Any]) -> None:
     server = there(marked=True, daemon_json=OURS, **more)
     assert engine.engine_absent(server, BEFORE) == [engine.MEMBERS, engine.DROP_IN, engine.SETTINGS]
@@ -74,7 +76,7 @@ def test_of_a_file_that_was_merged_what_the_owner_said_stays() -> None:
 
 
 def test_an_owner_s_file_is_there_before_the_engine_and_is_the_owner_s() -> None:
-    server = facts.facts(daemon_json={"data-root": "/srv/docker"})
+    server = facts.facts(engine=facts.NO_ENGINE | {"settings": {"data-root": "/srv/docker"}})
     assert engine.SETTINGS in engine.engine_without(server, BEFORE)
     assert len(engine.engine_links(server, BEFORE)) == 1, "nobody else starts it at boot"
 
@@ -88,7 +90,21 @@ def test_login_is_given_the_engine_only_where_it_has_it_not() -> None:
         "ZORG\\jan s",
         "docker",
     ]
-    groups = {"docker": {"members": ["beheer"]}}
-    assert engine.engine_commands(facts.facts(login="beheer", groups=groups)) == []
-    own = facts.facts(login="beheer", groups=groups, engine=facts.engine(group="containers"))
-    assert engine.engine_commands(own) != [], "its socket is of another group"
+    assert engine.engine_commands(facts.facts(login="beheer", engine=facts.engine(members=["beheer"]))) == []
+
+
+def test_of_an_engine_that_is_the_owner_s_to_set_nothing_is_placed_and_what_was_ours_of_it_goes() -> None:
+    """Also of one that nobody uses but the station."""
+    for found in (facts.engine(owner_s=True, enabled=False), facts.engine(owner_s=True, marked=True, settings=OURS)):
+        server = facts.facts(engine=found)
+        assert {engine.SETTINGS, engine.DROP_IN} <= set(engine.engine_without(server, BEFORE))
+        assert engine.engine_links(server, BEFORE) == []
+        assert engine.engine_commands(server) == []
+    assert engine.engine_absent(server, BEFORE) == [engine.MEMBERS, engine.DROP_IN, engine.SETTINGS]
+
+
+def test_a_limit_of_the_journal_is_placed_only_where_that_is_ours() -> None:
+    assert engine.journal_absent({"journal": True}) == []
+    [path] = engine.journal_absent({"journal": False})
+    templates = sandboxes.ROOT / "roles/container_engine/templates"
+    assert (templates / f"{path.lstrip('/')}.j2").exists()

@@ -60,9 +60,3 @@ def test_what_one_source_does_not_tell_stops_nothing_and_is_said_where_the_packa
     with pytest.raises(RuntimeError, match=r"no haproxy.*before that, .*vendor is away"):
         debian_packages.install(["haproxy"])
     assert not (tmp_path / "policy").exists()
-
-
-@pytest.mark.parametrize("text", ["no JSON", "[]", "[" * 100_000], ids=lambda text: text[:16])
-def test_an_owner_s_file_that_is_no_object_is_told_as_unreadable(tmp_path: Path, text: str) -> None:
-    (path := tmp_path / "daemon.json").write_text(text)
-    assert set(server_facts.json_file(path)) == {"unreadable"}

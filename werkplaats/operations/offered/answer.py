@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import pydantic
 
@@ -31,23 +31,73 @@ class User(_Shape):
     """One account."""
 
     uid: Count
+    gid: Count
     shell: Word
-    about: Word = ""
+    about: Word
+
+
+class Group(_Shape):
+    """One group."""
+
+    gid: Count
+    members: Annotated[list[Word], pydantic.Field(max_length=20_000)]
 
 
 class Accounts(_Shape):
-    """Those of the names and numbers that a station needs which are taken: users and groups by name and by number."""
+    """What `on_server/accounts.py` reads: those of the names and numbers that a station needs which are taken."""
 
     users: Annotated[dict[Word, User], Few]
-    groups: Annotated[dict[Word, Count], Few]
-    uids: Annotated[dict[Word, Word], Few]
-    gids: Annotated[dict[Word, Word], Few]
+    groups: Annotated[dict[Word, Group], Few]
+    uids: Annotated[dict[Literal["5001", "5002"], Word], Few]
+    gids: Annotated[dict[Literal["5000"], Word], Few]
+    login: Word
+    placed: bool
+
+
+class EngineInfo(_Shape):
+    """What an engine says of itself."""
+
+    version: Word
+    security: Annotated[list[Word], Few]
+    snapshotter: Word
+    swarm: bool
+
+
+class Engine(_Shape):
+    """What `on_server/engine.py` reads."""
+
+    daemon: Word
+    lacks: Annotated[list[Word], Few]
+    snap: bool
+    excluding: Annotated[dict[Word, list[Word]], Few]
+    known: bool
+    active: bool
+    enabled: bool
+    marked: bool
+    drop_ins: Annotated[list[Word], Few]
+    flags: Annotated[list[Text], Few]
+    settings: Annotated[dict[Word, Any], Few]
+    unreadable: Word
+    containers: Annotated[list[tuple[Word, Word, Word, Text]], pydantic.Field(max_length=20_000)]
+    networks: Annotated[list[Word], pydantic.Field(max_length=20_000)]
+    group: Word
+    members: Annotated[list[Word], pydantic.Field(max_length=20_000)]
+    info: EngineInfo | Annotated[dict[Word, Any], pydantic.Field(max_length=0)] | None
+
+
+class People(_Shape):
+    """What `on_server/access.py` says of people who have keys and of others, and what our drop-in changes for them."""
+
+    keyed: Annotated[list[tuple[Text, Text]], Few]
+    others: Annotated[list[tuple[Text, Text]], Few]
+    opened: Annotated[list[Text], Few]
 
 
 class Space(_Shape):
-    """The folder that is there of a path, and what is free in it: bytes, and files that can be made."""
+    """The folder that is there of a path, bytes of its disk, and what is free: bytes, and files that can be made."""
 
     at: Word
+    size: Count
     free: Count
     inodes: Count
 
@@ -74,6 +124,8 @@ class Answer(_Shape):
     marks: Annotated[list[Word], Few]
     space: Annotated[dict[Word, Space], Few]
     accounts: Accounts
+    engine: Engine
+    people: People
     peers: Annotated[dict[Word, Way], Few]
     sources: Annotated[dict[Word, Word], Few]
     seconds: Seconds
@@ -129,12 +181,6 @@ class Facts:
         return self.mounts.get(at, set())
 
     @functools.cached_property
-    def umask(self) -> int | None:
-        """That of programs which root runs over the operator's login."""
-        found = re.search(r"^Umask:\s+([0-7]{1,4})$", self.file("/proc/self/status"), re.MULTILINE)
-        return int(found[1], 8) if found else None
-
-    @functools.cached_property
     def packages(self) -> dict[str, str]:
         """Installed packages of those that were asked for, with their versions."""
         rows = (line.split("|") for line in self.said("packages").splitlines())
@@ -149,9 +195,10 @@ class Facts:
         """Whether a unit runs."""
         return self.units.get(unit, {}).get("ActiveState") == "active"
 
-    def sshd(self, account: str = "") -> dict[str, list[str]]:
-        """Settings as sshd itself says them, for an account or for anybody: name → values, one for each line of it."""
-        return texts.sshd(self.said(f"sshd_{account}" if account else "sshd"))
+    @functools.cached_property
+    def sshd(self) -> dict[str, list[str]]:
+        """Settings as sshd itself says them for the operator's login: name → values, one for each line of it."""
+        return texts.sshd(self.said("sshd_login"))
 
     @functools.cached_property
     def listeners(self) -> list[texts.Listener]:
@@ -169,14 +216,9 @@ class Facts:
         return texts.candidates(self.said("candidates"))
 
     @functools.cached_property
-    def engine_settings(self) -> dict[str, object] | None:
-        """The owner's daemon.json; {} where there is none, None where it is not JSON."""
-        return texts.json_object(self.file("/etc/docker/daemon.json") or "{}")
-
-    @functools.cached_property
-    def engine(self) -> dict[str, object]:
-        """What a running engine says of itself."""
-        return texts.json_object(self.said("engine_info") or "{}") or {}
+    def engine(self) -> Engine:
+        """What there is of an engine."""
+        return self.answer.engine
 
 
 def read(text: str, asked: float, answered: float) -> Facts:

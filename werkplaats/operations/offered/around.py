@@ -8,9 +8,9 @@ import re
 from cryptography import x509
 
 from network_topology import names
-from werkplaats.operations.offered import engine, texts
+from on_server import firewall
 from werkplaats.operations.offered.answer import Facts
-from werkplaats.operations.offered.findings import Part, Row, Severity, Wanted, Way, listed
+from werkplaats.operations.offered.findings import Faults, Part, Row, Severity, Wanted, Way, listed
 
 FIREWALLS = {
     "nftables": "nftables",
@@ -36,11 +36,28 @@ def _firewall(facts: Facts, _: Wanted) -> str:
 
 
 def _closed(facts: Facts, wanted: Wanted) -> str:
-    rules = facts.said("rules")
-    if wanted.port is None or texts.names_port(rules, wanted.port):
+    chains = firewall.shut(facts.said("rules"), wanted.port) if wanted.port else []
+    if any(str(wanted.port) in seen for seen, _ in _owner_s(facts, wanted)):
         return ""
-    chains = [one for one in texts.closes(rules) if " werkplaats " not in one]
     return f"{listed(chains)} drops what no rule names, and none names TCP {wanted.port}" if chains else ""
+
+
+def _owner_s(facts: Facts, wanted: Wanted) -> list[tuple[str, str]]:
+    """What stands in the way of a gateway whose firewall its owner sets."""
+    return firewall.stops(facts.said("rules"), wanted.inbound) if "firewall" in wanted.owners else []
+
+
+def _owner_s_open(facts: Facts, wanted: Wanted) -> list[tuple[str, str]]:
+    if "firewall" not in wanted.owners:
+        return []
+    old_kind = bool(facts.file(str(firewall.OLD_KIND)).split())
+    return firewall.opens(facts.said("rules"), wanted.inbound, old_kind=old_kind)
+
+
+def _untold(facts: Facts, wanted: Wanted) -> str:
+    """A rule set is a program: what it lets through is known of some of them only."""
+    told = _owner_s(facts, wanted) or _owner_s_open(facts, wanted) or not wanted.inbound
+    return "" if told or "firewall" not in wanted.owners else "not all of what your rules let through is seen from here"
 
 
 def _old_tables(facts: Facts, _: Wanted) -> str:
@@ -65,9 +82,9 @@ def _port_diverted(facts: Facts, wanted: Wanted) -> str:
     if wanted.port is None or _port_taken(facts, wanted):
         return ""
     published = re.compile(rf":{wanted.port}->\d")
-    if name := next((row[0] for row in engine.containers(facts) if published.search(row[3])), ""):
+    if name := next((row[0] for row in facts.engine.containers if published.search(row[-1])), ""):
         return f"the container {name} publishes TCP {wanted.port}"
-    rule = texts.taken_elsewhere(facts.said("rules"), wanted.port)
+    rule = firewall.taken_elsewhere(facts.said("rules"), wanted.port)
     return f"a rule sends what comes for TCP {wanted.port} elsewhere: `{rule}`" if rule else ""
 
 
@@ -156,6 +173,17 @@ PARTS = (
                 _closed,
                 "others would not reach the gateway: our own table narrows, and never opens",
                 "let TCP {port} in from the addresses below, in your own rules",
+            ),
+            Faults(Severity.STOPS, _owner_s, "the gateway could not be reached"),
+            Faults(
+                Severity.DECIDES, _owner_s_open, "only these have business there; a certificate is asked of all others"
+            ),
+            Row(
+                Severity.TELLS,
+                _untold,
+                "that those below get in is seen by the links that `werkplaats verify` looks at; that others do not, "
+                "by who reads the rules, also of the firewalls before this server",
+                "",
             ),
             Row(Severity.TELLS, _old_tables, "they stay, and count beside ours", ""),
         ),

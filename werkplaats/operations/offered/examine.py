@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import concurrent.futures
+import dataclasses
 import functools
-import ipaddress
 import json
 import time
 from collections.abc import Iterable
@@ -13,12 +13,15 @@ from pathlib import Path
 import on_server
 from base import errors
 from network_topology.compiling import compiled
+from on_server import accounts, firewall
+from on_server import engine as engines
 from station_image.runtime.base import contract
 from werkplaats.operations.home import networks
-from werkplaats.operations.offered import access, answer, around, engine, findings, machine, packages, paper, table
+from werkplaats.operations.offered import answer, around, engine, findings, machine, packages, paper, table
 from werkplaats.operations.reach import remote, servers
 
-PROGRAM = Path(on_server.__file__).with_name("examine.py")
+FOLDER = Path(on_server.__file__).parent
+MODULES = ("drop_in", "access", "accounts", "engine", "examine")  # the last is run; each knows those before it
 SECONDS = 60.0
 KNOWN = (
     *packages.PACKAGES,
@@ -32,13 +35,12 @@ KNOWN = (
 UNITS = (
     *machine.CLOCKS,
     *around.UNITS,
-    engine.UNIT,
+    engines.UNIT,
     "haproxy.service",
     "werkplaats-gateway.service",
     "fapolicyd.service",
 )
-NAMES = (*access.NUMBERS.values(), access.GATEWAY, *access.PEOPLE, contract.GROUP, access.PEOPLES_GROUP)
-HERE = "127.0.0.1"
+HERE = "127.0.0.1/32"
 
 
 def examine(
@@ -76,7 +78,11 @@ def wanted(station: compiled.Station, server: servers.Server, network: str, *, f
     ]
     port = station.gateway.port if station.gateway else None
     owners = tuple(part for part, ours in server.managed.items() if not ours)
-    return findings.Wanted(station.organisation, network, port, tuple(ways), far, owners, tuple(server.managed))
+    rows = [dataclasses.asdict(row) for row in station.firewall]
+    inbound = {port: [*addresses, *server.seen_from] for port, addresses in firewall.inbound(rows).items()}
+    return findings.Wanted(
+        station.organisation, network, port, tuple(ways), far, owners, tuple(server.managed), inbound
+    )
 
 
 def _one(network: networks.Network, remotes: remote.Remotes, far: bool, organisation: str) -> paper.Examined | str:
@@ -85,7 +91,7 @@ def _one(network: networks.Network, remotes: remote.Remotes, far: bool, organisa
     question = json.dumps(_question(needs, server))
     asked = time.time()
     try:
-        done = remotes.ask(organisation, "python3", "-IS", "-", question, given=PROGRAM.read_text(), seconds=SECONDS)
+        done = remotes.ask(organisation, "python3", "-IS", "-", question, given=program(), seconds=SECONDS)
         if done.exited:
             said = findings.plain(done.stderr) or f"it ends with {done.exited}"
             raise errors.RefusedError(f"it cannot be examined: {said}", "see that Debian's python3 is there")
@@ -95,29 +101,39 @@ def _one(network: networks.Network, remotes: remote.Remotes, far: bool, organisa
     return paper.Examined(facts, needs, table.judge(facts, needs), station.firewall)
 
 
+def program() -> str:
+    """The examination, with what it shares with the roles, as one text: nothing of ours may lie on the server yet."""
+    sources = {name: (FOLDER / f"{name}.py").read_text() for name in MODULES}
+    return f"SOURCES = {sources!r}\n{_LOADER}"
+
+
+_LOADER = """
+import sys, types
+
+package = sys.modules["on_server"] = types.ModuleType("on_server")
+package.__path__ = []
+for name, source in SOURCES.items():
+    module = sys.modules[f"on_server.{name}"] = types.ModuleType(f"on_server.{name}")
+    module.__package__ = "on_server"
+    setattr(package, name, module)
+    exec(compile(source, f"{name}.py", "exec"), module.__dict__)
+module.main()
+"""
+
+
 def _question(needs: findings.Wanted, server: servers.Server) -> dict[str, object]:
-    """What the program is asked; an account is asked about as coming from where its people come from."""
+    """What the program is asked; people are asked about as coming from where they come from."""
     ways = [
         {"organisation": one.organisation, "host": one.host, "port": one.port, "name": one.name} for one in needs.ways
     ]
-    people = {account: _first(server.people.get(account, {}).get("from", ())) for account in access.PEOPLE}
+    given = {account: server.people.get(account, {}) for account in accounts.PEOPLE}
     return {
         "packages": packages.PACKAGES,
         "known": KNOWN,
         "units": UNITS,
-        "accounts": people | {server.user: HERE},
-        "names": NAMES,
-        "numbers": [*access.NUMBERS, contract.GROUP_ID],
+        "people": {account: [*one.get("from", ())] or [HERE] for account, one in given.items()},
+        "keyed": [account for account, one in given.items() if one.get("keys")],
+        "managed": dict(server.managed),
         "peers": ways if needs.far else [],
         "far": needs.far,
     }
-
-
-def _first(ranges: Iterable[str]) -> str:
-    """An address of the first of these ranges: `Match Address` of an owner may make a difference."""
-    for one in ranges:
-        try:
-            return str(next(iter(ipaddress.ip_network(one).hosts())))
-        except ValueError:  # what the role refuses later, with a sentence
-            continue
-    return HERE

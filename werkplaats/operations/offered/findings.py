@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from base import errors
 from werkplaats.operations.offered.answer import Facts
@@ -37,7 +37,8 @@ class Wanted:
     """What a station of this organisation needs of its server. `port`: its gateway's, None where it has none.
 
     `far`: whether ways to others were tried too. `owners`: parts of the server that are its owner's to set, by the
-    operator's inventory; `told`: those of which it says whose they are, either way.
+    operator's inventory; `told`: those of which it says whose they are, either way. `inbound`: port → the addresses of
+    all who must reach it.
     """
 
     organisation: str
@@ -47,6 +48,7 @@ class Wanted:
     far: bool = True
     owners: Sequence[str] = ()
     told: Sequence[str] = ()
+    inbound: Mapping[int, Sequence[str]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +74,26 @@ class Row:
     why: str
     remedy: str
 
+    def findings(self, part: str, facts: Facts, wanted: Wanted) -> list[Finding]:
+        """The one that it makes, if it is so."""
+        port = "" if wanted.port is None else str(wanted.port)
+        seen = plain(self.found(facts, wanted))
+        return [Finding(part, self.severity, seen, self.why, self.remedy.replace("{port}", port))] if seen else []
+
+
+@dataclasses.dataclass(frozen=True)
+class Faults:
+    """Things that the roles refuse by too, each with its own remedy: what is so, and what to do about it."""
+
+    severity: Severity
+    found: Callable[[Facts, Wanted], Sequence[tuple[str, str]]]
+    why: str
+
+    def findings(self, part: str, facts: Facts, wanted: Wanted) -> list[Finding]:
+        """One for each of them."""
+        rows = self.found(facts, wanted)
+        return [Finding(part, self.severity, plain(seen), self.why, plain(remedy)) for seen, remedy in rows]
+
 
 @dataclasses.dataclass(frozen=True)
 class Part:
@@ -79,7 +101,7 @@ class Part:
 
     name: str
     well: Look
-    rows: Sequence[Row]
+    rows: Sequence[Row | Faults]
 
 
 def judged(parts: Sequence[Part], facts: Facts, wanted: Wanted) -> list[Finding]:
@@ -88,13 +110,7 @@ def judged(parts: Sequence[Part], facts: Facts, wanted: Wanted) -> list[Finding]
 
 
 def _of(part: Part, facts: Facts, wanted: Wanted) -> list[Finding]:
-    seen = [(row, row.found(facts, wanted)) for row in part.rows]
-    port = "" if wanted.port is None else str(wanted.port)
-    found = [
-        Finding(part.name, row.severity, plain(text), row.why, row.remedy.replace("{port}", port))
-        for row, text in seen
-        if text
-    ]
+    found = [finding for row in part.rows for finding in row.findings(part.name, facts, wanted)]
     if any(one.severity is not Severity.TELLS for one in found):
         return found
     return [Finding(part.name, Severity.GOOD, plain(part.well(facts, wanted))), *found]

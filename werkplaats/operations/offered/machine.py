@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from on_server import owned
 from werkplaats.operations.offered import texts
 from werkplaats.operations.offered.answer import Facts
-from werkplaats.operations.offered.findings import Part, Row, Severity, Wanted
+from werkplaats.operations.offered.findings import Faults, Part, Row, Severity, Wanted
 
 GIB = 2**30
 SYSTEM, MACHINE = ("debian", "13"), "x86_64"
@@ -12,7 +13,7 @@ NEEDED = ("sse2", "pni")  # NumPy is built for these at least; pni is SSE3 (proc
 LEAST_MEMORY, USUAL_MEMORY = 1.5 * GIB, 3.5 * GIB  # a session may use 2 GiB; some is the kernel's own
 LEAST_DISK, USUAL_DISK, LEAST_FILES = 1 * GIB, 10 * GIB, 20_000  # packages and image take 0.8 GB
 CLOCK_SECONDS = 5.0  # as the role `baseline` has it
-CLOCKS = ("chrony.service", "systemd-timesyncd.service", "ntpsec.service", "openntpd.service", "ntpd.service")
+CLOCKS = owned.CLOCKS
 DISKS = ("/var/lib/docker", "/var/lib/werkplaats")
 PROGRAMS = "/usr/local"
 OTHER_VIRTUAL = ("lxc", "lxc-libvirt", "openvz", "systemd-nspawn", "podman")
@@ -71,7 +72,7 @@ def _disk(facts: Facts, _: Wanted) -> str:
 
 def _place(facts: Facts, path: str) -> str:
     """Where the images lie is the owner's to say, and then is not looked at."""
-    root = (facts.engine_settings or {}).get("data-root")
+    root = facts.engine.settings.get("data-root")
     return str(root) if path == DISKS[0] and isinstance(root, str) else path
 
 
@@ -119,9 +120,22 @@ def _wrong_clock(facts: Facts, wanted: Wanted) -> str:
     return f"its clock {_clock(facts, wanted)}" if off is not None and abs(off) >= CLOCK_SECONDS else ""
 
 
-def _unkept(facts: Facts, _: Wanted) -> str:
-    kept = any(facts.active(unit) for unit in CLOCKS) or facts.said("virtual").strip() in ("docker", *OTHER_VIRTUAL)
-    return "" if kept else "no service that keeps the clock was found"
+def _clock_faults(facts: Facts) -> list[tuple[str, str]]:
+    container = facts.said("virtual").strip() in ("docker", *OTHER_VIRTUAL)
+    return owned.clock([unit for unit in CLOCKS if facts.active(unit)], container=container)
+
+
+def _owner_s_clock(facts: Facts, wanted: Wanted) -> list[tuple[str, str]]:
+    return _clock_faults(facts) if "time" in wanted.owners else []
+
+
+def _unkept(facts: Facts, wanted: Wanted) -> str:
+    return "nothing keeps its clock" if "time" not in wanted.owners and _clock_faults(facts) else ""
+
+
+def _owner_s_journal(facts: Facts, wanted: Wanted) -> list[tuple[str, str]]:
+    logs = facts.answer.space.get(owned.LOGS)
+    return owned.journal(facts.said("journal"), logs.size if logs else 0) if "journal" in wanted.owners else []
 
 
 def _restart(facts: Facts, _: Wanted) -> str:
@@ -203,6 +217,7 @@ PARTS = (
         (
             _little_disk(0, LEAST_DISK),
             _little_disk(LEAST_DISK, USUAL_DISK),
+            Faults(Severity.DECIDES, _owner_s_journal, "a station logs there, and has its data and register on a disk"),
             Row(Severity.STOPS, _few_files, "an image cannot be unpacked there", "make a file system with more inodes"),
             Row(Severity.STOPS, _closed, "our commands lie there", f"mount {PROGRAMS} writable and with exec"),
         ),
@@ -217,6 +232,7 @@ PARTS = (
                 "certificates need the right time",
                 "let one of the two synchronise (timedatectl, chronyc tracking)",
             ),
+            Faults(Severity.STOPS, _owner_s_clock, "certificates need the right time"),
             Row(Severity.TELLS, _unkept, "systemd-timesyncd is installed with the station", ""),
         ),
     ),

@@ -51,7 +51,7 @@ def _sources(facts: Facts, _: Wanted) -> str:
 
 
 def _removes(facts: Facts, _: Wanted) -> str:
-    removed = facts.simulated.removed
+    removed = [name for name in facts.simulated.removed if name not in facts.engine.excluding]  # that is said there
     return f"a station needs {', '.join(lacking(facts))}, and {listed(removed)} cannot stay beside" if removed else ""
 
 

@@ -9,13 +9,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from network_topology.compiling import compiled
-from werkplaats.operations.offered import access, packages, table
+from on_server import accounts
+from werkplaats.operations.offered import packages, sheet, table
 from werkplaats.operations.offered.answer import Facts
 from werkplaats.operations.offered.findings import Finding, Severity, Wanted, listed
 
 WIDTH = 96
 LEFT = 18  # columns for the name of a part
-PARTS = {"accounts": "accounts", "ssh": "sshd", "firewall": "firewall", "engine": "engine", "journal": "journal"}
+PARTS = {
+    "accounts": "accounts",
+    "your login": "engine",
+    "ssh": "sshd",
+    "firewall": "firewall",
+    "engine": "engine",
+    "journal": "journal",
+}
 """What is placed, by the name that an operator's inventory has for it."""
 HEADINGS = (
     (Severity.STOPS, "stands in the way: nothing is placed before this is otherwise"),
@@ -56,7 +64,7 @@ def placed(facts: Facts, wanted: Wanted) -> list[tuple[str, str]]:
         (
             "accounts",
             "station, computer, werkplaats-gateway, of which none can log in; steward and scientist, by key and for "
-            f"one program each; groups station and {access.PEOPLES_GROUP}",
+            f"one program each; groups station and {accounts.CONTROL}",
         ),
         ("your login", f"{login} joins the engine's group" if login != "root" else "root stays as it is"),
         ("ssh", "/etc/ssh/sshd_config.d/0-werkplaats.conf; it takes itself back unless a new login works"),
@@ -66,7 +74,7 @@ def placed(facts: Facts, wanted: Wanted) -> list[tuple[str, str]]:
         (
             "commands",
             "station and station-account in /usr/local/bin; engine-settings, gateway-reload, guarded-change, "
-            "people-access and station-cut in /usr/local/sbin",
+            "owners-parts, people-access and station-cut in /usr/local/sbin",
         ),
         (
             "services",
@@ -76,7 +84,7 @@ def placed(facts: Facts, wanted: Wanted) -> list[tuple[str, str]]:
     ]
     firewall = f"table inet werkplaats, which narrows who reaches TCP {wanted.port}" if wanted.port else ""
     rows[4:4] = [("firewall", firewall)] * bool(firewall)
-    yours = "nothing: it is yours to set (`managed` in servers.yml), and is only checked"
+    yours = "nothing: it is yours to set"
     return [(name, yours if PARTS.get(name) in wanted.owners else text) for name, text in rows]
 
 
@@ -97,6 +105,10 @@ def lines(one: Examined) -> list[str]:
         *(line for row in one.of(Severity.GOOD) for line in _row(row.part, row.seen)),
         "",
     ]
+    if owned := sheet.lines(one.facts, one.wanted):
+        found += ["yours to set, as servers.yml says (`managed`); nothing of it is placed, and `verify` checks it:"]
+        found += [line for name, text in owned for line in _set(name, text)]
+        found += [""]
     if not one.of(Severity.STOPS):
         found += ["`werkplaats up` would place:"]
         found += [line for name, text in placed(one.facts, one.wanted) for line in _row(name, text)]
@@ -109,6 +121,12 @@ def _finding(one: Finding) -> Iterable[str]:
     yield from _row("", f"why: {one.why}")
     if one.remedy:
         yield from _row("", f"do: {one.remedy}")
+
+
+def _set(name: str, text: str) -> list[str]:
+    """A line that somebody sets keeps its blanks, and is not broken where it would fit."""
+    line = f"  {name:<{LEFT}}{text}"
+    return [line] if len(line) <= WIDTH else _row(name, text)
 
 
 def _row(name: str, text: str) -> list[str]:
@@ -138,6 +156,7 @@ def document(one: Examined) -> Mapping[str, Any]:
         "verdict": one.verdict,
         "seconds": one.facts.answer.seconds,
         "findings": [dataclasses.asdict(finding) for finding in one.findings],
+        "owners": [list(row) for row in sheet.lines(one.facts, one.wanted)],
         "placed": dict(placed(one.facts, one.wanted)),
         "firewall": [dataclasses.asdict(row) for row in one.firewall],
     }

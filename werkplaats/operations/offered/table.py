@@ -18,7 +18,7 @@ def judge(facts: Facts, wanted: Wanted) -> list[Finding]:
 
 def stops(found: Iterable[Finding]) -> str:
     """Why no station can be placed, in one sentence; "" where one can."""
-    return "; ".join(f"{one.seen}: {one.why}; {one.remedy}" for one in found if one.severity is Severity.STOPS)
+    return "; ".join(f"{one.seen}; {one.remedy} ({one.why})" for one in found if one.severity is Severity.STOPS)
 
 
 def of(found: Iterable[Finding], severity: Severity) -> Sequence[Finding]:

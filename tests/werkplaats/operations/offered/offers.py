@@ -42,11 +42,11 @@ def wanted(managed: Mapping[str, bool] | None = None) -> findings.Wanted:
 
 
 def examined(
-    document: dict[str, Any], *, ahead: float = 0.0, managed: Mapping[str, bool] | None = None
+    document: dict[str, Any], *owners: str, ahead: float = 0.0, managed: Mapping[str, bool] | None = None
 ) -> paper.Examined:
-    """What is said of a server that prints this, with a clock so many seconds ahead."""
-    moment = document["clock"] - ahead
-    facts, needs = answer.read(json.dumps(document), moment, moment), wanted(managed)
+    """What is said of a server that prints this, with a clock so many seconds ahead, and with parts of its owner's."""
+    moment, needs = document["clock"] - ahead, wanted(managed or dict.fromkeys(owners, False))
+    facts = answer.read(json.dumps(document), moment, moment)
     return paper.Examined(facts, needs, table.judge(facts, needs), GELRE.firewall)
 
 
@@ -78,11 +78,6 @@ def unit(name: str, active: str, at_boot: str) -> Change:
     return adds("units", f"\nId={name}\nLoadState=loaded\nActiveState={active}\nUnitFileState={at_boot}\n")
 
 
-def settings(account: str, text: str) -> Change:
-    """sshd says something more for an account, or "" for anybody."""
-    return adds(f"sshd_{account}" if account else "sshd", text + "\n")
-
-
 def marked(path: str) -> Change:
     """A path is there."""
     return lambda document: document["marks"].append(path)
@@ -90,7 +85,7 @@ def marked(path: str) -> Change:
 
 def user(name: str, uid: int, shell: str, about: str = "") -> Change:
     """An account is there."""
-    fields = {"uid": uid, "shell": shell, "about": about}
+    fields = {"uid": uid, "gid": 5000, "shell": shell, "about": about}
     return lambda document: document["accounts"]["users"].update({name: fields})
 
 
@@ -114,14 +109,24 @@ def peers(**fields: object) -> Change:
     return lambda document: [one.update(fields) for one in document["peers"].values()]
 
 
-def engine(info: dict[str, Any], settings_: str = "{}") -> Change:
-    """An engine runs that says this of itself."""
+def placed(document: dict[str, Any]) -> None:
+    """Something of ours is there."""
+    document["accounts"]["placed"] = True
+
+
+def people(which: str, *found: Any) -> Change:
+    """What keeps out people who are `keyed`, or `others`; or what of it is `opened`."""
+    return lambda document: document["people"].update({which: list(found)})
+
+
+def engine(info: dict[str, Any] | None = None, **facts: Any) -> Change:
+    """An engine runs that says this of itself, of which there is also this."""
+    said = {"version": "28.5.1", "security": ["seccomp"], "snapshotter": "", "swarm": False, **(info or {})}
+    there = {"daemon": "/usr/sbin/dockerd", "lacks": [], "known": True, "active": True, "enabled": True, "info": said}
 
     def change(document: dict[str, Any]) -> None:
         document["programs"] += ["dockerd", "docker"]
-        unit("docker.service", "active", "enabled")(document)
-        said("engine_info", json.dumps({"ServerVersion": "28.5.1"} | info))(document)
-        file("/etc/docker/daemon.json", settings_)(document)
+        document["engine"].update(there | facts)
 
     return change
 
@@ -133,8 +138,10 @@ HOPELESS: tuple[Change, ...] = (
     user("station", 5001, "/bin/bash"),
     lambda document: document["accounts"]["uids"].update({"5001": "station"}),
     adds("listeners", 'LISTEN 0 511 0.0.0.0:8443 0.0.0.0:* users:(("java",pid=812,fd=9))\n'),
-    engine({"SecurityOptions": ["name=seccomp,profile=builtin", "name=userns"]}),
-    said("containers", "portal\trunning\tgelre/portal:4\t0.0.0.0:443->443/tcp\n"),
+    engine(
+        {"security": ["seccomp", "userns"]},
+        containers=[["portal", "running", "gelre/portal:4", "0.0.0.0:443->443/tcp"]],
+    ),
     adds("packages", "ii |puppet-agent|8.10.0-1\n"),
 )
 """What is changed on the good server for one of which nothing can become a station."""

@@ -7,9 +7,11 @@ import json
 import re
 from pathlib import Path
 
-from plugins.filter import baseline
+from on_server import accounts, drop_in
+from plugins.filter import baseline, server_facts
 from tests.werkplaats.operations.offered import offers
 from werkplaats.operations.offered import packages, paper
+from werkplaats.operations.offered import sheet as sheets
 
 ROLES = Path(__file__).resolve().parents[4] / "roles"
 OFFERED = [offers.examined(one) for one in (offers.GOOD, offers.HARDENED, offers.changed(*offers.HOPELESS))]
@@ -47,7 +49,7 @@ def test_what_would_be_placed_is_what_the_roles_place() -> None:
 
 def test_the_packages_are_those_that_the_roles_install() -> None:
     asked = " ".join(path.read_text() for path in ROLES.glob("*/tasks/main.yml"))
-    asked += (ROLES.parent / "plugins/modules/server_facts.py").read_text()  # which of an engine's are lacking
+    asked += (ROLES.parent / "on_server/engine.py").read_text()  # which of an engine's are lacking
     asked += " ".join(baseline.baseline_packages({"container": True, "packages": {}}, {"firewall": True, "time": True}))
     for name in packages.PACKAGES:
         assert name in asked
@@ -60,7 +62,22 @@ def test_a_program_gets_the_same() -> None:
     assert {row["port"] for row in document["firewall"]} == {22, 123, 443, 8443}
 
 
+def test_the_sheet_says_of_each_part_all_that_our_roles_would_have_set() -> None:
+    sheet = sheets.lines(OFFERED[0].facts, dataclasses.replace(OFFERED[0].wanted, owners=tuple(sheets.SHEETS)))
+    assert [part for part, _ in sheet if part] == list(sheets.SHEETS) == list(server_facts.PARTS)
+    text = "\n".join(line for _, line in sheet)
+    for name in (*accounts.ABOUT, *accounts.GROUPS, accounts.CONTROL):
+        assert f" {name}," in text
+    for setting, value in drop_in.CLOSED.items():
+        assert f"    {setting} {value}" in text
+    for address in OFFERED[0].wanted.inbound[8443]:
+        assert address in text
+
+
 def test_what_is_the_owner_s_to_set_is_not_said_to_be_placed() -> None:
     needs = dataclasses.replace(OFFERED[0].wanted, owners=("sshd", "firewall"))
     placed = dict(paper.placed(OFFERED[0].facts, needs))
     assert {name for name, text in placed.items() if "yours to set" in text} == {"ssh", "firewall"}
+    needs = dataclasses.replace(OFFERED[0].wanted, owners=("engine",))
+    placed = dict(paper.placed(OFFERED[0].facts, needs))
+    assert {name for name, text in placed.items() if "yours to set" in text} == {"engine", "your login"}
