@@ -53,6 +53,8 @@ MARKS = (
 PULLS = ("/etc/crontab", "/etc/cron.d", "/etc/cron.hourly", "/etc/cron.daily", "/etc/systemd/system", "/var/spool/cron")
 # Where owners say what runs by itself.
 STARTERS = ("/etc/crontab", "/etc/cron.*/*", "/var/spool/cron/crontabs/*", "/etc/systemd/system/*.service")
+# What Puppet's agent applied last: `client_datadir` of its maker's packages, and of Debian's.
+CATALOGS = ("/opt/puppetlabs/puppet/cache/client_data/catalog/*.json", "/var/*/puppet/client_data/catalog/*.json")
 DROP_INS = "/etc/ssh/sshd_config.d"
 PLACES = ("/var/lib/docker", "/var/lib/werkplaats", "/var/log")
 PROGRAMS = ("dockerd", "docker", "haproxy", "nft", "openssl", "apt-get", "systemctl", "sshd")
@@ -124,11 +126,13 @@ def read(pattern: str) -> dict[str, str]:
 
 
 def keepers() -> str:
-    """Scripts that run by themselves and name the folder of sshd's drop-ins, a line for each: they may empty it."""
+    """Scripts and catalogs that run by themselves and name the folder of sshd's drop-ins: they may empty it."""
     started = {path: text for pattern in STARTERS for path, text in read(pattern).items()}
     named = set(re.findall(r"(?<![\w./])/[\w./-]+", " ".join(started.values())))
     scripts = {**started, **{path: text for one in named if Path(one).is_file() for path, text in read(one).items()}}
-    return "\n".join(sorted(path for path, text in scripts.items() if DROP_INS in text and "\0" not in text))
+    found = [path for path, text in scripts.items() if DROP_INS in text and "\0" not in text]
+    catalogs = [str(path) for pattern in CATALOGS for path in Path("/").glob(pattern[1:])]
+    return "\n".join(sorted(found) + (say(["grep", "-lsF", DROP_INS, *catalogs]).split() if catalogs else []))
 
 
 def space(path: Path) -> Found:

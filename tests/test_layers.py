@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 MAY_IMPORT = {
     "base": {"base"},
     "network_topology": {"base", "network_topology", "pydantic", "pydantic_core", "yaml"},
-    "on_server": {"on_server"},
+    "on_server": {"on_server", "."},  # the latter of what Ansible has among its own `module_utils` too
     "publication": {"base", "network_topology", "publication", "cryptography", "pydantic"},
 }
 

@@ -29,7 +29,7 @@ SFTP_DENIED = "symlink,hardlink,lsetstat,copy-data,users-groups-by-id"
 # What any program reads to start and to tell names and times.
 SYSTEM = ("/usr", "/etc/group", "/etc/ld.so.cache", "/etc/localtime", "/etc/nsswitch.conf", "/etc/passwd")
 VERBS = {
-    "steward": ("questions", "allow", "refuse", "results", "register", "status"),
+    "steward": ("questions", "allow", "refuse", "results", "register", "status", "went-back", "agree"),
     "scientist": ("questions", "data", "propose", "results", "status"),
 }
 UMASK = 0o027

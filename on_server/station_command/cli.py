@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from on_server.station_command import agent, allowing, questions, sessions
+from on_server.station_command import agent, allowing, going_back, questions, sessions
 from on_server.station_command.agent import Line, StationError, Tell
 from on_server.station_command.words import plain
 
@@ -95,6 +95,13 @@ VERBS = (
     Verb("register", "whether the register is sound, and what was entered last",
          (("--last", {"type": int, "default": 20, "metavar": "N", "help": "how many entries (20)"}),),
          _asking("last"), sessions.show_register),
+    Verb("went-back", "whether a register lost entries, here or elsewhere; with --reason say so of this one (steward)",
+         (("--reason", {"metavar": "WHY", "help": "why this station went back; the other stewards read it"}),),
+         going_back.went_back, going_back.show_went_back),
+    Verb("agree", "agree that another station went back, exactly as you read it (only as steward)",
+         (("name", {"metavar": "ORGANISATION", "help": "whose station went back"}),
+          ("--digest", {"required": True, "help": "of what it says: `station went-back` shows it"}), NETWORK),
+         going_back.agree, going_back.show_agree),
 )  # fmt: skip
 
 

@@ -133,6 +133,8 @@ def _entry(entry: Line) -> str:
     if kind == "mended":
         rest = "the entry was completed" if entry["completed"] else "it was no entry"
         return f"a line that did not end: {entry['cut']} bytes at entry {entry['entry']} were cut off, {rest}"
+    if kind in _BACK:
+        return _BACK[kind].format(**{name: plain(value) for name, value in entry.items()})
     sentences = {
         "proposal": f"proposed {about}",
         "opening": f"from here on somebody may have the result of {about}",
@@ -142,6 +144,15 @@ def _entry(entry: Line) -> str:
         "result": f"received the result of {about}, {len(entry.get('contributors', []))} contributors",
     }
     return sentences.get(kind, f"{plain(kind)}: {about}")
+
+
+_BACK = {
+    "lost": "{by} showed entry {entries} of this register, signed here, that is not there: this station went back",
+    "went-back": "the steward says that this station went back to entry {entries}: {reason}",
+    "granted": "the steward of {by} agreed that this station went back; {remembered} results were taken back",
+    "told": "{station} says that its register went back to entry {entries}: {reason}",
+    "agreed": "the steward agreed that {station} went back to entry {entries}; {sessions} sessions here are not in it",
+}
 
 
 def _failed(answer: Line) -> bool:

@@ -35,6 +35,7 @@ from .session.results import Results
 from .session.session import Session
 from .session.sessions import Sessions
 from .session.status import Status
+from .session.wayback import WayBack
 from .wire.answers import Answers
 from .wire.mesh_server import MeshServer
 from .wire.peers import Peers
@@ -69,11 +70,12 @@ def assemble(folders: Folders) -> Agent:
     past = Past()
     contributions = Contributions(key, folders, gate, seen, register, opened, peers, past)
     computed = functools.partial(Session, key, register, opened, peers, contributions, folders.computer_socket)
-    computing = Sessions(computed, key, gate, seen, register, past)
+    wayback = WayBack(key, networks, register, opened, peers, folders.allowances)
+    computing = Sessions(computed, key, gate, seen, register, past, wayback.witness)
     results = Results(key, folders.results, gate, register)
     proposals = Proposals(key, register, results, peers)
     status = Status(os.environ.get("STATION_RELEASE", "dev"), computing, past)
-    for part in (status, contributions, computing, results):
+    for part in (status, contributions, computing, results, wayback):
         part.answer_in(answers)
     answers.add_stream("poll", peers.polls.serve)
     peers.polls.watch(computing.tell_again)
@@ -86,7 +88,7 @@ def assemble(folders: Folders) -> Agent:
         proposals,
         MeshServer(key, networks, peers, answers),
         Polling(networks, peers, answers),
-        Desk(folders, networks, allowances, gate, register, peers, proposals, status),
+        Desk(folders, networks, allowances, gate, register, peers, proposals, status, wayback),
     )
 
 
@@ -99,7 +101,7 @@ async def run(agent: Agent) -> None:
         loop.add_signal_handler(number, stop.set)
     agent.networks.current()
     mesh = _listen(agent.folders.mesh_socket)
-    kept = (agent.networks.keep(), agent.mesh.run(mesh), agent.polling.keep())
+    kept = (agent.networks.keep(), agent.mesh.run(mesh), agent.polling.keep(), agent.desk.wayback.keep())
     tasks = [background.start(work) for work in kept]
     control_socket = _listen(agent.folders.control_socket)
     server = await asyncio.start_unix_server(Server(agent.desk).serve, sock=control_socket, limit=requests.LONGEST_LINE)

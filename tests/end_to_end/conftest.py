@@ -59,7 +59,7 @@ MEMBER = """
 
 
 def up_step_by_step(network: sandboxes.Sandbox) -> dict[str, Any]:
-    """`up` of a network that is not a sandbox, where nobody takes all steps at once."""
+    """`up` of a network that is not a sandbox, where nobody takes all steps at once; and what `accept` said."""
     network.run("up", "--yes", expect=3)
     for line in network.run("trust request").stdout.splitlines():
         if found := re.fullmatch(r"(\S+): (SHA256:\S+)", line):
@@ -67,9 +67,9 @@ def up_step_by_step(network: sandboxes.Sandbox) -> dict[str, Any]:
     published = network.run("trust publish").stdout
     key = re.search("sha256:[0-9a-f]{64}", published)
     assert key, published
-    network.run("accept", "--yes", "--authority", key[0])
+    accepted = network.run("accept", "--yes", "--authority", key[0]).stdout
     told: dict[str, Any] = json.loads(network.run("up", "--yes", "--json").stdout)
-    return told
+    return told | {"accepted": accepted}
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,6 @@ import dataclasses
 import json
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -25,15 +24,6 @@ pytestmark = pytest.mark.servers
 GONE = "thuiszorg"
 OTHERS = ("ggd", "ziekenhuis", "huisartsen")
 MEMBER = "apotheek"
-REVOKE = """
-import sys
-from werkplaats.operations.coordinator import approval, authority, ledger, revocation
-from werkplaats.operations.home import networks
-network = networks.find(sys.argv[1])
-own = authority.open_or_found(network.vault, ledger.Records(network.inventory))
-identity = approval.find(own.records, sys.argv[2])
-revocation.revoke(own, identity.station_certificate.serial_number, "keyCompromise")
-"""
 
 
 def connections(network: sandboxes.Sandbox, organisation: str, address: str) -> list[str]:
@@ -69,6 +59,23 @@ def journal(network: sandboxes.Sandbox, organisation: str, word: str) -> list[tu
 
 def running(network: sandboxes.Sandbox, organisation: str) -> bool:
     return bool(status(network, organisation)["sessions"])
+
+
+def long_session(apart: Apart) -> subprocess.Popen[str]:
+    """A session that goes on for minutes, once it runs at all computing parties."""
+    network = apart.network
+    words = ("station", "session", "--rounds", "1000000", "--json")
+    config = network.vault / "run" / "ssh_config"
+    session = subprocess.Popen(
+        ["ssh", "-F", str(config), "-o", "ControlPath=none", "ggd", "sudo", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + sandboxes.BACK_SECONDS
+    while not all(running(one, who) for one, who in ((network, "ggd"), (network, "ziekenhuis"), (apart.own, GONE))):
+        assert time.monotonic() < deadline, "the session does not begin"
+    return session
 
 
 WATCH = """
@@ -150,23 +157,12 @@ def test_a_revoked_computing_party_is_cut_off_and_the_others_stay_in_the_network
     """With the view refused as a whole, all agents kept the revoked key, and were in no network after a restart."""
     network = apart.network
     there = address(apart.own, GONE)
-    words = ("station", "session", "--rounds", "1000000", "--json")
-    config = network.vault / "run" / "ssh_config"
-    session = subprocess.Popen(
-        ["ssh", "-F", str(config), "-o", "ControlPath=none", "ggd", "sudo", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    deadline = time.monotonic() + sandboxes.BACK_SECONDS
-    while not all(running(one, who) for one, who in ((network, "ggd"), (network, "ziekenhuis"), (apart.own, GONE))):
-        assert time.monotonic() < deadline, "the session does not begin"
+    session = long_session(apart)
     assert all(connections(network, one, there) for one in OTHERS)
 
-    revoke = [sys.executable, "-c", REVOKE, network.name, GONE]
-    subprocess.run(revoke, cwd=sandboxes.ROOT, env=network.environment, check=True)
     edit(network, lambda definition: definition["organisations"].pop(MEMBER))
-    network.run("trust publish")
+    revoked = network.run("trust revoke", GONE, "--reason", "keyCompromise", "--yes").stdout
+    assert revoked.startswith(f"{GONE}: its certificate is revoked: keyCompromise\npublication 2 is in ")
     ends = watch(network, OTHERS, there)
     up = network.run("up", "--yes", expect=None)
     for one, watched in ends.items():
@@ -287,7 +283,41 @@ def test_who_left_takes_the_station_off_its_server_and_comes_back_with_new_keys(
     shutil.copytree(before / "networks", network.home / "networks", dirs_exist_ok=True)
     shutil.copyfile(before / "inventories" / network.name / "servers.yml", inventory(network))
     network.run("trust publish")
-    assert up_step_by_step(network)["verified"]
+    back = up_step_by_step(network)
+    assert back["verified"]
+    assert f"WARNING: the statement key of {GONE} is another one than was accepted" in back["accepted"]
+
+
+def test_a_hold_is_in_force_within_seconds_where_servers_are_reached_and_is_taken_back_with_the_same_keys(
+    apart: Apart, note: Callable[[str], None]
+) -> None:
+    network, there = apart.network, address(apart.own, GONE)
+    before = network.on("ggd", "cat", f"/etc/werkplaats/accepted/{network.name}.json").stdout
+    session = long_session(apart)
+    assert all(connections(network, one, there) for one in OTHERS)
+    began = time.monotonic()
+    told = network.run("trust revoke", GONE, "--reason", "certificateHold", "--now", "--yes").stdout
+    took = time.monotonic() - began
+    assert [connections(network, one, there) for one in OTHERS] == [[], [], []]
+    note(f"an organisation was put on hold with --now: no link with it at {len(OTHERS) + 1} servers after {took:.1f} s")
+    assert took < sandboxes.NOW_SECONDS
+    out, err = session.communicate(timeout=60)
+    assert session.returncode == 4, out + err
+    (line,) = [line for line in told.splitlines() if line.startswith("in force at ")]
+    assert all(one in line for one in (*OTHERS, MEMBER))
+    assert f"out: {GONE}: its certificate is withdrawn by publication" in told
+    assert status(network, "ggd")["cut"] == [GONE]
+    assert network.run("trust enforce").stdout.startswith("in force at ")
+    up = network.run("up", "--yes", "--json", expect=5)
+    assert "its certificate is withdrawn" in json.loads(up.stdout)["left_out"][GONE]
+
+    assert f"{GONE}: its keys are certified again" in network.run("trust reinstate", GONE).stdout
+    waits = json.loads(network.run("up", "--yes", "--json", expect=3).stdout)["waiting"]
+    assert any(f"the keys of {GONE} are pinned" in text for text in waits["ggd"])
+    network.run("accept", "--yes")
+    assert json.loads(network.run("up", "--yes", "--json").stdout)["verified"]
+    after = network.on("ggd", "cat", f"/etc/werkplaats/accepted/{network.name}.json").stdout
+    assert json.loads(after)["statement_keys"] == json.loads(before)["statement_keys"]
 
 
 def test_whoever_looks_at_a_server_s_engine_sees_name_and_release(los: sandboxes.Sandbox) -> None:

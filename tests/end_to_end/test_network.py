@@ -177,9 +177,30 @@ def test_one_server_is_mended_without_the_ca_and_the_others_are_not_touched(toet
     assert "edited by hand" in toets.on("thuiszorg", "cat", settings).stdout
 
 
+def test_a_station_renews_its_gateway_key_and_goes_on_with_the_one_before_until_it_is_certified(
+    toets: sandboxes.Sandbox,
+) -> None:
+    identity = "/etc/werkplaats/identity"
+    serial = json.loads(toets.on("ziekenhuis", "cat", f"{identity}/statement.json").stdout)["serial"]
+    told = toets.run("trust renew-key", "ziekenhuis").stdout
+    assert told.startswith(f"ziekenhuis: gateway key {serial + 1}, which its statement key signed\n")
+    assert json.loads(toets.run("up", "--yes", "--json").stdout)["verified"], "it goes on with the key before"
+    assert toets.on("ziekenhuis", "systemctl", "restart", "werkplaats-gateway").returncode == 0
+    toets.works_again()
+    published = toets.run("trust publish").stdout
+    assert "ziekenhuis: its new gateway key, signed by its statement key, is certified, good until " in published
+    up = json.loads(toets.run("up", "--yes", "--json").stdout)
+    assert (up["verified"], up["waiting"]) == (True, {})
+    assert toets.on("ziekenhuis", "test", "-e", f"{identity}/key-before.pem").returncode == 1
+    view = json.loads(toets.on("ggd", "cat", f"/etc/werkplaats/networks.d/{toets.name}/network.json").stdout)
+    assert view["stations"][f"{toets.name}.ziekenhuis"]["gateway_serial"] == serial + 1
+    assert toets.up()["changes"] == {"servers": [], "configured": {}, "stations": []}
+
+
 def test_a_station_changes_its_gateway_key_and_nobody_has_to_accept_anything(toets: sandboxes.Sandbox) -> None:
     identity = "/etc/werkplaats/identity"
     before = toets.on("ziekenhuis", "cat", f"{identity}/statement.pub").stdout
+    first = json.loads(toets.on("ziekenhuis", "cat", f"{identity}/statement.json").stdout)["serial"]
     assert toets.on("ziekenhuis", "rm", f"{identity}/key.pem", f"{identity}/request.pem").returncode == 0
     refused = toets.run("up", "--yes", "--only", "ziekenhuis", "--json", expect=None)
     assert refused.returncode == 5, refused
@@ -190,7 +211,8 @@ def test_a_station_changes_its_gateway_key_and_nobody_has_to_accept_anything(toe
     told = toets.up()
     assert told["verified"]
     assert toets.on("ziekenhuis", "cat", f"{identity}/statement.pub").stdout == before
-    assert json.loads(toets.on("ziekenhuis", "cat", f"{identity}/statement.json").stdout)["serial"] == 2
+    serial = json.loads(toets.on("ziekenhuis", "cat", f"{identity}/statement.json").stdout)["serial"]
+    assert serial == first + 1
     view = json.loads(toets.on("ggd", "cat", f"/etc/werkplaats/networks.d/{toets.name}/network.json").stdout)
-    assert view["stations"][f"{toets.name}.ziekenhuis"]["gateway_serial"] == 2
+    assert view["stations"][f"{toets.name}.ziekenhuis"]["gateway_serial"] == serial
     assert toets.up()["changes"] == {"servers": [], "configured": {}, "stations": []}

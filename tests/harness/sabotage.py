@@ -166,6 +166,11 @@ def no_witness() -> None:
     register.Register.heard = lambda *_: {}  # type: ignore[method-assign]
 
 
+def no_shame() -> None:
+    """Not see what this station signed itself of its register."""
+    register.Register.weigh = lambda *_: None  # type: ignore[method-assign]
+
+
 def no_scope() -> None:
     """Know of no two questions that they are about some of the same."""
     opened.meet = lambda *_: False

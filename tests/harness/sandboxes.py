@@ -24,6 +24,8 @@ from network_topology import names
 from stacks import drive
 
 BACK_SECONDS = 60
+NOW_SECONDS = 20.0
+"""In which `--now` is done, its start and its vault's passphrase too, on a machine that does much beside it."""
 ROOT = Path(__file__).resolve().parents[2]
 PROEFTUIN = ROOT / "network_topology" / "networks" / "proeftuin"
 DEFINITION = (PROEFTUIN / "network.yml").read_text()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from on_server import accounts
+from station_image.runtime.base import contract
 from tests.harness import starters
 
 THERE: dict[str, Any] = {
@@ -102,6 +103,16 @@ def test_they_are_those_that_the_role_makes() -> None:
         if name in accounts.USERS:
             assert line.split()[2] == f"{accounts.USERS[name][0]}:station"
     assert f"g station {accounts.GROUPS['station']}" in made
+
+
+def test_containers_know_them_by_the_same_numbers() -> None:
+    assert accounts.GROUPS == {contract.GROUP: contract.GROUP_ID}
+    assert accounts.USERS == {
+        contract.AGENT_USER: (contract.AGENT_UID, contract.GROUP_ID),
+        contract.COMPUTER_USER: (contract.COMPUTER_UID, contract.GROUP_ID),
+    }
+    assert accounts.PEOPLE == (contract.STEWARD, contract.SCIENTIST)
+    assert (accounts.CONTROL, accounts.GATEWAY) == (contract.CONTROL_GROUP, contract.GATEWAY_USER)
 
 
 def test_this_machine_is_read() -> None:

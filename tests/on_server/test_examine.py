@@ -103,7 +103,11 @@ def test_scripts_that_run_by_themselves_and_name_sshd_s_drop_ins_are_found(
     (tmp_path / "own.service").write_text("".join(f"ExecStart=-{tmp_path}/{name} --now\n" for name in starts))
     (tmp_path / "crontab").write_text(f"* * * * * root {tmp_path}/by-cron >/dev/null\n@daily root {tmp_path}/gone\n")
     monkeypatch.setattr(examine, "STARTERS", (f"{tmp_path}/*.service", f"{tmp_path}/crontab"))
+    monkeypatch.setattr(examine, "CATALOGS", (f"{tmp_path}/*.json",))
     assert examine.keepers().splitlines() == [f"{tmp_path}/by-cron", f"{tmp_path}/by-unit"]
+    (tmp_path / "one.json").write_text("{}" * 200_000 + '{"title": "/etc/ssh/sshd_config.d", "purge": true}')
+    (tmp_path / "two.json").write_text('{"title": "/etc/motd"}')
+    assert examine.keepers().splitlines()[2:] == [f"{tmp_path}/one.json"]
 
 
 def test_it_is_read_by_the_python_of_older_systems() -> None:

@@ -7,9 +7,10 @@ import json
 import os
 import pwd
 import stat
+import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,6 +24,7 @@ from on_server import keys
 from publication import identity
 from station_image.runtime.accepted import gateway, statement
 from station_image.runtime.base import contract
+from tests.harness.chance import killed_at
 from werkplaats.operations.bring_up import own_keys
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root can make files of several accounts")
@@ -117,6 +119,33 @@ def test_a_renewed_gateway_key_leaves_the_one_before_until_a_certificate_of_it_i
     (folder / "key-before.pem").unlink()
     keys.Identity("ggd", "proeftuin", root=root).renew()
     assert json.loads((folder / "statement.json").read_text())["serial"] == 4
+
+
+def test_a_renewal_that_is_killed_never_loses_the_key_in_force_and_is_completed_by_the_next_run(
+    root: Path, note: Callable[[str], None]
+) -> None:
+    """The gateway would have a certificate of a key that nobody has any more, until the coordinator comes."""
+    made(root)
+    before, one = (root / keys.IDENTITY / "key.pem").read_bytes(), asked(root)
+    count = 0
+    while True:
+        count += 1
+        with tempfile.TemporaryDirectory() as name:
+            place = Path(name) / "server"
+            subprocess.run(["cp", "--archive", str(root), str(place)], check=True)
+            Path(name).chmod(0o755)
+            came = killed_at(count, lambda place=place: keys.Identity("ggd", "proeftuin", root=place).renew())  # type: ignore[misc]
+            kept = [path.read_bytes() for path in (place / keys.IDENTITY).glob("key*.pem")]
+            assert before in kept
+            made(place)
+            renewed = (place / keys.IDENTITY / "key.pem").read_bytes() != before
+            after = asked(place)
+            assert (after.statement.serial, after.statement_key) == (1 + renewed, one.statement_key)
+        if not came:
+            assert renewed
+            break
+    note(f"the renewal of a gateway key was killed before each of its {count - 1} writes")
+    assert count > 6
 
 
 def test_where_there_is_no_gateway_key_there_is_none_to_renew(root: Path) -> None:

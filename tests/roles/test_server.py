@@ -184,7 +184,7 @@ def test_sshd_settings_that_sshd_refuses_are_never_placed(mesh: Mesh, een: serve
 
 
 def test_the_engine_waits_for_an_upgrade_while_a_station_runs(mesh: Mesh, een: servers.Server) -> None:
-    settings = {"bridge": "none", "iptables": False, "ip6tables": False, "live-restore": False}
+    settings = {"bridge": "none", "iptables": False, "ip6tables": False, "ip-forward": False, "live-restore": False}
     een.run(f"docker create --name station-runs --network none -v /usr:/usr:ro -v /lib:/lib:ro -v /lib64:/lib64:ro "
             f"--entrypoint /usr/bin/sleep {mesh.image['id']} 600 && docker start station-runs")  # fmt: skip
     begun = een.run("systemctl show --property=MainPID docker").stdout

@@ -46,13 +46,14 @@ def test_the_accounts_of_the_station_cannot_log_in(host: Any, name: str, number:
     assert user.shell.endswith("nologin"), f"user {name} has shell {user.shell}; give it /usr/sbin/nologin"
 
 
-def kept_out(host: Any) -> list[str]:
-    found: list[str] = json.loads(host.check_output("/usr/local/sbin/people-access"))
+def told(host: Any, command: str) -> list[str]:
+    """The sentences of a command of ours."""
+    found: list[str] = json.loads(host.check_output(command))
     return found
 
 
 def test_people_who_have_a_key_get_in_from_their_ranges_and_can_bring_files(host: Any) -> None:
-    found = kept_out(host)
+    found = told(host, "/usr/local/sbin/people-access")
     assert not found, "; ".join(found)
 
 
@@ -110,7 +111,7 @@ def test_parts_that_the_owner_sets_are_as_a_station_needs_them(host: Any, statio
     if not owners:
         pytest.skip("all of them are ours to set")
     inbound = shlex.quote(json.dumps(firewall.inbound(station["firewall"])))
-    found = json.loads(host.check_output(f"echo {inbound} | /usr/local/sbin/owners-parts {' '.join(owners)}"))
+    found = told(host, f"echo {inbound} | /usr/local/sbin/owners-parts {' '.join(owners)}")
     assert not found, "; ".join(found)
 
 

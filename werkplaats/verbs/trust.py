@@ -5,11 +5,14 @@ renew-key   have a server of this operator make another gateway key, and fetch i
 approve     sign one request, by the fingerprint that was compared with the organisation (coordinator)
 publish     make the folder that all members may read: definition, CA, revocation list, identities. Certificates are
             signed anew of which two thirds of the life are over, and renewed keys certified (coordinator)
-revoke      revoke all that an organisation was certified, withdraw its identity, and publish that (coordinator)
+revoke      revoke all that an organisation was certified, withdraw its identity, and publish that (coordinator); --now
+            also puts it in force on the servers of this operator
 reinstate   certify the keys of an organisation again whose certificate is on hold, and publish that (coordinator)
+enforce     put in force on the servers of this operator, within seconds, what is published and ends something: the
+            revocation list, and who is out. All else waits for `up`
 
-No server changes by any of them, but by `renew-key`, which goes on with the key before. The first approve or publish
-founds the network's CA, in the vault of whoever runs it.
+No other server changes by any of them, and those of `renew-key` go on with the key before. The first approve or publish
+founds the network's CA, in the vault of whoever runs it. Exit code 5 when a server was left out.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ import sys
 
 from base import errors
 from station_image.builder import images
-from werkplaats.operations.bring_up import hand_over
+from werkplaats.operations.bring_up import enforce, hand_over
 from werkplaats.operations.coordinator import revocation, steps
 from werkplaats.operations.home import networks
 from werkplaats.verbs import common, named
@@ -34,12 +37,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "approve": "sign one request by its fingerprint",
         "publish": "make the publication, with what is due signed anew",
         "revoke": "revoke all that an organisation was certified, and publish that",
+        "enforce": "put the published list in force on this operator's servers, within seconds",
         "reinstate": "certify the keys of an organisation again whose certificate is on hold",
     }
     made = {action: actions.add_parser(action, help=text) for action, text in helps.items()}
     for action, one in made.items():
         common.network_argument(one)
-        if action not in ("request", "publish"):
+        if action not in ("request", "publish", "enforce"):
             one.add_argument("organisation", metavar="ORGANISATION")
     common.only_argument(made["request"])
     made["approve"].add_argument("--fingerprint", required=True, metavar="SHA256:…", help="as the organisation told it")
@@ -49,6 +53,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         choices=tuple(revocation.REASONS),
         help=f"as RFC 5280 names it; {revocation.HOLD} is the only one that `reinstate` takes back",
     )
+    made["revoke"].add_argument("--now", action="store_true", help="and put it in force, as `enforce` does")
     common.yes_argument(made["revoke"])
 
 
@@ -69,11 +74,14 @@ def run(given: argparse.Namespace) -> int:
                 identity = steps.approve(network, given.organisation, given.fingerprint)
                 print(f"{identity.organisation}: approved {identity.fingerprint}")
                 return errors.DONE
+            case "enforce":
+                return _enforce(network)
             case "revoke":
                 steps.revoke(network, given.organisation, given.reason, print)
             case "reinstate":
                 steps.reinstate(network, given.organisation, print)
-        return _publish(network)
+        _publish(network)
+        return _enforce(network) if given.action == "revoke" and given.now else errors.DONE
 
 
 def _request(given: argparse.Namespace, network: networks.Network) -> int:
@@ -98,10 +106,23 @@ def _renew_key(given: argparse.Namespace, network: networks.Network) -> None:
     print(f"it is certified by werkplaats trust publish {network.name}, and then taken by werkplaats up {network.name}")
 
 
-def _publish(network: networks.Network) -> int:
+def _enforce(network: networks.Network) -> int:
+    with network.remotes() as remotes:
+        outcome = enforce.enforce(network, remotes)
+    if outcome.in_force:
+        print(f"in force at {', '.join(outcome.in_force)}: links with who is out are ended there")
+    for organisation, why in outcome.out.items():
+        print(f"out: {organisation}: {why}")
+    if outcome.others:
+        print(f"run by other operators, who run werkplaats trust enforce or up: {', '.join(outcome.others)}")
+    for organisation, why in outcome.left_out.items():
+        print(f"not in force: {organisation}: {why}")
+    return errors.HALF_WAY if outcome.left_out else errors.DONE
+
+
+def _publish(network: networks.Network) -> None:
     for left_out in network.warnings:
         print(f"note: {left_out}", file=sys.stderr)
     published = steps.publish(network, steps.release(network, images.current()), print)
     print(f"publication {published.number} is in {network.publication}")
     print(f"signed by the CA with key {published.authority_key}: read this to who accepts for the first time")
-    return errors.DONE

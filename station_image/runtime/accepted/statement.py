@@ -27,6 +27,9 @@ ENDED = "end of a session"
 DEPOSIT = "deposit of a contributor"
 RESULT_KEY = "key of a result party"
 GATEWAY_KEY = "gateway key of a station"
+REGISTER_HEAD = "head of a register"
+WENT_BACK = "register that went back"
+AGREED_BACK = "agreement that a register went back"
 
 
 class StatementError(ValueError):

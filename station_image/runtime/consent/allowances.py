@@ -29,11 +29,15 @@ class NotAllowedError(RefusedError):
 
 @dataclass(frozen=True)
 class Allowance:
-    """The consent of one organisation to one question: until the end of a day (UTC), and how often `at_most`."""
+    """The consent of one organisation to one question: until the end of a day (UTC), and how often `at_most`.
+
+    `allowed` is when, in seconds since 1970.
+    """
 
     document: Mapping[str, Any]
     until: datetime.date
     at_most: str
+    allowed: int = 0
 
 
 @dataclass(frozen=True)
@@ -51,12 +55,12 @@ class Allowances:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def standing(self, network: str, document: Mapping[str, Any], now: float) -> Standing:
-        """How a question that was delivered stands here."""
+    def standing(self, network: str, document: Mapping[str, Any], now: float, since: int = -1) -> Standing:
+        """How a question that was delivered stands here; an allowance up to `since` counts no more."""
         allowance = None
         try:
             allowance = self.find(network, document["question"])
-            check(document, allowance, now)
+            check(document, allowance, now, since)
         except NotAllowedError as error:
             return Standing(error.state, str(error), allowance.until if allowance else None)
         return Standing(State.ALLOWED, "", allowance.until if allowance else None)
@@ -67,10 +71,11 @@ class Allowances:
         try:
             content = json.loads(path.read_text())
             document, until = dict(content["question"]), datetime.date.fromisoformat(content["until"])
-            found = Allowance(document, until, str(content.get("at_most", document["at_most"])))
+            at_most, allowed = str(content.get("at_most", document["at_most"])), int(content.get("allowed", 0))
+            found = Allowance(document, until, at_most, allowed)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise _changed(f"allowance: {path.name} cannot be read; its steward allows it anew") from error
         if statement.digest(found.document) != content.get("digest"):
             raise _changed(f"allowance: {path.name} was edited; its steward allows it anew")
@@ -87,14 +92,19 @@ def question(network: Network, name: str) -> Mapping[str, Any]:
     return found
 
 
-def check(document: Mapping[str, Any], allowance: Allowance | None, now: float) -> Allowance:
-    """The allowance. Raises NotAllowedError naming the field unless the steward allows this very question today."""
+def check(document: Mapping[str, Any], allowance: Allowance | None, now: float, since: int = -1) -> Allowance:
+    """The allowance. Raises NotAllowedError naming the field unless the steward allows this very question today.
+
+    One up to `since`, when this station went back, may have been withdrawn after what came back was copied.
+    """
     name, today = document["question"], datetime.datetime.fromtimestamp(now, datetime.UTC).date()
     if allowance is None:
         raise NotAllowedError(State.WAITS, f"allowance: the steward here does not allow {name}")
     for field in sorted({*document, *allowance.document}):
         if document.get(field) != allowance.document.get(field):
             raise _changed(f"{field}: not as the steward here allowed it for {name}")
+    if allowance.allowed <= since:
+        raise _changed("allowance: given before this station went back in its register; its steward allows it anew")
     for field, until in (("allowance", allowance.until), ("until", _day(document["until"]))):
         if today > until:
             raise _ended(f"{field}: {name} ended on {until}")

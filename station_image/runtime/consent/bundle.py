@@ -16,6 +16,7 @@ from . import plan as plans
 from .plan import Plan
 
 HEAD = {"entries": int, "digest": str}
+SIGNED = {**HEAD, "at": int, "signature": str}
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,10 @@ class Bundle:
         """The heads of the computing parties' registers, and the keys that they were signed with."""
         heads = {party: row["answer"]["register"] for party, row in self.answers.items()}
         keys = self.plan.statement_keys
-        return {name: {key: head[key] for key in HEAD} | {"key": keys[name]} for name, head in heads.items()}
+        return {
+            name: {key: head[key] for key in SIGNED if key in head} | {"key": keys[name]}
+            for name, head in heads.items()
+        }
 
     def key(self, party: str) -> bytes:
         """The public key that a computing party made for this session."""
@@ -102,10 +106,24 @@ def check_answer(row: dict[str, Any], digest: str, party: str, network: Network)
     said = {name: value for name, value in answer.items() if name not in own} if isinstance(answer, dict) else {}
     if said != {"plan": digest, "party": party, "accepted": True, "reason": ""}:
         raise RefusedError(f"answers: {party} did not accept this plan")
-    head = answer.get("register")
-    if not isinstance(head, dict) or {name: type(head.get(name)) for name in HEAD} != HEAD:
-        raise RefusedError(f"answers: {party} did not tell the head of its register")
+    check_head(answer.get("register"), party, network)
     public_key(answer.get("key"), party)
+
+
+def check_head(head: object, station: str, network: Network) -> dict[str, Any]:
+    """The head of a station's register, as it told it. Raises RefusedError.
+
+    A signed one can be shown to that station later.
+    """
+    signed = isinstance(head, dict) and "signature" in head
+    kinds = SIGNED if signed else HEAD
+    if not isinstance(head, dict) or {name: type(head.get(name)) for name in kinds} != kinds:
+        raise RefusedError(f"answers: {station} did not tell the head of its register")
+    found = {name: head[name] for name in kinds}
+    if signed:
+        about = {name: value for name, value in found.items() if name != "signature"}
+        _verify(network, station, statement.REGISTER_HEAD, about, found["signature"])
+    return found
 
 
 def _verify(network: Network, station: str, purpose: str, content: object, signature: object) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..accepted.networks import Network
 from ..base.refusal import RefusedError
-from . import allowances, plan
+from . import allowances, back, plan
 from .allowances import Allowances
 from .opened import Opened
 from .plan import Plan
@@ -29,6 +29,8 @@ class Gate:
         if proposed.question == plan.ACCEPTANCE:
             return
         document = self.permitted(network, proposed.question)
+        if proposed.proposed <= self._register.index.moment:
+            raise RefusedError("proposed: before this station went back in its register; ask again")
         self._opened.check(proposed, document["at_most"], time.time())
 
     def permitted(self, network: Network, question: str) -> Mapping[str, Any]:
@@ -37,7 +39,8 @@ class Gate:
         Its frequency is the one that the steward allows, which may be rarer than the agreed one.
         """
         document = allowances.question(network, question)
-        allowance = allowances.check(document, self._allowances.find(network.name, question), time.time())
-        if self._register.problem:
-            raise RefusedError(f"register: {self._register.problem}")
+        allowance = self._allowances.find(network.name, question)
+        allowance = allowances.check(document, allowance, time.time(), self._register.index.moment)
+        if why := self._register.problem or back.withheld(self._register, network):
+            raise RefusedError(f"register: {why}")
         return {**document, "at_most": allowance.at_most}

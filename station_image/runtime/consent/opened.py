@@ -24,6 +24,9 @@ from .plan import Plan
 EARLY = 0.02
 """A daily question may come this part of its interval early: nobody starts it at the same second each day."""
 KEEP = 2 * 366 * 24 * HOUR
+TOLD_AT_ONCE = 256 * 1024
+LEARNT_AT_ONCE = 3 * TOLD_AT_ONCE
+"""Characters of results after which an answer ends, and in one that is taken: a result of a large question is long."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,25 @@ class OpenedResult:
         if not (math.isfinite(row["at"]) and all(isinstance(text, str) for text in (*people, *people.values()))):
             raise TypeError("no opened result")
         if "asked" in row:
-            return cls(**{**row, "asked": Asked.parse(row["asked"]), "contributors": people})
+            asked = row["asked"]
+            parsed = asked if isinstance(asked, Asked) else Asked.parse(asked)
+            return cls(**{**row, "asked": parsed, "contributors": people})
         return cls(row["network"], row["question"], Asked("", "", None, 0, 0), row["at"], people, bool(people))
+
+    @property
+    def same(self) -> tuple[object, ...]:
+        """Equal for two that differ in their time only."""
+        people = tuple(sorted(self.contributors.items()))
+        return self.network, self.question, self.asked, people, self.computed, self.session
+
+    def check(self, network: str) -> None:
+        """Raise ValueError unless another station can have told this of a network."""
+        asked = self.asked
+        texts = (self.question, asked.analysis, asked.parameters)
+        numbers = (asked.minimum_cell, asked.minimum_contributors)
+        kinds = all(isinstance(one, str) for one in texts) and all(type(one) is int for one in numbers)
+        if self.network != network or not kinds or type(self.computed) is not bool or self.session:
+            raise ValueError("no opened result of this network")
 
     def beside(self, now: Asked, apart: str) -> Earlier:
         """What there is to know of it for a result that is asked for now; `apart` is what `cells.apart` says."""
@@ -72,10 +92,10 @@ class Opened:
         self._results: list[OpenedResult] = []
         self.problem = ""
         try:
-            self._results = _sharing(OpenedResult.parse(row) for row in json.loads(path.read_text()))
+            self._results = _sharing(map(OpenedResult.parse, _rows(json.loads(path.read_text()))))
         except FileNotFoundError:
             pass
-        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError) as error:
             # Without it nobody knows what was opened: better no result than a pair of results that tells on somebody.
             self.problem = (
                 f"{path.name}: what was opened before cannot be read; this station's operator puts the file back from "
@@ -109,8 +129,9 @@ class Opened:
         """Remember that the result of `plan` is opened; the same again only moves the time."""
         now = time.time()
         fresh = OpenedResult(plan.network, plan.question, asked(plan), now, dict(contributors), computed)
-        others = [one for one in self._results if replace(one, at=now, session="") != fresh]
-        self._write([*others, fresh])
+        others = [one for one in self._results if replace(one, at=now, session="") != fresh and now - one.at < KEEP]
+        self._results = _sharing([*others, fresh])
+        self._write()
 
     def expect(self, plan: Plan, own: Mapping[str, str]) -> None:
         """Remember, before a share leaves, what this station contributes to: until `forget` it may be opened.
@@ -118,16 +139,54 @@ class Opened:
         Who computes it tells how it ended, but perhaps while this station is down.
         """
         found = OpenedResult(plan.network, plan.question, asked(plan), time.time(), dict(own), False, plan.session)
-        self._write([*self._results, found])
+        self._results = _sharing([*self._results, found])
+        self._write()
 
     def forget(self, plan: Plan) -> None:
         """Nothing of the session of `plan` was opened."""
-        self._write([one for one in self._results if one.session != plan.session])
+        self._results = [one for one in self._results if one.session != plan.session]
+        self._write()
 
-    def _write(self, results: list[OpenedResult]) -> None:
-        now = time.time()
-        self._results = _sharing(one for one in results if now - one.at < KEEP)
-        files.replace(self._path, json.dumps([one.content for one in self._results]))
+    def _write(self) -> None:
+        # Each asked set once: the same question is asked every day, and says of thousands of areas which cells it has.
+        places = {asked: place for place, asked in enumerate(dict.fromkeys(one.asked for one in self._results))}
+        rows = [
+            {**vars(one), "contributors": dict(one.contributors), "asked": places[one.asked]} for one in self._results
+        ]
+        files.replace(self._path, json.dumps({"asked": [asked.content for asked in places], "results": rows}))
+
+    def told(self, network: str, station: str, computing: bool, begin: int) -> tuple[str, int]:
+        """What `station` may be given back of results of a network: JSON from the `begin`-th on, and where to go on.
+
+        Of all results who contributed what is for computing parties: they saw it when they computed. Who only
+        contributes hears of its own. 0 where there are no more.
+        """
+        rows: list[str] = []
+        for place, one in enumerate(self._results[begin:], begin):
+            if one.network != network or not one.computed or not (computing or station in one.contributors):
+                continue
+            if sum(map(len, rows)) >= TOLD_AT_ONCE:
+                return f"[{','.join(rows)}]", place
+            own = {name: edition for name, edition in one.contributors.items() if computing or name == station}
+            rows.append(json.dumps({**one.content, "contributors": own, "computed": computing}))
+        return f"[{','.join(rows)}]", 0
+
+    def learn(self, network: str, text: object) -> int:
+        """Remember too what others remember of results of a network; returns how many. Raises RefusedError."""
+        if self.problem:
+            raise RefusedError(self.problem)
+        now, known = time.time(), {one.same: one for one in self._results}
+        try:
+            learnt = _learnt(network, text)
+        except (TypeError, ValueError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+            raise RefusedError("remembered: what cannot be read") from error
+        for one in learnt:
+            at = min(float(one.at), now)
+            before = known.get(one.same)
+            known[one.same] = replace(one, at=at if before is None else max(at, before.at))
+        self._results = _sharing(sorted(known.values(), key=lambda one: one.at))
+        self._write()
+        return len(learnt)
 
     def _meeting(self, plan: Plan) -> list[tuple[OpenedResult, Earlier]]:
         """Each earlier result about some of the same, and what there is to know of it."""
@@ -137,6 +196,26 @@ class Opened:
         different = {id(one.asked): one.asked for one in results}
         apart = {key: cells.apart(one, now) for key, one in different.items() if cells.meet(one, now)}
         return [(one, one.beside(now, apart[id(one.asked)])) for one in results if id(one.asked) in apart]
+
+
+def _rows(content: Any) -> list[Mapping[str, Any]]:
+    """The rows of the file, each with what it asked; until format 2 it stood in each. Raises KeyError, ValueError."""
+    if isinstance(content, list):
+        return content
+    asked, rows = [Asked.parse(one) for one in content["asked"]], list(content["results"])
+    if any(type(row["asked"]) is not int or row["asked"] < 0 for row in rows):
+        raise ValueError("no place among what was asked")
+    return [{**row, "asked": asked[row["asked"]]} for row in rows]
+
+
+def _learnt(network: str, text: object) -> list[OpenedResult]:
+    """What another station told of results of a network. Raises TypeError, ValueError, KeyError and the like."""
+    if not isinstance(text, str) or len(text) > LEARNT_AT_ONCE:
+        raise TypeError("no text, or a long one")
+    found = [OpenedResult.parse(row) for row in list(json.loads(text))]
+    for one in found:
+        one.check(network)
+    return found
 
 
 def _sharing(results: Iterable[OpenedResult]) -> list[OpenedResult]:

@@ -14,7 +14,6 @@ import itertools
 import json
 import threading
 import time
-from array import array
 from collections import deque
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -25,11 +24,11 @@ from ..accepted.statement import StatementError, StatementKey
 from ..base import files
 from ..base.journal import note
 from .daily import Daily
+from .index import LOST, MENDED, TOLD, Index
 
 ENTRY = "entry of a register"
 START = "0" * 64
-DIGEST = 32
-MENDED = "mended"
+SIGNED_HEAD = {"entries", "digest", "at", "signature"}
 LONGEST_ABOUT = 200
 MOST_REFUSALS = 20
 """Kinds of refusals of one proposer and question that are entered in a day: those of one hide none of another."""
@@ -50,7 +49,7 @@ class Register:
         self._key = key
         self._keys = [key.public]
         self._daily = daily or Daily()
-        self._index = _Index()
+        self._index = Index()
         self._writing = threading.Lock()
         self.problem, self._count, self._last = "", 0, START
         try:
@@ -65,6 +64,17 @@ class Register:
     def head(self) -> dict[str, Any]:
         """How many entries there are, and the digest of the last."""
         return {"entries": self._count, "digest": self._last}
+
+    @property
+    def signed_head(self) -> dict[str, Any]:
+        """The head as others are told it: with a moment and a signature, so that it can be shown to this station."""
+        content = {**self.head, "at": int(time.time())}
+        return {**content, "signature": self._key.sign(statement.REGISTER_HEAD, content)}
+
+    @property
+    def index(self) -> Index:
+        """What the entries say in all."""
+        return self._index
 
     @property
     def mended(self) -> int:
@@ -84,7 +94,7 @@ class Register:
         """
         self.settle()
         about = f"{kind} (acceptance)" if acceptance else f"{kind} {asker}"
-        carried_out = not acceptance and kind != "answer"
+        carried_out = not acceptance and kind not in ("answer", TOLD)
         if carried_out or self._daily.enters(about, MOST_ASKED):
             self._append(kind, facts)
 
@@ -134,6 +144,74 @@ class Register:
         self.problem = f"the register cannot be written ({error.strerror}); mend that, and start the station anew"
         note("register-unwritable", why=error)
 
+    def weigh(self, head: object, by: str) -> None:
+        """Somebody shows a head: one that this station signed itself and does not have says that it went back.
+
+        What others only claim says nothing. What lies before the last time that its steward said so is known.
+        """
+        if self.problem or not isinstance(head, dict) or set(head) != SIGNED_HEAD:
+            return
+        content = {name: value for name, value in head.items() if name != "signature"}
+        entries, digest, moment = content["entries"], content["digest"], content["at"]
+        if not (type(entries) is int and isinstance(digest, str) and type(moment) is int):
+            return
+        lost, known = self._index.lost, self._index.digest(entries)
+        if known == digest or moment <= self._index.moment or (lost and lost["entries"] >= entries):
+            return
+        if not _signed(self._key.public, content, head["signature"], statement.REGISTER_HEAD):
+            return
+        note("register-went-back", entry=entries, by=by)
+        self.add(LOST, entries=entries, head=digest, head_at=moment, by=by)
+
+    def whole(self) -> tuple[int, str]:
+        """The entries that can be relied on, and the digest of the last: all, or in an unsound register the first ones.
+
+        Reads the file. Raises RegisterError where it cannot be read.
+        """
+        if not self.problem:
+            return self._count, self._last
+        count, last, _ = self._sound_part()
+        return count, last
+
+    def begin_again(self, entries: int, digest: str) -> None:
+        """Go on behind the first `entries` of an unsound register; the file as it was stays beside it.
+
+        Raises RegisterError, OSError.
+        """
+        count, last, size = self._sound_part()
+        if (count, last) != (entries, digest):
+            raise RegisterError(f"{count} entries can be relied on now, not {entries}")
+        if self._path.exists():
+            aside = self._path.with_name(f"register.{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}.unsound.jsonl")
+            with files.reading(self._path) as stream:
+                whole = stream.read()
+            files.replace(aside, whole, 0o640)
+            files.replace(self._path, whole[:size], 0o640)
+        self._index = Index()
+        self.problem, self._count, self._last = "", *self._look(index=self._index)
+
+    def _sound_part(self) -> tuple[int, str, int]:
+        """Of the first entries that are as this station wrote them: number, last digest, bytes."""
+        try:
+            written = self._written_head().keys
+        except RegisterError:
+            written = ()
+        keys = [*(one for one in written if one != self._key.public), self._key.public]
+        count, last, size, index = 0, START, 0, Index()
+        try:
+            for entry, length in self._measured(index=index):
+                inner = _inner(entry)
+                if inner.get("number") != count + 1 or inner.get("before") != last:
+                    break
+                while keys and not _signed(keys[0], inner, entry.get("signature")):
+                    keys.pop(0)
+                if not keys or statement.digest(inner) != entry.get("digest"):
+                    break
+                count, last, size = count + 1, str(entry["digest"]), size + length
+        except RegisterError as error:
+            note("register-unsound-part", why=error)
+        return count, last, size
+
     def digest_at(self, number: object) -> str:
         """The digest of an entry, "" where there is none."""
         return "" if self.problem else self._index.digest(number)
@@ -143,7 +221,7 @@ class Register:
         if self.problem:
             return {}
         found = {name: self._index.heads.get((name, key)) for name, key in keys.items()}
-        return {name: {"entries": head[0], "digest": head[1]} for name, head in found.items() if head}
+        return {name: dict(head) for name, head in found.items() if head}
 
     def last(self, number: int) -> list[dict[str, Any]]:
         """The newest entries, oldest first. Raises RegisterError."""
@@ -178,7 +256,7 @@ class Register:
             return self._count, self._last, size
 
     def _look(
-        self, size: int | None = None, *, signatures: bool = False, index: _Index | None = None
+        self, size: int | None = None, *, signatures: bool = False, index: Index | None = None
     ) -> tuple[int, str]:
         count, last, keys = 0, START, list(self._keys)
         for entry in self._entries(size=size, index=index):
@@ -249,10 +327,13 @@ class Register:
             raise RegisterError(f"{self._head} has another entry than it counts")
         return found
 
-    def _entries(
-        self, place: int = 0, size: int | None = None, index: _Index | None = None
-    ) -> Iterator[dict[str, Any]]:
-        """The entries from a byte of the file on, those of its first `size` bytes; enters them in `index`."""
+    def _entries(self, place: int = 0, size: int | None = None, index: Index | None = None) -> Iterator[dict[str, Any]]:
+        return (entry for entry, _ in self._measured(place, size, index))
+
+    def _measured(
+        self, place: int = 0, size: int | None = None, index: Index | None = None
+    ) -> Iterator[tuple[dict[str, Any], int]]:
+        """The entries from a byte of the file on with their lengths, those of its first `size` bytes; for `index`."""
         try:
             with files.reading(self._path) as stream:
                 stream.seek(place)
@@ -268,7 +349,7 @@ class Register:
                             index.add(entry, digest, len(line))
                     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
                         raise RegisterError(f"line {number} is not as it was written") from error
-                    yield entry
+                    yield entry, len(line)
         except FileNotFoundError:
             return
         except OSError as error:
@@ -291,42 +372,9 @@ def _inner(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in entry.items() if name not in ("digest", "signature")}
 
 
-def _signed(key: bytes, entry: Mapping[str, Any], signature: object) -> bool:
+def _signed(key: bytes, content: Mapping[str, Any], signature: object, purpose: str = ENTRY) -> bool:
     try:
-        statement.verify(key, ENTRY, entry, signature)
+        statement.verify(key, purpose, content, signature)
     except StatementError:
         return False
     return True
-
-
-class _Index:
-    """Where each entry begins, its digest, and the furthest heads of others' registers."""
-
-    def __init__(self) -> None:
-        self.heads: dict[tuple[str, str], tuple[int, str]] = {}
-        self.mended = 0
-        self._places = array("Q")
-        self._digests = bytearray()
-        self._end = 0
-
-    def add(self, entry: Mapping[str, Any], digest: str, length: int) -> None:
-        """Enter the next one, whose line has `length` bytes."""
-        self._places.append(self._end)
-        self._digests += bytes.fromhex(digest)
-        self._end += length
-        if entry["kind"] == MENDED:
-            self.mended = len(self._places)
-        for name, head in entry.get("registers", {}).items():
-            known = self.heads.get((name, head["key"]), (0, ""))
-            if head["entries"] > known[0]:
-                self.heads[name, head["key"]] = (head["entries"], head["digest"])
-
-    def digest(self, number: object) -> str:
-        """The digest of entry `number`, "" where there is none."""
-        if not isinstance(number, int) or not 1 <= number <= len(self._places):
-            return ""
-        return self._digests[DIGEST * (number - 1) : DIGEST * number].hex()
-
-    def place(self, position: int) -> int:
-        """The byte where the entry at `position`, counted from 0, begins."""
-        return self._places[max(0, position)] if self._places else 0

@@ -38,6 +38,7 @@ class Request:
     intake: int = INTAKE
     deadline: int = DEADLINE
     both: bool = False
+    station: str = ""
 
 
 async def read(reader: asyncio.StreamReader, verbs: Collection[str]) -> Request:
@@ -107,6 +108,7 @@ _KINDS: Mapping[str, Callable[[str, object], Any]] = {
     "intake": _whole,
     "deadline": _whole,
     "both": _flag,
+    "station": _text,
 }
 
 

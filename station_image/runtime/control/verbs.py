@@ -16,13 +16,14 @@ from ..accepted import statement, tables
 from ..accepted.networks import Network, Networks
 from ..base.folders import Folders
 from ..base.journal import plain
-from ..consent import plan
+from ..consent import back, plan
 from ..consent.allowances import Allowances
 from ..consent.gate import Gate
 from ..consent.register import Register, RegisterError
 from ..data import astray, repeats
 from ..session.proposal import Proposals
 from ..session.status import Status
+from ..session.wayback import WayBack
 from ..wire.peers import CallFailedError, Peers
 from .requests import Request, WrongUseError, unknown
 
@@ -42,6 +43,7 @@ class Desk:
     peers: Peers
     proposals: Proposals
     status: Status
+    wayback: WayBack
 
     def network(self, name: str) -> Network:
         """The network of a name, or the only one. Raises WrongUseError, NetworkError."""
@@ -52,6 +54,17 @@ class Desk:
             known = ", ".join(networks) or "(none)"
             raise WrongUseError(f"this station is in {len(networks)} networks; name one: {known}")
         return next(iter(networks.values()))
+
+    @property
+    def trouble(self) -> str:
+        """Why questions wait for what happened to a register, here or elsewhere; "" when they do not."""
+        if self.register.problem:
+            return self.register.problem
+        networks = self.networks.current().values()
+        withheld = [why for network in networks if (why := back.withheld(self.register, network))]
+        owed = [f"{name} went back in its register; the steward looks with `station went-back`"
+                for name in self.wayback.owed()]  # fmt: skip
+        return "; ".join([*dict.fromkeys(withheld), *owed])
 
     def question(self, request: Request) -> tuple[Network, Mapping[str, Any]]:
         """The question that a request names. Raises WrongUseError, NetworkError."""
@@ -79,7 +92,7 @@ async def _status(desk: Desk, _: Request, __: Tell) -> dict[str, Any]:
         networks[network.name] = {**desk.status.summary(network), **told, "peers": seen}
     problem = desk.networks.problem
     computer = desk.folders.computer_socket.exists()
-    register = {"problem": desk.register.problem, "mended": desk.register.mended}
+    register = {"problem": desk.trouble, "mended": desk.register.mended}
     cannot = any(row["problem"] for row in (register, *networks.values()))
     bad = problem or not networks or not computer or cannot
     whole = {"problem": problem, "computer": computer, "register": register, "networks": networks}
@@ -146,7 +159,7 @@ async def _questions(desk: Desk, _: Request, __: Tell) -> dict[str, Any]:
     for network in desk.networks.current().values():
         for name in sorted(network.questions):
             document = network.questions[name]
-            standing = desk.allowances.standing(network.name, document, time.time())
+            standing = desk.allowances.standing(network.name, document, time.time(), desk.register.index.moment)
             rows.append(
                 {
                     **{key: document[key] for key in ("network", "question", "purpose", "analysis")},
@@ -203,6 +216,44 @@ async def _register(desk: Desk, request: Request, __: Tell) -> dict[str, Any]:
         entries = []
     told = {"entries": entries, "sound": not problem, "problem": problem, "counted": desk.register.counted}
     return {"exit": 1 if problem else 0, **told}
+
+
+async def _back(desk: Desk, _: Request, __: Tell) -> dict[str, Any]:
+    """How this register stands with others, asked anew, and theirs with this one."""
+    register, wayback = desk.register, desk.wayback
+    await wayback.look()
+    entries, last = await asyncio.to_thread(register.whole)
+    lost, own = register.index.lost, []
+    for network in desk.networks.current().values():
+        if said := back.own(register, network):
+            own.append({**said.content, "statement": said.digest, "waits_for": back.waits_for(register, network)})
+    others = [
+        {
+            **{**heard.said.content, "statement": heard.said.digest, "waits": wayback.waits_here(network, heard)},
+            "organisation": network.stations[heard.said.station].organisation,
+            "agreed": register.index.agreed.get(heard.said.digest, 0),
+            "times": register.index.times(heard.said.station),
+            "gone": heard.gone,
+        }
+        for network, heard in wayback.others()
+    ]
+    shown = {"entries": lost["entries"], "at": lost["head_at"], "by": lost["by"]} if lost else None
+    told = {"entries": entries, "last": last, "lost": shown, "problem": register.problem, "own": own, "others": others}
+    return {"exit": 1 if desk.trouble else 0, **told}
+
+
+async def _go_back(desk: Desk, request: Request, tell: Tell) -> dict[str, Any]:
+    """Enter that this station went back, as its steward's file says, and tell the others."""
+    desk.wayback.enter()
+    return await _back(desk, request, tell)
+
+
+async def _agree(desk: Desk, request: Request, __: Tell) -> dict[str, Any]:
+    """Enter that the steward agrees to what another station says, as the steward's file says."""
+    network = desk.network(request.network)
+    [station] = _stations(network, [request.station])
+    desk.wayback.agree(network, station)
+    return {"exit": 0, "network": network.name, "station": station}
 
 
 async def _results(desk: Desk, request: Request, __: Tell) -> dict[str, Any]:
@@ -264,4 +315,7 @@ VERBS: Mapping[str, Callable[[Desk, Request, Tell], Awaitable[dict[str, Any]]]] 
     "data": _data,
     "register": _register,
     "results": _results,
+    "back": _back,
+    "go_back": _go_back,
+    "agree": _agree,
 }

@@ -191,9 +191,10 @@ class Contributions:
         except SealError as error:
             note("deposit-failed", session=agreed.session, party=party, why=error)
             return False
+        content = {"signature": signature, "register": self._register.signed_head}
         while True:
             try:
-                await self._peers.ask(network, party, request, {"signature": signature}, body)
+                await self._peers.ask(network, party, request, content, body)
             except CallFailedError as error:
                 if error.refused or time.monotonic() + RETRY > until:
                     note("deposit-failed", session=agreed.session, party=party, why=error.why)

@@ -110,9 +110,10 @@ async def _answers(
         if set(row) != {"answer", "signature"}:
             raise RefusedError("an answer that cannot be read")
         bundle.check_answer(row, plan.digest, party, network)
-        if party in heard and row["answer"]["register"].get("heard") != heard[party]:
-            number = heard[party]["entries"]
-            raise RefusedError(f"register: its entry {number} is not the one that it told of before")
+        if party in heard:
+            number, digest = heard[party]["entries"], heard[party]["digest"]
+            if row["answer"]["register"].get("heard") != {"entries": number, "digest": digest}:
+                raise RefusedError(f"register: its entry {number} is not the one that it told of before")
         return row
 
     given = await asyncio.gather(*(answer(*item) for item in lines.items()), return_exceptions=True)

@@ -14,7 +14,7 @@ from ..accepted.statement import StatementKey
 from ..base import background
 from ..base.journal import note, plain
 from ..base.refusal import RefusedError
-from ..consent.bundle import Bundle
+from ..consent.bundle import Bundle, check_head
 from ..consent.opened import Opened
 from ..consent.plan import ACCEPTANCE, Plan
 from ..consent.register import Register
@@ -79,6 +79,7 @@ class Session:
         self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.intake = Intake(plan, self._say)
         self._bundle: Bundle | None = None
+        self._heads: dict[str, dict[str, Any]] = {}
         self._remembered: dict[str, Any] = {}
         """Whose figures others may have the result of, once this party remembers that."""
         self._parted: asyncio.Future[SessionFailedError] = asyncio.get_running_loop().create_future()
@@ -110,11 +111,23 @@ class Session:
         opened = sealed.open_deposit(self._private, self.plan, peer, pinned, us, tag, signature, body)
         self.intake.deposit(peer, tag, opened)
 
+    def keep_head(self, peer: str, head: object) -> None:
+        """Enter with the run what a contributor told of its register: it finds by that when it was put back.
+
+        Raises RefusedError for what is no head of its register.
+        """
+        if not self.network.is_computing(peer):
+            told = check_head(head, peer, self.network)
+            self._heads[peer] = told | {"key": self.network.stations[peer].key_digest}
+
     def part(self, station: str) -> None:
         """End the session: `station` takes part in it, and is no peer any more."""
+        self.end(f"{station} left {self.network.name}, or is cut", station)
+
+    def end(self, why: str, root: str = "") -> None:
+        """End the session for a reason; `root` is the station that it is about."""
         if not self._parted.done():
-            why = f"{station} left {self.network.name}, or is cut"
-            self._parted.set_result(SessionFailedError(station, why))
+            self._parted.set_result(SessionFailedError(root, why))
 
     def waits_for(self, peer: str) -> bool:
         """Whether the session runs and `peer` may still contribute."""
@@ -170,7 +183,7 @@ class Session:
         report["ended"] = int(time.time())
         note("session-ended", session=self.plan.session, outcome=report["outcome"], root=report["root"] or None)
         facts = {name: report[name] for name in ("outcome", "root", "contributors", "left_out", "counts")}
-        facts.update(self.plan.facts, registers=bundle.registers)
+        facts.update(self.plan.facts, registers={**bundle.registers, **self._heads})
         self._register.add_asked("run", self.plan.proposer, self.plan.question == ACCEPTANCE, **facts)
         signature = self._key.sign(statement.ENDED, report)
         background.start(self._receipts(report, signature))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from ..accepted.networks import Network
@@ -27,10 +29,15 @@ from .session import Session
 from .turns import Turns
 
 Make = Callable[[Network, Plan], Session]
+Witness = Callable[[Network, Plan], Awaitable[None]]
+"""Raises RefusedError where the register of a computing party is not the one that this station heard of."""
 MOST, MOST_OF_ONE = 4, 3
 """Sessions about data at once, and of one proposer."""
 ACCEPTANCE_MOST, ACCEPTANCE_OF_ONE = 3, 2
 """The same for acceptance, which needs nobody's consent: it takes no place of a question."""
+KEEPS_PLACE = 20.0
+"""Seconds that the only place of a proposer in acceptance is its own while others have none; a sum takes one or two."""
+MADE_WAY = "its place was given to a station that had none; try again"
 PROPOSALS = 60, 0.5
 """Each proposer: so many proposals at once, then one in so many seconds."""
 MEMORY = memory.limit() * 3 // 8
@@ -39,17 +46,32 @@ START_WITHIN = 20.0
 REMEMBER = plan.VALID + plan.CLOCK_SKEW + 60
 
 
+async def _nobody(_: Network, __: Plan) -> None:
+    return
+
+
 class Sessions:
     """Sessions by id, from the answer to a proposal until the end."""
 
-    def __init__(self, make: Make, key: StatementKey, gate: Gate, seen: Seen, register: Register, past: Past) -> None:
+    def __init__(
+        self,
+        make: Make,
+        key: StatementKey,
+        gate: Gate,
+        seen: Seen,
+        register: Register,
+        past: Past,
+        witness: Witness = _nobody,
+    ) -> None:
         self._make = make
+        self._witness = witness
         self._key = key
         self._gate = gate
         self._seen = seen
         self._register = register
         self._past = past
         self._sessions: dict[str, Session] = {}
+        self._since: dict[str, float] = {}
         self._deposit_at_most = 0
         self._proposals = Rates(*PROPOSALS)
         self._turns = Turns()
@@ -86,10 +108,14 @@ class Sessions:
             public = b"" if session is None else session.public_key
             answer = bundle.sign_answer(self._key, proposed.digest, network.self_id, reason, head, public)
             await connection.send(answer)
+            self._register.weigh(content.get("heard"), caller.peer)
             if session is None:
                 return
             content, _ = await connection.receive(LARGE, timeout=START_WITHIN)
             agreed = bundle.parse(content, network, proposed)
+            await self._witness(network, proposed)
+            if proposed.session not in self._sessions:
+                raise BusyError(f"session: {MADE_WAY}")
         except (ConnectionLostError, FrameError, RefusedError):
             if session is not None:
                 self._release(session)
@@ -123,7 +149,10 @@ class Sessions:
     async def _deposit(self, caller: Caller, content: Mapping[str, Any], body: bytes) -> None:
         """Take the shares of a contributor. Raises RefusedError."""
         tag = str(caller.request.get("tag"))
-        self._find(caller).deposit(caller.peer, tag, content.get("signature"), body)
+        session = self._find(caller)
+        if "register" in content:
+            session.keep_head(caller.peer, content["register"])
+        session.deposit(caller.peer, tag, content.get("signature"), body)
 
     async def _decline(self, caller: Caller, content: Mapping[str, Any], _: bytes) -> None:
         """A computing party does not contribute to a session that it computes in. Raises RefusedError."""
@@ -145,9 +174,9 @@ class Sessions:
         """The head of the register, and what it says now about the head that the proposer heard of before."""
         register = self._register
         if not isinstance(heard, dict):
-            return register.head
+            return register.signed_head
         number = heard.get("entries")
-        return {**register.head, "heard": {"entries": number, "digest": register.digest_at(number)}}
+        return {**register.signed_head, "heard": {"entries": number, "digest": register.digest_at(number)}}
 
     def _reserve(self, proposed: Plan, network: Network) -> Session:
         if not network.is_computing(network.self_id):
@@ -161,14 +190,15 @@ class Sessions:
         if self._turns.before(proposed):
             self._turns.wait(proposed, running=False)
             raise RefusedError("session: another organisation asked about some of the same first; ask again after it")
-        self._check_place(proposed)
         needed = sum(_memory(session.plan) for session in self._sessions.values()) + _memory(proposed)
         if needed > MEMORY or proposed.body_length + seal.OVERHEAD > self._deposit_at_most:
             raise RefusedError("the shares of all running sessions would not fit in this station's memory")
+        self._check_place(proposed)
         if not self._seen.add(f"computes {proposed.session}"):
             raise RefusedError("session: this id was used before")
         self._turns.begin(proposed)
         session = self._sessions[proposed.session] = self._make(network, proposed)
+        self._since[proposed.session] = time.monotonic()
         return session
 
     def _check_place(self, proposed: Plan) -> None:
@@ -177,10 +207,29 @@ class Sessions:
         kind = " acceptance" if acceptance else ""
         most, most_of_one = (ACCEPTANCE_MOST, ACCEPTANCE_OF_ONE) if acceptance else (MOST, MOST_OF_ONE)
         like = [one.plan for one in self._sessions.values() if (one.plan.question == plan.ACCEPTANCE) == acceptance]
-        if len(like) >= most:
+        if len(like) >= most and not (acceptance and self._make_way(like, proposed.proposer)):
             raise BusyError(f"this station computes in {most}{kind} sessions already; try again later")
         if sum(one.proposer == proposed.proposer for one in like) >= most_of_one:
             raise BusyError(f"this station computes in {most_of_one}{kind} sessions of {proposed.proposer} already")
+
+    def _make_way(self, like: Sequence[Plan], proposer: str) -> bool:
+        """End one of `like` for a proposer that has none: the newest of who has most, or the oldest that is long there.
+
+        By what the plans say, so that all computing parties end the same one.
+        """
+        held = Counter(one.proposer for one in like)
+        if proposer in held:
+            return False
+        most, until = max(held.values()), time.monotonic() - KEEPS_PLACE
+        by_age = sorted(like, key=lambda one: (one.proposed, one.session))
+        crowded = [one for one in by_age if most > 1 and held[one.proposer] == most]
+        lasting = [one for one in by_age if self._since[one.session] <= until]
+        if not (crowded or lasting):
+            return False
+        ending = crowded[-1] if crowded else lasting[0]
+        note("session-made-way", session=ending.session, proposer=ending.proposer, by=proposer)
+        self._sessions.pop(ending.session).end(MADE_WAY)
+        return True
 
     async def _run(self, session: Session, agreed: bundle.Bundle) -> None:
         try:
@@ -192,6 +241,7 @@ class Sessions:
 
     def _release(self, session: Session) -> None:
         self._sessions.pop(session.plan.session, None)
+        self._since.pop(session.plan.session, None)
         self._turns.end(session.plan)
         session.close()
 

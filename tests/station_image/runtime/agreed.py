@@ -51,7 +51,7 @@ class Agreed:
             path = self[member].root / "networks.d" / "drie" / "questions.json"
             replace(path, {document["question"]: document for document in documents})
 
-    def allow(self, document: dict[str, Any], by: Iterable[str] = MEMBERS, **how: str) -> None:
+    def allow(self, document: dict[str, Any], by: Iterable[str] = MEMBERS, **how: Any) -> None:
         for member in by:
             questions.allow(self[member].root / "allowances", document, **how)
 

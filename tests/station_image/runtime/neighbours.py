@@ -220,7 +220,7 @@ def deliver(small: Small, allowed: Mapping[str, Path], *, question: str = questi
         before = json.loads(path.read_text()) if path.exists() else {}
         path.write_text(json.dumps({**before, question: asked}))
         if name in allowed:
-            questions.allow(allowed[name], asked)
+            questions.allow(allowed[name], asked, allowed=0)
 
 
 def data_plan(network: Network, question: str = questions.NAME, session: str = SESSION) -> Plan:

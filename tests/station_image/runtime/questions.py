@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +40,18 @@ def document(network: Network, /, **changes: Any) -> dict[str, Any]:
     return copy.deepcopy({**found, **changes})
 
 
-def allow(folder: Path, asked: dict[str, Any], until: str = "2098-01-01", digest: str = "", at_most: str = "") -> Path:
-    """Write the file that a steward's `station allow` writes."""
+def allow(
+    folder: Path,
+    asked: dict[str, Any],
+    until: str = "2098-01-01",
+    digest: str = "",
+    at_most: str = "",
+    allowed: int | None = None,
+) -> Path:
+    """Write the file that a steward's `station allow` writes a moment later."""
+    allowed = int(time.time()) + 1 if allowed is None else allowed
     path = folder / f"{asked['network']}~{asked['question']}.json"
     digest = digest or statement.digest(asked)
     content = {"question": asked, "digest": digest, "until": until, "at_most": at_most or asked["at_most"]}
-    path.write_text(json.dumps({**content, "allowed": 0}))
+    path.write_text(json.dumps({**content, "allowed": allowed}))
     return path

@@ -322,7 +322,7 @@ def test_a_register_that_was_written_anew_with_its_key_is_found_by_the_others(
         forged.add(entry["kind"], **{name: value for name, value in entry.items() if name not in own})
     for name in REGISTER:
         rewritten.give_to_agent(rewritten.root / name)
-    rewritten.restart("agent")
+    rewritten.restart("agent", sabotage="no_shame")
     assert agreed.tell("sensire", "register")["sound"], "by itself nothing is wrong with it"
     answer = agreed.ask()
     assert answer["exit"] == 3
@@ -331,6 +331,10 @@ def test_a_register_that_was_written_anew_with_its_key_is_found_by_the_others(
     assert why.startswith("register: its entry ")
     assert why.endswith(" is not the one that it told of before")
     agreed["ggd"].restart("agent", sabotage="no_witness")
+    answer = agreed.ask()
+    assert agreed["gelre"].id in str(answer), "each computing party bears witness, not only who proposes"
+    assert f"of {rewritten.id} is not the one that it told of before" in str(answer), answer
+    agreed["gelre"].restart("agent", sabotage="no_witness")
     assert agreed.ask()["exit"] == 0, "where nobody bears witness it is not found"
 
 

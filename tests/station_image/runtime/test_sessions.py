@@ -78,15 +78,20 @@ def test_status_tells_networks_peers_and_the_last_session(region: Region) -> Non
         assert status["release"] == "dev"
 
 
-def test_a_fourth_acceptance_at_once_is_refused_and_the_three_are_right(region: Region) -> None:
+def test_a_fourth_acceptance_at_once_is_refused_and_one_makes_way_for_who_has_none(region: Region) -> None:
     running = [region[name].propose(rounds=400) for name in ("ggd", "ggd", "sensire")]
     for proposal in running:
         proposal.until_computing(3)
     third = region["ggd"].ask("session", "--network", "drie")
-    fourth = region["gelre"].ask("session", "--network", "drie")
+    fourth = region["sensire"].ask("session", "--network", "drie")
     assert (third["exit"], fourth["exit"]) == (3, 3)
     assert "3 acceptance sessions already" in fourth["error"]
-    assert all(right(proposal.answer()) for proposal in running)
+    assert right(region["gelre"].ask("session", "--network", "drie"))
+    *two, other = (proposal.answer() for proposal in running)
+    assert right(other)
+    assert sorted(map(right, two)) == [False, True]
+    [ended] = [answer["reason"] for answer in two if not right(answer)]
+    assert ended == "its place was given to a station that had none; try again"
 
 
 def test_a_changed_definition_is_in_force_without_a_restart(region: Region) -> None:

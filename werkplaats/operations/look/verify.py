@@ -196,6 +196,9 @@ def _of_themselves(network: networks.Network, remotes: remote.Remotes, reached: 
         status, register = document_of(told[organisation]), document_of(registers[organisation])
         own = problem_of(status, network.name) if status else SILENT
         kept = "" if register.get("sound") else register.get("problem") or SILENT
+        if not (own or kept):
+            # One that is sound may have gone back, here or at another station, and wait for stewards.
+            own = status.get("register", {}).get("problem", "")
         found.append(Verdict("check", organisation, "the station can take part", own))
         found.append(Verdict("check", organisation, "the register is as the station wrote it", kept))
     return found

@@ -7,7 +7,7 @@ from werkplaats.operations.offered.answer import EngineInfo, Facts
 from werkplaats.operations.offered.findings import Faults, Part, Row, Severity, Wanted, listed
 
 # Settings of daemon.json that are ours to say where the engine is nobody's; others are the owner's.
-SETTINGS = {"bridge", "iptables", "ip6tables", "live-restore", "log-driver"}
+SETTINGS = {"bridge", "iptables", "ip6tables", "ip-forward", "live-restore", "log-driver"}
 OTHERS = {"podman": "Podman", "containerd.io": "containerd", "kubelet": "Kubernetes", "k3s": "Kubernetes", "lxd": "LXD"}
 
 

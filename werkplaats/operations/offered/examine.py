@@ -128,7 +128,11 @@ def _question(needs: findings.Wanted, server: servers.Server) -> dict[str, objec
     ]
     given = {account: server.people.get(account, {}) for account in accounts.PEOPLE}
     return {
-        "packages": packages.PACKAGES,
+        "packages": {
+            name: program
+            for name, program in packages.PACKAGES.items()
+            if packages.OF_PARTS.get(name) not in needs.owners
+        },
         "known": KNOWN,
         "units": UNITS,
         "people": {account: [*one.get("from", ())] or [HERE] for account, one in given.items()},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import itertools
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -56,7 +57,7 @@ class Examined:
 
 def placed(facts: Facts, wanted: Wanted) -> list[tuple[str, str]]:
     """What `up` would place: what kind of thing, and which."""
-    lacking, simulated = packages.lacking(facts), facts.simulated.installed
+    lacking, simulated = packages.lacking(facts, wanted), facts.simulated.installed
     with_others = f", with {len(simulated) - len(lacking)} that they need" if len(simulated) > len(lacking) else ""
     login = facts.answer.login
     rows = [
@@ -99,7 +100,8 @@ def lines(one: Examined) -> list[str]:
     ]
     for severity, heading in HEADINGS:
         if rows := one.of(severity):
-            found += [f"{heading}:", *(line for row in rows for line in _finding(row)), ""]
+            alike = itertools.groupby(rows, lambda row: (row.part, row.why, row.remedy))
+            found += [f"{heading}:", *(line for _, some in alike for line in _finding(list(some))), ""]
     found += [
         "as a station needs it:",
         *(line for row in one.of(Severity.GOOD) for line in _row(row.part, row.seen)),
@@ -116,8 +118,10 @@ def lines(one: Examined) -> list[str]:
     return found[:-1] if found[-1] == "" else found
 
 
-def _finding(one: Finding) -> Iterable[str]:
-    yield from _row(one.part, one.seen)
+def _finding(alike: Sequence[Finding]) -> Iterable[str]:
+    """Those that have one reason and one remedy."""
+    one = alike[0]
+    yield from _row(one.part, "; ".join(finding.seen for finding in alike))
     yield from _row("", f"why: {one.why}")
     if one.remedy:
         yield from _row("", f"do: {one.remedy}")

@@ -16,6 +16,7 @@ from station_image.runtime.base.contract import State
 from station_image.runtime.base.refusal import RefusedError
 from station_image.runtime.consent import allowances
 from station_image.runtime.consent.gate import Gate
+from station_image.runtime.consent.index import Index
 from station_image.runtime.consent.opened import Opened
 from tests.station_image.runtime import questions
 from tests.station_image.runtime.views import Small
@@ -114,7 +115,7 @@ def test_a_steward_may_allow_a_question_more_rarely_than_agreed_and_never_more_o
 def test_the_frequency_that_counts_is_the_one_that_the_steward_allows(tmp_path: Path, network: Network) -> None:
     asked = questions.document(network, at_most="daily")
     questions.allow(tmp_path, asked, at_most="monthly")
-    register: Any = types.SimpleNamespace(problem="")
+    register: Any = types.SimpleNamespace(problem="", index=Index())
     opened = Opened(tmp_path / "runs.json")
     own = Gate(allowances.Allowances(tmp_path), opened, register)
     delivered = dataclasses.replace(network, questions={questions.NAME: asked})

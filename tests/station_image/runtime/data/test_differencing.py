@@ -202,8 +202,14 @@ def test_the_same_result_again_takes_no_room_and_a_damaged_file_stops_questions(
     for _ in itertools.repeat(None, 3):
         kept.add(asked, ALL)
     assert len(kept.earlier(asked)) == 1
-    [row] = json.loads((tmp_path / "runs.json").read_text())
+    [row] = [one.content for one in kept._results]
+    whole = json.loads((tmp_path / "runs.json").read_text())
     for damaged in (
+        json.dumps({**whole, "asked": []}),
+        json.dumps({**whole, "results": [{**whole["results"][0], "asked": -1}]}),
+        json.dumps({**whole, "results": [{**whole["results"][0], "asked": "0"}]}),
+        json.dumps({"asked": whole["asked"]}),
+        json.dumps({**whole, "results": {"a": 1}}),
         "{}x",
         '[{"network": "n"}]',
         json.dumps([{**row, "at": "now"}]),
@@ -217,13 +223,44 @@ def test_the_same_result_again_takes_no_room_and_a_damaged_file_stops_questions(
         opened.Opened(tmp_path / "runs.json").check(asked, "unlimited", time.time())
 
 
+def test_what_was_asked_is_written_once_for_a_thousand_results(tmp_path: Path, asked: Plan) -> None:
+    """Before, each result had its cells with it: tens of megabytes, written anew after each session."""
+    scattered = [f"{area}" for area in range(1000, 9000, 2)]
+    parameters = analyses.find("hotspots/1").parameters({"areas": scattered})
+    wide = dataclasses.replace(asked, parameters=parameters)
+    kept = opened.Opened(tmp_path / "runs.json")
+    kept.add(wide, ALL)
+    size = (tmp_path / "runs.json").stat().st_size
+    [one] = kept._results
+    assert size > 50_000
+    kept._results = [
+        dataclasses.replace(one, contributors={**ALL, "n.a": f"edition {edition}"}) for edition in range(999)
+    ]
+    kept.add(wide, ALL)
+    assert len(kept._results) == 1000
+    assert (tmp_path / "runs.json").stat().st_size < size + 1000 * 400
+    again = opened.Opened(tmp_path / "runs.json")
+    assert again._results == kept._results
+    assert len({id(one.asked) for one in again._results}) == 1
+
+
+def test_what_an_earlier_release_wrote_is_read_and_written_anew(tmp_path: Path, asked: Plan) -> None:
+    kept = opened.Opened(tmp_path / "runs.json")
+    kept.add(asked, ALL)
+    (tmp_path / "runs.json").write_text(json.dumps([one.content for one in kept._results]))
+    again = opened.Opened(tmp_path / "runs.json")
+    assert again._results == kept._results
+    again.add(total(asked), ALL)
+    assert len(opened.Opened(tmp_path / "runs.json")._results) == 2
+
+
 def test_cells_are_compared_once_for_all_results_of_one_question(
     tmp_path: Path, asked: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What it gained: an agent with a thousand results did nothing else for seconds at each proposal."""
     kept = opened.Opened(tmp_path / "runs.json")
     kept.add(asked, ALL)
-    row = json.loads((tmp_path / "runs.json").read_text())[0]
+    [row] = [one.content for one in kept._results]
     (tmp_path / "runs.json").write_text(json.dumps([row] * 1000))
     kept = opened.Opened(tmp_path / "runs.json")
     kept.add(total(asked), ALL)

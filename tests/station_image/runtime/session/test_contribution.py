@@ -91,6 +91,14 @@ def test_each_party_gets_its_share_of_the_same_submission_and_together_they_have
     }
     assert all(len(body) == agreed.body_length + seal.OVERHEAD for _, _, _, body in station.peers.asked)
     opened = [opened_deposit(station.small, agreed, "n.d", asked) for asked in station.peers.asked]
+    for _, _, content, _ in station.peers.asked:
+        found = bundle.check_head(content["register"], "n.d", station.own.network)
+        statement.verify(
+            station.own.key.public,
+            statement.REGISTER_HEAD,
+            {name: found[name] for name in ("entries", "digest", "at")},
+            found["signature"],
+        )
     rows = [shares.unpack(body, agreed.length) for body in opened]
     source = analyses.Source(agreed.session, "n.d", agreed.parameters)
     assert shares.recombine(rows, agreed.threshold) == analyses.find(agreed.analysis).numbers(source, [])

@@ -181,6 +181,25 @@ def test_what_a_party_did_is_in_its_register_and_every_other_contributor_hears_t
     assert told == [report] * 3
 
 
+def test_what_a_contributor_told_of_its_register_is_entered_and_a_forged_one_is_none(party: Party) -> None:
+    """By it one that only contributes finds that it was put back."""
+    theirs = party.own.small.keys["n.d"]
+    content = {"entries": 4, "digest": "d" * 64, "at": 1}
+    head = {**content, "signature": theirs.sign(statement.REGISTER_HEAD, content)}
+
+    async def work() -> None:
+        session = party.make()
+        for wrong in ({**head, "entries": 5}, {**head, "at": "1"}, None, {"entries": 4}):
+            with pytest.raises(RefusedError):
+                session.keep_head("n.d", wrong)
+        assert session._heads == {}
+        session.keep_head("n.d", {**head, "more": 1})
+        session.keep_head("n.a", head)
+        assert session._heads == {"n.d": {**head, "key": party.own.network.stations["n.d"].key_digest}}
+
+    run(work())
+
+
 def test_a_contributor_that_does_not_compute_is_told_to_start_and_computing_parties_are_not(party: Party) -> None:
     run(party.until_over())
     assert party.peers.kinds("start") == ["n.d"]

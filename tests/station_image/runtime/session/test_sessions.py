@@ -7,6 +7,7 @@ import base64
 import dataclasses
 import json
 import socket
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -53,10 +54,12 @@ class FakeSession:
         self.bundle: Any = None
         self.channels: dict[str, socket.socket] = {}
         self.told: list[str] = []
+        self.heads: dict[str, object] = {}
         self.parted: list[str] = []
         self.private = seal.generate()
         self.public_key = seal.public(self.private)
         self.closed = False
+        self.ended = ""
         self.over: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
 
     async def run(self, bundle: Any) -> dict[str, Any]:
@@ -79,6 +82,9 @@ class FakeSession:
         opened = sealed.open_deposit(self.private, self.plan, peer, pinned, us, tag, signature, body)
         self.intake.deposit(peer, tag, opened)
 
+    def keep_head(self, peer: str, head: object) -> None:
+        self.heads[peer] = head
+
     def waits_for(self, peer: str) -> bool:
         return self.bundle is not None and self.intake.waits_for(peer)
 
@@ -87,6 +93,9 @@ class FakeSession:
 
     def part(self, station: str) -> None:
         self.parted.append(station)
+
+    def end(self, why: str) -> None:
+        self.ended = why
 
     def close(self) -> None:
         self.closed = True
@@ -188,9 +197,13 @@ def test_a_proposal_is_answered_by_a_signed_yes_with_the_head_of_the_register(st
 
     async def work() -> None:
         async with station.proposed(agreed) as (row, _):
+            told = row["answer"]["register"]
+            head = {name: told[name] for name in ("entries", "digest", "at")}
+            statement.verify(station.own.key.public, statement.REGISTER_HEAD, head, told["signature"])
+            assert abs(head["at"] - time.time()) < 60
             assert row["answer"] == {
                 **{"plan": agreed.digest, "party": "n.b", "accepted": True, "reason": ""},
-                "register": station.own.register.head,
+                "register": {**station.own.register.head, "at": head["at"], "signature": told["signature"]},
                 "key": base64.b64encode(station.made[0].public_key).decode(),
             }
             statement.verify(station.own.key.public, statement.ANSWER, row["answer"], row["signature"])
@@ -308,6 +321,55 @@ def test_acceptance_takes_no_place_of_a_question_and_one_proposer_not_all_of_it(
 
     full = "this station computes in 2 acceptance sessions of n.c already"
     assert run(work()) == ["", "", full, full, "", ""]
+
+
+def test_two_members_do_not_hold_all_places_of_acceptance(station: Computing) -> None:
+    """What it gained: two members kept everybody else's `verify` from computing, ten minutes each time."""
+
+    def theirs(number: int, by: str) -> Plan:
+        return plain_plan(station.small.networks(by).find("n"), session=f"{number}" * 32, intake=60, results=[by])
+
+    async def work() -> None:
+        async with AsyncExitStack() as held:
+            for number, by in enumerate(("n.c", "n.a", "n.c")):
+                row, _ = await held.enter_async_context(station.proposed(theirs(number, by), by))
+                assert reason(row) == ""
+            row, _ = await held.enter_async_context(station.proposed(theirs(3, "n.d"), "n.d"))
+            assert reason(row) == ""
+            assert [one.ended for one in station.made] == ["", "", sessions.MADE_WAY, ""]
+            assert station.sessions.running == 3
+            for by in ("n.c", "n.d"):
+                row, _ = await held.enter_async_context(station.proposed(theirs(4 + (by == "n.d"), by), by))
+                assert reason(row) == "this station computes in 3 acceptance sessions already; try again later"
+        await until(lambda: station.sessions.running == 0)
+
+    run(work())
+
+
+def test_who_has_a_place_for_long_makes_way_for_who_has_none(
+    station: Computing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three members, one place each: before, they held them for ten minutes."""
+    monkeypatch.setattr(sessions, "ACCEPTANCE_MOST", 1)
+
+    def by(name: str, number: int) -> Plan:
+        return plain_plan(station.small.networks(name).find("n"), session=f"{number}" * 32, results=[name])
+
+    async def work() -> None:
+        held = by("n.a", 1)
+        async with station.proposed(held, "n.a") as (first, line):
+            assert reason(first) == ""
+            async with station.proposed(by("n.c", 2), "n.c") as (row, _):
+                assert reason(row) == "this station computes in 1 acceptance sessions already; try again later"
+            monkeypatch.setattr(sessions, "KEEPS_PLACE", 0.0)
+            async with station.proposed(by("n.c", 3), "n.c") as (row, _):
+                assert reason(row) == ""
+                await line.send(signed(station.small, held)[1])
+                refused, _ = await line.receive()
+                assert refused["refused"] == f"session: {sessions.MADE_WAY}"
+                assert station.made[0].bundle is None
+
+    run(work())
 
 
 def test_one_proposer_does_not_take_all_places_of_questions(

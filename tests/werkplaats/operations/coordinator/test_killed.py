@@ -2,43 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from publication import publication, revocations
+from tests.harness.chance import killed_at
 from tests.publication.published import RELEASES
 from werkplaats.operations.coordinator import ledger, revocation
 from werkplaats.operations.coordinator import publish as publishing
 from werkplaats.operations.home import vault
-
-_WRITES = ("os.rename", "os.symlink", "os.mkdir", "os.remove", "os.rmdir", "os.chmod")
-
-
-def killed_at(count: int, action: Callable[[], object]) -> bool:
-    """Run an action in a process of its own and kill that before its n-th write; returns whether it came so far."""
-    child = os.fork()
-    if not child:
-        left = [count]
-
-        def before(event: str, arguments: tuple[Any, ...]) -> None:
-            opened = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
-            if opened or event in _WRITES:
-                left[0] -= 1
-                if not left[0]:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-        sys.addaudithook(before)
-        try:
-            action()
-        finally:
-            os._exit(0)
-    _, status = os.waitpid(child, 0)
-    return os.WIFSIGNALED(status)
 
 
 def test_a_killed_revocation_leaves_no_old_list_in_force_once_it_is_written_down(

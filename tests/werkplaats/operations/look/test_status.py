@@ -137,6 +137,7 @@ def test_what_was_cut_off_a_register_is_told_and_the_station_is_well() -> None:
         ({}, []),
         ({"networks": {"n": {"problem": CUT}}}, [CUT]),
         ({"sound": False, "problem": ""}, [verify.SILENT]),
+        ({"register": {"problem": "entry 9 is not there any more"}}, ["entry 9 is not there any more"]),
         ({"register": {"problem": "no entry"}, "sound": False}, [verify.SILENT]),
     ],
 )

@@ -81,3 +81,4 @@ def test_what_is_the_owner_s_to_set_is_not_said_to_be_placed() -> None:
     needs = dataclasses.replace(OFFERED[0].wanted, owners=("engine",))
     placed = dict(paper.placed(OFFERED[0].facts, needs))
     assert {name for name, text in placed.items() if "yours to set" in text} == {"engine", "your login"}
+    assert placed["packages"].startswith("haproxy,"), "the engine's are its owner's to install"

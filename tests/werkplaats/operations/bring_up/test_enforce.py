@@ -1,0 +1,146 @@
+"""What ends something is brought to every server that is reached, as `up` would place it, and who is not is named."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from network_topology.compiling import compile as compiler
+from plugins.filter import tls_mesh
+from publication import acceptance, publication, revocations
+from tests.publication.published import RELEASES
+from werkplaats.operations.bring_up import enforce
+from werkplaats.operations.coordinator import publish as publishing
+from werkplaats.operations.coordinator import revocation
+from werkplaats.operations.reach import remote, servers
+
+
+class Servers:
+    """Servers that accepted a publication; what is placed on them by `sh` is kept, and they reload."""
+
+    def __init__(self, accepted: str, organisations: tuple[str, ...]) -> None:
+        self.servers = dict.fromkeys(organisations)
+        self.accepted = dict.fromkeys(organisations, accepted)
+        self.placed: dict[str, dict[str, str]] = {one: {} for one in organisations}
+        self.reloaded: list[str] = []
+        self.away: dict[str, str] = {}
+        self.gone_later: set[str] = set()
+        self.refuses: set[str] = set()
+
+    def probe(self) -> dict[str, str]:
+        return self.away
+
+    def ask(self, organisation: str, *command: str, given: str = "") -> remote.Done:
+        if command[0] == "cat":
+            return remote.Done(self.accepted[organisation])
+        if organisation in self.gone_later:
+            raise servers.UnreachableError(f"{organisation}: it went away")
+        if command[0] == "sh":
+            self.placed[organisation][command[4]] = given
+            return remote.Done()
+        self.reloaded.append(organisation)
+        refused = organisation in self.refuses
+        message = "HAProxy refuses the configuration" if refused else "loaded"
+        return remote.Done(json.dumps({"changed": not refused, "message": message}), "", int(refused))
+
+    def place(self, organisation: str, _: str, text: str) -> None:
+        self.accepted[organisation] = text
+
+
+@pytest.fixture
+def network(coordinator: Any, approve: Callable[..., Any], tmp_path: Path) -> Any:
+    for organisation in coordinator.definition.stations:
+        approve(organisation)
+    own = SimpleNamespace(seen_from=(), people={}, managed={})
+    return SimpleNamespace(
+        name="proeftuin",
+        publication=tmp_path / "publication",
+        compiled=compiler.compile_network(coordinator.definition),
+        server=lambda _: own,
+    )
+
+
+def revoked(coordinator: Any, network: Any) -> Servers:
+    """Servers of three organisations, of which all accepted what was published before thuiszorg was revoked."""
+
+    def publish() -> Any:
+        return publishing.publish(network.publication, coordinator.definition, RELEASES, coordinator.authority)
+
+    made = Servers(json.dumps(acceptance.accept(publish()).document()), ("ggd", "ziekenhuis", "thuiszorg"))
+    revocation.withdraw(coordinator.authority, "thuiszorg", "keyCompromise")
+    publish()
+    return made
+
+
+def test_the_list_and_the_view_without_the_key_are_in_force_where_the_server_is_reached(
+    coordinator: Any, network: Any
+) -> None:
+    made = revoked(coordinator, network)
+    outcome = enforce.enforce(network, cast("Any", made))
+    assert sorted(outcome.in_force) == sorted(made.reloaded) == ["ggd", "ziekenhuis"]
+    assert list(outcome.out) == ["thuiszorg"]
+    assert (outcome.left_out, outcome.others) == ({}, ["huisartsen"])
+    assert made.placed["thuiszorg"] == {}
+    published = publication.read(network.publication, "proeftuin")
+    for organisation in outcome.in_force:
+        crl, view = made.placed[organisation].values()
+        assert crl == revocations.pem(published.revocations).decode()
+        assert json.loads(view)["cut"] == {"proeftuin.thuiszorg": {"organisation": "thuiszorg"}}
+        kept = acceptance.load(json.loads(made.accepted[organisation]))
+        assert kept
+        assert "thuiszorg" not in kept.statement_keys
+
+
+def test_who_is_not_reached_or_does_not_take_it_is_named_and_stops_nobody_else(coordinator: Any, network: Any) -> None:
+    made = revoked(coordinator, network)
+    made.away = {"ggd": "cannot be reached at 192.0.2.1"}
+    outcome = enforce.enforce(network, cast("Any", made))
+    assert (outcome.in_force, outcome.left_out) == (["ziekenhuis"], made.away)
+    made.away, made.gone_later, made.refuses = {}, {"ggd"}, {"ziekenhuis"}
+    outcome = enforce.enforce(network, cast("Any", made))
+    assert outcome.in_force == []
+    assert outcome.left_out["ggd"] == "ggd: it went away"
+    assert "its gateway did not take it: HAProxy refuses" in outcome.left_out["ziekenhuis"]
+
+
+def test_it_is_placed_as_the_role_places_it(coordinator: Any, network: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else every `up` after it would change every server."""
+    entries: list[dict[str, Any]] = []
+    real = enforce.files
+
+    def files(name: str, entry: dict[str, Any]) -> dict[str, str]:
+        entries.append(entry)
+        return real(name, entry)
+
+    monkeypatch.setattr(enforce, "files", files)
+    enforce.enforce(network, cast("Any", revoked(coordinator, network)))
+    assert len(entries) == 2
+    for entry in entries:
+        by_role = {one["path"]: one["content"] for one in tls_mesh.gateway_files([entry])["written"]}
+        found = real("proeftuin", entry)
+        assert len(found) == 2
+        assert {path: by_role[path] for path in found} == found
+
+
+def place(path: Path, content: str) -> subprocess.CompletedProcess[str]:
+    command = ["sh", "-c", enforce._PLACE, "place", str(path)]
+    return subprocess.run(command, input=content, text=True, capture_output=True, check=False)
+
+
+def test_a_file_is_replaced_whole_with_its_mode_and_none_is_made_where_there_was_none(tmp_path: Path) -> None:
+    path = tmp_path / "crl.pem"
+    assert place(path, "new").returncode == 3
+    assert list(tmp_path.iterdir()) == []
+    path.write_text("old")
+    path.chmod(0o640)
+    before = path.stat()
+    assert place(path, "new").returncode == 0
+    assert path.read_text() == "new"
+    assert (path.stat().st_mode, path.stat().st_uid) == (before.st_mode, before.st_uid)
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,90 @@
+"""Put in force at once what ends something: the revocation list, and views without the keys of who is out.
+
+Seconds, where `up` takes longer: two files are placed on each server, as `up` places them, and the gateway loads them.
+All else that is published waits for `up`.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import json
+from collections.abc import Mapping
+
+from base import errors
+from werkplaats.operations.bring_up import hand_over, hostvars
+from werkplaats.operations.home import networks
+from werkplaats.operations.look import verify
+from werkplaats.operations.reach import remote
+
+# In place of a file that is there, with its owner and mode, and never a part of it; a reload passes over names with a
+# dot. A server without such a file has no gateway yet that could have links.
+_PLACE = (
+    'test -e "$1" || exit 3; new="${1%/*}/.${1##*/}.part"; cat > "$new" && chown --reference="$1" "$new" && '
+    'chmod --reference="$1" "$new" && mv --force --no-target-directory "$new" "$1"'
+)
+_COMPILED, _VIEWS = "/etc/werkplaats/gateway/compiled/networks", "/etc/werkplaats/networks.d"
+
+
+@dataclasses.dataclass
+class Outcome:
+    """Where it is in force, and where not: `left_out` says why, `others` are run by other operators."""
+
+    in_force: list[str] = dataclasses.field(default_factory=list)
+    out: dict[str, str] = dataclasses.field(default_factory=dict)
+    left_out: dict[str, str] = dataclasses.field(default_factory=dict)
+    others: list[str] = dataclasses.field(default_factory=list)
+
+
+def enforce(network: networks.Network, remotes: remote.Remotes) -> Outcome:
+    """Bring what is published to every server of this operator that can be reached.
+
+    `out` are its own servers of organisations that are out of the network: nothing is brought there.
+    """
+    found = Outcome(left_out=remotes.probe())
+    found.others = sorted(network.compiled.stations.keys() - remotes.servers.keys())
+    reached = [organisation for organisation in remotes.servers if organisation not in found.left_out]
+    applicable = hand_over.applicable(network, remotes, reached)
+    hand_over.keep(network, remotes, applicable)
+    hosts = hostvars.applied(network, applicable, applicable.views, None)
+    published = applicable.publication
+    for organisation in reached:
+        if published and published.out(organisation):
+            found.out[organisation] = published.out(organisation)
+        elif organisation not in hosts:
+            found.left_out[organisation] = applicable.refused.get(organisation, "nothing is accepted on it yet")
+
+    def one(organisation: str) -> str:
+        try:
+            (entry,) = hosts[organisation]["networks"]
+            return _bring(network.name, remotes, organisation, entry)
+        except errors.WerkplaatsError as error:
+            return str(error)
+
+    brought = [organisation for organisation in hosts if organisation not in found.out]
+    with concurrent.futures.ThreadPoolExecutor(max_workers=16) as pool:
+        for organisation, why in zip(brought, pool.map(one, brought), strict=True):
+            if why:
+                found.left_out[organisation] = why
+            else:
+                found.in_force.append(organisation)
+    return found
+
+
+def files(network: str, entry: Mapping[str, object]) -> dict[str, str]:
+    """Path → content, of what is placed on a server: as the role `tls_mesh` places it of this host variable."""
+    return {
+        f"{_COMPILED}/{network}/crl.pem": str(entry["crl_pem"]),
+        f"{_VIEWS}/{network}/network.json": json.dumps(entry["network_json"], indent=1, sort_keys=True) + "\n",
+    }
+
+
+def _bring(network: str, remotes: remote.Remotes, organisation: str, entry: Mapping[str, object]) -> str:
+    """Bring it to one server; returns why it is not in force there, "" where it is."""
+    for path, content in files(network, entry).items():
+        done = remotes.ask(organisation, "sh", "-c", _PLACE, "place", path, given=content)
+        if done.exited:
+            return f"{path} cannot be placed: {done.stderr.strip() or 'it is not there yet'}; run `werkplaats up`"
+    done = remotes.ask(organisation, "/usr/local/sbin/gateway-reload", "--if-needed")
+    said = str(verify.document_of(done).get("message", "")) or done.stderr.strip()
+    return f"its gateway did not take it: {said or 'it says nothing'}; run `werkplaats up`" if done.exited else ""
