@@ -137,6 +137,7 @@ def _entry(entry: Line) -> str:
         return _BACK[kind].format(**{name: plain(value) for name, value in entry.items()})
     sentences = {
         "proposal": f"proposed {about}",
+        "opening": f"from here on somebody may have the result of {about}",
         "repeated": f"rows of {entry.get('question')} that stand in two files were said to be right: they count twice",
         "contributed": f"contributed to {about}: shares to {entry.get('parties')} parties",
         "receipt": f"{entry.get('party')} says how it ended ({entry.get('outcome')}): {about}",

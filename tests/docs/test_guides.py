@@ -41,7 +41,7 @@ RECORDED = (
     SHOW := f"station questions {QUESTION}",
     ALLOW := f"station allow {QUESTION} --digest 5421a96d001471711db01b845083164771f85f8650569f8c701556ab9b2a6e1f",
     REFUSE := f"station refuse {QUESTION}",
-    REGISTER := "station register --last 6",
+    REGISTER := "station register --last 7",
     DATA := f"station data {QUESTION}",
     PROPOSE := f"station propose {QUESTION}",
 )

@@ -5,6 +5,7 @@ python -m tests.harness.sabotage <function of this module>[+<another>…] agent|
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import os
 import pickle
@@ -202,6 +203,13 @@ def _believe(believed: str) -> None:
     statement.verify = believing
 
 
+def impatient() -> None:
+    """Wait for a party that keeps silent as long as a test may last."""
+    from station_image.runtime.mpc import patience
+
+    patience.LEAST = 2.0
+
+
 # Attacks
 
 
@@ -335,6 +343,16 @@ def claims_more_keys() -> None:
         write(self, kind, label, payload + bytes(16) if kind == exchanger.KEYS else payload)
 
     exchanger.Exchanger.write = longer  # type: ignore[method-assign]
+
+
+def keeps_silent() -> None:
+    """A computing party that gives signs of life, and sends no share of a product."""
+    from station_image.runtime.mpc.verified.party import Party
+
+    async def waits(*_: Any) -> Any:
+        await asyncio.Event().wait()
+
+    Party._reshare = waits  # type: ignore[method-assign, assignment]
 
 
 def says_goodbye_to_one() -> None:

@@ -31,7 +31,10 @@ LEARNT_AT_ONCE = 3 * TOLD_AT_ONCE
 
 @dataclass(frozen=True)
 class OpenedResult:
-    """One opened result. `contributors` is station → edition, of a station that did not compute it only itself."""
+    """One opened result. `contributors` is station → edition, of a station that did not compute it only itself.
+
+    `session`: the one that this station contributed to, as long as it does not know whether anything was opened.
+    """
 
     network: str
     question: str
@@ -39,6 +42,7 @@ class OpenedResult:
     at: float
     contributors: Mapping[str, str]
     computed: bool
+    session: str = ""
 
     @property
     def content(self) -> dict[str, Any]:
@@ -60,7 +64,8 @@ class OpenedResult:
     @property
     def same(self) -> tuple[object, ...]:
         """Equal for two that differ in their time only."""
-        return self.network, self.question, self.asked, tuple(sorted(self.contributors.items())), self.computed
+        people = tuple(sorted(self.contributors.items()))
+        return self.network, self.question, self.asked, people, self.computed, self.session
 
     def check(self, network: str) -> None:
         """Raise ValueError unless another station can have told this of a network."""
@@ -68,7 +73,7 @@ class OpenedResult:
         texts = (self.question, asked.analysis, asked.parameters)
         numbers = (asked.minimum_cell, asked.minimum_contributors)
         kinds = all(isinstance(one, str) for one in texts) and all(type(one) is int for one in numbers)
-        if self.network != network or not kinds or type(self.computed) is not bool:
+        if self.network != network or not kinds or type(self.computed) is not bool or self.session:
             raise ValueError("no opened result of this network")
 
     def beside(self, now: Asked, apart: str) -> Earlier:
@@ -103,7 +108,7 @@ class Opened:
         if self.problem:
             raise RefusedError(self.problem)
         wait = FREQUENCIES[at_most] * (1 - EARLY)
-        same = [one.at for one in self._results if (one.network, one.question) == _name(plan)]
+        same = [one.at for one in self._results if (one.network, one.question) == _name(plan) and not one.session]
         if same and now - max(same) < wait:
             raise RefusedError(f"at_most: {plan.question} may run {at_most} at most and ran before")
 
@@ -124,8 +129,22 @@ class Opened:
         """Remember that the result of `plan` is opened; the same again only moves the time."""
         now = time.time()
         fresh = OpenedResult(plan.network, plan.question, asked(plan), now, dict(contributors), computed)
-        others = [one for one in self._results if replace(one, at=now) != fresh and now - one.at < KEEP]
+        others = [one for one in self._results if replace(one, at=now, session="") != fresh and now - one.at < KEEP]
         self._results = _sharing([*others, fresh])
+        self._write()
+
+    def expect(self, plan: Plan, own: Mapping[str, str]) -> None:
+        """Remember, before a share leaves, what this station contributes to: until `forget` it may be opened.
+
+        Who computes it tells how it ended, but perhaps while this station is down.
+        """
+        found = OpenedResult(plan.network, plan.question, asked(plan), time.time(), dict(own), False, plan.session)
+        self._results = _sharing([*self._results, found])
+        self._write()
+
+    def forget(self, plan: Plan) -> None:
+        """Nothing of the session of `plan` was opened."""
+        self._results = [one for one in self._results if one.session != plan.session]
         self._write()
 
     def _write(self) -> None:

@@ -61,7 +61,8 @@ class Contributions:
         self._peers = peers
         self._past = past
         self._plans: dict[str, tuple[Plan, str]] = {}
-        self._receipts: dict[str, set[str]] = {}
+        self._receipts: dict[str, dict[str, bool]] = {}
+        """Of each session, the parties that told how it ended, and whether it counts for them."""
         self._reading: dict[str, asyncio.Task[Any]] = {}
 
     def answer_in(self, answers: Answers) -> None:
@@ -111,21 +112,24 @@ class Contributions:
             raise RefusedError(f"report: {error}") from error
         if caller.peer in self._receipts[agreed.session]:
             return
-        self._receipts[agreed.session].add(caller.peer)
+        told_by = self._receipts[agreed.session]
         outcome, acceptance = plain(report.get("outcome"), 20), agreed.question == plan.ACCEPTANCE
         counts = outcome == "done" or report.get("counts") is True
+        told_by[caller.peer] = counts
         told = {"party": caller.peer, "outcome": outcome, "counts": counts}
         self._register.add_asked("receipt", caller.peer, acceptance, **agreed.facts, **told)
-        computes = caller.network.is_computing(caller.network.self_id)
-        if counts and agreed.question != plan.ACCEPTANCE and not computes:
-            own = {caller.network.self_id: editions.in_tag(tag)}
-            self._opened.add(agreed, own, computed=False)
+        if not _learns_of_it(caller.network, agreed):
+            return
+        if counts:
+            self._opened.add(agreed, {caller.network.self_id: editions.in_tag(tag)}, computed=False)
+        elif list(told_by.values()).count(False) > agreed.threshold and True not in told_by.values():
+            self._opened.forget(agreed)  # of these one is honest, and would have had to help
 
     def _first(self, agreed: Plan, tag: str) -> bool:
         """Remember that this station contributes to a plan; False when it did before."""
         if not self._seen.add(f"contributes {agreed.session}"):
             return False
-        self._plans[agreed.session], self._receipts[agreed.session] = (agreed, tag), set()
+        self._plans[agreed.session], self._receipts[agreed.session] = (agreed, tag), {}
         # Of each kind by itself: acceptance, which anybody may propose, does not push out what is about data.
         acceptance = agreed.question == plan.ACCEPTANCE
         like = [name for name, (one, _) in self._plans.items() if (one.question == plan.ACCEPTANCE) == acceptance]
@@ -165,6 +169,8 @@ class Contributions:
         if gone := [party for party in agreed.computing if not self._peers.still(network, party)]:
             note("contribution-stopped", session=agreed.session, gone=",".join(gone))
             return
+        if _learns_of_it(network, agreed):
+            self._opened.expect(agreed, {network.self_id: editions.in_tag(tag)})
         outcomes = await asyncio.gather(
             *(
                 self._deposit(network, bundle, party, tag, shares.pack(row), until)
@@ -196,3 +202,8 @@ class Contributions:
                 await asyncio.sleep(RETRY)
             else:
                 return True
+
+
+def _learns_of_it(network: Network, agreed: Plan) -> bool:
+    """Whether this station knows from others only what of its data was opened."""
+    return agreed.question != plan.ACCEPTANCE and not network.is_computing(network.self_id)

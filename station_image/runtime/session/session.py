@@ -197,6 +197,9 @@ class Session:
             return
         if self.plan.question != ACCEPTANCE:
             self._opened.add(self.plan, {name: self.intake.editions[name] for name in event["contributors"]})
+            self._register.add("opening", **self.plan.facts, **remembered)
+            if self._register.problem:
+                raise SessionFailedError(self.network.self_id, f"register: {self._register.problem}")
         self._remembered = remembered
 
     async def _receipts(self, report: dict[str, Any], signature: str) -> None:

@@ -42,8 +42,8 @@ def test_the_result_lies_with_the_result_party_and_with_nobody_else(agreed: Agre
 def test_every_station_enters_its_part_in_its_register(agreed: Agreed) -> None:
     session = agreed.ask()["session"]
     wanted = {
-        "ggd": {"proposal", "answer", "contributed", "run", "result", "receipt"},
-        "sensire": {"answer", "contributed", "run", "receipt"},
+        "ggd": {"proposal", "answer", "contributed", "opening", "run", "result", "receipt"},
+        "sensire": {"answer", "contributed", "opening", "run", "receipt"},
         "huisarts": {"contributed", "receipt"},
     }
     for member, kinds in wanted.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ import pytest
 
 from station_image.runtime import analyses
 from station_image.runtime.accepted import statement
+from station_image.runtime.base.refusal import RefusedError
 from station_image.runtime.consent import bundle
+from station_image.runtime.consent.opened import Opened
 from station_image.runtime.consent.plan import Plan
 from station_image.runtime.data import editions, seal, shares
 from station_image.runtime.session import contribution
@@ -354,7 +357,8 @@ def test_what_was_opened_counts_for_who_only_contributed(
     """
     put(station, "postcode4\n7001\n")
     run(station.contributed(asked))
-    receipt(station, report(station.small, asked, "n.a", **ended))
+    for party in ("n.a", "n.b"):
+        receipt(station, report(station.small, asked, party, **ended), party)
     whole = {"field": "postcode4", "low": 7001, "high": 7040, "bins": 1}
     deliver(station.small, {"n.d": station.own.folders.allowances}, analysis="descriptive/1", parameters=whole)
     total = data_plan(station.small.networks("n.a").find("n"), session="cd" * 16)
@@ -365,3 +369,27 @@ def test_what_was_opened_counts_for_who_only_contributed(
     assert refused.startswith("cells: postcode4 7001-7040 beside postcode4 7001 of griep of ")
     put(station, "postcode4\n7001\n7001\n")
     run(station.contributed(total))
+
+
+@pytest.mark.parametrize("heard", [[], ["n.a"]])
+def test_until_enough_say_that_nothing_was_opened_a_contribution_is_remembered_also_when_its_station_was_killed(
+    station: Contributor, asked: Plan, heard: list[str]
+) -> None:
+    """One that was killed in between is told nothing, and one party alone may lie about how it ended.
+
+    The gain: it gives the same data to a total from which the opened areas can be taken.
+    """
+    put(station, "postcode4\n7001\n")
+    run(station.contributed(asked))
+    for party in heard:
+        receipt(station, report(station.small, asked, party, outcome="failed", counts=False), party)
+    again = Opened(station.own.folders.state / "runs.json")
+    tag = next(request["tag"] for _, request, _, _ in station.peers.asked if request["kind"] == "deposit")
+    again.check(asked, "monthly", time.time())  # it may be asked again: perhaps nothing was opened
+    again.check_own(asked, "n.d", editions.in_tag(tag))
+    whole = {"field": "postcode4", "low": 7001, "high": 7040, "bins": 1}
+    deliver(station.small, {"n.d": station.own.folders.allowances}, analysis="descriptive/1", parameters=whole)
+    total = data_plan(station.small.networks("n.a").find("n"), session="cd" * 16)
+    with pytest.raises(RefusedError, match="postcode4 7001-7040 beside postcode4 7001 of griep"):
+        again.check_own(total, "n.d", editions.in_tag(tag))
+    assert run(station.start(total))["refused"].startswith("cells: postcode4 7001-7040 beside")

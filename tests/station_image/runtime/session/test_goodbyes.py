@@ -1,4 +1,4 @@
-"""What was opened is remembered by every honest party that had a part in it, whomever a liar says goodbye to."""
+"""A liar that stays silent: to one of two, or altogether."""
 
 from __future__ import annotations
 
@@ -32,3 +32,16 @@ def test_a_party_that_hears_no_goodbye_remembers_what_another_opened(agreed: Agr
     entries = [one for one in agreed.tell("gelre", "register", last=50)["entries"] if one["kind"] == "run"]
     [entry] = [one for one in entries if one["session"] == answer["session"]]
     assert (entry["outcome"], entry["counts"], len(entry["contributors"])) == ("failed", True, 5)
+
+
+def test_a_silent_party_ends_a_session_long_before_its_deadline_and_has_nobody_named(agreed: Agreed) -> None:
+    """The gain, without that limit: an hour in which nobody is answered about the same areas, as often as it likes."""
+    agreed["sensire"].restart("computer", sabotage="keeps_silent")
+    for member in ("ggd", "gelre"):
+        agreed[member].restart("computer", sabotage="impatient")
+    answer = agreed.ask()
+    assert (answer["exit"], answer["root"]) == (4, "")
+    assert "it lives, and did not send what was waited for" in answer["reason"]
+    assert answer["milliseconds"] < 60_000, "the deadline is 3600 s"
+    agreed.region.heal()
+    assert agreed.ask()["exit"] == 0

@@ -298,6 +298,7 @@ def test_what_may_be_opened_counts_before_this_party_helps_to_open_it_however_it
         await connection.send({"event": "opening", "contributors": ["n.a", "n.d"], "left_out": {"n.b": "", "n.c": ""}})
         assert (await connection.receive(LARGE))[0] == {"event": "remembered"}
         known.extend(one.contributors for one in party.own.opened.earlier(party.agreed))
+        known.extend(entry["contributors"] for entry in party.own.entries("opening"))
         if ends == "leaves":
             await connection.send({"event": "failed", "root": 1, "reason": "its connection was closed"})
         if ends == "is cut":
@@ -305,14 +306,15 @@ def test_what_may_be_opened_counts_before_this_party_helps_to_open_it_however_it
             await _read_on(connection)
 
     report = run(party.until_over(computer))
-    assert known == [{"n.a": "edition", "n.d": "edition"}]
+    assert known == [{"n.a": "edition", "n.d": "edition"}, ["n.a", "n.d"]]
     assert (report["outcome"], report["counts"]) == ("failed", True)
     assert (report["contributors"], report["left_out"]) == (["n.a", "n.d"], {"n.b": "", "n.c": ""})
     [entry] = party.own.entries("run")
     assert (entry["outcome"], entry["counts"], entry["contributors"]) == ("failed", True, ["n.a", "n.d"])
 
 
-def test_a_party_that_cannot_remember_helps_nobody_to_a_result(party: Party) -> None:
+@pytest.mark.parametrize("lost", ["state", "register"])
+def test_a_party_that_cannot_remember_helps_nobody_to_a_result(party: Party, lost: str) -> None:
     deliver(party.small, {})
     party.agreed = data_plan(party.small.networks("n.a").find("n"))
     heard: list[Any] = []
@@ -321,7 +323,7 @@ def test_a_party_that_cannot_remember_helps_nobody_to_a_result(party: Party) -> 
         await connection.receive(LARGE, LARGE)
         while (await connection.receive(LARGE, 64 * LARGE))[0]["event"] != "intake":
             pass
-        party.own.opened._path = party.own.root / "no such folder" / "runs.json"
+        (party.own.root / lost).rename(party.own.root / "elsewhere")
         await connection.send({"event": "opening", "contributors": ["n.a", "n.d"], "left_out": {}})
         with contextlib.suppress(ConnectionError):
             heard.append(await connection.receive(LARGE))
