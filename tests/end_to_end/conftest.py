@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import re
 import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from network_topology import names
 from tests.harness import sandboxes, servers
+from tests.harness.sandboxes import up_step_by_step as up_step_by_step  # that of `los`, for those who go on with it
 
 
 def everything() -> dict[str, set[str]]:
@@ -56,20 +55,6 @@ MEMBER = """
     egress: [198.18.0.0/15]
     agreement: {kind: gvo, signed: 2026-02-10}
 """
-
-
-def up_step_by_step(network: sandboxes.Sandbox) -> dict[str, Any]:
-    """`up` of a network that is not a sandbox, where nobody takes all steps at once."""
-    network.run("up", "--yes", expect=3)
-    for line in network.run("trust request").stdout.splitlines():
-        if found := re.fullmatch(r"(\S+): (SHA256:\S+)", line):
-            network.run("trust approve", found[1], "--fingerprint", found[2])
-    published = network.run("trust publish").stdout
-    key = re.search("sha256:[0-9a-f]{64}", published)
-    assert key, published
-    network.run("accept", "--yes", "--authority", key[0])
-    told: dict[str, Any] = json.loads(network.run("up", "--yes", "--json").stdout)
-    return told
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -156,6 +157,20 @@ def sandbox(folder: Path, name: str, definition: str = DEFINITION) -> Sandbox:
     found.definition.write_text(definition.replace("network: proeftuin", f"network: {name}"))
     shutil.copytree(PROEFTUIN / "questions", found.definition.parent / "questions")
     return found
+
+
+def up_step_by_step(network: Sandbox) -> dict[str, Any]:
+    """`up` of a network that is not a sandbox, where nobody takes all steps at once."""
+    network.run("up", "--yes", expect=3)
+    for line in network.run("trust request").stdout.splitlines():
+        if found := re.fullmatch(r"(\S+): (SHA256:\S+)", line):
+            network.run("trust approve", found[1], "--fingerprint", found[2])
+    published = network.run("trust publish").stdout
+    key = re.search("sha256:[0-9a-f]{64}", published)
+    assert key, published
+    network.run("accept", "--yes", "--authority", key[0])
+    told: dict[str, Any] = json.loads(network.run("up", "--yes", "--json").stdout)
+    return told
 
 
 def of_run(mark: Path) -> dict[int, str]:
