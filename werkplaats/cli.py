@@ -21,7 +21,7 @@ from typing import Any, TextIO
 
 from base import errors
 
-# One verb, one file in verbs/, one word in the command. A group is a verb whose first argument is the action.
+# One verb, one file or folder in verbs/, one word in the command. A group is a verb whose first argument is the action.
 VERBS = (
     "doctor",
     "check",
@@ -36,6 +36,7 @@ VERBS = (
     "session",
     "rehearse",
     "trust",
+    "backup",
     "completion",
 )
 # For every tool that is started: Ansible refuses to run in C, and in a locale that is not generated. What tools say is

@@ -39,6 +39,7 @@ VERBS = (
     "session",
     "rehearse",
     "trust",
+    "backup",
     "completion",
 )
 RUN_AS = re.compile(r"python3? -m ([\w.]+\w)")

@@ -31,7 +31,7 @@ def imported(*arguments: str) -> set[str]:
 
 
 def test_every_file_of_a_verb_is_a_verb() -> None:
-    files = {path.stem for path in VERBS.glob("[a-z]*.py")}
+    files = {path.stem for path in VERBS.glob("[a-z]*")}
     assert files - {"common", "named"} == set(cli.VERBS)
 
 

@@ -52,12 +52,12 @@ class Network:
     @property
     def inventory(self) -> Path:
         """The operator's inventory and the coordinator's records of this network."""
-        return self.vault.folder / "inventory" if self.made_here else self.home.inventories / self.name
+        return self.home.inventory(self.name, self.vault.folder)
 
     @property
     def publication(self) -> Path:
         """The publication folder of this network."""
-        return self.vault.folder / "publication" if self.made_here else self.home.publications / self.name
+        return self.home.publication(self.name, self.vault.folder)
 
     @functools.cached_property
     def servers(self) -> tuple[Server, ...]:

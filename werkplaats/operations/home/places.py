@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import network_topology
-from network_topology import context
+from network_topology import context, names
 from station_image.runtime import analyses
 
 HOME_VARIABLE = "WERKPLAATS_HOME"
@@ -25,6 +25,14 @@ class Home:
     networks: Path
     inventories: Path
     publications: Path
+
+    def inventory(self, network: str, vault: Path) -> Path:
+        """The operator's inventory and the coordinator's records of a network; in its vault where that is a sandbox."""
+        return vault / "inventory" if names.is_sandbox(network) else self.inventories / network
+
+    def publication(self, network: str, vault: Path) -> Path:
+        """The publication folder of a network, likewise."""
+        return vault / "publication" if names.is_sandbox(network) else self.publications / network
 
 
 def home(folder: Path | None = None) -> Home:

@@ -111,17 +111,19 @@ class Vault:
         if not self.has("passphrase"):
             self.write("passphrase", secrets.token_urlsafe(32).encode() + b"\n", replace=False)
 
+    def carried_passphrase(self, *, new: bool) -> bytes:
+        """The passphrase of a backup: never the one that lies in the vault, which is lost with it."""
+        named = os.environ.get(PASSPHRASE_FILE)
+        found = _read_passphrase(Path(named)) if named else self._typed_passphrase(new=new)
+        return _long_enough(found) if new else found
+
     def _known_passphrase(self, *, new: bool) -> bytes:
         if self._passphrase is None:
             named = os.environ.get(PASSPHRASE_FILE)
             path = Path(named) if named else self.folder / "passphrase"
             self._beside = not named and path.exists()
             found = _read_passphrase(path) if named or self._beside else self._typed_passphrase(new=new)
-            if new and len(found) < SHORTEST_PASSPHRASE:
-                raise errors.VaultError(
-                    f"the passphrase has {len(found)} characters", f"take at least {SHORTEST_PASSPHRASE}"
-                )
-            self._passphrase = found
+            self._passphrase = _long_enough(found) if new else found
         return self._passphrase
 
     def _typed_passphrase(self, *, new: bool) -> bytes:
@@ -139,6 +141,14 @@ def _read_passphrase(path: Path) -> bytes:
     if not found:
         raise errors.VaultError(f"{path} is empty", "put the passphrase on its first line")
     return found
+
+
+def _long_enough(passphrase: bytes) -> bytes:
+    if len(passphrase) < SHORTEST_PASSPHRASE:
+        raise errors.VaultError(
+            f"the passphrase has {len(passphrase)} characters", f"take at least {SHORTEST_PASSPHRASE}"
+        )
+    return passphrase
 
 
 def _refuse_open_to_others(path: Path, mode: int) -> None:

@@ -1,0 +1,140 @@
+"""What a coordinator that was restored from a backup learns from the newest publication: it did more since, and forgot.
+
+    forgotten                            what would happen                           learned from
+    numbers of publications and lists    two of one number; members refuse a list    index, `crl.pem`
+    who was revoked                      its certificate is published again          the entries of `crl.pem`
+    whom it certified                    an earlier identity is published            `identities/`
+
+Not to be learned is what is in no publication: a request that was approved (it is approved anew), and, of a certificate
+that came and was revoked since the backup, its keys: they would be approved again if somebody asked for them and was
+believed on the telephone.
+"""
+
+from __future__ import annotations
+
+import datetime
+
+from cryptography import x509
+
+from base import canonical, errors
+from network_topology import names
+from publication import profile, revocations, verified
+from werkplaats.operations.coordinator import approval, revocation
+from werkplaats.operations.coordinator.authority import Authority
+
+_NEWEST = "ask two members for the publication that they have, and take the one with the higher number"
+_UNKNOWN = "unknown"  # the name of whoever had a certificate that no record tells of
+
+
+def learn(authority: Authority, published: verified.Verified) -> list[str]:
+    """Write into the records what they lack of a publication of this CA; returns in words what that was.
+
+    Each event is recorded before what stands on it, and the publication's number last: a run that was killed is done
+    again. Needs no key. Raises PublicationError for one of another CA, older than the records, or of another history.
+    """
+    last = _require_successor(authority, published)
+    found = [
+        *_identities(authority, published),
+        *_revoked(authority, published),
+        *_list(authority, published.revocations),
+    ]
+    if published.number > last:
+        digest = canonical.digest(verified.document(published.definition))
+        authority.records.append(
+            "publications", number=published.number, published=published.published, definition=digest
+        )
+        found.append(f"publication {published.number} of {published.published}; the records ended at {last}")
+    return found
+
+
+def _require_successor(authority: Authority, published: verified.Verified) -> int:
+    """The number of the publication that the records know last."""
+    own = profile.key_fingerprint(profile.p256(authority.certificate.public_key()))
+    if published.authority_key != own:
+        raise errors.PublicationError(
+            f"publication {published.number} is of a CA with key {published.authority_key}, and the backup has "
+            f"CA-{authority.generation} with {own}",
+            "take a backup of after the CA became another one; where nobody made another CA, somebody poses as you",
+        )
+    rows = {int(row["number"]): row["definition"] for row in authority.records.rows("publications")}
+    last = max(rows, default=0)
+    if published.number < last:
+        raise errors.PublicationError(f"publication {published.number} is older than {last}, which was made", _NEWEST)
+    digest = canonical.digest(verified.document(published.definition))
+    if rows.get(published.number, digest) != digest:
+        raise errors.PublicationError(
+            f"publication {published.number} is another one than the records know of this number",
+            "somebody else publishes with this CA: find out who, and go on with one of the two",
+        )
+    if authority.vault.has(revocation.IN_VAULT):
+        kept = revocations.load(authority.vault.read(revocation.IN_VAULT))
+        if revocations.number(kept) == revocations.number(published.revocations):
+            revocations.refuse_rollback(kept, published.revocations)
+    return last
+
+
+def _identities(authority: Authority, published: verified.Verified) -> list[str]:
+    records, learned = authority.records, []
+    known = {row["serial"] for row in records.rows("serials")}
+    for organisation, one in sorted(published.identities.items()):
+        certificate = one.station_certificate
+        serial = f"{certificate.serial_number:x}"
+        if serial in known:
+            continue  # the records have this one, or one of later
+        if serial not in {row["serial"] for row in records.rows("statements")}:  # written after its keys
+            key = profile.p256(certificate.public_key())
+            approval.record(records, certificate, key, one.statement_key, one.statement)
+        records.write("identities", organisation, one.model_dump())
+        records.append(
+            "serials",
+            serial=serial,
+            name=names.subject(authority.network, organisation),
+            not_before=canonical.stamp(certificate.not_valid_before_utc),
+            not_after=canonical.stamp(certificate.not_valid_after_utc),
+            issuer=names.ca_subject(authority.network, authority.generation),
+        )
+        learned.append(f"certificate {serial} of {organisation}")
+    return learned
+
+
+def _revoked(authority: Authority, published: verified.Verified) -> list[str]:
+    records = authority.records
+    issued = {row["serial"]: row["name"] for row in records.rows("serials")}
+    known = {serial: row["reason"] for serial, row in revocation.entries(records).items()}
+    lines = [
+        {"serial": serial, "name": issued.get(serial, _UNKNOWN), "at": canonical.stamp(at), "reason": reason}
+        for serial, at, reason in map(_entry, published.revocations)
+        if known.get(serial) in {None, revocation.HOLD} - {reason}  # unknown, or a hold that became final
+    ]
+    records.append_all("revoked", lines)
+    return [f"certificate {line['serial']} ({line['name']}) is revoked: {line['reason']}" for line in lines]
+
+
+def _entry(entry: x509.RevokedCertificate) -> tuple[str, datetime.datetime, str]:
+    return f"{entry.serial_number:x}", entry.revocation_date_utc, _reason(entry)
+
+
+def _reason(entry: x509.RevokedCertificate) -> str:
+    try:
+        return str(entry.extensions.get_extension_for_class(x509.CRLReason).value.reason.value)
+    except x509.ExtensionNotFound:
+        return "unspecified"
+
+
+def _list(authority: Authority, published: x509.CertificateRevocationList) -> list[str]:
+    records, number, ends = authority.records, revocations.number(published), published.next_update_utc
+    recorded = max((int(row["number"]) for row in records.rows("crl-numbers")), default=0)
+    learned = []
+    if number > recorded and ends is not None:
+        records.append(
+            "crl-numbers",
+            number=number,
+            this_update=canonical.stamp(published.last_update_utc),
+            next_update=canonical.stamp(ends),
+            revoked=len(list(published)),
+        )
+        learned.append(f"revocation list {number}; the records ended at {recorded}")
+    kept = authority.vault.read(revocation.IN_VAULT) if authority.vault.has(revocation.IN_VAULT) else b""
+    if number >= recorded and kept != revocations.pem(published):
+        authority.vault.write(revocation.IN_VAULT, revocations.pem(published))
+    return learned
