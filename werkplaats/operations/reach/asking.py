@@ -9,7 +9,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import getpass
-import json
 import os
 import socket
 import sys
@@ -19,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from base import errors, files
+from base import errors, files, values
 
 PROGRAM = Path(__file__).with_name("askpass.py")
 WHERE, ABOUT = "WERKPLAATS_ASKING", "WERKPLAATS_ASKED_ABOUT"
@@ -74,11 +73,12 @@ class Asking:
             threading.Thread(target=self._hear, args=(line,), daemon=True).start()
 
     def _hear(self, line: socket.socket) -> None:
-        with line, contextlib.suppress(OSError):  # ssh has given up
-            asked = json.loads(line.makefile().readline())
-            answer = self.answer(asked["about"], asked["question"], asked["process"], tells=asked["tells"])
-            if answer is not None:
-                line.sendall(json.dumps(answer).encode() + b"\n")
+        with line, contextlib.suppress(OSError, ValueError):  # ssh has given up
+            match values.mapping(line.makefile().readline()):
+                case {"about": str(about), "question": str(question), "process": int(process), "tells": bool(tells)}:
+                    answer = self.answer(about, question, process, tells=tells)
+                    if answer is not None:
+                        line.sendall(f"{answer}\n".encode())
 
     def answer(self, about: str, question: str, process: int, *, tells: bool) -> str | None:
         """What is answered to the ssh of that process id; None where nobody shall.
