@@ -87,6 +87,8 @@ class Connections:
         server = self._servers[organisation]
         if not self._known.has(server):
             self._learn(server)
+        if organisation in self._asked:
+            self._enter(server, organisation)  # its connection may be gone, and by itself no program can make another
         return Shell(self._ssh(organisation))
 
     def _try(self, server: Server, deadline: float) -> str:
@@ -182,6 +184,7 @@ class Connections:
 
     def _said(self, server: Server, command: list[str], *, seconds: float | None = LOGIN_SECONDS) -> str:
         """What ssh says of a login that fails; empty where it does not. Without `seconds` somebody is asked."""
+        unasked = {} if seconds is None else {ssh_config.UNASKED: "1"}
         # Files: a shared connection holds a pipe open for as long as it lives, and so does one that is dead.
         with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
             with self._starting:
@@ -194,7 +197,7 @@ class Connections:
                     stdout=stdout,
                     stderr=stderr,
                     start_new_session=True,
-                    env=os.environ | {asking.ABOUT: _about(server)},
+                    env=os.environ | unasked | {asking.ABOUT: _about(server)},
                 )
                 self._running.add(process)
             try:

@@ -60,22 +60,43 @@ def locked(two: list[servers.Server], tmp_path: Path) -> Path:
     return path
 
 
+def on_the_way(two: list[servers.Server], own: Path, tmp_path: Path, jump: str) -> tuple[Path, Path, Path]:
+    """What `LOGINS` is given, of an operator who knows both hosts and logs in to all by one key."""
+    lines = (two[0].folder / "known_hosts").read_text().splitlines()
+    keys = {one.split(" ", 1)[0]: one.split(" ", 1)[1] for one in lines}
+    (tmp_path / "known").write_text("".join(f"{located(one)} {keys[one.container]}\n" for one in two))
+    (tmp_path / "own").write_text(
+        f'Host {" ".join(located(one) for one in two)}\n  User beheer\n  IdentityFile "{own}"\n  IdentitiesOnly yes\n'
+        f'  UserKnownHostsFile "{tmp_path / "known"}"\n'
+    )
+    entry = {"host": located(two[0]), "host_key": two[0].host_key, "key": str(own), "jump": jump}
+    (tmp_path / "servers.yml").write_text(json.dumps({"een": entry}))
+    return tmp_path / "servers.yml", tmp_path / "ssh", tmp_path / "own"
+
+
+def test_two_jumps_are_passed_one_after_another(two: list[servers.Server], tmp_path: Path) -> None:
+    """The second is the server itself, by its address: whoever is jumped over is a host as any other."""
+    server, hop = two
+    first, second = located(hop), located(server)
+    words = on_the_way(two, server.key, tmp_path, jump=f"{first},{second}")
+    login = [(first, "222222"), (second, "111111"), ("een", "111111")]
+    with Terminal(LOGINS, *words, SSH_AUTH_SOCK="") as terminal:
+        for who, code in (*login[:2], *login, *login):
+            assert f"over {first},{second}): asks" in terminal.until(f"(beheer@{who}) Password:")
+            terminal.type(f"{code}\n")
+        assert "daar" in terminal.until("ended")
+        assert terminal.end() == 0
+    for name in ("een", "een.engine"):
+        subprocess.run(["ssh", "-F", tmp_path / "ssh/config", "-O", "exit", name], capture_output=True, check=True)
+
+
 def test_a_passphrase_and_codes_are_asked_by_whom_and_only_as_often_as_somebody_logs_in(
     two: list[servers.Server], locked: Path, tmp_path: Path
 ) -> None:
     """Through a jump host that asks too: without a terminal of its own, ssh could not ask there at all."""
     server, hop = two
     over = located(hop)
-    known = (hop.folder / "known_hosts").read_text().splitlines()
-    [line] = [one for one in known if one.startswith(f"{hop.container} ")]
-    (tmp_path / "known").write_text(f"{over} {line.split(' ', 1)[1]}\n")
-    (tmp_path / "own").write_text(
-        f'Host {over}\n  User beheer\n  IdentityFile "{locked}"\n  IdentitiesOnly yes\n'
-        f'  UserKnownHostsFile "{tmp_path / "known"}"\n'
-    )
-    entry = {"host": located(server), "host_key": server.host_key, "key": str(locked), "jump": over}
-    (tmp_path / "servers.yml").write_text(json.dumps({"een": entry}))
-    words = (tmp_path / "servers.yml", tmp_path / "ssh", tmp_path / "own")
+    words = on_the_way(two, locked, tmp_path, jump=over)
     about = f"een (beheer@{located(server)}:22, over {over}): asks"
     with Terminal(LOGINS, *words, SSH_AUTH_SOCK="") as terminal:
         shown = terminal.until("Enter passphrase for key")
