@@ -51,6 +51,9 @@ MARKS = (
     "/snap/bin/docker",
 )
 PULLS = ("/etc/crontab", "/etc/cron.d", "/etc/cron.hourly", "/etc/cron.daily", "/etc/systemd/system", "/var/spool/cron")
+# Where owners say what runs by itself.
+STARTERS = ("/etc/crontab", "/etc/cron.*/*", "/var/spool/cron/crontabs/*", "/etc/systemd/system/*.service")
+DROP_INS = "/etc/ssh/sshd_config.d"
 PLACES = ("/var/lib/docker", "/var/lib/werkplaats")
 PROGRAMS = ("dockerd", "docker", "haproxy", "nft", "openssl", "apt-get", "systemctl", "sshd")
 ENGINE = {
@@ -117,6 +120,14 @@ def read(pattern: str) -> dict[str, str]:
         with contextlib.suppress(OSError), path.open(errors="replace") as file:
             found[str(path)] = file.read(MOST // 4)
     return found
+
+
+def keepers() -> str:
+    """Scripts that run by themselves and name the folder of sshd's drop-ins, a line for each: they may empty it."""
+    started = {path: text for pattern in STARTERS for path, text in read(pattern).items()}
+    named = set(re.findall(r"(?<![\w./])/[\w./-]+", " ".join(started.values())))
+    scripts = {**started, **{path: text for one in named if Path(one).is_file() for path, text in read(one).items()}}
+    return "\n".join(sorted(path for path, text in scripts.items() if DROP_INS in text and "\0" not in text))
 
 
 def space(path: Path) -> Found:
@@ -209,6 +220,7 @@ def main() -> None:
         one["organisation"]: functools.partial(peer, one["host"], one["port"], one["name"]) for one in asked["peers"]
     }
     programs: Tasks = {name: functools.partial(say, words) for name, words in questions(asked).items()}
+    programs["keepers"] = keepers
     found = together({"said": lambda: together(programs), "peers": lambda: together(ways)})
     said = found.get("said", {})
     login = os.environ.get("SUDO_USER", "root")

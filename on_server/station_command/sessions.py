@@ -121,6 +121,8 @@ def _entry(entry: Line) -> str:
         return f"{said} what {entry['proposer']} proposed: {about}"
     if kind == "run":
         end = f"{entry['outcome']}{' on ' + entry['root'] if entry['root'] else ''}"
+        if entry["outcome"] != "done" and entry.get("counts"):
+            end += ", it counts: somebody may have its result"
         return f"computed {about}: {end}, {len(entry['contributors'])} contributors"
     if kind == "allowances":
         allowed = ", ".join(f"{name} {digest[:8]}" for name, digest in entry["allowed"].items())
@@ -148,6 +150,8 @@ def _failed(answer: Line) -> bool:
         return False
     named = f" on {answer['root']}" if answer["root"] else ""
     say(f"session {answer['session']} failed{named}: {answer['reason']}")
+    if counts := answer.get("counts"):
+        say(f"it counts as asked at {', '.join(counts)}: somebody may have its result")
     return True
 
 

@@ -332,6 +332,17 @@ def claims_more_keys() -> None:
     exchanger.Exchanger.write = longer  # type: ignore[method-assign]
 
 
+def says_goodbye_to_one() -> None:
+    """A computing party that says to the first one only that it is done, and goes when the others have said so."""
+    from station_image.runtime.mpc import exchanger, mesh
+
+    async def goes(self: mesh.Mesh) -> None:
+        self._peers[0].write(exchanger.BYE, 0)
+        await self.first(self._over)
+
+    mesh.Mesh.finish = goes  # type: ignore[method-assign]
+
+
 def two_polynomials() -> None:
     """A contributor whose shares do not lie on one polynomial of the agreed degree."""
     split = shares.split

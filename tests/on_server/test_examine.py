@@ -84,6 +84,22 @@ def test_every_process_is_started_in_one_place_without_a_shell() -> None:
     assert not [name for name in names if name.endswith((".write_text", ".write_bytes", ".mkdir", ".touch", ".unlink"))]
 
 
+def test_scripts_that_run_by_themselves_and_name_sshd_s_drop_ins_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a unit or a line of cron that starts them; who only lies there, or names something else, does nothing."""
+    script = "#!/bin/sh\nrm {}/*\n"
+    for name in ("by-unit", "by-cron", "by-hand"):
+        (tmp_path / name).write_text(script.format("/etc/ssh/sshd_config.d"))
+    (tmp_path / "about-else").write_text(script.format("/var/tmp"))
+    (tmp_path / "program").write_bytes(b"\0/etc/ssh/sshd_config.d")
+    starts = ("by-unit", "about-else", "program")
+    (tmp_path / "own.service").write_text("".join(f"ExecStart=-{tmp_path}/{name} --now\n" for name in starts))
+    (tmp_path / "crontab").write_text(f"* * * * * root {tmp_path}/by-cron >/dev/null\n@daily root {tmp_path}/gone\n")
+    monkeypatch.setattr(examine, "STARTERS", (f"{tmp_path}/*.service", f"{tmp_path}/crontab"))
+    assert examine.keepers().splitlines() == [f"{tmp_path}/by-cron", f"{tmp_path}/by-unit"]
+
+
 def test_it_is_read_by_the_python_of_older_systems() -> None:
     ast.parse(PROGRAM, feature_version=(3, 9))
 

@@ -14,6 +14,7 @@ from station_image.runtime.base import contract
 PEOPLE = (contract.STEWARD, contract.SCIENTIST)
 ACCOUNTS = ((contract.AGENT_USER, contract.AGENT_UID), (contract.COMPUTER_USER, contract.COMPUTER_UID))
 DROP_IN = "/etc/systemd/system/docker.service.d/60-werkplaats.conf"  # only where the engine serves the station alone
+SSHD = "/etc/ssh/sshd_config.d/0-werkplaats.conf"
 CLOCK_SECONDS = 5  # certificates and sessions are about times; more than this and people should look
 
 
@@ -69,8 +70,13 @@ def test_sshd_starts_one_program_for_people_and_takes_their_keys_from_root_s_fil
     host: Any, station: dict[str, Any], name: str
 ) -> None:
     keys = station.get("people", {}).get(name, {}).get("keys")
-    if station.get("managed", {}).get("sshd", True) is False and not keys:
+    ours = station.get("managed", {}).get("sshd", True)
+    if not ours and not keys:
         pytest.skip("the owner manages sshd, and nobody has a key for this account")
+    assert not ours or host.file(SSHD).exists, (
+        f"{SSHD} is gone: something removes what is not its own; have it leave that file and run `up`, or say "
+        "`managed: {sshd: false}` in servers.yml, and set there what `up` then asks for"
+    )
     rows = host.check_output(f"sshd -T -C user={name},host=localhost,addr=127.0.0.1").splitlines()
     settings = dict(row.split(" ", 1) for row in rows if " " in row)
     assert settings["forcecommand"] == f"/usr/local/bin/station-account {name}"

@@ -73,6 +73,9 @@ class Exchanger(asyncio.Protocol):
         self.said_bye = False
         self.over = False
         """Whether nothing more comes from the peer."""
+        self.begun = False
+        """Whether a message of the computation came."""
+        self._awaited: asyncio.Future[bytes] | None = None
         self._raw = sock.dup()  # of the thread that beats; the transport closes the other
         self._lock = threading.Lock()
         self._late = b""
@@ -99,8 +102,13 @@ class Exchanger(asyncio.Protocol):
             return payload
         if self.said_bye:
             self._listener.lost(self.number, EARLY)
-        future = self._waiting[label] = self._loop.create_future()
-        return future
+        self._awaited = self._waiting[label] = self._loop.create_future()
+        return self._awaited
+
+    @property
+    def awaited(self) -> bool:
+        """Whether the computation waits for a message of the peer."""
+        return self._awaited is not None and not self._awaited.done()
 
     def write(self, kind: int, label: int, payload: bytes = b"") -> None:
         """Write a frame; the lock keeps the thread's beats out of the middle of it."""
@@ -169,6 +177,7 @@ class Exchanger(asyncio.Protocol):
         return None
 
     def _arrived(self, label: int, payload: bytes) -> None:
+        self.begun = True
         waiting = self._waiting.get(label)
         if isinstance(waiting, asyncio.Future):
             del self._waiting[label]
@@ -190,9 +199,9 @@ class Exchanger(asyncio.Protocol):
         self._listener.violated(self.number, what)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell the session, unless the peer had said that it was done."""
-        self.over = True
-        if not self.said_bye:
+        """Tell the session, unless the peer had said that it was done, or why it goes."""
+        gone, self.over = self.over, True
+        if not self.said_bye and not gone:
             self._listener.lost(self.number, "its connection broke" if exc else "its connection was closed")
 
     def close(self) -> None:

@@ -1,7 +1,8 @@
 """The connections of one session: start, signs of life, who was lost first, and the end.
 
-Every wait races `failed`. A party that must leave says because of
-whom, so that all name the root and not those that left because of it.
+Every wait races `failed`. A party that must leave says because of whom, so that all look for the root, and name not
+those that left because of it. Named is only who was seen on the own link to fail: what another says of a third may be
+a lie, so it is passed on as what that one says.
 """
 
 from __future__ import annotations
@@ -18,21 +19,27 @@ from ..data.seal import Channel
 from . import exchanger, sharing
 from .exchanger import Exchanger
 from .lines import Lines
+from .patience import Patience
 
 T = TypeVar("T")
 BEAT_EVERY = 1.0
 SILENCE = 5.0
 FAREWELL = 0.5
+HEARSAY = 2.0
+"""Seconds to see for oneself what another says of a third: signs of life of the same party are missed together."""
 NOBODY = -1
 LONGEST_REASON = 200
 
 
 class PartyLostError(ConnectionError):
-    """The session cannot go on. `root` is the number of the party that it failed on, None when it is nobody's."""
+    """The session cannot go on. `root` is the number of the party that it failed on, None when it is nobody's.
 
-    def __init__(self, root: int | None, why: str) -> None:
+    `told_by`: party that left and gave the reason, `about` another one; what is so told names nobody.
+    """
+
+    def __init__(self, root: int | None, why: str, told_by: int | None = None, about: int | None = None) -> None:
         super().__init__(why)
-        self.root = root
+        self.root, self.told_by, self.about = root, told_by, about
 
 
 class ViolationError(PartyLostError):
@@ -45,8 +52,11 @@ class ViolationError(PartyLostError):
 class Mesh:
     """Connections to all other computing parties, by number."""
 
-    def __init__(self, number: int, parties: int, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, number: int, parties: int, loop: asyncio.AbstractEventLoop, intake: float = 0.0) -> None:
+        """`intake`: seconds that another party may still wait for shares when this one has all."""
         self.number, self.parties = number, parties
+        self._patience = Patience(time.monotonic() + intake)
+        self._finishing = False
         self.loop = loop
         self.keys = sharing.made(number, parties)
         self.failed: asyncio.Future[None] = loop.create_future()
@@ -57,6 +67,7 @@ class Mesh:
         self._others = set(range(parties)) - {number}
         self._keyed: set[int] = set()
         self._byes: set[int] = set()
+        self._gone: set[int] = set()
         self._stop = threading.Event()
         self._farewell: tuple[int, bytes] | None = None
 
@@ -97,6 +108,7 @@ class Mesh:
 
     async def finish(self) -> None:
         """Say that this party needs nothing more, and wait until all say so."""
+        self._finishing = True
         for peer in self._peers.values():
             peer.write(exchanger.BYE, 0)
         await self.first(self._over)
@@ -143,13 +155,16 @@ class Mesh:
 
     def left(self, number: int, root: int, why: str) -> None:
         """Party `number` says that it leaves because of `root`."""
+        self._gone.add(number)
         if root == NOBODY:
-            self.fail(PartyLostError(None, why))
+            self.fail(PartyLostError(None, why, number))
         elif root not in self._others or root == number:
             # It names itself, or us: between it and us something broke, and it is the one we can see.
             self.lost(number, f"it left: {why}")
+        elif root in self._gone:
+            self.fail(PartyLostError(None, why, number, root))
         else:
-            self.fail(PartyLostError(root, why))
+            self.loop.call_later(HEARSAY, self.fail, PartyLostError(None, why, number, root))
 
     def keyed(self, number: int, content: bytes) -> None:
         """PRSS keys of party `number`; of exactly the length that its number asks for, once."""
@@ -187,6 +202,16 @@ class Mesh:
             now = time.monotonic()
             late = max(0.0, now - before - 2 * step)
             for peer in self._peers.values():
+                self._wait(peer, now - before - late)
                 peer.heard += late
-                if now - peer.heard > SILENCE and not peer.said_bye:
+                if now - peer.heard > SILENCE and not peer.said_bye and not peer.over:
                     self.lost(peer.number, f"it gave no sign of life for {SILENCE:g} s")
+
+    def _wait(self, peer: Exchanger, seconds: float) -> None:
+        """Count what `peer` was waited for, and end the session when that is too long."""
+        finishing = self._finishing and peer.number not in self._byes
+        if peer.awaited or finishing or peer.number not in self._keyed:
+            waited = self._patience.waits(peer.number, seconds, peer.begun)
+            if waited:
+                why = f"it lives, and did not send what was waited for {waited:.0f} s"
+                self.fail(PartyLostError(None, why, about=peer.number))

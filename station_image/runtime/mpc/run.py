@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,13 @@ class Run:
     """
 
     def __init__(
-        self, party: Verified, plan: Mapping[str, Any], contributors: Sequence[str], matrix: Any, coin: bytes
+        self,
+        party: Verified,
+        plan: Mapping[str, Any],
+        contributors: Sequence[str],
+        matrix: Any,
+        coin: bytes,
+        opening: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.parameters: Mapping[str, Any] = plan["parameters"]
         self.minimum_cell: int = plan["minimum_cell"]
@@ -37,6 +43,7 @@ class Run:
         self._party = party
         self._matrix = matrix
         self._coin = coin
+        self._opening = opening
 
     def matrix(self) -> Any:
         """This party's shares: object array of shape (contributors, numbers). Linear work on it costs no message."""
@@ -63,7 +70,11 @@ class Run:
         return await self._party.zero(own)
 
     async def open(self, own: Any) -> list[int]:
-        """Numbers opened to all computing parties, checked over all their shares."""
+        """Numbers opened to all computing parties, checked over all their shares. In `compute` only."""
+        if self._opening is None:
+            raise RuntimeError("an analysis opens nothing before it is agreed who contributed")
+        await self._opening()
+        await self._party.meet()  # all that are honest remember it before one of them gives a share away
         return await self._party.open(own)
 
     async def shared(self, parts: Sequence[Any], public: Sequence[int] = ()) -> Shared:

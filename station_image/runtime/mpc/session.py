@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import resource
 import socket
 import time
@@ -38,18 +39,19 @@ async def _serve(sock: socket.socket) -> None:
     begin, body = await link.receive()
     plan, digest, number = begin["plan"], begin["digest"], begin["number"]
     earlier = [Earlier(**one) for one in frames.parse(body)["earlier"]]
-    mesh = Mesh(number, len(plan["computing"]), asyncio.get_running_loop())
+    mesh = Mesh(number, len(plan["computing"]), asyncio.get_running_loop(), plan["intake"])
     mesh.start(lambda: link.send({"event": "beat"}))
     intake: asyncio.Future[tuple[dict[str, str], bytes]] = mesh.loop.create_future()
-    reader = asyncio.create_task(_listen(link, mesh, intake))
+    memory = Memory(link, mesh.loop)
+    reader = asyncio.create_task(_listen(link, mesh, intake, memory))
     reader.add_done_callback(lambda task: None if task.cancelled() else mesh.fail(task.exception() or EOFError()))
     try:
-        outcome = await _session(mesh, plan, digest, earlier, intake, link)
+        outcome = await _session(mesh, plan, digest, earlier, intake, memory, link)
     except PartyLostError as error:
         await mesh.leave(error)
         note("session-failed", session=plan["session"], root=error.root, why=error)
-        violation = isinstance(error, ViolationError)
-        link.send({"event": "failed", "root": error.root, "reason": str(error), "violation": violation})
+        told = {"violation": isinstance(error, ViolationError), "told_by": error.told_by, "about": error.about}
+        link.send({"event": "failed", "root": error.root, "reason": str(error), **told})
     else:
         header = {"event": "done", "public": outcome[1].public, "sent": mesh.bytes_sent(), **outcome[0]}
         link.send(header, shares.pack(outcome[1].row))
@@ -57,7 +59,35 @@ async def _serve(sock: socket.socket) -> None:
         reader.cancel()
 
 
-async def _listen(link: AgentLink, mesh: Mesh, intake: asyncio.Future[tuple[dict[str, str], bytes]]) -> None:
+class Memory:
+    """Has the agent remember of whom something is opened, before anybody has it.
+
+    A party that says that it is done helps the others to a result even if it hears nothing more of them: a liar may say
+    the same to one of two only. So none says it, and none opens anything, before its own agent remembers.
+    """
+
+    def __init__(self, link: AgentLink, loop: asyncio.AbstractEventLoop) -> None:
+        self._link = link
+        self._asked = False
+        self._kept: asyncio.Future[None] = loop.create_future()
+
+    async def keep(self, agreed: agreement.Agreed) -> None:
+        """Wait until the agent remembers; it is asked once."""
+        if not self._asked:
+            self._asked = True
+            facts = {"contributors": agreed.contributors, "left_out": agreed.left_out}
+            self._link.send({"event": "opening", **facts})
+        await asyncio.shield(self._kept)
+
+    def kept(self) -> None:
+        """The agent remembers."""
+        if not self._kept.done():
+            self._kept.set_result(None)
+
+
+async def _listen(
+    link: AgentLink, mesh: Mesh, intake: asyncio.Future[tuple[dict[str, str], bytes]], memory: Memory
+) -> None:
     """Take what the agent brings: connections of peers, then the shares. It ends the process by closing."""
     while True:
         header, body = await link.receive()
@@ -66,6 +96,8 @@ async def _listen(link: AgentLink, mesh: Mesh, intake: asyncio.Future[tuple[dict
             await mesh.attach(header["number"], link.descriptor(), Channel(*keys))
         elif header["event"] == "intake" and not intake.done():
             intake.set_result((header["tags"], body))
+        elif header["event"] == "remembered":
+            memory.kept()
         elif header["event"] == "leave":
             mesh.fail(PartyLostError(header["root"], header["reason"]))
 
@@ -76,13 +108,16 @@ async def _session(
     digest: str,
     earlier: list[Earlier],
     intake: asyncio.Future[Any],
+    memory: Memory,
     link: AgentLink,
 ) -> tuple[dict[str, Any], Shared]:
     await mesh.ready()
     link.send({"event": "connected"})
     tags, body = await mesh.first(intake)
     steps = Steps()
-    agreed, outcome = await mesh.first(_compute(mesh, plan, digest, earlier, tags, body, steps))
+    agreed, outcome = await mesh.first(_compute(mesh, plan, digest, earlier, tags, body, memory, steps))
+    await mesh.first(memory.keep(agreed))
+    steps.done("remember")
     await mesh.finish()
     steps.done("finish")
     facts = {
@@ -116,6 +151,7 @@ async def _compute(
     earlier: list[Earlier],
     tags: dict[str, str],
     body: bytes,
+    memory: Memory,
     steps: Steps,
 ) -> tuple[agreement.Agreed, Shared]:
     party = Verified(mesh.lines(), mesh.number, mesh.parties, mesh.keys, digest.encode())
@@ -140,7 +176,8 @@ async def _compute(
         raise PartyLostError(None, why)
     steps.done("confirm")
     kept = matrix_of(rows, sound.contributors, plan["length"])
-    outcome: Shared = await analysis.compute(Run(party, plan, sound.contributors, kept, coin))
+    opening = functools.partial(memory.keep, sound)
+    outcome: Shared = await analysis.compute(Run(party, plan, sound.contributors, kept, coin, opening))
     await party.verify()  # whatever an analysis left
     steps.done("compute")
     return sound, outcome

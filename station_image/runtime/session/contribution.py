@@ -113,9 +113,11 @@ class Contributions:
             return
         self._receipts[agreed.session].add(caller.peer)
         outcome, acceptance = plain(report.get("outcome"), 20), agreed.question == plan.ACCEPTANCE
-        self._register.add_asked("receipt", caller.peer, acceptance, **agreed.facts, party=caller.peer, outcome=outcome)
+        counts = outcome == "done" or report.get("counts") is True
+        told = {"party": caller.peer, "outcome": outcome, "counts": counts}
+        self._register.add_asked("receipt", caller.peer, acceptance, **agreed.facts, **told)
         computes = caller.network.is_computing(caller.network.self_id)
-        if outcome == "done" and agreed.question != plan.ACCEPTANCE and not computes:
+        if counts and agreed.question != plan.ACCEPTANCE and not computes:
             own = {caller.network.self_id: editions.in_tag(tag)}
             self._opened.add(agreed, own, computed=False)
 

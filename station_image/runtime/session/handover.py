@@ -51,6 +51,10 @@ class ComputerLink:
         bodies = [deposits[name][1] for name in sorted(deposits)]
         await self._connection.send_parts({"event": "intake", "tags": tags}, bodies)
 
+    async def remembered(self) -> None:
+        """Tell the process that what it is about to open is remembered here."""
+        await self._connection.send({"event": "remembered"})
+
     async def next_event(self) -> tuple[frames.JSON, bytes]:
         """What the session's process says next. Raises ConnectionLostError when it is gone or stuck."""
         while True:

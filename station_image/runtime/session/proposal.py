@@ -24,7 +24,9 @@ from .results import ResultError, Results
 
 SILENCE = 13.0
 RESULT_WITHIN = 25.0
-FAREWELL = 3.0
+FAREWELL = 5.0
+"""Seconds for the other reports once one says that it failed: parties look for a while for what another told them."""
+REPORT: Mapping[str, type] = {"outcome": str, "root": str, "reason": str, "contributors": list, "left_out": dict}
 Tell = Callable[[dict[str, Any]], None]
 
 
@@ -177,23 +179,61 @@ def _report(network: Network, plan: Plan, party: str, event: Mapping[str, Any]) 
     statement.verify(network.stations[party].statement_key, statement.ENDED, report, event.get("signature"))
     if not isinstance(report, dict) or (report.get("plan"), report.get("party")) != (plan.digest, party):
         raise StatementError("a report on another session")
-    return report
+    if any(not isinstance(report.get(name), kind) for name, kind in REPORT.items()):
+        raise StatementError("a report that cannot be read")
+    return {**report, "root": plain(report["root"]), "reason": plain(report["reason"])}
 
 
 def _account(plan: Plan, reports: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """One account from all reports: on whom it failed is who is named most often, counting a silent party itself."""
+    """One account from all reports.
+
+    On whom it failed is who more parties than can lie together name, who was silent towards this one, or names itself.
+    Who fewer name is told as what these say: one of them may be the liar.
+    """
     account: dict[str, Any] = {"session": plan.session, "outcome": "done", "root": "", "reason": "", "reports": {}}
     for party, report in reports.items():
         account["reports"][party] = {key: report[key] for key in ("outcome", "root", "reason")}
     failed = [report for report in reports.values() if report["outcome"] != "done"]
     if failed:
-        named = Counter(str(report["root"]) for report in failed if report["root"])
-        account["root"] = named.most_common(1)[0][0] if named else ""
-        # That it went away is often the consequence of what it sent to another party: that is quoted first.
-        about = [row for row in failed if row["root"] == account["root"]]
-        about.sort(key=lambda row: row.get("violation") is not True)
-        account.update(outcome="failed", reason=str(about[0]["reason"]) if about else "")
+        root = _root(reports)
+        account.update(outcome="failed", root=root, reason=_reason(reports, root))
+        account["counts"] = sorted(party for party, report in reports.items() if report.get("counts") is True)
     else:
         first = next(iter(reports.values()))
         account.update(contributors=first["contributors"], left_out=first["left_out"])
     return account
+
+
+def _root(reports: Mapping[str, dict[str, Any]]) -> str:
+    """On whom it failed, as far as no liar can have made that up; else ""."""
+    named: Counter[str] = Counter()
+    for party, report in reports.items():
+        if report["outcome"] != "done" and (root := report["root"]):
+            named[root] += len(reports) if root == party else 1
+    [(root, times)] = named.most_common(1) or [("", 0)]
+    return root if times > _liars(reports) else ""
+
+
+def _reason(reports: Mapping[str, dict[str, Any]], root: str) -> str:
+    """Why it failed: what was seen before what was heard, and what a party sent before what came of it.
+
+    What no more parties say than can lie together is told as what each of them says.
+    """
+    failed = {party: report for party, report in reports.items() if report["outcome"] != "done"}
+    seen = {party: report for party, report in failed.items() if not report.get("told_by")} or failed
+    if root:
+        about = [report for report in failed.values() if report["root"] == root]
+        return str(min(about, key=lambda one: (bool(one.get("told_by")), one.get("violation") is not True))["reason"])
+    for report in seen.values():
+        alike = sum(other["reason"].endswith(report["reason"]) for other in failed.values())
+        if not report["root"] and alike > _liars(reports):
+            return str(report["reason"])
+    return "; ".join(
+        f"{party} says{' of ' if report['root'] else ''}{report['root']}: {report['reason']}"
+        for party, report in seen.items()
+    )
+
+
+def _liars(reports: Mapping[str, Any]) -> int:
+    """So many parties can lie together."""
+    return (len(reports) - 1) // 2

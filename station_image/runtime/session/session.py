@@ -38,13 +38,15 @@ FAREWELL = 0.4
 class SessionFailedError(Exception):
     """The session ended without a result; `root` is the station that it failed on, or empty.
 
-    `violation`: what `root` sent was seen here to be what it may not send.
+    `violation`: what `root` sent was seen here to be what it may not send. `told_by`: who gave the reason, where this
+    party did not see it itself.
     """
 
-    def __init__(self, root: str, reason: str, violation: bool = False) -> None:
+    def __init__(self, root: str, reason: str, violation: bool = False, told_by: str = "") -> None:
         super().__init__(reason)
         self.root = root
         self.violation = violation
+        self.told_by = told_by
 
 
 class Session:
@@ -77,6 +79,8 @@ class Session:
         self._events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.intake = Intake(plan, self._say)
         self._bundle: Bundle | None = None
+        self._remembered: dict[str, Any] = {}
+        """Whose figures others may have the result of, once this party remembers that."""
         self._parted: asyncio.Future[SessionFailedError] = asyncio.get_running_loop().create_future()
         self._private = seal.generate()
         self.public_key = seal.public(self._private)
@@ -148,24 +152,24 @@ class Session:
         """Compute; returns the report, that was also signed and told to the proposer."""
         self._bundle = bundle
         note("session-started", session=self.plan.session, proposer=self.plan.proposer, number=self._number)
-        report: dict[str, Any] = {"outcome": "failed", "root": "", "reason": "", "violation": False}
+        report: dict[str, Any] = {"outcome": "failed", "root": "", "reason": "", "violation": False, "told_by": ""}
         report.update(contributors=[], left_out={})
         try:
             done, row = await self._compute()
             report.update(outcome="done", contributors=done["contributors"], left_out=done["left_out"])
-            self._remember(done["contributors"])
             report["undelivered"] = await self._deliver(done, row)
         except SessionFailedError as error:
-            report.update(root=error.root, reason=str(error), violation=error.violation)
+            report.update(root=error.root, reason=str(error), violation=error.violation, told_by=error.told_by)
         except Exception as error:
             # Whatever it is, the proposer must hear an end; the text of an unknown error may hold values.
             report.update(root=self.network.self_id, reason=f"its agent failed ({type(error).__name__})")
             background.blame(error)
         self.intake.open = False
+        report.update(self._remembered, counts=bool(self._remembered))
         report.update(session=self.plan.session, plan=self.plan.digest, party=self.network.self_id)
         report["ended"] = int(time.time())
         note("session-ended", session=self.plan.session, outcome=report["outcome"], root=report["root"] or None)
-        facts = {name: report[name] for name in ("outcome", "root", "contributors", "left_out")}
+        facts = {name: report[name] for name in ("outcome", "root", "contributors", "left_out", "counts")}
         facts.update(self.plan.facts, registers=bundle.registers)
         self._register.add_asked("run", self.plan.proposer, self.plan.question == ACCEPTANCE, **facts)
         signature = self._key.sign(statement.ENDED, report)
@@ -173,10 +177,14 @@ class Session:
         self._events.put_nowait({"event": "ended", "report": report, "signature": signature})
         return report
 
-    def _remember(self, contributors: list[str]) -> None:
-        """Before a share of the outcome leaves: what was opened counts for whoever asks next."""
+    def _remember(self, event: dict[str, Any]) -> None:
+        """Before this party helps anybody to a result: it counts for whoever asks next, however the session ends."""
+        remembered = {name: event[name] for name in ("contributors", "left_out")}
+        if remembered == self._remembered:
+            return
         if self.plan.question != ACCEPTANCE:
-            self._opened.add(self.plan, {name: self.intake.editions[name] for name in contributors})
+            self._opened.add(self.plan, {name: self.intake.editions[name] for name in event["contributors"]})
+        self._remembered = remembered
 
     async def _receipts(self, report: dict[str, Any], signature: str) -> None:
         """Tell every contributor how the session ended; one that is away has the others' word."""
@@ -242,13 +250,28 @@ class Session:
     async def _listen(self, link: ComputerLink) -> tuple[dict[str, Any], bytes]:
         while True:
             event, body = await link.next_event()
+            if event["event"] in ("opening", "done"):
+                self._remember(event)
             if event["event"] == "done":
                 return event, body
+            if event["event"] == "opening":
+                await link.remembered()
+                continue
             if event["event"] == "failed":
-                root = event["root"]
-                named = "" if root is None else self.plan.computing[root]
-                raise SessionFailedError(named, plain(event["reason"]), event.get("violation") is True)
+                raise self._failure(event)
             self._say(event["event"])
+
+    def _failure(self, event: dict[str, Any]) -> SessionFailedError:
+        """What the computer says, with the names of stations."""
+        root, told_by, about = (
+            "" if event.get(who) is None else self.plan.computing[event[who]] for who in ("root", "told_by", "about")
+        )
+        reason = plain(event["reason"])
+        if told_by:
+            reason = f"{told_by} left{f' and says of {about}' if about else ''}: {reason}"
+        elif about:
+            reason = f"{about}: {reason}"
+        return SessionFailedError(root, reason, event.get("violation") is True, told_by)
 
     async def _feed(self, link: ComputerLink) -> None:
         """Bring the computer the channels and the shares; what cannot be had makes it leave, naming the party."""

@@ -265,6 +265,16 @@ def test_a_proposed_question_ends_with_its_result_and_where_it_lies(tmp_path: Pa
         assert said in done.stdout
 
 
+@pytest.mark.parametrize(("counts", "said"), [([], []), (["gerda.a", "gerda.b"], ["gerda.a, gerda.b"])])
+def test_of_a_session_that_failed_it_is_said_where_it_counts_all_the_same(
+    tmp_path: Path, counts: list[str], said: list[str]
+) -> None:
+    account = {"session": "s", "outcome": "failed", "root": "", "reason": "why", "counts": counts}
+    done, _ = against(tmp_path, answered(4, **account, milliseconds=5), "propose", "griep")
+    told = [f"it counts as asked at {where}: somebody may have its result" for where in said]
+    assert done.stdout.splitlines()[-1 - len(told) :] == ["session s failed: why", *told]
+
+
 @pytest.mark.parametrize(
     ("problems", "said"), [(["a.csv, line 3: no"], "a.csv, line 3: no"), ([], "nothing keeps them")]
 )
@@ -303,6 +313,7 @@ def test_the_register_is_told_in_words(tmp_path: Path) -> None:
     entries = [
         {**about, "number": 1, "kind": "answer", "proposer": "gerda.b", "accepted": False, "reason": "fields: no"},
         {**about, "number": 2, "kind": "run", "outcome": "failed", "root": "gerda.c", "contributors": []},
+        {**about, "number": 2, "kind": "run", "outcome": "failed", "root": "", "contributors": ["x"], "counts": True},
         {"number": 3, "at": 0, "kind": "allowances", "allowed": {"griep": "12" * 32}},
         {**about, "number": 4, "kind": "receipt", "party": "gerda.a", "outcome": "done"},
         {**about, "number": 5, "kind": "later"},
@@ -317,6 +328,7 @@ def test_the_register_is_told_in_words(tmp_path: Path) -> None:
     for said in (
         "refused (fields: no) what gerda.b proposed: griep, session abababab",
         "computed griep, session abababab: failed on gerda.c, 0 contributors",
+        "computed griep, session abababab: failed, it counts: somebody may have its result, 1 contributors",
         "the steward allows griep 12121212",
         "gerda.a says how it ended (done)",
         "only counted on 2027-01-15: 812 of refused gerda.b",

@@ -60,7 +60,7 @@ def test_a_party_that_leaves_tells_why_to_one_whose_connection_is_still_on_its_w
 ) -> None:
     """Otherwise that one sees a closed connection, and names a party that did nothing wrong."""
     assert computer.poll() is None
-    plan = {"computing": ["n.a", "n.b", "n.c"], "threshold": 1, "session": "0" * 32}
+    plan = {"computing": ["n.a", "n.b", "n.c"], "threshold": 1, "intake": 0, "session": "0" * 32}
     with socket.socket(socket.AF_UNIX) as agent:
         agent.settimeout(10)
         agent.connect(str(tmp_path / "compute" / "computer.sock"))

@@ -76,7 +76,7 @@ def wanted(station: compiled.Station, server: servers.Server, network: str, *, f
     ]
     port = station.gateway.port if station.gateway else None
     owners = tuple(part for part, ours in server.managed.items() if not ours)
-    return findings.Wanted(station.organisation, network, port, tuple(ways), far, owners)
+    return findings.Wanted(station.organisation, network, port, tuple(ways), far, owners, tuple(server.managed))
 
 
 def _one(network: networks.Network, remotes: remote.Remotes, far: bool, organisation: str) -> paper.Examined | str:

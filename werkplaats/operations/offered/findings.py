@@ -37,7 +37,7 @@ class Wanted:
     """What a station of this organisation needs of its server. `port`: its gateway's, None where it has none.
 
     `far`: whether ways to others were tried too. `owners`: parts of the server that are its owner's to set, by the
-    operator's inventory.
+    operator's inventory; `told`: those of which it says whose they are, either way.
     """
 
     organisation: str
@@ -46,6 +46,7 @@ class Wanted:
     ways: Sequence[Way] = ()
     far: bool = True
     owners: Sequence[str] = ()
+    told: Sequence[str] = ()
 
 
 @dataclasses.dataclass(frozen=True)

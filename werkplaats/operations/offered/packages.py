@@ -112,6 +112,19 @@ def _managed(facts: Facts, _: Wanted) -> str:
     return listed(packages + [f"one that {path} starts" for path in pulled])
 
 
+def _keeps_sshd(facts: Facts, _: Wanted) -> str:
+    found = facts.said("keepers").split()
+    return f"{listed(found)} names /etc/ssh/sshd_config.d, and runs by itself" if found else ""
+
+
+def _keeps_sshd_unsaid(facts: Facts, wanted: Wanted) -> str:
+    return "" if "sshd" in wanted.told else _keeps_sshd(facts, wanted)
+
+
+def _keeps_sshd_said(facts: Facts, wanted: Wanted) -> str:
+    return _keeps_sshd(facts, wanted) if "sshd" in wanted.told else ""
+
+
 def _marked_files(facts: Facts, _: Wanted) -> str:
     found = []
     for path, text in sorted(facts.answer.files.items()):
@@ -175,6 +188,14 @@ PARTS = (
                 "what it puts back after us is lost: then people cannot log in, or the engine loses its settings",
                 "have it leave the files below alone, or say in servers.yml which parts it keeps (`managed`)",
             ),
+            Row(
+                Severity.STOPS,
+                _keeps_sshd_unsaid,
+                "if it removes there what is not its own, steward and scientist lose their way in with its next run",
+                "say in servers.yml whose sshd is: `managed: {sshd: false}`, and set there what a station needs of "
+                "it, or `managed: {sshd: true}` where 0-werkplaats.conf is left alone",
+            ),
+            Row(Severity.TELLS, _keeps_sshd_said, "servers.yml says whose sshd is (`managed`)", ""),
             Row(Severity.TELLS, _marked_files, "none of these is written by us", ""),
             Row(Severity.TELLS, _watched, "it will see what is placed in /etc, and report it", ""),
         ),

@@ -15,6 +15,11 @@ from werkplaats.operations.reach.connections import Connections
 from werkplaats.operations.reach.servers import KnownHosts, Server, UnreachableError
 from werkplaats.operations.reach.shell import Shell
 
+SUDO = (
+    "let your login run everything there by `sudo -n`: without a password (NOPASSWD), and without a terminal "
+    "(`Defaults:LOGIN !requiretty`)"
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Done:
@@ -81,7 +86,7 @@ class Remotes:
         except (OSError, EOFError) as error:
             self._end(organisation)
             why = " ".join(str(error).split()) or type(error).__name__
-            raise UnreachableError(f"{organisation}: {why}") from error
+            raise UnreachableError(f"{organisation}: {why}", SUDO if why.startswith("sudo: ") else "") from error
         idle.append(shell)
         return answer
 

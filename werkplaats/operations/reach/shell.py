@@ -19,12 +19,14 @@ from typing import IO, cast
 LOGIN_SECONDS = 60.0  # of a login with everything behind it, on a busy machine
 # What programs say is read, so it is said in English: LANGUAGE counts before LC_ALL, and sudo keeps both (gettext(3)).
 _IN_ENGLISH = ("/usr/bin/env", "--unset=LANGUAGE", "LC_ALL=C.UTF-8")
-# A login, or sudo, may have a umask of 077, and what a program makes is for other accounts too.
 _MOST = 64 * 2**20  # bytes of an answer
 _MOST_BEFORE = 2**20  # bytes that a login prints before the program speaks
+# A login, or sudo, may have a umask of 077, and what a program makes is for other accounts too. Guides to
+# hardening leave /usr/local out of the path that sudo gives, and programs of ours are there.
 _PROGRAM = """
 import json, os, subprocess, sys
 os.umask(0o022)
+os.environ["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 print(sys.argv[1], flush=True)
 for line in sys.stdin:
     command, given = json.loads(line)

@@ -89,8 +89,21 @@ class Parties:
     def run(self, job: Job, connect: Callable[[Pairs], dict[tuple[int, int], Pair]] | None = None) -> Ran:
         """One session; `connect` makes connections between pairs of parties: the ends of the one and of the other."""
         began = time.perf_counter()
+        lines = self.connected(job, connect)
+        connected = time.perf_counter()
+        with ThreadPoolExecutor(len(lines)) as pool:
+            list(pool.map(lambda line, body: line.intake(job, body), lines, job.bodies))
+            ends = list(pool.map(lambda line: line.until("done"), lines))
+        done = time.perf_counter()
+        for line in lines:
+            line.close()
+        time.sleep(REAPED)
+        return Ran(ends, connected - began, done - connected)
+
+    def connected(self, job: Job, connect: Callable[[Pairs], dict[tuple[int, int], Pair]] | None = None) -> list[Line]:
+        """The parties of one session, who wait for the shares; `Line.close` ends each."""
         size = len(job.bodies)
-        lines = [_Line(self._computer(number), job.plan, number) for number in range(size)]
+        lines = [Line(self._computer(number), job.plan, number) for number in range(size)]
         pairs = list(itertools.combinations(range(size), 2))
         wires = connect(pairs) if connect else {pair: socket.socketpair() for pair in pairs}
         for (one, other), (ours, theirs) in wires.items():
@@ -99,14 +112,7 @@ class Parties:
             lines[other].peer(one, theirs, back, forth)
         with ThreadPoolExecutor(size) as pool:
             list(pool.map(lambda line: line.until("connected"), lines))
-            connected = time.perf_counter()
-            list(pool.map(lambda line, body: line.send({"event": "intake", "tags": job.tags}, body), lines, job.bodies))
-            ends = list(pool.map(lambda line: line.until("done"), lines))
-        done = time.perf_counter()
-        for line in lines:
-            line.close()
-        time.sleep(REAPED)
-        return Ran(ends, connected - began, done - connected)
+        return lines
 
     def _computer(self, number: int) -> Path:
         return self._own.get(number, self._sockets[number // MOST_SESSIONS])
@@ -142,6 +148,7 @@ class Job:
             "computing": [f"n.{number}" for number in range(size)],
             "threshold": (size - 1) // 2,
             "contributors": sorted(numbers),
+            "intake": 0,
             "length": self.analysis.length(completed),
             "minimum_cell": minimum_cell,
             "minimum_contributors": minimum_contributors,
@@ -161,7 +168,7 @@ class Job:
         return {**self.analysis.outcome(opened), "left_out": done["left_out"], "values": values}
 
 
-class _Line:
+class Line:
     """The agent's end of one session."""
 
     def __init__(self, path: Path, plan: Mapping[str, Any], number: int) -> None:
@@ -180,14 +187,24 @@ class _Line:
         with sock:
             socket.send_fds(self._socket, [frames.encode(header)], [sock.fileno()])
 
+    def intake(self, job: Job, body: bytes) -> None:
+        """Bring the shares of all contributors."""
+        self.send({"event": "intake", "tags": job.tags}, body)
+
     def until(self, event: str) -> tuple[dict[str, Any], bytes]:
-        """Follow until the session's process says `event`."""
+        """Follow until the session's process says `event`; what it is about to open is remembered meanwhile."""
         while True:
             header, body = frames.lengths(self._stream.read(frames.PREFIX.size), 1 << 20, 1 << 28)
             content, payload = frames.parse(self._stream.read(header)), self._stream.read(body)
-            assert content["event"] != "failed", content
             if content["event"] == event:
                 return content, payload
+            assert content["event"] != "failed", content
+            if content["event"] == "opening":
+                self.remembered()
+
+    def remembered(self) -> None:
+        """Say that what it is about to open is remembered."""
+        self.send({"event": "remembered"})
 
     def close(self) -> None:
         """Let the session's process go, and wait until it is gone."""

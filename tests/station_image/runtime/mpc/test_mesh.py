@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import socket
 
 import pytest
 
 from station_image.runtime.data.seal import KEY, NONCE, Channel
+from station_image.runtime.mpc import exchanger, mesh
 from station_image.runtime.mpc.mesh import Mesh, PartyLostError
 
 FORTH, BACK = (os.urandom(KEY + NONCE) for _ in range(2))
@@ -45,15 +47,90 @@ def test_who_leaves_is_heard_by_one_that_is_about_to_send_and_is_not_named() -> 
     assert (error.root, str(error)) == (None, "a product is not what it says")
 
 
+LIAR = 2
+
+
+async def three() -> list[Mesh]:
+    """Three parties, connected."""
+    loop = asyncio.get_running_loop()
+    meshes = [Mesh(number, 3, loop) for number in range(3)]
+    for one, other in itertools.combinations(meshes, 2):
+        forth, back = (os.urandom(KEY + NONCE) for _ in range(2))
+        near, far = socket.socketpair()
+        await one.attach(other.number, near, Channel(forth, back))
+        await other.attach(one.number, far, Channel(back, forth))
+    return meshes
+
+
+async def ended(mesh: Mesh) -> PartyLostError:
+    """Why the session failed for one of them."""
+    async with asyncio.timeout(10):
+        await asyncio.wait({mesh.failed})
+    error = mesh.failed.exception()
+    assert isinstance(error, PartyLostError)
+    return error
+
+
+def end(mesh: Mesh) -> None:
+    """As when its process ends."""
+    for peer in mesh._peers.values():
+        peer._raw.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_liar_that_leaves_has_no_honest_party_name_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It tells each of two others that it leaves because of the other one.
+
+    The gain: both name an honest organisation in a report that they sign, and with the liar's own that is most of them.
+    """
+    monkeypatch.setattr(mesh, "HEARSAY", 0.1)
+
+    async def run() -> list[PartyLostError]:
+        meshes = await three()
+        for mine, accused in ((0, 1), (1, 0)):
+            meshes[LIAR]._peers[mine].write(exchanger.LEAVE, accused, b"it sent keys that do not belong to its number")
+        return [await ended(one) for one in meshes[:LIAR]]
+
+    errors = asyncio.run(run())
+    assert [(one.root, one.told_by, one.about) for one in errors] == [(None, LIAR, 1), (None, LIAR, 0)]
+
+
+def test_who_leaves_because_of_another_is_not_named_and_the_other_is_once_it_is_seen_here_too() -> None:
+    async def run() -> PartyLostError:
+        meshes = await three()
+        await meshes[1].leave(PartyLostError(LIAR, "its connection broke"))
+        end(meshes[1])
+        left = meshes[0]._peers[1]._transport
+        async with asyncio.timeout(5):
+            while left is not None and not left.is_closing():
+                await asyncio.sleep(0)
+        assert not meshes[0].failed.done(), "it heard that one left, and sees nothing itself yet"
+        end(meshes[LIAR])
+        return await ended(meshes[0])
+
+    error = asyncio.run(run())
+    assert (error.root, str(error), error.told_by) == (LIAR, "its connection was closed", None)
+
+
+def test_two_that_leave_because_of_each_other_are_both_told_of_and_neither_is_named() -> None:
+    async def run() -> PartyLostError:
+        meshes = await three()
+        await meshes[1].leave(PartyLostError(LIAR, "its connection broke"))
+        await meshes[LIAR].leave(PartyLostError(1, "its connection was closed"))
+        return await ended(meshes[0])
+
+    error = asyncio.run(run())
+    assert (error.root, error.told_by, error.about) == (None, LIAR, 1)
+
+
 def test_two_that_leave_at_once_wait_for_nothing_more_than_each_other() -> None:
     async def run() -> None:
         one, other = await two()
         lost = PartyLostError(None, "a product is not what it says")
         async with asyncio.timeout(5):
             await asyncio.gather(one.leave(lost), other.leave(lost))
-        assert all(peer.over for mesh in (one, other) for peer in mesh._peers.values())
-        for mesh in (one, other):
+        assert all(peer.over for party in (one, other) for peer in party._peers.values())
+        for party in (one, other):
             with pytest.raises(PartyLostError, match="a product is not what it says"):
-                mesh.failed.result()
+                party.failed.result()
 
     asyncio.run(run())

@@ -328,14 +328,25 @@ def test_only_the_newest_contributions_still_hear_how_they_ended(
     assert ["refused" in one for one in said] == [True, False, False]
 
 
-@pytest.mark.parametrize(("outcome", "counts"), [("done", True), ("failed", False)])
+@pytest.mark.parametrize(
+    ("ended", "counts"),
+    [
+        ({"outcome": "done"}, True),
+        ({"outcome": "failed"}, False),
+        ({"outcome": "failed", "counts": False}, False),
+        ({"outcome": "failed", "counts": True}, True),
+    ],
+)
 def test_what_was_opened_counts_for_who_only_contributed(
-    station: Contributor, asked: Plan, outcome: str, counts: bool
+    station: Contributor, asked: Plan, ended: dict[str, Any], counts: bool
 ) -> None:
-    """The whole of the same areas, of the same data: what the total is more than the areas is a suppressed one."""
+    """The whole of the same areas, of the same data: what the total is more than the areas is a suppressed one.
+
+    The party that gave its share away may be gone; then it is another's failed session that counts.
+    """
     put(station, "postcode4\n7001\n")
     run(station.contributed(asked))
-    receipt(station, report(station.small, asked, "n.a", outcome=outcome))
+    receipt(station, report(station.small, asked, "n.a", **ended))
     whole = {"field": "postcode4", "low": 7001, "high": 7040, "bins": 1}
     deliver(station.small, {"n.d": station.own.folders.allowances}, analysis="descriptive/1", parameters=whole)
     total = data_plan(station.small.networks("n.a").find("n"), session="cd" * 16)

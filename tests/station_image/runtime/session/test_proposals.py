@@ -230,6 +230,15 @@ def test_the_one_that_most_name_is_the_one_it_failed_on(station: Proposing) -> N
     assert "result" not in account
 
 
+def test_it_is_told_where_a_session_that_failed_counts_all_the_same(station: Proposing) -> None:
+    station.peers.lines = {
+        "n.a": station.failed("n.a", "n.c", "its connection was closed", counts=True),
+        "n.b": station.failed("n.b", "n.c", "its connection was closed", counts=False),
+        "n.c": station.failed("n.c", "n.c", "its computer ended or is stuck"),
+    }
+    assert station.run()["counts"] == ["n.a"]
+
+
 def test_a_party_that_falls_silent_is_named(station: Proposing) -> None:
     async def gone(_: Plan) -> None:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import dataclasses
 import socket
 from collections.abc import Awaitable, Callable
@@ -261,6 +262,56 @@ def test_what_is_opened_counts_before_a_share_of_it_leaves(party: Party) -> None
     assert earlier == [{"n.a": "edition", "n.d": "edition"}]
 
 
+@pytest.mark.parametrize("ends", ["dies", "leaves", "is cut"])
+def test_what_may_be_opened_counts_before_this_party_helps_to_open_it_however_its_session_ends(
+    party: Party, ends: str
+) -> None:
+    """Its computer says to others that it is done only after the answer: one of them then has all for a result."""
+    deliver(party.small, {})
+    party.agreed = data_plan(party.small.networks("n.a").find("n"))
+    known: list[Any] = []
+
+    async def computer(connection: Connection) -> None:
+        await connection.receive(LARGE, LARGE)
+        while (await connection.receive(LARGE, 64 * LARGE))[0]["event"] != "intake":
+            pass
+        assert party.own.opened.earlier(party.agreed) == []
+        await connection.send({"event": "opening", "contributors": ["n.a", "n.d"], "left_out": {"n.b": "", "n.c": ""}})
+        assert (await connection.receive(LARGE))[0] == {"event": "remembered"}
+        known.extend(one.contributors for one in party.own.opened.earlier(party.agreed))
+        if ends == "leaves":
+            await connection.send({"event": "failed", "root": 1, "reason": "its connection was closed"})
+        if ends == "is cut":
+            party.session.part("n.b")
+            await _read_on(connection)
+
+    report = run(party.until_over(computer))
+    assert known == [{"n.a": "edition", "n.d": "edition"}]
+    assert (report["outcome"], report["counts"]) == ("failed", True)
+    assert (report["contributors"], report["left_out"]) == (["n.a", "n.d"], {"n.b": "", "n.c": ""})
+    [entry] = party.own.entries("run")
+    assert (entry["outcome"], entry["counts"], entry["contributors"]) == ("failed", True, ["n.a", "n.d"])
+
+
+def test_a_party_that_cannot_remember_helps_nobody_to_a_result(party: Party) -> None:
+    deliver(party.small, {})
+    party.agreed = data_plan(party.small.networks("n.a").find("n"))
+    heard: list[Any] = []
+
+    async def computer(connection: Connection) -> None:
+        await connection.receive(LARGE, LARGE)
+        while (await connection.receive(LARGE, 64 * LARGE))[0]["event"] != "intake":
+            pass
+        party.own.opened._path = party.own.root / "no such folder" / "runs.json"
+        await connection.send({"event": "opening", "contributors": ["n.a", "n.d"], "left_out": {}})
+        with contextlib.suppress(ConnectionError):
+            heard.append(await connection.receive(LARGE))
+
+    report = run(party.until_over(computer))
+    assert (report["outcome"], report["root"], report["counts"]) == ("failed", "n.c", False)
+    assert heard == []
+
+
 @pytest.mark.parametrize("kind", ["result-key", "result"])
 def test_a_result_party_that_cannot_be_reached_is_named_with_the_reason(party: Party, kind: str) -> None:
     party.peers.told = lambda peer, request: away("n.a")(peer, request) if request["kind"] == kind else {"ok": True}
@@ -475,6 +526,27 @@ def test_whatever_fails_the_report_names_on_whom_and_why(
     assert party.own.entries("run")[0]["outcome"] == "failed"
     assert party.peers.kinds("result") == []
     assert "12345" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("told_by", "about", "reason"),
+    [
+        (1, 0, "n.b left and says of n.a: its connection was closed"),
+        (1, None, "n.b left: its connection was closed"),
+        (None, 0, "n.a: its connection was closed"),
+    ],
+)
+def test_what_another_says_of_a_third_names_nobody(
+    party: Party, told_by: int | None, about: int | None, reason: str
+) -> None:
+    async def computer(connection: Connection) -> None:
+        await connection.receive(LARGE, LARGE)
+        told = {"root": None, "told_by": told_by, "about": about, "reason": "its connection was closed"}
+        await connection.send({"event": "failed", **told})
+
+    report = run(party.until_over(computer))
+    assert (report["outcome"], report["root"], report["reason"]) == ("failed", "", reason)
+    assert report["told_by"] == ("" if told_by is None else "n.b")
 
 
 @pytest.mark.parametrize(("gone", "number"), [("n.b", 1), ("n.d", None)])

@@ -8,8 +8,9 @@ processor, memory, disk, clock, addresses, and comments in files.
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,16 +36,18 @@ def recorded(name: str) -> dict[str, Any]:
 GOOD, HARDENED = recorded("good"), recorded("hardened")
 
 
-def wanted() -> findings.Wanted:
-    """What gelre's station of gerda needs."""
-    return examine.wanted(GELRE, SERVER, "gerda")
+def wanted(managed: Mapping[str, bool] | None = None) -> findings.Wanted:
+    """What gelre's station of gerda needs, with what its operator says of whose the parts of the server are."""
+    return examine.wanted(GELRE, dataclasses.replace(SERVER, managed=managed or {}), "gerda")
 
 
-def examined(document: dict[str, Any], *, ahead: float = 0.0) -> paper.Examined:
+def examined(
+    document: dict[str, Any], *, ahead: float = 0.0, managed: Mapping[str, bool] | None = None
+) -> paper.Examined:
     """What is said of a server that prints this, with a clock so many seconds ahead."""
     moment = document["clock"] - ahead
-    facts = answer.read(json.dumps(document), moment, moment)
-    return paper.Examined(facts, wanted(), table.judge(facts, wanted()), GELRE.firewall)
+    facts, needs = answer.read(json.dumps(document), moment, moment), wanted(managed)
+    return paper.Examined(facts, needs, table.judge(facts, needs), GELRE.firewall)
 
 
 def changed(*changes: Change, of: dict[str, Any] = GOOD) -> dict[str, Any]:

@@ -76,6 +76,7 @@ BUSY = _all(
     offers.said("containers", "web\trunning\tnginx:1\t\nstation-agent\trunning\tx\t\n"),
     offers.said("networks", "bridge\tbridge\nshop\tbridge\n"),
 )
+TOOL = offers.changed(offers.said("keepers", "/srv/tool"))
 # Some change of the good server → what is found then: part, severity, and words of what is seen.
 FOUND: list[tuple[str, Severity, str, Change]] = [
     ("system", STOPS, "Ubuntu 24.04", offers.file("/etc/os-release", 'ID=ubuntu\nPRETTY_NAME="Ubuntu 24.04"\n')),
@@ -214,6 +215,7 @@ FOUND: list[tuple[str, Severity, str, Change]] = [
     ("packages", TELLS, "no lists yet", offers.said("candidates", "")),
     ("management", DECIDES, r"Puppet \(package puppet\)", offers.adds("packages", "ii |puppet|8.4\n")),
     ("management", DECIDES, "/etc/cron.d/pull", offers.said("pulls", "/etc/cron.d/pull\n")),
+    ("management", STOPS, "/srv/tool names /etc/ssh/sshd_config.d", offers.said("keepers", "/srv/tool")),
     ("management", TELLS, "/etc/default/docker", offers.file("/etc/default/docker", "# Managed by Ansible\n")),
     ("management", TELLS, "etckeeper", offers.adds("packages", "ii |etckeeper|1.18\n")),
 ]
@@ -236,10 +238,21 @@ def test_a_clock_that_is_wrong_is_found_whichever_way() -> None:
     assert not offers.examined(offers.GOOD, ahead=machine.CLOCK_SECONDS - 1).of(STOPS)
 
 
+def test_a_tool_that_deals_with_drop_ins_of_sshd_stops_until_somebody_says_whose_sshd_is() -> None:
+    """What is removed each minute would be verified now, and nobody could log in tomorrow."""
+    for managed in ({"sshd": True}, {"sshd": False}):
+        found = offers.examined(TOOL, managed=managed)
+        assert found.of(STOPS) == []
+        assert "/srv/tool names" in " ".join(one.seen for one in found.of(TELLS))
+    stopped = table.stops(offers.examined(TOOL, managed={"firewall": False}).findings)
+    assert "`managed: {sshd: false}`" in stopped
+
+
 def test_every_row_of_the_table_is_found_by_some_test() -> None:
     changes = [change for *_, change in FOUND]
     offered = [offers.examined(offers.changed(change)) for change in changes]
     offered.append(offers.examined(offers.GOOD, ahead=60))
+    offered.append(offers.examined(TOOL, managed={"sshd": False}))
     unfound = [
         f"{part.name}: {row.why}"
         for part in table.PARTS

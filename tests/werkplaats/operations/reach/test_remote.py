@@ -62,6 +62,7 @@ class Sshd(paramiko.ServerInterface):
         (self._folder / "sudo").chmod(0o755)
         self.before, self.instead, self.shell = "", "", ["sh", "-c"]
         self.slow = 0.0
+        self.tells_errors = False  # of what it runs
         self.lets_in = False
         self.forwarded: list[str] = []
         threading.Thread(target=self._serve, daemon=True).start()
@@ -113,6 +114,7 @@ class Sshd(paramiko.ServerInterface):
             [*self.shell, self.before + command.decode()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if self.tells_errors else None,
             bufsize=0,
             env={**os.environ, **environment, **path},
         )
@@ -134,6 +136,8 @@ class Sshd(paramiko.ServerInterface):
         with contextlib.suppress(OSError, EOFError):  # nobody reads any more
             while data := process.stdout.read(65536):
                 channel.sendall(data)
+            if process.stderr:
+                channel.sendall_stderr(process.stderr.read())
             channel.send_exit_status(process.wait())
         channel.close()
 
@@ -361,6 +365,21 @@ def test_a_login_that_prints_for_ever_is_said(remotes: remote.Remotes, sshd: Ssh
 def test_a_login_that_ends_at_once_is_said_with_what_it_prints(remotes: remote.Remotes, sshd: Sshd) -> None:
     sshd.before = "echo This account is currently not available.; exit 1; "
     assert "This account is currently not available." in remotes.probe()["ggd"]
+
+
+@pytest.mark.parametrize("why", ["a password is required", "sorry, you must have a tty to run sudo"])
+def test_sudo_that_refuses_is_said_with_the_way_out(remotes: remote.Remotes, sshd: Sshd, why: str) -> None:
+    sshd.instead, sshd.tells_errors = f"echo 'sudo: {why}' >&2; exit 1", True
+    with pytest.raises(UnreachableError, match=f"sudo: {why}; let your login run everything there by `sudo -n`"):
+        remotes.ask("ggd", "true")
+
+
+def test_programs_of_ours_are_found_whatever_path_sudo_gives(
+    remotes: remote.Remotes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guides to hardening have a `secure_path` without /usr/local, where `station` is."""
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    assert remotes.ask("ggd", "sh", "-c", "echo $PATH").stdout.startswith("/usr/local/sbin:/usr/local/bin:")
 
 
 @pytest.mark.parametrize("shell", ["bash", "tcsh", "fish"])
