@@ -150,11 +150,13 @@ def test_ctrl_c_ends_all_logins_at_once(sshd: Careful, tmp_path: Path, asked: bo
         listed = dict(reversed(listed.items()))
     with at_terminal(tmp_path, listed) as terminal:
         terminal.until("Verification code:" if asked else "no answer yet of z0 (beheer@127.0.0.1:")
+        assert terminal.echoes() != asked
         began = time.monotonic()
         terminal.type("\x03")
         assert "code" not in terminal.until("KeyboardInterrupt")
         assert terminal.end() in (1, -signal.SIGINT)
         assert time.monotonic() - began < 3
+        assert terminal.echoes()
     wait_until(lambda: not sandboxes.of_run(tmp_path), "every process to end", 3)
     for one in silent:
         one.close()
