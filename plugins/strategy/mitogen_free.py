@@ -21,8 +21,8 @@ import ansible_mitogen.strategy
 # Of a result: what roles, the callback and Ansible itself read of it. `ansible_stats`, say, is none of these: it is
 # added up in Ansible's own process, which a number in its place ends, for all servers.
 KNOWN = {"changed", "failed", "skipped", "unreachable", "exception", "msg", "rc", "stdout", "stderr", "module_stderr"}
-KNOWN |= {"diff", "waits", "results", "attempts", "retries", "false_condition", "skip_reason"}
-KNOWN |= {"warnings", "deprecations"}
+KNOWN |= {"diff", "waits", "placed", "programs", "results", "attempts", "retries", "failed_when_result"}
+KNOWN |= {"false_condition", "skip_reason", "skipped_reason", "warnings", "deprecations"}
 # By the module that finds them. Any other that a server sends would stand beside them, as if a module had found it.
 FACTS = {"server", "station_identity"}
 INTERNAL = "_ansible_"  # Ansible's own marks: it has taken out of an answer what begins so
