@@ -121,7 +121,9 @@ class Connections:
     def _enter(self, server: Server, name: str) -> str:
         """Log in under one of a server's names; returns what ssh says where that fails."""
         self._used.add(name)
-        said = self._said(server, [*self._ssh(name), "true"])
+        # sshd counts failed logins against whoever calls (PerSourcePenalties, sshd_config(5)): a server that is known
+        # to ask gets none that cannot answer.
+        said = DENIED if self._asked(server.organisation) else self._said(server, [*self._ssh(name), "true"])
         if DENIED in said and self._asks:
             # A passphrase, a code: one server after another, since none waits for an answer longer than some minutes.
             with self._turn:
@@ -157,6 +159,8 @@ class Connections:
         if len(words) < 3 and DENIED in said and server.jump and self._asks:
             with self._turn:  # what is jumped over asks something
                 said, words = self._shown(server, "BatchMode=no")
+            if len(words) >= 3:
+                self._mark(server.organisation).touch()
         if len(words) < 3 and server.jump and UNKNOWN in said:
             raise UnreachableError(
                 f"{server.jump}, which is jumped over, shows a host key that is not in your known_hosts: {said}",
