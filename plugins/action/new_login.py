@@ -19,7 +19,7 @@ SECONDS = 900
 DENIED = "Permission denied"
 # What the command that runs this playbook says where somebody sits at its terminal: ssh asks there, about what this
 # names, and keeps the connection as long as that command does.
-ASKING, ABOUT = "WERKPLAATS_ASKING", "WERKPLAATS_ASKED_ABOUT"
+ASKING, ABOUT, UNASKED = "WERKPLAATS_ASKING", "WERKPLAATS_ASKED_ABOUT", "WERKPLAATS_UNASKED"
 ASKS = ("-o", "BatchMode=no", "-o", "ControlPersist=900")
 
 
@@ -80,5 +80,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 text=True,
                 timeout=SECONDS,
                 check=False,
-                env={**os.environ, ABOUT: f"{variables['inventory_hostname']}, a new login"},
+                env={
+                    **os.environ,
+                    ABOUT: f"{variables['inventory_hostname']}, a new login",
+                    **({} if asks else {UNASKED: "1"}),
+                },
             )

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import re
 import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from network_topology import names
 from tests.harness import sandboxes, servers
+from tests.harness.sandboxes import up_step_by_step as up_step_by_step  # that of `los`, for those who go on with it
 
 
 def everything() -> dict[str, set[str]]:
@@ -56,37 +55,6 @@ MEMBER = """
     egress: [198.18.0.0/15]
     agreement: {kind: gvo, signed: 2026-02-10}
 """
-
-
-def found_root(network: sandboxes.Sandbox) -> None:
-    """Have two root holders and two release holders make keys and sign, where nobody did."""
-    if list((network.home / "inventories" / network.name / "publication").glob("*.root.json")):
-        return
-    keys = {kind: [str(network.state / f"{kind}-{one}") for one in "ab"] for kind in ("root", "release")}
-    for kind, files in keys.items():
-        for file in files:
-            network.run(f"trust {kind} key", file)
-    named = [word for kind, files in keys.items() for file in files for word in (f"--{kind}", f"{file}.pub")]
-    network.run("trust root found", *named)
-    network.run("trust publish", expect=3)  # asks release holders for the image
-    for kind, files in keys.items():
-        for file in files:
-            network.run(f"trust {kind} sign", "--key", file, "--yes")
-
-
-def up_step_by_step(network: sandboxes.Sandbox) -> dict[str, Any]:
-    """`up` of a network that is not a sandbox, where nobody takes all steps at once; and what `accept` said."""
-    network.run("up", "--yes", expect=3)
-    for line in network.run("trust request").stdout.splitlines():
-        if found := re.fullmatch(r"(\S+): (SHA256:\S+)", line):
-            network.run("trust approve", found[1], "--fingerprint", found[2])
-    found_root(network)
-    published = network.run("trust publish").stdout
-    root = re.search("its root is (sha256:[0-9a-f]{64})", published)
-    assert root, published
-    accepted = network.run("accept", "--yes", "--root", root[1]).stdout
-    told: dict[str, Any] = json.loads(network.run("up", "--yes", "--json").stdout)
-    return told | {"accepted": accepted}
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -158,6 +159,37 @@ def sandbox(folder: Path, name: str, definition: str = DEFINITION) -> Sandbox:
     found.definition.write_text(definition.replace("network: proeftuin", f"network: {name}"))
     shutil.copytree(PROEFTUIN / "questions", found.definition.parent / "questions")
     return found
+
+
+def found_root(network: Sandbox) -> None:
+    """Have two root holders and two release holders make keys and sign, where nobody did."""
+    if list((network.home / "inventories" / network.name / "publication").glob("*.root.json")):
+        return
+    keys = {kind: [str(network.state / f"{kind}-{one}") for one in "ab"] for kind in ("root", "release")}
+    for kind, files in keys.items():
+        for file in files:
+            network.run(f"trust {kind} key", file)
+    named = [word for kind, files in keys.items() for file in files for word in (f"--{kind}", f"{file}.pub")]
+    network.run("trust root found", *named)
+    network.run("trust publish", expect=3)  # asks release holders for the image
+    for kind, files in keys.items():
+        for file in files:
+            network.run(f"trust {kind} sign", "--key", file, "--yes")
+
+
+def up_step_by_step(network: Sandbox) -> dict[str, Any]:
+    """`up` of a network that is not a sandbox, where nobody takes all steps at once; and what `accept` said."""
+    network.run("up", "--yes", expect=3)
+    for line in network.run("trust request").stdout.splitlines():
+        if found := re.fullmatch(r"(\S+): (SHA256:\S+)", line):
+            network.run("trust approve", found[1], "--fingerprint", found[2])
+    found_root(network)
+    published = network.run("trust publish").stdout
+    root = re.search("its root is (sha256:[0-9a-f]{64})", published)
+    assert root, published
+    accepted = network.run("accept", "--yes", "--root", root[1]).stdout
+    told: dict[str, Any] = json.loads(network.run("up", "--yes", "--json").stdout)
+    return told | {"accepted": accepted}
 
 
 def of_run(mark: Path) -> dict[int, str]:

@@ -33,9 +33,9 @@ class Connections:
         self._servers = {server.organisation: server for server in servers}
         self._config = config
         self._known = known
-        self._asks = asking.on_terminal(ssh_config.sockets_folder(known.path.parent))
+        self._sockets = ssh_config.sockets_folder(known.path.parent)
+        self._asks = asking.on_terminal(self._sockets)
         self._turn = threading.Lock()
-        self._asked: set[str] = set()  # servers that let nobody in whom they ask nothing
         self._used: set[str] = set()  # names over whose connections something ran
         self._running: set[subprocess.Popen[bytes]] = set()
         self._ended = threading.Event()
@@ -64,7 +64,7 @@ class Connections:
 
     def open_for_engine(self, organisations: Iterable[str]) -> None:
         """Have a connection for whoever uses the engine, where only who sits at the terminal can make one."""
-        for organisation in sorted(self._asked & set(organisations)):
+        for organisation in sorted(filter(self._asked, organisations)):
             self._enter(self._servers[organisation], ssh_config.alias(organisation, ssh_config.ENGINE))
 
     def close(self) -> None:
@@ -87,6 +87,8 @@ class Connections:
         server = self._servers[organisation]
         if not self._known.has(server):
             self._learn(server)
+        if self._asked(organisation):
+            self._enter(server, organisation)  # its connection may be gone, and by itself no program can make another
         return Shell(self._ssh(organisation))
 
     def _try(self, server: Server, deadline: float) -> str:
@@ -105,8 +107,11 @@ class Connections:
     def _login(self, server: Server) -> None:
         if not self._known.has(server):
             self._learn(server)
-        self._leave_dead(server.organisation)
-        said = self._enter(server, server.organisation)
+        name = server.organisation
+        self._answers(server, ssh_config.alias(name, ssh_config.ENGINE))
+        if self._answers(server, name):
+            return
+        said = self._enter(server, name)
         if UNKNOWN in said and self._known.has(server):
             self._known.forget(server)  # it shows another key than it did: which one is told by who looks anew
             self._learn(server)
@@ -116,23 +121,34 @@ class Connections:
     def _enter(self, server: Server, name: str) -> str:
         """Log in under one of a server's names; returns what ssh says where that fails."""
         self._used.add(name)
-        said = self._said(server, [*self._ssh(name), "true"])
+        # sshd counts failed logins against whoever calls (PerSourcePenalties, sshd_config(5)): a server that is known
+        # to ask gets none that cannot answer.
+        said = DENIED if self._asked(server.organisation) else self._said(server, [*self._ssh(name), "true"])
         if DENIED in said and self._asks:
             # A passphrase, a code: one server after another, since none waits for an answer longer than some minutes.
             with self._turn:
                 stays = (f"ControlPersist={ASKED_SECONDS}", "BatchMode=no")
                 said = self._said(server, [*self._ssh(name, *stays), "true"], seconds=None)
             if not said:
-                self._asked.add(server.organisation)
+                self._mark(server.organisation).touch()
         return said
 
-    def _leave_dead(self, organisation: str) -> None:
-        """Leave a shared connection over which nothing comes any more; whoever uses it still, may."""
-        server = self._servers[organisation]
-        for name in (organisation, ssh_config.alias(organisation, ssh_config.ENGINE)):
-            open_already = not self._said(server, self._control(name, "check"))
-            if open_already and self._said(server, [*self._ssh(name), "true"], seconds=ALIVE_SECONDS):
-                self._said(server, self._control(name, "stop"))
+    def _mark(self, organisation: str) -> Path:
+        """There where a server asked something once: later commands find one of its connections open, not the other."""
+        return self._sockets / f"asked-{organisation}"
+
+    def _asked(self, organisation: str) -> bool:
+        return self._asks is not None and self._mark(organisation).exists()
+
+    def _answers(self, server: Server, name: str) -> bool:
+        """Whether a connection is open and answers; one over which nothing comes is left to who uses it still."""
+        if self._said(server, self._control(name, "check")):
+            return False
+        self._used.add(name)
+        if self._said(server, [*self._ssh(name), "true"], seconds=ALIVE_SECONDS):
+            self._said(server, self._control(name, "stop"))
+            return False
+        return True
 
     def _learn(self, server: Server) -> None:
         """Have a server show its host key, over whatever jumps there are, and say nothing else to it.
@@ -143,6 +159,8 @@ class Connections:
         if len(words) < 3 and DENIED in said and server.jump and self._asks:
             with self._turn:  # what is jumped over asks something
                 said, words = self._shown(server, "BatchMode=no")
+            if len(words) >= 3:
+                self._mark(server.organisation).touch()
         if len(words) < 3 and server.jump and UNKNOWN in said:
             raise UnreachableError(
                 f"{server.jump}, which is jumped over, shows a host key that is not in your known_hosts: {said}",
@@ -182,6 +200,7 @@ class Connections:
 
     def _said(self, server: Server, command: list[str], *, seconds: float | None = LOGIN_SECONDS) -> str:
         """What ssh says of a login that fails; empty where it does not. Without `seconds` somebody is asked."""
+        unasked = {} if seconds is None else {ssh_config.UNASKED: "1"}
         # Files: a shared connection holds a pipe open for as long as it lives, and so does one that is dead.
         with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
             with self._starting:
@@ -194,7 +213,7 @@ class Connections:
                     stdout=stdout,
                     stderr=stderr,
                     start_new_session=True,
-                    env=os.environ | {asking.ABOUT: _about(server)},
+                    env=os.environ | unasked | {asking.ABOUT: _about(server)},
                 )
                 self._running.add(process)
             try:

@@ -19,6 +19,9 @@ from base import errors, files
 from werkplaats.operations.reach.servers import Server
 
 CONNECT_SECONDS = 20  # a login may look up the name of who calls, and ask a directory
+# In the environment of an ssh that asks nobody anything: then none that it starts on its way does, and sends no answers
+# that nobody gave to a host that is jumped over.
+UNASKED = "WERKPLAATS_UNASKED"
 ENGINE, PEOPLE = "engine", "people"
 RUN_USER = Path("/run/user")
 # A socket's path has at most 108 bytes, the last of them zero (unix(7)). Ours are named "/e", then %C of 40 digits
@@ -38,7 +41,7 @@ def render(servers: Iterable[Server], known_hosts: Path, sockets: Path) -> str:
     """The text of the configuration; `sockets` is a folder for the shared connections."""
     known = list(servers)
     names = [server.organisation for server in known]
-    blocks: list[tuple[str, Mapping[str, object]]] = []
+    blocks: list[tuple[str, Mapping[str, object]]] = [(f'Match exec "printenv {UNASKED}"', {"BatchMode": "yes"})]
     for server in known:
         operator_s = f"{server.organisation} {alias(server.organisation, ENGINE)}"
         people = {"ControlPath": _socket(sockets, "p", server), "IdentitiesOnly": "yes"}

@@ -7,6 +7,7 @@ import pty
 import select
 import signal
 import sys
+import termios
 import time
 from pathlib import Path
 from typing import Self
@@ -64,17 +65,22 @@ class Terminal:
             self.shown += os.read(self._line, 65536).decode()
         return "\n" not in self.shown
 
+    def echoes(self) -> bool:
+        """Whether what is typed is shown: who is left with a terminal that does not cannot use it."""
+        return bool(termios.tcgetattr(self._line)[3] & termios.ECHO)
+
     def type(self, text: str) -> None:
         os.write(self._line, text.encode())
 
     def end(self) -> int:
         """Wait for its end; returns its exit code, negative for a signal."""
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        pid, self.pid = self.pid, 0
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        if kind:
+        if kind and self.pid:
             os.kill(self.pid, signal.SIGKILL)
         os.close(self._line)

@@ -99,7 +99,15 @@ def test_a_passphrase_is_asked_once_and_a_code_for_each_connection_with_the_serv
     with at_terminal(tmp_path, {"ggd": server | {"key": str(locked)}}) as terminal:
         assert "asks" not in terminal.until("ended"), "the connections were there still"
         assert terminal.end() == 0
-    assert sshd.codes == [CODE, CODE]
+    close(tmp_path, "ggd.engine")
+    with at_terminal(tmp_path, {"ggd": server | {"key": str(locked)}}) as terminal:
+        terminal.until("Enter passphrase for key")
+        terminal.type(f"{PASSPHRASE}\n")
+        terminal.until("Verification code:")
+        terminal.type(f"{CODE}\n")
+        assert "daar" in terminal.until("ended"), "one of two connections was open still"
+        assert terminal.end() == 0
+    assert sshd.codes == [CODE] * 3
     close(tmp_path, "ggd", "ggd.engine")
     assert not list((tmp_path / "ssh").glob("**/ask-*"))
 
@@ -142,11 +150,13 @@ def test_ctrl_c_ends_all_logins_at_once(sshd: Careful, tmp_path: Path, asked: bo
         listed = dict(reversed(listed.items()))
     with at_terminal(tmp_path, listed) as terminal:
         terminal.until("Verification code:" if asked else "no answer yet of z0 (beheer@127.0.0.1:")
+        assert terminal.echoes() != asked
         began = time.monotonic()
         terminal.type("\x03")
         assert "code" not in terminal.until("KeyboardInterrupt")
         assert terminal.end() in (1, -signal.SIGINT)
         assert time.monotonic() - began < 3
+        assert terminal.echoes()
     wait_until(lambda: not sandboxes.of_run(tmp_path), "every process to end", 3)
     for one in silent:
         one.close()

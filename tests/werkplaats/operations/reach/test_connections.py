@@ -23,6 +23,8 @@ class Hop(paramiko.ServerInterface):  # type: ignore[misc]
     """A host in between. `asked` are those who said to it who they are."""
 
     def __init__(self) -> None:
+        self.answers: list[str] = []
+        self.ways = "publickey"
         self.key = paramiko.RSAKey.generate(2048)
         self.asked: list[str] = []
         self.listening = socket.create_server(("127.0.0.1", 0))
@@ -31,7 +33,14 @@ class Hop(paramiko.ServerInterface):  # type: ignore[misc]
 
     def get_allowed_auths(self, username: str) -> str:
         self.asked.append(username)
-        return "publickey"
+        return self.ways
+
+    def check_auth_interactive(self, username: str, submethods: str) -> paramiko.InteractiveQuery:  # noqa: ARG002
+        return paramiko.InteractiveQuery("", "", ("Verification code: ", False))
+
+    def check_auth_interactive_response(self, responses: list[str]) -> int:
+        self.answers += responses
+        return int(paramiko.AUTH_FAILED)
 
     def _serve(self) -> None:
         while True:
@@ -94,6 +103,15 @@ def test_another_key_than_is_known_is_refused_and_the_known_one_is_spoken_to(
     known.write_text(f"[127.0.0.1]:{hop.port} {hop.key.get_name()} {hop.key.get_base64()}\n")
     assert "cannot be reached at beheer@192.0.2.1:22" in probe(hop, tmp_path)
     assert "hop" in hop.asked
+
+
+def test_a_host_that_is_jumped_over_gets_no_answers_that_nobody_gave(hop: Hop, known: Path, tmp_path: Path) -> None:
+    """Three empty codes at each look: a host that counts them shuts its operator out."""
+    hop.ways = "keyboard-interactive"
+    known.write_text(f"[127.0.0.1]:{hop.port} {hop.key.get_name()} {hop.key.get_base64()}\n")
+    assert "Permission denied" in probe(hop, tmp_path)
+    assert "hop" in hop.asked
+    assert hop.answers == []
 
 
 def test_ssh_asks_about_a_host_that_is_jumped_over_only_who_sits_at_the_terminal(
