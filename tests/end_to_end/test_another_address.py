@@ -91,12 +91,12 @@ def moves(network: sandboxes.Sandbox, to: str) -> None:
 
 def test_a_server_with_another_address_login_and_port_is_the_same_server(los: sandboxes.Sandbox) -> None:
     assert los.on(MOVED, "sh", "-c", ANOTHER_LOGIN).returncode == 0
+    without_container(los, STAYS, MOVED)
     moves(los, to=free(los, 180))
-    without_container(los, STAYS)
     left = up(los, expect=5)
     assert set(left["left_out"]) == {MOVED}, "one server's trouble is one server's"
     says(los, MOVED, host=free(los, 180), user=LOGIN, port=PORT)
-    without_container(los, STAYS, MOVED)
+    without_container(los, STAYS)
     told = up(los)
     assert told["verified"]
     changed = {(change["operation"], change["name"]) for change in told["changes"]["stations"]}

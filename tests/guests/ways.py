@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from tests.guests.situations import Situation
 
-OWNERS = {
-    "login": "getent passwd beheer; cat ~beheer/.bashrc ~beheer/.cshrc ~beheer/.config/fish/config.fish 2>/dev/null"
-}
+OWNERS = {"login": "getent passwd beheer; find ~beheer -name '.[bc]*rc' -exec sha256sum {} + | sort"}
 SAYS = 'echo \'Welkom op deze server: [0, "goed", ""]\''
 INSTALL = "apt-get -qq update && apt-get -qq install --yes --no-install-recommends"
 
