@@ -30,7 +30,7 @@ from werkplaats.operations.bring_up import enforce, hand_over
 from werkplaats.operations.coordinator import revocation, steps
 from werkplaats.operations.home import networks
 from werkplaats.verbs import common, named
-from werkplaats.verbs.holders import signing
+from werkplaats.verbs.trust import signing
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,1 +1,0 @@
-"""What root and release holders do: a part of `trust`, in a folder of its own."""
