@@ -34,12 +34,13 @@ def revoked(generation: Path | None) -> set[str]:
 def end_gone(paths: Paths, before: Path | None, generation: Path) -> None:
     """End what runs with peers that are not in the generation, or that had a certificate that is revoked in it.
 
-    A reload alone ends nothing: an earlier worker carries its sessions on for hours.
+    A reload alone ends nothing: an earlier worker carries its sessions on for hours. Those of the newest are let be: a
+    peer that has another certificate now may be called anew at once, and again as often as that is ended.
     """
     here, listed, had = _peers(generation), revoked(generation), serials(paths)
     out = {peer for peer, numbers in had.items() if numbers & listed}
     fewer = bool((_peers(before) if before else set()) - here or listed - revoked(before))
-    master.end(lambda peer: peer not in here or peer in out, wait=fewer)
+    master.end(lambda peer: peer not in here or peer in out, wait=fewer, earlier_only=True)
 
 
 def _peers(generation: Path) -> set[str]:

@@ -71,7 +71,7 @@ def sessions(path: Path = SOCKET) -> list[Session]:
     return _look(path)[0]
 
 
-def _look(path: Path, wait: bool = False) -> tuple[list[Session], bool]:
+def _look(path: Path, wait: bool = False, earlier_only: bool = False) -> tuple[list[Session], bool]:
     """The running sessions, and when `wait` whether an earlier worker has connections that are no sessions yet.
 
     Both from one list of sessions, asked before the connections are counted: a handshake that ends meanwhile is
@@ -80,7 +80,8 @@ def _look(path: Path, wait: bool = False) -> tuple[list[Session], bool]:
     found, handshakes = [], False
     for earlier, worker in enumerate(workers(path)):
         said = ask(f"@!{worker} show sess", path)
-        found += _sessions(worker, said)
+        if earlier or not earlier_only:
+            found += _sessions(worker, said)
         if wait and earlier:
             streams = [line for line in said.splitlines() if line.startswith("0x") and not CONTROL.search(line)]
             connections = re.search(r"^CurrConns: (\d+)$", ask(f"@!{worker} show info", path), re.MULTILINE)
@@ -96,14 +97,15 @@ def _sessions(worker: int, said: str) -> list[Session]:
     return found
 
 
-def end(gone: Callable[[str], bool], wait: bool, path: Path = SOCKET) -> int:
+def end(gone: Callable[[str], bool], wait: bool, path: Path = SOCKET, *, earlier_only: bool = False) -> int:
     """End all sessions with peers that are `gone` in every worker, until there is none; returns how many there were.
 
     `wait` also for callers in the middle of a handshake with an earlier worker: it judges them by what it had loaded.
+    `earlier_only`: those of the newest worker stay, which judged them by what is loaded now.
     """
     ended, until = 0, time.monotonic() + SECONDS
     while True:
-        running, handshakes = _look(path, wait)
+        running, handshakes = _look(path, wait, earlier_only)
         found = [one for one in running if gone(one.peer)]
         if not found and not handshakes:
             return ended

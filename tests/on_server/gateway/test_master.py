@@ -96,3 +96,29 @@ def test_a_handshake_that_ends_while_the_workers_are_looked_at_outlives_no_cut(
         monkeypatch.setattr(master, "ask", finishing)
         assert master.end(lambda peer: peer == "n.een", wait=True, path=gateway.socket) == 1
         assert master.sessions(gateway.socket) == []
+
+
+def test_a_peer_that_is_called_anew_at_once_does_not_keep_a_reload_from_ending_what_ran_before(
+    gateway: Gateway,
+) -> None:
+    """Ended in the newest worker too, each session was followed by the next, and the server was left out of `up`."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.load_cert_chain(gateway.peer.file)
+
+    def call() -> ssl.SSLSocket:
+        return context.wrap_socket(socket.create_connection(("127.0.0.1", gateway.port), 30))
+
+    def running() -> list[int]:
+        return [one.worker for one in master.sessions(gateway.socket)]
+
+    with call():
+        wait_until(lambda: len(running()) == 1, "the session")
+        gateway.process.send_signal(signal.SIGUSR2)
+        wait_until(lambda: len(gateway.workers()) == 2, "the later worker")
+        newest = gateway.workers()[0]
+        wait_until(lambda: listens(gateway.port), "the later worker to listen")
+        with call():
+            wait_until(lambda: len(running()) == 2, "the session with the later worker")
+            assert master.end(lambda _: True, wait=True, path=gateway.socket, earlier_only=True) == 1
+            assert running() == [newest]

@@ -49,7 +49,7 @@ def test_after_a_reload_that_ended_nothing_the_agent_is_told_and_the_next_ends_i
     monkeypatch.setattr(loaded, "revoked", lambda one: {"a" * 16} if one == second else set())
     asked: list[tuple[bool, bool]] = []
 
-    def end(gone: Callable[[str], bool], wait: bool) -> int:
+    def end(gone: Callable[[str], bool], wait: bool, earlier_only: bool) -> int:
         asked.append((gone("n.drie"), wait))
         if len(asked) == 2:
             raise master.MasterError("sessions with n.drie do not end")
