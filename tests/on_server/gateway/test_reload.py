@@ -50,6 +50,7 @@ def test_after_a_reload_that_ended_nothing_the_agent_is_told_and_the_next_ends_i
     asked: list[tuple[bool, bool]] = []
 
     def end(gone: Callable[[str], bool], wait: bool, earlier_only: bool) -> int:
+        assert earlier_only, "whoever calls again and again would keep it from ending"
         asked.append((gone("n.drie"), wait))
         if len(asked) == 2:
             raise master.MasterError("sessions with n.drie do not end")
