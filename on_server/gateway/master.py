@@ -17,7 +17,10 @@ UNIT = "werkplaats-gateway.service"
 ANSWER_SECONDS = 60.0
 SECONDS = 15.0  # a handshake that an earlier worker was in the middle of ends well within this
 PAUSE = 0.02
-PEER = re.compile(r" (?:fe|be)=(?:from|to)\.(\S+) ")
+PEER = re.compile(r" (?:fe|be)=(from|to)\.(\S+) ")
+# The side of the peer, closed for good (SC_ST_CLO of HAProxy 3.0). Of a peer that was not reached a stream may be left
+# that no `shutdown session` ends: nobody is at its other side, and nobody comes there.
+OVER = {"from": re.compile(r" scf=\[10,"), "to": re.compile(r" scb=\[10,")}
 CONTROL = re.compile(r" fe=(?:GLOBAL|MASTER) ")
 
 
@@ -92,8 +95,8 @@ def _look(path: Path, wait: bool = False, earlier_only: bool = False) -> tuple[l
 def _sessions(worker: int, said: str) -> list[Session]:
     found = []
     for line in said.splitlines():
-        if peer := PEER.search(line):
-            found.append(Session(worker, line.split(":", 1)[0], peer[1]))
+        if (peer := PEER.search(line)) and not OVER[peer[1]].search(line):
+            found.append(Session(worker, line.split(":", 1)[0], peer[2]))
     return found
 
 

@@ -31,7 +31,7 @@ OWNER_S: Mapping[str, str] = {
     "accounts": "getent passwd; getent group",
     "sshd": "ls /etc/ssh/sshd_config.d; cat /etc/ssh/sshd_config.d/*",
     "firewall": "nft list tables; ls /etc/systemd/system | grep firewall; true",
-    "engine": "ls /etc/docker /etc/systemd/system/docker.service.d /etc/sysusers.d 2>&1",
+    "engine": "find /etc/docker /etc/systemd/system/docker.service.d /etc/sysusers.d 2>/dev/null; true",
     "journal": "ls /etc/systemd/journald.conf.d; cat /etc/systemd/journald.conf.d/*",
     "time": "dpkg-query --show --showformat='${Status}' systemd-timesyncd chrony 2>/dev/null; true",
 }

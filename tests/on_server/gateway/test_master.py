@@ -122,3 +122,16 @@ def test_a_peer_that_is_called_anew_at_once_does_not_keep_a_reload_from_ending_w
             wait_until(lambda: len(running()) == 2, "the session with the later worker")
             assert master.end(lambda _: True, wait=True, path=gateway.socket, earlier_only=True) == 1
             assert running() == [newest]
+
+
+def test_a_stream_of_which_the_peer_s_side_is_closed_for_good_is_no_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As HAProxy 3.0 showed one of a peer that was not reached: it was ended 650 times, and the reload gave up."""
+    left = (
+        "0x7f6d67a87000: proto=unix_stream src=unix:1 fe=to.n.drie be=to.n.drie srv=gateway ts=00 epoch=0 age=1m9s "
+        "scf=[8,14000h,fd=17,rex=,wex=] scb=[10,30005h,fd=-1,rex=,wex=] exp= rc=3 c_exp=\n"
+    )
+    open_still = left.replace("scb=[10,30005h,fd=-1", "scb=[8,0h,fd=18").replace("drie", "twee")
+    inbound = "0x1: proto=tcpv4 fe=mesh be=from.n.een srv=agent scf=[8,0h,fd=1] scb=[10,0h,fd=-1] exp=\n"
+    said = {"show proc": "1 worker\n", "@!1 show sess": left + open_still + inbound}
+    monkeypatch.setattr(master, "ask", lambda command, _: said[command])
+    assert [one.peer for one in master.sessions()] == ["n.twee", "n.een"]
