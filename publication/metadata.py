@@ -115,6 +115,8 @@ def root_fault(root: Root, network: str) -> str:
 
 def targets_fault(targets: Targets, root: Root) -> str:
     """What is wrong with what the root holders hand on, as the end of a sentence; "" when nothing is."""
+    if targets.unrecognized_fields.get(OF_NETWORK) != root.unrecognized_fields.get(OF_NETWORK):
+        return "is of another network"
     if targets.targets:
         return "names files itself, which is for the two roles below it"
     roles = targets.delegations.roles if targets.delegations else None

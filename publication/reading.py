@@ -169,6 +169,10 @@ def _named(known: trusted.Trusted) -> dict[str, tuple[str, TargetFile]]:
 def _whole(source: Source, place: PurePath, known: trusted.Trusted, network: str, updater: Updater) -> Whole:
     """The publication of which this metadata was verified, each of its files as it says."""
     signed: dict[str, Any] = {role: Metadata.from_bytes(content).signed for role, content in known.metadata.items()}
+    if signed[RELEASES].unrecognized_fields.get(metadata.OF_NETWORK) != network:
+        raise errors.PublicationError(
+            f"{place / 'metadata'}: what the release holders signed is of another network", ASK
+        )
     published = signed[NETWORK].unrecognized_fields.get(metadata.PUBLISHED)
     if not isinstance(published, str) or not re.fullmatch(canonical.STAMP, published):
         raise errors.PublicationError(f"{place / 'metadata'}: the coordinator does not say when it published", ASK)

@@ -64,10 +64,10 @@ class Maker:
     def in_force(self, releases: Mapping[str, bytes], by: list[CryptoSigner] | None = None) -> roles.InForce:
         """What holders signed: `releases` by as many as must, or by these."""
         version = self.targets_version
-        targets = signed(roles.targets_of(self.wanted), version, "targets", self.root[: self.threshold])
+        targets = signed(roles.targets_of(self.network, self.wanted), version, "targets", self.root[: self.threshold])
         named = {name: TargetFile.from_data(name, content, ["sha256"]) for name, content in releases.items()}
         by = self.releases[: self.threshold] if by is None else by
-        of_releases = signed(Targets(targets=named), version, "releases", by)
+        of_releases = signed(roles.releases_of(self.network, named), version, "releases", by)
         return roles.InForce(self.roots, targets, of_releases, dict(releases))
 
     def relayed(self, files: Mapping[str, bytes], number: int = 1, held: roles.InForce | None = None) -> Files:

@@ -207,7 +207,8 @@ def test_what_root_holders_hand_on_names_no_file_itself(maker: publications.Make
             "hands on other files to network",
         ),
         (lambda one: one.delegations.roles.pop("releases"), "does not hand on to network and releases"),
-        (lambda one: one.unrecognized_fields.clear(), "does not name the CA's key"),
+        (lambda one: one.unrecognized_fields.pop("x-authorities"), "does not name the CA's key"),
+        (lambda one: one.unrecognized_fields.update({"x-network": "proef"}), "is of another network"),
     ],
 )
 def test_what_root_holders_hand_on_is_what_this_network_would(
@@ -215,6 +216,16 @@ def test_what_root_holders_hand_on_is_what_this_network_would(
 ) -> None:
     with pytest.raises(errors.PublicationError, match=message):
         told(maker.resigned(maker.relayed(FILES), "targets", change))
+
+
+def test_what_release_holders_signed_for_another_network_is_refused(maker: publications.Maker) -> None:
+    """Gains: a test network's release, with the lower care taken of it, at a network of the same holders."""
+
+    def elsewhere(one: Any) -> None:
+        one.unrecognized_fields["x-network"] = "proef"
+
+    with pytest.raises(errors.PublicationError, match="what the release holders signed is of another network"):
+        told(maker.resigned(maker.relayed(FILES), "releases", elsewhere))
 
 
 def test_a_key_that_is_there_twice_counts_once(maker: publications.Maker) -> None:

@@ -46,16 +46,17 @@ class Plan:
     """Whether records that are here are earlier ones than in the backup, or none."""
 
 
-def plan(folders: content.Folders, found: content.Content, given: Iterable[Path]) -> Plan:
+def plan(folders: content.Folders, found: content.Content, given: Iterable[Path], root: str | None = None) -> Plan:
     """Plan the restore of a backup; `given` are folders with publications, of which the newest counts.
 
-    Raises PublicationError for one that is not whole or not signed.
+    `root` is the fingerprint of the root, as its holders told it: for a backup of before there was one. Raises
+    PublicationError for one that is not whole or not signed.
     """
     made = Plan(found)
     _records(folders, made)
     for name in sorted(found.files.keys() - set(_RECORDS)):
         _file(folders, made, name)
-    _find_newest(folders, made, given)
+    _find_newest(folders, made, given, root)
     return made
 
 
@@ -98,7 +99,7 @@ def _number(pem: bytes) -> int:
     return revocations.number(revocations.load(pem))
 
 
-def _find_newest(folders: content.Folders, made: Plan, given: Iterable[Path]) -> None:
+def _find_newest(folders: content.Folders, made: Plan, given: Iterable[Path], root: str | None) -> None:
     """The newest publication among those that are given and the one that is made here, where it is a coordinator's."""
     if not made.content.authorities:
         return
@@ -107,7 +108,14 @@ def _find_newest(folders: content.Folders, made: Plan, given: Iterable[Path]) ->
         made.in_the_way.append(f"{here} was not published here: move it away, and name it with --publication")
         return
     for place in (*given, *([here] if here.exists() else ())):
-        found = _read(place, folders.network, made.content.of(content.INVENTORY).get(FIRST_ROOT))
+        first = made.content.of(content.INVENTORY).get(FIRST_ROOT)
+        found = _read(place, folders.network, first)
+        if first is None and found.published.root != root:
+            made.in_the_way.append(
+                f"the backup is of before the network had a root, and {place} has {found.published.root}: whoever "
+                "relays it may have made that; name the root with --root, as a root holder reads it to you"
+            )
+            return
         if made.newest is None or found.published.number > made.newest.published.number:
             made.newest = found
     has = made.newest.published.number if made.newest else 0

@@ -68,25 +68,39 @@ class Roles:
         self.network = kept.network
         self.folder = records.folder / "publication"
         self.waiting = self.folder / "waiting"
+        self._held: dict[Path, bytes] | None = None
+
+    def hold(self) -> None:
+        """Look from now on at what lies there now: what is signed is what was shown, whoever writes there meanwhile."""
+        self._held = {path: path.read_bytes() for path in self.folder.rglob("*.json")}
+
+    def _content(self, path: Path) -> bytes | None:
+        if self._held is not None:
+            return self._held.get(path)
+        return path.read_bytes() if path.exists() else None
 
     # what is in force
 
     @property
     def roots(self) -> tuple[bytes, ...]:
         """Each root that was in force, the oldest first; none where nothing was founded."""
-        found = sorted(self.folder.glob("*.root.json"), key=lambda path: int(path.name.partition(".")[0]))
-        return tuple(path.read_bytes() for path in found)
+        there = self.folder.glob("*.root.json") if self._held is None else self._held
+        named = [path for path in there if path.parent == self.folder and path.name.endswith(".root.json")]
+        found = sorted(named, key=lambda path: int(path.name.partition(".")[0]))
+        return tuple(content for path in found if (content := self._content(path)) is not None)
 
     def _in_force(self, role: str) -> Metadata[Any] | None:
         if role == ROOT:
             roots = self.roots
             return _parsed(roots[-1], self.folder) if roots else None
         path = self.folder / f"{role}.json"
-        return _parsed(path.read_bytes(), path) if path.exists() else None
+        content = self._content(path)
+        return _parsed(content, path) if content is not None else None
 
     def _next(self, role: str) -> Metadata[Any] | None:
         path = self.waiting / f"{role}.json"
-        return _parsed(path.read_bytes(), path) if path.exists() else None
+        content = self._content(path)
+        return _parsed(content, path) if content is not None else None
 
     def _newest(self, role: str) -> Metadata[Any] | None:
         return self._next(role) or self._in_force(role)
@@ -123,15 +137,15 @@ class Roles:
     def ask(self, wanted: Wanted, moment: datetime.datetime) -> None:
         """Have what is wanted wait for the root holders, as far as it is another thing than is in force."""
         self._propose(ROOT, root_of(self.network, wanted), moment)
-        self._propose(TARGETS, targets_of(wanted), moment)
+        self._propose(TARGETS, targets_of(self.network, wanted), moment)
         releases = self._in_force(RELEASES)
         if releases and not self._next(RELEASES):
-            self._propose(RELEASES, Targets(targets=releases.signed.targets), moment)
+            self._propose(RELEASES, releases_of(self.network, releases.signed.targets), moment)
 
     def ask_releases(self, documents: Mapping[str, bytes], moment: datetime.datetime) -> None:
         """Have releases (name → content) wait for the release holders, as far as these did not sign for them."""
         wanted = {name: TargetFile.from_data(name, content, ["sha256"]) for name, content in documents.items()}
-        self._propose(RELEASES, Targets(targets=wanted), moment)
+        self._propose(RELEASES, releases_of(self.network, wanted), moment)
         if self._next(RELEASES):
             for name, content in documents.items():
                 _place(self.waiting / name, content)
@@ -176,9 +190,20 @@ class Roles:
                 waits = self._next(role)
                 if waits and signer.public_key.keyid in self._who_may_sign(role):
                     waits.sign(signer, append=True)
-                    _place(self.waiting / f"{role}.json", waits.to_bytes())
+                    self._put_signed(self.waiting / f"{role}.json", waits.to_bytes())
                     signed.append(role)
         return signed
+
+    def _put_signed(self, path: Path, content: bytes) -> None:
+        """Write what was signed; raises RefusedError where another thing lies there than was looked at."""
+        if self._held is not None:
+            if path.read_bytes() != self._held[path]:
+                raise errors.RefusedError(
+                    f"{path} became another one while you looked at it: nothing of it is signed",
+                    "see who writes there, and look at it again",
+                )
+            self._held[path] = content
+        _place(path, content)
 
     def _require_plain(self) -> None:
         """Raise RefusedError where something waits that nobody would see who looks at what is shown of it."""
@@ -186,15 +211,16 @@ class Roles:
         shown = self.wanted() if root or targets else None
         for role, waits, plain in (
             (ROOT, root, root_of(self.network, shown) if shown else None),
-            (TARGETS, targets, targets_of(shown) if shown else None),
-            (RELEASES, releases, Targets(targets=releases.signed.targets) if releases else None),
+            (TARGETS, targets, targets_of(self.network, shown) if shown else None),
+            (RELEASES, releases, releases_of(self.network, releases.signed.targets) if releases else None),
         ):
             if waits is None or plain is None:
                 continue
             before = self._in_force(role)
             version = before.signed.version + 1 if before else 1
             late = waits.signed.expires > canonical.now() + metadata.LIFETIMES[role]
-            if not _same(waits.signed, plain) or waits.signed.version != version or late:
+            odd = role == RELEASES and not all(map(_is_plain, waits.signed.targets.items()))
+            if not _same(waits.signed, plain) or waits.signed.version != version or late or odd:
                 raise errors.RefusedError(
                     f"{self.waiting / role}.json says something else than is shown of it: other keys, names or numbers",
                     "sign nothing of it; ask the coordinator where it comes from, and have it made anew",
@@ -366,18 +392,26 @@ class Roles:
 
     def online(self) -> CryptoSigner:
         """The coordinator's key; raises VaultError where it is not the one that the root holders named."""
-        signer = CryptoSigner(self._vault.read_private_key(ONLINE))
+        if not self.names_own_key():
+            raise errors.VaultError(
+                f"{ONLINE} in {self._vault.folder} is not the key that the root holders named for the coordinator",
+                f"werkplaats trust root coordinator {self.network} asks them to name it",
+            )
+        return CryptoSigner(self._vault.read_private_key(ONLINE))
+
+    def authorities(self) -> frozenset[str]:
+        """The fingerprints of CA keys for which the root holders signed what is in force."""
+        targets = self._in_force(TARGETS)
+        return frozenset(targets.signed.unrecognized_fields[metadata.AUTHORITIES]) if targets else frozenset()
+
+    def names_own_key(self) -> bool:
+        """Whether what is in force names the coordinator's key that lies here, made where there is none."""
         root, targets = self._in_force(ROOT), self._in_force(TARGETS)
         named = {
             *(root.signed.roles[TIMESTAMP].keyids if root else ()),
             *(targets.signed.delegations.roles[NETWORK].keyids if targets else ()),
         }
-        if named != {signer.public_key.keyid}:
-            raise errors.VaultError(
-                f"{ONLINE} in {self._vault.folder} is not the key that the root holders named for the coordinator",
-                f"werkplaats trust root coordinator {self.network} asks them to name it",
-            )
-        return signer
+        return named == {self.own_key().keyid}
 
     def own_key(self) -> Key:
         """The public half of the coordinator's key, made where there is none."""
@@ -424,13 +458,19 @@ def root_of(network: str, wanted: Wanted) -> Root:
     return Root(keys=keys, roles=roles, consistent_snapshot=True, unrecognized_fields={metadata.OF_NETWORK: network})
 
 
-def targets_of(wanted: Wanted) -> Targets:
-    """What root holders hand on where it is as wanted, without version and end."""
+def releases_of(network: str, named: Mapping[str, TargetFile]) -> Targets:
+    """What release holders of a network sign for, without version and end."""
+    return Targets(targets=dict(named), unrecognized_fields={metadata.OF_NETWORK: network})
+
+
+def targets_of(network: str, wanted: Wanted) -> Targets:
+    """What root holders of a network hand on where it is as wanted, without version and end."""
     holders, online = {one.keyid: one for one in wanted.releases}, wanted.online
     of = {RELEASES: (sorted(holders), wanted.releases_threshold), NETWORK: ([online.keyid], 1)}
     roles = {name: DelegatedRole(name, *of[name], True, list(paths)) for name, paths in metadata.PATHS.items()}
     handed = Delegations(dict(sorted({**holders, online.keyid: online}.items())), roles)
-    return Targets(delegations=handed, unrecognized_fields={metadata.AUTHORITIES: list(wanted.authorities)})
+    fields = {metadata.OF_NETWORK: network, metadata.AUTHORITIES: list(wanted.authorities)}
+    return Targets(delegations=handed, unrecognized_fields=fields)
 
 
 def _same(one: Signed, other: Signed) -> bool:
@@ -439,6 +479,12 @@ def _same(one: Signed, other: Signed) -> bool:
         {k: v for k, v in each.to_dict().items() if k not in ("version", "expires")} for each in (one, other)
     )
     return first == second
+
+
+def _is_plain(named: tuple[str, TargetFile]) -> bool:
+    """Whether all that is said of a file is shown: a name of ours, and one digest."""
+    name, file = named
+    return bool(metadata.NAMES.fullmatch(name)) and file.hashes.keys() == {"sha256"} and not file.unrecognized_fields
 
 
 def _parsed(content: bytes, place: Path) -> Metadata[Any]:

@@ -139,7 +139,10 @@ def roll(network: networks.Network, say: progress.Say, *, stolen: bool = False) 
     """
     records, held = ledger.Records(network.inventory), held_by(network)
     recorded, published = authority.newest(records), _published_authority(network)
-    begun = recorded is not None and published not in (None, recorded[1])
+    signed = recorded is not None and recorded[1] in held.authorities()
+    begun = recorded is not None and not (signed and published in (None, recorded[1]))
+    # One that began before the theft counts for nothing: its CA's key was in the vault too.
+    begun = begun and not (stolen and not signed and held.names_own_key())
     if stolen and not begun:
         held.another_key()  # before there is a CA: after a kill it is the CA that tells that all of it was done
     own = _authority(network) if begun else authority.roll(network.vault, records)

@@ -35,6 +35,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="the newest publication that a member has; may be repeated, the newest counts",
     )
+    puts.add_argument(
+        "--root", metavar="sha256:…", help="the root, as a holder reads it to you: for a backup of before there was one"
+    )
     puts.add_argument("--check", action="store_true", help="say what is in it and whether it can be restored here")
     common.yes_argument(puts)
 
@@ -55,7 +58,7 @@ def _make(folders: content.Folders, file: Path) -> int:
 
 def _restore(folders: content.Folders, given: argparse.Namespace) -> int:
     found = restore.opened(folders, given.file)
-    plan = planned.plan(folders, found, given.publication)
+    plan = planned.plan(folders, found, given.publication, given.root)
     for line in (*found.summary(), *_told(folders, plan)):
         print(line)
     if given.check:

@@ -119,6 +119,7 @@ def _ask(network: networks.Network, own: roles.Roles, wanted: roles.Wanted) -> N
 
 
 def _sign(given: argparse.Namespace, own: roles.Roles) -> int:
+    own.hold()
     words, wanted = own.words(), _SIGNED[given.action]
     if not any(own.waits(role) for role in wanted):
         print(f"nothing waits for {given.action} holders of {own.network}")

@@ -153,6 +153,16 @@ def test_a_stolen_vault_is_replaced_with_the_key_that_publishes(network: Any, st
     assert publish(network).authority.subject.rfc4514_string().startswith("CN=CA-3,"), "and once more"
 
 
+def test_a_roll_of_which_it_is_learned_later_that_the_key_was_stolen_leaves_the_thief_nothing(network: Any) -> None:
+    """Said after a plain roll it did nothing: the thief's key went on to publish, and CA-2 had lain in the vault."""
+    stolen = steps.held_by(network).own_key()
+    steps.roll(network, lambda _: None)
+    steps.roll(network, lambda _: None, stolen=True)
+    assert steps.held_by(network).own_key().keyid != stolen.keyid
+    steps.roll(network, lambda _: None, stolen=True)
+    assert publish(network).authority.subject.rfc4514_string().startswith("CN=CA-3,"), "and a third time goes on"
+
+
 class KilledError(BaseException):
     """The process ends here."""
 
