@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import re
 import shutil
 import stat
 from collections.abc import Callable
@@ -354,6 +355,22 @@ def test_nothing_is_learned_of_a_publication_of_another_ca(
     assert other.backup("restore", str(file), "--yes", *words) == errors.REFUSED
     assert "is another root of los than was accepted here" in capsys.readouterr().err
     assert not (other.vault / "ca-1.key").exists()
+
+
+def test_of_a_backup_of_before_the_root_nobody_s_root_is_believed_unheard(
+    machine: Machine, other: Machine, file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A relay's own root would be the coordinator's from then on, and `trust root` would read it out to people."""
+    folder = machine.use().inventory / "publication"
+    aside = folder.rename(tmp_path / "aside")
+    assert machine.backup("make", str(file)) == errors.DONE
+    aside.rename(folder)
+    words = ["restore", str(file), "--yes", "--publication", str(members(machine, tmp_path))]
+    assert other.backup(*words) == errors.REFUSED
+    [root] = re.findall(r"a root, and \S+ has (sha256:\w+)", capsys.readouterr().err)
+    assert not (other.vault / "ca-1.key").exists()
+    assert other.backup(*words, "--root", "sha256:" + "0" * 64) == errors.REFUSED
+    assert other.backup(*words, "--root", root) in (errors.DONE, errors.FOUND)
 
 
 class KilledError(BaseException):

@@ -22,6 +22,7 @@ from tests.publication.published import RELEASES, release
 from werkplaats import cli
 from werkplaats.operations.coordinator import roles
 from werkplaats.operations.home import sealed
+from werkplaats.verbs import common
 
 NETWORK = "proeftuin"
 DAY = datetime.timedelta(days=1)
@@ -169,6 +170,27 @@ def test_nothing_is_signed_that_is_not_shown(people: People, what: str, monkeypa
     monkeypatch.setattr(roles.Roles, "_require_plain", lambda _: None)
     people.sign("root", root[0])
     assert Metadata.from_bytes(path.read_bytes()).signatures, "without the defence"
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_nothing_is_signed_that_came_while_the_question_stood(
+    people: People, monkeypatch: pytest.MonkeyPatch, held: bool
+) -> None:
+    """Whoever writes in that folder waits until it was shown: the holder's yes would be for something else."""
+    root, _ = people.found()
+    path = people.home / "inventories" / NETWORK / "publication" / "waiting" / "root.json"
+
+    def meanwhile(*_: object, **__: object) -> None:
+        other: Metadata[Any] = Metadata.from_bytes(path.read_bytes())
+        other.signed.expires -= datetime.timedelta(days=1)  # as plain as the one that was shown, and another one
+        path.write_bytes(other.to_bytes())
+
+    monkeypatch.setattr(common, "confirm", meanwhile)
+    if not held:
+        monkeypatch.setattr(roles.Roles, "hold", lambda _: None)
+    told = people.run("root", "sign", NETWORK, "--key", root[0], expect=errors.REFUSED if held else errors.DONE)
+    assert ("became another one while you looked at it" in told) is held
+    assert bool(Metadata.from_bytes(path.read_bytes()).signatures) is not held
 
 
 def test_the_key_of_somebody_else_signs_nothing(people: People) -> None:
