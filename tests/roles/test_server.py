@@ -122,7 +122,7 @@ def test_sshd_that_is_the_owner_s_is_checked_and_left_alone(mesh: Mesh, een: ser
         "managed": {"sshd": False},
         "people": {"steward": {"keys": [seeds.key_pair(tmp_path / "key")], "from": ["192.0.2.0/24"]}},
     }
-    mesh.stations["een"] |= given
+    mesh.stations["een"] = right | given
     run = mesh.play("--tags", "prepare", only="een")
     mesh.stations["een"] = right
     assert run.failures == ["sshd lets steward in from nowhere: DenyUsers has 'steward'; except the account there"]
@@ -130,7 +130,7 @@ def test_sshd_that_is_the_owner_s_is_checked_and_left_alone(mesh: Mesh, een: ser
     ours = "/etc/ssh/sshd_config.d/0-werkplaats.conf"
     assert een.run(f"cat {ours}").stdout, "it was refused, and something went"
     een.put(drop_in, needed)
-    mesh.stations["een"] |= given
+    mesh.stations["een"] = right | given
     run = mesh.play("--tags", "prepare", only="een")
     mesh.stations["een"] = right
     assert (run.code, een.run(f"ls {ours}", check=False).stdout) == (0, ""), run.output
