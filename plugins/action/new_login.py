@@ -17,6 +17,7 @@ from ansible.plugins.action import ActionBase
 
 SECONDS = 900
 DENIED = "Permission denied"
+SSH_FAILED = 255  # ssh(1): it ends with this where it failed itself, and not the program that it ran
 # What the command that runs this playbook says where somebody sits at its terminal: ssh asks there, about what this
 # names, and keeps the connection as long as that command does.
 ASKING, ABOUT, UNASKED = "WERKPLAATS_ASKING", "WERKPLAATS_ASKED_ABOUT", "WERKPLAATS_UNASKED"
@@ -61,7 +62,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             return result
         command = shlex.join(["sudo", "-n", *(str(word) for word in self._task.args["argv"])])
         done = self._login(given, command, task_vars or {}, asks=False)
-        if DENIED in done.stderr and ASKING in os.environ:
+        if done.returncode == SSH_FAILED and DENIED in done.stderr and ASKING in os.environ:
             done = self._login(given, command, task_vars or {}, asks=True)
         if done.returncode:
             said = " ".join((done.stderr or done.stdout).split()) or f"`{command}` ended with {done.returncode}"

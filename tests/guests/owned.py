@@ -32,7 +32,7 @@ OWNER_S: Mapping[str, str] = {
     "sshd": "ls /etc/ssh/sshd_config.d; cat /etc/ssh/sshd_config.d/*",
     "firewall": "nft list tables; ls /etc/systemd/system | grep firewall; true",
     "engine": "find /etc/docker /etc/systemd/system/docker.service.d /etc/sysusers.d 2>/dev/null; true",
-    "journal": "ls /etc/systemd/journald.conf.d; cat /etc/systemd/journald.conf.d/*",
+    "journal": "find /etc/systemd/journald.conf.d -type f -exec cat {} + 2>/dev/null; true",
     "time": "dpkg-query --show --showformat='${Status}' systemd-timesyncd chrony 2>/dev/null; true",
 }
 

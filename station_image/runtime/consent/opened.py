@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -24,6 +23,8 @@ from .plan import Plan
 EARLY = 0.02
 """A daily question may come this part of its interval early: nobody starts it at the same second each day."""
 KEEP = 2 * 366 * 24 * HOUR
+LATEST = 253_402_300_800
+"""The year 10000, in seconds since 1970: a date of before it can be written; what others tell is held to it."""
 TOLD_AT_ONCE = 256 * 1024
 LEARNT_AT_ONCE = 3 * TOLD_AT_ONCE
 """Characters of results after which an answer ends, and in one that is taken: a result of a large question is long."""
@@ -53,7 +54,7 @@ class OpenedResult:
     def parse(cls, row: Mapping[str, Any]) -> OpenedResult:
         """From its JSON; what was written before cells were, states none. Raises TypeError, ValueError, KeyError."""
         people = dict(row["contributors"])
-        if not (math.isfinite(row["at"]) and all(isinstance(text, str) for text in (*people, *people.values()))):
+        if not (0 <= row["at"] < LATEST and all(isinstance(text, str) for text in (*people, *people.values()))):
             raise TypeError("no opened result")
         if "asked" in row:
             asked = row["asked"]

@@ -50,9 +50,9 @@ class Turns:
         self._waiting.pop(_key(answered), None)
 
     def end(self, over: Plan) -> None:
-        """A session is over: who waited for it has so long to ask."""
+        """A session is over: who waited for it has so long to ask, once: a place that is renewed is never given up."""
         for one in self._waiting.values():
-            if opened.meet(one.plan, over):
+            if math.isinf(one.until) and opened.meet(one.plan, over):
                 one.until = time.monotonic() + TURN
 
 

@@ -490,6 +490,16 @@ def test_what_others_remember_in_the_future_holds_from_now_and_no_longer(restore
     assert station.own.opened._results[0].at <= time.time()
 
 
+@pytest.mark.parametrize("at", [-1e300, -1, 1e300])
+def test_what_others_remember_of_no_day_is_not_learnt(restored: Parties, at: float) -> None:
+    """What the attack gains: each question about the same fails from then on by an error, after a restart too."""
+    station = restored["n.b"]
+    row = {**restored["n.a"].own.opened._results[0].content, "at": at}
+    with pytest.raises(RefusedError, match="cannot be read"):
+        station.own.opened.learn("n", json.dumps([row]))
+    assert station.own.opened._results == []
+
+
 def test_many_results_come_back_in_several_answers(restored: Parties) -> None:
     remembers = restored["n.a"].own.opened
     [one] = remembers._results
