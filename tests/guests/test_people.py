@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from tests.guests import owned, people, sources
+from tests.guests import people, sources
 from tests.guests.house import House
 from tests.guests.judged import (  # noqa: F401  # asked of each of these situations
     test_after_a_reboot_the_owner_s_is_as_it_was_and_the_station_works,
@@ -16,7 +16,7 @@ from tests.guests.judged import (  # noqa: F401  # asked of each of these situat
 from tests.guests.situations import Situation
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
-SITUATIONS = (*people.SITUATIONS, *owned.SITUATIONS, *sources.SITUATIONS)
+SITUATIONS = (*people.SITUATIONS, *sources.SITUATIONS)
 
 
 PEOPLE = [one for one in SITUATIONS if "people" in one.entry and not one.refused]
