@@ -107,8 +107,8 @@ def _find_newest(folders: content.Folders, made: Plan, given: Iterable[Path], ro
     if here.is_dir() and not here.is_symlink():
         made.in_the_way.append(f"{here} was not published here: move it away, and name it with --publication")
         return
+    first = made.content.of(content.INVENTORY).get(FIRST_ROOT)
     for place in (*given, *([here] if here.exists() else ())):
-        first = made.content.of(content.INVENTORY).get(FIRST_ROOT)
         found = _read(place, folders.network, first)
         if first is None and found.published.root != root:
             made.in_the_way.append(

@@ -392,12 +392,13 @@ class Roles:
 
     def online(self) -> CryptoSigner:
         """The coordinator's key; raises VaultError where it is not the one that the root holders named."""
-        if not self.names_own_key():
+        signer = CryptoSigner(self._vault.read_private_key(ONLINE))
+        if self._named() != {signer.public_key.keyid}:
             raise errors.VaultError(
                 f"{ONLINE} in {self._vault.folder} is not the key that the root holders named for the coordinator",
                 f"werkplaats trust root coordinator {self.network} asks them to name it",
             )
-        return CryptoSigner(self._vault.read_private_key(ONLINE))
+        return signer
 
     def authorities(self) -> frozenset[str]:
         """The fingerprints of CA keys for which the root holders signed what is in force."""
@@ -406,12 +407,15 @@ class Roles:
 
     def names_own_key(self) -> bool:
         """Whether what is in force names the coordinator's key that lies here, made where there is none."""
+        return self._named() == {self.own_key().keyid}
+
+    def _named(self) -> set[str]:
+        """The ids of the keys that what is in force names for the coordinator."""
         root, targets = self._in_force(ROOT), self._in_force(TARGETS)
-        named = {
+        return {
             *(root.signed.roles[TIMESTAMP].keyids if root else ()),
             *(targets.signed.delegations.roles[NETWORK].keyids if targets else ()),
         }
-        return named == {self.own_key().keyid}
 
     def own_key(self) -> Key:
         """The public half of the coordinator's key, made where there is none."""
