@@ -110,6 +110,12 @@ def as_pem(one: x509.Certificate) -> bytes:
     return one.public_bytes(serialization.Encoding.PEM)
 
 
+def due(certificate: x509.Certificate) -> datetime.datetime:
+    """From when on a certificate is signed anew: two thirds of its life are over."""
+    life = certificate.not_valid_after_utc - certificate.not_valid_before_utc - BACKDATED
+    return certificate.not_valid_after_utc - life / 3
+
+
 def key_identifier(key: ec.EllipticCurvePublicKey) -> x509.AuthorityKeyIdentifier:
     """The issuer by its key only: with issuer name and serial a cross-certificate would break every station."""
     return x509.AuthorityKeyIdentifier.from_issuer_public_key(key)

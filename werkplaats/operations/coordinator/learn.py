@@ -111,14 +111,7 @@ def _revoked(authority: Authority, published: verified.Verified) -> list[str]:
 
 
 def _entry(entry: x509.RevokedCertificate) -> tuple[str, datetime.datetime, str]:
-    return f"{entry.serial_number:x}", entry.revocation_date_utc, _reason(entry)
-
-
-def _reason(entry: x509.RevokedCertificate) -> str:
-    try:
-        return str(entry.extensions.get_extension_for_class(x509.CRLReason).value.reason.value)
-    except x509.ExtensionNotFound:
-        return "unspecified"
+    return f"{entry.serial_number:x}", entry.revocation_date_utc, revocation.reason_of(entry)
 
 
 def _list(authority: Authority, published: x509.CertificateRevocationList) -> list[str]:

@@ -12,8 +12,6 @@ from __future__ import annotations
 import dataclasses
 import datetime
 
-from cryptography import x509
-
 from base import errors
 from publication import metadata, profile
 from werkplaats.operations.coordinator.ledger import Records
@@ -59,9 +57,3 @@ def read(records: Records) -> Lifetimes:
             raise errors.RefusedError(f"{place} is not between nothing and {longest.days} days", remedy)
         found[_FIELDS[what]] = wanted
     return Lifetimes(**found)
-
-
-def due(certificate: x509.Certificate) -> datetime.datetime:
-    """From when on a certificate is signed anew: two thirds of its life are over."""
-    life = certificate.not_valid_after_utc - certificate.not_valid_before_utc - profile.BACKDATED
-    return certificate.not_valid_after_utc - life / 3

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from base import canonical, errors
 from network_topology import model
 from publication import identity, profile
-from werkplaats.operations.coordinator import approval, lifetimes, revocation
+from werkplaats.operations.coordinator import approval, revocation
 from werkplaats.operations.coordinator.authority import Authority
 
 
@@ -30,7 +30,7 @@ def renew(
             continue
         # Near the end of the CA a new one would end no later than the one that is there.
         later = authority.ends(moment) > one.station_certificate.not_valid_after_utc
-        due = later and lifetimes.due(one.station_certificate) <= moment
+        due = later and profile.due(one.station_certificate) <= moment
         if due or one.station_certificate.issuer != authority.certificate.subject:
             found.append(_signed_anew(one, authority, moment))
     return found

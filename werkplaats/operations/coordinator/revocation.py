@@ -151,12 +151,13 @@ def _serves(last: x509.CertificateRevocationList, authority: Authority, moment: 
     """Whether a list still says what it should, and for long enough."""
     if last.issuer != authority.certificate.subject or last.next_update_utc is None:
         return False
-    told = {f"{entry.serial_number:x}": _reason(entry) for entry in last}
+    told = {f"{entry.serial_number:x}": reason_of(entry) for entry in last}
     wanted = {serial: row["reason"] for serial, row in entries(authority.records).items()}
     return told == wanted and last.next_update_utc - moment >= authority.lifetimes.list_left
 
 
-def _reason(entry: x509.RevokedCertificate) -> str:
+def reason_of(entry: x509.RevokedCertificate) -> str:
+    """The reason that an entry of a list gives, one of REASONS or another of RFC 5280."""
     try:
         return str(entry.extensions.get_extension_for_class(x509.CRLReason).value.reason.value)
     except x509.ExtensionNotFound:
@@ -183,7 +184,7 @@ def _make(
     builder = builder.add_extension(x509.CRLNumber(following), critical=False)
     for row in rows:
         entry = x509.RevokedCertificateBuilder(int(row["serial"], 16), datetime.datetime.fromisoformat(row["at"]))
-        if row["reason"] != "unspecified":  # as `_reason`
+        if row["reason"] != "unspecified":  # as `reason_of`
             entry = entry.add_extension(x509.CRLReason(REASONS[row["reason"]]), critical=False)
         builder = builder.add_revoked_certificate(entry.build())
     return authority.sign_revocations(builder)

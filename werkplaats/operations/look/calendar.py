@@ -9,8 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from network_topology import model
-from publication import metadata, verified
-from publication.profile import BACKDATED
+from publication import metadata, profile, verified
 
 EARLY = {
     "CA": datetime.timedelta(days=365),
@@ -87,18 +86,17 @@ def _signed(network: str, published: verified.Verified) -> Iterator[End]:
     again, up = f"werkplaats trust publish {network}", f"then each operator: werkplaats up {network}"
     for organisation, one in published.identities.items():
         certificate = one.station_certificate
-        life = certificate.not_valid_after_utc - certificate.not_valid_before_utc - BACKDATED
         yield End(
             "certificate",
             f"certificate of {organisation}",
             certificate.not_valid_after_utc,
-            certificate.not_valid_after_utc - life / 3,
+            profile.due(certificate),
             "coordinator",
             f"{again}; then the operator of {organisation}: werkplaats up {network}",
         )
     listed = published.revocations
     if listed.next_update_utc is not None:
-        life = listed.next_update_utc - listed.last_update_utc - BACKDATED
+        life = listed.next_update_utc - listed.last_update_utc - profile.BACKDATED
         due = listed.next_update_utc - life * 2 / 3
         yield End("list", "revocation list", listed.next_update_utc, due, "coordinator", f"{again}; {up}")
     yield from _roles(network, published)

@@ -81,7 +81,7 @@ def test_lifetimes_of_minutes_are_a_parameter_and_longer_ones_than_usual_are_ref
     start, minute = canonical.now(), datetime.timedelta(minutes=1)
     certificate = approve("ggd").station_certificate
     assert start + 6 * minute <= certificate.not_valid_after_utc <= start + 7 * minute
-    assert lifetimes.due(certificate) == certificate.not_valid_after_utc - 2 * minute
+    assert profile.due(certificate) == certificate.not_valid_after_utc - 2 * minute
     own = coordinator.authority
     first = revocation.current(own, start)
     assert first.next_update_utc == start + 3 * minute
