@@ -43,3 +43,25 @@ def killed_at(count: int, action: Callable[[], object]) -> bool:
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status) or os.waitstatus_to_exitcode(status) == 0
     return os.WIFSIGNALED(status)
+
+
+class KilledError(BaseException):
+    """The process ends here."""
+
+
+class Writes:
+    """So many writes are let through, `left`, and at the next one the run is killed, within this process."""
+
+    def __init__(self) -> None:
+        self.left = 0
+
+    def counted(self, action: Callable[..., None]) -> Callable[..., None]:
+        """The action, as one of these writes."""
+
+        def one(*given: object, **named: object) -> None:
+            self.left -= 1
+            if self.left < 0:
+                raise KilledError
+            action(*given, **named)
+
+        return one

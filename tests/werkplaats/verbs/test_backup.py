@@ -14,7 +14,7 @@ import pytest
 
 from base import canonical, errors, files
 from publication import publication, revocations, verified
-from tests.harness import sandboxes
+from tests.harness import chance, sandboxes
 from tests.harness.coordinator import Coordinator, Keys, make_keys
 from tests.publication.published import RELEASES
 from werkplaats import cli
@@ -373,36 +373,22 @@ def test_of_a_backup_of_before_the_root_nobody_s_root_is_believed_unheard(
     assert other.backup(*words, "--root", root) in (errors.DONE, errors.FOUND)
 
 
-class KilledError(BaseException):
-    """The process ends here."""
-
-
 def test_a_restore_that_is_killed_anywhere_is_done_again_and_signs_nothing_before(
     machine: Machine, other: Machine, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     newest, copy, _ = old_backup(machine, file, tmp_path)
     words = ("restore", str(file), "--publication", str(copy), "--yes")
-    write, append, left = files.write_atomically, ledger.Records.append, 0
-
-    def counted(action: Callable[..., None]) -> Callable[..., None]:
-        def one(*given: object, **named: object) -> None:
-            nonlocal left
-            left -= 1
-            if left < 0:
-                raise KilledError
-            action(*given, **named)
-
-        return one
+    writes = chance.Writes()
 
     with monkeypatch.context() as patch:
-        patch.setattr(files, "write_atomically", counted(write))
-        patch.setattr(ledger.Records, "append", counted(append))
+        patch.setattr(files, "write_atomically", writes.counted(files.write_atomically))
+        patch.setattr(ledger.Records, "append", writes.counted(ledger.Records.append))
         for survived in range(200):
-            left = survived % 3  # each run gets some writes further
+            writes.left = survived % 3  # each run gets some writes further
             try:
                 assert other.backup(*words) == errors.DONE
                 break
-            except KilledError:
+            except chance.KilledError:
                 assert not (other.vault / "ca-1.key").exists()
         else:
             pytest.fail("it never ends")

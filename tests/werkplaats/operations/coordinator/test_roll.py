@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from base import errors, files
 from publication import acceptance, profile, publication, revocations, verified
+from tests.harness import chance
 from tests.harness.coordinator import Coordinator, make_keys
 from tests.publication.published import RELEASES
 from werkplaats.operations.coordinator import authority, ledger, revocation, steps
@@ -163,33 +164,19 @@ def test_a_roll_of_which_it_is_learned_later_that_the_key_was_stolen_leaves_the_
     assert publish(network).authority.subject.rfc4514_string().startswith("CN=CA-3,"), "and a third time goes on"
 
 
-class KilledError(BaseException):
-    """The process ends here."""
-
-
 def test_a_roll_that_is_killed_anywhere_goes_on_and_makes_one_ca(network: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     stolen = steps.held_by(network).own_key()
-    write, append, left = files.write_atomically, ledger.Records.append_all, 0
-
-    def counted(action: Callable[..., None]) -> Callable[..., None]:
-        def one(*given: object, **named: object) -> None:
-            nonlocal left
-            left -= 1
-            if left < 0:
-                raise KilledError
-            action(*given, **named)
-
-        return one
+    writes = chance.Writes()
 
     with monkeypatch.context() as patch:
-        patch.setattr(files, "write_atomically", counted(write))
-        patch.setattr(ledger.Records, "append_all", counted(append))
+        patch.setattr(files, "write_atomically", writes.counted(files.write_atomically))
+        patch.setattr(ledger.Records, "append_all", writes.counted(ledger.Records.append_all))
         for survived in range(100):
-            left = survived
+            writes.left = survived
             try:
                 after = rolled(network, stolen=True)
                 break
-            except KilledError:
+            except chance.KilledError:
                 assert read(network).authority.subject.rfc4514_string().startswith("CN=CA-1,")
         else:
             pytest.fail("it never ends")
