@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.werkplaats.operations.offered import offers
 from tests.werkplaats.operations.offered.offers import Change
-from werkplaats.operations.offered import machine, paper, table
+from werkplaats.operations.offered import engine, machine, paper, table
 from werkplaats.operations.offered.findings import Finding, Severity
+
+ROLES = Path(__file__).parents[4] / "roles"
 
 STOPS, DECIDES, TELLS, GOOD = Severity.STOPS, Severity.DECIDES, Severity.TELLS, Severity.GOOD
 GIB = 2**30
@@ -331,3 +335,8 @@ def test_what_others_wrote_is_one_line_of_a_length() -> None:
     (login,) = [one for one in found if one.part == "login" and one.severity is TELLS]
     assert login.seen.isprintable()
     assert len(login.seen) < 500
+
+
+def test_what_is_ours_in_the_engine_s_settings_is_what_the_role_ever_placed() -> None:
+    role = yaml.safe_load((ROLES / "container_engine" / "defaults" / "main.yml").read_text())
+    assert {*role["container_engine_settings"], *role["container_engine_settings_before"]} == engine.SETTINGS
