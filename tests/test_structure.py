@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections import Counter
 from pathlib import Path
 
@@ -30,3 +31,17 @@ def test_a_test_lies_in_the_folder_of_what_it_tests() -> None:
     mirrored = [folder for folder in folders if folder.parts and folder.parts[0] not in ABOUT_THE_WHOLE]
     assert mirrored
     assert [str(folder) for folder in mirrored if not (ROOT / folder).is_dir()] == []
+
+
+def test_a_program_that_tests_of_servers_start_has_a_stderr_of_its_own() -> None:
+    """Ssh makes the one that it has non-blocking, for all who share it; Ansible then refuses to run, tests later."""
+    folders = [ROOT / "tests" / name for name in ("end_to_end", "faults", "guests", "harness", "roles")]
+    started = {
+        f"{path.relative_to(ROOT)}:{call.lineno}": {word.arg for word in call.keywords}
+        for folder in folders
+        for path in folder.rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "subprocess.Popen"
+    }
+    assert started
+    assert [place for place, words in started.items() if "stderr" not in words] == []

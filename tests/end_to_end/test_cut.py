@@ -144,7 +144,7 @@ def watch(network: sandboxes.Sandbox, organisations: Iterable[str], there: str) 
     for one in organisations:
         words = ["ssh", "-F", str(network.vault / "run" / "ssh_config"), "-o", "ControlPath=none", one]
         command = f"sudo python3 -c '{WATCH}' {there} {view}"
-        found[one] = subprocess.Popen([*words, command], stdout=subprocess.PIPE, text=True)
+        found[one] = subprocess.Popen([*words, command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         started = found[one].stdout
         assert started is not None
         assert started.readline() == "watching\n"

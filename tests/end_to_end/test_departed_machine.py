@@ -53,7 +53,10 @@ def long_session(network: sandboxes.Sandbox) -> subprocess.Popen[str]:
     config = network.vault / "run" / "ssh_config"
     words = ("station", "session", "--rounds", "1000000", "--json")
     session = subprocess.Popen(
-        ["ssh", "-F", str(config), "-o", "ControlPath=none", "ggd", "sudo", *words], stdout=subprocess.PIPE, text=True
+        ["ssh", "-F", str(config), "-o", "ControlPath=none", "ggd", "sudo", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     deadline = time.monotonic() + sandboxes.BACK_SECONDS
     while not all(running(network, one) for one in PARTIES):

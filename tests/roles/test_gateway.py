@@ -224,28 +224,42 @@ def test_a_list_that_no_authority_of_the_network_signed_is_refused(restored: Mes
     assert greeting(restored, restored.party("vier")) == restored.peer_id("vier")
 
 
+@contextlib.contextmanager
+def reloads_held(server: servers.Server) -> Iterator[None]:
+    """No reload of the gateway begins: another holds its lock."""
+    server.run("systemd-run --quiet --unit=hold flock /run/werkplaats/gateway.lock sleep 600")
+    try:
+        yield
+    finally:
+        server.run("systemctl stop hold; systemctl reset-failed", check=False)
+
+
 def test_a_run_killed_before_the_reload_is_made_good_by_the_next(restored: Mesh, een: servers.Server) -> None:
     mesh, party = restored, restored.party("vier")
     newer = newer_list(mesh, party)
-    een.run("systemd-run --quiet --unit=hold flock /run/werkplaats/gateway.lock sleep 600")
     inventory = mesh.folder / "inventory.json"
     hosts = json.loads(inventory.read_text())
     hosts["all"]["hosts"] = {"een": hosts["all"]["hosts"]["een"] | {"station": mesh.stations["een"]}}
     inventory.write_text(json.dumps(hosts))
     command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(inventory), "playbooks/site.yml"]
-    process = subprocess.Popen(
-        [*command, "--tags", "connect"],
-        cwd=plays.ROOT,
-        env=os.environ | {"ANSIBLE_CONFIG": str(plays.ROOT / "ansible.cfg")},
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-    )
-    # One task places and reloads, so its event comes too late: the server itself tells when the reload waits.
-    een.run('timeout 60 sh -c "until systemctl is-active gateway-reload | grep -q activating; do sleep 0.1; done"')
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    with reloads_held(een), (mesh.folder / "killed.log").open("w") as log:
+        process = subprocess.Popen(
+            [*command, "--tags", "connect"],
+            cwd=plays.ROOT,
+            env=os.environ | {"ANSIBLE_CONFIG": str(plays.ROOT / "ansible.cfg")},
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+        )
+        # One task places and reloads, so its event comes too late: the server itself tells when the reload waits.
+        waits = 'timeout 60 sh -c "until systemctl is-active gateway-reload | grep -q activating; do sleep 0.1; done"'
+        reached = een.run(waits, check=False).returncode == 0
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        assert reached, (mesh.folder / "killed.log").read_text()
+        een.run("systemctl kill --signal=KILL gateway-reload")
     assert een.run(f"cat /etc/werkplaats/gateway/compiled/networks/{NETWORK}/crl.pem").stdout == newer
-    een.run("systemctl kill --signal=KILL gateway-reload; systemctl stop hold; systemctl reset-failed", check=False)
     assert not loaded(een)
     assert greeting(mesh, party) == mesh.peer_id("vier"), "the revocation came into force: the kill came too late"
 
