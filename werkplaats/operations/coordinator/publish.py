@@ -40,6 +40,7 @@ def publish(
     """
     moment = moment or canonical.now()
     described = verified.document(definition)
+    approval.supersede(definition, authority, moment)
     own = roles.Roles(authority.vault, authority.records)
     held = own.prepare(roles.release_files(releases), f"releases/{definition.release}.json", moment)
     files = {
