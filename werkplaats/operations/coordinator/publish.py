@@ -67,6 +67,18 @@ def publish(
     return result
 
 
+def last(folder: Path, own: roles.Roles) -> verified.Verified | None:
+    """What was published here last, be it that its word ended since; None where there is none that is good."""
+    if not own.roots or not folders.there(folder):
+        return None
+    source, known = folders.source(folder), trusted.Trusted((own.roots[0],))
+    try:
+        whole, _ = reading.read(source, folder, own.network, known, reading.lately(source))
+        return verified.verify(whole, canonical.moment(whole.published))
+    except errors.RefusedError:
+        return None
+
+
 def _existing(folder: Path, network: str, known: trusted.Trusted, moment: datetime.datetime) -> Whole | None:
     """What lies there; None where there is none yet, or one that was damaged: the next takes its place."""
     try:
