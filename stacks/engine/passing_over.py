@@ -8,7 +8,6 @@ prints would be its first answer. Arguments are ssh's, and the process becomes s
 from __future__ import annotations
 
 import os
-import secrets
 import shlex
 import sys
 from pathlib import Path
@@ -28,7 +27,7 @@ def main() -> NoReturn:
     ssh, words = _next(), sys.argv[1:]
     if words[-3:-2] != ["--"]:  # as docker/cli has it; the login to a host that is jumped over runs nothing there
         _become(ssh, words)
-    begins = secrets.token_hex(16)
+    begins = os.urandom(16).hex()
     reading, writing = os.pipe()
     if os.fork() == 0:
         os.close(0)
