@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from publication import publication, revocations
+from publication.following import requests
 from tests.harness.chance import killed_at
 from tests.publication.published import RELEASES
 from werkplaats.operations.coordinator import approval, ledger, renewal, revocation
@@ -82,7 +83,7 @@ def test_a_gateway_key_that_takes_the_place_of_another_leaves_the_old_or_the_new
     keys = new_keys()
     before = coordinator.approve("ggd", keys)
     new = dataclasses.replace(new_keys(), statement=keys.statement, serial=2)
-    asked = approval.request(
+    asked = requests.request(
         "proeftuin", "ggd", new.request_pem, new.statement_key, new.statement_of("proeftuin", "ggd")
     )
     approval.receive(coordinator.records, asked)

@@ -14,6 +14,7 @@ import pytest
 
 from base import canonical, errors
 from publication import acceptance, identity, profile, verified
+from publication.following import requests
 from tests.publication.published import RELEASES
 from werkplaats.operations.coordinator import approval, lifetimes, renewal, revocation, steps
 from werkplaats.operations.coordinator import publish as publishing
@@ -173,7 +174,7 @@ def test_a_hold_is_not_got_round_by_asking_with_other_keys(coordinator: Any, new
 def ask(coordinator: Any, keys: Any, organisation: str = "ggd") -> None:
     """The request, as it lies among the records before anybody approved it."""
     signed = keys.statement_of("proeftuin", organisation)
-    asked = approval.request("proeftuin", organisation, keys.request_pem, keys.statement_key, signed)
+    asked = requests.request("proeftuin", organisation, keys.request_pem, keys.statement_key, signed)
     approval.receive(coordinator.records, asked)
 
 

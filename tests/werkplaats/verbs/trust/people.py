@@ -13,6 +13,7 @@ import pytest
 
 from base import errors
 from network_topology import load
+from publication.following import requests
 from station_image.builder import images
 from tests.harness.coordinator import Keys, make_keys
 from tests.publication.published import RELEASES
@@ -84,7 +85,7 @@ class People:
         """An organisation asks with new keys, and reads the fingerprint of them to the coordinator."""
         keys = make_keys()
         signed = keys.statement_of(NETWORK, organisation)
-        asked = approval.request(NETWORK, organisation, keys.request_pem, keys.statement_key, signed)
+        asked = requests.request(NETWORK, organisation, keys.request_pem, keys.statement_key, signed)
         approval.receive(self.records, asked)
         self.run("approve", NETWORK, organisation, "--fingerprint", asked.fingerprint)
         return keys
