@@ -10,6 +10,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from base import canonical, errors
 from publication import profile
 
+LONGEST_NUMBER = 160
+"""Bits of a crlNumber with its sign: 20 octets (RFC 5280, 5.2.3)."""
+
 
 def load(text: bytes) -> x509.CertificateRevocationList:
     """Read a revocation list; raises RevocationError when the PEM text is none, or holds anything beside it."""
@@ -70,7 +73,10 @@ def refuse_rollback(installed: x509.CertificateRevocationList, offered: x509.Cer
     before, after = number(installed), number(offered)
     if installed.issuer != offered.issuer:
         return  # a CA of another generation counts for itself
-    remedy = "fetch the newest publication; if this is the newest, ask the coordinator what happened"
+    remedy = (
+        "fetch the newest publication; if this is the newest, ask the coordinator what happened: where somebody had "
+        "the CA's key, only another CA goes on from there, by werkplaats trust roll NETWORK --stolen"
+    )
     if after < before:
         raise errors.RevocationError(f"the revocation list has number {after}, and number {before} is in force", remedy)
     if offered.last_update_utc < installed.last_update_utc:

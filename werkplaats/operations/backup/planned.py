@@ -7,15 +7,13 @@ came out of git, with more in it than the backup has, stays.
 from __future__ import annotations
 
 import dataclasses
-import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from network_topology import check, diff
-from publication import folder as publications
-from publication import reading, revocations, trusted, verified
+from publication import revocations
 from werkplaats.operations.backup import content
-from werkplaats.operations.coordinator import ledger, lifetimes, revocation
+from werkplaats.operations.coordinator import learn, ledger, lifetimes, revocation
 from werkplaats.operations.home import places
 
 # What is only ever appended to; how long things last is edited.
@@ -23,14 +21,6 @@ _RECORDS = [f"{content.INVENTORY}/{name}.txt" for name in ledger.COLUMNS if name
 
 FIRST_ROOT = "publication/1.root.json"
 """In the inventory: by which a publication is known to be the network's own."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Newest:
-    """The newest publication that could be had, and its files: name → content."""
-
-    published: verified.Verified
-    files: Mapping[str, bytes]
 
 
 @dataclasses.dataclass
@@ -41,7 +31,7 @@ class Plan:
     writes: dict[str, bytes] = dataclasses.field(default_factory=dict)
     stays: list[str] = dataclasses.field(default_factory=list)
     in_the_way: list[str] = dataclasses.field(default_factory=list)
-    newest: Newest | None = None
+    newest: learn.Newest | None = None
     behind: bool = False
     """Whether records that are here are earlier ones than in the backup, or none."""
 
@@ -109,7 +99,7 @@ def _find_newest(folders: content.Folders, made: Plan, given: Iterable[Path], ro
         return
     first = made.content.of(content.INVENTORY).get(FIRST_ROOT)
     for place in (*given, *([here] if here.exists() else ())):
-        found = _read(place, folders.network, first)
+        found = learn.newest(place, folders.network, first)
         if first is None and found.published.root != root:
             made.in_the_way.append(
                 f"the backup is of before the network had a root, and {place} has {found.published.root}: whoever "
@@ -126,24 +116,7 @@ def _find_newest(folders: content.Folders, made: Plan, given: Iterable[Path], ro
         )
 
 
-def _read(place: Path, network: str, root: bytes | None) -> Newest:
-    """A publication, of the root that the backup knows, where it knows one."""
-    source, files = publications.source(place), dict[str, bytes]()
-
-    def kept(name: str) -> bytes | None:
-        found = source(name)
-        if found is not None:
-            files[name] = found
-        return found
-
-    # At the moment that it is of: what a coordinator signed that was away for long has ended meanwhile.
-    moment = reading.lately(source)
-    whole, _ = reading.read(kept, place, network, trusted.Trusted((root,)) if root else None, moment)
-    said = datetime.datetime.fromisoformat(whole.published)
-    return Newest(verified.verify(whole, said), files)
-
-
-def differs(folders: content.Folders, newest: Newest | None) -> list[str]:
+def differs(folders: content.Folders, newest: learn.Newest | None) -> list[str]:
     """What publishing the definition that is here would change: an old one takes back what was agreed since."""
     if newest is None:
         return []

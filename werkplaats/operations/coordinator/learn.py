@@ -1,4 +1,4 @@
-"""What a coordinator that was restored from a backup learns from the newest publication: it did more since, and forgot.
+"""What a coordinator whose records are older learns from the newest publication: it did more since, and forgot.
 
     forgotten                            what would happen                           learned from
     numbers of publications and lists    two of one number; members refuse a list    index, `crl.pem`
@@ -12,18 +12,102 @@ believed on the telephone.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
+from collections.abc import Mapping
+from pathlib import Path
 
 from cryptography import x509
+from tuf.api.metadata import Metadata
 
 from base import canonical, errors
 from network_topology import names
-from publication import profile, revocations, verified
-from werkplaats.operations.coordinator import approval, revocation
+from publication import folder as folders
+from publication import metadata, profile, reading, revocations, trusted, verified
+from werkplaats.operations.coordinator import approval, revocation, roles
 from werkplaats.operations.coordinator.authority import Authority
 
 _NEWEST = "ask two members for the publication that they have, and take the one with the higher number"
 _UNKNOWN = "unknown"  # the name of whoever had a certificate that no record tells of
+
+
+@dataclasses.dataclass(frozen=True)
+class Newest:
+    """A publication that was read, be it that its word ended since, with its files as they lie there."""
+
+    published: verified.Verified
+    files: Mapping[str, bytes]
+
+
+def newest(place: Path, network: str, root: bytes | None) -> Newest:
+    """The publication that lies at a place, of the root that is known, where one is.
+
+    Raises PublicationError (RevocationError, RequestError) where it was never right.
+    """
+    source, files = folders.source(place), dict[str, bytes]()
+
+    def kept(name: str) -> bytes | None:
+        found = source(name)
+        if found is not None:
+            files[name] = found
+        return found
+
+    # At the moment that it is of: what a coordinator signed that was away for long has ended meanwhile.
+    moment = reading.lately(source)
+    whole, _ = reading.read(kept, place, network, trusted.Trusted((root,)) if root else None, moment)
+    return Newest(verified.verify(whole, canonical.moment(whole.published)), files)
+
+
+def here(place: Path, own: roles.Roles) -> Newest | None:
+    """The publication that the coordinator made at a place; None where none lies there that is good."""
+    if not own.roots or not folders.there(place):
+        return None
+    try:
+        return newest(place, own.network, own.roots[0])
+    except errors.RefusedError:
+        return None
+
+
+def catch_up(authority: Authority, own: roles.Roles, place: Path, memory: Path) -> list[str]:
+    """Learn from the publication that lies at a place where the records end before it; returns in words what that was.
+
+    `memory` is what this workstation read last as any reader does. Raises PublicationError where that was more than can
+    be learned here: every reader would refuse what is published with a lower number.
+    """
+    last, learned = here(place, own), list[str]()
+    if last and last.published.number > authority.records.highest("publications"):
+        learned = [*learn(authority, last.published), *own.learn(last.files)]
+    _require_no_more(trusted.load(memory), authority, own, place)
+    return learned
+
+
+def _require_no_more(known: trusted.Trusted | None, authority: Authority, own: roles.Roles, place: Path) -> None:
+    if known is None or metadata.SNAPSHOT not in known.metadata:
+        return
+    root = _version(known.roots[-1])
+    if root <= len(own.roots) and known.roots[-1] != own.roots[root - 1]:
+        return  # it was read of another root
+    # Once root holders named another key, nobody counts publications of before; lists count as long as their CA does.
+    read_last = _version(known.metadata[metadata.SNAPSHOT]) if root >= len(own.roots) else 0
+    listed = revocations.load(known.crl) if known.crl else None
+    of_this = listed is not None and listed.issuer == authority.certificate.subject
+    list_read = revocations.number(listed) if listed is not None and of_this else 0
+    for what, read, recorded in (
+        ("publication", read_last, authority.records.highest("publications")),
+        ("revocation list", list_read, revocation.highest_number(authority)),
+    ):
+        if read > recorded:
+            raise errors.PublicationError(
+                f"{what} {read} of {own.network} was read on this workstation, and the records end at {recorded}: "
+                "readers refuse one with a lower number",
+                f"put the newest publication that any member has in {place} and run it again: it is learned from "
+                f"there. Where none of yours made it, somebody has your keys: werkplaats trust roll {own.network} "
+                "--stolen",
+            )
+
+
+def _version(content: bytes) -> int:
+    return int(Metadata.from_bytes(content).signed.version)
 
 
 def learn(authority: Authority, published: verified.Verified) -> list[str]:
@@ -116,7 +200,7 @@ def _entry(entry: x509.RevokedCertificate) -> tuple[str, datetime.datetime, str]
 
 def _list(authority: Authority, published: x509.CertificateRevocationList) -> list[str]:
     records, number, ends = authority.records, revocations.number(published), published.next_update_utc
-    recorded = max((int(row["number"]) for row in records.rows("crl-numbers")), default=0)
+    recorded = revocation.highest_number(authority)
     learned = []
     if number > recorded and ends is not None:
         records.append(

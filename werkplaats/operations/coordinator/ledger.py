@@ -56,6 +56,10 @@ class Records:
             found.append(dict(zip(COLUMNS[name], words, strict=True)))
         return found
 
+    def highest(self, name: str) -> int:
+        """The highest number that a line of `<name>.txt` has; 0 where it has none."""
+        return max((int(row["number"]) for row in self.rows(name)), default=0)
+
     def append(self, name: str, /, **words: str | int) -> None:
         """Add a line and bring it to the disk, before what it records is given to anybody."""
         self.append_all(name, [words])

@@ -52,7 +52,7 @@ def publish(
         **{f"questions/{name}.json": canonical.dump(verified.document(one)) for name, one in (asked or {}).items()},
         **{f"tables/{name}.json": canonical.dump(one.document) for name, one in (figures or {}).items()},
     }
-    last = max((int(row["number"]) for row in authority.records.rows("publications")), default=0)
+    last = authority.records.highest("publications")
     known, lives = trusted.Trusted((held.roots[0],)), authority.lifetimes.roles
     existing = _existing(folder, definition.network, known, moment)
     if existing and existing.number == last and existing.files == files and not _due(existing, held, lives, moment):
@@ -65,18 +65,6 @@ def publish(
     authority.records.append("publications", number=number, published=published, definition=canonical.digest(described))
     placing.write(folder, made, number)
     return result
-
-
-def last(folder: Path, own: roles.Roles) -> verified.Verified | None:
-    """What was published here last, be it that its word ended since; None where there is none that is good."""
-    if not own.roots or not folders.there(folder):
-        return None
-    source, known = folders.source(folder), trusted.Trusted((own.roots[0],))
-    try:
-        whole, _ = reading.read(source, folder, own.network, known, reading.lately(source))
-        return verified.verify(whole, canonical.moment(whole.published))
-    except errors.RefusedError:
-        return None
 
 
 def _existing(folder: Path, network: str, known: trusted.Trusted, moment: datetime.datetime) -> Whole | None:

@@ -18,6 +18,7 @@ from werkplaats.operations.coordinator.authority import Authority
 from werkplaats.operations.coordinator.ledger import Records
 
 IN_VAULT = "crl.pem"
+_HONEST = 2**63
 HOLD = "certificateHold"  # the only reason that can be taken back (RFC 5280, 5.3.1)
 _KEYS_STAY = (HOLD, "superseded")  # of these the statement key may be certified again
 
@@ -165,12 +166,28 @@ def reason_of(entry: x509.RevokedCertificate) -> str:
         return "unspecified"  # RFC 5280, 5.3.1: this reason is told by leaving it out
 
 
+def highest_number(authority: Authority) -> int:
+    """The highest number of a list that was given out, as far as it counts for this CA.
+
+    Numbers go on from CA to CA; but for those that none comes to by itself: whoever had the key of an earlier one gave
+    them out, and with that CA they ended.
+    """
+    numbers = [int(row["number"]) for row in authority.records.rows("crl-numbers")]
+    return max((one for one in numbers if authority.generation == 1 or one < _HONEST), default=0)
+
+
 def _make(
     authority: Authority, last: x509.CertificateRevocationList | None, moment: datetime.datetime
 ) -> x509.CertificateRevocationList:
     rows = entries(authority.records).values()
-    numbers = [int(row["number"]) for row in authority.records.rows("crl-numbers")]
-    following = max([*numbers, 0 if last is None else revocations.number(last)]) + 1
+    before = revocations.number(last) if last is not None and last.issuer == authority.certificate.subject else 0
+    following = max(highest_number(authority), before) + 1
+    if following.bit_length() >= revocations.LONGEST_NUMBER:
+        raise errors.RevocationError(
+            f"no revocation list of CA-{authority.generation} of {authority.network} can have a higher number: "
+            "somebody who has its key gave out the highest that there is",
+            f"werkplaats trust roll {authority.network} --stolen makes another CA, whose lists begin for themselves",
+        )
     # A clock that was set back must not make a list that everybody refuses as older.
     start = moment - profile.BACKDATED if last is None else max(moment - profile.BACKDATED, last.last_update_utc)
     end = moment + authority.lifetimes.revocations

@@ -13,7 +13,7 @@ from network_topology.compiling import compile as compiler
 from publication import identity, publication, verified
 from station_image.builder import images
 from werkplaats.operations import progress
-from werkplaats.operations.coordinator import approval, authority, ledger, renewal, revocation, roles
+from werkplaats.operations.coordinator import approval, authority, learn, ledger, renewal, revocation, roles
 from werkplaats.operations.coordinator import publish as publishing
 from werkplaats.operations.home import networks, places, vault
 
@@ -94,15 +94,26 @@ def publish(network: networks.Network, release: Mapping[str, Any], say: progress
     return _publish(network, network.definition, releases, network.questions, network.figures, say)
 
 
+def require_key(network: networks.Network) -> None:
+    """Open the coordinator's key; raises VaultError where nobody is there to give its passphrase."""
+    held_by(network).online()
+
+
+def number_published(network: networks.Network) -> int:
+    """The number of the publication that was made last; 0 for none."""
+    return ledger.Records(network.inventory).highest("publications")
+
+
 def go_on(network: networks.Network, say: progress.Say) -> verified.Verified | None:
     """Publish what was published last, with what was revoked since and what is due signed anew.
 
     For who cannot publish what is wanted: because that waits for holders, or is wrong. None where nothing was
     published before.
     """
-    last = publishing.last(network.publication, held_by(network))
-    if last is None:
+    found = learn.here(network.publication, held_by(network))
+    if found is None:
         return None
+    last = found.published
     return _publish(network, last.definition, {}, last.questions, last.figures, say)
 
 
@@ -115,7 +126,10 @@ def _publish(
     say: progress.Say,
 ) -> verified.Verified:
     network.publication.parent.mkdir(parents=True, exist_ok=True)
-    held_by(network).settle()  # first: a CA for which root holders signed now signs all of it
+    held = held_by(network)
+    held.settle()  # first: a CA for which root holders signed now signs all of it
+    for line in learn.catch_up(_authority(network), held, network.publication, network.trusted):
+        say(f"learned from {network.publication}, which the records did not know: {line}")
     authority = _authority(network)
     taken, refused = renewal.take_up(definition, authority)
     for one in taken:
@@ -148,9 +162,10 @@ def as_published(name: str, folder: Path | None) -> networks.Network | None:
     """
     place, kept = places.home(folder), vault.find(name)
     own = roles.Roles(kept, ledger.Records(place.inventory(name, kept.folder)))
-    last = publishing.last(place.publication(name, kept.folder), own)
-    if last is None:
+    found = learn.here(place.publication(name, kept.folder), own)
+    if found is None:
         return None
+    last = found.published
     compiled = compiler.compile_network(last.definition)
     return networks.Network(last.definition, compiled, (), place, last.questions, last.figures)
 

@@ -4,7 +4,8 @@ request     fetch the certificate requests that the servers made, from the serve
 renew-key   have a server of this operator make another gateway key, and fetch its request: nobody has to approve it
 approve     sign one request, by the fingerprint that was compared with the organisation (coordinator)
 publish     make the folder that all members may read: definition, CA, revocation list, identities. Certificates are
-            signed anew of which two thirds of the life are over, and renewed keys certified (coordinator)
+            signed anew of which two thirds of the life are over, and renewed keys certified (coordinator); --quiet is
+            for cron, which writes to you then when something was done, and when somebody has to act
 revoke      revoke all that an organisation was certified, withdraw its identity, and publish that (coordinator); --now
             also puts it in force on the servers of this operator
 reinstate   certify the keys of an organisation again whose certificate is on hold, and publish that (coordinator)
@@ -58,6 +59,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         if action not in ("request", "publish", "enforce", "roll"):
             one.add_argument("organisation", metavar="ORGANISATION")
     common.only_argument(made["request"])
+    made["publish"].add_argument(
+        "--quiet", action="store_true", help="for cron: say nothing where nothing was due and nobody has to act"
+    )
     made["approve"].add_argument("--fingerprint", required=True, metavar="SHA256:…", help="as the organisation told it")
     made["revoke"].add_argument(
         "--reason",
@@ -103,7 +107,12 @@ def run(given: argparse.Namespace) -> int:
                 steps.roll(network, print, stolen=given.stolen)
             case "reinstate":
                 steps.reinstate(network, given.organisation, print)
-        _publish(network, wrong, must=given.action == "publish")
+        if given.action == "publish":
+            if given.quiet:
+                steps.require_key(network)  # on the first morning, and not on the first one on which something is due
+            _publish(network, wrong, must=True, quiet=given.quiet)
+            return errors.DONE
+        _publish(network, wrong)
         return _enforce(network) if given.action == "revoke" and given.now else errors.DONE
 
 
@@ -159,9 +168,12 @@ def _enforce(network: networks.Network) -> int:
     return errors.HALF_WAY if outcome.left_out else errors.DONE
 
 
-def _publish(network: networks.Network, wrong: errors.WerkplaatsError | None, *, must: bool) -> None:
+def _publish(
+    network: networks.Network, wrong: errors.WerkplaatsError | None, *, must: bool = False, quiet: bool = False
+) -> None:
     """Publish all that is defined, or what is published already with what was revoked and is due; `must` it be all?"""
-    for left_out in network.warnings:
+    before = steps.number_published(network) if quiet else None
+    for left_out in () if quiet else network.warnings:
         print(f"note: {left_out}", file=sys.stderr)
     try:
         if wrong:
@@ -170,12 +182,12 @@ def _publish(network: networks.Network, wrong: errors.WerkplaatsError | None, *,
             steps.found(network)
         published = steps.publish(network, steps.release(network, images.current()), print)
     except (errors.RefusedError, errors.UsageError, errors.FoundError) as error:
-        _show(network, _go_on(network, error))
+        _show(network, _go_on(network, error), before)
         if must:
             raise
         print(f"note: all else is as it was published before: {error}", file=sys.stderr)
     else:
-        _show(network, published)
+        _show(network, published, before)
 
 
 def _go_on(network: networks.Network, wanted: errors.WerkplaatsError) -> verified.Verified:
@@ -189,8 +201,11 @@ def _go_on(network: networks.Network, wanted: errors.WerkplaatsError) -> verifie
     return published
 
 
-def _show(network: networks.Network, published: verified.Verified) -> None:
+def _show(network: networks.Network, published: verified.Verified, before: int | None) -> None:
+    """Say what waits for holders, and what is published where that is another one than `before`."""
     for sentence in steps.held_by(network).missing():
         print(f"note: {sentence}", file=sys.stderr)
+    if published.number == before:
+        return
     print(f"publication {published.number} is in {network.publication}")
     print(f"its root is {published.root}: root holders read this to who accepts for the first time")

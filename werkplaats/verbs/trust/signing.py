@@ -21,7 +21,7 @@ from pathlib import Path
 from securesystemslib.signer import CryptoSigner, Key, SSlibKey
 
 from base import canonical, errors
-from publication import metadata
+from publication import folder, metadata
 from publication.whole import fingerprint
 from werkplaats.operations.coordinator import roles, steps
 from werkplaats.operations.home import keyfiles, networks
@@ -77,12 +77,23 @@ def run(given: argparse.Namespace, network: networks.Network) -> int:
         case "found":
             if own.roots:
                 raise errors.UsageError(f"{network.name} has a root", f"werkplaats trust root change {network.name}")
+            if folder.there(network.publication):
+                raise errors.UsageError(
+                    f"{network.publication} has a publication of {network.name}, and the records know no root: they "
+                    "are lost, or older",
+                    f"werkplaats backup restore {network.name}, or take {network.inventory} out of git. Where the "
+                    "network is to be founded anew for everybody, move that publication away",
+                )
             _ask(network, own, _wanted(given, network, own))
         case "change":
             _ask(network, own, _wanted(given, network, own, own.wanted()))
         case "coordinator":
             key, authority = own.own_key(), steps.authority_key(network)
             _ask(network, own, dataclasses.replace(own.wanted(), online=key, authorities=(authority,)))
+            print(
+                f"the CA is the one of before: where somebody may have had its key too, werkplaats trust roll "
+                f"{network.name} --stolen takes the place of this"
+            )
     _show(network, own)
     return errors.DONE
 

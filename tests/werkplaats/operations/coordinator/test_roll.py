@@ -30,6 +30,7 @@ def network(coordinator: Coordinator, tmp_path: Path) -> Any:
         inventory=coordinator.records.folder,
         definition=coordinator.definition,
         publication=tmp_path / "publications" / "proeftuin",
+        trusted=tmp_path / "read.json",
         questions={},
         figures={},
         made_here=False,
