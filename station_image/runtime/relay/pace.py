@@ -11,8 +11,11 @@ from collections.abc import Callable
 from .shape import LARGEST_WHOLE
 
 BYTES_AN_HOUR = 2 * LARGEST_WHOLE
-FIRST_WAIT, LONGEST_WAIT = 30.0, 3600.0
-BROKEN_WAIT = 60.0
+FIRST_WAIT, LONGEST_WAIT = 5.0, 3600.0
+"""Seconds until one that gave something is asked again."""
+FIRST_BROKEN, LONGEST_BROKEN = 2.0, 60.0
+"""The same for one that went away half-way, or exchanged what it has."""
+MOST_DOUBLINGS = 20
 HOUR = 3600.0
 
 
@@ -25,6 +28,7 @@ class Pace:
         self._at = clock()
         self._not_before = -1.0
         self._taken = 0
+        self._broken = 0
 
     def may(self) -> bool:
         """Whether it is asked for its publication now."""
@@ -45,11 +49,13 @@ class Pace:
     def taken(self) -> None:
         """It gave something, be it what it must not: each time since one proved right it waits twice as long."""
         self._wait(min(LONGEST_WAIT, FIRST_WAIT * 2**self._taken))
-        self._taken = min(self._taken + 1, 20)
+        self._taken = min(self._taken + 1, MOST_DOUBLINGS)
+        self._broken = 0
 
     def broken(self) -> None:
-        """It went away, or could not now."""
-        self._wait(BROKEN_WAIT)
+        """It went away, or could not now: each time in a row it waits twice as long."""
+        self._wait(min(LONGEST_BROKEN, FIRST_BROKEN * 2**self._broken))
+        self._broken = min(self._broken + 1, MOST_DOUBLINGS)
 
     def proved(self) -> None:
         """What was verified on this server is newer than it was: perhaps from this one."""

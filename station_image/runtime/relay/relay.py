@@ -54,6 +54,7 @@ class Relay:
             for network in newer:
                 self._taking.proved(network)
             await _noted(self._taking.tidy())
+            self._taking.again()
             if time.monotonic() >= following:
                 newer = list(self._networks.current())
                 # Jitter, or all stations that began together would ask together for ever.

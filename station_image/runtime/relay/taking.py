@@ -47,8 +47,19 @@ class Taking:
         self._copies = copies
         self._paces: defaultdict[tuple[str, str], Pace] = defaultdict(Pace)
         self._arriving: dict[tuple[str, str], asyncio.Event] = {}
+        self._claims: dict[tuple[str, str], Versions] = {}
         self._busy: set[tuple[str, str]] = set()
         self._places = asyncio.Semaphore(AT_ONCE)
+
+    def again(self) -> None:
+        """Take what was to wait and need not any more."""
+        networks = self._networks.current()
+        for (name, peer), claimed in list(self._claims.items()):
+            network = networks.get(name)
+            if network is not None and peer in network.stations:
+                self.consider(network, peer, claimed)
+            else:
+                del self._claims[name, peer]
 
     async def tidy(self) -> None:
         """Remove the copies that are no news here, or whose peers left. Raises OSError."""
@@ -71,10 +82,12 @@ class Taking:
                 pace.proved()
 
     def consider(self, network: Network, peer: str, claimed: Versions) -> None:
-        """Begin to take the publication of `peer` in the background, if it is one that is wanted now."""
+        """Take the publication of `peer` in the background if it is wanted; where it must wait, later."""
         key = (network.name, peer)
+        self._claims.pop(key, None)
         if claimed <= self._giving.versions(network.name) or claimed == self._copies.versions(*key):
             return
+        self._claims[key] = claimed
         if key not in self._busy and self._paces[key].may():
             self._busy.add(key)
             background.start(self._take(network, peer, claimed))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from station_image.runtime.relay.pace import BROKEN_WAIT, BYTES_AN_HOUR, FIRST_WAIT, HOUR, LONGEST_WAIT, Pace
+from station_image.runtime.relay.pace import BYTES_AN_HOUR, FIRST_BROKEN, FIRST_WAIT, HOUR, LONGEST_WAIT, Pace
 
 
 class Clock:
@@ -33,14 +33,21 @@ def test_one_that_gives_again_and_again_waits_twice_as_long_each_time_until_one_
     assert pace.may()
 
 
-def test_one_that_breaks_off_is_asked_again_after_a_while() -> None:
+def test_one_that_breaks_off_is_asked_again_soon_and_then_ever_later() -> None:
     clock = Clock()
     pace = Pace(clock)
-    for _ in range(100):
-        pace.broken()
-        assert not pace.may()
-        clock.now += BROKEN_WAIT
-        assert pace.may()
+    assert [_broken(clock, pace) for _ in range(8)] == [2, 4, 8, 16, 32, 60, 60, 60]
+    pace.taken()
+    clock.now += FIRST_WAIT
+    assert _broken(clock, pace) == FIRST_BROKEN
+
+
+def _broken(clock: Clock, pace: Pace) -> float:
+    pace.broken()
+    before = clock.now
+    while not pace.may():
+        clock.now += 1
+    return clock.now - before
 
 
 def test_no_more_bytes_come_from_one_in_an_hour_than_two_of_the_largest_publications() -> None:

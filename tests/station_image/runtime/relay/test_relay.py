@@ -18,7 +18,7 @@ from station_image.runtime.wire.peers import CallFailedError
 from tests.publication import publications
 from tests.station_image.runtime.neighbours import run
 from tests.station_image.runtime.relay.hostile import HUGE, garbage, gives
-from tests.station_image.runtime.relay.wired import FILES, NETWORK, NEWER, Hostile, Station, Told
+from tests.station_image.runtime.relay.wired import FILES, NETWORK, NEWER, Hostile, Station, Told, rest
 
 Make = Callable[[str], Station]
 
@@ -92,8 +92,11 @@ def test_large_files_come_in_pieces(make: Make, maker: publications.Maker) -> No
 
 
 def test_one_that_is_exchanged_meanwhile_is_asked_for_again_and_never_mixed(
-    make: Make, maker: publications.Maker
+    make: Make, maker: publications.Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    clock = Hours()
+    monkeypatch.setattr(taking, "Pace", functools.partial(pace.Pace, clock))
+
     async def work() -> None:
         a, b = make("n.a"), make("n.b")
         await b.step()
@@ -101,12 +104,20 @@ def test_one_that_is_exchanged_meanwhile_is_asked_for_again_and_never_mixed(
         await a.relay._giving.refresh()
         listing = a.relay._giving.held(NETWORK)
         assert listing
+        b.relay._taking.consider(b.network, "n.a", listing.versions)
         a.publish(maker.relayed(NEWER, 3))
         with pytest.raises(BusyError, match="another publication is here since"):
             await a.told("n.b", "publication-files", {"list": listing.listing.digest, "spans": [[0, 0, 1]]})
         await a.relay._giving.refresh()
         with pytest.raises(BusyError, match="another publication is here since"):
             await a.told("n.b", "publication-files", {"list": listing.listing.digest, "spans": [[0, 0, 1]]})
+        await rest()
+        assert b.copies == {}
+        clock.now += pace.FIRST_BROKEN
+        b.relay._taking.again()
+        await rest()
+        assert list(b.copies) == ["n.a"]
+        assert b.follow() == []
 
     run(work())
 
@@ -205,7 +216,7 @@ def test_ever_new_garbage_is_fetched_a_few_times_an_hour(
         assert len(b.copies) == 1
         return b.peers.count("publication-list")
 
-    assert run(work(), 60) == (7 if defence else 120)
+    assert run(work(), 60) == (10 if defence else 120)
 
 
 def test_a_peer_that_drips_or_hangs_keeps_nobody_waiting(
