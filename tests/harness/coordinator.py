@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from base import canonical
 from network_topology import load, model
 from publication import identity, profile
+from publication.following import requests
 from station_image.runtime.accepted.gateway import said
 from station_image.runtime.accepted.statement import GATEWAY_KEY, StatementKey
 from werkplaats.operations.coordinator import approval, authority, ledger, revocation, roles
@@ -48,7 +49,7 @@ class Coordinator:
         keys = keys or make_keys()
         network = self.definition.network
         signed = keys.statement_of(network, organisation)
-        asked = approval.request(network, organisation, keys.request_pem, keys.statement_key, signed)
+        asked = requests.request(network, organisation, keys.request_pem, keys.statement_key, signed)
         approval.receive(self.records, asked)
         return approval.approve(self.definition, organisation, asked.fingerprint, self.authority)
 

@@ -22,10 +22,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from base import errors
 from on_server import keys
 from publication import identity
+from publication.following import own_keys
 from station_image.runtime.accepted import gateway, statement
 from station_image.runtime.base import contract
 from tests.harness.chance import killed_at
-from werkplaats.operations.bring_up import own_keys
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root can make files of several accounts")
 

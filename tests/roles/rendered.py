@@ -24,6 +24,7 @@ from on_server.gateway import files
 from plugins.action import server_part
 from plugins.filter import tls_mesh
 from publication import acceptance, identity, verified
+from publication.following import entry
 from tests.harness import pki
 from tests.plugins.filter import facts
 from tests.publication.published import HOLDERS
@@ -62,7 +63,7 @@ def stations(definition: model.Definition, people: Mapping[str, Any], only: str 
     own = servers.Server("", "", "", people=people)
     return {
         slug: hostvars._server(
-            station, [hostvars._network(compiled, slug, view, published)], {"id": DIGEST, "archive": ""}, own
+            station, [entry.made(compiled, slug, view, published)], {"id": DIGEST, "archive": ""}, own
         )
         for slug, station in compiled.stations.items()
         if only in ("", slug)

@@ -18,10 +18,10 @@ from base import errors
 from network_topology import load, questions
 from network_topology.violation import Violation
 from publication import acceptance
+from publication.following import applied, own_keys
 from tests.harness import coordinator
 from tests.harness.fuzzing import examples
 from tests.publication import odd
-from werkplaats.operations.bring_up import hand_over, own_keys
 from werkplaats.operations.home import places
 from werkplaats.operations.reach import inventory, shell
 
@@ -124,8 +124,8 @@ def test_keys_and_statement_that_a_server_shows(data: st.DataObject) -> None:
 )
 def test_what_was_accepted_as_a_server_shows_it(text: bytes) -> None:
     said = text.decode(errors="replace")
-    judge(lambda: acceptance.load(hand_over._document(said)))
-    judge(lambda: acceptance.remembered(hand_over._document(said)))
+    judge(lambda: acceptance.load(applied.document(said)))
+    judge(lambda: acceptance.remembered(applied.document(said)))
 
 
 @pytest.mark.parametrize("place", ["{}", "ggd: {}", "network: {}\norganisations:\n  ggd: {}\n", "ggd:\n  port: {}\n"])

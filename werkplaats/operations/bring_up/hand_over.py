@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import on_server
-from base import errors, values
+from base import errors
 from network_topology.compiling import compile as compiler
 from publication import acceptance, folder, identity, publication, verified
+from publication.following import applied, own_keys
 from werkplaats.operations import progress
-from werkplaats.operations.bring_up import own_keys
 from werkplaats.operations.coordinator import steps
 from werkplaats.operations.home import networks, places
 from werkplaats.operations.reach import remote, servers
@@ -56,12 +56,19 @@ class Applicable:
             raise errors.UsageError("there is no publication", "fetch the coordinator's")
         return acceptance.accept(self.publication).digest
 
-    def tell(self, organisation: str, comparison: acceptance.Comparison) -> None:
-        """Keep in words what a comparison found."""
-        for kept, changes in ((self.applies, comparison.applies), (self.waiting, comparison.waits)):
-            kept.pop(organisation, None)
-            if changes:
-                kept[organisation] = [change.text for change in changes]
+    def tell(self, organisation: str, made: applied.Applied) -> None:
+        """Keep what was found of one server."""
+        for kept, texts in ((self.applies, made.applies), (self.waiting, made.waits)):
+            if texts:
+                kept[organisation] = texts
+        if made.root is applied.Root.FIRST:
+            self.first_root.add(organisation)
+        if made.root is applied.Root.OTHER:
+            self.other_root.add(organisation)
+        if made.refused:
+            self.refused[organisation] = made.refused
+        elif made.view is not None:
+            self.views[organisation] = made.view
 
     def compiled(self, organisation: str) -> compiler.CompiledNetwork:
         """What this organisation accepted, compiled; most accepted the same, and that is compiled once."""
@@ -142,7 +149,7 @@ def accept(
 
     def one(organisation: str) -> None:
         try:
-            before = acceptance.remembered(_document(_found(network, remotes, organisation)[0]))
+            before = acceptance.remembered(applied.document(_found(network, remotes, organisation)[0]))
             _keep(network, remotes, organisation, acceptance.accept(published, before))
         except errors.WerkplaatsError as error:
             failed[organisation] = str(error)
@@ -248,27 +255,15 @@ def applicable(
     def one(organisation: str) -> None:
         try:
             text, keys = _found(network, remotes, organisation)
-            own_keys.require(published, organisation, keys)
-            document = _document(text)
-            acceptance.remembered(document)
-            # What cannot be read is nothing accepted: all that is published waits, and accepting it mends that.
-            found.tell(organisation, acceptance.compare(None, published))
-            found.first_root.add(organisation)
-            accepted = acceptance.load(document)
-            if accepted:
-                found.first_root.discard(organisation)
-            found.tell(organisation, acceptance.compare(accepted, published))
-            _require_in(found, published, organisation, accepted)
-            if accepted:
-                (known if acceptance.same_root(accepted, published) else found.other_root).add(organisation)
-            view = acceptance.accepted_view(accepted, published)
         except errors.WerkplaatsError as error:
             found.refused[organisation] = str(error)
             return
-        if view is not None:
-            found.views[organisation] = view
-            if view != accepted:
-                found.unkept.add(organisation)
+        made = applied.judge(published, organisation, text, keys)
+        found.tell(organisation, made)
+        if made.root is applied.Root.SAME:
+            known.add(organisation)
+        if made.view is not None and made.view != made.accepted:
+            found.unkept.add(organisation)
 
     _on_each(organisations, one)
     if known and not network.trusted.exists():  # what servers accepted tells whose the root is
@@ -284,15 +279,6 @@ def _read(network: networks.Network, root: str | None, stale: Applicable | None)
             raise
         stale.stale = str(error)
         return publication.last(network.publication, network.name, network.trusted)
-
-
-def _require_in(
-    found: Applicable, published: verified.Verified, organisation: str, accepted: acceptance.Accepted | None
-) -> None:
-    """Raise AcceptanceError where an organisation that was in the network is out of it: no yes brings it back."""
-    if accepted and accepted.knew(organisation) and (why := published.out(organisation)):
-        found.waiting.pop(organisation, None)
-        raise errors.AcceptanceError(why)
 
 
 def keep(network: networks.Network, remotes: remote.Remotes, found: Applicable) -> None:
@@ -325,19 +311,6 @@ def _found(network: networks.Network, remotes: remote.Remotes, organisation: str
     if any(file in answer.stderr for file in own_keys.FILES):
         keys = ""  # none yet, or made half-way: the next run that configures the server makes them
     return document if document or not answer.exited else None, keys
-
-
-def _document(text: str | None) -> object:
-    """What a server said that it accepted, None where it has nothing. Raises AcceptanceError for what is no JSON."""
-    if text is None:
-        return None
-    try:
-        document = values.parsed(text)
-    except ValueError as error:
-        raise acceptance.forgotten(error) from error
-    if document is None:
-        raise acceptance.forgotten("it is empty")
-    return document
 
 
 def _keep(network: networks.Network, remotes: remote.Remotes, organisation: str, accepted: acceptance.Accepted) -> None:

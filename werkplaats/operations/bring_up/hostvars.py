@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
-from network_topology.compiling import compile as compiler
 from network_topology.compiling import compiled
-from publication import acceptance, profile, revocations, verified
+from publication import verified
+from publication.following import entry as entries
 from station_image.builder import images
 from werkplaats.operations.bring_up import hand_over
 from werkplaats.operations.home import networks
@@ -51,7 +51,7 @@ def applied(
         if view is None or published is None or organisation not in view.statement_keys:
             continue
         accepted = applicable.compiled(organisation)
-        entry = _network(accepted, organisation, view, published)
+        entry = entries.made(accepted, organisation, view, published)
         # A release that is not accepted yet is not brought: the accepted one is on the server already.
         wanted = view.release.image_id
         archive = str(image.archive) if image and wanted == image.image_id else ""
@@ -84,29 +84,3 @@ def _narrowing(rows: Iterable[compiled.FirewallRow]) -> list[compiled.FirewallRo
     inbound = [row for row in rows if row.direction == "in"]
     unknown = {row.port for row in inbound if not row.addresses}
     return [row for row in inbound if row.port not in unknown]
-
-
-def _network(
-    network: compiled.CompiledNetwork, organisation: str, view: acceptance.Accepted, published: verified.Verified
-) -> HostVars:
-    station, own = network.stations[organisation], published.identities[organisation]
-    return {
-        "network": network.network,
-        "network_json": compiler.station_view(network, organisation, view.statement_keys, view.serials, view.parts),
-        "gateway": {"name": station.gateway.name, "port": station.gateway.port} if station.gateway else None,
-        "certificate_pem": profile.as_pem(own.station_certificate).decode(),
-        "statement": own.statement.model_dump(),
-        "chain_pem": "",
-        "ca_pem": profile.as_pem(published.authority).decode(),
-        "crl_pem": revocations.pem(published.revocations).decode(),
-        "peers": [
-            {
-                **dataclasses.asdict(peer),
-                "issuers": [published.authority.subject.rfc4514_string()],
-                # By which the gateway knows what to end once it is revoked.
-                "serial": f"{published.identities[peer.organisation].station_certificate.serial_number:x}",
-            }
-            for peer in station.peers
-            if peer.organisation in view.statement_keys
-        ],
-    }

@@ -6,7 +6,6 @@ the steward of each organisation says yes, on its own server, through an account
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import json
 import types
@@ -14,14 +13,14 @@ from collections.abc import Iterable, Mapping
 
 from base import canonical, errors
 from network_topology import model, questions, tables
-from station_image.runtime.accepted import statement
+from publication.following import asked as asked_of
 from werkplaats.operations import progress
 from werkplaats.operations.bring_up import hand_over
 from werkplaats.operations.home import networks
 from werkplaats.operations.look import verify
 from werkplaats.operations.reach import remote
 
-Documents = dict[str, questions.Document]
+Documents = asked_of.Documents
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,17 +37,7 @@ def wanted(
     applicable: hand_over.Applicable, asked: Mapping[str, model.Question], organisation: str
 ) -> tuple[Documents, dict[str, str]]:
     """What a station is to be told, by what its operator accepted; and the questions that wait, with the reason."""
-    view, network = applicable.views[organisation], applicable.compiled(organisation)
-    digests = {slug: statement.key_digest(base64.b64decode(key)) for slug, key in view.statement_keys.items()}
-    found, waiting = Documents(), {}
-    for name, one in sorted(asked.items()):
-        if organisation not in questions.taking_part(one, network.computing):
-            continue
-        try:
-            found[name] = questions.document(name, one, view.definition, network, digests)
-        except LookupError as error:
-            waiting[name] = str(error.args[0])
-    return found, waiting
+    return asked_of.wanted(applicable.views[organisation], applicable.compiled(organisation), asked, organisation)
 
 
 def look(network: networks.Network, remotes: remote.Remotes, organisations: Iterable[str]) -> dict[str, Delivered]:
@@ -78,13 +67,14 @@ def deliver(
     Returns name → state → organisations, of what stands now, and organisation → why, of those who could not be told.
     """
     published = applicable.publication.questions if applicable.publication else {}
+    beside = applicable.publication.figures if applicable.publication else {}
     there = look(network, remotes, ready)
     late, left_out = [], {}
     for organisation, delivered in there.items():
         documents, waiting = wanted(applicable, published, organisation)
         for name, why in waiting.items():
             say(f"{name} waits: {why}")
-        figures = _figures(documents, applicable)
+        figures = asked_of.figures(documents, beside)
         if documents != delivered.documents or figures.keys() - delivered.figures:
             text = json.dumps(documents, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
             try:
@@ -100,13 +90,6 @@ def deliver(
                 late.append(organisation)
     there |= look(network, remotes, late)
     return standing({o: delivered for o, delivered in there.items() if o not in left_out}), left_out
-
-
-def _figures(documents: Documents, applicable: hand_over.Applicable) -> dict[str, questions.Document]:
-    """The tables that questions name, by the digest in the question."""
-    published = applicable.publication.figures if applicable.publication else {}
-    named = {tables.named_by(one["parameters"]) for one in documents.values()}
-    return {one.reference["digest"]: one.document for name, one in published.items() if name in named}
 
 
 def _place(network: str, what: str = "questions") -> str:

@@ -12,30 +12,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from base import canonical, errors
 from network_topology import model, names
 from publication import identity, profile
+from publication.following import requests
 from werkplaats.operations.coordinator import revocation
 from werkplaats.operations.coordinator.authority import Authority
 from werkplaats.operations.coordinator.ledger import Records
-
-LARGEST_REQUEST = 16 * 1024
-STATEMENT = "/etc/werkplaats/identity/statement.json"
-
-
-def request(
-    network: str, organisation: str, request_pem: str, statement_key: str, statement: identity.Statement
-) -> identity.Request:
-    """Make the request of an organisation from the files of its server; raises RequestError when it is no good one."""
-    key = _requested_key(request_pem, f"the request of {organisation}")
-    statement_key = identity.checked_statement_key(statement_key, f"the request of {organisation}")
-    made = identity.Request(
-        network=network,
-        organisation=organisation,
-        statement_key=statement_key,
-        statement=statement,
-        fingerprint=identity.fingerprint(network, organisation, key, statement_key),
-        request_pem=request_pem,
-    )
-    _require_signed(made, key, f"the request of {organisation}")
-    return made
 
 
 def receive(records: Records, asked: identity.Request) -> None:
@@ -85,11 +65,11 @@ def require(
     """
     asked = _waiting_request(definition, organisation, records)
     place = records.place("requests", organisation)
-    key = _requested_key(asked.request_pem, str(place))
+    key = requests.requested_key(asked.request_pem, str(place))
     identity.checked_statement_key(asked.statement_key, str(place))
     computed = identity.fingerprint(definition.network, organisation, key, asked.statement_key)
     _refuse_other_fingerprint(asked, computed, approved_fingerprint, str(place))
-    _require_signed(asked, key, str(place))
+    requests.require_signed(asked, key, str(place))
     _refuse_keys_of_others(definition, organisation, key, asked.statement_key, records)
     _refuse_revoked_keys(asked, key, records)
     _refuse_lower_number(asked, key, records)
@@ -108,25 +88,6 @@ def find(records: Records, organisation: str) -> identity.Identity | None:
     """The identity that was approved for an organisation, if any."""
     document = records.read("identities", organisation)
     return None if document is None else identity.Identity.read(document, records.place("identities", organisation))
-
-
-def _requested_key(pem: str, place: str) -> ec.EllipticCurvePublicKey:
-    """The public key of a request: all that is ever taken from it. Its names and extensions are not even looked at."""
-    remedy = "make key and request anew on the server, with the role station_identity"
-    if len(pem) > LARGEST_REQUEST:
-        raise errors.RequestError(f"{place} is larger than {LARGEST_REQUEST} bytes", remedy)
-    try:
-        asked = x509.load_pem_x509_csr(pem.encode())
-        key = profile.p256(asked.public_key())
-        valid = asked.is_signature_valid
-        alone = asked.public_bytes(serialization.Encoding.PEM) == pem.encode()
-    except Exception as error:  # a parser of hostile bytes: whatever it stops for, the request is no good
-        raise errors.RequestError(f"{place} cannot be taken: {error}", remedy) from error
-    if not valid:
-        raise errors.RequestError(f"{place} is not signed with the key that it asks for", remedy)
-    if not alone:
-        raise errors.RequestError(f"{place} has something beside the request, or around it", remedy)
-    return key
 
 
 def waiting(definition: model.Definition, organisation: str, records: Records) -> identity.Request | None:
@@ -171,14 +132,6 @@ def _refuse_other_fingerprint(asked: identity.Request, computed: str, approved: 
         raise errors.RequestError(
             f"the request of {asked.organisation} has fingerprint {computed}, not {approved}",
             "compare it by telephone with what the server shows, and approve only what is the same there",
-        )
-
-
-def _require_signed(asked: identity.Request, key: ec.EllipticCurvePublicKey, place: str) -> None:
-    if not identity.signed(asked.network, asked.organisation, key, asked):
-        raise errors.RequestError(
-            f"{place} has a gateway key that its statement key did not sign",
-            "make the request anew on the server, with the role station_identity",
         )
 
 
@@ -232,8 +185,9 @@ def _refuse_lower_number(asked: identity.Request, key: ec.EllipticCurvePublicKey
         raise errors.RequestError(
             f"the gateway key of {asked.organisation} is signed as number {asked.statement.serial}, and number "
             f"{highest} was approved before: others would take it for one that was given up",
-            f"where its server is operated, fetch the newest publication, remove {STATEMENT} on the server and run "
-            f"werkplaats up {asked.network} --only {asked.organisation}: it signs as a higher number; then ask anew",
+            f"where its server is operated, fetch the newest publication, remove {requests.STATEMENT} on the server "
+            f"and run werkplaats up {asked.network} --only {asked.organisation}: it signs as a higher number; then ask "
+            "anew",
         )
 
 

@@ -15,10 +15,11 @@ from base import errors
 from network_topology import load, model
 from network_topology.compiling import compile as compiler
 from publication import folder, publication, verified
+from publication.following import own_keys
 from station_image.builder import images
 from tests.harness import coordinator
 from tests.publication.published import release
-from werkplaats.operations.bring_up import hand_over, hostvars, own_keys
+from werkplaats.operations.bring_up import hand_over, hostvars
 from werkplaats.operations.coordinator import ledger, steps
 from werkplaats.operations.home import places, vault
 from werkplaats.operations.reach import remote

@@ -12,9 +12,10 @@ import pytest
 
 from base import errors
 from publication import acceptance, publication, verified
+from publication.following import own_keys
 from tests.harness import coordinator as coordinators
 from tests.publication.published import RELEASES
-from werkplaats.operations.bring_up import hand_over, own_keys
+from werkplaats.operations.bring_up import hand_over
 from werkplaats.operations.coordinator import approval, revocation
 from werkplaats.operations.coordinator import publish as publishing
 from werkplaats.operations.reach import remote

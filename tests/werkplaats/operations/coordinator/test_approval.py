@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from base import errors
 from network_topology import names
 from publication import identity, profile
+from publication.following import requests
 from tests.harness.coordinator import Keys
 from werkplaats.operations.coordinator import approval, revocation
 
@@ -67,7 +68,7 @@ def test_of_a_hostile_request_only_the_public_key_is_taken(
     private: Any = serialization.load_pem_private_key((tmp_path / "hostile.key").read_bytes(), None)
     own_keys = Keys(private, ed25519.Ed25519PrivateKey.generate())
     signed = own_keys.statement_of("proeftuin", "huisartsen")
-    asked = approval.request("proeftuin", "huisartsen", request_pem, own_keys.statement_key, signed)
+    asked = requests.request("proeftuin", "huisartsen", request_pem, own_keys.statement_key, signed)
     approval.receive(coordinator.records, asked)
     made = approval.approve(coordinator.definition, "huisartsen", asked.fingerprint, coordinator.authority)
     certificate = made.station_certificate
@@ -94,7 +95,7 @@ REFUSED_KEYS = {
 @pytest.mark.parametrize("kind", REFUSED_KEYS)
 def test_any_other_kind_of_key_is_refused_with_a_sentence(kind: str) -> None:
     with pytest.raises(errors.RequestError, match=r"cannot be taken: its key is .*P-256 is the only kind.*; make key"):
-        approval.request("proeftuin", "ggd", REFUSED_KEYS[kind](), STATEMENT_KEY, STATEMENT)
+        requests.request("proeftuin", "ggd", REFUSED_KEYS[kind](), STATEMENT_KEY, STATEMENT)
 
 
 def test_a_request_for_somebody_elses_public_key_is_refused() -> None:
@@ -105,7 +106,7 @@ def test_a_request_for_somebody_elses_public_key_is_refused() -> None:
     body = base64.encodebytes(bytes(der)).decode()
     pem = f"-----BEGIN CERTIFICATE REQUEST-----\n{body}-----END CERTIFICATE REQUEST-----\n"
     with pytest.raises(errors.RequestError, match=r"not signed with the key|cannot be taken"):
-        approval.request("proeftuin", "ggd", pem, STATEMENT_KEY, STATEMENT)
+        requests.request("proeftuin", "ggd", pem, STATEMENT_KEY, STATEMENT)
 
 
 @pytest.mark.parametrize(
@@ -120,19 +121,19 @@ def test_a_request_for_somebody_elses_public_key_is_refused() -> None:
 )
 def test_what_is_no_request_is_refused_with_a_sentence(pem: str) -> None:
     with pytest.raises(errors.RequestError, match=r"the request of ggd (cannot be taken|is larger).*; make key"):
-        approval.request("proeftuin", "ggd", pem, STATEMENT_KEY, STATEMENT)
+        requests.request("proeftuin", "ggd", pem, STATEMENT_KEY, STATEMENT)
 
 
 @pytest.mark.parametrize("key", ["", "AAAA", "é", STATEMENT_KEY + "\n", STATEMENT_KEY[:-1], STATEMENT_KEY + "AAAA"])
 def test_a_statement_key_of_another_form_is_refused(key: str) -> None:
     with pytest.raises(errors.RequestError, match="the statement key"):
-        approval.request(
+        requests.request(
             "proeftuin", "ggd", csr(ec.generate_private_key(ec.SECP256R1()), hashes.SHA256()), key, STATEMENT
         )
 
 
 def waiting(coordinator: Any, organisation: str, keys: Any) -> identity.Request:
-    asked = approval.request(
+    asked = requests.request(
         "proeftuin", organisation, keys.request_pem, keys.statement_key, keys.statement_of("proeftuin", organisation)
     )
     approval.receive(coordinator.records, asked)
@@ -278,7 +279,7 @@ def test_the_number_that_was_approved_stays_where_a_server_that_lost_its_stateme
     first = coordinator.approve("ggd", keys)
     late = first.station_certificate.not_valid_after_utc + datetime.timedelta(days=1)
     signed = dataclasses.replace(keys, serial=1).statement_of("proeftuin", "ggd")
-    asked = approval.request("proeftuin", "ggd", keys.request_pem, keys.statement_key, signed)
+    asked = requests.request("proeftuin", "ggd", keys.request_pem, keys.statement_key, signed)
     approval.receive(coordinator.records, asked)
     second = approval.approve(coordinator.definition, "ggd", asked.fingerprint, coordinator.authority, late)
     assert second.certificate_chain_pem != first.certificate_chain_pem
@@ -316,7 +317,7 @@ def test_a_request_whose_gateway_key_the_statement_key_did_not_sign_is_refused(n
     keys, other = new_keys(), new_keys()
     signed = other.statement_of("proeftuin", "ggd")
     with pytest.raises(errors.RequestError, match="its statement key did not sign"):
-        approval.request("proeftuin", "ggd", keys.request_pem, keys.statement_key, signed)
+        requests.request("proeftuin", "ggd", keys.request_pem, keys.statement_key, signed)
 
 
 def test_records_of_before_keys_were_signed_are_refused_with_the_way_on(

@@ -13,6 +13,7 @@ import pytest
 
 from base import canonical, errors
 from publication import acceptance, identity, profile, verified
+from publication.following import requests
 from tests.publication.published import RELEASES
 from werkplaats.operations.coordinator import approval, lifetimes, renewal, revocation
 from werkplaats.operations.coordinator import publish as publishing
@@ -149,7 +150,7 @@ def test_what_is_on_hold_is_not_approved_by_asking_once_more(coordinator: Any, n
 def ask(coordinator: Any, keys: Any, organisation: str = "ggd") -> None:
     """The request, as it lies among the records before anybody approved it."""
     signed = keys.statement_of("proeftuin", organisation)
-    asked = approval.request("proeftuin", organisation, keys.request_pem, keys.statement_key, signed)
+    asked = requests.request("proeftuin", organisation, keys.request_pem, keys.statement_key, signed)
     approval.receive(coordinator.records, asked)
 
 

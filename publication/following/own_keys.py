@@ -8,11 +8,11 @@ from cryptography.hazmat.primitives import serialization
 
 from base import errors, values
 from publication import identity, verified
-from werkplaats.operations.coordinator import approval
+from publication.following import requests
 
 REQUEST = "/etc/werkplaats/identity/request.pem"
 STATEMENT_KEY = "/etc/werkplaats/identity/statement.pub"
-FILES = (REQUEST, STATEMENT_KEY, approval.STATEMENT)
+FILES = (REQUEST, STATEMENT_KEY, requests.STATEMENT)
 _BEGINS, _KEY_BEGINS, _KEY_ENDS = "-----BEGIN", "-----BEGIN PUBLIC KEY-----", "-----END PUBLIC KEY-----\n"
 
 
@@ -26,7 +26,7 @@ def asked(network: str, organisation: str, text: str) -> identity.Request:
     """The request that the contents of FILES are; raises RequestError when they are none."""
     pem, begins, rest = text.partition(_KEY_BEGINS)
     key, ends, signed = rest.partition(_KEY_ENDS)
-    return approval.request(network, organisation, pem, _raw(begins + key + ends), _statement(organisation, signed))
+    return requests.request(network, organisation, pem, _raw(begins + key + ends), _statement(organisation, signed))
 
 
 def require(published: verified.Verified, organisation: str, text: str) -> None:
@@ -64,7 +64,7 @@ def _statement(organisation: str, text: str) -> identity.Statement:
     except (ValueError, TypeError, KeyError) as error:  # pydantic's ValidationError is a ValueError
         raise errors.RequestError(
             f"the statement of the gateway key on the server of {organisation} cannot be read",
-            f"make it anew there: remove {approval.STATEMENT} and run the role station_identity",
+            f"make it anew there: remove {requests.STATEMENT} and run the role station_identity",
         ) from error
 
 
