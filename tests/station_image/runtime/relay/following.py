@@ -57,8 +57,7 @@ class Followers:
 
     def version(self, name: str) -> int:
         """Of the newest word that is in force at a station."""
-        newest = json.loads((self._place(self.stations[name]) / reading.NEWEST).read_text())
-        return int(newest["signed"]["version"])
+        return _version(self._place(self.stations[name]))
 
     def wait_for(self, version: int, *names: str, seconds: float = 20.0) -> float:
         """Wait until it is in force at these; returns after how many seconds since now it was at the last of them."""
@@ -87,7 +86,8 @@ class Followers:
             made = publications.gathered(place)
             _, known = reading.read(made.get, PurePath(peer), self.network, self._known[name])
         except (OSError, errors.WerkplaatsError):
-            if seen and _inode(place) == seen:  # or it went, or was exchanged, half-way
+            # Or it went, or was exchanged, half-way; or came before the agent knew that it is none newer.
+            if seen and _inode(place) == seen and _version(place) > self.version(name):
                 self.refused[name].add(peer)
             return
         if known != self._known[name]:
@@ -99,3 +99,7 @@ def _inode(place: Path) -> int:
     with contextlib.suppress(OSError):
         return place.stat().st_ino
     return 0
+
+
+def _version(place: Path) -> int:
+    return int(json.loads((place / reading.NEWEST).read_text())["signed"]["version"])

@@ -1,4 +1,4 @@
-"""Whatever a peer asks of publications or answers about them: refused, or all that was listed; no half, no surprise."""
+"""Whatever a peer asks of publications, or answers: refused, or all that was listed; no half, no surprise."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -71,14 +73,14 @@ def endless(_: publications.Maker) -> Callable[[int], publications.Files]:
 
 @contextmanager
 def lying(followers: Followers, liar: Station, made: Callable[[int], publications.Files]) -> Iterator[None]:
-    """Twice a second the liar has another publication."""
+    """Every few seconds the liar has another publication, long enough that it is taken whole."""
     stop = threading.Event()
 
     def lie() -> None:
-        number = 0
-        while not stop.wait(0.5):
-            number += 1
+        for number in itertools.count(1):
             followers.publish(liar, made(number))
+            if stop.wait(3.0):
+                return
 
     thread = threading.Thread(target=lie, daemon=True)
     thread.start()
@@ -125,3 +127,17 @@ def test_agents_that_are_killed_leave_no_half_copy(
     followers.wait_for(2, *FOUR, seconds=60)
     note(f"16 MB, three times killed on its way: whole {time.monotonic() - begun:.1f} s after the last start")
     assert followers.refused["gelre"] == set()
+
+
+@pytest.mark.parametrize("organisations", [25, 625])
+def test_how_long_a_whole_publication_takes(
+    followers: Followers, maker: publications.Maker, organisations: int, note: Callable[[str], None]
+) -> None:
+    """Of sizes as they are, the definition 1 KB for each organisation and its identity 4 KB; all of it new."""
+    identities = {f"identities/o{number}.json": secrets.token_bytes(4096) for number in range(organisations)}
+    definition = {"definition.json": secrets.token_bytes(1024 * organisations)}
+    made = maker.relayed({**NEWER, **definition, **identities}, 2)
+    followers.publish(followers.stations["ggd"], made)
+    seconds = followers.wait_for(2, *FOUR, seconds=60)
+    size = sum(map(len, made.values())) / 1024
+    note(f"{len(made)} files, {size:.0f} KB of {organisations} organisations: at 4 stations after {seconds:.1f} s")
