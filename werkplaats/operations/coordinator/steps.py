@@ -85,12 +85,15 @@ def authority_key(network: networks.Network) -> str:
     return authority.open_or_found(network.vault, ledger.Records(network.inventory)).key_fingerprint
 
 
-def publish(network: networks.Network, release: Mapping[str, Any], say: progress.Say) -> verified.Verified:
+def publish(
+    network: networks.Network, release: Mapping[str, Any], say: progress.Say, *, ask: bool = True
+) -> verified.Verified:
     """Make the publication of what the records say, with what is due signed anew, and say what that was.
 
-    `release` is the document of the image that the network runs.
+    `release` is the document of the image that the network runs. Where it was not made on this machine, and is only
+    what its holders signed, they are not to be asked for it: another one that waits for them goes on waiting.
     """
-    releases = {network.definition.release: release}
+    releases = {network.definition.release: release} if ask else {}
     return _publish(network, network.definition, releases, network.questions, network.figures, say)
 
 

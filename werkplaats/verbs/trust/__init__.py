@@ -180,7 +180,9 @@ def _publish(
             raise wrong
         if network.made_here:
             steps.found(network)
-        published = steps.publish(network, steps.release(network, images.current()), print)
+        image = images.current()
+        release = steps.release(network, image)
+        published = steps.publish(network, release, print, ask=image is not None and release == image.release)
     except (errors.RefusedError, errors.UsageError, errors.FoundError) as error:
         _show(network, _go_on(network, error), before)
         if must:

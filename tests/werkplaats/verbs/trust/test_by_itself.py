@@ -11,6 +11,7 @@ import pytest
 
 from base import canonical, errors
 from publication import publication
+from tests.publication.published import release
 from tests.werkplaats.verbs.trust.people import DAY, NETWORK, People, people
 from werkplaats.operations.home import vault
 
@@ -59,15 +60,20 @@ def test_it_writes_each_time_as_long_as_holders_have_to_act(
 ) -> None:
     fresh = [people.key("root", name) for name in "de"]
     people.run("root", "change", NETWORK, *(word for key in fresh for word in ("--root", f"{key}.pub")))
+    people.with_image(release(image="1"))
     people.run("publish", NETWORK)
     for _ in range(2):
         done = by_cron()
         assert (done.returncode, done.stdout) == (errors.DONE, "")
         assert "note: root version 2 waits for the root holders: 0 of 2 signed by the new ones" in done.stderr
         assert "note: targets version 2 waits for the root holders: 0 of 2 signed" in done.stderr
+        # Where cron runs there is no image: what waited was taken back each morning.
+        assert "note: releases version 2 waits for the release holders: 0 of 2 signed" in done.stderr
     people.sign("root", *running[0][:2], *fresh)
+    people.sign("release", *running[1][:2])
     assert "publication 3 is in" in by_cron().stdout
     assert by_cron().stderr == ""
+    assert publication.read(people.place, NETWORK).release.image_id.endswith("1" * 64)
 
 
 def test_a_persons_run_and_it_do_not_meet(people: People, running: object) -> None:
