@@ -77,8 +77,15 @@ def catch_up(authority: Authority, own: roles.Roles, place: Path, memory: Path) 
     last, learned = here(place, own), list[str]()
     if last and last.published.number > authority.records.highest("publications"):
         learned = [*learn(authority, last.published), *own.learn(last.files)]
-    _require_no_more(trusted.load(memory), authority, own, place)
+    _require_no_more(_remembered(memory), authority, own, place)
     return learned
+
+
+def _remembered(memory: Path) -> trusted.Trusted | None:
+    try:
+        return trusted.load(memory)
+    except errors.PublicationError:
+        return None  # it tells nothing; whoever reads by it is told so, and a revocation does not wait for that
 
 
 def _require_no_more(known: trusted.Trusted | None, authority: Authority, own: roles.Roles, place: Path) -> None:

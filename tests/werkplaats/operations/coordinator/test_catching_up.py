@@ -104,6 +104,12 @@ def test_where_the_publication_is_lost_too_nothing_is_published_that_readers_ref
     assert publish(network).number == 3
 
 
+def test_a_revocation_does_not_wait_until_a_memory_that_cannot_be_read_is_mended(network: Any) -> None:
+    network.trusted.write_text("{")
+    steps.revoke(network, "ggd", "keyCompromise", lambda _: None)
+    assert publish(network).identities == {}
+
+
 def thief(network: Any, at: Path, number: int) -> Any:
     """Who copied all of the coordinator's, and publishes with a list of this number."""
     shutil.copytree(network.vault.folder, at / network.name)
