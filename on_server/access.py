@@ -28,6 +28,7 @@ from . import drop_in  # by no other name: Ansible has both among its own `modul
 GROUP = "station-control"
 PAM = Path("/etc/pam.d")
 SFTP = ("sftp-server", "internal-sftp")  # what `station-account` knows sftp by
+USUAL_SESSIONS = 10  # of whom nobody set another number (sshd_config(5))
 SECONDS = 30  # a directory may be asked
 # In a process of its own: modules of PAM are libraries of others. The numbers are those of _pam_types.h.
 _ACCOUNT_PHASE = """
@@ -103,8 +104,9 @@ def faults_now(people: People) -> list[Fault]:
 
 
 def opened(people: People, login: str) -> list[str]:
-    """What keeps them out at this moment, and will not once the drop-in is placed: sshd's own settings of its owner."""
-    now, later = list[Fault](), {seen for seen, _ in faults(people, ours=True, login=login)}
+    """What its owner set in sshd that is in the way now, of people or of the login, and is not with the drop-in."""
+    now = _few_sessions(login, drop_in.CONFIG, USUAL_SESSIONS)
+    later = {seen for seen, _ in faults(people, ours=True, login=login)}
     for caller in _callers(people):
         now += _not_allowed(caller, settings(caller.account, caller.address))
     return [seen for seen, _ in dict.fromkeys(now) if seen not in later]
@@ -119,10 +121,10 @@ def _callers(people: People) -> Iterable[_Caller]:
                 yield _Caller(account, text, address, _groups(account))
 
 
-def _few_sessions(login: str, config: str) -> list[Fault]:
-    most = int(settings(login, config=config).get("maxsessions", ["0"])[0])
-    few = most < drop_in.SESSIONS
-    return [(f"sshd has maxsessions {most} for {login} and needs {drop_in.SESSIONS}", "set it there")] * few
+def _few_sessions(login: str, config: str, least: int = drop_in.SESSIONS) -> list[Fault]:
+    needs = f"for {login} and needs {drop_in.SESSIONS}"
+    said = settings(login, config=config).get("maxsessions", ())  # nothing where sshd refuses its files
+    return [(f"sshd has maxsessions {most} {needs}", "set it there") for most in said if int(most) < least]
 
 
 def _of_account(caller: _Caller, said: Settings, *, whole: bool, ours: bool) -> list[Fault]:

@@ -6,16 +6,20 @@
     guarded-change keep      load the firewall table again where somebody emptied all rules (a timer, each minute)
 
 Candidates lie in /etc/werkplaats/baseline; where there is none that part is its owner's, and what was ours of it goes.
+Of confirming and taking back, and of taking back and the next change, one waits for the other: half of each would be a
+change that is kept without a way back.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from on_server import access, disk, drop_in, programs
@@ -102,13 +106,39 @@ SSH, FIREWALL = CHANGES = (
 )
 
 
+@contextlib.contextmanager
+def _way_back() -> Iterator[None]:
+    """Nobody else lays, takes or forgets the way back meanwhile; released by death.
+
+    Held for what is over in a moment only: a daemon that does not come back must not keep the timer waiting.
+    """
+    BASE.mkdir(parents=True, exist_ok=True)  # of a server of which ssh and firewall are its owner's there is none
+    handle = os.open(BASE, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
 def apply(seconds: int) -> list[str]:
     """Put in force what differs; returns the names. The way back is laid before the first step forward."""
-    if (BASE / "pending").exists():
+    with _way_back():
+        _take_back()
+        changes = [change for change in CHANGES if change.needed()]
+        if not changes:
+            return []
+        _lay(changes, seconds)
+    try:
+        for change in changes:
+            change.put_in_force()
+    except (subprocess.CalledProcessError, NotReadError):
         undo()
-    changes = [change for change in CHANGES if change.needed()]
-    if not changes:
-        return []
+        raise
+    return [change.name for change in changes]
+
+
+def _lay(changes: Sequence[Change], seconds: int) -> None:
     (BASE / "pending").mkdir(mode=0o700)
     for change in changes:
         if change.live.exists():
@@ -119,13 +149,6 @@ def apply(seconds: int) -> list[str]:
         disk.sync_folder(folder)
     back = ("systemd-run", f"--unit={TIMER}", f"--on-active={seconds}", "--timer-property=AccuracySec=1s")
     programs.run(*back, "/usr/local/sbin/guarded-change", "undo")
-    try:
-        for change in changes:
-            change.put_in_force()
-    except (subprocess.CalledProcessError, NotReadError):
-        undo()
-        raise
-    return [change.name for change in changes]
 
 
 def keep() -> bool:
@@ -140,7 +163,14 @@ def keep() -> bool:
 
 
 def undo() -> None:
-    """Put back what was in force before the change that waits."""
+    """Put back what was in force before the change that waits, if one does."""
+    with _way_back():
+        _take_back()
+
+
+def _take_back() -> None:
+    if not (BASE / "pending").exists():
+        return
     for change in CHANGES:
         absent = change.previous.with_suffix(".absent")
         if change.previous.exists():
@@ -153,11 +183,19 @@ def undo() -> None:
             subprocess.run(("/usr/sbin/nft", "delete", "table", "inet", "werkplaats"), capture_output=True, check=False)
         # At boot both services wait for this program: waiting for them in turn would wait for ever.
         subprocess.run((change.load[0], "--no-block", *change.load[1:]), capture_output=True, check=False)
-    confirm()
+    _forget()
 
 
-def confirm() -> None:
-    """Forget the way back."""
+def confirm() -> bool:
+    """Forget the way back; returns whether there still was one."""
+    with _way_back():
+        if not (BASE / "pending").exists():
+            return False
+        _forget()
+        return True
+
+
+def _forget() -> None:
     shutil.rmtree(BASE / "pending", ignore_errors=True)
     subprocess.run(("systemctl", "stop", f"{TIMER}.timer"), capture_output=True, check=False)
 
@@ -167,10 +205,9 @@ def main() -> int:
     os.umask(0o022)  # of a login or of sudo it may be 077: what is made here is read by other accounts
     words = sys.argv[1:]
     if words == ["confirm"]:
-        if not (BASE / "pending").exists():
+        if not confirm():
             sys.stderr.write("guarded-change: nothing waits; the change was taken back already, apply it again\n")
             return 1
-        confirm()
     elif words == ["undo"]:
         undo()
     elif words == ["keep"]:

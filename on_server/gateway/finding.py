@@ -1,7 +1,8 @@
 """How the gateway finds its peers: whom /etc/hosts knows, and which name servers this server has.
 
-HAProxy asks name servers only, and reads which these are when it starts: both are part of what it loaded, so that a
-name server that came later, or a peer that only /etc/hosts knows, is a difference like any other.
+HAProxy asks name servers only, and would read which these are when it starts, refusing its whole configuration where
+/etc/resolv.conf is not there yet, or a link to nothing. So both are read here and are part of what it loads: a name
+server that came later, or a peer that only /etc/hosts knows, is a difference like any other.
 """
 
 from __future__ import annotations
@@ -17,17 +18,20 @@ CALLED = re.compile(
     r"^(    server gateway )(\S+)(:\d+ .*?) resolvers server resolve-prefer ipv4 init-addr none$", re.MULTILINE
 )
 
+ASKED = re.compile(r"^    parse-resolv-conf\n", re.MULTILINE)
+
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """`hosts`: name in lower case → address, as HAProxy takes it; `servers`: addresses of name servers."""
+    """`hosts`: name in lower case → address; `servers`: addresses of name servers. Addresses as HAProxy takes them."""
 
     hosts: Mapping[str, str] = dataclasses.field(default_factory=dict)
     servers: tuple[str, ...] = ()
 
     def placed(self, section: bytes) -> bytes:
-        """The section of a peer, with the address that /etc/hosts has for it, where it has one."""
-        return CALLED.sub(self._called, section.decode()).encode()
+        """A part of the configuration, with the address that /etc/hosts has for a peer, and with the name servers."""
+        servers = "".join(f"    nameserver {number} {address}:53\n" for number, address in enumerate(self.servers))
+        return CALLED.sub(self._called, ASKED.sub(servers, section.decode())).encode()
 
     def of(self, sections: list[bytes]) -> list[object]:
         """What of it counts for these sections of peers."""
@@ -46,8 +50,8 @@ def read(root: Path) -> Finding:
         if address := _address(words[0]):
             for name in words[1:]:
                 hosts.setdefault(name.lower(), address)
-    named = (words[1] for words in _lines(root / RESOLVER) if words[0] == "nameserver" and len(words) > 1)
-    return Finding(hosts, tuple(named))
+    named = (_address(words[1]) for words in _lines(root / RESOLVER) if words[0] == "nameserver" and len(words) > 1)
+    return Finding(hosts, tuple(dict.fromkeys(filter(None, named))))
 
 
 def _lines(path: Path) -> list[list[str]]:

@@ -52,7 +52,7 @@ def _once(stage: Callable[[House], T]) -> property:
 
 @dataclasses.dataclass
 class House:
-    """The network `gasten.sandbox`: three computing parties on servers that nobody spoilt, and a guest per situation.
+    """The network `gasten.sandbox`: computing parties on servers that nobody spoilt, and a guest per situation.
 
     What is asked first makes it: booting, spoiling, `up`, reboot and `verify` each happen once, in that order, and
     their seconds are in `seconds`.
@@ -63,24 +63,31 @@ class House:
     seconds: dict[str, float] = dataclasses.field(default_factory=dict)
     made: dict[Any, Any] = dataclasses.field(default_factory=dict)
 
+    @property
+    def computing(self) -> list[str]:
+        """Those that compute, an odd number: situations that do, and of the servers that nobody spoilt the first."""
+        found = [*(one.name for one in self.situations if one.computes), *COMPUTING]
+        return found[: len(found) - 1 + len(found) % 2]
+
     @_once
     def servers(self) -> dict[str, servers.Server]:
         """Organisation → its server, booted."""
         with self._timed("boot"):
             servers.docker("network", "create", "--subnet", str(SUBNET), WAN)
-            bare = {situation.name: situation.bare for situation in self.situations}
+            bare = dict.fromkeys(self.computing, False)
+            bare |= {situation.name: situation.bare for situation in self.situations}
             booting = {
                 organisation: servers.boot(
                     self.network.container(organisation),
                     self.network.home.parent / "s",  # short: the path of a socket of ssh has 108 bytes
                     WAN,
                     name=organisation,
-                    bare=bare.get(organisation, False),
+                    bare=bare[organisation],
                     address=str(SUBNET[number]),
                     alias=names.dns(self.network.name, organisation),
                     shared=True,
                 )
-                for number, organisation in enumerate((*COMPUTING, *bare), FIRST_HOST)
+                for number, organisation in enumerate(bare, FIRST_HOST)
             }
             _each(booting, lambda organisation: booting[organisation].wait())
         return booting
@@ -96,10 +103,29 @@ class House:
             return self._owners(first=True, running=True)
 
     @_once
+    def examined(self) -> dict[str, str]:
+        """Situation → what `werkplaats doctor` says of it beforehand: a line SEVERITY PART: SEEN for each finding.
+
+        After these the sheet of what its owner has to set, each line as `yours`, its part where that begins, and `: `.
+        """
+        _ = self.written
+        with self._timed("doctor"):
+            done = self.network.run("doctor", "--json", expect=None)
+        assert done.stdout, f"`doctor` told nothing: {done.stderr}"
+        told = json.loads(done.stdout)
+        assert not told["left_out"], told
+        return {
+            name: "".join(
+                [*map("{severity} {part}: {seen}\n".format_map, one["findings"])]
+                + [f"yours {part}: {line}\n" for part, line in one["owners"]]
+            )
+            for name, one in told["servers"].items()
+        }
+
+    @_once
     def up(self) -> dict[str, Any]:
         """The document of `werkplaats up` on all of them."""
-        _ = self.before
-        self._write()
+        _ = self.examined if any(situation.said for situation in self.situations) else self.written
         with self._timed("up"):
             done = self.network.run("up", "--yes", "--all-steps", "--json", expect=None)
         assert done.stdout, f"`up` told nothing: {done.stderr}"
@@ -128,7 +154,8 @@ class House:
         """What `werkplaats verify` finds at fault after the reboot: kind, subject, name, reason."""
         _ = self.after_reboot
         with self._timed("verify"):
-            answers = "timeout 60 sh -c 'until station status --json >/dev/null 2>&1; do sleep 0.2; done'"
+            asked = "/usr/local/bin/station status --json"  # not every sudo looks there by itself
+            answers = f"timeout 60 sh -c 'until {asked} >/dev/null 2>&1; do sleep 0.2; done'"
             refused = {situation.name for situation in self.situations if situation.refused}
             _each(dict.fromkeys(self.servers.keys() - refused), lambda organisation: self.root(organisation, answers))
             done = self.network.run("verify", "--json", expect=None)
@@ -162,21 +189,27 @@ class House:
         chosen = {situation.name: situation for situation in self.situations}
         return _each(chosen, look)
 
-    def _write(self) -> None:
-        """The definition, and the inventory that the operator of all of them has."""
+    @_once
+    def written(self) -> Path:
+        """The inventory that the operator of all of them has, beside the definition; the servers are spoilt by now."""
+        _ = self.before
         defined = yaml.safe_load(sandboxes.DEFINITION)
-        computing = {slug: _reachable(defined["organisations"][slug]) for slug in COMPUTING}
-        guests = {situation.name: _contributing(situation) for situation in self.situations}
-        defined |= {"network": names.defined(self.network.name), "organisations": computing | guests}
+        own = {slug: _reachable(defined["organisations"][slug]) for slug in COMPUTING if slug in self.computing}
+        organisations = own | {situation.name: _organisation(situation) for situation in self.situations}
+        defined |= {
+            "network": names.defined(self.network.name),
+            "organisations": organisations,
+            "computing": self.computing,
+        }
         self.network.definition.parent.mkdir(parents=True)
         self.network.definition.write_text(yaml.safe_dump(defined, sort_keys=False))
-        own = {situation.name: situation.entry for situation in self.situations}
+        entry = {situation.name: situation.entry for situation in self.situations}
         entries = {
             organisation: {
                 "host": server.address,
                 "host_key": server.host_key,
                 "key": str(server.key),
-                **own.get(organisation, {}),
+                **entry.get(organisation, {}),
             }
             for organisation, server in self.servers.items()
         }
@@ -184,6 +217,8 @@ class House:
         for folder in (self.network.vault, inventory.parent):
             folder.mkdir(mode=0o700, parents=True)
         inventory.write_text(json.dumps(entries))
+        inventory.with_name("servers.yml").write_text("# None is made here: each exists already.\n")
+        return inventory
 
     @contextlib.contextmanager
     def _timed(self, what: str) -> Iterator[None]:
@@ -204,14 +239,17 @@ def _reachable(organisation: dict[str, Any]) -> dict[str, Any]:
     return organisation | {"gateway": organisation["gateway"] | {"egress": [str(SUBNET)]}}
 
 
-def _contributing(situation: Situation) -> dict[str, Any]:
-    return {
+def _organisation(situation: Situation) -> dict[str, Any]:
+    card = {
         "name": situation.name,
         "domain": "nursing_care",
         "operator": "itself",
         "egress": [str(SUBNET)],
         "agreement": {"kind": "gvo", "signed": datetime.date(2026, 3, 1)},
     }
+    if situation.computes:
+        card["gateway"] = {"name": f"mesh.{situation.name}.example", "port": 8443, "egress": card.pop("egress")}
+    return card
 
 
 def made(folder: Path, situations: Sequence[Situation]) -> Iterator[House]:

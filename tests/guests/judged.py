@@ -23,18 +23,30 @@ def test_up_brings_a_verified_station_or_refuses_with_a_sentence_and_places_noth
             assert after[what] == before[what], what
         return
     assert name not in told["left_out"], f"{situation.tells}: {told['left_out'][name]}"
-    assert [found for found in told["found"] if found["subject"] == name] == [], situation.tells
+    found = [one for one in told["found"] if one["subject"] == name]
+    assert found == [], f"{situation.tells}: {found}"
     assert f"{guests.network.name}.{name}" in told["session"]["contributors"], situation.tells
 
 
+def test_doctor_says_it_beforehand(guests: House, situation: Situation) -> None:
+    assert situation.said, "a row that says nothing of doctor is none for this test"
+    for pattern in situation.said:
+        assert re.search(pattern, guests.examined[situation.name]), (
+            f"{situation.tells}: {pattern} in {guests.examined[situation.name]}"
+        )
+
+
 def test_what_is_the_owner_s_is_as_it_was(guests: House, situation: Situation) -> None:
-    assert changed(guests.before[situation.name], guests.after[situation.name]) == {}, situation.tells
+    differs = changed(guests.before[situation.name], guests.after[situation.name])
+    assert differs == {}, f"{situation.tells}: {differs}"
 
 
 def test_after_a_reboot_the_owner_s_is_as_it_was_and_the_station_works(guests: House, situation: Situation) -> None:
-    assert changed(guests.before[situation.name], guests.after_reboot[situation.name]) == {}, situation.tells
+    differs = changed(guests.before[situation.name], guests.after_reboot[situation.name])
+    assert differs == {}, f"{situation.tells}: {differs}"
     if not situation.refused:
-        assert [found for found in guests.verified if found["subject"] == situation.name] == [], situation.tells
+        found = [one for one in guests.verified if one["subject"] == situation.name]
+        assert found == [], f"{situation.tells}: {found}"
 
 
 def changed(before: dict[str, str], after: dict[str, str]) -> dict[str, tuple[str, str]]:

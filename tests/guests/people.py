@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from stacks.servers import seeds
 from tests.guests.situations import Situation
+from tests.harness import servers
 
 RANGE = "198.19.253.0/24"  # that of the house, which this machine is in too
 OWNER_S = "/etc/ssh/sshd_config.d/50-owner.conf"
@@ -56,6 +58,21 @@ def people() -> dict[str, Any]:
     """As an operator's inventory has them."""
     line = seeds.key_pair(key())
     return {account: {"keys": [line], "from": [RANGE]} for account in ("steward", "scientist")}
+
+
+def come_in(server: servers.Server, *more: str) -> None:
+    """As steward and scientist do: each asks the station something, and the scientist brings a file."""
+    options = [*server.options, *more, "-i", str(key())]
+    for account in ("steward", "scientist"):
+        done = _login(["ssh", *options, f"{account}@{server.address}", "status"])
+        assert (done.returncode, done.stderr) == (0, ""), f"{server.container}: {account}: {done.stderr}"
+    said = f"put {__file__} cases.csv\nls\nrm cases.csv\n"
+    done = _login(["sftp", *options, "-b", "-", f"scientist@{server.address}"], said)
+    assert done.returncode == 0, f"{server.container}: {done.stderr}"
+
+
+def _login(command: list[str], said: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, input=said, capture_output=True, text=True, check=False, timeout=120)
 
 
 def drop_in(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 # What may never change on anybody's server: packages that go, services that end.
 EVERYBODY_S: Mapping[str, str] = {
@@ -33,9 +33,10 @@ class Situation:
     has → root's shell line whose output must be the same before `up`, after it, and after a reboot; lines wait by
     themselves for what takes a moment to start. `running`: the same, but not after a reboot (a process, since when).
     `refused`: pattern of what `up` must say, when it must leave the server out and place nothing; "" when it must
-    become a verified station. `bare`: without engine and gateway, as Debian installs it; else Debian's packages are
-    there, and no service of them runs yet. `entry`: more of the server's entry in the operator's inventory, of which
-    `user` and `people` are examples.
+    become a verified station. `said`: patterns of what `doctor` must say beforehand, in lines of `House.examined`.
+    `computes`: it is a computing party, so that others call its gateway, and has a port. `bare`: without engine and
+    gateway, as Debian installs it; else Debian's packages are there, and no service of them runs yet. `entry`: more of
+    the server's entry in the operator's inventory, of which `user` and `people` are examples.
     """
 
     name: str
@@ -44,5 +45,11 @@ class Situation:
     owners: Mapping[str, str] = dataclasses.field(default_factory=dict)
     running: Mapping[str, str] = dataclasses.field(default_factory=dict)
     refused: str = ""
+    said: Sequence[str] = ()
+    computes: bool = False
     bare: bool = False
     entry: Mapping[str, object] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """No look of a row goes by a name that everybody's looks have."""
+        assert not PLACES.keys() & (self.owners.keys() | self.running.keys()), self.name

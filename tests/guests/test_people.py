@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
+import json
 
 import pytest
 
-from tests.guests import people, sources
+from tests.guests import judged, owned, people, sources
 from tests.guests.house import House
 from tests.guests.judged import (  # noqa: F401  # asked of each of these situations
     test_after_a_reboot_the_owner_s_is_as_it_was_and_the_station_works,
@@ -16,9 +16,7 @@ from tests.guests.judged import (  # noqa: F401  # asked of each of these situat
 from tests.guests.situations import Situation
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
-SITUATIONS = (*people.SITUATIONS, *sources.SITUATIONS)
-
-
+SITUATIONS = (*people.SITUATIONS, *owned.SITUATIONS, *sources.SITUATIONS)
 PEOPLE = [one for one in SITUATIONS if "people" in one.entry and not one.refused]
 
 
@@ -26,15 +24,19 @@ PEOPLE = [one for one in SITUATIONS if "people" in one.entry and not one.refused
 def test_people_log_in_and_bring_a_file(guests: House, situation: Situation) -> None:
     """What `verify` calls good, done by the people themselves."""
     _ = guests.up
-    server = guests.servers[situation.name]
-    options = [*server.options, "-i", str(people.key())]
-    for account in ("steward", "scientist"):
-        done = login(["ssh", *options, f"{account}@{server.address}", "status"])
-        assert (done.returncode, done.stderr) == (0, ""), f"{situation.tells}: {account}: {done.stderr}"
-    said = f"put {__file__} cases.csv\nls\nrm cases.csv\n"
-    done = login(["sftp", *options, "-b", "-", f"scientist@{server.address}"], said)
-    assert done.returncode == 0, f"{situation.tells}: {done.stderr}"
+    people.come_in(guests.servers[situation.name])
 
 
-def login(command: list[str], said: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, input=said, capture_output=True, text=True, check=False, timeout=120)
+@pytest.mark.parametrize("situation", owned.SITUATIONS, ids=lambda one: one.name)
+def test_doctor_gives_the_sheet_of_what_the_owner_has_to_set(guests: House, situation: Situation) -> None:
+    judged.test_doctor_says_it_beforehand(guests, situation)
+
+
+@pytest.mark.parametrize("situation", [one for one in owned.SITUATIONS if not one.refused], ids=lambda one: one.name)
+def test_verify_says_of_what_its_owner_sets_otherwise_later_what_to_set(guests: House, situation: Situation) -> None:
+    assert guests.verified is not None, "this comes last: it spoils what the others look at"
+    guests.root(situation.name, owned.LATER)
+    done = guests.network.run("verify", "--json", "--only", situation.name, expect=1)
+    reasons = [one["reason"] for one in json.loads(done.stdout)["verdicts"] if one["kind"] == "check"]
+    for said in owned.FOUND_LATER:
+        assert any(said in reason for reason in reasons), [reason for reason in reasons if reason]

@@ -509,11 +509,12 @@ def found_by(server: servers.Server, peer: str) -> str:
 
 
 def changed(server: servers.Server, command: str) -> None:
-    """Change where peers are found, and wait for the gateway to have noticed."""
+    """Change where peers are found, and wait for the gateway to have noticed, and to look out for the next change."""
     before = server.run("cat /run/werkplaats/gateway.stamp").stdout
     server.run(command)
-    waiting = f'until [ "$(cat /run/werkplaats/gateway.stamp)" != {before} ]; do sleep 0.1; done'
-    server.ask(f"timeout 30 sh -c '{waiting}'")
+    noticed = f'[ "$(cat /run/werkplaats/gateway.stamp)" != {before} ]'
+    looks_out = '[ "$(systemctl show --property=SubState --value gateway-finding.path)" = waiting ]'
+    server.ask(f"timeout 30 sh -c 'until {noticed} && {looks_out}; do sleep 0.1; done'")
     assert server.run("cat /run/werkplaats/gateway.stamp").stdout != before, "the gateway did not look anew"
 
 
@@ -543,4 +544,61 @@ def test_a_gateway_that_started_before_the_network_had_name_servers_finds_its_pe
     until = time.monotonic() + 20
     while not (said := peer_says(een, "twee", check=False)):
         assert time.monotonic() < until, "the other gateway is not found again"
+    assert NETWORK in said
+
+
+@pytest.fixture
+def dangling(een: servers.Server, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The file that a resolver makes later: /etc/resolv.conf is a link to it, as at a boot, and there is none."""
+    brought = str(request.param)
+    een.run("cp /etc/resolv.conf /var/tmp/resolv.conf")
+    # The engine's own bind mount stays away until the container is started anew, as does its file after this test.
+    een.run("if mountpoint --quiet /etc/resolv.conf; then umount /etc/resolv.conf; fi")
+    watch_anew = "systemctl reset-failed gateway-finding.path && systemctl restart gateway-finding.path"
+    een.run(f"ln -sfn {brought} /etc/resolv.conf && {watch_anew}")
+    try:
+        yield brought
+    finally:
+        een.run("rm /etc/resolv.conf && cp /var/tmp/resolv.conf /etc/resolv.conf && chmod 644 /etc/resolv.conf")
+        een.run(f"rm -rf {Path(brought).parent}")
+        een.run(f"{watch_anew} && gateway-reload")
+        assert loaded(een)
+
+
+@pytest.mark.parametrize(
+    "dangling",
+    [
+        "/run/systemd/resolve/stub-resolv.conf",
+        "/run/systemd/resolve/resolv.conf",
+        "/run/resolvconf/resolv.conf",
+        "/run/NetworkManager/resolv.conf",
+        "/run/connman/resolv.conf",
+    ],
+    indirect=True,
+)
+def test_name_servers_are_seen_to_come_and_change_where_resolv_conf_was_a_link_to_nothing(
+    een: servers.Server, dangling: str
+) -> None:
+    """systemd follows a link when it begins to watch; of one to nothing it saw neither that the file came nor more."""
+    changed(een, "gateway-reload")
+    changed(een, f"mkdir -p {Path(dangling).parent} && cp /var/tmp/resolv.conf {dangling}")
+    changed(een, f"echo nameserver 192.0.2.53 >> {dangling}")
+
+
+@pytest.mark.parametrize("dangling", ["/run/systemd/resolve/stub-resolv.conf"], indirect=True)
+def test_a_gateway_starts_where_resolv_conf_is_a_link_to_nothing_and_finds_its_peers_once_the_file_is_there(
+    mesh: Mesh, een: servers.Server, dangling: str
+) -> None:
+    """HAProxy refuses such a link: nobody could come in either, and no peer could be cut."""
+    een.run("systemctl restart werkplaats-gateway")
+    assert loaded(een)
+    assert greeting(mesh, mesh.party("twee")) == mesh.peer_id("twee")
+    een.run(f"station-cut {mesh.peer_id('twee')}")
+    assert greeting(mesh, mesh.party("twee")) == ""
+    een.run(f"station-cut --restore {mesh.peer_id('twee')}")
+    assert peer_says(een, "twee", check=False) == "", "without a name server nobody is found"
+    changed(een, f"mkdir -p {Path(dangling).parent} && cp /var/tmp/resolv.conf {dangling}")
+    until = time.monotonic() + 20
+    while not (said := peer_says(een, "twee", check=False)):
+        assert time.monotonic() < until, "the other gateway is not found once its name can be asked"
     assert NETWORK in said

@@ -98,6 +98,30 @@ def test_a_change_that_nobody_confirmed_does_not_outlive_a_reboot(mesh: Mesh, ee
     assert mesh.play("--tags", "prepare", only="een").code == 0
 
 
+CONFIRMED_MEANWHILE = """set -e
+cd /etc/werkplaats/baseline
+rm -rf pending /var/tmp/confirmed
+mkdir -m 700 pending && mkfifo pending/ssh
+guarded-change undo &
+exec 3> pending/ssh  # opens once it is read: taking back is under way, and goes on when this script says
+sh -c 'guarded-change confirm; echo $?' > /var/tmp/confirmed 2>&1 3>&- &
+timeout 30 sh -c 'until grep -q . /var/tmp/confirmed || grep -qe "-> FLOCK" /proc/locks; do sleep 0.1; done'
+cat /etc/ssh/sshd_config.d/0-werkplaats.conf >&3
+exec 3>&-
+wait
+cat /var/tmp/confirmed
+test ! -e pending
+"""
+
+
+def test_what_the_timer_takes_back_is_not_confirmed_meanwhile(een: servers.Server) -> None:
+    """Without a lock the run was told that its change is kept, while the minute of grace took it back."""
+    before = een.run("cat /etc/ssh/sshd_config.d/0-werkplaats.conf").stdout
+    told = een.ask("sudo sh -s", given=CONFIRMED_MEANWHILE)
+    assert told.stdout == "guarded-change: nothing waits; the change was taken back already, apply it again\n1\n"
+    assert een.run("cat /etc/ssh/sshd_config.d/0-werkplaats.conf").stdout == before
+
+
 def test_the_table_comes_back_within_a_minute_of_the_emptying_of_all_rules(een: servers.Server) -> None:
     """`nft flush ruleset`, or nftables.service stopped and started: until the next `up` anybody reached the port.
 

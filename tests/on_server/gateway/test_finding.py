@@ -50,6 +50,30 @@ def test_whom_hosts_knows_is_called_there_and_others_by_name(tmp_path: Path) -> 
         assert found.placed(section(address)) == section(address)
 
 
+RESOLVER = """search example
+nameserver 192.0.2.53
+nameserver\t2001:db8::53 # of the neighbours
+nameserver 192.0.2.53
+nameserver fe80::1%eth0
+nameserver resolver.example
+nameserver
+"""
+
+
+def test_name_servers_are_told_to_haproxy_and_a_link_to_nothing_is_read_as_none(tmp_path: Path) -> None:
+    """HAProxy would read the file by itself, and refuse everything, a cut too, for as long as the file is not there."""
+    base = (ROLE / "templates/etc/werkplaats/gateway/compiled/base.cfg.j2").read_bytes()
+    asked = b"resolvers server\n    parse-resolv-conf\n"
+    assert base.count(asked) == 1
+    told = read(tmp_path, resolver=RESOLVER).placed(base)
+    assert told == base.replace(
+        asked, b"resolvers server\n    nameserver 0 192.0.2.53:53\n    nameserver 1 [2001:db8::53]:53\n"
+    )
+    (tmp_path / finding.RESOLVER).unlink()
+    (tmp_path / finding.RESOLVER).symlink_to("../run/systemd/resolve/stub-resolv.conf")
+    assert finding.read(tmp_path).placed(base) == base.replace(asked, b"resolvers server\n")
+
+
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"192.0.2.7\n", b"\n\n#\n"])
 def test_a_file_that_says_nothing_or_is_no_text_names_nobody(tmp_path: Path, content: bytes) -> None:
     assert finding.read(tmp_path) == finding.Finding()

@@ -31,7 +31,7 @@ def _firewall(_: Facts, wanted: Wanted) -> list[str]:
     ports = [
         f"in TCP {port} from {', '.join(addresses)}, and from nobody else" for port, addresses in wanted.inbound.items()
     ]
-    return [*ports, "beside that whatever is listed below"]
+    return [*ports, "what is listed below as what your own firewall lets pass"]
 
 
 def _time(_: Facts, __: Wanted) -> list[str]:
