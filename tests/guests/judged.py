@@ -28,11 +28,13 @@ def test_up_brings_a_verified_station_or_refuses_with_a_sentence_and_places_noth
 
 
 def test_what_is_the_owner_s_is_as_it_was(guests: House, situation: Situation) -> None:
-    assert changed(guests.before[situation.name], guests.after[situation.name]) == {}, situation.tells
+    found = changed(guests.before[situation.name], guests.after[situation.name])
+    assert found == {}, f"{situation.tells}: {found}"
 
 
 def test_after_a_reboot_the_owner_s_is_as_it_was_and_the_station_works(guests: House, situation: Situation) -> None:
-    assert changed(guests.before[situation.name], guests.after_reboot[situation.name]) == {}, situation.tells
+    found = changed(guests.before[situation.name], guests.after_reboot[situation.name])
+    assert found == {}, f"{situation.tells}: {found}"
     if not situation.refused:
         assert [found for found in guests.verified if found["subject"] == situation.name] == [], situation.tells
 
