@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,22 @@ useradd --create-home --shell /bin/bash {LOGIN}
 cp -r ~beheer/.ssh ~{LOGIN}/ && chown -R {LOGIN}: ~{LOGIN}/.ssh && rm ~beheer/.ssh/authorized_keys
 echo '{LOGIN} ALL=(ALL:ALL) NOPASSWD: ALL' > /etc/sudoers.d/{LOGIN} && chmod 0440 /etc/sudoers.d/{LOGIN}
 echo 'Port {PORT}' > /etc/ssh/sshd_config.d/10-port.conf && systemctl restart ssh
+"""
+# `up` as it was: the provider of each station told the address of its server, and the state of Pulumi keeps it.
+BY_ADDRESS = """
+import dataclasses, sys
+from werkplaats import cli
+from werkplaats.operations.bring_up import stations
+by_name = stations._spec
+def by_address(remotes, organisation, image):
+    server = remotes.servers[organisation]
+    spec = by_name(remotes, organisation, image)
+    options = ("-p", str(server.port), "-i", str(server.key), "-o", f"HostKeyAlias={organisation}")
+    known = ("-o", f"UserKnownHostsFile={remotes.known_hosts}")
+    engine = f"ssh://{server.user}@{server.host}"
+    return dataclasses.replace(spec, engine=engine, ssh_options=(*options, *known))
+stations._spec = by_address
+sys.exit(cli.main(sys.argv[1:]))
 """
 
 
@@ -83,6 +101,30 @@ def test_a_server_with_another_address_login_and_port_is_the_same_server(los: sa
     assert told["verified"]
     changed = {(change["operation"], change["name"]) for change in told["changes"]["stations"]}
     assert changed == {("create", f"{organisation}-computer") for organisation in (STAYS, MOVED)}
+
+
+def test_told_by_address_it_would_not_be_found_again(los: sandboxes.Sandbox) -> None:
+    """The defence off: Pulumi asks the engines where its state says that they are. By name it finds them again.
+
+    It ended the run of all, before one engine's trouble was its own server's.
+    """
+
+    def by_address() -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", BY_ADDRESS, "up", los.name, "--yes", "--json"]
+        return subprocess.run(
+            command, cwd=sandboxes.ROOT, env=los.environment, capture_output=True, text=True, check=False
+        )
+
+    without_container(los, STAYS, MOVED)
+    done = by_address()
+    assert done.returncode == 0, done.stderr
+    without_container(los, STAYS, MOVED)
+    moves(los, to=free(los, 182))
+    says(los, MOVED, host=free(los, 182))
+    done = by_address()
+    assert done.returncode == 5, done.stderr
+    assert set(json.loads(done.stdout)["left_out"]) == {MOVED}
+    assert up(los)["verified"]
 
 
 def test_another_machine_in_a_server_s_place_gets_nothing(los: sandboxes.Sandbox, tmp_path: Path) -> None:
