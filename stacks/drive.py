@@ -321,7 +321,8 @@ class Stack:
     def _run(
         self, action: Callable[..., Any], leave_out: Iterable[str], progress: Progress | None = None, **options: Any
     ) -> Outcome:
-        excluded = self._urns(leave_out)
+        # What of them is declared and was never made goes with what it stands in.
+        excluded = {"exclude": urns, "exclude_dependents": True} if (urns := self._urns(leave_out)) else {}
         seen: list[Change] = []
         failed: dict[str, str] = {}
 
@@ -331,7 +332,7 @@ class Stack:
             _note_failure(event, failed)
 
         try:
-            action(**options, **({"exclude": excluded} if excluded else {}), on_event=hear, color="never")
+            action(**options, **excluded, on_event=hear, color="never")
         except automation.CommandError as error:
             if failed:
                 done = tuple(change for change in seen if change.name.rpartition("-")[0] not in failed)

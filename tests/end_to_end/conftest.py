@@ -61,7 +61,8 @@ MEMBER = """
 def los(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sandboxes.Sandbox]:
     """A network that is not a sandbox, up and verified: it knows its servers, which existed, by its inventory only.
 
-    First a computing party of it is revoked, leaves and comes back, then it is destroyed.
+    First an engine and a login of it are in trouble and a server moves, then a computing party is revoked, leaves and
+    comes back, at last it is destroyed.
     """
     folder = tmp_path_factory.mktemp("los")
     maker = sandboxes.sandbox(folder, "los")

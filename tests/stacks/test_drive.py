@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pulumi
+import pulumi_docker as docker
 import pytest
 from pulumi import automation
 
@@ -127,6 +128,38 @@ def test_after_a_run_the_engine_is_asked_nothing(real: drive.Stack, monkeypatch:
     monkeypatch.setattr(automation.PulumiCommand, "run", noted)
     real.up(print)
     assert "up" in asked[-1]
+
+
+def stations(_: Any) -> None:
+    """Of two organisations: one engine is this machine's, and nobody listens where the other's would be."""
+    for organisation, host in {"ggd": "unix:///var/run/docker.sock", "zorg": "tcp://127.0.0.1:9"}.items():
+        component = pulumi.ComponentResource("werkplaats:stations:Station", organisation)
+        own = pulumi.ResourceOptions(parent=component)
+        engine = docker.Provider(f"{organisation}-engine", host=host, opts=own)
+        also = pulumi.ResourceOptions(parent=component, provider=engine)
+        docker.Volume(f"{organisation}-data", name="werkplaats-test-drive", opts=also)
+
+
+@pytest.mark.slow
+def test_an_engine_that_does_not_answer_leaves_out_its_own_organisation_alone(tmp_path: Path) -> None:
+    """It failed the run of all, and again where it was left out: what of it was never made stood in no state."""
+    project: Any = {"project": "p", "program": stations, "engine": install.ensure(print)}
+    plan = settled.Settled("plan", "", "", ("ggd", "zorg"), ())
+    made = drive.Stack(**project, plan=lambda _: plan, state=tmp_path)
+    said: list[str] = []
+    try:
+        with pytest.raises(drive.PartsError) as caught:
+            made.up(said.append)
+        assert caught.value.failed.keys() == {"zorg"}
+        assert "127.0.0.1:9" in caught.value.failed["zorg"]
+        assert [change.name for change in caught.value.outcome.changes] == ["ggd-data"]
+        assert made._settled() is None
+        assert made.up(said.append, leave_out=["zorg"]).changes == ()
+        assert made._organisations() == {"ggd", "zorg"}
+        assert made._settled() is not None
+    finally:
+        made.destroy(said.append)
+    assert said == ["create ggd-data", "create zorg-data", "delete ggd-data"]
 
 
 @pytest.mark.slow

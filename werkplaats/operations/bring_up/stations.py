@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
 import time
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from stacks.stations import program
 from werkplaats.operations import progress
 from werkplaats.operations.home import networks
 from werkplaats.operations.look import observed, verify
-from werkplaats.operations.reach import remote, servers, ssh_config
+from werkplaats.operations.reach import remote, servers, shell, ssh_config
 
 START_SECONDS = 30.0
 MOST_SAID = 600  # characters of what an engine says: its reason stands at the end
@@ -59,9 +60,23 @@ def up(
 
 def _cannot(remotes: remote.Remotes, organisation: str, said: str) -> str:
     """Why an engine that does not do what Pulumi asks leaves its station out, and what to look at."""
-    ssh = shlex.join(("ssh", "-F", str(remotes.config), ssh_config.alias(organisation, ssh_config.ENGINE)))
-    what = f"its engine does not make the station: {said[-MOST_SAID:]}"
-    return f"{what}; see whether `{ssh} docker version` tells of a server, mend what it says, and run this again"
+    config, name = str(remotes.config), ssh_config.alias(organisation, ssh_config.ENGINE)
+    try:  # by the same way, since of some reasons Docker's client tells Pulumi nothing
+        done = subprocess.run(
+            [install.PROGRAMS / "ssh", "-F", config, "-T", "--", name, "docker version"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=shell.LOGIN_SECONDS,
+            check=False,
+        )
+        told = done.stderr.strip() if done.returncode else ""
+    except subprocess.TimeoutExpired:
+        told = f"`docker version` ends not within {shell.LOGIN_SECONDS:.0f} s"
+    what = f"its engine does not make the station: {' '.join((told or said).split())[-MOST_SAID:]}"
+    by_hand = shlex.join(("ssh", "-F", config, name, "docker", "version"))
+    return f"{what}; see whether `{by_hand}` tells of a server, mend what it says, and run this again"
 
 
 def _remove_unfit(

@@ -24,7 +24,7 @@ class Servers:
 
     def __init__(self, state: str = "running") -> None:
         self.servers = {"ggd": "", "zorg": ""}
-        self.config = Path("/run/ssh_config")
+        self.config = Path("/nowhere/ssh_config")
         self.state = state
         self.away_at = ""
         self.removed: list[str] = []
@@ -130,7 +130,8 @@ def test_an_engine_that_makes_no_station_is_left_out_with_a_remedy_and_what_othe
     outcome, lost = stations.up(network, remotes, engine, WANTED, lambda _: None)
     assert lost.keys() == {"zorg"}
     assert (
-        "Error pinging Docker server; see whether `ssh -F /run/ssh_config zorg.engine docker version`" in lost["zorg"]
+        "Can't open user config file /nowhere/ssh_config: No such file or directory; see whether "
+        "`ssh -F /nowhere/ssh_config zorg.engine docker version` tells of a server" in lost["zorg"]
     )
     assert stacks[-1].images == {"ggd"}
     assert outcome == drive.Outcome((made, later))

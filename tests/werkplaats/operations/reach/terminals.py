@@ -19,6 +19,7 @@ SECONDS = 60.0
 LOGINS = """
 import subprocess, sys
 from pathlib import Path
+from stacks.engine import install
 from werkplaats.operations.reach import inventory, remote, ssh_config
 listed, folder, own = map(Path, sys.argv[1:])
 ssh_config.OWN = (str(own),)
@@ -29,8 +30,8 @@ with remote.Remotes(servers, folder, folder / "config") as remotes:
         print("asked:", remotes.ask(server.organisation, "echo", "hier").stdout, flush=True)
     remotes.open_for_engine([server.organisation for server in servers])
     for server in servers:
-        command = ["ssh", "-F", folder / "config", f"{server.organisation}.engine", "echo", "daar"]
-        print("engine:", subprocess.run(command, capture_output=True, text=True), flush=True)
+        ssh = [install.PROGRAMS / "ssh", "-F", folder / "config", "-T", "--", f"{server.organisation}.engine"]
+        print("engine:", subprocess.run([*ssh, "echo daar"], capture_output=True, text=True), flush=True)
 print("ended", flush=True)
 """
 
