@@ -20,6 +20,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from base import canonical, errors
@@ -48,20 +49,34 @@ def read(
     known = trusted.load(kept) if kept else None
     if root is not None and known is not None and not _is_of(known, network, root):
         known = None  # people told that it is another one from now on
-    found, following = _read(folder, network, known, moment)
-    made = verified.verify(found, moment or canonical.now())
-    if known and known.crl:
-        revocations.refuse_rollback(revocations.load(known.crl), made.revocations)
+    taken = take(folder, network, known, moment)
+    made, following = taken.verified, taken.following
     if root is not None and root != made.holders.fingerprint(network):
         raise errors.AcceptanceError(
             f"{folder} has root {made.holders.fingerprint(network)}, and {root} was told",
             "ring a root holder up, and install nothing of this publication until both are the same",
         )
-    if kept and (known or root is not None):
-        following = dataclasses.replace(following, crl=found.files["crl.pem"])
-        if following != known:
-            trusted.save(kept, following)
+    if kept and (known or root is not None) and following != known:
+        trusted.save(kept, following)
     return made
+
+
+@dataclasses.dataclass(frozen=True)
+class Taken:
+    """A publication that was read and is right, its files, and what to keep so that none older is read later."""
+
+    verified: verified.Verified
+    files: Mapping[str, bytes]
+    following: trusted.Trusted
+
+
+def take(folder: Path, network: str, known: trusted.Trusted | None, moment: datetime.datetime | None = None) -> Taken:
+    """Read and verify the publication in a folder, beside what was `known`; nothing is kept. Raises as `read` does."""
+    found, following = _read(folder, network, known, moment)
+    made = verified.verify(found, moment or canonical.now())
+    if known and known.crl:
+        revocations.refuse_rollback(revocations.load(known.crl), made.revocations)
+    return Taken(made, found.files, dataclasses.replace(following, crl=found.files["crl.pem"]))
 
 
 def last(folder: Path, network: str, kept: Path) -> verified.Verified:
