@@ -3,6 +3,7 @@
 werkplaats-follow                   one run (this is what werkplaats-follow.service does every few minutes)
 werkplaats-follow --bring NETWORK   keep the publication that the operator brings on standard input (`werkplaats up`)
 werkplaats-follow --timer           have the timer run; prints one JSON line
+werkplaats-follow --tell            what it found and did, as JSON
 
 A run of which nothing is new ends at once. Else the part that parses is started in a unit of its own, and what it
 answers is placed once it keeps to the rules; what adds waits for the operator. What was found is told in followed.json.
@@ -21,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from on_server import disk, programs
-from on_server.follow import places, placing, rules, seen
+from on_server.follow import places, placing, rules, seen, telling
 from on_server.follow.places import Paths
 
-TIMER, READER = "werkplaats-follow.timer", "werkplaats-follow-read.service"
+READER = "werkplaats-follow-read.service"
 ASKED, FOUND = "/run/werkplaats/follow.asked", "/run/werkplaats/follow.found"
 LARGEST_ANSWER = 2 * rules.LARGEST_WHOLE
 Ask = Callable[[bytes], bytes]
@@ -50,7 +51,7 @@ def reload() -> str:
 def run(paths: Paths, ask: Ask = ask, reload: Reload = reload) -> bool:
     """One run; returns whether all went well. What was found is told in any case."""
     with places.lock(paths):
-        told = told_before(paths)
+        told = telling.before(paths)
         before = {name: seen.state(paths, name) for name in paths.names()}
         todo = [n for n in before if seen.news(paths, n) or told.get(n, {}).get("state") != before[n]]
         if todo:
@@ -110,20 +111,11 @@ def bring(paths: Paths, network: str, text: bytes) -> bool:
         given = json.loads(text)
         if not placing.keep(paths, network, given["publication"]):
             return False
-        told = told_before(paths)
+        told = telling.before(paths)
         row = {"by": "up", "at": now(), "number": given["number"], "from": "its operator", "applies": []}
         told[network] = {"problem": "", **told.get(network, {}), "applied": row}
         tell(paths, told)
         return True
-
-
-def told_before(paths: Paths) -> dict[str, Any]:
-    """What was told last, by network; nothing where that cannot be read."""
-    try:
-        found = json.loads(paths.told.read_text())["networks"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
-    return {name: row for name, row in found.items() if isinstance(row, dict)} if isinstance(found, Mapping) else {}
 
 
 def tell(paths: Paths, networks: Mapping[str, Any]) -> None:
@@ -141,12 +133,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="werkplaats-follow", description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--bring", metavar="NETWORK")
     parser.add_argument("--timer", action="store_true")
+    parser.add_argument("--tell", action="store_true")
     wants = parser.parse_args()
     os.umask(0o022)
+    if wants.tell:
+        sys.stdout.write(json.dumps(telling.document(Paths())) + "\n")
+        return 0
     if wants.timer:
-        idle = not programs.active(TIMER)
+        idle = not programs.active(telling.TIMER)
         if idle:
-            programs.run("systemctl", "start", TIMER)
+            programs.run("systemctl", "start", telling.TIMER)
         programs.tell(idle, "the timer was started" if idle else "the timer runs")
         return 0
     if wants.bring:

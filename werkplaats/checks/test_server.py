@@ -126,3 +126,8 @@ def test_the_clock_is_right_to_a_few_seconds(host: Any) -> None:
     # With the time in it no answer serves that came ahead, when another server was asked.
     difference = abs(float(host.check_output(f"date +%s.%N # {now}")) - now)
     assert difference < CLOCK_SECONDS, f"the clock differs {difference:.1f} s from this machine's"
+
+
+def test_the_station_follows_its_network_by_itself(host: Any) -> None:
+    found = json.loads(host.check_output("/usr/local/sbin/werkplaats-follow --tell"))["faults"]
+    assert not found, "; ".join(found)

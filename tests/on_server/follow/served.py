@@ -12,7 +12,7 @@ from typing import Any
 from base import values
 from network_topology import model
 from network_topology.compiling import compile as compiler
-from on_server.follow import main, texts
+from on_server.follow import main, telling, texts
 from on_server.follow.places import Paths
 from publication import acceptance, publication, verified
 from publication.following import applied, asked, entry, follow, kept
@@ -101,7 +101,7 @@ class Served:
     @property
     def told(self) -> dict[str, Any]:
         """What the follower tells of the network."""
-        found: dict[str, Any] = main.told_before(self.paths)[NETWORK]
+        found: dict[str, Any] = telling.before(self.paths)[NETWORK]
         return found
 
     def state(self) -> dict[str, bytes]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from on_server.follow import main, places, seen
+from on_server.follow import places, seen, telling
 from publication import profile
 from tests.on_server.follow.served import NETWORK, OWN, Served
 from tests.publication import publications
@@ -208,4 +208,4 @@ def test_a_removed_member_leaves_the_definition_too(server: Served) -> None:
     server.inbox()
     assert server.run(), server.told
     assert GONE not in server.accepted()["definition"]["organisations"]
-    assert main.told_before(server.paths)
+    assert telling.before(server.paths)
