@@ -66,7 +66,10 @@ def _follow(paths: Paths, todo: list[str], told: dict[str, Any], ask: Ask, reloa
     changed = {}
     for name in todo:
         answer, row = answers.get(name, {}), dict(told.get(name, {}))
-        row |= {"at": now(), "problem": why or ("" if answer else "the part that parses says nothing of it")}
+        row |= {
+            "at": now(),
+            "problem": why or ("" if answer else "of this network nothing could be asked, or nothing is answered"),
+        }
         row |= {key: answer.get(key) for key in ("from", "number", "published", "ends", "sources", "waits", "refused")}
         row.pop("state", None)
         try:
@@ -85,16 +88,21 @@ def _follow(paths: Paths, todo: list[str], told: dict[str, Any], ask: Ask, reloa
 
 
 def _answers(paths: Paths, names: list[str], ask: Ask) -> tuple[dict[str, Any], str]:
-    question = json.dumps({"networks": {name: _question(paths, name) for name in names}}).encode()
+    asked = {}
+    for name in names:
+        try:
+            asked[name] = _question(paths, name)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue  # what lies here of that network is no good, and hides no other
     try:
-        found = json.loads(ask(question))["networks"]
-        return {name: found[name] for name in names if isinstance(found.get(name), dict)}, ""
-    except (rules.RuleError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        found = places.document(ask(json.dumps({"networks": asked}).encode()))["networks"]
+        return {name: found[name] for name in asked if isinstance(found.get(name), dict)}, ""
+    except (rules.RuleError, ValueError, KeyError, TypeError, AttributeError) as error:
         return {}, f"the part that parses: {error}"
 
 
 def _question(paths: Paths, network: str) -> dict[str, Any]:
-    view = json.loads((paths.networks / network / "network.json").read_text())
+    view = places.document((paths.networks / network / "network.json").read_text())
     accepted, keys = paths.accepted(network), paths.own_keys
     return {
         "organisation": view["stations"][view["self"]]["organisation"],
@@ -108,14 +116,22 @@ def _question(paths: Paths, network: str) -> dict[str, Any]:
 def bring(paths: Paths, network: str, text: bytes) -> bool:
     """Keep what the operator brings; returns whether it is another one than was kept."""
     with places.lock(paths):
-        given = json.loads(text)
-        if not placing.keep(paths, network, given["publication"]):
+        given = places.document(text)
+        if _older(paths, network, given["publication"]) or not placing.keep(paths, network, given["publication"]):
             return False
         told = telling.before(paths)
         row = {"by": "up", "at": now(), "number": given["number"], "from": "its operator", "applies": []}
         told[network] = {"problem": "", **told.get(network, {}), "applied": row}
         tell(paths, told)
         return True
+
+
+def _older(paths: Paths, network: str, files: Mapping[str, str]) -> bool:
+    """Whether this server has read a newer one of the same root since its operator did."""
+    kept = places.texts(paths.kept(network))
+    roots, given = ({name: one[name] for name in one if name.endswith(".root.json")} for one in (kept, files))
+    same = bool(roots) and all(roots.get(name, given[name]) == given[name] for name in given)
+    return same and seen.version(files[seen.NEWEST]) < seen.version(kept.get(seen.NEWEST, ""))
 
 
 def tell(paths: Paths, networks: Mapping[str, Any]) -> None:

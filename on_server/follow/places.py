@@ -7,11 +7,13 @@ import ctypes
 import dataclasses
 import errno
 import fcntl
+import json
 import os
 import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from on_server import disk
 
@@ -75,6 +77,11 @@ def files(folder: Path) -> dict[str, Path]:
     return {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
+def texts(folder: Path) -> dict[str, str]:
+    """Name → content of the files in a folder of ours."""
+    return {name: path.read_text() for name, path in files(folder).items()}
+
+
 @contextlib.contextmanager
 def lock(paths: Paths) -> Iterator[None]:
     """One that places at a time; released by death."""
@@ -100,6 +107,17 @@ def read(path: Path, most: int) -> bytes:
     return found if len(found) <= most else b""
 
 
+def document(text: str | bytes) -> dict[str, Any]:
+    """A JSON object; raises ValueError of whatever else was said."""
+    try:
+        found = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deep") from error
+    if not isinstance(found, dict):
+        raise ValueError("it is no JSON object")  # noqa: TRY004  # the text is wrong, and no argument
+    return found
+
+
 def put(path: Path, text: str) -> bool:
     """Put a text in place of a file that is there, with its group and mode; returns whether anything changed."""
     content = text.encode()
@@ -116,8 +134,8 @@ def put(path: Path, text: str) -> bool:
 def put_folder(place: Path, files: Mapping[str, str]) -> None:
     """Put a folder of these files in place of one that is there: who reads by its name finds the old or the new."""
     fresh = place.with_name(f".{place.name}.new")
-    for left in (fresh, place.with_name(f".{place.name}.old")):
-        shutil.rmtree(left, ignore_errors=True)
+    if fresh.exists():  # of a run that was killed
+        shutil.rmtree(fresh)
     for name, text in files.items():
         path = fresh / name
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
@@ -126,10 +144,11 @@ def put_folder(place: Path, files: Mapping[str, str]) -> None:
         disk.sync_folder(folder)
     if place.is_dir():
         _exchange(fresh, place)
+        disk.sync_folder(place.parent)
+        shutil.rmtree(fresh)
     else:
         fresh.rename(place)
-    disk.sync_folder(place.parent)
-    shutil.rmtree(fresh, ignore_errors=True)
+        disk.sync_folder(place.parent)
 
 
 def _exchange(one: Path, other: Path) -> None:
@@ -142,7 +161,8 @@ def _exchange(one: Path, other: Path) -> None:
 
 def take_away(folder: Path, aside: Path) -> None:
     """Take a folder away in one step: it leaves its place as a whole, and then goes."""
-    shutil.rmtree(aside, ignore_errors=True)
+    if aside.exists():  # of a run that was killed
+        shutil.rmtree(aside)
     folder.rename(aside)
     disk.sync_folder(folder.parent)
     shutil.rmtree(aside)

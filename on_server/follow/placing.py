@@ -6,7 +6,6 @@ else is made again; then the accepted document; what ends something before what 
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,21 +21,17 @@ def keep(paths: Paths, network: str, files: Document) -> bool:
     """Keep a publication, as the part that parses or the operator brings it; returns whether it is another one."""
     rules.published(files)
     place = paths.kept(network)
-    if _texts(place) == files:
+    if places.texts(place) == files:
         return False
     places.put_folder(place, {str(name): str(text) for name, text in files.items()})
     return True
-
-
-def _texts(folder: Path) -> dict[str, str]:
-    return {name: path.read_text() for name, path in places.files(folder).items()}
 
 
 def followed(paths: Paths, network: str, answer: Document) -> list[str]:
     """Place an answer; returns the paths that changed. Raises RuleError, before anything but the publication is."""
     changed = []
     if files := answer.get("publication"):
-        rules.newer(_texts(paths.kept(network)), files)
+        rules.newer(places.texts(paths.kept(network)), files)
         if keep(paths, network, files):
             changed.append(str(paths.kept(network)))
     if answer.get("place"):
@@ -54,10 +49,10 @@ def held(paths: Paths, network: str, place: Document) -> tuple[dict[str, str], l
     Raises RuleError where the answer does what it may not.
     """
     entry, own = place["entry"], f"{texts.NETWORKS}/{network}"
-    before, after = json.loads(paths.accepted(network).read_text()), json.loads(place["accepted"])
+    before, after = places.document(paths.accepted(network).read_text()), places.document(place["accepted"])
     rules.require(entry["network"] == network, "it is of another network")
     rules.accepted(before, after)
-    rules.view(json.loads(paths.at(f"{own}/network.json").read_text()), entry["network_json"], after)
+    rules.view(places.document(paths.at(f"{own}/network.json").read_text()), entry["network_json"], after)
     rules.agreed(place["files"])
     found = {f"/etc/werkplaats/accepted/{network}.json": place["accepted"]}
     found |= _gateway(paths, entry)
@@ -78,7 +73,7 @@ def _gateway(paths: Paths, entry: Document) -> dict[str, str]:
     rules.require(len(entry["crl_pem"]) <= rules.LARGEST_FILE, "its revocation list is too large")
     placed = paths.at(names["statement.json"])
     if placed.exists():
-        rules.statement(json.loads(placed.read_text()), entry["statement"])
+        rules.statement(places.document(placed.read_text()), entry["statement"])
     request = paths.own_keys[0].read_text()
     own = [public("req", request), public("x509", paths.at(names["certificate.pem"]).read_text())]
     rules.certificate(wanted[names["certificate.pem"]], lambda pem: public("x509", pem), own)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 
 from on_server.follow import places
 from on_server.follow.places import Paths
@@ -16,16 +15,16 @@ def news(paths: Paths, network: str) -> bool:
     kept = places.read(paths.kept(network) / NEWEST, LARGEST)
     for source in paths.sources(network):
         found = places.read(source / NEWEST, LARGEST)
-        if found and found != kept and not 0 < _version(found) < _version(kept):
+        if found and found != kept and not 0 < version(found) < version(kept):
             return True
     return False
 
 
-def _version(text: bytes) -> int:
+def version(text: str | bytes) -> int:
     """How often the coordinator had said which publication is the newest, as somebody says; 0 of what does not tell."""
     try:
-        found = json.loads(text)["signed"]["version"]
-    except (ValueError, KeyError, TypeError, RecursionError):
+        found = places.document(text)["signed"]["version"]
+    except (ValueError, KeyError, TypeError):
         return 0
     return found if type(found) is int else 0
 

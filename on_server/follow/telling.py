@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Mapping
 from typing import Any
 
 from on_server import programs
+from on_server.follow import places
 from on_server.follow.places import Paths
 
 TIMER, SERVICE = "werkplaats-follow.timer", "werkplaats-follow.service"
@@ -20,8 +20,8 @@ INTERVALS = 3
 def before(paths: Paths) -> dict[str, Any]:
     """What was told last, by network; nothing where that cannot be read."""
     try:
-        found = json.loads(paths.told.read_text())["networks"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        found = places.document(paths.told.read_text())["networks"]
+    except (OSError, ValueError, KeyError, TypeError):
         return {}
     return {name: row for name, row in found.items() if isinstance(row, dict)} if isinstance(found, Mapping) else {}
 

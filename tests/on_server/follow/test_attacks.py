@@ -229,8 +229,17 @@ def test_an_answer_of_another_network_is_placed_nowhere(server: Served) -> None:
 
 def test_an_answer_that_is_none_is_a_problem_that_is_told(server: Served) -> None:
     before = server.state()
-    answers = iter((b"", b"[]", b'{"networks": 1}', b'{"networks": {"proeftuin": []}}', b"[" * 100_000))
-    for _ in range(5):
+    deep = {"networks": {NETWORK: {"place": {"accepted": "[" * 100_000, "entry": {"network": NETWORK}}}}}
+    odd = (
+        b"",
+        b"[]",
+        b'{"networks": 1}',
+        b'{"networks": {"proeftuin": []}}',
+        b"[" * 100_000,
+        json.dumps(deep).encode(),
+    )
+    answers = iter(odd)
+    for _ in odd:
         assert not server.run(lambda _: next(answers))
         assert server.told["problem"]
     assert server.state() == before

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from on_server.follow import places, seen, telling
-from publication import profile
+from on_server.follow import main, places, seen, telling
+from publication import profile, publication
+from publication.following import kept
 from tests.on_server.follow.served import NETWORK, OWN, Served
 from tests.publication import publications
 from tests.publication.published import without
@@ -209,3 +210,25 @@ def test_a_removed_member_leaves_the_definition_too(server: Served) -> None:
     assert server.run(), server.told
     assert GONE not in server.accepted()["definition"]["organisations"]
     assert telling.before(server.paths)
+
+
+def test_up_of_an_operator_that_read_less_takes_nothing_back(server: Served) -> None:
+    older = publication.take(server.folder, NETWORK, None)
+    server.publish()
+    server.inbox()
+    assert server.run()
+    before = server.state()
+    given = {"number": 1, "publication": kept.laid(older.following, older.files)}
+    assert not main.bring(server.paths, NETWORK, json.dumps(given).encode())
+    assert server.state() == before
+
+
+def test_what_is_no_good_of_one_network_hides_no_other(server: Served) -> None:
+    other = server.paths.networks / "anders"
+    other.mkdir()
+    (other / "network.json").write_text("{}")
+    server.publish()
+    server.inbox()
+    assert not server.run()
+    assert telling.before(server.paths)["anders"]["problem"]
+    assert (server.told["problem"], server.told["number"]) == ("", 2)
