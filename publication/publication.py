@@ -43,12 +43,12 @@ def read(
 
     `kept` is the file of what this reader read before: it goes back to nothing older, and keeps what it reads there.
     Where there is no such file, what is read tells whose it is and proves nothing; and nothing is kept unless `root`
-    is the fingerprint of its root, as people told it. Raises PublicationError (ExpiredError, OtherRootError,
+    is the fingerprint of its root, as people told it: then that one counts from now on, with what was read before under
+    it, and no root that another one came before it. Raises PublicationError (ExpiredError, OtherRootError,
     RevocationError, RequestError) with the file that is not right; what is kept stays.
     """
-    known = trusted.load(kept) if kept else None
-    if root is not None and known is not None and not _is_of(known, network, root):
-        known = None  # people told that it is another one from now on
+    before = trusted.load(kept) if kept else None
+    known = before if root is None or before is None else _of_root(before, folder, network, root)
     taken = take(folder, network, known, moment)
     made, following = taken.verified, taken.following
     if root is not None and root != made.holders.fingerprint(network):
@@ -56,8 +56,15 @@ def read(
             f"{folder} has root {made.holders.fingerprint(network)}, and {root} was told",
             "ring a root holder up, and install nothing of this publication until both are the same",
         )
-    if kept and (known or root is not None) and following != known:
-        trusted.save(kept, following)
+    if kept and (known or root is not None):
+        following = dataclasses.replace(
+            following,
+            # Of a root that was told it is the newest that people compared: whoever relays made up those before it.
+            roots=following.roots if known else following.roots[-1:],
+            earlier=tuple(one for one in before.each if not known or one.roots != known.roots) if before else (),
+        )
+        if following != before:
+            trusted.save(kept, following)
     return made
 
 
@@ -90,8 +97,11 @@ def last(folder: Path, network: str, kept: Path) -> verified.Verified:
     return verified.verify(found, datetime.datetime.fromisoformat(found.published))
 
 
-def _is_of(known: trusted.Trusted, network: str, root: str) -> bool:
-    return reading.newest_root(known, network) == root
+def _of_root(before: trusted.Trusted, folder: Path, network: str, root: str) -> trusted.Trusted | None:
+    """What was read before of the root that was told, or of one that it follows from; None where nothing was."""
+    source = folders.source(folder)
+    same = (one for one in before.each if reading.newest_root(one, network) == root or reading.follows(source, one))
+    return next(same, None)
 
 
 def _read(

@@ -133,19 +133,40 @@ def _root(content: bytes) -> Root:
     return Metadata[Root].from_bytes(content).signed
 
 
-def _refuse_other_root(known: trusted.Trusted, source: Source, place: PurePath, network: str) -> None:
-    """Raise OtherRootError where the source has another root of a version that is known here."""
-    for content in known.roots:
+def follows(source: Source, known: trusted.Trusted) -> bool:
+    """Whether the roots that a source has are those that are known, and perhaps later ones."""
+    try:
+        met = _met(source, known)
+    except Exception:  # a parser of hostile bytes: `read` says what is wrong with it
+        return False
+    return met is not None and met[1] == met[2]
+
+
+def _met(source: Source, known: trusted.Trusted) -> tuple[str, Root, Root] | None:
+    """Of the newest known root of which the source has the version: its name, and the source's; None for none.
+
+    Those before it say nothing any more: whose word counts is what the newest says.
+    """
+    for content in reversed(known.roots):
         root = _root(content)
         name = f"metadata/{root.version}.root.json"
         there = source(name)
-        if there is not None and _root(there) != root:
-            raise errors.OtherRootError(
-                f"{place / name} is another root of {network} than was accepted here, "
-                f"{fingerprint(network, metadata.root_keys(root))}: somebody poses as the network, or it was founded "
-                "anew",
-                f"ring a root holder up; werkplaats accept {network} --root sha256:… only as it is read to you",
-            )
+        if there is not None:
+            return name, root, _root(there)
+    return None
+
+
+def _refuse_other_root(known: trusted.Trusted, source: Source, place: PurePath, network: str) -> None:
+    """Raise OtherRootError where the source has another root of a version that is known here."""
+    met = _met(source, known)
+    if met is not None and met[1] != met[2]:
+        name, root, _ = met
+        raise errors.OtherRootError(
+            f"{place / name} is another root of {network} than was accepted here, "
+            f"{fingerprint(network, metadata.root_keys(root))}: somebody poses as the network, or it was founded "
+            "anew",
+            f"ring a root holder up; werkplaats accept {network} --root sha256:… only as it is read to you",
+        )
 
 
 def _require_roles(place: PurePath, network: str, chain: tuple[bytes, ...], targets: Targets) -> None:
@@ -184,11 +205,24 @@ def _whole(source: Source, place: PurePath, known: trusted.Trusted, network: str
         _files(source, place, _named(known), updater.get_targetinfo),
         Holders(root=metadata.root_keys(signed[ROOT]), releases=metadata.release_keys(signed[TARGETS])),
         signed[ROOT].version,
-        frozenset(fingerprint(network, metadata.root_keys(_root(content))) for content in known.roots),
+        _lineage(source, network, [_root(content) for content in known.roots]),
         frozenset(signed[TARGETS].unrecognized_fields[metadata.AUTHORITIES]),
         {role: one.expires for role, one in signed.items()},
         {role: one.version for role, one in signed.items()},
     )
+
+
+def _lineage(source: Source, network: str, chain: list[Root]) -> frozenset[str]:
+    """The fingerprints of a chain of roots, and of those before it whose holders signed for it."""
+    for version in range(chain[0].version - 1, 0, -1):
+        before, after = (source(f"metadata/{one}.root.json") for one in (version, version + 1))
+        if before is None or after is None:
+            break
+        follower: Metadata[Root] = Metadata.from_bytes(after)
+        if not _root(before).get_verification_result(ROOT, follower.signed_bytes, follower.signatures):
+            break
+        chain.insert(0, _root(before))
+    return frozenset(fingerprint(network, metadata.root_keys(one)) for one in chain)
 
 
 def _files(

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import platform
 import shlex
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from base import files, values
 
 
-def write(path: Path, variables: Mapping[str, str], programs: Path, *command: str) -> None:
-    """Write a program that runs a command with these variables, and with a folder of programs first on PATH."""
+def write(path: Path, variables: Mapping[str, str], programs: Iterable[Path], *command: str) -> None:
+    """Write a program that runs a command with these variables, and with folders of programs first on PATH."""
     lines = (
         "#!/bin/sh\n",
         "# Written by `werkplaats up`; see stacks/README.md.\n",
         *(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()),
-        f'export PATH={shlex.quote(str(programs))}:"$PATH"\n',
+        f'export PATH={shlex.quote(":".join(map(str, programs)))}:"$PATH"\n',
         f'exec {shlex.join(command)} "$@"\n',
     )
     files.write_atomically(path, "".join(lines).encode(), mode=0o700)

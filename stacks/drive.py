@@ -14,7 +14,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +33,6 @@ RUN_MARK = "WERKPLAATS_RUN"  # in the environment of every child, so that a kill
 Progress = Callable[[str], None]
 
 
-class DriveError(errors.UnmetError):
-    """The engine could not do what was asked; the message is what it said, shortened to what matters."""
-
-
 @dataclasses.dataclass(frozen=True)
 class Change:
     """One resource and what happens or would happen to it: create, update, replace, delete."""
@@ -51,6 +47,22 @@ class Outcome:
     """What a run changed; empty when reality was as declared."""
 
     changes: tuple[Change, ...]
+
+
+class DriveError(errors.UnmetError):
+    """The engine could not do what was asked; the message is what it said, shortened to what matters."""
+
+
+class PartsError(DriveError):
+    """What was asked was done, but for some organisations: `failed` is organisation → what the engine said.
+
+    `outcome` is what changed of the others.
+    """
+
+    def __init__(self, failed: Mapping[str, str], outcome: Outcome) -> None:
+        super().__init__("; ".join(f"{organisation}: {said}" for organisation, said in sorted(failed.items())))
+        self.failed = failed
+        self.outcome = outcome
 
 
 class _Quiet(automation.Stack):
@@ -103,7 +115,7 @@ class Stack:
                 main=str(Path.cwd()),
                 backend=automation.ProjectBackend(self._backend()),
             ),
-            env_vars=self._environment() | {RUN_MARK: str(self.state)},
+            env_vars=self._environment() | {RUN_MARK: str(self.state), "PATH": _path()},
         )
         return _Quiet(workspace)
 
@@ -128,7 +140,8 @@ class Stack:
         }
         project = Path(inspect.getfile(self._program)).parent
         command = (str(self._engine.pulumi), "--cwd", str(project))
-        by_hand.write(self.state / BY_HAND, self._environment() | own, Path(sys.executable).parent, *command)
+        programs = (install.PROGRAMS, Path(sys.executable).parent)
+        by_hand.write(self.state / BY_HAND, self._environment() | own, programs, *command)
 
     def _planned(self, organisations: Collection[str]) -> Any:
         # On disk as well, for `pulumi up` by hand.
@@ -236,20 +249,19 @@ class Stack:
 
         It holds no lock, so it looks at a copy of the state: a run neither reads what it writes nor ends its children.
         """
-        seen: list[Change] = []
         with tempfile.TemporaryDirectory(prefix="werkplaats-preview-") as folder:
             copy = Stack(
                 project=self._project, program=self._program, plan=self._plan, state=Path(folder), engine=self._engine
             )
             checkpoint.copy(self.state, copy.state, [SETTLED])
-            copy._run(copy._stack.preview, leave_out, on_event=lambda event: _note(event, seen))
-        return Outcome(tuple(seen))
+            return copy._run(copy._stack.preview, leave_out)
 
     def up(self, progress: Progress, *, leave_out: Iterable[str] = (), drifted: Sequence[str] = ()) -> Outcome:
         """Make reality as declared.
 
         `leave_out` names organisations that cannot be reached: one such host would fail the whole stack.
         `drifted` names those of whom the state is known to be wrong; only they are read again first.
+        Raises PartsError once it is made for all others where that of some cannot be.
         """
         leave_out = tuple(leave_out)
         self._leave_for_hands()
@@ -259,35 +271,28 @@ class Stack:
         self._unsettle()
         if targets := self._urns(drifted):
             self._run(self._stack.refresh, (), target=targets, clear_pending_creates=True)
-        seen: list[Change] = []
-
-        def note(event: automation.EngineEvent) -> None:
-            if change := _note(event, seen):
-                progress(f"{change.operation} {change.name}")
-
+        # One engine that does not answer stops nobody else's station.
+        making = functools.partial(self._stack.up, show_secrets=False, continue_on_error=True)
         if as_before and targets:  # declared as before: the servers of others need not be asked
-            self._run(self._stack.up, (), target=targets, on_event=note, show_secrets=False)
+            outcome = self._run(making, (), progress, target=targets)
         else:
-            self._run(self._stack.up, leave_out, on_event=note, show_secrets=False)
+            outcome = self._run(making, leave_out, progress)
         self._settle(leave_out)
-        return Outcome(tuple(seen))
+        return outcome
 
     def destroy(self, progress: Progress, *, leave_out: Iterable[str] = ()) -> Outcome:
-        """Remove everything that the stack made, then the stack itself; what is left out stays in the state."""
+        """Remove everything that the stack made, then the stack itself; what is left out stays in the state.
+
+        Raises PartsError once it is removed of all others where that of some cannot be.
+        """
         self._unsettle()
-        seen: list[Change] = []
-
-        def note(event: automation.EngineEvent) -> None:
-            if change := _note(event, seen):
-                progress(f"{change.operation} {change.name}")
-
+        removing = functools.partial(self._stack.destroy, show_secrets=False, continue_on_error=True)
         if kept := set(self._urns(leave_out)):
             targets = [urn for urn in self.resources() if urn not in kept]
-            self._run(self._stack.destroy, (), target=targets, on_event=note, show_secrets=False)
-        else:
-            self._run(self._stack.destroy, (), on_event=note, show_secrets=False)
-            self._stack.workspace.remove_stack(checkpoint.STACK)
-        return Outcome(tuple(seen))
+            return self._run(removing, (), progress, target=targets)
+        outcome = self._run(removing, (), progress)
+        self._stack.workspace.remove_stack(checkpoint.STACK)
+        return outcome
 
     def forget_others(self, organisations: Collection[str]) -> list[str]:
         """Drop from the state what belongs to none of these organisations, without touching it; returns whose."""
@@ -313,14 +318,32 @@ class Stack:
         names = set(organisations)
         return [urn for urn in self._exported() if _organisation(urn) in names] if names else []
 
-    def _run(self, action: Callable[..., Any], leave_out: Iterable[str], **options: Any) -> Any:
+    def _run(
+        self, action: Callable[..., Any], leave_out: Iterable[str], progress: Progress | None = None, **options: Any
+    ) -> Outcome:
         excluded = self._urns(leave_out)
+        seen: list[Change] = []
+        failed: dict[str, str] = {}
+
+        def hear(event: automation.EngineEvent) -> None:
+            if (change := _note(event, seen)) and progress:
+                progress(f"{change.operation} {change.name}")
+            _note_failure(event, failed)
+
         try:
-            return action(**options, **({"exclude": excluded} if excluded else {}), color="never")
+            action(**options, **({"exclude": excluded} if excluded else {}), on_event=hear, color="never")
         except automation.CommandError as error:
+            if failed:
+                done = tuple(change for change in seen if change.name.rpartition("-")[0] not in failed)
+                raise PartsError(failed, Outcome(done)) from error
             raise DriveError(_what_matters(str(error))) from error
         finally:
             self._read = None
+        return Outcome(tuple(seen))
+
+
+def _path() -> str:
+    return os.pathsep.join((str(install.PROGRAMS), *os.get_exec_path()))
 
 
 def _organisation(urn: str) -> str:
@@ -344,6 +367,13 @@ def _note(event: automation.EngineEvent, seen: list[Change]) -> Change | None:
     change = Change(operation, metadata.urn.rsplit("::", 1)[-1], metadata.type.rsplit(":", 1)[-1])
     seen.append(change)
     return change
+
+
+def _note_failure(event: automation.EngineEvent, failed: dict[str, str]) -> None:
+    """Keep the first error of each organisation: what it has fails after that because of it."""
+    told = event.diagnostic_event
+    if told and told.severity == "error" and (organisation := _organisation(told.urn or "")):
+        failed.setdefault(organisation, " ".join(told.message.split()))
 
 
 def _what_matters(text: str) -> str:

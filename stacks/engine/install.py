@@ -27,6 +27,7 @@ CLI = "3.259.0"
 PLUGIN = "5.2.0"
 # What the built binaries depend on: another text in one of these is another engine.
 SOURCES = ("go.mod", "go.sum", "main.go", "shim/go.mod", "shim/shim.go")
+PROGRAMS = HERE / "programs"  # that the engine finds before others
 
 # Go's collector: these processes live for seconds and hold little, so a later collection saves a tenth of their work.
 GARBAGE = "400"

@@ -16,7 +16,20 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from base import errors, files
-from tests.benchmarks import bare, command, flood, intake, machine, network, race, records, session, topology, verified
+from tests.benchmarks import (
+    bare,
+    command,
+    flood,
+    intake,
+    machine,
+    network,
+    publication,
+    race,
+    records,
+    session,
+    topology,
+    verified,
+)
 from tests.harness import sandboxes
 from werkplaats.operations import progress
 from werkplaats.operations.home import locks
@@ -27,6 +40,7 @@ Measure = Callable[[network.Said], Iterable[Row]]
 BENCHMARKS: dict[str, Measure] = {
     "command": lambda _: command.measure(),
     "topology": lambda _: topology.measure(),
+    "publication": lambda _: publication.measure(),
     "intake": lambda _: intake.measure(),
     "flood": lambda _: flood.measure(),
     "records": lambda _: records.measure(),

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from tuf.api.metadata import Root, Targets
+from tuf.api.metadata import Metadata, Root, Targets
 
 from base import canonical, errors
 from network_topology import model
@@ -25,6 +25,7 @@ from tests.publication.published import QUESTION, RELEASES
 from werkplaats.operations.bring_up import hand_over
 from werkplaats.operations.coordinator import approval, ledger, placing
 from werkplaats.operations.coordinator import publish as publishing
+from werkplaats.operations.coordinator import roles as roles_of
 from werkplaats.operations.home import vault
 from werkplaats.operations.reach import remote
 
@@ -361,3 +362,112 @@ def test_the_ca_key_is_not_opened_where_nothing_is_published(
     assert publish() == first
     assert revocations.number(first.revocations) == 1
     assert coordinator.records
+
+
+def change_root_holders(coordinator: Any) -> None:
+    """Another root, signed by its holders of before, of which one goes."""
+    roles = coordinator.roles
+    wanted = roles.wanted()
+    also = (*wanted.root, publications.signer().public_key)
+    roles.ask(dataclasses.replace(wanted, root=also), canonical.now())
+    roles.sign_here()
+    roles.take()
+
+
+def with_a_false_first_root(folder: Path) -> Path:
+    """What who relays it can do: another first root, its own, by which one genuine holder is enough to go on."""
+    genuine: Root = Metadata[Root].from_bytes((folder / "metadata/1.root.json").read_bytes()).signed
+    thief = publications.Maker(threshold=1)
+    holders = [genuine.keys[one] for one in genuine.roles["root"].keyids]
+    wanted = dataclasses.replace(thief.wanted, root=(*thief.wanted.root, *holders))
+    false = publications.signed(roles_of.root_of("proeftuin", wanted), 1, "root", thief.root[:1])
+    made = {**publications.gathered(folder), "metadata/1.root.json": false}
+    return publications.put(folder.with_name("relayed"), made)
+
+
+def test_a_false_first_root_before_the_one_that_was_told_locks_no_reader_out(
+    coordinator: Any, publish: Callable[..., Any], network: Any, server: Server
+) -> None:
+    """Gains: a reader that accepted the genuine root by its fingerprint refuses the genuine publication for ever."""
+    publish()
+    change_root_holders(coordinator)
+    made, genuine = publish(None), network.publication
+    network.publication = with_a_false_first_root(genuine)
+    accept(network, server, made.root)
+    kept = json.loads(network.trusted.read_bytes())
+    assert [json.loads(one)["signed"]["version"] for one in kept["roots"]] == [2], "what was told, and none before it"
+    network.publication = genuine
+    assert applicable(network, server).views["ggd"].holders == made.holders
+    publish()
+    assert applicable(network, server).publication
+
+
+def test_a_reader_that_keeps_a_false_first_root_from_before_goes_on_by_the_genuine_one(
+    coordinator: Any, publish: Callable[..., Any], network: Any, server: Server
+) -> None:
+    publish()
+    change_root_holders(coordinator)
+    made, genuine = publish(None), network.publication
+    accept(network, server, made.root)
+    kept = json.loads(network.trusted.read_bytes())
+    false = (with_a_false_first_root(genuine) / "metadata/1.root.json").read_text()
+    network.trusted.write_text(json.dumps({**kept, "roots": [false, *kept["roots"]]}))
+    assert applicable(network, server).views["ggd"].holders == made.holders
+
+
+def test_a_tool_that_began_with_a_later_root_knows_what_its_server_accepted_before_it(
+    coordinator: Any, publish: Callable[..., Any], network: Any, server: Server
+) -> None:
+    before = publish()
+    accept(network, server, before.root)
+    network.trusted.unlink()
+    change_root_holders(coordinator)
+    after = publish(None)
+    applicable(network, server, after.root)
+    found = applicable(network, server)
+    assert len(json.loads(network.trusted.read_bytes())["roots"]) == 1
+    assert found.other_root == set()
+    assert "the root holders are others: 2 of 3 must sign instead of 2 of 2" in found.waiting["ggd"][0]
+    assert found.publication
+    assert found.publication.lineage == {before.root, after.root}
+
+
+def test_what_was_read_under_a_root_stays_known_when_a_later_one_of_it_is_accepted(
+    coordinator: Any, publish: Callable[..., Any], network: Any, server: Server, tmp_path: Path
+) -> None:
+    """Gains: a withdrawn question is back. To accept other holders by their fingerprint forgot every version."""
+    older = publish()
+    shutil.copytree(network.publication, tmp_path / "older")
+    newer = publish(None)
+    accept(network, server, newer.root)
+    change_root_holders(coordinator)
+    newest, genuine = publish(None), network.publication
+    assert older.root != newest.root
+    roots = {n: content for n, content in publications.gathered(genuine).items() if n.endswith(".root.json")}
+    network.publication = publications.put(tmp_path / "older", roots)
+    with pytest.raises(errors.PublicationError, match="is of an older publication than was read before"):
+        applicable(network, server, newest.root)
+    network.publication = genuine
+    assert applicable(network, server, newest.root).publication == newest
+
+
+def test_what_was_read_under_a_root_stays_known_while_another_one_was_accepted(
+    coordinator: Any, publish: Callable[..., Any], network: Any, server: Server, tmp_path: Path
+) -> None:
+    """Gains: who had an operator accept another root, and it goes back, shows it an older publication of the first."""
+    first = publish()
+    shutil.copytree(network.publication, tmp_path / "older")
+    publish(None)
+    accept(network, server, first.root)
+    other = SimpleNamespace(**{**vars(network), "publication": tmp_path / "other"})
+    made = of_a_root_of_its_own(other.publication, tmp_path, coordinator)
+    accept(other, server, made.root)
+    network.publication, newest = tmp_path / "older", network.publication
+    for _ in range(2):
+        with pytest.raises(errors.PublicationError, match="is of an older publication than was read before"):
+            applicable(network, server, first.root)
+    network.publication = newest
+    assert applicable(network, server, first.root).publication
+    assert applicable(other, server, made.root).publication
+    kept = json.loads(network.trusted.read_bytes())
+    assert len(kept["earlier"]) == 1, "each root once"

@@ -17,7 +17,7 @@ from stacks import by_hand
 def test_the_command_runs_with_the_variables_and_what_is_given_to_it(tmp_path: Path) -> None:
     value, programs = "a b; 'c' $HOME", tmp_path / "two words"
     line = 'printf "%s\\n" "$A" "[$EMPTY]" "$PATH" "$@"'
-    by_hand.write(tmp_path / "pulumi", {"A": value, "EMPTY": ""}, programs, "sh", "-uc", line, "sh", "--cwd", "a b")
+    by_hand.write(tmp_path / "pulumi", {"A": value, "EMPTY": ""}, [programs], "sh", "-uc", line, "sh", "--cwd", "a b")
     told = subprocess.run(
         [tmp_path / "pulumi", "up", "x y"], env={"PATH": "/usr/bin"}, capture_output=True, text=True, check=True
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from werkplaats.operations.look import observed, verify
 from werkplaats.operations.reach import remote, servers, ssh_config
 
 START_SECONDS = 30.0
+MOST_SAID = 600  # characters of what an engine says: its reason stands at the end
 NO_IMAGE = "sha256:" + "0" * 64  # of stations that are removed, or are planned before there is one
 
 
@@ -38,11 +40,28 @@ def up(
     found, lost = observed.observe(remotes, images)
     removed, lost_then = _remove_unfit(remotes, stack, found, say)
     lost |= lost_then
-    if lost:  # one such server would fail the whole stack
-        images = {organisation: image for organisation, image in images.items() if organisation not in lost}
-        stack = _stack(network, remotes, engine, images)
-    drifted = [o for o in images if o in removed or not found[o].as_wanted(images[o])]
-    return stack.up(say, leave_out=_others(remotes, images), drifted=drifted), lost
+    changes: list[drive.Change] = []
+    while True:
+        if lost:  # one such server would fail the whole stack
+            images = {organisation: image for organisation, image in images.items() if organisation not in lost}
+            stack = _stack(network, remotes, engine, images)
+        drifted = [o for o in images if o in removed or not found[o].as_wanted(images[o])]
+        try:
+            outcome = stack.up(say, leave_out=_others(remotes, images), drifted=drifted)
+        except drive.PartsError as error:
+            if not error.failed.keys() & images.keys():
+                raise
+            changes += error.outcome.changes
+            lost |= {o: _cannot(remotes, o, said) for o, said in error.failed.items()}
+        else:
+            return drive.Outcome((*changes, *outcome.changes)), lost
+
+
+def _cannot(remotes: remote.Remotes, organisation: str, said: str) -> str:
+    """Why an engine that does not do what Pulumi asks leaves its station out, and what to look at."""
+    ssh = shlex.join(("ssh", "-F", str(remotes.config), ssh_config.alias(organisation, ssh_config.ENGINE)))
+    what = f"its engine does not make the station: {said[-MOST_SAID:]}"
+    return f"{what}; see whether `{ssh} docker version` tells of a server, mend what it says, and run this again"
 
 
 def _remove_unfit(

@@ -15,6 +15,7 @@ from werkplaats.operations.bring_up import stations
 from werkplaats.operations.reach import remote, servers
 
 IMAGE = "sha256:" + "1" * 64
+WANTED = {"ggd": IMAGE, "zorg": IMAGE}
 AWAY = servers.UnreachableError("zorg: No route to host")
 
 
@@ -23,6 +24,7 @@ class Servers:
 
     def __init__(self, state: str = "running") -> None:
         self.servers = {"ggd": "", "zorg": ""}
+        self.config = Path("/run/ssh_config")
         self.state = state
         self.away_at = ""
         self.removed: list[str] = []
@@ -90,7 +92,7 @@ def up(servers: Servers) -> dict[str, str]:
     network: Any = SimpleNamespace()
     remotes: Any = servers
     engine: Any = None
-    return stations.up(network, remotes, engine, {"ggd": IMAGE, "zorg": IMAGE}, lambda _: None)[1]
+    return stations.up(network, remotes, engine, WANTED, lambda _: None)[1]
 
 
 @pytest.mark.parametrize(("away_at", "state"), [("look", "running"), ("remove", "exited")])
@@ -108,6 +110,40 @@ def test_what_does_not_run_is_removed_and_made_anew(stacks: list[Stack]) -> None
     assert up(servers) == {}
     assert servers.removed == [f"{o}-{part.name}" for o in ("ggd", "zorg") for part in parts.PARTS]
     assert stacks[-1].asked == {"leave_out": [], "drifted": ["ggd", "zorg"]}
+
+
+def test_an_engine_that_makes_no_station_is_left_out_with_a_remedy_and_what_others_got_counts(
+    stacks: list[Stack], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, later = drive.Change("create", "ggd-agent", "Container"), drive.Change("create", "ggd-computer", "Container")
+
+    def make(stack: Stack, _: Any, **asked: Any) -> drive.Outcome:
+        stack.asked = asked
+        if "zorg" in asked["leave_out"]:
+            return drive.Outcome((later,))
+        raise drive.PartsError({"zorg": "Error pinging Docker server"}, drive.Outcome((made,)))
+
+    monkeypatch.setattr(Stack, "up", make)
+    network: Any = SimpleNamespace()
+    remotes: Any = Servers()
+    engine: Any = None
+    outcome, lost = stations.up(network, remotes, engine, WANTED, lambda _: None)
+    assert lost.keys() == {"zorg"}
+    assert (
+        "Error pinging Docker server; see whether `ssh -F /run/ssh_config zorg.engine docker version`" in lost["zorg"]
+    )
+    assert stacks[-1].images == {"ggd"}
+    assert outcome == drive.Outcome((made, later))
+
+
+def test_a_failure_of_none_of_these_stations_ends_the_run(stacks: list[Stack], monkeypatch: pytest.MonkeyPatch) -> None:
+    def make(*_: Any, **__: Any) -> drive.Outcome:
+        raise drive.PartsError({"weg": "Error pinging Docker server"}, drive.Outcome(()))
+
+    monkeypatch.setattr(Stack, "up", make)
+    with pytest.raises(drive.DriveError, match="weg: Error pinging"):
+        up(Servers())
+    assert len(stacks) == 1
 
 
 def test_a_plan_removes_no_station_of_a_server_that_this_operator_does_not_run_any_more(stacks: list[Stack]) -> None:
