@@ -19,6 +19,8 @@ from on_server import disk
 
 _EXCHANGE, _AT_FDCWD = 2, -100  # renameat2(2)
 PUBLICATION = "publication"
+MOST_COPIES = 1000
+"""Of peers, of which a network has 624."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,10 +62,21 @@ class Paths:
         """What the operator accepted."""
         return self.at(f"/etc/werkplaats/accepted/{network}.json")
 
+    def inbox(self, network: str) -> Path:
+        """Where people put a publication, from a stick or with scp."""
+        return self.at(f"/var/lib/werkplaats/publications/inbox/{network}")
+
+    def relayed(self, network: str) -> Path:
+        """A folder for each peer from which the agent heard of another publication."""
+        return self.at(f"/var/lib/werkplaats/relayed/{network}")
+
     def sources(self, network: str) -> list[Path]:
-        """Folders in which a publication may lie, the nearest to people first."""
-        folders = (f"publications/inbox/{network}", f"relayed/{network}")
-        return [self.at(f"/var/lib/werkplaats/{folder}") for folder in folders]
+        """Folders in which a publication may lie, that of people first; anything may lie there, or go at any moment."""
+        try:
+            heard = sorted(path for path in self.relayed(network).iterdir() if not path.name.startswith("."))
+        except OSError:
+            heard = []
+        return [self.inbox(network), *heard[:MOST_COPIES]]
 
     @property
     def own_keys(self) -> list[Path]:

@@ -100,6 +100,12 @@ def test_a_run_with_nothing_new_changes_nothing_and_costs_little(
     assert megabytes <= 40
 
 
+def test_a_second_up_after_followers_ran_changes_nothing(volg: sandboxes.Sandbox) -> None:
+    told = volg.up()
+    assert told["changes"] == {"servers": [], "configured": {}, "stations": []}
+    assert told["verified"]
+
+
 def test_a_question_comes_and_waits_for_its_steward(volg: sandboxes.Sandbox) -> None:
     folder = volg.definition.parent / "questions"
     (known,) = folder.glob("*.yml")
@@ -154,6 +160,10 @@ def test_what_adds_waits_and_is_told(volg: sandboxes.Sandbox) -> None:
     put(volg, "ggd")
     told = follow(volg, "ggd")["ggd"]
     assert any("Apotheek Proeftuin" in line for line in told["waits"]), told
+    said = volg.on("ggd", "station", "status").stdout
+    assert "waits for the operator's `werkplaats accept`: Apotheek Proeftuin" in said
+    assert "was applied by werkplaats-follow at " in said
+    assert "Apotheek Proeftuin" in volg.run("status", expect=None).stdout
 
 
 def test_a_plan_finds_no_file_that_up_would_place_otherwise(volg: sandboxes.Sandbox) -> None:

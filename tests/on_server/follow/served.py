@@ -76,9 +76,9 @@ class Served:
             self.paths.at(path).parent.mkdir(parents=True, exist_ok=True)
             self.paths.at(path).write_text(text)
 
-    def inbox(self, made: Mapping[str, bytes] | None = None, where: int = 0) -> Path:
-        """Put the publication of the coordinator, or this one, where people or agents put one."""
-        source = self.paths.sources(NETWORK)[where]
+    def inbox(self, made: Mapping[str, bytes] | None = None, peer: str = "") -> Path:
+        """Put the publication of the coordinator, or this one, where people put one, or the agent that of a peer."""
+        source = self.paths.relayed(NETWORK) / peer if peer else self.paths.inbox(NETWORK)
         shutil.rmtree(source, ignore_errors=True)
         return publications.put(source, publications.gathered(self.folder) if made is None else made)
 

@@ -82,7 +82,7 @@ def test_what_is_relayed_is_refused_and_named_and_changes_nothing(server: Served
     assert server.run(), server.told
     before = server.state()
     server.publish(questions={})
-    source = server.inbox(attack(server, older, publications.gathered(server.folder)), where=1)
+    source = server.inbox(attack(server, older, publications.gathered(server.folder)), peer="ziekenhuis")
     server.run()
     assert why in server.told["sources"][str(source)]
     assert server.state() == before
@@ -107,7 +107,7 @@ def test_a_publication_of_another_root_or_network_is_refused_and_named(
     folder = tmp_path / "posing" / "publication"
     publishing.publish(folder, posing.definition, RELEASES, posing.authority)
     before = server.state()
-    source = server.inbox(publications.gathered(folder), where=1)
+    source = server.inbox(publications.gathered(folder), peer="ziekenhuis")
     server.run()
     assert "is another root of proeftuin than was accepted here" in server.told["sources"][str(source)]
     assert server.state() == before

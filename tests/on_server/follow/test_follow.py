@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,7 +47,7 @@ def test_questions_come_and_wait_for_their_steward(server: Served) -> None:
     assert server.run()
     path = server.paths.networks / NETWORK / "questions.json"
     assert list(json.loads(path.read_text())) == ["griep"]
-    assert server.told["applied"]["from"] == str(server.paths.sources(NETWORK)[0])
+    assert server.told["applied"]["from"] == str(server.paths.inbox(NETWORK))
     assert server.told["applied"]["by"] == "werkplaats-follow"
 
 
@@ -54,7 +55,7 @@ def test_who_is_revoked_is_out_by_list_view_and_gateway(server: Served) -> None:
     peer = server.paths.at(server.peer(f"{NETWORK}.{GONE}", "serial"))
     assert peer.parent.exists()
     revoke(server)
-    server.inbox(where=1)  # of another server, over the mesh
+    server.inbox(peer="ziekenhuis")  # of another server, over the mesh
     crl = server.paths.at(f"/etc/werkplaats/gateway/compiled/networks/{NETWORK}/crl.pem")
     before = crl.read_bytes()
     assert server.run(), server.told
@@ -99,7 +100,7 @@ def test_a_new_certificate_of_the_own_key_is_placed(server: Served) -> None:
 def test_a_broken_source_hides_no_other_and_each_says_why(server: Served) -> None:
     inbox = server.inbox({"metadata/timestamp.json": b"{}"})
     server.publish()
-    relayed = server.inbox(where=1)
+    relayed = server.inbox(peer="ziekenhuis")
     assert server.run(), server.told
     assert server.told["sources"][str(relayed)] == ""
     assert (
@@ -122,7 +123,7 @@ def test_what_plainly_is_older_starts_nothing(server: Served) -> None:
 def test_a_source_that_is_no_file_is_passed_over(server: Served, what: str) -> None:
     """Gains: the part that runs as root reads a secret into its own hands, or waits for ever."""
     assert server.run()
-    source = server.paths.sources(NETWORK)[1] / "metadata"
+    source = server.paths.relayed(NETWORK) / "ziekenhuis" / "metadata"
     source.mkdir(parents=True)
     place = source / "timestamp.json"
     if what == "link":
@@ -196,7 +197,7 @@ def test_without_a_publication_of_its_operator_nothing_is_taken_from_whoever_rel
     """Gains: the first publication that a server sees says whose the network is."""
     shutil.rmtree(server.paths.kept(NETWORK))
     server.publish()
-    server.inbox(where=1)
+    server.inbox(peer="ziekenhuis")
     before = server.state()
     server.run()
     assert "no publication was brought here yet" in server.told["refused"]
@@ -232,3 +233,24 @@ def test_what_is_no_good_of_one_network_hides_no_other(server: Served) -> None:
     assert not server.run()
     assert telling.before(server.paths)["anders"]["problem"]
     assert (server.told["problem"], server.told["number"]) == ("", 2)
+
+
+def test_what_many_peers_have_is_read_once_and_a_broken_copy_of_it_hides_none(
+    server: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.publish()
+    whole = publications.gathered(server.folder)
+    server.inbox({name: content for name, content in whole.items() if not name.endswith(".crl.pem")}, peer="a")
+    for peer in "bcdef":
+        server.inbox(peer=peer)
+    read = []
+    real = publication.take
+
+    def take(folder: Path, *given: Any) -> publication.Taken:
+        read.append(folder.name)
+        return real(folder, *given)
+
+    monkeypatch.setattr(publication, "take", take)
+    assert server.run()
+    assert read == ["publication", "a", "b"]
+    assert server.told["from"].endswith("/b")
