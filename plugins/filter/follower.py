@@ -30,9 +30,10 @@ def follower_files(folder: str) -> list[dict[str, Any]]:
 
 def follower_seconds(seconds: Any) -> int:
     """Return the seconds between two runs; anything but a number of a day at most is an AnsibleFilterError."""
-    if type(seconds) is not int or not SHORTEST <= seconds <= LONGEST:
+    # Ansible's own numbers are a kind of int.
+    if not isinstance(seconds, int) or isinstance(seconds, bool) or not SHORTEST <= seconds <= LONGEST:
         raise AnsibleFilterError(f"follower_seconds {seconds!r} is no number from {SHORTEST} to {LONGEST}")
-    return seconds
+    return int(seconds)
 
 
 class FilterModule:
