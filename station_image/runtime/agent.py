@@ -27,6 +27,7 @@ from .consent.seen import Seen
 from .control import requests
 from .control.server import Server
 from .control.verbs import Desk
+from .relay.relay import Relay
 from .session import sessions
 from .session.contribution import Contributions
 from .session.past import Past
@@ -53,6 +54,7 @@ class Agent:
     proposals: Proposals
     mesh: MeshServer
     polling: Polling
+    relay: Relay
     desk: Desk
 
 
@@ -75,7 +77,8 @@ def assemble(folders: Folders) -> Agent:
     results = Results(key, folders.results, gate, register)
     proposals = Proposals(key, register, results, peers)
     status = Status(os.environ.get("STATION_RELEASE", "dev"), computing, past)
-    for part in (status, contributions, computing, results, wayback):
+    relay = Relay(networks, peers, folders.relayed)
+    for part in (status, contributions, computing, results, wayback, relay):
         part.answer_in(answers)
     answers.add_stream("poll", peers.polls.serve)
     peers.polls.watch(computing.tell_again)
@@ -88,6 +91,7 @@ def assemble(folders: Folders) -> Agent:
         proposals,
         MeshServer(key, networks, peers, answers),
         Polling(networks, peers, answers),
+        relay,
         Desk(folders, networks, allowances, gate, register, peers, proposals, status, wayback),
     )
 
@@ -101,7 +105,8 @@ async def run(agent: Agent) -> None:
         loop.add_signal_handler(number, stop.set)
     agent.networks.current()
     mesh = _listen(agent.folders.mesh_socket)
-    kept = (agent.networks.keep(), agent.mesh.run(mesh), agent.polling.keep(), agent.desk.wayback.keep())
+    keep = (agent.networks, agent.polling, agent.desk.wayback, agent.relay)
+    kept = (agent.mesh.run(mesh), *(part.keep() for part in keep))
     tasks = [background.start(work) for work in kept]
     control_socket = _listen(agent.folders.control_socket)
     server = await asyncio.start_unix_server(Server(agent.desk).serve, sock=control_socket, limit=requests.LONGEST_LINE)

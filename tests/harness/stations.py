@@ -85,6 +85,7 @@ class Station:
             "networks.d",
             "state",
             "register",
+            "relayed",
             "allowances",
             "data/in",
             "data/out",

@@ -70,9 +70,17 @@ FOLDERS = (
     Folder(f"{VAR}/publications", "root", "root", "0755"),
     Folder(f"{VAR}/publications/inbox", "root", "root", "0755"),
     Folder(f"{VAR}/register", AGENT_USER, GROUP, "0750", "register", agent="rw"),
+    Folder(f"{VAR}/relayed", AGENT_USER, GROUP, "0750", "relayed", agent="rw"),
     Folder(f"{VAR}/state", AGENT_USER, GROUP, "0700", "state", agent="rw"),
 )
 """All folders of a station on its server, parents first."""
+
+RELAYED = "relayed/{network}/{peer}"
+"""A publication as a peer gave it: `metadata/` and `targets/`, of which the agent verified nothing but names and sizes.
+
+A copy of each peer that has a newer one than `networks.d/<network>/publication`, which is what the agent gives others.
+Each is there whole or not at all, and is exchanged or goes at any moment. Names that begin with a dot are none.
+"""
 
 # Sockets, under `ROOT` and under `RUN` alike.
 MESH_SOCKET = "agent/mesh.sock"

@@ -70,6 +70,11 @@ class Folders:
         return self.root / "data" / "out"
 
     @property
+    def relayed(self) -> Path:
+        """Publications as peers gave them, `<network>/<peer>/`; what begins with a dot is still arriving."""
+        return self.root / "relayed"
+
+    @property
     def peers(self) -> Path:
         """One socket per peer that this station calls; the gateway listens."""
         return self.root / "peers"

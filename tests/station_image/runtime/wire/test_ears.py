@@ -26,7 +26,10 @@ from tests.station_image.runtime.neighbours import pair, plain_plan, report, sig
 from tests.station_image.runtime.wire.listening import JSON, OBJECT, Ears, changed, listening
 
 pytestmark = pytest.mark.fuzz
-KINDS = ("status", "start", "receipt", "result-key", "result", "deposit", "decline", "channel", "poll", "propose")
+KINDS = (
+    *("status", "start", "receipt", "result-key", "result", "deposit", "decline", "channel", "poll", "propose"),
+    *("publication", "publication-list", "publication-files"),
+)
 PIECES = st.lists(
     st.binary(max_size=60)
     | st.tuples(st.integers(0, 2**32 - 1) | st.integers(0, 100), st.integers(0, 2**32 - 1) | st.just(0)).map(
