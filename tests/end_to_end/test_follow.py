@@ -10,7 +10,6 @@ import json
 import shlex
 import subprocess
 import tarfile
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -118,40 +117,6 @@ def test_a_question_comes_and_waits_for_its_steward(volg: sandboxes.Sandbox) -> 
     assert {row["applied"]["by"] for row in told.values()} == {"werkplaats-follow"}
     rows = json.loads(volg.on("ggd", "station", "questions", "--json").stdout)["questions"]
     assert {row["question"]: row["state"] for row in rows}["griep-anders"] == "waits"
-
-
-def test_who_is_revoked_is_out_within_a_run_and_a_session_of_others_goes_on(
-    volg: sandboxes.Sandbox, note: Callable[[str], None]
-) -> None:
-    address = volg.on(GONE, "hostname", "-I").stdout.split()[0]
-    session = subprocess.Popen(
-        ["ssh", "-F", str(volg.vault / "run" / "ssh_config"), "-o", "ControlPath=none", "ggd",
-         "sudo station session --rounds 1000000 --json"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )  # fmt: skip
-    try:
-        deadline = time.monotonic() + sandboxes.BACK_SECONDS
-        while not all(status(volg, one)["sessions"] for one in OTHERS):
-            assert time.monotonic() < deadline, "the session does not begin"
-        assert all(connections(volg, one, address) for one in OTHERS)
-        volg.run("trust revoke", GONE, "--reason", "keyCompromise", "--yes")
-        for one in OTHERS:
-            put(volg, one)
-        begun = time.monotonic()
-        told = follow(volg, *OTHERS)
-        note(f"three followers put a revocation in force one after another in {time.monotonic() - begun:.1f} s")
-        assert all(row["applied"]["applies"] for row in told.values())
-        assert not any(connections(volg, one, address) for one in OTHERS)
-        assert all(f"{volg.name}.{GONE}" in status(volg, one)["cut"] or GONE in str(status(volg, one)["cut"])
-                   for one in OTHERS)  # fmt: skip
-        assert session.poll() is None, session.communicate()
-        assert all(status(volg, one)["sessions"] for one in OTHERS)
-    finally:
-        session.kill()
-        session.communicate()
 
 
 def test_what_adds_waits_and_is_told(volg: sandboxes.Sandbox) -> None:
