@@ -10,7 +10,6 @@ import json
 import shlex
 import subprocess
 import tarfile
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
