@@ -10,6 +10,7 @@ import json
 import shlex
 import subprocess
 import tarfile
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
