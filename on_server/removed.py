@@ -20,8 +20,12 @@ UNITS = (
     *("werkplaats-gateway.service", "gateway-reload.service", "gateway-reload.path"),
     *("gateway-finding.service", "gateway-finding.path", "werkplaats-firewall.service", "werkplaats-undo.service"),
     *("werkplaats-firewall-kept.timer", "werkplaats-firewall-kept.service"),
+    *("werkplaats-follow.timer", "werkplaats-follow.service", "werkplaats-follow-read.service"),
 )
-PROGRAMS = ("gateway-reload", "guarded-change", "people-access", "station-cut", "engine-settings", "owners-parts")
+PROGRAMS = (
+    *("gateway-reload", "guarded-change", "people-access", "station-cut", "engine-settings", "owners-parts"),
+    "werkplaats-follow",
+)
 # The second is the name of earlier releases.
 SSHD = [Path("/etc/ssh/sshd_config.d") / f"{number}-werkplaats.conf" for number in (0, 60)]
 FILES = (
@@ -33,6 +37,9 @@ FILES = (
     Path("/usr/local/bin/station-account"),
     Path("/usr/local/bin/station"),
     Path("/usr/local/lib/werkplaats"),
+    Path("/usr/local/lib/werkplaats-follow"),
+    Path("/var/lib/werkplaats/followed.json"),
+    Path("/var/lib/werkplaats/relayed"),
     Path("/run/werkplaats"),
     Path("/run/werkplaats-gateway"),
 )

@@ -25,6 +25,7 @@ FOLDERS = (
     "etc/werkplaats",
     "usr/local/bin",
     "usr/local/lib/werkplaats",
+    "usr/local/lib/werkplaats-follow",
     "usr/local/sbin",
 )
 FILES = (
@@ -43,11 +44,16 @@ OTHERS = (
     "etc/werkplaats/accepted/*",
     "etc/werkplaats/networks.d/*/questions.json",
     "etc/werkplaats/networks.d/*/tables.json",
+    "etc/werkplaats/networks.d/*/publication",
+    "etc/werkplaats/networks.d/*/publication/*",
+    "var/lib/werkplaats/publications/inbox/*",
+    "var/lib/werkplaats/relayed/*",
     "__pycache__",
     "__pycache__/*",
 )
 UNITS = ("docker.service", "haproxy.service", "ssh.service", "systemd-timesyncd.service", "chrony.service",
-         "ntpsec.service", "openntpd.service", "werkplaats-gateway.service", "werkplaats-firewall.service")  # fmt: skip
+         "ntpsec.service", "openntpd.service", "werkplaats-gateway.service", "werkplaats-firewall.service",
+         "werkplaats-follow.timer")  # fmt: skip
 COMMANDS = (
     ("dpkg-query", "--show", "--showformat=${db:Status-Abbrev}|${Package}|${Version}\n"),
     ("systemctl", "show", "--property=Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload", *UNITS),

@@ -20,6 +20,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from base import canonical, errors
@@ -48,10 +49,8 @@ def read(
     """
     before = trusted.load(kept) if kept else None
     known = before if root is None or before is None else _of_root(before, folder, network, root)
-    found, following = _read(folder, network, known, moment)
-    made = verified.verify(found, moment or canonical.now())
-    if known and known.crl:
-        revocations.refuse_rollback(revocations.load(known.crl), made.revocations)
+    taken = take(folder, network, known, moment)
+    made, following = taken.verified, taken.following
     if root is not None and root != made.holders.fingerprint(network):
         raise errors.AcceptanceError(
             f"{folder} has root {made.holders.fingerprint(network)}, and {root} was told",
@@ -62,12 +61,29 @@ def read(
             following,
             # Of a root that was told it is the newest that people compared: whoever relays made up those before it.
             roots=following.roots if known else following.roots[-1:],
-            crl=found.files["crl.pem"],
             earlier=tuple(one for one in before.each if not known or one.roots != known.roots) if before else (),
         )
         if following != before:
             trusted.save(kept, following)
     return made
+
+
+@dataclasses.dataclass(frozen=True)
+class Taken:
+    """A publication that was read and is right, its files, and what to keep so that none older is read later."""
+
+    verified: verified.Verified
+    files: Mapping[str, bytes]
+    following: trusted.Trusted
+
+
+def take(folder: Path, network: str, known: trusted.Trusted | None, moment: datetime.datetime | None = None) -> Taken:
+    """Read and verify the publication in a folder, beside what was `known`; nothing is kept. Raises as `read` does."""
+    found, following = _read(folder, network, known, moment)
+    made = verified.verify(found, moment or canonical.now())
+    if known and known.crl:
+        revocations.refuse_rollback(revocations.load(known.crl), made.revocations)
+    return Taken(made, found.files, dataclasses.replace(following, crl=found.files["crl.pem"]))
 
 
 def last(folder: Path, network: str, kept: Path) -> verified.Verified:

@@ -329,6 +329,11 @@ def _renew(role: str, network: str) -> str:
     return f"{metadata.who(role)} sign it anew with werkplaats trust {verb} sign {network}"
 
 
+def version(known: trusted.Trusted) -> int:
+    """How often the coordinator had said which publication is the newest, when this was read."""
+    return Metadata[Timestamp].from_bytes(known.metadata[TIMESTAMP]).signed.version
+
+
 def newest_root(known: trusted.Trusted, network: str) -> str:
     """The fingerprint of the newest root that is known."""
     return fingerprint(network, metadata.root_keys(_root(known.roots[-1])))

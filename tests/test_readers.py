@@ -22,6 +22,7 @@ ALLOWED = {
     "on_server/engine.py _settings": "an owner's file; what is no object is told as unreadable",
     "on_server/owned.py main": "what it is asked by the controller, which wrote it",
     "on_server/examine.py main": "what it is asked by the controller, which wrote it",
+    "on_server/follow/places.py document": "the one place of the follower's root; ValueError",
     "on_server/gateway/loaded.py _statement": "what the role placed; GatewayError for what is no object",
     "on_server/gateway/loaded.py serials": "what it wrote itself; whatever else it is counts as none",
     "on_server/keys.py _seen": "says what to do about an accepted definition that is none",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 
+from on_server.follow import places, telling
 from on_server.station_command.agent import Line
 from on_server.station_command.words import outline, plain, say, table
 
@@ -37,11 +38,14 @@ def show_status(answer: Line, _: argparse.Namespace) -> None:
         say(f"problem: the register: {register['problem']}")
     if register.get("mended"):
         say(f"the register: something that was no entry was cut off; entry {register['mended']} says what")
+    followed = telling.before(places.Paths())
     for name, row in answer["networks"].items():
         now = f"up {row['uptime']} s, {row['sessions']} sessions now"
         say(f"{name}: {row['station']}, release {row['release']}, {now}")
         if row.get("problem"):
             say(f"  {row['problem']}")
+        for line in telling.lines(followed.get(name, {})):
+            say(f"  {plain(line)}")
         last = row["last_session"]
         if last:
             say(f"  last session {last['session']}: {last['outcome']}{' on ' + last['root'] if last['root'] else ''}")

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-COMPILED = "/etc/werkplaats/gateway/compiled"
-NETWORKS = "/etc/werkplaats/networks.d"
+from on_server.follow import texts
+
+COMPILED = texts.COMPILED
 # What may be printed into HAProxy's configuration. Definitions are checked long before; a gateway's configuration is
 # no place to rely on that.
 ID = re.compile(r"[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*){0,2}")
@@ -92,14 +92,9 @@ def gateway_files(networks: list[Mapping[str, Any]], bind_address: str = "") -> 
                 f"no certificate yet for {name}; approve the request and fetch the publication first"
             )
         gateway = network["gateway"]
-        texts = {
-            f"{folder}/certificate.pem": network["certificate_pem"] + (network.get("chain_pem") or ""),
-            f"{folder}/ca.pem": network["ca_pem"],
-            f"{folder}/crl.pem": network["crl_pem"],
-            f"{folder}/statement.json": json.dumps(network["statement"], sort_keys=True) + "\n",
-            f"{NETWORKS}/{name}/network.json": json.dumps(network["network_json"], indent=1, sort_keys=True) + "\n",
-        }
-        files["written"] += [{"path": path, "content": text} for path, text in texts.items()]
+        files["written"] += [
+            {"path": path, "content": text} for path, text in {**texts.gateway(network), **texts.view(network)}.items()
+        ]
         if gateway:
             port = _port(gateway["port"], f"{name}: port of this gateway")
             inbound = {"network": name, "port": port, "address": bind_address}

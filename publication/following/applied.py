@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import json
 
 from base import errors, values
 from publication import acceptance, verified
@@ -88,3 +89,8 @@ def document(text: str | None) -> object:
     if found is None:
         raise acceptance.forgotten("it is empty")
     return found
+
+
+def text(accepted: acceptance.Accepted) -> str:
+    """What was accepted, as it lies on the server."""
+    return json.dumps(accepted.document(), indent=2, ensure_ascii=False) + "\n"

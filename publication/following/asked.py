@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections.abc import Mapping
 
+from base import canonical
 from network_topology import model, questions, tables
 from network_topology.compiling import compiled
 from publication import acceptance
@@ -41,3 +43,12 @@ def figures(documents: Documents, published: Mapping[str, tables.Table]) -> dict
     """The tables that questions name, by the digest in the question."""
     named = {tables.named_by(one["parameters"]) for one in documents.values()}
     return {one.reference["digest"]: one.document for name, one in published.items() if name in named}
+
+
+def texts(documents: Documents, beside: Mapping[str, questions.Document]) -> dict[str, str]:
+    """The files in which a station finds its questions and the tables that they name, the tables first if any.
+
+    A question is asked as soon as it is there.
+    """
+    found = {"tables": canonical.dump(beside).decode()} if beside else {}
+    return {**found, "questions": json.dumps(documents, indent=1, sort_keys=True, ensure_ascii=False) + "\n"}

@@ -50,7 +50,9 @@ VALUES: Mapping[str, str] = {
     "old_worker_hours": r"[0-9]+",
     "port": PORT,
     "rule": rf"tcp dport {PORT} (?:counter drop|{_FROM_V4}|{_FROM_V6})",
+    "seconds": r"[0-9]+",
     "settings | tojson(indent=2)": r'\{\n(?:  "[a-z0-9-]+": (?:true|false|"[a-z]+"),?\n)+\}',
+    "spread": r"[0-9]+",
     "subject": DN,
 }
 _PEM = r"-----BEGIN {0}-----\n(?:[A-Za-z0-9+/=]{{1,64}}\n)+-----END {0}-----\n"
@@ -84,8 +86,8 @@ def faults(files: Mapping[str, str]) -> list[str]:
 
 
 def _fault(path: str, text: str) -> str:
-    if path.startswith("/usr/local/lib/werkplaats/"):
-        source = ROOT / path.removeprefix("/usr/local/lib/werkplaats/")
+    if found := re.match(r"/usr/local/lib/werkplaats(?:-follow)?/", path):
+        source = ROOT / path.removeprefix(found[0])
         return "" if source.read_text() == text else f"{path} is not the program of this tree"
     if path.endswith(".json") and "/docker/" not in path:
         return _json(path, text)

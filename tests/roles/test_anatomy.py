@@ -29,6 +29,7 @@ PARTS = {
     "station_release": "new_login",
     "station_removed": "ansible.builtin.script",
     "tls_mesh": "server_part",
+    "follower": "server_part",
 }
 
 

@@ -46,10 +46,9 @@ def test_the_accounts_of_the_station_cannot_log_in(host: Any, name: str, number:
     assert user.shell.endswith("nologin"), f"user {name} has shell {user.shell}; give it /usr/sbin/nologin"
 
 
-def told(host: Any, command: str) -> list[str]:
-    """The sentences of a command of ours."""
-    found: list[str] = json.loads(host.check_output(command))
-    return found
+def told(host: Any, command: str) -> Any:
+    """What a command of ours prints: sentences, most of them."""
+    return json.loads(host.check_output(command))
 
 
 def test_people_who_have_a_key_get_in_from_their_ranges_and_can_bring_files(host: Any) -> None:
@@ -126,3 +125,8 @@ def test_the_clock_is_right_to_a_few_seconds(host: Any) -> None:
     # With the time in it no answer serves that came ahead, when another server was asked.
     difference = abs(float(host.check_output(f"date +%s.%N # {now}")) - now)
     assert difference < CLOCK_SECONDS, f"the clock differs {difference:.1f} s from this machine's"
+
+
+def test_the_station_follows_its_network_by_itself(host: Any) -> None:
+    found = told(host, "/usr/local/sbin/werkplaats-follow --tell")["faults"]
+    assert not found, "; ".join(found)

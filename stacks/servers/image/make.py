@@ -23,7 +23,10 @@ REPOSITORY = "werkplaats/server"
 # python3 in full: python3-minimal lacks modules that Ansible needs.
 COMMON = ("systemd-sysv", "dbus", "openssh-server", "sudo", "python3", "iproute2", "procps", "ca-certificates")
 # acl and python3-apt: Ansible's own needs on a managed host. iptables: faults in one direction are made with it.
-SERVER = ("docker.io", "docker-cli", "haproxy", "nftables", "iptables", "systemd-timesyncd", "acl", "python3-apt")
+SERVER = (
+    *("docker.io", "docker-cli", "haproxy", "nftables", "iptables", "systemd-timesyncd", "acl", "python3-apt"),
+    *("python3-cryptography", "python3-pydantic", "python3-tuf", "python3-yaml"),  # of the follower
+)
 BARE = ("nftables",)
 # Thousands of files that nobody reads in a container; dpkg leaves them out of later installations as well.
 EXCLUDED = ("doc", "man", "info", "locale", "lintian", "bash-completion", "zsh", "fish", "i18n/locales", "gcc", "bug")

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
-import json
 from collections.abc import Mapping
+from typing import Any
 
 from base import errors
+from on_server.follow import texts
 from werkplaats.operations.bring_up import hand_over, hostvars
 from werkplaats.operations.home import networks
 from werkplaats.operations.look import verify
@@ -23,7 +24,6 @@ _PLACE = (
     'test -e "$1" || exit 3; new="${1%/*}/.${1##*/}.part"; cat > "$new" && chown --reference="$1" "$new" && '
     'chmod --reference="$1" "$new" && mv --force --no-target-directory "$new" "$1"'
 )
-_COMPILED, _VIEWS = "/etc/werkplaats/gateway/compiled/networks", "/etc/werkplaats/networks.d"
 
 
 @dataclasses.dataclass
@@ -71,15 +71,13 @@ def enforce(network: networks.Network, remotes: remote.Remotes) -> Outcome:
     return found
 
 
-def files(network: str, entry: Mapping[str, object]) -> dict[str, str]:
+def files(network: str, entry: Mapping[str, Any]) -> dict[str, str]:
     """Path → content, of what is placed on a server: as the role `tls_mesh` places it of this host variable."""
-    return {
-        f"{_COMPILED}/{network}/crl.pem": str(entry["crl_pem"]),
-        f"{_VIEWS}/{network}/network.json": json.dumps(entry["network_json"], indent=1, sort_keys=True) + "\n",
-    }
+    crl = f"{texts.COMPILED}/networks/{network}/crl.pem"
+    return {crl: texts.gateway(entry)[crl], **texts.view(entry)}
 
 
-def _bring(network: str, remotes: remote.Remotes, organisation: str, entry: Mapping[str, object]) -> str:
+def _bring(network: str, remotes: remote.Remotes, organisation: str, entry: Mapping[str, Any]) -> str:
     """Bring it to one server; returns why it is not in force there, "" where it is."""
     for path, content in files(network, entry).items():
         done = remotes.ask(organisation, "sh", "-c", _PLACE, "place", path, given=content)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -314,5 +313,4 @@ def _found(network: networks.Network, remotes: remote.Remotes, organisation: str
 
 
 def _keep(network: networks.Network, remotes: remote.Remotes, organisation: str, accepted: acceptance.Accepted) -> None:
-    text = json.dumps(accepted.document(), indent=2, ensure_ascii=False) + "\n"
-    remotes.place(organisation, places.accepted(network.name), text)
+    remotes.place(organisation, places.accepted(network.name), applied.text(accepted))

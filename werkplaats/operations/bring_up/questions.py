@@ -7,11 +7,10 @@ the steward of each organisation says yes, on its own server, through an account
 from __future__ import annotations
 
 import dataclasses
-import json
 import types
 from collections.abc import Iterable, Mapping
 
-from base import canonical, errors
+from base import errors
 from network_topology import model, questions, tables
 from publication.following import asked as asked_of
 from werkplaats.operations import progress
@@ -76,11 +75,9 @@ def deliver(
             say(f"{name} waits: {why}")
         figures = asked_of.figures(documents, beside)
         if documents != delivered.documents or figures.keys() - delivered.figures:
-            text = json.dumps(documents, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
             try:
-                if figures:  # first: a question is asked as soon as it is there
-                    remotes.place(organisation, _place(network.name, "tables"), canonical.dump(figures).decode())
-                remotes.place(organisation, _place(network.name), text)
+                for what, text in asked_of.texts(documents, figures).items():
+                    remotes.place(organisation, _place(network.name, what), text)
             except errors.WerkplaatsError as error:
                 left_out[organisation] = str(error)
                 say(f"{organisation}: left out: {error}")
@@ -92,7 +89,7 @@ def deliver(
     return standing({o: delivered for o, delivered in there.items() if o not in left_out}), left_out
 
 
-def _place(network: str, what: str = "questions") -> str:
+def _place(network: str, what: str) -> str:
     return f"/etc/werkplaats/networks.d/{network}/{what}.json"
 
 

@@ -17,7 +17,16 @@ from stacks.engine import install
 from stacks.servers.image import make as server_image
 from station_image.builder import images
 from werkplaats.operations import progress
-from werkplaats.operations.bring_up import configure, hand_over, hostvars, questions, servers, stations, unchanged
+from werkplaats.operations.bring_up import (
+    carried,
+    configure,
+    hand_over,
+    hostvars,
+    questions,
+    servers,
+    stations,
+    unchanged,
+)
 from werkplaats.operations.home import networks
 from werkplaats.operations.look import agreement, verify
 from werkplaats.operations.offered import examine, table
@@ -129,6 +138,7 @@ class Run:
             self.outcome.configured = dict(played.changed)
             self.outcome.left_out |= played.failed
             self.outcome.waiting = {o: why for o, why in self.outcome.waiting.items() if o not in played.failed}
+            self.outcome.left_out |= carried.bring(self.network, remotes, self._able(hosts))
             ready = {o: hosts[o] for o in self._able(hosts)}
             notes.keep({o: ready[o] for o in ready if o not in same})
         return applicable, ready

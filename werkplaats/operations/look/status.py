@@ -10,6 +10,7 @@ from typing import Any
 from cryptography import x509
 
 from base import errors, values
+from on_server.follow import telling
 from publication import acceptance, folder, publication, verified
 from werkplaats.checks import lapse
 from werkplaats.operations.home import networks, places
@@ -48,11 +49,13 @@ class StationStatus:
     certificate_life: int | None = None  # days that they last in all
     list_life: int | None = None
     allowances: tuple[Mapping[str, Any], ...] = ()  # rows of `station questions --json`, of this network
+    follower: str = ""
+    followed: tuple[str, ...] = ()  # what its follower tells: who applied what, when and from where; what waits
 
     @property
     def wrong(self) -> list[str]:
         """What is known to be wrong with it: part and reason."""
-        parts = ("server", "engine", "gateway", "agent", "computer", "network", "register")
+        parts = ("server", "engine", "gateway", "agent", "computer", "network", "register", "follower")
         found = [f"{part}: {reason}" for part in parts if (reason := getattr(self, part))]
         if self.accepted == UNREADABLE:
             found.append(f"what was accepted: {UNREADABLE}")
@@ -94,6 +97,7 @@ def read(
     accepted = remotes.ask_all(reached, "cat", places.accepted(network.name))
     ending = remotes.ask_all(reached, *lapse.command(network.name))
     asked = remotes.ask_all(reached, "station", "questions", "--json")
+    following = remotes.ask_all(reached, "/usr/local/sbin/werkplaats-follow", "--tell")
     engines, lost = observed.observe(remotes, reached)
     found = []
     for organisation, station in sorted(network.compiled.stations.items()):
@@ -108,6 +112,7 @@ def read(
         unseen = lost.get(organisation)
         digest, was_in = _accepted(accepted[organisation], organisation)
         answer = ending[organisation]
+        follower, followed = _followed(following[organisation], network.name)
         ends = lapse.read("" if isinstance(answer, servers.UnreachableError) else answer.stdout)
         found.append(
             StationStatus(
@@ -132,6 +137,8 @@ def read(
                 certificate_life=known.life.get(organisation) if ends.certificate is None else ends.certificate_life,
                 list_life=ends.list_life,
                 allowances=_allowances(asked[organisation], network.name),
+                follower=follower,
+                followed=followed,
             )
         )
     return found
@@ -153,6 +160,21 @@ def _accepted(answer: remote.Answer, organisation: str) -> tuple[str, bool]:
     except (ValueError, errors.AcceptanceError):
         return UNREADABLE, False
     return (found.digest, found.knew(organisation)) if found else ("", False)
+
+
+def _followed(answer: remote.Answer, network: str) -> tuple[str, tuple[str, ...]]:
+    """What keeps a station from following its network, and what its follower tells; nothing of one that has none."""
+    if isinstance(answer, servers.UnreachableError) or not answer.stdout.startswith("{"):
+        return "", ()
+    try:
+        told = values.mapping(answer.stdout)
+        said = (
+            *telling.lines(told["networks"].get(network, {})),
+            f"looks for what is published every {told['every']} s",
+        )
+        return "; ".join(told["faults"]), said
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return f"what it tells {UNREADABLE}", ()
 
 
 def _active(answer: remote.Answer) -> tuple[str, ...]:
@@ -228,6 +250,7 @@ def lines(found: Iterable[StationStatus]) -> list[str]:
             f"{one.organisation:<24} {state}, release {one.release or '?'}, certificate {days} days, "
             f"last session {one.last_session or 'none'}{cut}{mended}"
         )
+        rows += [f"{'':<24} {errors.printable(line)}" for line in one.followed]
         if one.accepted:
             accepted.setdefault(one.accepted, []).append(one.organisation)
     return rows + [f"accepted: {digest} by {', '.join(by)}" for digest, by in accepted.items()]

@@ -1,0 +1,171 @@
+"""The follower: takes the newest publication from where it can, and has what applies by itself in force here.
+
+werkplaats-follow                   one run (this is what werkplaats-follow.service does every few minutes)
+werkplaats-follow --bring NETWORK   keep the publication that the operator brings on standard input (`werkplaats up`)
+werkplaats-follow --timer           have the timer run; prints one JSON line
+werkplaats-follow --tell            what it found and did, as JSON
+
+A run of which nothing is new ends at once. Else the part that parses is started in a unit of its own, and what it
+answers is placed once it keeps to the rules; what adds waits for the operator. What was found is told in followed.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from on_server import disk, programs
+from on_server.follow import places, placing, rules, seen, telling
+from on_server.follow.places import Paths
+
+READER = "werkplaats-follow-read.service"
+ASKED, FOUND = "/run/werkplaats/follow.asked", "/run/werkplaats/follow.found"
+LARGEST_ANSWER = 2 * rules.LARGEST_WHOLE
+Ask = Callable[[bytes], bytes]
+Reload = Callable[[], str]
+
+
+def ask(question: bytes) -> bytes:
+    """Have the part that parses answer; raises RuleError where it does not."""
+    disk.write(Path(ASKED), question)
+    done = subprocess.run(["systemctl", "start", READER], check=False, capture_output=True, text=True)
+    rules.require(done.returncode == 0, f"it did not end well: journalctl --unit {READER} says why")
+    return places.read(Path(FOUND), LARGEST_ANSWER)
+
+
+def reload() -> str:
+    """Have the gateway load what lies on disk; returns why it did not, "" where it did."""
+    done = subprocess.run(
+        ["/usr/local/sbin/gateway-reload", "--if-needed"], check=False, capture_output=True, text=True
+    )
+    return "" if done.returncode == 0 else f"the gateway did not take all of it: {(done.stdout or done.stderr).strip()}"
+
+
+def run(paths: Paths, ask: Ask = ask, reload: Reload = reload) -> bool:
+    """One run; returns whether all went well. What was found is told in any case."""
+    with places.lock(paths):
+        told = telling.before(paths)
+        before = {name: seen.state(paths, name) for name in paths.names()}
+        todo = [n for n in before if seen.news(paths, n) or told.get(n, {}).get("state") != before[n]]
+        if todo:
+            _follow(paths, todo, told, ask, reload)
+            tell(paths, {name: told[name] for name in before if name in told})
+        paths.ran.touch()
+        return not any(told[name]["problem"] for name in todo)
+
+
+def _follow(paths: Paths, todo: list[str], told: dict[str, Any], ask: Ask, reload: Reload) -> None:
+    answers, why = _answers(paths, todo, ask)
+    changed = {}
+    for name in todo:
+        answer, row = answers.get(name, {}), dict(told.get(name, {}))
+        row |= {
+            "at": now(),
+            "problem": why or ("" if answer else "of this network nothing could be asked, or nothing is answered"),
+        }
+        row |= {key: answer.get(key) for key in ("from", "number", "published", "ends", "sources", "waits", "refused")}
+        row.pop("state", None)
+        try:
+            changed[name] = placing.followed(paths, name, answer)
+        except (rules.RuleError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            changed[name], row["problem"] = [], row["problem"] or f"what was read is not placed: {error}"
+        if changed[name]:
+            row["applied"] = {"by": "werkplaats-follow", "at": now(), "number": answer.get("number"),
+                              "from": answer.get("from"), "applies": answer.get("applies")}  # fmt: skip
+        told[name] = row
+    failed = reload()
+    for name in todo:
+        told[name]["problem"] = told[name]["problem"] or failed
+        if not told[name]["problem"]:
+            told[name]["state"] = seen.state(paths, name)
+
+
+def _answers(paths: Paths, names: list[str], ask: Ask) -> tuple[dict[str, Any], str]:
+    asked = {}
+    for name in names:
+        try:
+            asked[name] = _question(paths, name)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue  # what lies here of that network is no good, and hides no other
+    try:
+        found = places.document(ask(json.dumps({"networks": asked}).encode()))["networks"]
+        return {name: found[name] for name in asked if isinstance(found.get(name), dict)}, ""
+    except (rules.RuleError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return {}, f"the part that parses: {error}"
+
+
+def _question(paths: Paths, network: str) -> dict[str, Any]:
+    view = places.document((paths.networks / network / "network.json").read_text())
+    accepted, keys = paths.accepted(network), paths.own_keys
+    return {
+        "organisation": view["stations"][view["self"]]["organisation"],
+        "accepted": accepted.read_text() if accepted.exists() else None,
+        "keys": "".join(path.read_text() for path in keys) if all(path.exists() for path in keys) else "",
+        "kept": str(paths.kept(network)),
+        "sources": [str(source) for source in paths.sources(network)],
+    }
+
+
+def bring(paths: Paths, network: str, text: bytes) -> bool:
+    """Keep what the operator brings; returns whether it is another one than was kept."""
+    with places.lock(paths):
+        given = places.document(text)
+        if _older(paths, network, given["publication"]) or not placing.keep(paths, network, given["publication"]):
+            return False
+        told = telling.before(paths)
+        row = {"by": "up", "at": now(), "number": given["number"], "from": "its operator", "applies": []}
+        told[network] = {"problem": "", **told.get(network, {}), "applied": row}
+        tell(paths, told)
+        return True
+
+
+def _older(paths: Paths, network: str, files: Mapping[str, str]) -> bool:
+    """Whether this server has read a newer one of the same root since its operator did."""
+    kept = places.texts(paths.kept(network))
+    roots, given = ({name: one[name] for name in one if name.endswith(".root.json")} for one in (kept, files))
+    same = bool(roots) and all(roots.get(name, given[name]) == given[name] for name in given)
+    return same and seen.version(files[seen.NEWEST]) < seen.version(kept.get(seen.NEWEST, ""))
+
+
+def tell(paths: Paths, networks: Mapping[str, Any]) -> None:
+    """Tell in place of what was told."""
+    disk.write(paths.told, json.dumps({"networks": networks}, indent=1, sort_keys=True).encode())
+
+
+def now() -> str:
+    """This moment in UTC, to the second."""
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def main() -> int:
+    """Run the program; exit code 1 when something could not be done."""
+    parser = argparse.ArgumentParser(prog="werkplaats-follow", description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--bring", metavar="NETWORK")
+    parser.add_argument("--timer", action="store_true")
+    parser.add_argument("--tell", action="store_true")
+    wants = parser.parse_args()
+    os.umask(0o022)
+    if wants.tell:
+        sys.stdout.write(json.dumps(telling.document(Paths())) + "\n")
+        return 0
+    if wants.timer:
+        idle = not programs.active(telling.TIMER)
+        if idle:
+            programs.run("systemctl", "start", telling.TIMER)
+        programs.tell(idle, "the timer was started" if idle else "the timer runs")
+        return 0
+    if wants.bring:
+        programs.tell(bring(Paths(), wants.bring, sys.stdin.buffer.read()), "the publication is kept")
+        return 0
+    return 0 if run(Paths()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""Puts in its places what the part that parses answered of one network, once it keeps to the rules.
+
+The order is such that a run that is killed anywhere is finished by the next: the publication first, of which everything
+else is made again; then the accepted document; what ends something before what is new.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from on_server.follow import places, rules, texts
+from on_server.follow.places import Paths
+
+Document = Mapping[str, Any]
+
+
+def keep(paths: Paths, network: str, files: Document) -> bool:
+    """Keep a publication, as the part that parses or the operator brings it; returns whether it is another one."""
+    rules.published(files)
+    place = paths.kept(network)
+    if places.texts(place) == files:
+        return False
+    places.put_folder(place, {str(name): str(text) for name, text in files.items()})
+    return True
+
+
+def followed(paths: Paths, network: str, answer: Document) -> list[str]:
+    """Place an answer; returns the paths that changed. Raises RuleError, before anything but the publication is."""
+    changed = []
+    if files := answer.get("publication"):
+        rules.newer(places.texts(paths.kept(network)), files)
+        if keep(paths, network, files):
+            changed.append(str(paths.kept(network)))
+    if answer.get("place"):
+        wanted, gone = held(paths, network, answer["place"])
+        changed += [path for path, text in wanted.items() if places.put(paths.at(path), text)]
+        for folder in gone:
+            places.take_away(folder, paths.at("/etc/werkplaats/gateway") / f".gone.{folder.name}")
+            changed.append(str(folder))
+    return changed
+
+
+def held(paths: Paths, network: str, place: Document) -> tuple[dict[str, str], list[Path]]:
+    """Path → text of what an answer puts there, in the order of placing, and the folders of peers that go.
+
+    Raises RuleError where the answer does what it may not.
+    """
+    entry, own = place["entry"], f"{texts.NETWORKS}/{network}"
+    before, after = places.document(paths.accepted(network).read_text()), places.document(place["accepted"])
+    rules.require(entry["network"] == network, "it is of another network")
+    rules.accepted(before, after)
+    rules.view(places.document(paths.at(f"{own}/network.json").read_text()), entry["network_json"], after)
+    rules.agreed(place["files"])
+    found = {f"/etc/werkplaats/accepted/{network}.json": place["accepted"]}
+    found |= _gateway(paths, entry)
+    found |= texts.view(entry)
+    found |= {f"{own}/{name}.json": text for name, text in place["files"].items()}
+    serials = rules.serials(entry["peers"])
+    peers = paths.at(f"{texts.COMPILED}/networks/{network}/peers")
+    there = [path for path in sorted(peers.iterdir()) if path.is_dir()] if peers.is_dir() else []
+    for peer in (path.name for path in there if path.name in serials):
+        found |= texts.serial(entry, peer, serials[peer])
+    return found, [path for path in there if path.name not in serials]
+
+
+def _gateway(paths: Paths, entry: Document) -> dict[str, str]:
+    """What of the gateway's own files is placed: the CA's certificate is not, `up` brings another one."""
+    wanted = texts.gateway(entry)
+    names = {path.rpartition("/")[2]: path for path in wanted}
+    rules.require(len(entry["crl_pem"]) <= rules.LARGEST_FILE, "its revocation list is too large")
+    placed = paths.at(names["statement.json"])
+    if placed.exists():
+        rules.statement(places.document(placed.read_text()), entry["statement"])
+    request = paths.own_keys[0].read_text()
+    own = [public("req", request), public("x509", paths.at(names["certificate.pem"]).read_text())]
+    rules.certificate(wanted[names["certificate.pem"]], lambda pem: public("x509", pem), own)
+    return {names[name]: wanted[names[name]] for name in ("crl.pem", "statement.json", "certificate.pem")}
+
+
+def public(kind: str, pem: str) -> str:
+    """The public key in a request ("req") or certificate ("x509"); raises RuleError where there is none."""
+    command = ["openssl", kind, "-noout", "-pubkey"]
+    answer = subprocess.run(command, input=pem, capture_output=True, text=True, check=False)
+    rules.require(answer.returncode == 0 and "PUBLIC KEY" in answer.stdout, "its certificate cannot be read")
+    return answer.stdout

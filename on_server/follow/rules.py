@@ -1,0 +1,185 @@
+"""What the part that parses may change on this server, whoever took it over: rules over what it answers.
+
+Beside what lies here already it may take away and never add: no key, peer, address, party, release or right. What an
+honest one answers keeps all of them; what adds waits for the operator, and is never in an answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+LARGEST_FILE, LARGEST_WHOLE, MOST_FILES = 4 * 1024 * 1024, 64 * 1024 * 1024, 4000
+_PUBLISHED = re.compile(
+    r"metadata/(timestamp|[0-9]{1,9}\.(root|snapshot|targets|network|releases))\.json"
+    r"|targets/[0-9a-f]{64}\.(definition\.json|(ca|crl)\.pem)"
+    r"|targets/(identities|questions|tables)/[0-9a-f]{64}\.[a-z0-9-]{1,100}\.json"
+    r"|targets/releases/[0-9a-f]{64}\.[A-Za-z0-9][A-Za-z0-9._-]{0,100}\.json"
+)
+_DIGEST, _SERIAL = re.compile(r"sha256:[0-9a-f]{64}"), re.compile(r"[0-9a-f]{1,40}")
+_LAST = 2**31 - 1
+Document = Mapping[str, Any]
+
+
+class RuleError(Exception):
+    """What an answer says that it may not: the end of a sentence."""
+
+
+def require(holds: object, what: str) -> None:
+    """Raise RuleError unless it holds."""
+    if not holds:
+        raise RuleError(what)
+
+
+def _same(before: Document, after: Document, fields: Iterable[str], where: str = "") -> None:
+    for field in fields:
+        require(before.get(field) == after.get(field), f"it changes {where}{field}")
+
+
+def published(files: Document) -> None:
+    """Hold the files of a publication to what such files are called, and to a size."""
+    require(len(files) <= MOST_FILES, "its publication has too many files")
+    for name, text in files.items():
+        require(_PUBLISHED.fullmatch(name), f"its publication has a file {name[:60]!r}")
+        require(isinstance(text, str) and len(text) <= LARGEST_FILE, f"{name[:60]} is too large")
+    require(sum(map(len, files.values())) <= LARGEST_WHOLE, "its publication is too large")
+
+
+def newer(before: Document, after: Document) -> None:
+    """Hold the files of a publication (by name) to those that are kept: the same roots and more."""
+    for name in before:
+        if name.endswith(".root.json"):
+            require(after.get(name) == before[name], f"it takes away or changes {name}")
+
+
+def accepted(before: Document, after: Document) -> None:
+    """Hold a new accepted document to the one that lies here, which the operator made."""
+    require({*before} - {"seen"} <= {*after} <= {*before, "seen"}, "its accepted document has other fields")
+    _same(before, after, ("network", "holders", "authority", "release"))
+    numbers = [(one["root"], one["publication"]) for one in (before, after)]
+    require(all(type(one) is int for pair in numbers for one in pair), "its numbers are none")
+    require(numbers[0] <= numbers[1] <= (_LAST, _LAST), "it goes back to an older publication")
+    _part_of(after["statement_keys"], before["statement_keys"], "a statement key")
+    _seen(before, after)
+    definition(before["definition"], after["definition"])
+
+
+def _part_of(after: Document, before: Document, what: str) -> None:
+    for name, value in after.items():
+        require(before.get(name) == value, f"it adds {what} of {name[:60]}")
+
+
+def _seen(before: Document, after: Document) -> None:
+    """Hold the keys that were seen to those of before: none forgotten, none new, no number lower."""
+    remembered, said = before.get("seen", {}), after.get("seen", {})
+    pinned = {name: {key: 0} for name, key in before["statement_keys"].items()}
+    require(said.keys() <= {*remembered, *pinned}, "it has seen keys of others")
+    require(remembered.keys() <= said.keys(), "it forgets who was seen")
+    for name, keys in said.items():
+        known: dict[str, int] = {**pinned.get(name, {}), **remembered.get(name, {})}
+        require({*remembered.get(name, {})} <= {*keys} <= {*known}, f"it has seen other keys of {name}")
+        higher = all(type(number) is int and known[key] <= number <= _LAST for key, number in keys.items())
+        require(higher, f"it forgets the number of a key of {name}")
+
+
+# Of the definition; what is not named here describes, and anybody may say it in other words.
+_FIXED = ("network", "kind", "technique", "release", "coordinator", "personal_data", "signatures", "members")
+_FIXED_CARD = ("role", "operator", "contributes")
+
+
+def definition(before: Document, after: Document) -> None:
+    """Hold a definition to the one before: nobody and no address is new in it."""
+    _same(before, after, _FIXED)
+    _in_order(before.get("computing", ()), after.get("computing", ()))
+    for field in ("organisations", "processors"):
+        require(after.get(field, {}).keys() <= before.get(field, {}).keys(), f"it adds to {field}")
+    for slug, card in after.get("processors", {}).items():
+        _same(before["processors"][slug], card, ("name",), f"{slug}: ")
+    for slug, card in after.get("organisations", {}).items():
+        _card(slug, before["organisations"][slug], card)
+
+
+def _card(slug: str, before: Document, after: Document) -> None:
+    stops = after.get("contributes") is False
+    _same(before, after, [field for field in _FIXED_CARD if not (field == "contributes" and stops)], f"{slug}: ")
+    _addresses(slug, before.get("egress", ()), after.get("egress", ()), (before.get("gateway") or {}).get("egress", ()))
+    old, new = before.get("gateway"), after.get("gateway")
+    if new is None:
+        return
+    require(old is not None, f"{slug}: it adds a gateway")
+    was: Document = old or {}
+    _same(was, new, ("name", "port"), f"{slug}: gateway: ")
+    for field in ("addresses", "egress"):
+        _addresses(slug, was.get(field, ()), new.get(field, ()))
+
+
+def _addresses(slug: str, before: Sequence[str], after: Sequence[str], also: Sequence[str] = ()) -> None:
+    require({*after} <= {*before, *also}, f"{slug}: it adds an address")
+
+
+def _in_order(before: Sequence[str], after: Sequence[str]) -> None:
+    """Fewer computing parties only as long as as many of them must work together to read the inputs."""
+    require([one for one in before if one in after] == [*after], "it adds a computing party, or numbers them anew")
+    require(_threshold(after) >= _threshold(before), "fewer computing parties would guard the inputs")
+
+
+def _threshold(computing: Sequence[str]) -> int:
+    return max(0, (len(computing) - 1) // 2)
+
+
+def view(before: Document, after: Document, document: Document) -> None:
+    """Hold what the agent is told of its network to what it is told now, and to the new accepted document."""
+    require({*before} == {*after}, "its network.json has other fields")
+    _same(before, after, ("network", "self", "release"))
+    require(after["coordinator"] in (before["coordinator"], None), "it has another coordinator")
+    digests = [after["definition"], *after["accepted"].values()]
+    require(all(isinstance(one, str) and _DIGEST.fullmatch(one) for one in digests), "its digests are none")
+    keys = document["statement_keys"]
+    members = {one["organisation"] for one in (*after["stations"].values(), *after["cut"].values())}
+    require(len(members) == len(after["stations"]) + len(after["cut"]), "a station stands in it twice")
+    for station, card in after["stations"].items():
+        require(station == f"{after['network']}.{card['organisation']}", f"{station[:60]} is no station here")
+        require(keys.get(card["organisation"]) == card["statement_key"], f"it has another key of {station}")
+        _station(station, before["stations"].get(station), card)
+    for station, card in after["cut"].items():
+        require(station == f"{after['network']}.{card['organisation']}" and {*card} == {"organisation"},
+                f"{station[:60]} is no station here")  # fmt: skip
+    wanted = [f"{after['network']}.{slug}" for slug in document["definition"].get("computing", ())]
+    require(after["computing"] == wanted, "it has other computing parties")
+    require(after["threshold"] == _threshold(wanted), "it has another threshold")
+
+
+def _station(station: str, before: Document | None, after: Document) -> None:
+    fields = {"organisation", "name", "operator", "contributes", "inbound", "statement_key", "gateway_serial"}
+    require({*after} == fields, f"{station}: it has other fields")
+    require(type(after["gateway_serial"]) is int and 1 <= after["gateway_serial"] <= _LAST, f"{station}: its serial")
+    if before is None or before["statement_key"] != after["statement_key"]:
+        return  # accepted already, and `up` was not run since
+    require(after["gateway_serial"] >= before["gateway_serial"], f"{station}: it takes an older gateway key")
+
+
+def serials(peers: Sequence[Document]) -> dict[str, str]:
+    """Peer → the serial of its certificate, of an answer."""
+    for peer in peers:
+        require(_SERIAL.fullmatch(str(peer["serial"])), f"{str(peer['id'])[:60]} has no serial")
+    return {str(peer["id"]): str(peer["serial"]) for peer in peers}
+
+
+def statement(before: Document, after: Document) -> None:
+    """Hold the statement of the own gateway key to the one that lies here: never an older one."""
+    require({*after} == {"serial", "signature"} and isinstance(after["signature"], str), "its statement is none")
+    require(len(after["signature"]) <= 200, "its statement is none")
+    require(type(after["serial"]) is int and before["serial"] <= after["serial"] <= _LAST, "its statement is older")
+
+
+def certificate(pem: str, public: Callable[[str], str], own: Iterable[str]) -> None:
+    """Hold a certificate to the keys of this server: `public` gives the key of one."""
+    require(pem.count("-----BEGIN") == 1 and len(pem) < 64 * 1024, "its certificate is not one")
+    require(public(pem) in {*own}, "its certificate is of another key than this server's")
+
+
+def agreed(files: Document) -> None:
+    """Hold the questions and tables to a size; the agent holds them to their rules, and the steward says yes."""
+    require({*files} <= {"questions", "tables"} and "questions" in files, "it has other files")
+    require(all(isinstance(one, str) and len(one) <= LARGEST_FILE for one in files.values()), "its questions are large")

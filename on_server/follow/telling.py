@@ -1,0 +1,77 @@
+"""What a follower tells: whether it ran lately, what it found, what waits, and who applied what was applied last."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from on_server import programs
+from on_server.follow import places
+from on_server.follow.places import Paths
+
+TIMER, SERVICE = "werkplaats-follow.timer", "werkplaats-follow.service"
+EVERY = "WERKPLAATS_FOLLOW_EVERY"
+INTERVALS = 3
+"""Of which none went by without a run."""
+
+
+def before(paths: Paths) -> dict[str, Any]:
+    """What was told last, by network; nothing where that cannot be read."""
+    try:
+        found = places.document(paths.told.read_text())["networks"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return {name: row for name, row in found.items() if isinstance(row, dict)} if isinstance(found, Mapping) else {}
+
+
+def document(paths: Paths) -> dict[str, Any]:
+    """All of it: `every` and `ago` in seconds (None: never), `faults`, and a row a network."""
+    every, ago = _every(), _ago(paths)
+    networks = before(paths)
+    return {"every": every, "ago": ago, "faults": faults(every, ago, _active_for(), networks), "networks": networks}
+
+
+def faults(every: int | None, ago: float | None, active: float | None, networks: Mapping[str, Any]) -> list[str]:
+    """A sentence for everything that keeps a station from following its network; `active`: the timer, for seconds."""
+    if active is None or every is None:
+        return [f"{TIMER} does not run, so no revocation reaches this station by itself: systemctl start {TIMER}"]
+    last = active if ago is None else min(active, ago)
+    late = [f"the follower ended no run for {last:.0f} s, and it is to each {every} s: systemctl status {SERVICE}"] * (
+        last > INTERVALS * every
+    )
+    return late + [f"{name}: {row['problem']}" for name, row in networks.items() if row.get("problem")]
+
+
+def lines(row: Mapping[str, Any]) -> list[str]:
+    """What is told to people of one network."""
+    found = []
+    if applied := row.get("applied"):
+        found.append(
+            f"publication {applied['number']} was applied by {applied['by']} at {applied['at']}, from {applied['from']}"
+        )
+    if row.get("refused"):
+        found.append(f"not followed: {row['refused']}")
+    if row.get("problem"):
+        found.append(f"problem: {row['problem']}")
+    found += [f"waits for the operator's `werkplaats accept`: {change}" for change in row.get("waits") or ()]
+    return found + [f"{source}: {why}" for source, why in (row.get("sources") or {}).items() if why]
+
+
+def _every() -> int | None:
+    said = programs.run("systemctl", "show", "--property=Environment", "--value", SERVICE)
+    found = re.search(rf"\b{EVERY}=([0-9]+)\b", said)
+    return int(found[1]) if found else None
+
+
+def _ago(paths: Paths) -> float | None:
+    return time.time() - paths.ran.stat().st_mtime if paths.ran.exists() else None
+
+
+def _active_for() -> float | None:
+    """Seconds since the timer runs; None where it does not."""
+    if not programs.active(TIMER):
+        return None
+    said = programs.run("systemctl", "show", "--property=ActiveEnterTimestampMonotonic", "--value", TIMER)
+    return time.clock_gettime(time.CLOCK_MONOTONIC) - int(said) / 1e6

@@ -1,0 +1,157 @@
+"""Stations follow by themselves: what is published lies in an inbox, and nobody runs anything but the server's timer.
+
+One story at running servers, in order: each test goes on where the one before it ended.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import shlex
+import subprocess
+import tarfile
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.end_to_end.conftest import MEMBER
+from tests.harness import sandboxes
+
+pytestmark = pytest.mark.servers
+ORGANISATIONS = ("ggd", "ziekenhuis", "thuiszorg", "huisartsen")
+GONE = "huisartsen"
+OTHERS = tuple(one for one in ORGANISATIONS if one != GONE)
+
+
+@pytest.fixture(scope="module")
+def volg(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sandboxes.Sandbox]:
+    """A network that is up, and of which from now on only the coordinator does anything."""
+    made = sandboxes.sandbox(tmp_path_factory.mktemp("volg"), "volg")
+    made.up()
+    yield made
+    made.run("destroy", "--yes", expect=None)
+
+
+def put(network: sandboxes.Sandbox, organisation: str) -> None:
+    """Put the publication in the inbox of a server, as an administrator with a stick does."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        archive.add((network.vault / "publication").resolve(), arcname=".")
+    folder = f"/var/lib/werkplaats/publications/inbox/{network.name}"
+    line = f"rm -rf {folder} && mkdir {folder} && tar --no-same-owner --no-same-permissions -xC {folder}"
+    done = subprocess.run(
+        ["ssh", "-F", str(network.vault / "run" / "ssh_config"), organisation, shlex.join(["sudo", "sh", "-c", line])],
+        input=packed.getvalue(),
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done
+
+
+def follow(network: sandboxes.Sandbox, *organisations: str) -> dict[str, dict[str, Any]]:
+    """Have followers run now, as their timer does; organisation → what each tells."""
+    found = {}
+    for one in organisations:
+        done = network.on(one, "systemctl", "start", "werkplaats-follow.service")
+        told = network.on(one, "cat", "/var/lib/werkplaats/followed.json").stdout
+        journal = network.on(one, "journalctl", "-u", "werkplaats-follow*", "-n", "30", "--no-pager").stdout
+        assert done.returncode == 0, f"{told}\n{journal}"
+        found[one] = json.loads(told)["networks"][network.name]
+    return found
+
+
+def connections(network: sandboxes.Sandbox, organisation: str, address: str) -> list[str]:
+    """Established connections of a server's gateway with an address."""
+    done = network.on(organisation, "ss", "-HOtnp", "state", "established", "dst", address)
+    return [line for line in done.stdout.splitlines() if "haproxy" in line]
+
+
+def status(network: sandboxes.Sandbox, organisation: str) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(network.on(organisation, "station", "status", "--json").stdout)
+    found: dict[str, Any] = told["networks"][network.name]
+    return found
+
+
+def test_up_brings_the_first_publication_and_starts_the_timer(volg: sandboxes.Sandbox) -> None:
+    newest = (volg.vault / "publication" / "metadata" / "timestamp.json").read_text()
+    for one in ORGANISATIONS:
+        kept = f"/etc/werkplaats/networks.d/{volg.name}/publication/metadata/timestamp.json"
+        assert volg.on(one, "cat", kept).stdout == newest
+        assert volg.on(one, "systemctl", "is-active", "werkplaats-follow.timer").stdout.strip() == "active"
+
+
+def test_a_run_with_nothing_new_changes_nothing_and_costs_little(
+    volg: sandboxes.Sandbox, note: Callable[[str], None]
+) -> None:
+    told = follow(volg, *ORGANISATIONS)
+    assert {row["applied"]["by"] for row in told.values()} == {"up"}, "what `up` placed is what the follower places"
+    assert {row["refused"] for row in told.values()} == {""}
+    follow(volg, "ggd")
+    measured = (
+        "import resource, subprocess; subprocess.run(['/usr/local/sbin/werkplaats-follow'], check=True); "
+        "r = resource.getrusage(resource.RUSAGE_CHILDREN); print(r.ru_utime + r.ru_stime, r.ru_maxrss / 1024)"
+    )
+    seconds, megabytes = map(float, volg.on("ggd", "python3", "-c", measured).stdout.split())
+    note(f"a follow with nothing new: {seconds:.2f} s CPU, {megabytes:.0f} MB")
+    assert seconds <= 0.5
+    assert megabytes <= 40
+
+
+def test_a_second_up_after_followers_ran_changes_nothing(volg: sandboxes.Sandbox) -> None:
+    told = volg.up()
+    assert told["changes"] == {"servers": [], "configured": {}, "stations": []}
+    assert told["verified"]
+
+
+def test_a_question_comes_and_waits_for_its_steward(volg: sandboxes.Sandbox) -> None:
+    folder = volg.definition.parent / "questions"
+    (known,) = folder.glob("*.yml")
+    asked = yaml.safe_load(known.read_text())
+    (folder / "griep-anders.yml").write_text(yaml.safe_dump({**asked, "purpose": "The same, asked anew"}))
+    volg.run("trust publish")
+    for one in OTHERS:
+        put(volg, one)
+    told = follow(volg, *OTHERS)
+    assert {row["applied"]["by"] for row in told.values()} == {"werkplaats-follow"}
+    rows = json.loads(volg.on("ggd", "station", "questions", "--json").stdout)["questions"]
+    assert {row["question"]: row["state"] for row in rows}["griep-anders"] == "waits"
+
+
+def test_who_is_revoked_has_no_link_and_is_cut_once_followers_ran(
+    volg: sandboxes.Sandbox, note: Callable[[str], None]
+) -> None:
+    address = volg.on(GONE, "hostname", "-I").stdout.split()[0]
+    assert all(connections(volg, one, address) for one in OTHERS)
+    volg.run("trust revoke", GONE, "--reason", "keyCompromise", "--yes")
+    for one in OTHERS:
+        put(volg, one)
+    begun = time.monotonic()
+    told = follow(volg, *OTHERS)
+    note(f"three followers put a revocation in force one after another in {time.monotonic() - begun:.1f} s")
+    assert all(row["applied"]["applies"] for row in told.values())
+    assert not any(connections(volg, one, address) for one in OTHERS)
+    assert all(GONE in str(status(volg, one)["cut"]) for one in OTHERS)
+
+
+def test_what_adds_waits_and_is_told(volg: sandboxes.Sandbox) -> None:
+    volg.definition.write_text(volg.definition.read_text().rstrip() + MEMBER)
+    volg.run("trust publish")
+    put(volg, "ggd")
+    told = follow(volg, "ggd")["ggd"]
+    assert any("Apotheek Proeftuin" in line for line in told["waits"]), told
+    said = volg.on("ggd", "station", "status").stdout
+    assert "waits for the operator's `werkplaats accept`: Apotheek Proeftuin" in said
+    assert "was applied by werkplaats-follow at " in said
+    assert "Apotheek Proeftuin" in volg.run("status", expect=None).stdout
+
+
+def test_a_plan_finds_no_file_that_up_would_place_otherwise(volg: sandboxes.Sandbox) -> None:
+    volg.definition.write_text(volg.definition.read_text().removesuffix(MEMBER) + "\n")
+    volg.run("trust publish")
+    put(volg, "ggd")
+    assert follow(volg, "ggd")["ggd"]["waits"] == []
+    plan = json.loads(volg.run("plan", "--only", "ggd", "--json", expect=None).stdout)
+    assert plan["configuration"] == [], plan

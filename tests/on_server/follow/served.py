@@ -1,0 +1,126 @@
+"""A server with a follower, in a folder: as `up` leaves it, and a coordinator that publishes on."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from base import values
+from network_topology import model
+from network_topology.compiling import compile as compiler
+from on_server.follow import main, telling, texts
+from on_server.follow.places import Paths
+from publication import acceptance, publication, verified
+from publication.following import applied, asked, entry, follow, kept
+from tests.harness.coordinator import Coordinator, Keys, make_keys
+from tests.publication import publications
+from tests.publication.published import QUESTION, RELEASES
+from werkplaats.operations.coordinator import publish as publishing
+
+NETWORK, OWN = "proeftuin", "ggd"
+QUESTIONS = {"griep": QUESTION}
+
+
+@dataclasses.dataclass
+class Served:
+    """The server of one organisation. `reloads` counts what its gateway was asked."""
+
+    paths: Paths
+    coordinator: Coordinator
+    folder: Path
+    keys: dict[str, Keys]
+    reloads: int = 0
+
+    def publish(self, definition: model.Definition | None = None, questions: Any = None) -> verified.Verified:
+        """Have the coordinator publish in its own folder."""
+        return publishing.publish(
+            self.folder, definition or self.coordinator.definition, RELEASES, self.coordinator.authority,
+            asked=QUESTIONS if questions is None else questions,
+        )  # fmt: skip
+
+    def up(self) -> None:
+        """What `up` does once all is accepted."""
+        taken = publication.take(self.folder, NETWORK, None)
+        view = acceptance.accept(taken.verified)
+        network = compiler.compile_network(view.definition)
+        made = entry.made(network, OWN, view, taken.verified)
+        documents, _ = asked.wanted(view, network, taken.verified.questions, OWN)
+        self.place({f"/etc/werkplaats/accepted/{NETWORK}.json": applied.text(view)})
+        self.place({**texts.view(made), **texts.gateway(made)})
+        for peer in made["peers"]:
+            self.place({**texts.serial(made, peer["id"], peer["serial"]), self.peer(peer["id"], "to.cfg"): "listen\n"})
+        for name, text in asked.texts(documents, {}).items():
+            self.place({f"{texts.NETWORKS}/{NETWORK}/{name}.json": text})
+        pem, begins, rest = self.keys[OWN].as_read(OWN).partition("-----BEGIN PUBLIC")
+        public, ends, statement = (begins + rest).partition("END PUBLIC KEY-----\n")
+        names = [f"/etc/werkplaats/identity/{path.name}" for path in self.paths.own_keys]
+        self.place(dict(zip(names, (pem, public + ends, statement), strict=True)))
+        self.bring()
+
+    def bring(self) -> None:
+        """Bring the publication, as `up` does."""
+        taken = publication.take(self.folder, NETWORK, None)
+        given = {"number": taken.verified.number, "publication": kept.laid(taken.following, taken.files)}
+        main.bring(self.paths, NETWORK, json.dumps(given).encode())
+
+    def peer(self, peer: str, name: str) -> str:
+        """The path of a file of a peer."""
+        return f"{texts.COMPILED}/networks/{NETWORK}/peers/{peer}/{name}"
+
+    def place(self, files: Mapping[str, str]) -> None:
+        for path, text in files.items():
+            self.paths.at(path).parent.mkdir(parents=True, exist_ok=True)
+            self.paths.at(path).write_text(text)
+
+    def inbox(self, made: Mapping[str, bytes] | None = None, peer: str = "") -> Path:
+        """Put the publication of the coordinator, or this one, where people put one, or the agent that of a peer."""
+        source = self.paths.relayed(NETWORK) / peer if peer else self.paths.inbox(NETWORK)
+        shutil.rmtree(source, ignore_errors=True)
+        return publications.put(source, publications.gathered(self.folder) if made is None else made)
+
+    def ask(self, question: bytes) -> bytes:
+        """The part that parses, without its unit."""
+        found = {}
+        for name, one in values.mapping(question)["networks"].items():
+            sources = tuple(map(Path, one["sources"]))
+            server = follow.Server(name, one["organisation"], one["accepted"], one["keys"], Path(one["kept"]), sources)
+            found[name] = follow.followed(server)
+        return json.dumps({"networks": found}).encode()
+
+    def reload(self) -> str:
+        self.reloads += 1
+        return ""
+
+    def run(self, ask: main.Ask | None = None) -> bool:
+        return main.run(self.paths, ask or self.ask, self.reload)
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What the follower tells of the network."""
+        found: dict[str, Any] = telling.before(self.paths)[NETWORK]
+        return found
+
+    def state(self) -> dict[str, bytes]:
+        """Everything that lies below /etc, but what is half written."""
+        top = self.paths.at("/etc")
+        return {str(path.relative_to(top)): path.read_bytes() for path in sorted(top.rglob("*")) if path.is_file()}
+
+    def accepted(self) -> dict[str, Any]:
+        return values.mapping(self.paths.accepted(NETWORK).read_bytes())
+
+
+def served(root: Path, coordinator: Coordinator, folder: Path) -> Served:
+    """A server that is up, of a network of which everybody is approved."""
+    keys = {organisation: make_keys() for organisation in coordinator.definition.stations}
+    for organisation, own in keys.items():
+        coordinator.approve(organisation, own)
+    made = Served(Paths(root), coordinator, folder, keys)
+    for name in ("run/werkplaats", "var/lib/werkplaats"):
+        (root / name).mkdir(parents=True)
+    made.publish(questions={})
+    made.up()
+    return made

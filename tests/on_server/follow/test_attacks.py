@@ -1,0 +1,245 @@
+"""What is done to a follower: by whoever stores or relays a publication, and by whoever took over the part that parses.
+
+Each is refused by a sentence, and nothing on the server is another; each is seen to work with its defence off.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tuf.api.metadata import Metadata
+
+from on_server.follow import rules
+from publication import publication
+from tests.harness.coordinator import founded
+from tests.on_server.follow.served import NETWORK, Served
+from tests.publication import publications
+from tests.publication.publications import Files
+from tests.publication.published import RELEASES
+from werkplaats.operations.coordinator import publish as publishing
+
+OTHER = "thuiszorg"
+
+
+def maker(server: Served) -> publications.Maker:
+    """Who has the coordinator's online key, and no other of the network."""
+    return publications.Maker(online=server.coordinator.roles.online())
+
+
+def rollback(server: Served, older: Files, newer: Files) -> Files:
+    """Gains: who was revoked is let in again. The coordinator's own key says that the older is the newest."""
+
+    def back(one: Any) -> None:
+        one.version += 7
+        one.snapshot_meta.version = 1
+
+    made = {**older, **newer}
+    return maker(server).resigned(made, "timestamp", back)
+
+
+def frozen(server: Served, _: Files, newer: Files) -> Files:
+    """Gains: whoever relays keeps a revocation away for ever."""
+    return publications.expired(newer, server.coordinator.roles.online())
+
+
+def mixed(_: Served, older: Files, newer: Files) -> Files:
+    """Gains: the list of one moment beside the members of another."""
+    made = dict(newer)
+    made[publications.named(newer, "definition.json")] = older[publications.named(older, "definition.json")] + b" "
+    return made
+
+
+def cut_off(_: Served, __: Files, newer: Files) -> Files:
+    """Gains: a publication without its list is taken for one that revokes nobody."""
+    return {name: content for name, content in newer.items() if not name.endswith(".crl.pem")}
+
+
+def released_alone(server: Served, _: Files, newer: Files) -> Files:
+    """Gains: the coordinator alone ships an image, which reads all data."""
+    made = publications.Maker(online=server.coordinator.roles.online())
+    return made.resigned(newer, "releases", lambda _: None, [server.coordinator.roles.online()])
+
+
+RELAYED: dict[str, tuple[Callable[[Served, Files, Files], Files], str]] = {
+    "rollback": (rollback, "is of an older publication than was read before"),
+    "freeze": (frozen, "timestamp was good until"),
+    "mix and match": (mixed, "its digest differs"),
+    "cut off": (cut_off, "crl.pem is missing"),
+    "a release by the coordinator alone": (released_alone, "is not signed by those of whom the root says"),
+}
+
+
+@pytest.mark.parametrize("name", RELAYED)
+def test_what_is_relayed_is_refused_and_named_and_changes_nothing(server: Served, name: str) -> None:
+    attack, why = RELAYED[name]
+    older = publications.gathered(server.folder)
+    server.publish()
+    server.bring()
+    assert server.run(), server.told
+    before = server.state()
+    server.publish(questions={})
+    source = server.inbox(attack(server, older, publications.gathered(server.folder)), peer="ziekenhuis")
+    server.run()
+    assert why in server.told["sources"][str(source)]
+    assert server.state() == before
+
+
+def test_a_rollback_is_taken_by_who_remembers_nothing(server: Served) -> None:
+    older = publications.gathered(server.folder)
+    number = publication.take(server.inbox(older), NETWORK, None).verified.number
+    server.publish()
+    server.bring()
+    assert number < publication.take(server.paths.kept(NETWORK), NETWORK, None).verified.number
+
+
+@pytest.mark.parametrize("network", [NETWORK, "elders"])
+def test_a_publication_of_another_root_or_network_is_refused_and_named(
+    server: Served, network: str, tmp_path: Path
+) -> None:
+    """Gains: whoever relays says who is in the network. With the memory off it is read as its own word."""
+    posing = founded(tmp_path / "posing", server.coordinator.definition.model_copy(update={"network": network}))
+    for organisation in posing.definition.stations:
+        posing.approve(organisation)
+    folder = tmp_path / "posing" / "publication"
+    publishing.publish(folder, posing.definition, RELEASES, posing.authority)
+    before = server.state()
+    source = server.inbox(publications.gathered(folder), peer="ziekenhuis")
+    server.run()
+    assert "is another root of proeftuin than was accepted here" in server.told["sources"][str(source)]
+    assert server.state() == before
+    assert publication.take(source, network, None).verified.network == network
+
+
+def test_a_root_that_was_written_into_what_is_kept_is_not_believed(server: Served) -> None:
+    """Gains: whoever took over the part that parses once has every later run follow a root of its own."""
+    posing = publications.Maker()
+    folder = server.paths.kept(NETWORK) / "metadata"
+    second = Metadata.from_bytes(posing.roots[0])
+    second.signed.version = 2
+    second.signatures.clear()
+    for one in posing.root:
+        second.sign(one, append=True)
+    (folder / "2.root.json").write_bytes(second.to_bytes())
+    server.publish()
+    server.inbox()
+    before = server.state()
+    server.run()
+    assert "what this server keeps of the publication is no publication" in server.told["refused"]
+    assert server.state() == before
+
+
+def change(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    """Have a part of an answer be another; `accepted` is JSON in it."""
+
+    def do(answer: dict[str, Any]) -> None:
+        *names, last = path.split("/")
+        place, accepted = answer["place"], json.loads(answer["place"]["accepted"])
+        found: Any = {**place, "accepted": accepted}
+        for name in names:
+            found = found[name]
+        found[last] = value
+        place["accepted"] = json.dumps(accepted)
+
+    return do
+
+
+def published(name: str, text: str) -> Callable[[dict[str, Any]], None]:
+    def do(answer: dict[str, Any]) -> None:
+        answer["publication"][name] = text
+
+    return do
+
+
+STATION = f"{NETWORK}.{OTHER}"
+TAKEN_OVER: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
+    "another statement key": (change(f"accepted/statement_keys/{OTHER}", "A" * 43 + "="), "adds a statement key"),
+    "a key of a stranger": (change("accepted/statement_keys/vreemd", "A" * 43 + "="), "adds a statement key"),
+    "another CA": (change("accepted/authority", "sha256:" + "0" * 64), "changes authority"),
+    "another release": (change("accepted/release/image_id", "sha256:" + "1" * 64), "changes release"),
+    "other holders": (change("accepted/holders/root/threshold", 1), "changes holders"),
+    "an older number": (change("accepted/publication", 0), "goes back to an older publication"),
+    "another address": (
+        change(f"accepted/definition/organisations/{OTHER}/gateway/name", "evil.example"),
+        "changes thuiszorg: gateway: name",
+    ),
+    "another egress": (
+        change(f"accepted/definition/organisations/{OTHER}/gateway/egress", ["203.0.113.0/24"]),
+        "adds an address",
+    ),
+    "a stranger": (change("accepted/definition/organisations/vreemd", {"name": "V"}), "adds to organisations"),
+    "fewer computing parties": (change("accepted/definition/computing", ["ggd"]), "fewer computing parties"),
+    "personal data": (change("accepted/definition/personal_data", False), "changes personal_data"),
+    "forgotten keys": (change("accepted/seen", {}), "forgets who was seen"),
+    "another key for the agent": (
+        change(f"entry/network_json/stations/{STATION}/statement_key", "A" * 43 + "="),
+        "it has another key of",
+    ),
+    "a threshold of none": (change("entry/network_json/threshold", 0), "another threshold"),
+    "another self": (change("entry/network_json/self", STATION), "changes self"),
+    "an older gateway key": (change(f"entry/network_json/stations/{STATION}/gateway_serial", 0), "its serial"),
+    "another certificate": (change("entry/certificate_pem", "-----BEGIN CERTIFICATE-----\n"), "cannot be read"),
+    "an older statement": (change("entry/statement", {"serial": 0, "signature": ""}), "its statement is older"),
+    "another file": (change("files/host", "{}"), "has other files"),
+    "a published file elsewhere": (published("metadata/../../evil.json", "{}"), "has a file"),
+    "another first root": (published("metadata/1.root.json", "{}"), "takes away or changes"),
+}
+
+
+def taken_over(server: Served, name: str) -> Callable[[bytes], bytes]:
+    def ask(question: bytes) -> bytes:
+        answer = json.loads(server.ask(question))
+        TAKEN_OVER[name][0](answer["networks"][NETWORK])
+        return json.dumps(answer).encode()
+
+    return ask
+
+
+@pytest.mark.parametrize("name", TAKEN_OVER)
+def test_whoever_took_over_the_part_that_parses_adds_nothing(
+    server: Served, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gains: bytes of a stranger become a key, a peer or an address that this server trusts."""
+    before = server.state()
+    assert not server.run(taken_over(server, name))
+    assert TAKEN_OVER[name][1] in server.told["problem"]
+    assert server.state() == before
+    for rule in ("require", "published", "newer", "accepted", "view", "agreed", "statement", "certificate"):
+        monkeypatch.setattr(rules, rule, lambda *_: None)
+    server.run(taken_over(server, name))
+    assert server.state() != before, "it lands with the rules off"
+
+
+def test_an_answer_of_another_network_is_placed_nowhere(server: Served) -> None:
+    """Gains: what is right for one network lies in the folder of another, or outside of all."""
+    before = server.state()
+
+    def ask(question: bytes) -> bytes:
+        answer = json.loads(server.ask(question))
+        answer["networks"][NETWORK]["place"]["entry"]["network"] = "."
+        return json.dumps(answer).encode()
+
+    assert not server.run(ask)
+    assert "it is of another network" in server.told["problem"]
+    assert server.state() == before
+
+
+def test_an_answer_that_is_none_is_a_problem_that_is_told(server: Served) -> None:
+    before = server.state()
+    deep = {"networks": {NETWORK: {"place": {"accepted": "[" * 100_000, "entry": {"network": NETWORK}}}}}
+    odd = (
+        b"",
+        b"[]",
+        b'{"networks": 1}',
+        b'{"networks": {"proeftuin": []}}',
+        b"[" * 100_000,
+        json.dumps(deep).encode(),
+    )
+    answers = iter(odd)
+    for _ in odd:
+        assert not server.run(lambda _: next(answers))
+        assert server.told["problem"]
+    assert server.state() == before

@@ -1,0 +1,48 @@
+"""The publication as this operator read it, brought to its servers: with it their followers begin, and pass it on.
+
+A server's first publication comes from its operator, never from whoever relays: it says of which root all others are.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import json
+from collections.abc import Iterable
+
+from base import errors
+from publication import publication, reading, trusted
+from publication.following import kept
+from werkplaats.operations.home import networks
+from werkplaats.operations.reach import remote, servers
+
+FOLLOW = "/usr/local/sbin/werkplaats-follow"
+
+
+def bring(network: networks.Network, remotes: remote.Remotes, organisations: Iterable[str]) -> dict[str, str]:
+    """Bring it to each server that has another one; returns organisation → why, of those where that failed."""
+    wanted = list(organisations)
+    known = trusted.load(network.trusted)
+    if not wanted or known is None:
+        return {}
+    taken = publication.take(network.publication, network.name, known)
+    files = kept.laid(taken.following, taken.files)
+    text = json.dumps({"number": taken.verified.number, "publication": files})
+    there = remotes.ask_all(wanted, "cat", f"/etc/werkplaats/networks.d/{network.name}/publication/{reading.NEWEST}")
+    failed: dict[str, str] = {}
+
+    def one(organisation: str) -> None:
+        answer = there[organisation]
+        if isinstance(answer, servers.UnreachableError):
+            failed[organisation] = str(answer)
+        elif answer.exited or answer.stdout != files[reading.NEWEST]:
+            try:
+                done = remotes.ask(organisation, FOLLOW, "--bring", network.name, given=text)
+            except errors.WerkplaatsError as error:
+                failed[organisation] = str(error)
+            else:
+                if done.exited:
+                    failed[organisation] = f"the publication cannot be brought: {done.stderr.strip()[-300:]}"
+
+    with concurrent.futures.ThreadPoolExecutor(max_workers=16) as pool:
+        list(pool.map(one, wanted))
+    return failed
