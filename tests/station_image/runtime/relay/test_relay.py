@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import json
 from collections.abc import Callable, Mapping
@@ -16,7 +17,7 @@ from station_image.runtime.relay import pace, taking
 from station_image.runtime.relay.shelf import Copies
 from station_image.runtime.wire.peers import CallFailedError
 from tests.publication import publications
-from tests.station_image.runtime.neighbours import run
+from tests.station_image.runtime.neighbours import run, until
 from tests.station_image.runtime.relay.hostile import HUGE, garbage, gives
 from tests.station_image.runtime.relay.wired import FILES, NETWORK, NEWER, Hostile, Station, Told, rest
 
@@ -219,10 +220,14 @@ def test_ever_new_garbage_is_fetched_a_few_times_an_hour(
     assert run(work(), 60) == (10 if defence else 120)
 
 
-def test_a_peer_that_drips_or_hangs_keeps_nobody_waiting(
-    make: Make, maker: publications.Maker, stations: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("defence", [True, False])
+def test_a_peer_that_hangs_keeps_nobody_waiting(
+    make: Make, maker: publications.Maker, stations: dict[str, Any], monkeypatch: pytest.MonkeyPatch, defence: bool
 ) -> None:
-    monkeypatch.setattr(taking, "ANSWER_WITHIN", 0.5)
+    """Gains where one is asked after the other: the revocation that an honest peer relays comes hours later."""
+    monkeypatch.setattr(taking, "ANSWER_WITHIN", 2.0)
+    if not defence:
+        monkeypatch.setattr(taking, "AT_ONCE", 1)
 
     async def hangs(kind: str, _: Mapping[str, Any]) -> dict[str, Any]:
         if kind != "publication":
@@ -235,9 +240,50 @@ def test_a_peer_that_drips_or_hangs_keeps_nobody_waiting(
         Hostile("n.c", stations, hangs)
         b.relay.tell(NETWORK)
         a.publish(maker.relayed(NEWER, 2))
-        await a.step()
+        await a.relay._giving.refresh()
+        a.relay.tell(NETWORK)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(until(lambda: b.copies), 1.0)
+        assert list(b.copies) == (["n.a"] if defence else [])
+        await rest()
         assert list(b.copies) == ["n.a"]
-        assert b.follow() == []
+
+    run(work())
+
+
+def test_a_peer_that_drips_has_a_minute_and_its_bytes_for_it(
+    make: Make, maker: publications.Maker, stations: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taking, "GRACE", 0.2)
+    monkeypatch.setattr(taking, "SLOWEST", 10**9)
+    honest = gives(maker.relayed({**NEWER, "tables/t.json": b"1" * 3_000_000}, 2))
+
+    async def drips(kind: str, content: Mapping[str, Any]) -> dict[str, Any]:
+        await asyncio.sleep(0.3 if kind == "publication-files" else 0)
+        return await honest(kind, content)
+
+    async def work() -> None:
+        b = make("n.b")
+        Hostile("n.c", stations, drips)
+        await b.step()
+        assert b.copies == {}
+        assert b.peers.count("publication-files") == 1
+        assert not b.relay._taking._paces[NETWORK, "n.c"].may()
+
+    run(work())
+
+
+def test_who_gave_much_in_an_hour_gives_no_more(
+    make: Make, maker: publications.Maker, stations: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "BYTES_AN_HOUR", 500_000)
+    Hostile("n.c", stations, gives(maker.relayed({**NEWER, "tables/t.json": b"1" * 600_000}, 2)))
+
+    async def work() -> None:
+        b = make("n.b")
+        await b.step()
+        assert b.copies == {}
+        assert b.peers.count("publication-files") == 0
 
     run(work())
 
