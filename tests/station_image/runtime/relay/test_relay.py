@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import functools
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -284,6 +286,24 @@ def test_who_gave_much_in_an_hour_gives_no_more(
         await b.step()
         assert b.copies == {}
         assert b.peers.count("publication-files") == 0
+
+    run(work())
+
+
+def test_a_large_copy_does_not_fill_a_disk_and_a_small_one_finds_its_place(
+    make: Make, maker: publications.Maker, stations: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gains: a register that cannot be written, and so no session."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: mock.Mock(free=6_000_000))
+    Hostile("n.c", stations, gives({**garbage(), "metadata/2.root.json": b"1" * 600_000}))
+
+    async def work() -> None:
+        a, b = make("n.a"), make("n.b")
+        await b.step()
+        a.publish(maker.relayed(NEWER, 2))
+        await a.step()
+        assert list(b.copies) == ["n.a"]
+        assert b.peers.count("publication-files", "n.c") == 0
 
     run(work())
 
