@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import functools
 import json
+import secrets
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -63,6 +64,38 @@ def test_only_what_is_not_here_yet_is_asked_for(make: Make, maker: publications.
         assert b.peers.bytes < 60_000, "of 600,000"
 
     run(work())
+
+
+@pytest.mark.parametrize("organisations", [25, 625])
+def test_how_many_bytes_come_at_first_and_where_one_file_changed(
+    make: Make, maker: publications.Maker, organisations: int, note: Callable[[str], None]
+) -> None:
+    """Definition of 1 KB and identity of 4 KB for each; what is listed anew each time are names and digests."""
+    identities = {f"identities/o{number}.json": secrets.token_hex(2048).encode() for number in range(organisations)}
+    made = {**FILES, "definition.json": secrets.token_hex(512 * organisations).encode(), **identities}
+
+    async def work() -> tuple[int, int, int]:
+        a, b = make("n.a"), make("n.b")
+        await b.step()
+        whole = maker.relayed(made, 2)
+        a.publish(whole)
+        await a.step()
+        first = b.peers.bytes
+        assert b.copies == {"n.a": whole}
+        assert b.follow() == []
+        await b.step()
+        a.publish(maker.relayed({**made, "crl.pem": b"list 3"}, 3))
+        b.relay._taking._paces.clear()
+        before = b.peers.bytes
+        await a.step()
+        assert b.follow() == []
+        assert lists(b) == ["list 3"]
+        return sum(map(len, whole.values())), first, b.peers.bytes - before
+
+    size, first, more = run(work(), 30)
+    note(f"a publication of {organisations} organisations, {size} bytes: {first} bytes at first, {more} for a new list")
+    assert first < 1.6 * size
+    assert more < size / 4
 
 
 def test_a_copy_that_one_gave_serves_for_that_of_another(make: Make, maker: publications.Maker) -> None:

@@ -138,8 +138,8 @@ def test_how_long_a_whole_publication_takes(
     followers: Followers, maker: publications.Maker, organisations: int, note: Callable[[str], None]
 ) -> None:
     """Of sizes as they are, the definition 1 KB for each organisation and its identity 4 KB; all of it new."""
-    identities = {f"identities/o{number}.json": secrets.token_bytes(4096) for number in range(organisations)}
-    definition = {"definition.json": secrets.token_bytes(1024 * organisations)}
+    identities = {f"identities/o{number}.json": secrets.token_hex(2048).encode() for number in range(organisations)}
+    definition = {"definition.json": secrets.token_hex(512 * organisations).encode()}
     made = maker.relayed({**NEWER, **definition, **identities}, 2)
     followers.publish(followers.stations["ggd"], made)
     seconds = followers.wait_for(2, *FOUR, seconds=60)
