@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
+import re
 from typing import Any
 
 STAMP = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
@@ -34,3 +35,10 @@ def now() -> datetime.datetime:
 def stamp(moment: datetime.datetime) -> str:
     """A moment in UTC as ISO 8601 to the second."""
     return moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def moment(text: str) -> datetime.datetime:
+    """The moment of which this is the stamp; raises ValueError for any other text, and for a day that no year has."""
+    if not re.fullmatch(STAMP, text):
+        raise ValueError(f"{text!r} is no moment as in 2026-01-31T12:00:00Z")
+    return datetime.datetime.fromisoformat(text)

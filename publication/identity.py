@@ -68,7 +68,13 @@ class Identity(_Document):
     """What the coordinator approved: `certificate_chain_pem` is what the gateway shows, the station's own first."""
 
     certificate_chain_pem: str
-    approved: str = pydantic.Field(pattern=canonical.STAMP)
+    approved: str
+
+    @pydantic.field_validator("approved")
+    @classmethod
+    def _a_moment(cls, approved: str) -> str:
+        canonical.moment(approved)
+        return approved
 
     @property
     def station_certificate(self) -> x509.Certificate:

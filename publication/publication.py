@@ -78,7 +78,7 @@ def last(folder: Path, network: str, kept: Path) -> verified.Verified:
     source = folders.source(folder)
     moment = reading.lately(source)
     found, _ = reading.read(source, folder, network, trusted.load(kept), moment)
-    return verified.verify(found, datetime.datetime.fromisoformat(found.published))
+    return verified.verify(found, canonical.moment(found.published))
 
 
 def _of_root(before: trusted.Trusted, folder: Path, network: str, root: str) -> trusted.Trusted | None:

@@ -194,9 +194,13 @@ def _whole(source: Source, place: PurePath, known: trusted.Trusted, network: str
         raise errors.PublicationError(
             f"{place / 'metadata'}: what the release holders signed is of another network", ASK
         )
-    published = signed[NETWORK].unrecognized_fields.get(metadata.PUBLISHED)
-    if not isinstance(published, str) or not re.fullmatch(canonical.STAMP, published):
-        raise errors.PublicationError(f"{place / 'metadata'}: the coordinator does not say when it published", ASK)
+    published = str(signed[NETWORK].unrecognized_fields.get(metadata.PUBLISHED))
+    try:
+        canonical.moment(published)
+    except ValueError as error:
+        raise errors.PublicationError(
+            f"{place / 'metadata'}: the coordinator does not say when it published", ASK
+        ) from error
     return Whole(
         place,
         network,

@@ -1,8 +1,8 @@
 """Show every station: server, engine, gateway, certificate days, release, last session; and what has to be done now.
 
 Changes nothing. Of servers that another operator runs only what is published is shown.
-With --calendar everything that ends is shown instead: certificates, revocation list, CA, agreements, DPIA, questions,
-and the allowances of the servers that this operator runs; with who has to do what, and from when on.
+With --calendar everything that ends is shown instead: certificates, gateway keys, revocation list, CA, agreements,
+DPIA, questions, and the allowances of the servers that this operator runs; with who has to do what, and from when on.
 Exit code 1 when a station is not well, also when little of a certificate's life is left, when something has ended, and
 when the publication is refused.
 """

@@ -33,8 +33,9 @@ def approve(
     """Approve the waiting request of an organisation by its fingerprint, and sign a certificate for its public key.
 
     The same keys again give the same identity. A new gateway key that the same statement key signed takes the place of
-    the one before, whose certificate is revoked. Raises UsageError for an organisation without a station or request,
-    RequestError for another fingerprint, for keys that are somebody else's, and for new keys beside a valid identity.
+    the one before, whose certificate is revoked; killed between the two, the next publication does it. Raises
+    UsageError for an organisation without a station or request, RequestError for another fingerprint, for keys that are
+    somebody else's, for new keys beside a valid identity, and while the certificate is on hold.
     """
     asked, key = require(definition, organisation, approved_fingerprint, authority.records)
     existing = find(authority.records, organisation)
@@ -43,6 +44,7 @@ def approve(
     statement = _highest(existing, asked)
     certificate = authority.issue(organisation, key, moment)
     record(authority.records, certificate, key, asked.statement_key, statement)
+    same = existing is not None and existing.fingerprint == asked.fingerprint
     made = identity.Identity(
         network=definition.network,
         organisation=organisation,
@@ -50,10 +52,33 @@ def approve(
         statement=statement,
         fingerprint=asked.fingerprint,
         certificate_chain_pem=certificate.public_bytes(serialization.Encoding.PEM).decode(),
-        approved=canonical.stamp(moment or canonical.now()),
+        approved=existing.approved if existing and same else canonical.stamp(moment or canonical.now()),
     )
     authority.records.write("identities", organisation, made.model_dump())
+    supersede(definition, authority, moment)
     return made
+
+
+def supersede(definition: model.Definition, authority: Authority, moment: datetime.datetime | None = None) -> None:
+    """Revoke what was certified of gateway keys in whose place their statement key signed another that was approved.
+
+    It follows from the identities, so that none is ever without a certificate: whoever is killed leaves the key before
+    or the new one.
+    """
+    records = authority.records
+    highest = {}
+    for organisation in definition.stations:
+        if one := find(records, organisation):
+            key = key_digest(profile.p256(one.station_certificate.public_key()))
+            highest[one.statement_key] = (one.statement.serial, key)
+    keys = {row["serial"]: row["gateway_key"] for row in records.rows("keys")}
+    late = set()
+    for row in records.rows("statements"):
+        number, key = highest.get(row["statement_key"], (0, ""))
+        if int(row["number"]) < number and keys.get(row["serial"]) != key:
+            late.add(row["serial"])
+    if late := late - revocation.revoked_serials(records):
+        revocation.supersede(authority, late, moment)
 
 
 def require(
@@ -69,6 +94,7 @@ def require(
     identity.checked_statement_key(asked.statement_key, str(place))
     computed = identity.fingerprint(definition.network, organisation, key, asked.statement_key)
     _refuse_other_fingerprint(asked, computed, approved_fingerprint, str(place))
+    _refuse_held(asked, records)
     requests.require_signed(asked, key, str(place))
     _refuse_keys_of_others(definition, organisation, key, asked.statement_key, records)
     _refuse_revoked_keys(asked, key, records)
@@ -162,6 +188,24 @@ def key_digest(key: ec.EllipticCurvePublicKey) -> str:
     return hashlib.sha256(profile.spki(key)).hexdigest()
 
 
+def _refuse_held(asked: identity.Request, records: Records) -> None:
+    """Refuse whatever keys an organisation on hold asks for: to approve them would be to take the hold back."""
+    known = find(records, asked.organisation)
+    if known is None or not revocation.held(records, known.station_certificate):
+        return
+    reinstate = f"werkplaats trust reinstate {asked.network} {asked.organisation}"
+    if known.statement_key == asked.statement_key:
+        raise errors.RequestError(
+            f"the certificate of {asked.organisation} is on hold, and the request has the same statement key", reinstate
+        )
+    raise errors.RequestError(
+        f"the certificate of {asked.organisation} is on hold, and the request has another statement key: to approve it "
+        "would end the hold",
+        f"where its new keys are to take the place of the held ones for good, first werkplaats trust revoke "
+        f"{asked.network} {asked.organisation} --reason superseded; else {reinstate}, for the keys that it had",
+    )
+
+
 def _refuse_revoked_keys(asked: identity.Request, key: ec.EllipticCurvePublicKey, records: Records) -> None:
     given_up = revocation.revoked_keys(records)
     for what, one in (("the gateway's key", key_digest(key)), ("the statement key", asked.statement_key)):
@@ -226,16 +270,10 @@ def _stands(
     organisation, certificate = existing.organisation, existing.station_certificate
     revoked = f"{certificate.serial_number:x}" in revocation.revoked_serials(authority.records)
     own = not profile.station_fault(certificate, authority.certificate, authority.network, organisation)
-    if existing.statement_key == asked.statement_key and revocation.held(authority.records, certificate):
-        raise errors.RequestError(
-            f"the certificate of {organisation} is on hold, and the request has the same statement key",
-            f"werkplaats trust reinstate {authority.network} {organisation}",
-        )
     if existing.fingerprint == asked.fingerprint:
         return own and certificate.not_valid_after_utc > moment  # else: a CA of a new generation, or too late
     if existing.statement_key == asked.statement_key:
-        revocation.revoke(authority, certificate.serial_number, "superseded", moment, keep_statement_key=True)
-        return False
+        return False  # of another gateway key: it takes the place of this one
     if own and not revoked and certificate.not_valid_after_utc > moment:
         raise errors.RequestError(
             f"{organisation} has an identity with other keys, {existing.fingerprint}, valid until "

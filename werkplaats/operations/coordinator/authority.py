@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import functools
+from collections.abc import Collection
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -105,9 +106,26 @@ def open_or_found(kept: vault.Vault, records: Records, moment: datetime.datetime
         # Also the way on for a founding that was killed between key and certificate.
         certificate = _found(kept, records, generation, moment or canonical.now())
         kept.write(_certificate_name(generation), certificate.public_bytes(serialization.Encoding.PEM))
+    return _opened(kept, records, generation)
+
+
+def _opened(kept: vault.Vault, records: Records, generation: int) -> Authority:
     certificate = x509.load_pem_x509_certificate(kept.read(_certificate_name(generation)))
     _refuse_stranger(records, certificate, generation)
     return Authority(kept, records, generation, certificate)
+
+
+def signed_for(kept: vault.Vault, records: Records, signed: Collection[str]) -> Authority:
+    """The newest CA of which the key (its fingerprint) is among those that root holders signed for.
+
+    One that took its place in the vault waits until they did. Where there is none such, or its key is not here, it is
+    that one all the same, as `open_or_found`: nothing else can sign.
+    """
+    generations = [int(row["generation"]) for row in records.rows("authorities") if row["key"] in signed]
+    generation = max(generations, default=0)
+    if not kept.has(_key_name(generation)) or not kept.has(_certificate_name(generation)):
+        return open_or_found(kept, records)
+    return _opened(kept, records, generation)
 
 
 def newest(records: Records) -> tuple[int, str] | None:

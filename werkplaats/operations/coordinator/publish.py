@@ -40,6 +40,7 @@ def publish(
     """
     moment = moment or canonical.now()
     described = verified.document(definition)
+    approval.supersede(definition, authority, moment)
     own = roles.Roles(authority.vault, authority.records)
     held = own.prepare(roles.release_files(releases), f"releases/{definition.release}.json", moment)
     files = {
@@ -64,6 +65,18 @@ def publish(
     authority.records.append("publications", number=number, published=published, definition=canonical.digest(described))
     placing.write(folder, made, number)
     return result
+
+
+def last(folder: Path, own: roles.Roles) -> verified.Verified | None:
+    """What was published here last, be it that its word ended since; None where there is none that is good."""
+    if not own.roots or not folders.there(folder):
+        return None
+    source, known = folders.source(folder), trusted.Trusted((own.roots[0],))
+    try:
+        whole, _ = reading.read(source, folder, own.network, known, reading.lately(source))
+        return verified.verify(whole, canonical.moment(whole.published))
+    except errors.RefusedError:
+        return None
 
 
 def _existing(folder: Path, network: str, known: trusted.Trusted, moment: datetime.datetime) -> Whole | None:

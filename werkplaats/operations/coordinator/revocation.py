@@ -60,18 +60,12 @@ def revoked_keys(records: Records) -> dict[str, str]:
 
 
 def revoke(
-    authority: Authority,
-    serial: int,
-    reason: str = "unspecified",
-    moment: datetime.datetime | None = None,
-    *,
-    keep_statement_key: bool = False,
+    authority: Authority, serial: int, reason: str = "unspecified", moment: datetime.datetime | None = None
 ) -> x509.CertificateRevocationList:
     """Revoke a certificate that this CA issued, and all others of its gateway key; gives the list that says so.
 
     A certificate that was renewed is good for as long as it says: who has the key could go on with it. The keys that
-    it was given for are never certified again, for nobody, unless it is only held; `keep_statement_key` where that one
-    signed the gateway key that takes the place of this.
+    it was given for are never certified again, for nobody, unless it is only held.
     `reason` is one of REASONS (RFC 5280, 5.3.1). Raises UsageError for another, or for a serial never issued.
     """
     text = f"{serial:x}"
@@ -83,7 +77,14 @@ def revoke(
     given = authority.records.rows("keys")
     keys = {row["gateway_key"] for row in given if row["serial"] == text}
     others = {row["serial"] for row in given if row["gateway_key"] in keys}
-    return _revoke(authority, {text, *others}, reason, moment, keep_statement_key=keep_statement_key)
+    return _revoke(authority, {text, *others}, reason, moment)
+
+
+def supersede(
+    authority: Authority, serials: Collection[str], moment: datetime.datetime | None = None
+) -> x509.CertificateRevocationList:
+    """Revoke certificates of gateway keys in whose place their statement key signed another: it may sign more."""
+    return _revoke(authority, serials, "superseded", moment, keep_statement_key=True)
 
 
 def withdraw(

@@ -31,6 +31,8 @@ from werkplaats.operations.home import vault
 
 ONLINE = "publication.key"
 """The coordinator's own key, in its vault: for the roles network, snapshot and timestamp."""
+BEFORE = "publication-before.key"
+"""The one before it, until root holders signed for the other: without it nothing could be revoked meanwhile."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -370,13 +372,13 @@ class Roles:
     def prepare(self, releases: Mapping[str, bytes], needed: str, moment: datetime.datetime) -> InForce:
         """What the coordinator publishes: all that is in force, after what can be signed here was.
 
-        Asks the holders for what is due, and for `releases` (name → content) that they did not sign for. Raises
-        UsageError where nothing was founded, PublicationError where the file `needed` waits for them.
+        Asks the holders for what is due, and for `releases` (name → content), where some are given, that they did not
+        sign for. Raises UsageError where nothing was founded, PublicationError where the file `needed` waits for them.
         """
         self.ask(self.wanted(), moment)
-        self.ask_releases(releases, moment)
-        self.sign_here()
-        self.take()
+        if releases:
+            self.ask_releases(releases, moment)
+        self.settle()
         root, targets, signed = (self._in_force(role) for role in OFFLINE)
         if root is None or targets is None or signed is None or self._waits_for(needed, signed):
             raise errors.PublicationError(
@@ -390,15 +392,23 @@ class Roles:
     def _waits_for(self, needed: str, signed: Metadata[Any]) -> bool:
         return needed not in signed.signed.targets and self._next(RELEASES) is not None
 
+    def settle(self) -> None:
+        """Sign with the keys that lie here, and have what waits take effect where that is enough."""
+        self.sign_here()
+        self.take()
+        if self._vault.has(BEFORE) and self.names_own_key():
+            (self._vault.folder / BEFORE).unlink()
+
     def online(self) -> CryptoSigner:
-        """The coordinator's key; raises VaultError where it is not the one that the root holders named."""
-        signer = CryptoSigner(self._vault.read_private_key(ONLINE))
-        if self._named() != {signer.public_key.keyid}:
-            raise errors.VaultError(
-                f"{ONLINE} in {self._vault.folder} is not the key that the root holders named for the coordinator",
-                f"werkplaats trust root coordinator {self.network} asks them to name it",
-            )
-        return signer
+        """The coordinator's key; raises VaultError where none is the one that the root holders named."""
+        for name in (one for one in (ONLINE, BEFORE) if one == ONLINE or self._vault.has(one)):
+            signer = CryptoSigner(self._vault.read_private_key(name))
+            if self._named() == {signer.public_key.keyid}:
+                return signer
+        raise errors.VaultError(
+            f"{ONLINE} in {self._vault.folder} is not the key that the root holders named for the coordinator",
+            f"werkplaats trust root coordinator {self.network} asks them to name it",
+        )
 
     def authorities(self) -> frozenset[str]:
         """The fingerprints of CA keys for which the root holders signed what is in force."""
@@ -422,8 +432,12 @@ class Roles:
         return self._made(ONLINE)
 
     def another_key(self) -> Key:
-        """The public half of a new key in the place of the coordinator's, which nobody is to sign with any more."""
-        (self._vault.folder / ONLINE).unlink(missing_ok=True)
+        """The public half of a new key in the place of the coordinator's, which signs on until holders named it."""
+        online, before = self._vault.folder / ONLINE, self._vault.folder / BEFORE
+        if before.exists():
+            online.unlink(missing_ok=True)  # which took its place, and nobody named yet
+        elif online.exists():
+            online.rename(before)
         return self.own_key()
 
     def found_here(self, signatures: model.Signatures, authority: str, moment: datetime.datetime) -> None:
@@ -439,8 +453,7 @@ class Roles:
         )
         wanted = Wanted(root, signatures.root, releases, signatures.releases, self.own_key(), (authority,))
         self.ask(wanted, moment)
-        self.sign_here()
-        self.take()
+        self.settle()
 
     def _made(self, name: str) -> Key:
         if not self._vault.has(name):

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from base import canonical, errors
+from network_topology import model, tables
+from network_topology.compiling import compile as compiler
 from publication import identity, publication, verified
 from station_image.builder import images
 from werkplaats.operations import progress
 from werkplaats.operations.coordinator import approval, authority, ledger, renewal, revocation, roles
 from werkplaats.operations.coordinator import publish as publishing
-from werkplaats.operations.home import networks
+from werkplaats.operations.home import networks, places, vault
 
 
 def receive(network: networks.Network, asked: identity.Request) -> identity.Request:
@@ -69,7 +72,7 @@ def _approve_anew(
 
 def found(network: networks.Network) -> None:
     """Found all roles of the publication with keys in this vault, where one person takes every step."""
-    held_by(network).found_here(network.definition.signatures, _authority(network).key_fingerprint, canonical.now())
+    held_by(network).found_here(network.definition.signatures, authority_key(network), canonical.now())
 
 
 def held_by(network: networks.Network) -> roles.Roles:
@@ -78,8 +81,8 @@ def held_by(network: networks.Network) -> roles.Roles:
 
 
 def authority_key(network: networks.Network) -> str:
-    """The fingerprint of the CA's key, for which root holders sign; the CA is founded where there is none."""
-    return _authority(network).key_fingerprint
+    """The fingerprint of the newest CA's key, for which root holders sign; founded where there is none."""
+    return authority.open_or_found(network.vault, ledger.Records(network.inventory)).key_fingerprint
 
 
 def publish(network: networks.Network, release: Mapping[str, Any], say: progress.Say) -> verified.Verified:
@@ -87,19 +90,41 @@ def publish(network: networks.Network, release: Mapping[str, Any], say: progress
 
     `release` is the document of the image that the network runs.
     """
-    network.publication.parent.mkdir(parents=True, exist_ok=True)
     releases = {network.definition.release: release}
+    return _publish(network, network.definition, releases, network.questions, network.figures, say)
+
+
+def go_on(network: networks.Network, say: progress.Say) -> verified.Verified | None:
+    """Publish what was published last, with what was revoked since and what is due signed anew.
+
+    For who cannot publish what is wanted: because that waits for holders, or is wrong. None where nothing was
+    published before.
+    """
+    last = publishing.last(network.publication, held_by(network))
+    if last is None:
+        return None
+    return _publish(network, last.definition, {}, last.questions, last.figures, say)
+
+
+def _publish(
+    network: networks.Network,
+    definition: model.Definition,
+    releases: Mapping[str, Mapping[str, Any]],
+    asked: Mapping[str, model.Question],
+    figures: Mapping[str, tables.Table],
+    say: progress.Say,
+) -> verified.Verified:
+    network.publication.parent.mkdir(parents=True, exist_ok=True)
+    held_by(network).settle()  # first: a CA for which root holders signed now signs all of it
     authority = _authority(network)
-    taken, refused = renewal.take_up(network.definition, authority)
+    taken, refused = renewal.take_up(definition, authority)
     for one in taken:
         say(f"{one.organisation}: its new gateway key, signed by its statement key, is certified, {_until(one)}")
     for organisation, why in refused.items():
         say(f"{organisation}: its request is left out: {why}")
-    for one in renewal.renew(network.definition, authority):
+    for one in renewal.renew(definition, authority):
         say(f"{one.organisation}: its certificate is signed anew, {_until(one)}")
-    return publishing.publish(
-        network.publication, network.definition, releases, authority, asked=network.questions, figures=network.figures
-    )
+    return publishing.publish(network.publication, definition, releases, authority, asked=asked, figures=figures)
 
 
 def _until(one: identity.Identity) -> str:
@@ -114,6 +139,20 @@ def revoke(network: networks.Network, organisation: str, reason: str, say: progr
     late = len(revocation.revoked_serials(own.records) - before)
     what = f"{late} certificates are" if late > 1 else "its certificate is"
     say(f"{organisation}: {what if late else 'what it was certified was'} revoked: {reason}")
+
+
+def as_published(name: str, folder: Path | None) -> networks.Network | None:
+    """A network as it was published last, for what must not wait until its definition is right; None where it was not.
+
+    `folder` is as `networks.find` takes it.
+    """
+    place, kept = places.home(folder), vault.find(name)
+    own = roles.Roles(kept, ledger.Records(place.inventory(name, kept.folder)))
+    last = publishing.last(place.publication(name, kept.folder), own)
+    if last is None:
+        return None
+    compiled = compiler.compile_network(last.definition)
+    return networks.Network(last.definition, compiled, (), place, last.questions, last.figures)
 
 
 def unpublished(network: networks.Network, published: verified.Verified | None) -> str:
@@ -145,7 +184,7 @@ def roll(network: networks.Network, say: progress.Say, *, stolen: bool = False) 
     begun = begun and not (stolen and not signed and held.names_own_key())
     if stolen and not begun:
         held.another_key()  # before there is a CA: after a kill it is the CA that tells that all of it was done
-    own = _authority(network) if begun else authority.roll(network.vault, records)
+    own = (authority.open_or_found if begun else authority.roll)(network.vault, records)
     wanted = dataclasses.replace(held.wanted(), online=held.own_key(), authorities=(own.key_fingerprint,))
     held.ask(wanted, canonical.now())
     say(
@@ -167,7 +206,7 @@ def release(network: networks.Network, image: images.StationImage | None) -> Map
 
     Raises UsageError where there is neither.
     """
-    if image is not None:
+    if image is not None and image.release["release"] == network.definition.release:
         return image.release
     if signed := held_by(network).release(network.definition.release):
         return signed
@@ -179,4 +218,5 @@ def release(network: networks.Network, image: images.StationImage | None) -> Map
 
 
 def _authority(network: networks.Network) -> authority.Authority:
-    return authority.open_or_found(network.vault, ledger.Records(network.inventory))
+    """The CA that signs: where another one waits for the root holders, the one before it goes on until they signed."""
+    return authority.signed_for(network.vault, ledger.Records(network.inventory), held_by(network).authorities())

@@ -8,8 +8,9 @@ import types
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from base import canonical
 from network_topology import model
-from publication import metadata, profile, verified
+from publication import identity, metadata, profile, verified
 
 EARLY = {
     "CA": datetime.timedelta(days=365),
@@ -17,10 +18,14 @@ EARLY = {
     "DPIA": datetime.timedelta(days=90),
     "question": datetime.timedelta(days=60),
     "allowance": datetime.timedelta(days=30),
+    "gateway key": datetime.timedelta(days=365),
 }
 """How long before the end somebody has to begin, by kind; of certificates and lists it is a share of their life."""
 DPIA_YEARS = 3
 """After which an assessment is looked at again: a habit. The law asks for it where the risk changes (GDPR, 35.11)."""
+KEY_YEARS = 2
+"""After which a gateway key is called too old: a habit, of which a year before its end there is time for the other one.
+Nothing refuses it then; a key that somebody copied unseen is of use for as long as it counts."""
 LATER, DUE, ENDED = "later", "due", "ended"
 
 
@@ -94,6 +99,7 @@ def _signed(network: str, published: verified.Verified) -> Iterator[End]:
             "coordinator",
             f"{again}; then the operator of {organisation}: werkplaats up {network}",
         )
+        yield _gateway_key(network, organisation, one)
     listed = published.revocations
     if listed.next_update_utc is not None:
         life = listed.next_update_utc - listed.last_update_utc - profile.BACKDATED
@@ -101,22 +107,37 @@ def _signed(network: str, published: verified.Verified) -> Iterator[End]:
         yield End("list", "revocation list", listed.next_update_utc, due, "coordinator", f"{again}; {up}")
     yield from _roles(network, published)
     ends = published.authority.not_valid_after_utc
-    remedy = "agree with all operators on a new CA, whose fingerprint you read to each"
+    remedy = (
+        f"agree with all operators on an hour; werkplaats trust roll {network}, for which root holders sign: "
+        f"werkplaats trust root sign {network} --key FILE; {again}; then each operator: werkplaats accept {network}; "
+        f"werkplaats up {network}"
+    )
     yield End("CA", f"CA of {network}", ends, ends - EARLY["CA"], "coordinator", remedy)
 
 
 def _roles(network: str, published: verified.Verified) -> Iterator[End]:
     """What is signed of the publication itself: by its coordinator, and by root and release holders."""
-    said = datetime.datetime.fromisoformat(published.published)
+    said = canonical.moment(published.published)
     for role, ends in published.ends.items():
         life = ends - said if role in metadata.COORDINATORS else metadata.LIFETIMES[role]
-        verb = {metadata.RELEASES: "release sign"}.get(
-            role, "publish" if role in metadata.COORDINATORS else "root sign"
-        )
-        who = metadata.who(role).removeprefix("the ")
-        yield End(
-            "role", f"{role} of the publication", ends, ends - life / 3, who, f"werkplaats trust {verb} {network}"
-        )
+        who, remedy = metadata.who(role).removeprefix("the "), f"werkplaats trust publish {network}"
+        if role not in metadata.COORDINATORS:
+            verb = "release" if role == metadata.RELEASES else "root"
+            sign = f"werkplaats trust {verb} sign {network} --key FILE"
+            who, remedy = f"coordinator, {who}", f"{remedy}, which asks them anew; each of them: {sign}; {remedy}"
+        yield End("role", f"{role} of the publication", ends, ends - life / 3, who, remedy)
+
+
+def _gateway_key(network: str, organisation: str, one: identity.Identity) -> End:
+    """How old the key of a gateway is: its certificate is signed anew again and again, for the same key."""
+    approved = canonical.moment(one.approved)
+    ends = _moment_years_later(approved, KEY_YEARS)
+    remedy = (
+        f"werkplaats trust renew-key {network} {organisation}, its request goes to the coordinator: werkplaats trust "
+        f"publish {network}; then werkplaats up {network}"
+    )
+    who, what = f"operator of {organisation}", f"gateway key of {organisation}, of {approved.date()}"
+    return End("gateway key", what, ends, ends - EARLY["gateway key"], who, remedy)
 
 
 def _papers(network: str, definition: model.Definition) -> Iterator[End]:
@@ -138,7 +159,7 @@ def _asked(network: str, name: str, asked: model.Question) -> End:
 
 def _allowed(organisation: str, row: Mapping[str, Any]) -> End:
     until, name = datetime.date.fromisoformat(row["until"]), row["question"]
-    remedy = f"station questions {name}, then station allow or not"
+    remedy = f"station questions {name}; then station allow {name} --digest DIGEST, or station refuse {name}"
     return _on_day("allowance", f"allowance of {organisation} for {name}", until, f"steward of {organisation}", remedy)
 
 
@@ -146,6 +167,10 @@ def _on_day(kind: str, what: str, last: datetime.date, who: str, remedy: str) ->
     ends = datetime.datetime.combine(last, datetime.time.max, datetime.UTC)
     first = datetime.datetime.min.replace(tzinfo=datetime.UTC)
     return End(kind, what, ends, ends - min(EARLY[kind], ends - first), who, remedy, on_day=True)
+
+
+def _moment_years_later(moment: datetime.datetime, years: int) -> datetime.datetime:
+    return datetime.datetime.combine(_years_later(moment.date(), years), moment.timetz())
 
 
 def _years_later(day: datetime.date, years: int) -> datetime.date:

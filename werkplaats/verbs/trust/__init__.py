@@ -25,6 +25,8 @@ import argparse
 import sys
 
 from base import errors
+from network_topology import violation
+from publication import verified
 from station_image.builder import images
 from werkplaats.operations.bring_up import enforce, hand_over
 from werkplaats.operations.coordinator import revocation, steps
@@ -73,7 +75,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Do one of them."""
-    network = named.find(given)
+    network, wrong = _network(given)
     if given.action == "revoke":
         final = "" if given.reason == revocation.HOLD else ", for good: it comes back with new keys only"
         common.confirm(f"take {given.organisation} out of {network.name}{final}?", yes=given.yes)
@@ -101,8 +103,24 @@ def run(given: argparse.Namespace) -> int:
                 steps.roll(network, print, stolen=given.stolen)
             case "reinstate":
                 steps.reinstate(network, given.organisation, print)
-        _publish(network)
+        _publish(network, wrong, must=given.action == "publish")
         return _enforce(network) if given.action == "revoke" and given.now else errors.DONE
+
+
+def _network(given: argparse.Namespace) -> tuple[networks.Network, errors.WerkplaatsError | None]:
+    """The network that was named; as it was published last, and why, where its definition is not right now.
+
+    That is enough to revoke in it, and to sign anew what is due.
+    """
+    try:
+        return named.find(given), None
+    except violation.UnknownNetworkError:
+        raise
+    except violation.DefinitionError as error:
+        network = steps.as_published(given.network, given.home) if given.action in ("revoke", "publish") else None
+        if network is None:
+            raise
+        return network, error
 
 
 def _request(given: argparse.Namespace, network: networks.Network) -> int:
@@ -141,12 +159,37 @@ def _enforce(network: networks.Network) -> int:
     return errors.HALF_WAY if outcome.left_out else errors.DONE
 
 
-def _publish(network: networks.Network) -> None:
+def _publish(network: networks.Network, wrong: errors.WerkplaatsError | None, *, must: bool) -> None:
+    """Publish all that is defined, or what is published already with what was revoked and is due; `must` it be all?"""
     for left_out in network.warnings:
         print(f"note: {left_out}", file=sys.stderr)
-    if network.made_here:
-        steps.found(network)
-    published = steps.publish(network, steps.release(network, images.current()), print)
+    try:
+        if wrong:
+            raise wrong
+        if network.made_here:
+            steps.found(network)
+        published = steps.publish(network, steps.release(network, images.current()), print)
+    except (errors.RefusedError, errors.UsageError, errors.FoundError) as error:
+        _show(network, _go_on(network, error))
+        if must:
+            raise
+        print(f"note: all else is as it was published before: {error}", file=sys.stderr)
+    else:
+        _show(network, published)
+
+
+def _go_on(network: networks.Network, wanted: errors.WerkplaatsError) -> verified.Verified:
+    """Publish what does not wait; raises `wanted`, for which the rest does, where nothing can be published."""
+    try:
+        published = steps.go_on(network, print)
+    except errors.WerkplaatsError as error:
+        raise wanted from error
+    if published is None:
+        raise wanted
+    return published
+
+
+def _show(network: networks.Network, published: verified.Verified) -> None:
     for sentence in steps.held_by(network).missing():
         print(f"note: {sentence}", file=sys.stderr)
     print(f"publication {published.number} is in {network.publication}")

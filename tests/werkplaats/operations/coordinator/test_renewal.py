@@ -7,7 +7,8 @@ import datetime
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -15,7 +16,7 @@ from base import canonical, errors
 from publication import acceptance, identity, profile, verified
 from publication.following import requests
 from tests.publication.published import RELEASES
-from werkplaats.operations.coordinator import approval, lifetimes, renewal, revocation
+from werkplaats.operations.coordinator import approval, lifetimes, renewal, revocation, steps
 from werkplaats.operations.coordinator import publish as publishing
 
 DAY = datetime.timedelta(days=1)
@@ -147,6 +148,29 @@ def test_what_is_on_hold_is_not_approved_by_asking_once_more(coordinator: Any, n
     assert {row["reason"] for row in coordinator.records.rows("revoked")} == {revocation.HOLD}
 
 
+def test_a_hold_is_not_got_round_by_asking_with_other_keys(coordinator: Any, new_keys: Callable[[], Any]) -> None:
+    """Gains: who is under investigation is let in again, and nobody said that the hold was taken back."""
+    coordinator.approve("ggd", new_keys())
+    revocation.withdraw(coordinator.authority, "ggd", revocation.HOLD)
+    keys = new_keys()
+    with pytest.raises(
+        errors.RequestError,
+        match=r"ggd is on hold, and the request has another statement key.*trust revoke proeftuin ggd --reason super.*"
+        "trust reinstate proeftuin ggd",
+    ):
+        coordinator.approve("ggd", keys)
+    network = SimpleNamespace(
+        definition=coordinator.definition, vault=coordinator.vault, inventory=coordinator.records.folder
+    )
+    said: list[str] = []
+    asked = identity.Request.read(coordinator.records.read("requests", "ggd"), "the request")
+    refused = steps.approve_all(cast("Any", network), [asked], said.append)
+    assert "is on hold" in refused["ggd"], "nor where one person takes all steps"
+    assert {row["reason"] for row in coordinator.records.rows("revoked")} == {revocation.HOLD}
+    revocation.withdraw(coordinator.authority, "ggd", "superseded")
+    assert coordinator.approve("ggd", keys).statement_key == keys.statement_key
+
+
 def ask(coordinator: Any, keys: Any, organisation: str = "ggd") -> None:
     """The request, as it lies among the records before anybody approved it."""
     signed = keys.statement_of("proeftuin", organisation)
@@ -213,6 +237,6 @@ def test_a_renewal_that_was_killed_after_the_key_before_was_revoked_goes_on(
     keys = new_keys()
     serial = coordinator.approve("ggd", keys).station_certificate.serial_number
     ask(coordinator, dataclasses.replace(new_keys(), statement=keys.statement, serial=2))
-    revocation.revoke(coordinator.authority, serial, "superseded", keep_statement_key=True)
+    revocation.supersede(coordinator.authority, {f"{serial:x}"})
     [after], _ = renewal.take_up(coordinator.definition, coordinator.authority)
     assert after.statement.serial == 2

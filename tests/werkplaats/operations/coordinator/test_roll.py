@@ -15,7 +15,7 @@ from publication import acceptance, profile, publication, revocations, verified
 from tests.harness import chance
 from tests.harness.coordinator import Coordinator, make_keys
 from tests.publication.published import RELEASES
-from werkplaats.operations.coordinator import authority, ledger, revocation, steps
+from werkplaats.operations.coordinator import authority, ledger, revocation, roles, steps
 
 ORGANISATIONS = ("ggd", "thuiszorg", "ziekenhuis")
 
@@ -122,8 +122,45 @@ def test_a_roll_waits_for_the_root_holders_and_goes_on_when_they_signed(network:
     without_holders(network)
     for _ in range(2):  # it is the same roll when it is run again
         steps.roll(network, lambda _: None)
-        with pytest.raises(errors.PublicationError, match="which the root holders did not sign for"):
-            publish(network)
+        assert "targets version 2 waits for the root holders" in str(steps.held_by(network).missing())
+        assert publish(network) == before
+    assert read(network) == before
+    back(network)
+    assert publish(network).authority.subject.rfc4514_string().startswith("CN=CA-2,")
+
+
+@pytest.mark.parametrize("stolen", [False, True])
+def test_a_revocation_does_not_wait_for_the_root_holders_while_a_roll_does(network: Any, stolen: bool) -> None:
+    """Gains: the thief for whom all of it is done has days more, with the keys of whom nobody can put out."""
+    before = read(network)
+    without_holders(network)
+    steps.roll(network, lambda _: None, stolen=stolen)
+    publish(network)
+    steps.revoke(network, "ggd", "keyCompromise", lambda _: None)
+    publish(network)
+    found = read(network)
+    assert set(found.identities) == {*ORGANISATIONS} - {"ggd"}
+    serial = before.identities["ggd"].station_certificate.serial_number
+    assert found.revocations.get_revoked_certificate_by_serial_number(serial)
+    assert found.authority_key == before.authority_key
+    revocations.refuse_rollback(before.revocations, found.revocations)
+    assert publish(network) == found, "nothing is made where nothing changed"
+    back(network)
+    after = publish(network)
+    assert after.authority.subject.rfc4514_string().startswith("CN=CA-2,")
+    assert set(after.identities) == set(found.identities)
+    assert after.revocations.get_revoked_certificate_by_serial_number(serial)
+    assert not (network.vault.folder / roles.BEFORE).exists(), "what somebody may have signs nothing more"
+    assert publish(network) == after
+
+
+def test_a_roll_of_who_has_the_key_of_before_no_more_waits_and_says_for_whom(network: Any) -> None:
+    before = read(network)
+    without_holders(network)
+    lose_the_key(network)
+    steps.roll(network, lambda _: None)
+    with pytest.raises(errors.PublicationError, match="which the root holders did not sign for"):
+        publish(network)
     assert read(network) == before
     back(network)
     assert publish(network).authority.subject.rfc4514_string().startswith("CN=CA-2,")
@@ -137,6 +174,7 @@ def test_a_roll_that_another_than_the_root_holders_begins_is_refused_by_every_re
     own = authority.roll(network.vault, ledger.Records(network.inventory))
     with monkeypatch.context() as patch:
         patch.setattr(verified, "_authority", lambda whole: profile.one_certificate(whole.files["ca.pem"]))
+        patch.setattr(authority, "signed_for", lambda *_: own)
         assert publish(network).authority_key == own.key_fingerprint, "it is a publication but for that"
         assert read(network).number == 2
     with pytest.raises(errors.PublicationError, match="which the root holders did not sign for"):

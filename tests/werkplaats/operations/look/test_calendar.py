@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,13 @@ import pytest
 
 from base import canonical
 from network_topology import model
+from on_server.station_command import cli as station
 from publication import verified
 from tests.harness.coordinator import approve, coordinator, definition, make_coordinator
 from tests.publication.published import RELEASES
+from werkplaats import cli
 from werkplaats.operations.coordinator import publish as publishing
+from werkplaats.operations.coordinator import renewal
 from werkplaats.operations.look import agenda, calendar
 
 __all__ = ["approve", "coordinator", "definition", "make_coordinator"]
@@ -138,3 +142,51 @@ def test_agendas_take_it_and_move_what_they_have_when_it_is_signed_anew(
     later = calendar.of("proeftuin", published.definition, published, {})
     again = icalendar.Calendar.from_ical(agenda.text("proeftuin", later, now + DAY)).walk("VEVENT")
     assert {str(one["uid"]) for one in again} == events.keys()
+
+
+def test_a_gateway_key_of_a_year_is_due_and_its_operator_is_told(
+    published: verified.Verified, coordinator: Any
+) -> None:
+    """Its certificate is signed anew for ever: nothing else says that the key is old."""
+    approved = published.identities["ggd"].approved
+    ends = calendar.of("proeftuin", published.definition, published, {})
+    what = f"gateway key of ggd, of {approved[:10]}"
+    for days, state in {0: "later", 364: "later", 366: "due", 729: "due", 732: "ended"}.items():
+        assert states(ends, days)[what] == state, days
+    late = canonical.now() + 366 * DAY
+    [own] = [one for one in calendar.now_to_do(ends, late) if one.kind == "gateway key"]
+    assert own.line(late).endswith(
+        f"{what}; now operator of ggd: werkplaats trust renew-key proeftuin ggd, its request goes to the coordinator: "
+        "werkplaats trust publish proeftuin; then werkplaats up proeftuin"
+    )
+    renewed = renewal.renew(coordinator.definition, coordinator.authority, canonical.now() + 150 * DAY)
+    assert [one.approved for one in renewed] == [approved], "another certificate is no other key"
+
+
+def test_every_remedy_is_a_command_that_there_is(published: verified.Verified) -> None:
+    """One for the CA told people to do what no verb does, and the verb that does it was not named."""
+    today = canonical.now().date()
+    card = published.definition.organisations["ggd"]
+    agreement = model.Agreement(kind="gvo", signed=today, until=today)
+    cards = {"ggd": card.model_copy(update={"agreement": agreement})}
+    defined = published.definition.model_copy(update={"organisations": cards, "dpia": today})
+    allowed = {"ggd": [{"question": "griep", "state": "allowed", "until": str(today)}]}
+    ends = calendar.of("proeftuin", defined, published, {"griep": question(today)}, allowed)
+    kinds = {"certificate", "gateway key", "list", "role", "CA", "agreement", "DPIA", "question", "allowance"}
+    assert {one.kind for one in ends} == kinds
+    [ca] = [one for one in ends if one.kind == "CA"]
+    assert "werkplaats trust roll proeftuin" in ca.remedy
+    for one in ends:
+        commands = re.findall(r"(werkplaats|station) ([a-z-]+ [^;:,]*[^;:, ])", one.remedy)
+        assert commands, one.remedy
+        for program, words in commands:
+            parser = cli.parser() if program == "werkplaats" else station._parser()
+            parser.parse_args(words.split())
+        assert len(commands) == one.remedy.count("werkplaats ") + one.remedy.count("station "), one.remedy
+
+
+@pytest.mark.parametrize("text", ["2026-13-40T00:00:00Z", "2026-02-30T00:00:00Z", "2026-01-01", ""])
+def test_a_day_that_no_year_has_is_no_moment(text: str) -> None:
+    """A coordinator that wrote one as the day of an approval made everybody's `status` stop in a traceback."""
+    with pytest.raises(ValueError, match=r"moment|month|day"):
+        canonical.moment(text)

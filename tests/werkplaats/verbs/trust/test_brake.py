@@ -1,0 +1,130 @@
+"""A revocation waits for nothing: whatever else cannot be published yet, it is with what was published last."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from base import canonical, errors
+from publication import publication, verified
+from tests.publication.published import release
+from tests.werkplaats.verbs.trust.people import DAY, NETWORK, People, people
+from werkplaats.operations.home import places
+
+__all__ = ["people"]
+NEWER = "2.0.0"
+
+
+def read(people: People) -> verified.Verified:
+    return publication.read(people.place, NETWORK)
+
+
+def edit(people: People, before: str, after: str) -> None:
+    path = people.home / "networks" / NETWORK / "network.yml"
+    text = path.read_text()
+    assert text.count(before) == 1
+    path.write_text(text.replace(before, after))
+
+
+def revoke(people: People) -> str:
+    return people.run("revoke", NETWORK, "ggd", "--reason", "keyCompromise", "--yes")
+
+
+@pytest.fixture
+def running(people: People, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], list[str]]:
+    """A network that is published, with one station; the holders' keys. A newer release is known."""
+    known = places.known()
+    monkeypatch.setattr(places, "known", lambda: dataclasses.replace(known, releases=known.releases | {NEWER}))
+    holders = people.published()
+    people.approve("ggd")
+    people.run("publish", NETWORK)
+    assert set(read(people).identities) == {"ggd"}
+    return holders
+
+
+def a_release_waits(people: People) -> str:
+    edit(people, "release: dev", f"release: {NEWER}")
+    people.with_image(release(NEWER))
+    return "releases version 2 waits for the release holders"
+
+
+def a_release_is_nowhere(people: People) -> str:
+    edit(people, "release: dev", f"release: {NEWER}")
+    people.with_image(None)
+    return f"the station image of release {NEWER} is not made on this machine"
+
+
+def more_must_sign(people: People) -> str:
+    path = people.home / "networks" / NETWORK / "network.yml"
+    path.write_text(path.read_text() + "signatures: {root: 3, releases: 2}\n")
+    return "2 of the root holders must sign by its metadata, and 3 by the definition"
+
+
+def the_definition_is_wrong(people: People) -> str:
+    edit(people, "release: dev", "release: 9.9.9")
+    return "there is no release '9.9.9'"
+
+
+WAITS = {one.__name__: one for one in (a_release_waits, a_release_is_nowhere, more_must_sign, the_definition_is_wrong)}
+
+
+@pytest.mark.parametrize("why", WAITS)
+def test_a_revocation_waits_for_nothing_else(people: People, running: object, why: str) -> None:
+    """Gains: who has a stolen key goes on for as long as holders of something else take to sign for that."""
+    assert running
+    before, told = read(people), WAITS[why](people)
+    codes = {"a_release_is_nowhere": errors.WRONG_USE, "the_definition_is_wrong": errors.FOUND}
+    assert told in people.run("publish", NETWORK, expect=codes.get(why, errors.REFUSED))
+    assert read(people) == before
+    said = revoke(people)
+    assert "ggd: its certificate is revoked: keyCompromise" in said
+    assert "note: all else is as it was published before: " in said
+    assert told in said
+    found = read(people)
+    assert found.identities == {}
+    serial = before.identities["ggd"].station_certificate.serial_number
+    assert found.revocations.get_revoked_certificate_by_serial_number(serial)
+    assert found.definition == before.definition
+    assert found.release == before.release
+
+
+def test_who_waits_for_a_release_gets_it_with_the_revocation_in_it(
+    people: People, running: tuple[list[str], list[str]]
+) -> None:
+    a_release_waits(people)
+    people.run("publish", NETWORK, expect=errors.REFUSED)
+    revoke(people)
+    people.sign("release", *running[1][:2])
+    people.run("publish", NETWORK)
+    found = read(people)
+    assert (found.definition.release, found.identities) == (NEWER, {})
+
+
+def test_what_is_due_is_signed_anew_while_a_release_waits(people: People, running: object) -> None:
+    """Else the word that a publication is the newest ended after 35 days, and nobody could change anything by it."""
+    assert running
+    lifetimes = people.records.folder / "lifetimes.txt"
+    lifetimes.write_text("publication 9 days\n")
+    people.approve("ziekenhuis")
+    people.run("publish", NETWORK)
+    before = read(people)
+    assert before.ends["timestamp"] - canonical.now() < 10 * DAY
+    lifetimes.unlink()
+    a_release_waits(people)
+    told = people.run("publish", NETWORK, expect=errors.REFUSED)
+    assert f"publication {before.number + 1} is in" in told
+    assert "releases version 2 waits for the release holders" in told
+    after = read(people)
+    assert after.ends["timestamp"] - canonical.now() > 34 * DAY
+    people.run("publish", NETWORK, expect=errors.REFUSED)
+    assert read(people) == after, "and no more than is due"
+
+
+def test_where_nothing_was_published_there_is_nothing_to_go_on_with(people: People) -> None:
+    root, _ = people.found()
+    people.sign("root", *root[:2])
+    people.approve("ggd")
+    told = people.run("revoke", NETWORK, "ggd", "--reason", "keyCompromise", "--yes", expect=errors.REFUSED)
+    assert "releases version 1 waits for the release holders" in told
+    assert not people.place.exists()
