@@ -24,7 +24,7 @@ from .shape import ShapeError, Versions
 from .shelf import Copies
 from .taking import Taking
 
-LOOK_EVERY = 30.0
+LOOK_EVERY = 60.0
 """Seconds between two times that every peer is asked, where nothing changes here."""
 CHANGE_EVERY = 1.0
 """Seconds after which a change is seen here; then all are told at once."""

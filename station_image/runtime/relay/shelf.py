@@ -8,6 +8,7 @@ it may be half.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import shutil
 from collections.abc import Iterable, Mapping
@@ -19,6 +20,8 @@ from .shape import FOLDERS, LARGEST_FILE, NEWEST, NOTHING, Item, Listing, ShapeE
 
 Stamp = tuple[Path, int, int, int]
 FOLDER_MODE = 0o750
+PARTS = 32
+"""A copy may fill one of so many parts of what is free on the disk: a register must have room beside all of them."""
 
 
 def stamp(folder: Path) -> Stamp | None:
@@ -116,6 +119,8 @@ class Copies:
         """A copy that is not there yet. Raises OSError."""
         self._folder.mkdir(FOLDER_MODE, exist_ok=True)
         (self._folder / network).mkdir(FOLDER_MODE, exist_ok=True)
+        if listing.size > shutil.disk_usage(self._folder).free // PARTS:
+            raise OSError(errno.ENOSPC, f"a copy of {listing.size} bytes, and little is free on the disk")
         return Arrival(self._folder / network / peer, listing)
 
     def keep(self, network: str, peer: str, versions: Versions, listing: Listing) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import json
+import secrets
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -16,7 +20,7 @@ from station_image.runtime.relay import pace, taking
 from station_image.runtime.relay.shelf import Copies
 from station_image.runtime.wire.peers import CallFailedError
 from tests.publication import publications
-from tests.station_image.runtime.neighbours import run
+from tests.station_image.runtime.neighbours import run, until
 from tests.station_image.runtime.relay.hostile import HUGE, garbage, gives
 from tests.station_image.runtime.relay.wired import FILES, NETWORK, NEWER, Hostile, Station, Told, rest
 
@@ -60,6 +64,38 @@ def test_only_what_is_not_here_yet_is_asked_for(make: Make, maker: publications.
         assert b.peers.bytes < 60_000, "of 600,000"
 
     run(work())
+
+
+@pytest.mark.parametrize("organisations", [25, 625])
+def test_how_many_bytes_come_at_first_and_where_one_file_changed(
+    make: Make, maker: publications.Maker, organisations: int, note: Callable[[str], None]
+) -> None:
+    """Definition of 1 KB and identity of 4 KB for each; what is listed anew each time are names and digests."""
+    identities = {f"identities/o{number}.json": secrets.token_hex(2048).encode() for number in range(organisations)}
+    made = {**FILES, "definition.json": secrets.token_hex(512 * organisations).encode(), **identities}
+
+    async def work() -> tuple[int, int, int]:
+        a, b = make("n.a"), make("n.b")
+        await b.step()
+        whole = maker.relayed(made, 2)
+        a.publish(whole)
+        await a.step()
+        first = b.peers.bytes
+        assert b.copies == {"n.a": whole}
+        assert b.follow() == []
+        await b.step()
+        a.publish(maker.relayed({**made, "crl.pem": b"list 3"}, 3))
+        b.relay._taking._paces.clear()
+        before = b.peers.bytes
+        await a.step()
+        assert b.follow() == []
+        assert lists(b) == ["list 3"]
+        return sum(map(len, whole.values())), first, b.peers.bytes - before
+
+    size, first, more = run(work(), 30)
+    note(f"a publication of {organisations} organisations, {size} bytes: {first} bytes at first, {more} for a new list")
+    assert first < 1.6 * size
+    assert more < size / 4
 
 
 def test_a_copy_that_one_gave_serves_for_that_of_another(make: Make, maker: publications.Maker) -> None:
@@ -219,10 +255,14 @@ def test_ever_new_garbage_is_fetched_a_few_times_an_hour(
     assert run(work(), 60) == (10 if defence else 120)
 
 
-def test_a_peer_that_drips_or_hangs_keeps_nobody_waiting(
-    make: Make, maker: publications.Maker, stations: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("defence", [True, False])
+def test_a_peer_that_hangs_keeps_nobody_waiting(
+    make: Make, maker: publications.Maker, stations: dict[str, Any], monkeypatch: pytest.MonkeyPatch, defence: bool
 ) -> None:
-    monkeypatch.setattr(taking, "ANSWER_WITHIN", 0.5)
+    """Gains where one is asked after the other: the revocation that an honest peer relays comes hours later."""
+    monkeypatch.setattr(taking, "ANSWER_WITHIN", 2.0)
+    if not defence:
+        monkeypatch.setattr(taking, "AT_ONCE", 1)
 
     async def hangs(kind: str, _: Mapping[str, Any]) -> dict[str, Any]:
         if kind != "publication":
@@ -235,9 +275,68 @@ def test_a_peer_that_drips_or_hangs_keeps_nobody_waiting(
         Hostile("n.c", stations, hangs)
         b.relay.tell(NETWORK)
         a.publish(maker.relayed(NEWER, 2))
+        await a.relay._giving.refresh()
+        a.relay.tell(NETWORK)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(until(lambda: b.copies), 1.0)
+        assert list(b.copies) == (["n.a"] if defence else [])
+        await rest()
+        assert list(b.copies) == ["n.a"]
+
+    run(work())
+
+
+def test_a_peer_that_drips_has_a_minute_and_its_bytes_for_it(
+    make: Make, maker: publications.Maker, stations: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taking, "GRACE", 0.2)
+    monkeypatch.setattr(taking, "SLOWEST", 10**9)
+    honest = gives(maker.relayed({**NEWER, "tables/t.json": b"1" * 3_000_000}, 2))
+
+    async def drips(kind: str, content: Mapping[str, Any]) -> dict[str, Any]:
+        await asyncio.sleep(0.3 if kind == "publication-files" else 0)
+        return await honest(kind, content)
+
+    async def work() -> None:
+        b = make("n.b")
+        Hostile("n.c", stations, drips)
+        await b.step()
+        assert b.copies == {}
+        assert b.peers.count("publication-files") == 1
+        assert not b.relay._taking._paces[NETWORK, "n.c"].may()
+
+    run(work())
+
+
+def test_who_gave_much_in_an_hour_gives_no_more(
+    make: Make, maker: publications.Maker, stations: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "BYTES_AN_HOUR", 500_000)
+    Hostile("n.c", stations, gives(maker.relayed({**NEWER, "tables/t.json": b"1" * 600_000}, 2)))
+
+    async def work() -> None:
+        b = make("n.b")
+        await b.step()
+        assert b.copies == {}
+        assert b.peers.count("publication-files") == 0
+
+    run(work())
+
+
+def test_a_large_copy_does_not_fill_a_disk_and_a_small_one_finds_its_place(
+    make: Make, maker: publications.Maker, stations: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gains: a register that cannot be written, and so no session."""
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: mock.Mock(free=6_000_000))
+    Hostile("n.c", stations, gives({**garbage(), "metadata/2.root.json": b"1" * 600_000}))
+
+    async def work() -> None:
+        a, b = make("n.a"), make("n.b")
+        await b.step()
+        a.publish(maker.relayed(NEWER, 2))
         await a.step()
         assert list(b.copies) == ["n.a"]
-        assert b.follow() == []
+        assert b.peers.count("publication-files", "n.c") == 0
 
     run(work())
 

@@ -11,12 +11,14 @@ from contextlib import contextmanager
 
 import pytest
 
+from station_image.runtime.base import memory
 from tests.harness.region import Region
 from tests.harness.stations import Station, wait_until
 from tests.publication import publications
 from tests.station_image.runtime.relay.following import Followers
 from tests.station_image.runtime.relay.hostile import HUGE, garbage
 from tests.station_image.runtime.relay.wired import FILES, NEWER
+from tests.station_image.runtime.wire.flooding import peak
 
 pytestmark = pytest.mark.slow
 NETWORK = "drie"
@@ -105,7 +107,9 @@ def test_a_peer_that_relays_something_else_changes_nothing_and_hides_nothing(
         assert [followers.version(name) for name in FOUR] == [1] * 4
         followers.publish(followers.stations["ggd"], maker.relayed(NEWER, 2))
         seconds = followers.wait_for(2, *FOUR)
-    note(f"beside a peer that relays {lie.__name__}: 4 stations after {seconds:.1f} s")
+    most = max(peak(followers.stations[name]) for name in FOUR)
+    note(f"beside a peer that relays {lie.__name__}: 4 stations after {seconds:.1f} s, agents at most {most >> 20} MB")
+    assert most < memory.USUAL
     assert {peer for name in FOUR for peer in followers.refused[name]} == {liar.id}
 
 
@@ -134,8 +138,8 @@ def test_how_long_a_whole_publication_takes(
     followers: Followers, maker: publications.Maker, organisations: int, note: Callable[[str], None]
 ) -> None:
     """Of sizes as they are, the definition 1 KB for each organisation and its identity 4 KB; all of it new."""
-    identities = {f"identities/o{number}.json": secrets.token_bytes(4096) for number in range(organisations)}
-    definition = {"definition.json": secrets.token_bytes(1024 * organisations)}
+    identities = {f"identities/o{number}.json": secrets.token_hex(2048).encode() for number in range(organisations)}
+    definition = {"definition.json": secrets.token_hex(512 * organisations).encode()}
     made = maker.relayed({**NEWER, **definition, **identities}, 2)
     followers.publish(followers.stations["ggd"], made)
     seconds = followers.wait_for(2, *FOUR, seconds=60)

@@ -111,7 +111,7 @@ class Station:
     def copies(self) -> dict[str, publications.Files]:
         """What peers gave, by peer."""
         found = self.folder / NETWORK
-        return {path.name: publications.gathered(path) for path in sorted(found.glob("*"))}
+        return {path.name: publications.gathered(path) for path in sorted(found.glob("[!.]*"))}
 
     def follow(self) -> list[str]:
         """Have what is right and newest of the copies; returns whose copy was no good."""
