@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from station_image.runtime.analyses import Source, hotspots
-from tests.benchmarks.wires import Gateways, Wires
+from tests.benchmarks.wires.wires import Gateways, Wires
 from tests.station_image.runtime.analyses.parties import Job, Parties, Ran
 
 RUNS = 3

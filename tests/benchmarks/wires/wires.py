@@ -86,7 +86,7 @@ class Wires:
     def _relayed(self, ports: list[int], delay: float) -> list[int]:
         near = [free_port() for _ in ports]
         pairs = [f"{own}:{target}" for own, target in zip(near, ports, strict=True)]
-        relay = self.run(sys.executable, "-m", "tests.benchmarks.relay", str(delay), *pairs)
+        relay = self.run(sys.executable, "-m", "tests.benchmarks.wires.relay", str(delay), *pairs)
         # Told, not tried: to try would make a connection that the party behind the relay takes for a peer's.
         if relay.stdout is None or relay.stdout.readline() != b"ready\n":
             raise AssertionError("the relay did not start")
