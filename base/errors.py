@@ -19,7 +19,7 @@
     └── HalfWayError                       5  a change failed and stands half-way; the remedy says what to run
         └── UnmetError                        something is missing or in the way; the same command goes on from there
             ├── drive.DriveError                  the Pulumi engine could not do what was asked
-            │   └── drive.PartsError              so much of it, for some organisations alone; for all others it was done
+            │   └── drive.PartsError              so much of it, for some organisations alone; for all others it is done
             ├── install.EngineError               the Pulumi engine cannot be had
             ├── seeds.SeedError                   no address is left for a sandbox
             ├── make.ImageError                   the image of a sandbox server cannot be made

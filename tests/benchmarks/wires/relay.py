@@ -1,7 +1,7 @@
 """Relays that hold back what they pass on: a round-trip time where the kernel has no `tc netem`.
 
-`python -m tests.benchmarks.wires.relay 0.005 7001:8001 …` listens on 7001 and passes to 8001, each byte 5 ms later in each
-direction, and to connect takes 10 ms. Bandwidth is not limited.
+`python -m tests.benchmarks.wires.relay 0.005 7001:8001 …` listens on 7001 and passes to 8001, each byte 5 ms later in
+each direction, and to connect takes 10 ms. Bandwidth is not limited.
 """
 
 from __future__ import annotations
