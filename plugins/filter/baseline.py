@@ -12,12 +12,10 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from on_server import accounts, drop_in, firewall
+from on_server import accounts, drop_in, firewall, follow
 
 Facts = Mapping[str, Any]
 CLOCK_PACKAGES = ("chrony", "systemd-timesyncd", "ntpsec", "openntpd")
-# What the follower reads with (the role `follower`): brought here, since each call of apt costs seconds.
-FOLLOWS = ("python3-cryptography", "python3-pydantic", "python3-tuf", "python3-yaml")
 BASE, UNITS = "/etc/werkplaats/baseline", "/etc/systemd/system"
 FIREWALL_UNITS = ("werkplaats-firewall-kept.timer", "werkplaats-firewall-kept.service", "werkplaats-firewall.service")
 PEOPLE = accounts.PEOPLE
@@ -64,7 +62,8 @@ def baseline_faults(server: Facts, clock_seconds: float) -> list[str]:
 
 def baseline_packages(server: Facts, managed: Mapping[str, bool]) -> list[str]:
     """Return the packages that the baseline needs on this server."""
-    wanted = ["openssl", *FOLLOWS] + ["nftables"] * bool(managed["firewall"])
+    # What the role `follower` needs is brought here, since each call of apt costs seconds.
+    wanted = ["openssl", *follow.READS_WITH] + ["nftables"] * bool(managed["firewall"])
     has_clock = server["container"] or any(name in server["packages"] for name in CLOCK_PACKAGES)
     return wanted + ["systemd-timesyncd"] * bool(managed["time"] and not has_clock)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from network_topology.compiling import compiled
-from on_server import accounts
+from on_server import accounts, follow
 from werkplaats.operations.offered import packages, sheet, table
 from werkplaats.operations.offered.answer import Facts
 from werkplaats.operations.offered.findings import Finding, Severity, Wanted, listed
@@ -62,6 +62,7 @@ def placed(facts: Facts, wanted: Wanted) -> list[tuple[str, str]]:
     login = facts.answer.login
     rows = [
         ("packages", f"{', '.join(lacking)}{with_others}; nothing is removed" if lacking else "none: all are there"),
+        ("libraries", f"{', '.join(follow.READS_WITH)}, those that are not there; nothing is removed"),
         (
             "accounts",
             "station, computer, werkplaats-gateway, of which none can log in; steward and scientist, by key and for "
@@ -71,20 +72,24 @@ def placed(facts: Facts, wanted: Wanted) -> list[tuple[str, str]]:
         ("ssh", "/etc/ssh/sshd_config.d/0-werkplaats.conf; it takes itself back unless a new login works"),
         ("engine", "settings in /etc/docker/daemon.json where the engine is nobody else's; two containers, no network"),
         ("journal", "/etc/systemd/journald.conf.d/60-werkplaats.conf: at most 1 GB for all services together"),
-        ("folders", "/etc/werkplaats, /run/werkplaats, /var/lib/werkplaats, /usr/local/lib/werkplaats"),
+        (
+            "folders",
+            "/etc/werkplaats, /run/werkplaats, /var/lib/werkplaats, /usr/local/lib/werkplaats and "
+            "/usr/local/lib/werkplaats-follow",
+        ),
         (
             "commands",
             "station and station-account in /usr/local/bin; engine-settings, gateway-reload, guarded-change, "
-            "owners-parts, people-access and station-cut in /usr/local/sbin",
+            "owners-parts, people-access, station-cut and werkplaats-follow in /usr/local/sbin",
         ),
         (
             "services",
             "werkplaats-gateway, werkplaats-firewall, werkplaats-firewall-kept, werkplaats-undo, gateway-reload, "
-            "gateway-finding",
+            "gateway-finding, werkplaats-follow, werkplaats-follow-read",
         ),
     ]
     firewall = f"table inet werkplaats, which narrows who reaches TCP {wanted.port}" if wanted.port else ""
-    rows[4:4] = [("firewall", firewall)] * bool(firewall)
+    rows[5:5] = [("firewall", firewall)] * bool(firewall)
     yours = "nothing: it is yours to set"
     return [(name, yours if PARTS.get(name) in wanted.owners else text) for name, text in rows]
 
