@@ -6,6 +6,8 @@ followed out of its place, nothing is waited for, and no more is taken than a fi
 
 from __future__ import annotations
 
+import os
+import stat as status
 from pathlib import Path
 
 from base import errors
@@ -26,7 +28,11 @@ def source(folder: Path) -> reading.Source:
         if path.resolve() != path or not path.is_relative_to(place) or not path.is_file():
             return None  # it leads elsewhere, or is no file
         try:
-            with path.open("rb") as file:
+            # Whoever owns the folder may have put something else there since.
+            handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            with os.fdopen(handle, "rb") as file:
+                if not status.S_ISREG(os.fstat(handle).st_mode):
+                    return None
                 found = file.read(reading.LARGEST_FILE + 1)
         except OSError as error:
             raise errors.PublicationError(f"{folder / name} cannot be read: {error.strerror}", FETCH) from error

@@ -77,9 +77,18 @@ class Taken:
     following: trusted.Trusted
 
 
-def take(folder: Path, network: str, known: trusted.Trusted | None, moment: datetime.datetime | None = None) -> Taken:
-    """Read and verify the publication in a folder, beside what was `known`; nothing is kept. Raises as `read` does."""
-    found, following = _read(folder, network, known, moment)
+def take(
+    folder: Path,
+    network: str,
+    known: trusted.Trusted | None,
+    moment: datetime.datetime | None = None,
+    patience: float | None = None,
+) -> Taken:
+    """Read and verify the publication in a folder, beside what was `known`; nothing is kept. Raises as `read` does.
+
+    For so many seconds (PATIENCE_SECONDS) it is read once more where another one took its place as it was read.
+    """
+    found, following = _read(folder, network, known, moment, patience)
     made = verified.verify(found, moment or canonical.now())
     if known and known.crl:
         revocations.refuse_rollback(revocations.load(known.crl), made.revocations)
@@ -105,10 +114,15 @@ def _of_root(before: trusted.Trusted, folder: Path, network: str, root: str) -> 
 
 
 def _read(
-    folder: Path, network: str, known: trusted.Trusted | None, moment: datetime.datetime | None = None
+    folder: Path,
+    network: str,
+    known: trusted.Trusted | None,
+    moment: datetime.datetime | None = None,
+    patience: float | None = None,
 ) -> tuple[Whole, trusted.Trusted]:
     """Read it, and once more where another one took its place meanwhile."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    patience = PATIENCE_SECONDS if patience is None else patience
+    deadline = time.monotonic() + patience
     while True:
         before = folders.stamp(folder)
         _refuse_earlier(folder, network)
@@ -118,7 +132,7 @@ def _read(
             if folders.stamp(folder) == before:
                 raise
             if time.monotonic() >= deadline:
-                told = f"{folder} is being replaced again and again, for {PATIENCE_SECONDS:.0f} s now"
+                told = f"{folder} is being replaced again and again, for {patience:.0f} s now"
                 raise errors.PublicationError(told, "see what writes there, and read it afterwards") from None
 
 

@@ -130,7 +130,7 @@ def _older(paths: Paths, network: str, files: Mapping[str, str]) -> bool:
     """Whether this server has read a newer one of the same root since its operator did."""
     kept = places.texts(paths.kept(network))
     roots, given = ({name: one[name] for name in one if name.endswith(".root.json")} for one in (kept, files))
-    same = bool(roots) and all(roots.get(name, given[name]) == given[name] for name in given)
+    same = bool(roots) and all(roots.get(name) == given[name] for name in given)  # a later one counts anew
     return same and seen.version(files[seen.NEWEST]) < seen.version(kept.get(seen.NEWEST, ""))
 
 

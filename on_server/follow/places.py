@@ -7,6 +7,7 @@ import ctypes
 import dataclasses
 import errno
 import fcntl
+import itertools
 import json
 import os
 import shutil
@@ -73,10 +74,12 @@ class Paths:
     def sources(self, network: str) -> list[Path]:
         """Folders in which a publication may lie, that of people first; anything may lie there, or go at any moment."""
         try:
-            heard = sorted(path for path in self.relayed(network).iterdir() if not path.name.startswith("."))
+            with os.scandir(self.relayed(network)) as there:
+                named = (Path(one.path) for one in there if not one.name.startswith("."))
+                heard = sorted(itertools.islice(named, MOST_COPIES))
         except OSError:
             heard = []
-        return [self.inbox(network), *heard[:MOST_COPIES]]
+        return [self.inbox(network), *heard]
 
     @property
     def own_keys(self) -> list[Path]:

@@ -11,13 +11,25 @@ NEWEST, LARGEST = "metadata/timestamp.json", 64 * 1024
 
 
 def news(paths: Paths, network: str) -> bool:
-    """Whether a source has another publication than is kept, and not plainly an older one."""
+    """Whether a source has another publication than is kept, and not plainly an older one.
+
+    A later root begins the numbers anew: what a thief of the key before counted says nothing beside it.
+    """
     kept = places.read(paths.kept(network) / NEWEST, LARGEST)
+    later = f"metadata/{_roots(paths, network) + 1}.root.json"
     for source in paths.sources(network):
         found = places.read(source / NEWEST, LARGEST)
+        if found and places.read(source / later, LARGEST):
+            return True
         if found and found != kept and not 0 < version(found) < version(kept):
             return True
     return False
+
+
+def _roots(paths: Paths, network: str) -> int:
+    """The number of the newest root that is kept; 0 of none."""
+    there = (path.name.partition(".") for path in (paths.kept(network) / "metadata").glob("*.root.json"))
+    return max((int(number) for number, _, _ in there if number.isdecimal()), default=0)
 
 
 def version(text: str | bytes) -> int:

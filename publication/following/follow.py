@@ -14,6 +14,7 @@ import dataclasses
 import datetime
 import json
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from publication import folder as folders
 from publication import publication, reading, trusted
 from publication.following import applied, asked, entry, kept
 
+LOOK_SECONDS = 40.0
+"""After which no further source of a network is begun: whoever owns one could have all others wait."""
 MOST_SAID = 40
 """Sentences of one kind that are told of one network."""
 
@@ -62,14 +65,18 @@ def followed(server: Server, moment: datetime.datetime | None = None) -> dict[st
         return {**found, "refused": str(error)}
     newest: tuple[tuple[int, ...], Path, publication.Taken] | None = None
     right = set[bytes]()
+    until = time.monotonic() + LOOK_SECONDS
     for source in (server.kept, *server.sources):
         if not folders.there(source):
+            continue
+        if time.monotonic() >= until:
+            told[str(source)] = "was not looked at: those before it took too long"
             continue
         try:
             said = folders.source(source)(reading.NEWEST) or b""
             if said in right:
                 continue  # it says what another one said, and that was right: most peers have the same
-            taken = publication.take(source, server.network, known, moment)
+            taken = publication.take(source, server.network, known, moment, patience=0)  # else the next run reads it
         except errors.WerkplaatsError as error:
             told[str(source)] = str(error)
             continue

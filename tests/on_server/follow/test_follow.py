@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from on_server.follow import main, places, seen, telling
-from publication import profile, publication
-from publication.following import kept
+from publication import folder, profile, publication
+from publication.following import follow, kept
 from tests.on_server.follow.served import NETWORK, OWN, Served
 from tests.publication import publications
 from tests.publication.published import without
@@ -117,6 +119,56 @@ def test_what_plainly_is_older_starts_nothing(server: Served) -> None:
     server.inbox(older)
     assert server.run()
     assert not seen.news(server.paths, NETWORK)
+
+
+def test_what_a_thief_counted_keeps_no_later_root_away(server: Served) -> None:
+    """With a timestamp of 2**31 - 1 kept, what root holders signed after it began anew, and was plainly older."""
+    kept_newest = server.paths.kept(NETWORK) / seen.NEWEST
+    document = json.loads(kept_newest.read_text())
+    document["signed"]["version"] = 2**31 - 1
+    kept_newest.write_text(json.dumps(document))
+    made = publications.gathered(server.folder)
+    server.inbox(made)
+    assert not seen.news(server.paths, NETWORK)
+    later = {**made, "metadata/2.root.json": made["metadata/1.root.json"]}
+    server.inbox(later)
+    assert seen.news(server.paths, NETWORK)
+    given = {name: content.decode() for name, content in later.items()}
+    assert not main._older(server.paths, NETWORK, given)
+    del given["metadata/2.root.json"]
+    assert main._older(server.paths, NETWORK, given)
+
+
+def test_a_source_that_is_exchanged_all_the_time_keeps_none_of_the_others_waiting(
+    server: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two of them took the time that the part that parses has, and nothing at all was followed."""
+    revoke(server)
+    server.inbox(peer="ziekenhuis")
+    hostile = server.inbox({**publications.gathered(server.folder), seen.NEWEST: b"{}"}, peer="aaa")
+    taken = folder.stamp
+
+    def exchanged(place: Path) -> folder.Stamp:
+        if place == hostile:
+            (place / seen.NEWEST).write_text(" " * next(sizes))
+        return taken(place)
+
+    sizes = itertools.count(3)
+    monkeypatch.setattr(folder, "stamp", exchanged)
+    begun = time.monotonic()
+    assert server.run()
+    assert time.monotonic() - begun < publication.PATIENCE_SECONDS / 2
+    assert "is being replaced again and again" in server.told["sources"][str(hostile)]
+    assert server.told["applied"]["from"].endswith("/ziekenhuis")
+
+
+def test_sources_that_take_long_are_left_for_the_next_run(server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    revoke(server)
+    server.inbox()
+    heard = server.inbox({**publications.gathered(server.folder), seen.NEWEST: b"{}"}, peer="ziekenhuis")
+    monkeypatch.setattr(follow, "LOOK_SECONDS", 0.0)
+    server.run()
+    assert server.told["sources"][str(heard)] == "was not looked at: those before it took too long"
 
 
 @pytest.mark.parametrize("what", ["link", "fifo", "folder", "large"])
@@ -246,9 +298,9 @@ def test_what_many_peers_have_is_read_once_and_a_broken_copy_of_it_hides_none(
     read = []
     real = publication.take
 
-    def take(folder: Path, *given: Any) -> publication.Taken:
+    def take(folder: Path, *given: Any, **how: Any) -> publication.Taken:
         read.append(folder.name)
-        return real(folder, *given)
+        return real(folder, *given, **how)
 
     monkeypatch.setattr(publication, "take", take)
     assert server.run()
