@@ -255,11 +255,16 @@ def test_without_the_degree_check_two_polynomials_spoil_the_result(healthy: Regi
     assert healthy["ggd"].ask("session", "--network", "drie", "--intake", "2")["exit"] == 4
 
 
-def test_a_pickle_with_a_command_is_not_run_and_its_sender_is_named(healthy: Region) -> None:
+def test_a_pickle_with_a_command_is_not_run_and_its_sender_is_told(healthy: Region) -> None:
+    """Who sees it leaves at once, and perhaps before the other has seen it: one party's word names nobody."""
     healthy["sensire"].restart("computer", sabotage="sends_pickle")
     answer = healthy["ggd"].ask("session", "--network", "drie")
+    sender, seen = healthy["sensire"].id, "it sent 73 bytes where 96 belong"
     assert answer["exit"] == 4
-    assert answer["root"] == healthy["sensire"].id
+    saw = [report["root"] for report in answer["reports"].values() if report["reason"] == seen]
+    assert saw in ([sender], [sender] * 2), answer["reports"]
+    assert answer["root"] == (sender if len(saw) == 2 else ""), answer["reports"]
+    assert seen in answer["reason"]
     assert not _owned(healthy)
 
 
