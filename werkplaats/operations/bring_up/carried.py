@@ -24,7 +24,10 @@ def bring(network: networks.Network, remotes: remote.Remotes, organisations: Ite
     known = trusted.load(network.trusted)
     if not wanted or known is None:
         return {}
-    taken = publication.take(network.publication, network.name, known)
+    try:
+        taken = publication.take(network.publication, network.name, known)
+    except errors.PublicationError as error:  # it was right when this run judged it, and another one lies there now
+        return dict.fromkeys(wanted, str(error))
     files = kept.laid(taken.following, taken.files)
     text = json.dumps({"number": taken.verified.number, "publication": files})
     there = remotes.ask_all(wanted, "cat", f"/etc/werkplaats/networks.d/{network.name}/publication/{reading.NEWEST}")

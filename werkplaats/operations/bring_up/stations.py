@@ -19,6 +19,7 @@ from werkplaats.operations.reach import remote, servers, shell, ssh_config
 
 START_SECONDS = 30.0
 MOST_SAID = 600  # characters of what an engine says: its reason stands at the end
+MAKES_NONE, REMOVES_NONE = "its engine does not make the station: ", "its engine does not remove the station: "
 NO_IMAGE = "sha256:" + "0" * 64  # of stations that are removed, or are planned before there is one
 
 
@@ -58,7 +59,7 @@ def up(
             return drive.Outcome((*changes, *outcome.changes)), lost
 
 
-def _cannot(remotes: remote.Remotes, organisation: str, said: str) -> str:
+def _cannot(remotes: remote.Remotes, organisation: str, said: str, what: str = MAKES_NONE) -> str:
     """Why an engine that does not do what Pulumi asks leaves its station out, and what to look at."""
     config, name = str(remotes.config), ssh_config.alias(organisation, ssh_config.ENGINE)
     try:  # by the same way, since of some reasons Docker's client tells Pulumi nothing
@@ -74,9 +75,9 @@ def _cannot(remotes: remote.Remotes, organisation: str, said: str) -> str:
         told = done.stderr.strip() if done.returncode else ""
     except subprocess.TimeoutExpired:
         told = f"`docker version` ends not within {shell.LOGIN_SECONDS:.0f} s"
-    what = f"its engine does not make the station: {' '.join((told or said).split())[-MOST_SAID:]}"
+    why = " ".join((told or said).split())[-MOST_SAID:]
     by_hand = shlex.join(("ssh", "-F", config, name, "docker", "version"))
-    return f"{what}; see whether `{by_hand}` tells of a server, mend what it says, and run this again"
+    return f"{what}{why}; see whether `{by_hand}` tells of a server, mend what it says, and run this again"
 
 
 def _remove_unfit(
@@ -136,15 +137,23 @@ def destroy(
     engine: install.Engine,
     reached: Iterable[str],
     say: progress.Say,
-) -> drive.Outcome:
-    """Remove the station containers of the servers that are reached; of the others they stay in the state."""
+) -> tuple[drive.Outcome, dict[str, str]]:
+    """Remove the station containers of the servers that are reached; of the others they stay in the state.
+
+    Returns what went, and organisation → why, of those whose engine does not remove them.
+    """
     images = dict.fromkeys(reached, NO_IMAGE)
     remotes.open_for_engine(images)
     stack = _stack(network, remotes, engine, images)
     stack.recover(say)
     found, lost = observed.observe(remotes, images)
     lost |= _remove_unfit(remotes, stack, found, say)[1]
-    return stack.destroy(say, leave_out=[*_others(remotes, images), *lost])
+    try:
+        return stack.destroy(say, leave_out=[*_others(remotes, images), *lost]), {}
+    except drive.PartsError as error:
+        if not error.failed.keys() <= images.keys():
+            raise
+        return error.outcome, {o: _cannot(remotes, o, said, REMOVES_NONE) for o, said in error.failed.items()}
 
 
 def _others(remotes: remote.Remotes, images: Mapping[str, str]) -> list[str]:

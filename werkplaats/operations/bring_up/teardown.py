@@ -53,7 +53,10 @@ def _stations(
         result.left_out |= {o: why for o, why in remotes.probe().items() if o in wanted}
         reached = [o for o in wanted if o not in result.left_out]
         with reporter.phase("stations") as say:
-            say(drive.summary(stations.destroy(network, remotes, engine, reached, say)))
+            gone, stays = stations.destroy(network, remotes, engine, reached, say)
+            say(drive.summary(gone))
+            result.left_out |= stays
+            reached = [o for o in reached if o not in stays]
         with reporter.phase("configure") as say:
             played = configure.run(
                 network.run_folder,

@@ -137,6 +137,29 @@ def test_an_engine_that_makes_no_station_is_left_out_with_a_remedy_and_what_othe
     assert outcome == drive.Outcome((made, later))
 
 
+def test_an_engine_that_removes_no_station_is_left_out_and_what_others_lost_counts(
+    stacks: list[Stack], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ended the run: the servers of all others kept gateway, accounts and timers without their stations."""
+    gone = drive.Change("delete", "ggd-agent", "Container")
+
+    def remove(stack: Stack, _: Any, **asked: Any) -> drive.Outcome:
+        stack.asked = asked
+        raise drive.PartsError({"zorg": "Error pinging Docker server"}, drive.Outcome((gone,)))
+
+    monkeypatch.setattr(Stack, "destroy", remove, raising=False)
+    network: Any = SimpleNamespace()
+    remotes: Any = Servers()
+    engine: Any = None
+    outcome, stays = stations.destroy(network, remotes, engine, ["ggd", "zorg"], lambda _: None)
+    assert outcome == drive.Outcome((gone,))
+    assert stays.keys() == {"zorg"}
+    assert stays["zorg"].startswith("its engine does not remove the station: ")
+    with pytest.raises(drive.PartsError, match="zorg: Error pinging"):
+        stations.destroy(network, remotes, engine, ["ggd"], lambda _: None)
+    assert len(stacks) == 2
+
+
 def test_a_failure_of_none_of_these_stations_ends_the_run(stacks: list[Stack], monkeypatch: pytest.MonkeyPatch) -> None:
     def make(*_: Any, **__: Any) -> drive.Outcome:
         raise drive.PartsError({"weg": "Error pinging Docker server"}, drive.Outcome(()))
