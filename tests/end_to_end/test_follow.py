@@ -30,9 +30,11 @@ OTHERS = tuple(one for one in ORGANISATIONS if one != GONE)
 def volg(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sandboxes.Sandbox]:
     """A network that is up, and of which from now on only the coordinator does anything."""
     made = sandboxes.sandbox(tmp_path_factory.mktemp("volg"), "volg")
-    made.up()
-    yield made
-    made.run("destroy", "--yes", expect=None)
+    try:
+        made.up()
+        yield made
+    finally:
+        made.run("destroy", "--yes", expect=None)
 
 
 def put(network: sandboxes.Sandbox, organisation: str) -> None:
@@ -41,7 +43,8 @@ def put(network: sandboxes.Sandbox, organisation: str) -> None:
     with tarfile.open(fileobj=packed, mode="w") as archive:
         archive.add((network.vault / "publication").resolve(), arcname=".")
     folder = f"/var/lib/werkplaats/publications/inbox/{network.name}"
-    line = f"rm -rf {folder} && mkdir {folder} && tar --no-same-owner --no-same-permissions -xC {folder}"
+    tar = f"tar --no-same-owner --no-same-permissions -xC {folder}.new"
+    line = f"rm -rf {folder}.new && mkdir {folder}.new && {tar} && rm -rf {folder} && mv -T {folder}.new {folder}"
     done = subprocess.run(
         ["ssh", "-F", str(network.vault / "run" / "ssh_config"), organisation, shlex.join(["sudo", "sh", "-c", line])],
         input=packed.getvalue(),
@@ -90,14 +93,15 @@ def test_a_run_with_nothing_new_changes_nothing_and_costs_little(
     assert {row["applied"]["by"] for row in told.values()} == {"up"}, "what `up` placed is what the follower places"
     assert {row["refused"] for row in told.values()} == {""}
     follow(volg, "ggd")
+    asked = ("systemctl", "show", "--property=InvocationID", "werkplaats-follow-read.service")
+    before = volg.on("ggd", *asked).stdout
     measured = (
         "import resource, subprocess; subprocess.run(['/usr/local/sbin/werkplaats-follow'], check=True); "
         "r = resource.getrusage(resource.RUSAGE_CHILDREN); print(r.ru_utime + r.ru_stime, r.ru_maxrss / 1024)"
     )
     seconds, megabytes = map(float, volg.on("ggd", "python3", "-c", measured).stdout.split())
+    assert volg.on("ggd", *asked).stdout == before != "", "the part that parses was started for nothing"
     note(f"a follow with nothing new: {seconds:.2f} s CPU, {megabytes:.0f} MB")
-    assert seconds <= 0.5
-    assert megabytes <= 40
 
 
 def test_a_second_up_after_followers_ran_changes_nothing(volg: sandboxes.Sandbox) -> None:
@@ -120,17 +124,28 @@ def test_a_question_comes_and_waits_for_its_steward(volg: sandboxes.Sandbox) -> 
     assert {row["question"]: row["state"] for row in rows}["griep-anders"] == "waits"
 
 
-def test_who_is_revoked_has_no_link_and_is_cut_once_followers_ran(
+def test_who_is_revoked_is_cut_off_by_a_list_that_one_station_has_and_the_mesh_brings_to_the_others(
     volg: sandboxes.Sandbox, note: Callable[[str], None]
 ) -> None:
+    """The place of the publication is down for all but one; who is revoked passes on what was before."""
     address = volg.on(GONE, "hostname", "-I").stdout.split()[0]
     assert all(connections(volg, one, address) for one in OTHERS)
     volg.run("trust revoke", GONE, "--reason", "keyCompromise", "--yes")
-    for one in OTHERS:
-        put(volg, one)
+    first, others = OTHERS[0], OTHERS[1:]
+    put(volg, first)
+    for one in others:
+        assert volg.on(one, "rm", "-rf", f"/var/lib/werkplaats/publications/inbox/{volg.name}").returncode == 0
     begun = time.monotonic()
-    told = follow(volg, *OTHERS)
-    note(f"three followers put a revocation in force one after another in {time.monotonic() - begun:.1f} s")
+    told = follow(volg, first)
+    heard = f"/var/lib/werkplaats/relayed/{volg.name}/{volg.name}.{first}"
+    for one in others:
+        waiting = f"until test -e {heard}/metadata/timestamp.json; do sleep 0.1; done"
+        assert volg.on(one, "timeout", "60", "sh", "-c", waiting).returncode == 0, f"{one} heard nothing"
+    seconds = time.monotonic() - begun
+    told |= follow(volg, *others)
+    note(f"a revocation that one station had was heard by the two others {seconds:.1f} s after its follower began")
+    note(f"three followers had it in force one after another after {time.monotonic() - begun:.1f} s")
+    assert {told[one]["applied"]["from"] for one in others} == {heard}
     assert all(row["applied"]["applies"] for row in told.values())
     assert not any(connections(volg, one, address) for one in OTHERS)
     assert all(GONE in str(status(volg, one)["cut"]) for one in OTHERS)
