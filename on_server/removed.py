@@ -16,6 +16,8 @@ from pathlib import Path
 ETC = Path("/etc/werkplaats")
 NETWORKS, ACCEPTED = ETC / "networks.d", ETC / "accepted"
 CUTS = ETC / "cut.d"
+# A network that is brought up again must not begin with what was published before.
+SOURCES = (Path("/var/lib/werkplaats/publications/inbox"), Path("/var/lib/werkplaats/relayed"))
 UNITS = (
     *("werkplaats-gateway.service", "gateway-reload.service", "gateway-reload.path"),
     *("gateway-finding.service", "gateway-finding.path", "werkplaats-firewall.service", "werkplaats-undo.service"),
@@ -72,6 +74,8 @@ def main(network: str) -> None:
     """Take off this network; the rest too when it was the last."""
     remove(NETWORKS / network)
     remove(ACCEPTED / f"{network}.json")
+    for source in SOURCES:
+        remove(source / network)
     if NETWORKS.is_dir() and any(path.is_dir() for path in NETWORKS.iterdir()):
         return
     quietly("systemctl", "disable", "--now", *UNITS)
