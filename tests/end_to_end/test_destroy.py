@@ -77,7 +77,9 @@ def test_on_servers_that_are_not_a_sandbox_data_folders_stay_and_one_that_is_off
     assert json.loads(los.run("verify", "--json").stdout)["good"]
     peer = "los.thuiszorg"
     assert los.on("ggd", "station-cut", peer).returncode == 0
-    data = ("sh", "-c", "find /var/lib/werkplaats | sort")
+    # Of others, and told by others: what the follower has there goes.
+    kept = "! -name followed.json ! -path '*/inbox/los*' ! -path '*/relayed*'"
+    data = ("sh", "-c", f"find /var/lib/werkplaats {kept} | sort")
     before = los.on("ggd", *data).stdout
     refused = los.run("destroy", "--yes", expect=3)
     assert "name was not typed" in refused.stderr
@@ -91,6 +93,10 @@ def test_on_servers_that_are_not_a_sandbox_data_folders_stay_and_one_that_is_off
         nothing_of_ours_is_left(los, organisation, *([peer] if organisation == "ggd" else []))
     assert f"kept: ggd:/etc/werkplaats/cut.d: {peer} cut off, also after the next up" in told
     assert los.on("ggd", *data).stdout == before
+    left = (
+        "ls -d /var/lib/werkplaats/relayed /var/lib/werkplaats/followed.json /var/lib/werkplaats/publications/inbox/*"
+    )
+    assert los.on("ggd", "sh", "-c", left).stdout == ""
 
     servers.docker("start", away)
     when_reached(los, "huisartsen")
