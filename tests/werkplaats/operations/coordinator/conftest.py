@@ -1,6 +1,15 @@
 """A coordinator with vault, records and CA."""
 
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
 from tests.harness.coordinator import (
+    Coordinator,
     approve,
     coordinator,
     definition,
@@ -19,3 +28,20 @@ __all__ = [
     "openssl_verify",
     "trusted_and_list",
 ]
+
+
+@pytest.fixture
+def bare(coordinator: Coordinator, tmp_path: Path) -> Any:
+    """What a step asks of a network, of which nobody is approved and nothing is published."""
+    (tmp_path / "publications").mkdir()
+    return SimpleNamespace(
+        name="proeftuin",
+        vault=coordinator.vault,
+        inventory=coordinator.records.folder,
+        definition=coordinator.definition,
+        publication=tmp_path / "publications" / "proeftuin",
+        trusted=tmp_path / "read.json",
+        questions={},
+        figures={},
+        made_here=False,
+    )

@@ -20,22 +20,10 @@ from werkplaats.operations.home import vault
 
 
 @pytest.fixture
-def network(coordinator: Coordinator, tmp_path: Path) -> Any:
-    (tmp_path / "publications").mkdir()
-    made = SimpleNamespace(
-        name="proeftuin",
-        vault=coordinator.vault,
-        inventory=coordinator.records.folder,
-        definition=coordinator.definition,
-        publication=tmp_path / "publications" / "proeftuin",
-        trusted=tmp_path / "read.json",
-        questions={},
-        figures={},
-        made_here=False,
-    )
+def network(coordinator: Coordinator, bare: Any) -> Any:
     coordinator.approve("ggd")
-    publish(made)
-    return made
+    publish(bare)
+    return bare
 
 
 def publish(network: Any, say: Callable[[str], None] = lambda _: None) -> verified.Verified:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,26 +19,14 @@ ORGANISATIONS = ("ggd", "thuiszorg", "ziekenhuis")
 
 
 @pytest.fixture
-def network(coordinator: Coordinator, tmp_path: Path) -> Any:
+def network(coordinator: Coordinator, bare: Any) -> Any:
     """What a step asks of a network: four organisations, one of them revoked, and a publication."""
-    (tmp_path / "publications").mkdir()
-    made = SimpleNamespace(
-        name="proeftuin",
-        vault=coordinator.vault,
-        inventory=coordinator.records.folder,
-        definition=coordinator.definition,
-        publication=tmp_path / "publications" / "proeftuin",
-        trusted=tmp_path / "read.json",
-        questions={},
-        figures={},
-        made_here=False,
-    )
     gone = coordinator.approve("huisartsen")
     for organisation in ORGANISATIONS:
         coordinator.approve(organisation)
     revocation.revoke(coordinator.authority, gone.station_certificate.serial_number, "keyCompromise")
-    publish(made)
-    return made
+    publish(bare)
+    return bare
 
 
 def publish(network: Any) -> verified.Verified:

@@ -48,17 +48,23 @@ class Hop(paramiko.ServerInterface):  # type: ignore[misc]
                 connection, _ = self.listening.accept()
             except OSError:
                 return
-            transport = paramiko.Transport(connection)
-            transport.add_server_key(self.key)
-            transport.start_server(threading.Event(), self)
+            self._carry(connection)
+
+    def _carry(self, connection: socket.socket) -> None:
+        transport = paramiko.Transport(connection)
+        transport.add_server_key(self.key)
+        transport.start_server(threading.Event(), self)
+
+    def close(self) -> None:
+        self.listening.shutdown(socket.SHUT_RDWR)
+        self.listening.close()
 
 
 @pytest.fixture
 def hop() -> Iterator[Hop]:
     made = Hop()
     yield made
-    made.listening.shutdown(socket.SHUT_RDWR)
-    made.listening.close()
+    made.close()
 
 
 @pytest.fixture
@@ -162,13 +168,6 @@ class Wire:
                         return
                     if number not in self._cut:
                         others[one].sendall(data)
-
-
-@pytest.fixture
-def sshd(tmp_path: Path) -> Iterator[Sshd]:
-    made = Sshd(key(tmp_path, "host"))
-    yield made
-    made.close()
 
 
 @pytest.mark.slow

@@ -40,15 +40,10 @@ class Passing(Hop):
         self.onward.append(destination[1])
         return int(paramiko.OPEN_SUCCEEDED)
 
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self.listening.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._carry, args=(connection,), daemon=True).start()
-
     def _carry(self, connection: socket.socket) -> None:
+        threading.Thread(target=self._pass_on, args=(connection,), daemon=True).start()
+
+    def _pass_on(self, connection: socket.socket) -> None:
         transport = paramiko.Transport(connection)
         transport.add_server_key(self.key)
         with contextlib.suppress(paramiko.SSHException, EOFError):  # it is refused by who calls
@@ -67,19 +62,11 @@ class Passing(Hop):
 
 
 @pytest.fixture
-def sshd(tmp_path: Path) -> Iterator[Sshd]:
-    made = Sshd(key(tmp_path, "host"))
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def hops() -> Iterator[tuple[Passing, Passing]]:
     made = Passing(), Passing()
     yield made
     for one in made:
-        one.listening.shutdown(socket.SHUT_RDWR)
-        one.listening.close()
+        one.close()
 
 
 def remotes(sshd: Sshd, folder: Path, **entry: str) -> remote.Remotes:

@@ -157,13 +157,6 @@ class Sshd(paramiko.ServerInterface):
 
 
 @pytest.fixture
-def sshd(tmp_path: Path) -> Iterator[Sshd]:
-    made = Sshd(key(tmp_path, "host"))
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def server(sshd: Sshd, tmp_path: Path) -> Server:
     return Server("ggd", "127.0.0.1", sshd.fingerprint, port=sshd.port, key=key(tmp_path, "own"))
 
