@@ -16,7 +16,7 @@ from station_image.runtime.computer import MOST_SESSIONS
 from station_image.runtime.data.seal import KEY, NONCE, Channel
 from station_image.runtime.mpc import exchanger
 from station_image.runtime.wire import frames
-from tests.harness.stations import ROOT, answers, wait_until
+from tests.harness.stations import ROOT, wait_until
 
 FORTH, BACK = (os.urandom(KEY + NONCE) for _ in range(2))
 
@@ -28,13 +28,22 @@ def computer(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "station_image.runtime.computer"]
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
     try:
-        wait_until(lambda: answers(tmp_path / "compute" / "computer.sock"), "the computer to start", 30)
-        # To ask began a session too, which counts while it lasts.
+        wait_until(lambda: _session_ended(tmp_path / "compute" / "computer.sock"), "the computer to start", 30)
         wait_until(lambda: children(process) == 0, "the computer to be idle", 30)
         yield process
     finally:
         process.terminate()
         process.wait(10)
+
+
+def _session_ended(path: Path) -> bool:
+    """Whether a session began there and is over: one that only connected may count with the next ones."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(30)
+        if probe.connect_ex(str(path)):
+            return False
+        probe.shutdown(socket.SHUT_WR)
+        return not probe.recv(1)
 
 
 def children(process: subprocess.Popen[bytes]) -> int:
