@@ -91,9 +91,11 @@ class Results:
         if caller.peer not in agreed.computing or caller.request.get("plan") != agreed.digest:
             raise RefusedError("computing: these shares are not of a computing party of this plan")
         if self._path(agreed).exists():
-            raise RefusedError("session: its result is here already")
-        collector = self._collector(agreed)
-        collector.keys[agreed.number(caller.peer)] = whole.key(caller.peer)
+            return {"here": True}
+        collector, number = self._collector(agreed), agreed.number(caller.peer)
+        if number in collector.rows:
+            return {"here": True}
+        collector.keys[number] = whole.key(caller.peer)
         if collector.timer is None:
             loop = asyncio.get_running_loop()
             collector.timer = loop.call_later(COMPLETE_WITHIN, self._incomplete, collector)

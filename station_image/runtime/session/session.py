@@ -29,6 +29,8 @@ from .handover import ComputerLink
 from .intake import Intake
 
 CHANNEL_WITHIN = 6.0
+DELIVERED_WITHIN = 6.0
+"""A gateway that takes over new settings ends connections and polls: for some seconds nobody can be asked there."""
 RETRY = 0.3
 KEEP_WARM = 4.0
 FAREWELL = 0.4
@@ -356,25 +358,36 @@ class Session:
         common = {key: done[key] for key in ("contributors", "left_out", "public")}
 
         async def deliver(party: str) -> str:
-            try:
-                await self._bring(party, common, row)
-            except CallFailedError as error:
-                why = error.why
-            except (RefusedError, SealError) as error:
-                why = str(error)
-            else:
-                return ""
-            note("result-undelivered", session=self.plan.session, station=party, why=why)
-            return why
+            until = time.monotonic() + DELIVERED_WITHIN
+            while True:
+                why, passing = await self._undelivered(party, common, row)
+                if not why:
+                    return ""
+                if not passing or time.monotonic() + RETRY > until:
+                    note("result-undelivered", session=self.plan.session, station=party, why=why)
+                    return why
+                await asyncio.sleep(RETRY)
 
         outcomes = await asyncio.gather(*(deliver(party) for party in self.plan.results))
         return {party: why for party, why in zip(self.plan.results, outcomes, strict=True) if why}
+
+    async def _undelivered(self, party: str, common: dict[str, Any], row: bytes) -> tuple[str, bool]:
+        """Why our shares could not be brought to `party`, or "", and whether that may pass."""
+        try:
+            await self._bring(party, common, row)
+        except CallFailedError as error:
+            return error.why, not error.refused
+        except (RefusedError, SealError) as error:
+            return str(error), False
+        return "", False
 
     async def _bring(self, party: str, common: dict[str, Any], row: bytes) -> None:
         """Ask a result party for its key, and bring it our row sealed for that."""
         request = {"session": self.plan.session, "plan": self.plan.digest}
         content = {"bundle": self._agreed.content}
         told, _ = await self._peers.ask(self.network, party, {"kind": "result-key", **request}, content)
+        if told.get("here") is True:
+            return  # it came, and only the answer to that was lost
         pinned = self.network.stations[party].statement_key
         public = sealed.check_result_key(told, pinned, self.plan, party)
         body = sealed.row(self._private, self.plan, self.network.self_id, party, public, common, row)

@@ -178,14 +178,24 @@ def test_who_sends_no_share_in_time_is_named(station: Receiver, monkeypatch: pyt
 
 
 def test_a_party_sends_its_shares_once_and_none_after_the_result(station: Receiver) -> None:
+    """One that lost the answer and asks again for the key hears that they came, and is given no key."""
     agreed = station.plan()
+    about = {"session": agreed.session, "plan": agreed.digest}
+
+    async def again() -> list[dict[str, Any]]:
+        bundle = {"bundle": agreed_bundle(station.small, agreed).content}
+        kinds = (("result-key", bundle), ("result", {}))
+        return [
+            await station.answers.answer(station.own.caller("n.a", kind=kind, **about), content, b"")
+            for kind, content in kinds
+        ]
 
     async def work() -> None:
         assert await station.send(agreed, "n.a") == {"ok": True}
-        assert await station.send(agreed, "n.a") == {"refused": "shares: a second time"}
+        assert await again() == [{"here": True}, {"refused": "shares: a second time"}]
         station.results.forget(agreed)
         await station.all_send(agreed)
-        assert await station.send(agreed, "n.a") == {"refused": "session: its result is here already"}
+        assert await again() == [{"here": True}, {"refused": "plan: no shares of its outcome are expected"}]
 
     run(work())
 

@@ -334,7 +334,31 @@ def test_a_party_that_cannot_remember_helps_nobody_to_a_result(party: Party, los
 
 
 @pytest.mark.parametrize("kind", ["result-key", "result"])
-def test_a_result_party_that_cannot_be_reached_is_named_with_the_reason(party: Party, kind: str) -> None:
+def test_a_result_party_that_is_away_for_a_moment_has_the_shares_of_the_result(party: Party, kind: str) -> None:
+    """A gateway that took over new settings at that second cost the session its result."""
+    moments = iter([True, True])
+    party.peers.told = lambda peer, request: (
+        away("n.a")(peer, request) if request["kind"] == kind and next(moments, False) else {"ok": True}
+    )
+    report = run(party.until_over())
+    assert (report["outcome"], report["undelivered"]) == ("done", {})
+    assert len(party.peers.kinds(kind)) == 3
+
+
+def test_shares_of_which_only_the_answer_was_lost_are_delivered(party: Party) -> None:
+    party.peers.told = lambda peer, request: away("n.a")(peer, request) if request["kind"] == "result" else {"ok": True}
+    signed = party.peers.result_key
+    party.peers.result_key = lambda peer: {"here": True} if party.peers.kinds("result") else signed(peer)
+    report = run(party.until_over())
+    assert (report["outcome"], report["undelivered"]) == ("done", {})
+    assert len(party.peers.kinds("result")) == 1
+
+
+@pytest.mark.parametrize("kind", ["result-key", "result"])
+def test_a_result_party_that_cannot_be_reached_is_named_with_the_reason(
+    party: Party, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "DELIVERED_WITHIN", 0.5)
     party.peers.told = lambda peer, request: away("n.a")(peer, request) if request["kind"] == kind else {"ok": True}
     report = run(party.until_over())
     assert (report["outcome"], report["undelivered"]) == ("done", {"n.a": "does not answer"})
