@@ -67,7 +67,10 @@ def held(paths: Paths, network: str, place: Document) -> tuple[dict[str, str], l
 
 
 def _gateway(paths: Paths, entry: Document) -> dict[str, str]:
-    """What of the gateway's own files is placed: the CA's certificate is not, `up` brings another one."""
+    """What of the gateway's own files is placed: of the CAs those of before or fewer, `up` brings another one.
+
+    A CA goes last: beside a list of one that is not there nothing at all would be loaded.
+    """
     wanted = texts.gateway(entry)
     names = {path.rpartition("/")[2]: path for path in wanted}
     rules.require(len(entry["crl_pem"]) <= rules.LARGEST_FILE, "its revocation list is too large")
@@ -77,7 +80,8 @@ def _gateway(paths: Paths, entry: Document) -> dict[str, str]:
     request = paths.own_keys[0].read_text()
     own = [public("req", request), public("x509", paths.at(names["certificate.pem"]).read_text())]
     rules.certificate(wanted[names["certificate.pem"]], lambda pem: public("x509", pem), own)
-    return {names[name]: wanted[names[name]] for name in ("crl.pem", "statement.json", "certificate.pem")}
+    rules.authorities(paths.at(names["ca.pem"]).read_text(), entry["ca_pem"])
+    return {names[name]: wanted[names[name]] for name in ("crl.pem", "statement.json", "certificate.pem", "ca.pem")}
 
 
 def public(kind: str, pem: str) -> str:

@@ -19,6 +19,7 @@ _PUBLISHED = re.compile(
 )
 _DIGEST, _SERIAL = re.compile(r"sha256:[0-9a-f]{64}"), re.compile(r"[0-9a-f]{1,40}")
 _LAST = 2**31 - 1
+_CERTIFICATE_ENDS = "-----END CERTIFICATE-----\n"
 Document = Mapping[str, Any]
 
 
@@ -55,8 +56,11 @@ def newer(before: Document, after: Document) -> None:
 
 def accepted(before: Document, after: Document) -> None:
     """Hold a new accepted document to the one that lies here, which the operator made."""
-    require({*before} - {"seen"} <= {*after} <= {*before, "seen"}, "its accepted document has other fields")
-    _same(before, after, ("network", "holders", "authority", "release"))
+    fields = {*before, "seen"}
+    require(fields - {"seen", "successor"} <= {*after} <= fields, "its accepted document has other fields")
+    _same(before, after, ("network", "holders", "release"))
+    trusted = [[one[name] for name in ("authority", "successor") if one.get(name)] for one in (before, after)]
+    require({*trusted[1]} <= {*trusted[0]}, "it changes authority, and adds a CA")
     numbers = [(one["root"], one["publication"]) for one in (before, after)]
     require(all(type(one) is int for pair in numbers for one in pair), "its numbers are none")
     require(numbers[0] <= numbers[1] <= (_LAST, _LAST), "it goes back to an older publication")
@@ -171,6 +175,13 @@ def statement(before: Document, after: Document) -> None:
     require({*after} == {"serial", "signature"} and isinstance(after["signature"], str), "its statement is none")
     require(len(after["signature"]) <= 200, "its statement is none")
     require(type(after["serial"]) is int and before["serial"] <= after["serial"] <= _LAST, "its statement is older")
+
+
+def authorities(before: str, after: str) -> None:
+    """Hold the CAs that the gateway trusts to those that it has: the same or fewer, and not none."""
+    there, kept = (pem.split(_CERTIFICATE_ENDS)[:-1] for pem in (before, after))
+    require(kept and "".join(one + _CERTIFICATE_ENDS for one in kept) == after, "its CAs are none")
+    require({*kept} <= {*there}, "it adds a CA")
 
 
 def certificate(pem: str, public: Callable[[str], str], own: Iterable[str]) -> None:
