@@ -146,7 +146,8 @@ def _require_successor(authority: Authority, published: verified.Verified) -> in
     """The number of the publication that the records know last."""
     own, signed = authority.key_fingerprint, {one.key for one in published.trusted}
     known = {own, *(row["key"] for row in authority.records.rows("authorities"))}
-    if own not in signed or not signed <= known:
+    earlier = own not in signed and published.by_generation[-1].generation < authority.generation
+    if earlier or not signed <= known:
         raise errors.PublicationError(
             f"publication {published.number} is of a CA with key {published.authority_key}, and the backup has "
             f"CA-{authority.generation} with {own}",

@@ -148,6 +148,7 @@ def _approved(
     for organisation in definition.stations:
         one = approval.find(authority.records, organisation) if given is None else given.get(organisation)
         if one and f"{one.station_certificate.serial_number:x}" not in revoked:
-            kept = one if authority.beside else one.model_copy(update={"earlier_chain_pem": ""})
-            found[organisation] = kept.document()
+            earlier = one.earlier_certificate
+            stays = authority.beside and earlier and earlier.issuer == authority.beside.certificate.subject
+            found[organisation] = (one if stays else one.model_copy(update={"earlier_chain_pem": ""})).document()
     return found

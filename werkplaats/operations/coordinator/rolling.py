@@ -44,8 +44,8 @@ def begin(network: networks.Network, say: progress.Say) -> None:
         )
     if under_way is None:
         authority.step(records, recorded[0] + 1, authority.BEGUN)
-    if under_way is None or under_way[0] > recorded[0]:
-        authority.roll(network.vault, records)
+    begun = under_way is not None and under_way[0] == recorded[0]  # be it that it was killed before it was founded
+    (authority.open_or_found if begun else authority.roll)(network.vault, records)
     before, after = (row["key"] for row in sorted(records.rows("authorities"), key=_generation)[-2:])
     if under_way is None or under_way[1] == authority.BEGUN:
         held.ask(dataclasses.replace(held.wanted(), authorities=(before, after)), canonical.now())
