@@ -15,6 +15,7 @@ from tuf.api.metadata import Metadata
 
 from on_server.follow import rules
 from publication import publication
+from tests.harness import pki
 from tests.harness.coordinator import founded
 from tests.on_server.follow.served import NETWORK, Served
 from tests.publication import publications
@@ -181,6 +182,9 @@ TAKEN_OVER: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "a threshold of none": (change("entry/network_json/threshold", 0), "another threshold"),
     "another self": (change("entry/network_json/self", STATION), "changes self"),
     "an older gateway key": (change(f"entry/network_json/stations/{STATION}/gateway_serial", 0), "its serial"),
+    "a CA that goes first": (change("accepted/successor", "sha256:" + "0" * 64), "has other fields"),
+    "a CA for the gateway": (change("entry/ca_pem", pki.Authority(NETWORK).pem), "adds a CA"),
+    "a gateway without CA": (change("entry/ca_pem", ""), "its CAs are none"),
     "another certificate": (change("entry/certificate_pem", "-----BEGIN CERTIFICATE-----\n"), "cannot be read"),
     "an older statement": (change("entry/statement", {"serial": 0, "signature": ""}), "its statement is older"),
     "another file": (change("files/host", "{}"), "has other files"),
@@ -207,7 +211,17 @@ def test_whoever_took_over_the_part_that_parses_adds_nothing(
     assert not server.run(taken_over(server, name))
     assert TAKEN_OVER[name][1] in server.told["problem"]
     assert server.state() == before
-    for rule in ("require", "published", "newer", "accepted", "view", "agreed", "statement", "certificate"):
+    for rule in (
+        "require",
+        "published",
+        "newer",
+        "accepted",
+        "view",
+        "agreed",
+        "statement",
+        "certificate",
+        "authorities",
+    ):
         monkeypatch.setattr(rules, rule, lambda *_: None)
     server.run(taken_over(server, name))
     assert server.state() != before, "it lands with the rules off"
