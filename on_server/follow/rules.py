@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from on_server.follow import derived
+
 LARGEST_FILE, LARGEST_WHOLE, MOST_FILES = 4 * 1024 * 1024, 64 * 1024 * 1024, 4000
 _PUBLISHED = re.compile(
     r"metadata/(timestamp|[0-9]{1,9}\.(root|snapshot|targets|network|releases))\.json"
@@ -17,7 +19,7 @@ _PUBLISHED = re.compile(
     r"|targets/(identities|questions|tables)/[0-9a-f]{64}\.[a-z0-9-]{1,100}\.json"
     r"|targets/releases/[0-9a-f]{64}\.[A-Za-z0-9][A-Za-z0-9._-]{0,100}\.json"
 )
-_DIGEST, _SERIAL = re.compile(r"sha256:[0-9a-f]{64}"), re.compile(r"[0-9a-f]{1,40}")
+_SERIAL = re.compile(r"[0-9a-f]{1,40}")
 _LAST = 2**31 - 1
 Document = Mapping[str, Any]
 
@@ -63,6 +65,8 @@ def accepted(before: Document, after: Document) -> None:
     _part_of(after["statement_keys"], before["statement_keys"], "a statement key")
     _seen(before, after)
     definition(before["definition"], after["definition"])
+    require(all(map(str.isprintable, derived.texts(after))), "it has a character that does not print")
+    require(after["digest"] == derived.accepted(after), "its digest is of another document")
 
 
 def _part_of(after: Document, before: Document, what: str) -> None:
@@ -121,42 +125,35 @@ def _addresses(slug: str, before: Sequence[str], after: Sequence[str], also: Seq
 def _in_order(before: Sequence[str], after: Sequence[str]) -> None:
     """Fewer computing parties only as long as as many of them must work together to read the inputs."""
     require([one for one in before if one in after] == [*after], "it adds a computing party, or numbers them anew")
-    require(_threshold(after) >= _threshold(before), "fewer computing parties would guard the inputs")
-
-
-def _threshold(computing: Sequence[str]) -> int:
-    return max(0, (len(computing) - 1) // 2)
+    lower = derived.threshold(after) < derived.threshold(before)
+    require(not lower, "fewer computing parties would guard the inputs")
 
 
 def view(before: Document, after: Document, document: Document) -> None:
-    """Hold what the agent is told of its network to what it is told now, and to the new accepted document."""
+    """Hold what the agent is told of its network to what follows from the new accepted document: nothing in it is free.
+
+    That includes the digests by which stations tell each other what they accepted: a false one hides an acceptance.
+    """
     require({*before} == {*after}, "its network.json has other fields")
     _same(before, after, ("network", "self", "release"))
-    require(after["coordinator"] in (before["coordinator"], None), "it has another coordinator")
-    digests = [after["definition"], *after["accepted"].values()]
-    require(all(isinstance(one, str) and _DIGEST.fullmatch(one) for one in digests), "its digests are none")
-    keys = document["statement_keys"]
-    members = {one["organisation"] for one in (*after["stations"].values(), *after["cut"].values())}
-    require(len(members) == len(after["stations"]) + len(after["cut"]), "a station stands in it twice")
+    wanted = derived.view(document)
     for station, card in after["stations"].items():
-        require(station == f"{after['network']}.{card['organisation']}", f"{station[:60]} is no station here")
-        require(keys.get(card["organisation"]) == card["statement_key"], f"it has another key of {station}")
-        _station(station, before["stations"].get(station), card)
-    for station, card in after["cut"].items():
-        require(station == f"{after['network']}.{card['organisation']}" and {*card} == {"organisation"},
-                f"{station[:60]} is no station here")  # fmt: skip
-    wanted = [f"{after['network']}.{slug}" for slug in document["definition"].get("computing", ())]
-    require(after["computing"] == wanted, "it has other computing parties")
-    require(after["threshold"] == _threshold(wanted), "it has another threshold")
+        require(station in wanted["stations"], f"{station[:60]} is no station here")
+        _station(station, wanted["stations"][station], card)
+    _follows(after["cut"], wanted["cut"], "it cuts others than have no key here")
+    for field, value in wanted.items():
+        _follows(after[field], value, f"it has another {field} than follows from what is accepted")
 
 
-def _station(station: str, before: Document | None, after: Document) -> None:
-    fields = {"organisation", "name", "operator", "contributes", "inbound", "statement_key", "gateway_serial"}
-    require({*after} == fields, f"{station}: it has other fields")
+def _station(station: str, wanted: Document, after: Document) -> None:
+    require({*after} == {*wanted}, f"{station}: it has other fields")
     require(type(after["gateway_serial"]) is int and 1 <= after["gateway_serial"] <= _LAST, f"{station}: its serial")
-    if before is None or before["statement_key"] != after["statement_key"]:
-        return  # accepted already, and `up` was not run since
-    require(after["gateway_serial"] >= before["gateway_serial"], f"{station}: it takes an older gateway key")
+    for field, value in wanted.items():
+        _follows(after[field], value, f"it has another {field.removeprefix('statement_')} of {station}")
+
+
+def _follows(said: Any, wanted: Any, what: str) -> None:
+    require(derived.canonical(said) == derived.canonical(wanted), what)  # to Python 1, 1.0 and true are one
 
 
 def serials(peers: Sequence[Document]) -> dict[str, str]:

@@ -154,6 +154,11 @@ def published(name: str, text: str) -> Callable[[dict[str, Any]], None]:
     return do
 
 
+def cut(answer: dict[str, Any]) -> None:
+    view = answer["place"]["entry"]["network_json"]
+    view["cut"][STATION] = {"organisation": view["stations"].pop(STATION)["organisation"]}
+
+
 STATION = f"{NETWORK}.{OTHER}"
 TAKEN_OVER: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "another statement key": (change(f"accepted/statement_keys/{OTHER}", "A" * 43 + "="), "adds a statement key"),
@@ -181,6 +186,33 @@ TAKEN_OVER: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "a threshold of none": (change("entry/network_json/threshold", 0), "another threshold"),
     "another self": (change("entry/network_json/self", STATION), "changes self"),
     "an older gateway key": (change(f"entry/network_json/stations/{STATION}/gateway_serial", 0), "its serial"),
+    "another definition for the agent": (
+        change("entry/network_json/definition", "sha256:" + "2" * 64),
+        "another definition than follows",
+    ),
+    "another digest for its peers": (
+        change("entry/network_json/accepted/statement_keys", "sha256:" + "2" * 64),
+        "another accepted than follows",
+    ),
+    "a part that nobody accepts": (
+        change("entry/network_json/accepted/more", "sha256:" + "2" * 64),
+        "another accepted than follows",
+    ),
+    "another digest for people": (change("accepted/digest", "sha256:" + "2" * 64), "its digest is of another document"),
+    "contributes": (change(f"entry/network_json/stations/{STATION}/contributes", False), "has another contributes of"),
+    "inbound": (change(f"entry/network_json/stations/{STATION}/inbound", False), "has another inbound of"),
+    "another name for people": (change(f"entry/network_json/stations/{STATION}/name", "GGD"), "has another name of"),
+    "another operator": (change(f"entry/network_json/stations/{STATION}/operator", "ggd"), "has another operator of"),
+    "a later gateway key": (
+        change(f"entry/network_json/stations/{STATION}/gateway_serial", 2**31 - 1),
+        "another gateway_serial of",
+    ),
+    "a number that is none": (change(f"entry/network_json/stations/{STATION}/gateway_serial", True), "its serial"),
+    "who is in is cut for the agent alone": (cut, "it cuts others than have no key here"),
+    "text that a terminal obeys": (
+        change(f"accepted/definition/organisations/{OTHER}/name", "GGD\x1b[2J"),
+        "a character that does not print",
+    ),
     "another certificate": (change("entry/certificate_pem", "-----BEGIN CERTIFICATE-----\n"), "cannot be read"),
     "an older statement": (change("entry/statement", {"serial": 0, "signature": ""}), "its statement is older"),
     "another file": (change("files/host", "{}"), "has other files"),
