@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from on_server.follow import derived
+from on_server.follow import derived, seen
+from on_server.gateway import files as gateway
 
 LARGEST_FILE, LARGEST_WHOLE, MOST_FILES = 4 * 1024 * 1024, 64 * 1024 * 1024, 4000
 _PUBLISHED = re.compile(
@@ -19,6 +20,7 @@ _PUBLISHED = re.compile(
     r"|targets/(identities|questions|tables)/[0-9a-f]{64}\.[a-z0-9-]{1,100}\.json"
     r"|targets/releases/[0-9a-f]{64}\.[A-Za-z0-9][A-Za-z0-9._-]{0,100}\.json"
 )
+_METADATA = re.compile(r"metadata/([0-9]{1,9})\.(snapshot|targets|network|releases)\.json")
 _SERIAL = re.compile(r"[0-9a-f]{1,40}")
 _LAST = 2**31 - 1
 Document = Mapping[str, Any]
@@ -49,10 +51,28 @@ def published(files: Document) -> None:
 
 
 def newer(before: Document, after: Document) -> None:
-    """Hold the files of a publication (by name) to those that are kept: the same roots and more."""
+    """Hold the files of a publication (by name) to those that are kept: the same roots and more, and nothing older.
+
+    A later root begins the numbers anew, as it does for who reads it.
+    """
     for name in before:
         if name.endswith(".root.json"):
             require(after.get(name) == before[name], f"it takes away or changes {name}")
+    if any(name.endswith(".root.json") and name not in before for name in after):
+        return
+    newest = after.get(seen.NEWEST, "")
+    was, now = seen.version(before.get(seen.NEWEST, "")), seen.version(newest)
+    require(was <= now <= _LAST, "it goes back to an older publication than is kept")
+    require(was < now or newest == before.get(seen.NEWEST, newest), "it has another publication of the same number")
+    numbers = _numbers(after)
+    for role, number in _numbers(before).items():
+        require(number <= numbers.get(role, 0), f"it goes back to an older {role} than is kept")
+
+
+def _numbers(files: Document) -> dict[str, int]:
+    """Role → the number of its metadata, by the names of the files of a publication."""
+    found = sorted((int(one[1]), one[2]) for name in files if (one := _METADATA.fullmatch(name)))
+    return {role: number for number, role in reversed(found)}  # of two the older one counts
 
 
 def accepted(before: Document, after: Document) -> None:
@@ -174,6 +194,15 @@ def certificate(pem: str, public: Callable[[str], str], own: Iterable[str]) -> N
     """Hold a certificate to the keys of this server: `public` gives the key of one."""
     require(pem.count("-----BEGIN") == 1 and len(pem) < 64 * 1024, "its certificate is not one")
     require(public(pem) in {*own}, "its certificate is of another key than this server's")
+
+
+def listed(before: Iterable[gateway.Crl], after: Sequence[gateway.Crl], pem: str) -> None:
+    """Hold a revocation list, a PEM text, to the one that lies here; both were signed by the CA that lies here."""
+    require([one.pem.decode() for one in after] == [pem], "its revocation list is not one")
+    taken, refused = gateway.newest_crls(after, before)
+    require(not refused, "; ".join(refused))
+    same = [one for one in before if (one.issuer, one.number) == (after[0].issuer, after[0].number)]
+    require(all(one.pem == taken for one in same), f"it has another revocation list {after[0].number}")
 
 
 def agreed(files: Document) -> None:
