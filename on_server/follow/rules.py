@@ -13,7 +13,8 @@ from typing import Any
 from on_server.follow import derived, seen
 from on_server.gateway import files as gateway
 
-LARGEST_FILE, LARGEST_WHOLE, MOST_FILES = 4 * 1024 * 1024, 64 * 1024 * 1024, 4000
+LARGEST_FILE, LARGEST_WHOLE, MOST_FILES = 4 * 1024 * 1024, 32 * 1024 * 1024, 4000
+"""That of 625 organisations has 3.5 MB; two of the largest, as Python keeps texts, fit in the memory of the unit."""
 _PUBLISHED = re.compile(
     r"metadata/(timestamp|[0-9]{1,9}\.(root|snapshot|targets|network|releases))\.json"
     r"|targets/[0-9a-f]{64}\.(definition\.json|(ca|crl)\.pem)"
