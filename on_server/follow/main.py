@@ -27,7 +27,7 @@ from on_server.follow.places import Paths
 
 READER = "werkplaats-follow-read.service"
 ASKED, FOUND = "/run/werkplaats/follow.asked", "/run/werkplaats/follow.found"
-LARGEST_ANSWER = 2 * rules.LARGEST_WHOLE
+LARGEST_ANSWER = 40 * 1024 * 1024
 Ask = Callable[[bytes], bytes]
 Reload = Callable[[], str]
 
@@ -56,7 +56,7 @@ def run(paths: Paths, ask: Ask = ask, reload: Reload = reload) -> bool:
         todo = [n for n in before if seen.news(paths, n) or told.get(n, {}).get("state") != before[n]]
         if todo:
             _follow(paths, todo, told, ask, reload)
-            tell(paths, {name: told[name] for name in before if name in told})
+            telling.tell(paths, {name: told[name] for name in before if name in told})
         paths.ran.touch()
         return not any(told[name]["problem"] for name in todo)
 
@@ -77,8 +77,8 @@ def _follow(paths: Paths, todo: list[str], told: dict[str, Any], ask: Ask, reloa
         except (rules.RuleError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             changed[name], row["problem"] = [], row["problem"] or f"what was read is not placed: {error}"
         if changed[name]:
-            row["applied"] = {"by": "werkplaats-follow", "at": now(), "number": answer.get("number"),
-                              "from": answer.get("from"), "applies": answer.get("applies")}  # fmt: skip
+            row["applied"] = {"by": "werkplaats-follow", "at": now(),
+                              **{field: answer.get(field) for field in ("number", "from", "applies")}}  # fmt: skip
         told[name] = row
     failed = reload()
     for name in todo:
@@ -95,7 +95,9 @@ def _answers(paths: Paths, names: list[str], ask: Ask) -> tuple[dict[str, Any], 
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue  # what lies here of that network is no good, and hides no other
     try:
-        found = places.document(ask(json.dumps({"networks": asked}).encode()))["networks"]
+        said = ask(json.dumps({"networks": asked}).encode())
+        rules.require(said.isascii(), "it answers in other characters than JSON needs")  # each would cost four bytes
+        found = places.document(said)["networks"]
         return {name: found[name] for name in asked if isinstance(found.get(name), dict)}, ""
     except (rules.RuleError, ValueError, KeyError, TypeError, AttributeError) as error:
         return {}, f"the part that parses: {error}"
@@ -124,7 +126,7 @@ def bring(paths: Paths, network: str, text: bytes) -> bool:
         told = telling.before(paths)
         row = {"by": "up", "at": now(), "number": given["number"], "from": "its operator", "applies": []}
         told[network] = {"problem": "", **told.get(network, {}), "applied": row}
-        tell(paths, told)
+        telling.tell(paths, told)
         return True
 
 
@@ -134,11 +136,6 @@ def _older(paths: Paths, network: str, files: Mapping[str, str]) -> bool:
     roots, given = ({name: one[name] for name in one if name.endswith(".root.json")} for one in (kept, files))
     same = bool(roots) and all(roots.get(name) == given[name] for name in given)  # a later one counts anew
     return same and seen.version(files[seen.NEWEST]) < seen.version(kept.get(seen.NEWEST, ""))
-
-
-def tell(paths: Paths, networks: Mapping[str, Any]) -> None:
-    """Tell in place of what was told."""
-    disk.write(paths.told, json.dumps({"networks": networks}, indent=1, sort_keys=True).encode())
 
 
 def now() -> str:

@@ -7,12 +7,14 @@ else is made again; then the accepted document; what ends something before what 
 from __future__ import annotations
 
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from on_server.follow import places, rules, texts
 from on_server.follow.places import Paths
+from on_server.gateway import files as gateway
 
 Document = Mapping[str, Any]
 
@@ -73,15 +75,34 @@ def _gateway(paths: Paths, entry: Document) -> dict[str, str]:
     """
     wanted = texts.gateway(entry)
     names = {path.rpartition("/")[2]: path for path in wanted}
-    rules.require(len(entry["crl_pem"]) <= rules.LARGEST_FILE, "its revocation list is too large")
+    rules.authorities(paths.at(names["ca.pem"]).read_text(), entry["ca_pem"])
+    _require_lists(paths, names, entry)
     placed = paths.at(names["statement.json"])
     if placed.exists():
         rules.statement(places.document(placed.read_text()), entry["statement"])
     request = paths.own_keys[0].read_text()
     own = [public("req", request), public("x509", paths.at(names["certificate.pem"]).read_text())]
     rules.certificate(wanted[names["certificate.pem"]], lambda pem: public("x509", pem), own)
-    rules.authorities(paths.at(names["ca.pem"]).read_text(), entry["ca_pem"])
     return {names[name]: wanted[names[name]] for name in ("crl.pem", "statement.json", "certificate.pem", "ca.pem")}
+
+
+def _require_lists(paths: Paths, names: Mapping[str, str], entry: Document) -> None:
+    """Raise RuleError unless they are the lists that lie here, or newer ones, one of each CA that stays."""
+    pem, kept = entry["crl_pem"], entry["ca_pem"]
+    rules.require(len(pem) <= rules.LARGEST_FILE, "its revocation list is too large")
+    ca, placed = paths.at(names["ca.pem"]), paths.at(names["crl.pem"])
+    try:
+        before = gateway.read_crls(placed.read_bytes(), ca) if placed.exists() else []
+        with tempfile.TemporaryDirectory() as folder:
+            stays = Path(folder) / entry["network"] / ca.name
+            stays.parent.mkdir()
+            stays.write_text(kept)
+            after = gateway.read_crls(pem.encode(), stays)
+    except gateway.GatewayError as error:
+        raise rules.RuleError(f"no revocation list is placed: {error}") from error
+    rules.listed(before, after, pem)
+    # Without the list of one CA an older one of it could come back later.
+    rules.require(len(after) == kept.count(rules.CERTIFICATE_ENDS), "a CA of it has no revocation list")
 
 
 def public(kind: str, pem: str) -> str:

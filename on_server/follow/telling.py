@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Mapping
 from typing import Any
 
-from on_server import programs
-from on_server.follow import places
+from on_server import disk, programs
+from on_server.follow import places, told
 from on_server.follow.places import Paths
 
 TIMER, SERVICE = "werkplaats-follow.timer", "werkplaats-follow.service"
@@ -23,7 +24,14 @@ def before(paths: Paths) -> dict[str, Any]:
         found = places.document(paths.told.read_text())["networks"]
     except (OSError, ValueError, KeyError, TypeError):
         return {}
-    return {name: row for name, row in found.items() if isinstance(row, dict)} if isinstance(found, Mapping) else {}
+    rows = found.items() if isinstance(found, Mapping) else ()
+    return {name: told.row(row) for name, row in rows if isinstance(row, dict)}
+
+
+def tell(paths: Paths, networks: Mapping[str, Any]) -> None:
+    """Tell in place of what was told."""
+    rows = {name: told.row(row) for name, row in networks.items()}
+    disk.write(paths.told, json.dumps({"networks": rows}, indent=1, sort_keys=True).encode())
 
 
 def document(paths: Paths) -> dict[str, Any]:

@@ -16,17 +16,25 @@ Entry = dict[str, Any]
 
 
 def made(
-    network: compiled.CompiledNetwork, organisation: str, view: acceptance.Accepted, published: verified.Verified
+    network: compiled.CompiledNetwork,
+    organisation: str,
+    view: acceptance.Accepted,
+    published: verified.Verified,
+    trusting: acceptance.Accepted | None = None,
 ) -> Entry:
-    """The entry of the server of an organisation, by what its operator accepted and what is published."""
+    """The entry of the server of an organisation, by what its operator accepted and what is published.
+
+    `trusting`: the same, with no CA but those that its gateway has, where none may come.
+    """
+    trusting = trusting or view
     station, own = network.stations[organisation], published.identities[organisation]
-    trusted = [one for one in published.by_generation if one.key in view.authorities]
+    trusted = [one for one in published.by_generation if one.key in trusting.authorities]
     authorities, lists = trust.pem(trusted)
     return {
         "network": network.network,
         "network_json": compiler.station_view(network, organisation, view.statement_keys, view.serials, view.parts),
         "gateway": {"name": station.gateway.name, "port": station.gateway.port} if station.gateway else None,
-        "certificate_pem": profile.as_pem(shown(own, published, view)).decode(),
+        "certificate_pem": profile.as_pem(shown(own, published, trusting)).decode(),
         "statement": own.statement.model_dump(),
         "chain_pem": "",
         "ca_pem": authorities.decode(),

@@ -132,7 +132,9 @@ def _place(server: Server, taken: publication.Taken, made: applied.Applied) -> M
     documents, _ = asked.wanted(made.view, network, published.questions, server.organisation)
     return {
         "accepted": applied.text(made.view),
-        "entry": entry.made(network, server.organisation, _trusting(server, made.view, published), published),
+        "entry": entry.made(
+            network, server.organisation, made.view, published, _trusting(server, made.view, published)
+        ),
         "files": asked.texts(documents, asked.figures(documents, published.figures)),
     }
 
