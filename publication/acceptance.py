@@ -361,10 +361,11 @@ def same_root(accepted: Accepted, publication: verified.Verified) -> bool:
 
 def _first_root(publication: verified.Verified) -> diff.Change:
     holders = publication.holders
+    other = "".join(f", and the one beside it {one.key}" for one in publication.trusted[1:])
     return diff.Change(
         "root",
         f"the root of {publication.network} is {publication.root}: {holders.root} root holders name all keys, "
-        f"{holders.releases} release holders sign each release, the CA has key {publication.authority_key}; it is "
+        f"{holders.releases} release holders sign each release, the CA has key {publication.authority_key}{other}; it is "
         f"publication {publication.number} of {publication.published}. Compare the root with what one of its holders "
         "reads to you",
         True,

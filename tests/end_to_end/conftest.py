@@ -47,7 +47,7 @@ def weg(toets: sandboxes.Sandbox, tmp_path_factory: pytest.TempPathFactory) -> I
 
 @pytest.fixture(scope="session")
 def volg(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sandboxes.Sandbox]:
-    """A network that is up, of which only the coordinator does anything from now on; then its CA becomes another one."""
+    """A network that is up, of which only the coordinator does anything then; its CA becomes another one, too."""
     made = sandboxes.sandbox(tmp_path_factory.mktemp("volg"), "volg")
     try:
         made.up()

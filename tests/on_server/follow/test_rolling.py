@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +12,12 @@ from typing import Any
 
 import pytest
 
+from base import values
 from network_topology.compiling import compile as compiler
-from on_server.follow import texts
+from on_server.follow import rules, texts
 from publication import acceptance, profile, publication, trust, verified
 from publication.following import applied, entry
+from tests.harness import pki
 from tests.on_server.follow.served import NETWORK, OWN, Served
 from tests.publication.published import RELEASES
 from werkplaats.operations.coordinator import rolling, steps
@@ -58,23 +61,24 @@ class Followed:
 
     def authorities(self) -> list[int]:
         """The generations of the CAs that the gateway trusts."""
-        return self._generations(self._text("ca.pem"))
+        return self._generations(self.text("ca.pem"))
 
     def shown(self) -> int:
         """The generation of the CA of which the gateway shows a certificate."""
-        (found,) = profile.certificates(self._text("certificate.pem"), 1)
+        (found,) = profile.certificates(self.text("certificate.pem"), 1)
         said = re.match("CN=CA-([0-9]+),", found.issuer.rfc4514_string())
         assert said
         return int(said[1])
 
     def lists(self) -> int:
-        return self._text("crl.pem").count(b"-----BEGIN")
+        return self.text("crl.pem").count(b"-----BEGIN")
 
     def cut(self) -> bool:
         """Whether the peer that was revoked is gone."""
         return not self.server.paths.at(self.server.peer(f"{NETWORK}.{OTHER}", "serial")).exists()
 
-    def _text(self, name: str) -> bytes:
+    def text(self, name: str) -> bytes:
+        """A file that the gateway reads."""
         return self.server.paths.at(f"{FOLDER}/{name}").read_bytes()
 
     @staticmethod
@@ -97,6 +101,53 @@ def followed(server: Served, tmp_path: Path) -> Followed:
         made_here=False,
     )
     return Followed(server, network, acceptance.accept(publication.read(server.folder, NETWORK)))
+
+
+OLD, NEW, OTHERS = (pki.Authority(NETWORK, generation).pem for generation in (1, 2, 1))
+
+
+@pytest.mark.parametrize(
+    ("after", "why"),
+    [
+        (OLD + NEW, ""),
+        (NEW + OLD, ""),
+        (NEW, ""),
+        ("", "its CAs are none"),
+        ("no certificate", "its CAs are none"),
+        (NEW + "text", "its CAs are none"),
+        (OLD + OTHERS, "it adds a CA"),
+        (OTHERS, "it adds a CA"),
+        (OLD.replace("CERTIFICATE", "TRUSTED CERTIFICATE"), "its CAs are none"),
+        ("text\n" + OLD, "it adds a CA"),
+    ],
+)
+def test_of_the_cas_of_a_gateway_some_may_go_and_nothing_comes(after: str, why: str) -> None:
+    """Gains: certificates for every name that this gateway lets in, or a block that only OpenSSL sees."""
+    if not why:
+        rules.authorities(OLD + NEW, after)
+        return
+    with pytest.raises(rules.RuleError, match=why):
+        rules.authorities(OLD + NEW, after)
+
+
+@pytest.mark.parametrize("gone", [1, 2])
+def test_a_list_of_a_ca_that_stays_cannot_be_left_out(followed: Followed, gone: int) -> None:
+    """Gains: an older one of that CA is taken later, since none lies here to hold it to."""
+    begun = followed.come(rolling.begin)
+    followed.accept(begun)
+    followed.up(begun)
+    before = followed.text("crl.pem")
+
+    def ask(question: bytes) -> bytes:
+        answer = values.mapping(followed.server.ask(question))
+        found = answer["networks"][NETWORK]["place"]["entry"]
+        lists = found["crl_pem"].split("-----BEGIN")[1:]
+        found["crl_pem"] = "-----BEGIN" + lists[gone - 1]
+        return json.dumps(answer).encode()
+
+    assert not followed.server.run(ask)
+    assert "a CA of it has no revocation list" in followed.server.told["problem"]
+    assert followed.text("crl.pem") == before
 
 
 def test_a_ca_that_nobody_accepted_here_waits_and_all_else_goes_on(followed: Followed) -> None:

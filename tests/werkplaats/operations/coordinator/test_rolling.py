@@ -210,6 +210,13 @@ def test_who_did_not_accept_by_the_switch_stays_as_it_was_is_told_and_its_operat
     assert openssl_verify(other.certificate, mended.authorities, lists=mended.lists) == ""
 
 
+def test_who_accepts_for_the_first_time_meanwhile_sees_the_keys_of_both(network: Network) -> None:
+    begun = come(network, "begun")
+    (root, *_) = acceptance.compare(None, begun).waits
+    assert all(one.key in root.text for one in begun.trusted)
+    assert acceptance.accept(begun).authorities == tuple(one.key for one in begun.trusted)
+
+
 def test_the_ca_that_goes_applies_by_itself_where_the_new_one_was_accepted_and_else_waits(network: Network) -> None:
     first, begun = acceptance.accept(publish(network)), come(network, "begun")
     both = acceptance.accept(begun, first)
