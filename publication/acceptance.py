@@ -365,9 +365,9 @@ def _first_root(publication: verified.Verified) -> diff.Change:
     return diff.Change(
         "root",
         f"the root of {publication.network} is {publication.root}: {holders.root} root holders name all keys, "
-        f"{holders.releases} release holders sign each release, the CA has key {publication.authority_key}{other}; it is "
-        f"publication {publication.number} of {publication.published}. Compare the root with what one of its holders "
-        "reads to you",
+        f"{holders.releases} release holders sign each release, the CA has key {publication.authority_key}{other}; "
+        f"it is publication {publication.number} of {publication.published}. Compare the root with what one of its "
+        "holders reads to you",
         True,
     )
 
