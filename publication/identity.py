@@ -168,8 +168,8 @@ def fault(
     except errors.RequestError as error:
         return f"cannot be read: {error}"
     for one, by in ((certificate, signing), (before, earlier)):
-        if one is not None and (wrong := by.fault(one, organisation) if by else "is of a CA that is trusted no more"):
-            return f"has a certificate that {wrong}"
+        if one is not None and (wrong := _certificate_fault(one, by, organisation)):
+            return wrong
     key = profile.p256(certificate.public_key())
     if before is not None and before.public_key() != key:
         return "has certificates of two keys"
@@ -177,4 +177,15 @@ def fault(
         return "has other keys than the fingerprint that was approved"
     if not signed(definition.network, organisation, key, found):
         return "has a gateway key that its statement key did not sign"
+    return ""
+
+
+def _certificate_fault(certificate: x509.Certificate, by: trust.Trust | None, organisation: str) -> str:
+    """What is wrong with a certificate of an identity, by the CA of which it is to be; "" when nothing is."""
+    if by is None:
+        return "has a certificate of a CA that is trusted no more"
+    if wrong := profile.station_fault(certificate, by.authority, by.network, organisation):
+        return f"has a certificate that {wrong}"
+    if by.revocations.get_revoked_certificate_by_serial_number(certificate.serial_number):
+        return "has a certificate that crl.pem revokes"
     return ""

@@ -32,13 +32,6 @@ class Trust:
         """Which CA of its network it is, the first being 1."""
         return generation(self.authority)
 
-    def fault(self, certificate: x509.Certificate, organisation: str) -> str:
-        """What is wrong with a station's certificate of this CA, as the end of a sentence; "" when nothing is."""
-        if wrong := profile.station_fault(certificate, self.authority, self.network, organisation):
-            return wrong
-        listed = self.revocations.get_revoked_certificate_by_serial_number(certificate.serial_number)
-        return "crl.pem revokes" if listed else ""
-
 
 def generation(authority: x509.Certificate) -> int:
     """The number in the name of a CA that `profile.authority_fault` found nothing wrong with."""
