@@ -11,10 +11,14 @@ import pytest
 
 from tests.harness import leftovers, notes, sandboxes
 
-# Where a change is judged the examples are the same at every run; at a desk every run looks at new ones.
-hypothesis.settings.register_profile("judged", derandomize=True)
-if os.environ.get("CI"):
-    hypothesis.settings.load_profile("judged")
+# None is judged by its time. Where a change is judged they are the same at every run, at a desk others each time.
+hypothesis.settings.register_profile(
+    "unhurried",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    derandomize=bool(os.environ.get("CI")),
+)
+hypothesis.settings.load_profile("unhurried")
 
 
 def pytest_report_header() -> str:

@@ -82,7 +82,7 @@ def test_the_place_of_a_value_is_where_an_editor_shows_it() -> None:
 _BYTES = SOUND.read_bytes()
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.binary(max_size=300) | st.text(max_size=300).map(lambda text: text.encode("utf-8", "surrogatepass")))
 @example(b"a: \xed\xa0\x80")
 @example("a: \ufffe".encode())

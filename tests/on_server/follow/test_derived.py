@@ -58,7 +58,7 @@ def test_the_networks_that_are_here(name: str) -> None:
             require_same(one, 1, 5)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(trees().map(model.Definition.model_validate), st.integers(0, 3), st.integers(0, 2**31 - 1))
 def test_any_network(definition: model.Definition, cut: int, serial: int) -> None:
     for one in (definition, twin.sandbox_twin(definition)):

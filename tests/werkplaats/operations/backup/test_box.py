@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from base import errors
@@ -31,7 +31,6 @@ def test_another_passphrase_opens_nothing() -> None:
         box.unlock(box.close(b"content", PASSPHRASE), PASSPHRASE + b"!", "here")
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_a_box_that_was_edited_anywhere_gives_nothing(data: st.DataObject) -> None:
     """Whoever keeps the file for an operator could else put a CA key or pins of its own in it."""

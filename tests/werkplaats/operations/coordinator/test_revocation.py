@@ -172,7 +172,7 @@ def test_keys_are_given_up_though_the_run_was_killed_before_it_wrote_them_down(
     assert {row["key"] for row in own.records.rows("revoked-keys")} == known.keys()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(steps=st.lists(st.tuples(st.integers(-5, 70), st.booleans()), min_size=1, max_size=8))
 def test_whatever_happens_each_list_follows_the_one_before_and_says_all_that_was_revoked(
     steps: list[tuple[int, bool]],
