@@ -19,7 +19,7 @@ from securesystemslib.signer import Signature, SSlibKey
 from tuf.api.metadata import Metadata
 
 from base import errors
-from publication import acceptance, publication
+from publication import acceptance, profile, publication
 from publication.following import applied, follow, kept
 from stacks.servers.image import make
 from tests.publication.published import release
@@ -122,7 +122,7 @@ def question(people: People, folder: Path) -> dict[str, Any]:
         (folder / name).write_text(text)
     accepted = applied.text(acceptance.accept(taken.verified))
     asked = {"organisation": ORGANISATION, "accepted": accepted, "keys": "", "kept": str(folder), "sources": []}
-    return {"networks": {NETWORK: asked}}
+    return {"networks": {NETWORK: asked | {"ca": profile.as_pem(taken.verified.authority).decode()}}}
 
 
 def answered(command: list[str], asked: dict[str, Any]) -> dict[str, Any]:
