@@ -17,6 +17,9 @@ $(VENV)/.test: requirements/test.lock pyproject.toml
 	@sh scripts/make-venv $(VENV) test
 	@touch $(VENV)/.werkplaats
 
+token: $(VENV)/.werkplaats requirements/token.lock ## add what signs with a root or release holder's key on a token
+	@sh scripts/make-venv $(VENV) token
+
 demo: $(VENV)/.werkplaats ## stand up a network of four organisations on this machine, verify it, and ask it a question
 	@$(BIN)/werkplaats doctor --yes
 	@$(BIN)/werkplaats up $(NETWORK) --yes --all-steps
@@ -49,4 +52,4 @@ clean: ## remove the demo's network, the build folder and the virtual environmen
 	@if [ -x $(BIN)/werkplaats ]; then $(BIN)/werkplaats destroy $(NETWORK) --yes; fi
 	@rm -rf build $(VENV) $(DOCS_VENV)
 
-.PHONY: help demo test lint bench soak docs clean
+.PHONY: help token demo test lint bench soak docs clean

@@ -183,17 +183,20 @@ class Roles:
     def sign(self, signers: Iterable[Signer], roles: Iterable[str] = OFFLINE) -> list[str]:
         """Sign what waits for the holders of these keys; returns the roles, once for each signature.
 
-        Raises RefusedError for what says more than `words` does: it came as files from others.
+        Raises RefusedError for what says more than `words` does: it came as files from others. Where a key does not
+        sign, nothing of any of them is written.
         """
         self._require_plain()
+        waiting = {role: waits for role in roles if (waits := self._next(role))}
         signed = []
         for signer in signers:
-            for role in roles:
-                waits = self._next(role)
-                if waits and signer.public_key.keyid in self._who_may_sign(role):
-                    waits.sign(signer, append=True)
-                    self._put_signed(self.waiting / f"{role}.json", waits.to_bytes())
+            for role, waits in waiting.items():
+                if signer.public_key.keyid in self._who_may_sign(role):
+                    made = signer.sign(waits.signed_bytes)  # by itself: the library hides what a signer says is wrong
+                    waits.signatures[made.keyid] = made
                     signed.append(role)
+        for role in waiting.keys() & {*signed}:
+            self._put_signed(self.waiting / f"{role}.json", waiting[role].to_bytes())
         return signed
 
     def _put_signed(self, path: Path, content: bytes) -> None:

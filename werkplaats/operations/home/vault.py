@@ -26,12 +26,12 @@ PATIENCE_SECONDS = 20.0
 SHORTEST_PASSPHRASE = 20  # some four words: what is tried costs memory and time, and short ones fall all the same
 
 
-def ask_on_terminal(question: str) -> str:
-    """Ask for a passphrase on the terminal; raises VaultError where there is none."""
+def ask_on_terminal(question: str, variable: str = PASSPHRASE_FILE) -> str:
+    """Ask for a secret on the terminal; raises VaultError where there is none, and tells of the variable."""
     if not sys.stdin.isatty():
         raise errors.VaultError(
             f"{question} There is no terminal to ask on",
-            f"put it in a file that only you can read and set {PASSPHRASE_FILE} to its path",
+            f"put it in a file that only you can read and set {variable} to its path",
         )
     return getpass.getpass(f"{question} ")
 
@@ -142,7 +142,7 @@ def passphrase(of: str, ask: Callable[[str], str], *, new: bool, beside: Path | 
     """
     named = os.environ.get(PASSPHRASE_FILE)
     path = Path(named) if named else beside
-    found = _read_passphrase(path) if path else _typed_passphrase(of, ask, new=new)
+    found = read_secret(path, PASSPHRASE_FILE) if path else _typed_passphrase(of, ask, new=new)
     return _long_enough(found) if new else found
 
 
@@ -153,13 +153,15 @@ def _typed_passphrase(of: str, ask: Callable[[str], str], *, new: bool) -> bytes
     return typed.encode()
 
 
-def _read_passphrase(path: Path) -> bytes:
+def read_secret(path: Path, variable: str) -> bytes:
+    """The secret in the file that a variable names; raises VaultError where none is, or others can read it."""
+    what = "PIN" if "PIN" in variable else "passphrase"
     if not path.is_file():
-        raise errors.VaultError(f"{path}, named by {PASSPHRASE_FILE}, is not a file", "name the file of the passphrase")
+        raise errors.VaultError(f"{path}, named by {variable}, is not a file", f"name the file of the {what}")
     refuse_open_to_others(path, 0o600)
     found = path.read_bytes().rstrip(b"\r\n")
     if not found:
-        raise errors.VaultError(f"{path} is empty", "put the passphrase on its first line")
+        raise errors.VaultError(f"{path} is empty", f"put the {what} on its first line")
     return found
 
 

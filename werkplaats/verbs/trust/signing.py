@@ -1,6 +1,6 @@
 """`trust root` and `trust release`: the offline keys of a publication, and what their holders sign.
 
-key           make a holder's key, in a file of its own; its public half goes to the coordinator
+key           make a holder's key in a file of its own, or name one on a token; its public half goes to the coordinator
 found         name the holders of a network that has none yet (coordinator); they sign for it
 change        name other holders (coordinator); those of before and the new ones sign for it
 coordinator   name this workstation's key and CA as the coordinator's, after the one before was lost or stolen
@@ -18,26 +18,29 @@ import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 
-from securesystemslib.signer import CryptoSigner, Key, SSlibKey
+from securesystemslib.signer import Key, SSlibKey
 
 from base import canonical, errors
 from publication import folder, metadata
 from publication.whole import fingerprint
 from werkplaats.operations.coordinator import roles, steps
-from werkplaats.operations.home import keyfiles, networks
+from werkplaats.operations.home import keyfiles, networks, tokens
 from werkplaats.verbs import common
 
 ROOT, RELEASE = "root", "release"
 ACTIONS = {
     ROOT: {
-        "key": "make a root holder's key",
+        "key": "make a root holder's key, or name one on a token",
         "found": "name the holders of a network that has none",
         "change": "name other holders",
         "coordinator": "name this workstation as the coordinator's",
         "sign": "sign what waits for root holders",
         "show": "show the root's fingerprint, and what waits",
     },
-    RELEASE: {"key": "make a release holder's key", "sign": "sign what waits for release holders"},
+    RELEASE: {
+        "key": "make a release holder's key, or name one on a token",
+        "sign": "sign what waits for release holders",
+    },
 }
 _SIGNED = {ROOT: (metadata.ROOT, metadata.TARGETS), RELEASE: (metadata.RELEASES,)}
 
@@ -48,8 +51,18 @@ def arguments(parser: argparse.ArgumentParser, kind: str) -> None:
     made = {name: steps_of.add_parser(name, help=text) for name, text in ACTIONS[kind].items()}
     for one in made.values():
         common.network_argument(one)
-    made["key"].add_argument("file", type=Path, metavar="FILE", help="where the key is to lie, encrypted")
-    made["sign"].add_argument("--key", required=True, type=Path, metavar="FILE", help="the holder's key")
+    made["key"].add_argument(
+        "file", type=Path, metavar="FILE", help="where the key is to lie, encrypted, or what says which token has it"
+    )
+    made["key"].add_argument("--token", metavar="LABEL", help="the token that has the key, by its label")
+    made["key"].add_argument(
+        "--id",
+        type=tokens.key_id,
+        default=tokens.USUAL_ID,
+        metavar="HEX",
+        help="the key's id on the token, as its own tool shows it (usually 02, that of a PIV card for signatures)",
+    )
+    made["sign"].add_argument("--key", required=True, type=Path, metavar="FILE", help="the holder's key, made by `key`")
     common.yes_argument(made["sign"])
     for name in {"found", "change"} & made.keys():
         for what in (ROOT, RELEASE):
@@ -69,7 +82,12 @@ def run(given: argparse.Namespace, network: networks.Network) -> int:
     own = steps.held_by(network)
     match given.step:
         case "key":
-            print(f"{given.file}: {keyfiles.make(given.file)}")
+            made = (
+                keyfiles.make(given.file)
+                if given.token is None
+                else keyfiles.make_of_token(given.file, given.token, given.id)
+            )
+            print(f"{given.file}: {made}")
             print(f"give {given.file}{keyfiles.PUBLIC} to the coordinator, and read the fingerprint to it by telephone")
             return errors.DONE
         case "sign":
@@ -138,7 +156,7 @@ def _sign(given: argparse.Namespace, own: roles.Roles) -> int:
         return errors.DONE
     print("\n".join(words))
     common.confirm("is this what was agreed, and do you sign it?", yes=given.yes)
-    if not own.sign([CryptoSigner(keyfiles.private(given.key))], wanted):
+    if not own.sign([keyfiles.signer(given.key)], wanted):
         raise errors.RefusedError(
             f"{given.key} is not the key of a {given.action} holder of {own.network}",
             "name the file of a key that is listed",
