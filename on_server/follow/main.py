@@ -6,38 +6,26 @@ werkplaats-follow --timer           have the timer run; prints one JSON line
 werkplaats-follow --tell            what it found and did, as JSON
 
 A run of which nothing is new ends at once. Else the part that parses is started in a unit of its own, and what it
-answers is placed once it keeps to the rules; what adds waits for the operator. What was found is told in followed.json.
+answers is placed once it keeps to the rules; what adds waits for the operator. Then a third unit looks at the place
+that the definition names, and what it brings is read likewise. What was found is told in followed.json.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
-from on_server import disk, programs
-from on_server.follow import places, placing, rules, seen, telling
+from on_server import programs
+from on_server.follow import fetching, parts, places, placing, rules, seen, telling
 from on_server.follow.places import Paths
 
-READER = "werkplaats-follow-read.service"
-ASKED, FOUND = "/run/werkplaats/follow.asked", "/run/werkplaats/follow.found"
-LARGEST_ANSWER = 2 * rules.LARGEST_WHOLE
 Ask = Callable[[bytes], bytes]
 Reload = Callable[[], str]
-
-
-def ask(question: bytes) -> bytes:
-    """Have the part that parses answer; raises RuleError where it does not."""
-    disk.write(Path(ASKED), question)
-    done = subprocess.run(["systemctl", "start", READER], check=False, capture_output=True, text=True)
-    rules.require(done.returncode == 0, f"it did not end well: journalctl --unit {READER} says why")
-    return places.read(Path(FOUND), LARGEST_ANSWER)
 
 
 def reload() -> str:
@@ -48,15 +36,20 @@ def reload() -> str:
     return "" if done.returncode == 0 else f"the gateway did not take all of it: {(done.stdout or done.stderr).strip()}"
 
 
-def run(paths: Paths, ask: Ask = ask, reload: Reload = reload) -> bool:
+def run(paths: Paths, ask: Ask = parts.READER, reload: Reload = reload, fetch: Ask = parts.FETCHER) -> bool:
     """One run; returns whether all went well. What was found is told in any case."""
+    good = _run(paths, ask, reload)  # what is here already waits for no web server
+    return _run(paths, ask, reload) if fetching.fetch(paths, fetch) else good
+
+
+def _run(paths: Paths, ask: Ask, reload: Reload) -> bool:
     with places.lock(paths):
         told = telling.before(paths)
         before = {name: seen.state(paths, name) for name in paths.names()}
         todo = [n for n in before if seen.news(paths, n) or told.get(n, {}).get("state") != before[n]]
         if todo:
             _follow(paths, todo, told, ask, reload)
-            tell(paths, {name: told[name] for name in before if name in told})
+            telling.tell(paths, {name: told[name] for name in before if name in told})
         paths.ran.touch()
         return not any(told[name]["problem"] for name in todo)
 
@@ -67,7 +60,7 @@ def _follow(paths: Paths, todo: list[str], told: dict[str, Any], ask: Ask, reloa
     for name in todo:
         answer, row = answers.get(name, {}), dict(told.get(name, {}))
         row |= {
-            "at": now(),
+            "at": telling.now(),
             "problem": why or ("" if answer else "of this network nothing could be asked, or nothing is answered"),
         }
         row |= {key: answer.get(key) for key in ("from", "number", "published", "ends", "sources", "waits", "refused")}
@@ -77,7 +70,7 @@ def _follow(paths: Paths, todo: list[str], told: dict[str, Any], ask: Ask, reloa
         except (rules.RuleError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             changed[name], row["problem"] = [], row["problem"] or f"what was read is not placed: {error}"
         if changed[name]:
-            row["applied"] = {"by": "werkplaats-follow", "at": now(), "number": answer.get("number"),
+            row["applied"] = {"by": "werkplaats-follow", "at": telling.now(), "number": answer.get("number"),
                               "from": answer.get("from"), "applies": answer.get("applies")}  # fmt: skip
         told[name] = row
     failed = reload()
@@ -120,9 +113,9 @@ def bring(paths: Paths, network: str, text: bytes) -> bool:
         if _older(paths, network, given["publication"]) or not placing.keep(paths, network, given["publication"]):
             return False
         told = telling.before(paths)
-        row = {"by": "up", "at": now(), "number": given["number"], "from": "its operator", "applies": []}
+        row = {"by": "up", "at": telling.now(), "number": given["number"], "from": "its operator", "applies": []}
         told[network] = {"problem": "", **told.get(network, {}), "applied": row}
-        tell(paths, told)
+        telling.tell(paths, told)
         return True
 
 
@@ -132,16 +125,6 @@ def _older(paths: Paths, network: str, files: Mapping[str, str]) -> bool:
     roots, given = ({name: one[name] for name in one if name.endswith(".root.json")} for one in (kept, files))
     same = bool(roots) and all(roots.get(name) == given[name] for name in given)  # a later one counts anew
     return same and seen.version(files[seen.NEWEST]) < seen.version(kept.get(seen.NEWEST, ""))
-
-
-def tell(paths: Paths, networks: Mapping[str, Any]) -> None:
-    """Tell in place of what was told."""
-    disk.write(paths.told, json.dumps({"networks": networks}, indent=1, sort_keys=True).encode())
-
-
-def now() -> str:
-    """This moment in UTC, to the second."""
-    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def main() -> int:

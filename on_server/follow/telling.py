@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
+import json
 import re
 import time
 from collections.abc import Mapping
 from typing import Any
 
-from on_server import programs
+from on_server import disk, programs
 from on_server.follow import places
 from on_server.follow.places import Paths
 
@@ -33,6 +35,16 @@ def document(paths: Paths) -> dict[str, Any]:
     return {"every": every, "ago": ago, "faults": faults(every, ago, _active_for(), networks), "networks": networks}
 
 
+def tell(paths: Paths, networks: Mapping[str, Any]) -> None:
+    """Tell in place of what was told."""
+    disk.write(paths.told, json.dumps({"networks": networks}, indent=1, sort_keys=True).encode())
+
+
+def now() -> str:
+    """This moment in UTC, to the second."""
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def faults(every: int | None, ago: float | None, active: float | None, networks: Mapping[str, Any]) -> list[str]:
     """A sentence for everything that keeps a station from following its network; `active`: the timer, for seconds."""
     if active is None or every is None:
@@ -46,17 +58,24 @@ def faults(every: int | None, ago: float | None, active: float | None, networks:
 
 def lines(row: Mapping[str, Any]) -> list[str]:
     """What is told to people of one network."""
-    found = []
+    found, url = [], row.get("url") or {}
+
+    def place(source: str) -> str:
+        return url.get("url", source) if f"{places.FETCHED}/" in source else source
+
     if applied := row.get("applied"):
+        source = place(applied["from"])
         found.append(
-            f"publication {applied['number']} was applied by {applied['by']} at {applied['at']}, from {applied['from']}"
+            f"publication {applied['number']} was applied by {applied['by']} at {applied['at']}, from {source}"
         )
+    if url.get("why"):
+        found.append(f"not fetched from {url['url']} since {url['since']}: {url['why']}")
     if row.get("refused"):
         found.append(f"not followed: {row['refused']}")
     if row.get("problem"):
         found.append(f"problem: {row['problem']}")
     found += [f"waits for the operator's `werkplaats accept`: {change}" for change in row.get("waits") or ()]
-    return found + [f"{source}: {why}" for source, why in (row.get("sources") or {}).items() if why]
+    return found + [f"{place(source)}: {why}" for source, why in (row.get("sources") or {}).items() if why]
 
 
 def _every() -> int | None:

@@ -38,7 +38,8 @@ GOOD, HARDENED = recorded("good"), recorded("hardened")
 
 def wanted(managed: Mapping[str, bool] | None = None) -> findings.Wanted:
     """What gelre's station of gerda needs, with what its operator says of whose the parts of the server are."""
-    return examine.wanted(GELRE, dataclasses.replace(SERVER, managed=managed or {}), "gerda")
+    server = dataclasses.replace(SERVER, managed=managed or {})
+    return examine.wanted(GELRE, server, "gerda", place="https://publicatie.ggd-nog.example/gerda/")
 
 
 def examined(
