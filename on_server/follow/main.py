@@ -3,6 +3,8 @@
 werkplaats-follow                   one run (this is what werkplaats-follow.service does every few minutes)
 werkplaats-follow --bring NETWORK   keep the publication that the operator brings on standard input (`werkplaats up`)
 werkplaats-follow --timer           have the timer run; prints one JSON line
+werkplaats-follow --stop WHY        apply nothing by itself any more, whatever is published; `up` and people still can
+werkplaats-follow --start           follow again, at once
 werkplaats-follow --tell            what it found and did, as JSON
 
 A run of which nothing is new ends at once. Else the part that parses is started in a unit of its own, and what it
@@ -20,7 +22,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from on_server import programs
+from on_server import disk, programs
 from on_server.follow import fetching, parts, places, placing, rules, seen, telling
 from on_server.follow.places import Paths
 
@@ -39,11 +41,14 @@ def reload() -> str:
 def run(paths: Paths, ask: Ask = parts.READER, reload: Reload = reload, fetch: Ask = parts.FETCHER) -> bool:
     """One run; returns whether all went well. What was found is told in any case."""
     good = _run(paths, ask, reload)  # what is here already waits for no web server
-    return _run(paths, ask, reload) if fetching.fetch(paths, fetch) else good
+    brought = not telling.stopped(paths) and fetching.fetch(paths, fetch)
+    return _run(paths, ask, reload) if brought else good
 
 
 def _run(paths: Paths, ask: Ask, reload: Reload) -> bool:
     with places.lock(paths):
+        if telling.stopped(paths):
+            return True
         told = telling.before(paths)
         before = {name: seen.state(paths, name) for name in paths.names()}
         todo = [n for n in before if seen.news(paths, n) or told.get(n, {}).get("state") != before[n]]
@@ -127,12 +132,20 @@ def _older(paths: Paths, network: str, files: Mapping[str, str]) -> bool:
     return same and seen.version(files[seen.NEWEST]) < seen.version(kept.get(seen.NEWEST, ""))
 
 
+def stop(paths: Paths, why: str) -> None:
+    """Have no run change anything from now on; one that is under way ends first."""
+    with places.lock(paths):
+        disk.write(paths.stopped, json.dumps({"at": telling.now(), "why": why}).encode())
+
+
 def main() -> int:
     """Run the program; exit code 1 when something could not be done."""
     parser = argparse.ArgumentParser(prog="werkplaats-follow", description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--bring", metavar="NETWORK")
     parser.add_argument("--timer", action="store_true")
     parser.add_argument("--tell", action="store_true")
+    parser.add_argument("--stop", metavar="WHY")
+    parser.add_argument("--start", action="store_true")
     wants = parser.parse_args()
     os.umask(0o022)
     if wants.tell:
@@ -144,6 +157,11 @@ def main() -> int:
             programs.run("systemctl", "start", telling.TIMER)
         programs.tell(idle, "the timer was started" if idle else "the timer runs")
         return 0
+    if wants.stop is not None:
+        stop(Paths(), wants.stop)
+        return 0
+    if wants.start:
+        Paths().stopped.unlink(missing_ok=True)
     if wants.bring:
         programs.tell(bring(Paths(), wants.bring, sys.stdin.buffer.read()), "the publication is kept")
         return 0

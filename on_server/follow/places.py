@@ -45,6 +45,11 @@ class Paths:
         return self.at("/var/lib/werkplaats/followed.json")
 
     @property
+    def stopped(self) -> Path:
+        """There where somebody stopped the follower: since when, and why."""
+        return self.at("/etc/werkplaats/follow.stopped")
+
+    @property
     def ran(self) -> Path:
         """Touched whenever a run ended well, also where there was nothing to do."""
         return self.at("/run/werkplaats/follow.ran")

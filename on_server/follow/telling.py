@@ -32,7 +32,21 @@ def document(paths: Paths) -> dict[str, Any]:
     """All of it: `every` and `ago` in seconds (None: never), `faults`, and a row a network."""
     every, ago = _every(), _ago(paths)
     networks = before(paths)
-    return {"every": every, "ago": ago, "faults": faults(every, ago, _active_for(), networks), "networks": networks}
+    found = stopped(paths) or faults(every, ago, _active_for(), networks)
+    return {"every": every, "ago": ago, "faults": found, "networks": networks}
+
+
+def stopped(paths: Paths) -> list[str]:
+    """A sentence where somebody stopped the follower."""
+    if not paths.stopped.exists():
+        return []
+    try:
+        said = places.document(paths.stopped.read_text())
+    except (OSError, ValueError):
+        said = {}
+    since, why = said.get("at", "somebody said so"), said.get("why", "no reason is told")
+    told = f"the follower is stopped since {since} ({why}), so no revocation reaches this station by itself"
+    return [f"{told}: werkplaats-follow --start"]
 
 
 def tell(paths: Paths, networks: Mapping[str, Any]) -> None:
