@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from on_server.follow import places, rules, telling
+from on_server.follow import places, rules, telling, told
 from on_server.follow.places import Paths
 
 Ask = Callable[[bytes], bytes]
@@ -20,11 +20,11 @@ def fetch(paths: Paths, ask: Ask) -> bool:
     urls = _urls(paths)
     answers, why = _answers(paths, urls, ask)
     with places.lock(paths):
-        told = telling.before(paths)
-        rows = {name: dict(told.get(name, {})) for name in paths.names()}
+        before = telling.before(paths)
+        rows = {name: dict(before.get(name, {})) for name in paths.names()}
         brought = False
         for name, row in rows.items():
-            before = row.pop("url", None)
+            was = row.pop("url", None)
             if name not in urls:
                 shutil.rmtree(paths.fetched(name), ignore_errors=True)
                 continue
@@ -33,9 +33,9 @@ def fetch(paths: Paths, ask: Ask) -> bool:
                 brought = _keep(paths, name, answer.get("files")) or brought
             except _NO_ANSWER as error:
                 fault = fault or f"what was fetched is not kept: {error}"
-            row["url"] = _row(before, urls[name], fault or str(answer.get("why", ""))[:LONGEST_WHY])
+            row["url"] = _row(was, urls[name], fault or answer.get("why", ""))
         rows = {name: row for name, row in rows.items() if row}
-        if rows != told:
+        if rows != before:
             telling.tell(paths, rows)
         return brought
 
@@ -58,7 +58,9 @@ def _answers(paths: Paths, urls: Mapping[str, str], ask: Ask) -> tuple[dict[str,
         return {}, ""
     asked = {name: {"url": url, "kept": str(paths.kept(name))} for name, url in urls.items()}
     try:
-        found = places.document(ask(json.dumps({"networks": asked}).encode()))["networks"]
+        said = ask(json.dumps({"networks": asked}).encode())
+        rules.require(said.isascii(), "it answers in other characters than JSON needs")  # each would cost four bytes
+        found = places.document(said)["networks"]
         return {name: found[name] for name in asked if isinstance(found[name], dict)}, ""
     except _NO_ANSWER as error:
         return {}, f"the part that fetches: {error}"
@@ -74,7 +76,8 @@ def _keep(paths: Paths, network: str, files: Mapping[str, str] | None) -> bool:
     return True
 
 
-def _row(before: object, url: str, why: str) -> dict[str, str]:
+def _row(before: object, url: str, said: object) -> dict[str, str]:
     """What is told of a place; since when it fails, where it does."""
+    why = told.text(said, LONGEST_WHY) or ""
     since = before.get("since") if isinstance(before, dict) and before.get("url") == url and before.get("why") else None
     return {"url": url, "why": why} | ({"since": since or telling.now()} if why else {})

@@ -75,8 +75,8 @@ def _follow(paths: Paths, todo: list[str], told: dict[str, Any], ask: Ask, reloa
         except (rules.RuleError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             changed[name], row["problem"] = [], row["problem"] or f"what was read is not placed: {error}"
         if changed[name]:
-            row["applied"] = {"by": "werkplaats-follow", "at": telling.now(), "number": answer.get("number"),
-                              "from": answer.get("from"), "applies": answer.get("applies")}  # fmt: skip
+            row["applied"] = {"by": "werkplaats-follow", "at": telling.now(),
+                              **{field: answer.get(field) for field in ("number", "from", "applies")}}  # fmt: skip
         told[name] = row
     failed = reload()
     for name in todo:
@@ -93,7 +93,9 @@ def _answers(paths: Paths, names: list[str], ask: Ask) -> tuple[dict[str, Any], 
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue  # what lies here of that network is no good, and hides no other
     try:
-        found = places.document(ask(json.dumps({"networks": asked}).encode()))["networks"]
+        said = ask(json.dumps({"networks": asked}).encode())
+        rules.require(said.isascii(), "it answers in other characters than JSON needs")  # each would cost four bytes
+        found = places.document(said)["networks"]
         return {name: found[name] for name in asked if isinstance(found.get(name), dict)}, ""
     except (rules.RuleError, ValueError, KeyError, TypeError, AttributeError) as error:
         return {}, f"the part that parses: {error}"

@@ -9,7 +9,7 @@ from pathlib import Path
 from on_server import disk
 from on_server.follow import places, rules
 
-LARGEST_ANSWER = 2 * rules.LARGEST_WHOLE
+LARGEST_ANSWER = 40 * 1024 * 1024
 
 
 @dataclasses.dataclass(frozen=True)

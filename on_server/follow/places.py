@@ -22,6 +22,8 @@ _EXCHANGE, _AT_FDCWD = 2, -100  # renameat2(2)
 PUBLICATION, FETCHED = "publication", "/var/lib/werkplaats/fetched"
 MOST_COPIES = 1000
 """Of peers, of which a network has 624."""
+MOST_VALUES, MOST_DEEP = 2_000_000, 32
+"""In a document: each value costs Python some 60 to 200 bytes, whatever it is written in."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,13 +135,22 @@ def read(path: Path, most: int) -> bytes:
 
 
 def document(text: str | bytes) -> dict[str, Any]:
-    """A JSON object; raises ValueError of whatever else was said."""
+    """A JSON object, of as many values and as deep as honest ones; raises ValueError of whatever else was said."""
+    raw = text.encode() if isinstance(text, str) else text
+    if sum(map(raw.count, b"[{,:")) > MOST_VALUES:
+        raise ValueError("it has too many values")
     try:
         found = json.loads(text)
     except RecursionError as error:
         raise ValueError("it is nested too deep") from error
     if not isinstance(found, dict):
         raise ValueError("it is no JSON object")  # noqa: TRY004  # the text is wrong, and no argument
+    level: list[Any] = [found]
+    for _ in range(MOST_DEEP):
+        level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
+        level = [one for one in level if isinstance(one, dict | list)]
+    if level:
+        raise ValueError("it is nested too deep")
     return found
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from on_server.follow import places, rules, texts
 from on_server.follow.places import Paths
+from on_server.gateway import files as gateway
 
 Document = Mapping[str, Any]
 
@@ -70,7 +71,7 @@ def _gateway(paths: Paths, entry: Document) -> dict[str, str]:
     """What of the gateway's own files is placed: the CA's certificate is not, `up` brings another one."""
     wanted = texts.gateway(entry)
     names = {path.rpartition("/")[2]: path for path in wanted}
-    rules.require(len(entry["crl_pem"]) <= rules.LARGEST_FILE, "its revocation list is too large")
+    _require_list(paths, names, entry["crl_pem"])
     placed = paths.at(names["statement.json"])
     if placed.exists():
         rules.statement(places.document(placed.read_text()), entry["statement"])
@@ -78,6 +79,18 @@ def _gateway(paths: Paths, entry: Document) -> dict[str, str]:
     own = [public("req", request), public("x509", paths.at(names["certificate.pem"]).read_text())]
     rules.certificate(wanted[names["certificate.pem"]], lambda pem: public("x509", pem), own)
     return {names[name]: wanted[names[name]] for name in ("crl.pem", "statement.json", "certificate.pem")}
+
+
+def _require_list(paths: Paths, names: Mapping[str, str], pem: str) -> None:
+    """Raise RuleError unless it is the list that lies here, or a newer one of the same CA."""
+    rules.require(len(pem) <= rules.LARGEST_FILE, "its revocation list is too large")
+    ca, placed = paths.at(names["ca.pem"]), paths.at(names["crl.pem"])
+    try:
+        before = gateway.read_crls(placed.read_bytes(), ca) if placed.exists() else []
+        after = gateway.read_crls(pem.encode(), ca)
+    except gateway.GatewayError as error:
+        raise rules.RuleError(f"no revocation list is placed: {error}") from error
+    rules.listed(before, after, pem)
 
 
 def public(kind: str, pem: str) -> str:

@@ -10,14 +10,19 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-LARGEST_FILE, LARGEST_WHOLE, MOST_FILES = 4 * 1024 * 1024, 64 * 1024 * 1024, 4000
+from on_server.follow import derived, seen
+from on_server.gateway import files as gateway
+
+LARGEST_FILE, LARGEST_WHOLE, MOST_FILES = 4 * 1024 * 1024, 32 * 1024 * 1024, 4000
+"""That of 625 organisations has 3.5 MB; two of the largest, as Python keeps texts, fit in the memory of the unit."""
 _PUBLISHED = re.compile(
     r"metadata/(timestamp|[0-9]{1,9}\.(root|snapshot|targets|network|releases))\.json"
     r"|targets/[0-9a-f]{64}\.(definition\.json|(ca|crl)\.pem)"
     r"|targets/(identities|questions|tables)/[0-9a-f]{64}\.[a-z0-9-]{1,100}\.json"
     r"|targets/releases/[0-9a-f]{64}\.[A-Za-z0-9][A-Za-z0-9._-]{0,100}\.json"
 )
-_DIGEST, _SERIAL = re.compile(r"sha256:[0-9a-f]{64}"), re.compile(r"[0-9a-f]{1,40}")
+_METADATA = re.compile(r"metadata/([0-9]{1,9})\.(snapshot|targets|network|releases)\.json")
+_SERIAL = re.compile(r"[0-9a-f]{1,40}")
 _LAST = 2**31 - 1
 Document = Mapping[str, Any]
 
@@ -47,10 +52,28 @@ def published(files: Document) -> None:
 
 
 def newer(before: Document, after: Document) -> None:
-    """Hold the files of a publication (by name) to those that are kept: the same roots and more."""
+    """Hold the files of a publication (by name) to those that are kept: the same roots and more, and nothing older.
+
+    A later root begins the numbers anew, as it does for who reads it.
+    """
     for name in before:
         if name.endswith(".root.json"):
             require(after.get(name) == before[name], f"it takes away or changes {name}")
+    if any(name.endswith(".root.json") and name not in before for name in after):
+        return
+    newest = after.get(seen.NEWEST, "")
+    was, now = seen.version(before.get(seen.NEWEST, "")), seen.version(newest)
+    require(was <= now <= _LAST, "it goes back to an older publication than is kept")
+    require(was < now or newest == before.get(seen.NEWEST, newest), "it has another publication of the same number")
+    numbers = _numbers(after)
+    for role, number in _numbers(before).items():
+        require(number <= numbers.get(role, 0), f"it goes back to an older {role} than is kept")
+
+
+def _numbers(files: Document) -> dict[str, int]:
+    """Role → the number of its metadata, by the names of the files of a publication."""
+    found = sorted((int(one[1]), one[2]) for name in files if (one := _METADATA.fullmatch(name)))
+    return {role: number for number, role in reversed(found)}  # of two the older one counts
 
 
 def accepted(before: Document, after: Document) -> None:
@@ -63,6 +86,8 @@ def accepted(before: Document, after: Document) -> None:
     _part_of(after["statement_keys"], before["statement_keys"], "a statement key")
     _seen(before, after)
     definition(before["definition"], after["definition"])
+    require(all(map(str.isprintable, derived.texts(after))), "it has a character that does not print")
+    require(after["digest"] == derived.accepted(after), "its digest is of another document")
 
 
 def _part_of(after: Document, before: Document, what: str) -> None:
@@ -124,42 +149,35 @@ def _addresses(slug: str, before: Sequence[str], after: Sequence[str], also: Seq
 def _in_order(before: Sequence[str], after: Sequence[str]) -> None:
     """Fewer computing parties only as long as as many of them must work together to read the inputs."""
     require([one for one in before if one in after] == [*after], "it adds a computing party, or numbers them anew")
-    require(_threshold(after) >= _threshold(before), "fewer computing parties would guard the inputs")
-
-
-def _threshold(computing: Sequence[str]) -> int:
-    return max(0, (len(computing) - 1) // 2)
+    lower = derived.threshold(after) < derived.threshold(before)
+    require(not lower, "fewer computing parties would guard the inputs")
 
 
 def view(before: Document, after: Document, document: Document) -> None:
-    """Hold what the agent is told of its network to what it is told now, and to the new accepted document."""
+    """Hold what the agent is told of its network to what follows from the new accepted document: nothing in it is free.
+
+    That includes the digests by which stations tell each other what they accepted: a false one hides an acceptance.
+    """
     require({*before} == {*after}, "its network.json has other fields")
     _same(before, after, ("network", "self", "release"))
-    require(after["coordinator"] in (before["coordinator"], None), "it has another coordinator")
-    digests = [after["definition"], *after["accepted"].values()]
-    require(all(isinstance(one, str) and _DIGEST.fullmatch(one) for one in digests), "its digests are none")
-    keys = document["statement_keys"]
-    members = {one["organisation"] for one in (*after["stations"].values(), *after["cut"].values())}
-    require(len(members) == len(after["stations"]) + len(after["cut"]), "a station stands in it twice")
+    wanted = derived.view(document)
     for station, card in after["stations"].items():
-        require(station == f"{after['network']}.{card['organisation']}", f"{station[:60]} is no station here")
-        require(keys.get(card["organisation"]) == card["statement_key"], f"it has another key of {station}")
-        _station(station, before["stations"].get(station), card)
-    for station, card in after["cut"].items():
-        require(station == f"{after['network']}.{card['organisation']}" and {*card} == {"organisation"},
-                f"{station[:60]} is no station here")  # fmt: skip
-    wanted = [f"{after['network']}.{slug}" for slug in document["definition"].get("computing", ())]
-    require(after["computing"] == wanted, "it has other computing parties")
-    require(after["threshold"] == _threshold(wanted), "it has another threshold")
+        require(station in wanted["stations"], f"{station[:60]} is no station here")
+        _station(station, wanted["stations"][station], card)
+    _follows(after["cut"], wanted["cut"], "it cuts others than have no key here")
+    for field, value in wanted.items():
+        _follows(after[field], value, f"it has another {field} than follows from what is accepted")
 
 
-def _station(station: str, before: Document | None, after: Document) -> None:
-    fields = {"organisation", "name", "operator", "contributes", "inbound", "statement_key", "gateway_serial"}
-    require({*after} == fields, f"{station}: it has other fields")
+def _station(station: str, wanted: Document, after: Document) -> None:
+    require({*after} == {*wanted}, f"{station}: it has other fields")
     require(type(after["gateway_serial"]) is int and 1 <= after["gateway_serial"] <= _LAST, f"{station}: its serial")
-    if before is None or before["statement_key"] != after["statement_key"]:
-        return  # accepted already, and `up` was not run since
-    require(after["gateway_serial"] >= before["gateway_serial"], f"{station}: it takes an older gateway key")
+    for field, value in wanted.items():
+        _follows(after[field], value, f"it has another {field.removeprefix('statement_')} of {station}")
+
+
+def _follows(said: Any, wanted: Any, what: str) -> None:
+    require(derived.canonical(said) == derived.canonical(wanted), what)  # to Python 1, 1.0 and true are one
 
 
 def serials(peers: Sequence[Document]) -> dict[str, str]:
@@ -180,6 +198,15 @@ def certificate(pem: str, public: Callable[[str], str], own: Iterable[str]) -> N
     """Hold a certificate to the keys of this server: `public` gives the key of one."""
     require(pem.count("-----BEGIN") == 1 and len(pem) < 64 * 1024, "its certificate is not one")
     require(public(pem) in {*own}, "its certificate is of another key than this server's")
+
+
+def listed(before: Iterable[gateway.Crl], after: Sequence[gateway.Crl], pem: str) -> None:
+    """Hold a revocation list, a PEM text, to the one that lies here; both were signed by the CA that lies here."""
+    require([one.pem.decode() for one in after] == [pem], "its revocation list is not one")
+    taken, refused = gateway.newest_crls(after, before)
+    require(not refused, "; ".join(refused))
+    same = [one for one in before if (one.issuer, one.number) == (after[0].issuer, after[0].number)]
+    require(all(one.pem == taken for one in same), f"it has another revocation list {after[0].number}")
 
 
 def agreed(files: Document) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from on_server import disk, programs
-from on_server.follow import places
+from on_server.follow import places, told
 from on_server.follow.places import Paths
 
 TIMER, SERVICE = "werkplaats-follow.timer", "werkplaats-follow.service"
@@ -25,7 +25,14 @@ def before(paths: Paths) -> dict[str, Any]:
         found = places.document(paths.told.read_text())["networks"]
     except (OSError, ValueError, KeyError, TypeError):
         return {}
-    return {name: row for name, row in found.items() if isinstance(row, dict)} if isinstance(found, Mapping) else {}
+    rows = found.items() if isinstance(found, Mapping) else ()
+    return {name: told.row(row) for name, row in rows if isinstance(row, dict)}
+
+
+def tell(paths: Paths, networks: Mapping[str, Any]) -> None:
+    """Tell in place of what was told."""
+    rows = {name: told.row(row) for name, row in networks.items()}
+    disk.write(paths.told, json.dumps({"networks": rows}, indent=1, sort_keys=True).encode())
 
 
 def document(paths: Paths) -> dict[str, Any]:
@@ -44,14 +51,9 @@ def stopped(paths: Paths) -> list[str]:
         said = places.document(paths.stopped.read_text())
     except (OSError, ValueError):
         said = {}
-    since, why = said.get("at", "somebody said so"), said.get("why", "no reason is told")
-    told = f"the follower is stopped since {since} ({why}), so no revocation reaches this station by itself"
-    return [f"{told}: werkplaats-follow --start"]
-
-
-def tell(paths: Paths, networks: Mapping[str, Any]) -> None:
-    """Tell in place of what was told."""
-    disk.write(paths.told, json.dumps({"networks": networks}, indent=1, sort_keys=True).encode())
+    since, why = told.text(said.get("at")) or "somebody said so", told.text(said.get("why")) or "no reason is told"
+    what = f"the follower is stopped since {since} ({why}), so no revocation reaches this station by itself"
+    return [f"{what}: werkplaats-follow --start"]
 
 
 def now() -> str:

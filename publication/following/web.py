@@ -13,7 +13,7 @@ import ssl
 from base import errors
 from network_topology import web
 
-LARGEST_FILE, LARGEST_WHOLE, MOST_FILES = 4 * 1024 * 1024, 64 * 1024 * 1024, 2500
+LARGEST_FILE, LARGEST_WHOLE, MOST_FILES = 4 * 1024 * 1024, 32 * 1024 * 1024, 2500
 SECONDS = 10.0
 """For each thing that is waited for."""
 _GONE = (http.HTTPStatus.NOT_FOUND, http.HTTPStatus.GONE)

@@ -22,7 +22,7 @@ from stacks.engine import install
 from stacks.servers.image import make as server_image
 from station_image.builder import images
 from tests.benchmarks import broken, machine
-from tests.harness import chance, sandboxes, sized
+from tests.harness import chance, going, sandboxes, sized
 
 Said = Callable[[str], None]
 Row = dict[str, Any]
@@ -31,6 +31,7 @@ BREAKS = {25: 3}
 FOLDER = sandboxes.ROOT / "build" / "bench"  # homes and vaults: they stay when a run is killed, so the next removes all
 NOTHING: dict[str, Any] = {"servers": [], "configured": {}, "stations": []}
 VERIFIED, AGAIN, VERIFY = "definition to verified", "up again with nothing changed", "verify"
+NOW_AT_MOST = 5.0
 SESSION, MEMORY = "one acceptance session", "memory per server"
 # These end with such a session, so they cannot take less than it takes by itself.
 ABOVE_SESSION = (AGAIN, VERIFY)
@@ -58,14 +59,44 @@ def measure(size: int, said: Said) -> Iterator[Row]:
 
 
 def joining(said: Said) -> Iterator[Row]:
-    """One organisation more, in a network of 24 that runs."""
+    """One organisation more in a network of 24 in which sessions go on, and less again: what it costs, and whom."""
     prepare(said)
     with made("meting-erbij", 24, said) as network:
         said("up of 24 organisations, not measured")
         network.up()
+        there = list(sized.definition("", 24)["organisations"])
+        before = going.started(network, there)
         sized.write(network, sized.definition(names.defined(network.name), 25))
         said("up with one organisation more")
-        yield row(25, "one organisation added to 24", [up(network)])
+        with going.Sessions(network, there[1]) as sessions:
+            joined = up(network)
+        anew = [one for one, since in going.started(network, there).items() if since != before[one]]
+        if anew or sessions.failed:
+            raise AssertionError(f"started anew: {anew}; failed: {sessions.failed}")
+        (last,) = sized.definition("", 25)["organisations"].keys() - {*there}
+        said("that server and its station made again, as it was")
+        broken.make(network, last, broken.NO_SERVER)
+        again = up(network)
+        more = {**joined.more, "sessions meanwhile": sessions.good, "failed": 0, "started anew elsewhere": 0}
+        yield row(25, "one organisation added to 24", [dataclasses.replace(joined, more=more)], [again])
+        yield from _cut(network, last, there, said)
+
+
+def _cut(network: sandboxes.Sandbox, gone: str, others: Sequence[str], said: Said) -> Iterator[Row]:
+    """Revoke one of 25 and have that in force everywhere; no gateway has a link with it then."""
+    said(f"revoke {gone}")
+    address = network.on(gone, "hostname", "-I").stdout.split()[0]
+    shown = ("ss", "-HOtn", "state", "established", "dst", address)
+    computing = sized.definition("", 25)["computing"]
+    if not all(network.on(one, *shown).stdout for one in computing):
+        raise AssertionError(f"a computing party has no link with {gone}, so this measures nothing")
+    began = time.perf_counter()
+    told = network.run("trust revoke", gone, "--reason", "keyCompromise", "--now", "--yes").stdout
+    took = Measured(time.perf_counter() - began, {})
+    (line,) = [line for line in told.splitlines() if line.startswith("in force at ")]
+    if missed := [one for one in others if one not in line or network.on(one, *shown).stdout]:
+        raise AssertionError(f"not in force at {missed}: {told}")
+    yield row(25, "revoked with --now until in force at all others", [took]) | {"most": NOW_AT_MOST}
 
 
 def _steps(network: sandboxes.Sandbox, size: int, said: Said) -> Iterator[tuple[str, Measured]]:

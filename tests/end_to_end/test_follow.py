@@ -18,11 +18,21 @@ import pytest
 import yaml
 
 from tests.end_to_end.conftest import MEMBER
-from tests.harness import sandboxes
+from tests.harness import going, sandboxes
 
 pytestmark = pytest.mark.servers
 ORGANISATIONS = ("ggd", "ziekenhuis", "thuiszorg", "huisartsen")
 GONE = "huisartsen"
+COMPUTING = ("ggd", "ziekenhuis", "thuiszorg")
+JOINS = "verloskundigen"
+_JOINING = f"""
+  {JOINS}:
+    name: Verloskundigen Proeftuin
+    domain: birth_care
+    operator: itself
+    egress: [192.0.2.9/32]
+    agreement: {{kind: gvo, signed: 2026-02-10}}
+"""
 OTHERS = tuple(one for one in ORGANISATIONS if one != GONE)
 
 
@@ -122,6 +132,45 @@ def test_a_question_comes_and_waits_for_its_steward(volg: sandboxes.Sandbox) -> 
     assert {row["applied"]["by"] for row in told.values()} == {"werkplaats-follow"}
     rows = json.loads(volg.on("ggd", "station", "questions", "--json").stdout)["questions"]
     assert {row["question"]: row["state"] for row in rows}["griep-anders"] == "waits"
+
+
+def test_one_joins_and_leaves_with_sessions_going_on_and_nothing_started_anew(
+    volg: sandboxes.Sandbox, note: Callable[[str], None]
+) -> None:
+    before, definition = going.started(volg, ORGANISATIONS), volg.definition.read_text()
+    with going.Sessions(volg, "thuiszorg") as sessions:
+        volg.definition.write_text(definition.rstrip() + _JOINING)
+        begun = time.monotonic()
+        joined = volg.up()
+        note(f"one organisation joined four, with its server, in {time.monotonic() - begun:.1f} s")
+    assert joined["verified"]
+    assert f"{volg.name}.{JOINS}" in joined["session"]["contributors"]
+    note(f"{sessions.good} sessions went on while it joined, and {len(sessions.failed)} failed")
+    assert sessions.failed == []
+    assert sessions.good > 3
+    assert sessions.left_out <= {f"{volg.name}.{JOINS}"}
+    address = volg.on(JOINS, "hostname", "-I").stdout.split()[0]
+    assert all(connections(volg, one, address) for one in COMPUTING)
+
+    volg.definition.write_text(definition)
+    volg.run("trust publish")
+    for one in ORGANISATIONS:
+        put(volg, one)
+    with going.Sessions(volg, "thuiszorg") as sessions:
+        told = follow(volg, *ORGANISATIONS)
+    # One in which it takes part when the first computing party hears of it ends; all others go on, without it.
+    assert len(sessions.failed) <= 1, sessions.failed
+    assert all(f"{JOINS} left" in why for why in sessions.failed), sessions.failed
+    assert sessions.good > 3
+    assert sessions.left_out <= {f"{volg.name}.{JOINS}"}
+    note(f"{sessions.good} sessions went on while it left, and {len(sessions.failed)} failed, in which it took part")
+    assert {row["applied"]["by"] for row in told.values()} == {"werkplaats-follow"}
+    assert not any(connections(volg, one, address) for one in COMPUTING)
+    assert all(JOINS not in str(status(volg, one)["peers"]) for one in ORGANISATIONS)
+    kept = volg.on(JOINS, "ls", "/var/lib/werkplaats/state").stdout
+    assert "statement.key" in kept, "who left has what is its own"
+    volg.works_again()
+    assert going.started(volg, ORGANISATIONS) == before
 
 
 def test_who_is_revoked_is_cut_off_by_a_list_that_one_station_has_and_the_mesh_brings_to_the_others(

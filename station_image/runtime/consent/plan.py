@@ -147,10 +147,23 @@ def check_whole(network: Network) -> None:
 
 def _check_known(people: Iterable[str], network: Network) -> None:
     strangers = sorted(set(people) - set(network.stations))
-    if strangers and strangers[0] in network.cut:
-        raise RefusedError(f"{strangers[0]} is cut: its keys are not, or no longer, accepted here")
     if strangers:
-        raise RefusedError(f"{plain(strangers[0], 80)} is not in the definition that this station accepted")
+        raise RefusedError((_cut if strangers[0] in network.cut else _unknown)(strangers[0]))
+
+
+def _cut(station: str) -> str:
+    return f"{plain(station, 80)} is cut: its keys are not, or no longer, accepted here"
+
+
+def _unknown(station: str) -> str:
+    return f"{plain(station, 80)} is not in the definition that this station accepted"
+
+
+def unknown_elsewhere(proposed: Plan, reasons: Mapping[str, str]) -> dict[str, str]:
+    """Contributor → party and reason, where a party refused a plan because it does not know that contributor (yet)."""
+    needed = {proposed.proposer, *proposed.computing, *proposed.results}
+    refusals = {text(one): one for one in set(proposed.contributors) - needed for text in (_cut, _unknown)}
+    return {refusals[why]: f"{party}: {why}" for party, why in reasons.items() if why in refusals}
 
 
 def _check_people(plan: Plan, network: Network) -> None:

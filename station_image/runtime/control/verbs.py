@@ -7,7 +7,7 @@ import functools
 import json
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from ..consent.allowances import Allowances
 from ..consent.gate import Gate
 from ..consent.register import Register, RegisterError
 from ..data import astray, repeats
-from ..session.proposal import Proposals
+from ..session.proposal import ProposalRefusedError, Proposals
 from ..session.status import Status
 from ..session.wayback import WayBack
 from ..wire.peers import CallFailedError, Peers
@@ -273,9 +273,28 @@ async def _results(desk: Desk, request: Request, __: Tell) -> dict[str, Any]:
 
 
 async def _session(desk: Desk, request: Request, tell: Tell) -> dict[str, Any]:
+    """Acceptance with everybody; without whom not all computing parties know while somebody joins or leaves."""
     network = desk.network(request.network)
-    contributors = sorted(name for name, member in network.stations.items() if member.contributes)
-    proposed = plan.make(
+    left_out: dict[str, str] = {}
+    while True:
+        proposed = _acceptance(network, request, left_out)
+        tell({"event": "proposed", "session": proposed.session, "contributors": proposed.contributors})
+        try:
+            account = await desk.proposals.run(network, proposed, tell)
+            break
+        except ProposalRefusedError as error:
+            unknown = plan.unknown_elsewhere(proposed, error.reasons)
+            if not unknown or len(unknown) == len(proposed.contributors):
+                raise
+            left_out |= unknown
+    account["left_out"] = left_out | account.get("left_out", {})
+    return {"exit": _session_exit(account), **account}
+
+
+def _acceptance(network: Network, request: Request, without: Container[str]) -> plan.Plan:
+    members = network.stations.items()
+    contributors = sorted(name for name, member in members if member.contributes and name not in without)
+    return plan.make(
         network,
         request.analysis,
         request.parameters,
@@ -287,9 +306,6 @@ async def _session(desk: Desk, request: Request, tell: Tell) -> dict[str, Any]:
         intake=request.intake,
         deadline=request.deadline,
     )
-    tell({"event": "proposed", "session": proposed.session, "contributors": contributors})
-    account = await desk.proposals.run(network, proposed, tell)
-    return {"exit": _session_exit(account), **account}
 
 
 def _stations(network: Network, named: Iterable[str]) -> list[str]:

@@ -46,6 +46,10 @@ class PeerError(HelloError):
         self.why = why
 
 
+class RenewedError(PeerError):
+    """Its gateway saw another certificate than ours; it passes where ours was renewed a moment ago."""
+
+
 @dataclass(frozen=True)
 class Caller:
     """Who asks, in which network, for what; nothing of it is taken from unsigned bytes."""
@@ -83,7 +87,8 @@ async def call(
     answer = reply.get("answer")
     _verify(network, peer, statement.HELLO_ANSWER, {**signed, "answer": answer}, reply)
     if answer != "ok":
-        raise PeerError(peer, f"refused: {plain(answer)}")
+        refusal = RenewedError if answer == _another_certificate(network.self_id) else PeerError
+        raise refusal(peer, f"refused: {plain(answer)}")
 
 
 async def accept(connection: Connection, key: StatementKey, networks: Networks, seen: Identity) -> Caller:
@@ -135,14 +140,18 @@ def _judge(network: Network, seen: Identity, message: Mapping[str, Any], signed:
     except HelloError as error:
         return str(error)
     if fingerprint != seen.fingerprint:
-        return (
-            f"the gateway saw another certificate of {seen.peer} than the one its station speaks for: somebody is in "
-            "between, or the certificate was renewed a moment ago"
-        )
+        return _another_certificate(seen.peer)
     request = message.get("request")
     if not isinstance(request, dict) or statement.digest(request) != signed["asking"]["request"]:
         return "the request is not the one that was signed"
     return "ok"
+
+
+def _another_certificate(peer: str) -> str:
+    return (
+        f"the gateway saw another certificate of {peer} than the one its station speaks for: somebody is in between, "
+        "or the certificate was renewed a moment ago"
+    )
 
 
 def _common_version(offered: object) -> int:

@@ -20,6 +20,9 @@ from .connection import LARGE, Connection, ConnectionLostError, open_unix
 from .polls import Polls
 from .ties import Ties
 
+RENEWED_WITHIN = 3.0
+"""Seconds from a gateway's first connection with a renewed certificate until its agent speaks for that, with room."""
+RETRY = 0.2
 Local = Callable[[Connection, hello.Caller], Coroutine[Any, Any, None]]
 
 
@@ -73,7 +76,7 @@ class Peers:
     async def open(self, network: Network, peer: str, request: Mapping[str, Any]) -> AsyncIterator[Connection]:
         """A connection on which `peer` proved who it is and accepted `request`. Raises CallFailedError."""
         try:
-            connection = await self._connect(network, peer, request)
+            connection = await self._connected(network, peer, request)
         except hello.PeerError as error:
             raise CallFailedError(peer, error.why, refused=True) from error
         except (ConnectionLostError, frames.FrameError, NetworkError) as error:
@@ -118,6 +121,17 @@ class Peers:
 
     def _socket(self, peer: str) -> Path:
         return self._sockets / f"{peer}.sock"
+
+    async def _connected(self, network: Network, peer: str, request: Mapping[str, Any]) -> Connection:
+        """A connection as `open` gives it; asked again where our own certificate was renewed a moment ago."""
+        until = time.monotonic() + RENEWED_WITHIN
+        while True:
+            try:
+                return await self._connect(network, peer, request)
+            except hello.RenewedError:
+                if time.monotonic() > until:
+                    raise
+            await asyncio.sleep(RETRY)
 
     async def _connect(self, network: Network, peer: str, request: Mapping[str, Any]) -> Connection:
         if peer == network.self_id:

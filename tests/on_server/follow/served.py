@@ -33,6 +33,7 @@ class Served:
     coordinator: Coordinator
     folder: Path
     keys: dict[str, Keys]
+    own: str = OWN
     reloads: int = 0
     site: str = ""
     fetched: int = 0
@@ -49,15 +50,15 @@ class Served:
         taken = publication.take(self.folder, NETWORK, None)
         view = acceptance.accept(taken.verified)
         network = compiler.compile_network(view.definition)
-        made = entry.made(network, OWN, view, taken.verified)
-        documents, _ = asked.wanted(view, network, taken.verified.questions, OWN)
+        made = entry.made(network, self.own, view, taken.verified)
+        documents, _ = asked.wanted(view, network, taken.verified.questions, self.own)
         self.place({f"/etc/werkplaats/accepted/{NETWORK}.json": applied.text(view)})
         self.place({**texts.view(made), **texts.gateway(made)})
         for peer in made["peers"]:
             self.place({**texts.serial(made, peer["id"], peer["serial"]), self.peer(peer["id"], "to.cfg"): "listen\n"})
         for name, text in asked.texts(documents, {}).items():
             self.place({f"{texts.NETWORKS}/{NETWORK}/{name}.json": text})
-        pem, begins, rest = self.keys[OWN].as_read(OWN).partition("-----BEGIN PUBLIC")
+        pem, begins, rest = self.keys[self.own].as_read(self.own).partition("-----BEGIN PUBLIC")
         public, ends, statement = (begins + rest).partition("END PUBLIC KEY-----\n")
         names = [f"/etc/werkplaats/identity/{path.name}" for path in self.paths.own_keys]
         self.place(dict(zip(names, (pem, public + ends, statement), strict=True)))
@@ -122,14 +123,14 @@ class Served:
         return values.mapping(self.paths.accepted(NETWORK).read_bytes())
 
 
-def served(root: Path, coordinator: Coordinator, folder: Path) -> Served:
+def served(root: Path, coordinator: Coordinator, folder: Path, own: str = OWN) -> Served:
     """A server that is up, of a network of which everybody is approved."""
     keys = {organisation: make_keys() for organisation in coordinator.definition.stations}
-    for organisation, own in keys.items():
-        coordinator.approve(organisation, own)
-    made = Served(Paths(root), coordinator, folder, keys)
+    for organisation, made in keys.items():
+        coordinator.approve(organisation, made)
+    server = Served(Paths(root), coordinator, folder, keys, own)
     for name in ("run/werkplaats", "var/lib/werkplaats"):
         (root / name).mkdir(parents=True)
-    made.publish(questions={})
-    made.up()
-    return made
+    server.publish(questions={})
+    server.up()
+    return server

@@ -13,16 +13,19 @@ from typing import Any
 import pytest
 from tuf.api.metadata import Metadata
 
-from on_server.follow import rules
+from on_server.follow import places, rules
 from publication import publication
+from tests.harness import pki
 from tests.harness.coordinator import founded
 from tests.on_server.follow.served import NETWORK, Served
 from tests.publication import publications
 from tests.publication.publications import Files
 from tests.publication.published import RELEASES
 from werkplaats.operations.coordinator import publish as publishing
+from werkplaats.operations.coordinator import revocation
 
 OTHER = "thuiszorg"
+ELSEWHERE = pki.Authority(NETWORK)
 
 
 def maker(server: Served) -> publications.Maker:
@@ -154,6 +157,11 @@ def published(name: str, text: str) -> Callable[[dict[str, Any]], None]:
     return do
 
 
+def cut(answer: dict[str, Any]) -> None:
+    view = answer["place"]["entry"]["network_json"]
+    view["cut"][STATION] = {"organisation": view["stations"].pop(STATION)["organisation"]}
+
+
 STATION = f"{NETWORK}.{OTHER}"
 TAKEN_OVER: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "another statement key": (change(f"accepted/statement_keys/{OTHER}", "A" * 43 + "="), "adds a statement key"),
@@ -185,6 +193,33 @@ TAKEN_OVER: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "a threshold of none": (change("entry/network_json/threshold", 0), "another threshold"),
     "another self": (change("entry/network_json/self", STATION), "changes self"),
     "an older gateway key": (change(f"entry/network_json/stations/{STATION}/gateway_serial", 0), "its serial"),
+    "another definition for the agent": (
+        change("entry/network_json/definition", "sha256:" + "2" * 64),
+        "another definition than follows",
+    ),
+    "another digest for its peers": (
+        change("entry/network_json/accepted/statement_keys", "sha256:" + "2" * 64),
+        "another accepted than follows",
+    ),
+    "a part that nobody accepts": (
+        change("entry/network_json/accepted/more", "sha256:" + "2" * 64),
+        "another accepted than follows",
+    ),
+    "another digest for people": (change("accepted/digest", "sha256:" + "2" * 64), "its digest is of another document"),
+    "contributes": (change(f"entry/network_json/stations/{STATION}/contributes", False), "has another contributes of"),
+    "inbound": (change(f"entry/network_json/stations/{STATION}/inbound", False), "has another inbound of"),
+    "another name for people": (change(f"entry/network_json/stations/{STATION}/name", "GGD"), "has another name of"),
+    "another operator": (change(f"entry/network_json/stations/{STATION}/operator", "ggd"), "has another operator of"),
+    "a later gateway key": (
+        change(f"entry/network_json/stations/{STATION}/gateway_serial", 2**31 - 1),
+        "another gateway_serial of",
+    ),
+    "a number that is none": (change(f"entry/network_json/stations/{STATION}/gateway_serial", True), "its serial"),
+    "who is in is cut for the agent alone": (cut, "it cuts others than have no key here"),
+    "text that a terminal obeys": (
+        change(f"accepted/definition/organisations/{OTHER}/name", "GGD\x1b[2J"),
+        "a character that does not print",
+    ),
     "another certificate": (change("entry/certificate_pem", "-----BEGIN CERTIFICATE-----\n"), "cannot be read"),
     "an older statement": (change("entry/statement", {"serial": 0, "signature": ""}), "its statement is older"),
     "another file": (change("files/host", "{}"), "has other files"),
@@ -215,6 +250,73 @@ def test_whoever_took_over_the_part_that_parses_adds_nothing(
         monkeypatch.setattr(rules, rule, lambda *_: None)
     server.run(taken_over(server, name))
     assert server.state() != before, "it lands with the rules off"
+
+
+def of_then(files: Files, which: str, now: dict[str, str]) -> dict[str, str]:
+    """What is kept, but for the files of one role: those are of an older publication, or all of it is."""
+    then = {name: content.decode() for name, content in files.items()}
+    if which == "all":
+        return then
+    older = {name: text for name, text in then.items() if name.endswith(f"{which}.json")}
+    return {name: text for name, text in now.items() if not name.endswith(f"{which}.json")} | older
+
+
+@pytest.mark.parametrize("which", ["all", "timestamp", "snapshot", "network"])
+def test_whoever_took_over_the_part_that_parses_brings_back_no_older_publication(
+    server: Served, which: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gains: the next run, and whoever this station relays to, takes a revocation for one that never was."""
+    older = publications.gathered(server.folder)
+    server.publish()
+    server.bring()
+    assert server.run(), server.told
+    server.publish(questions={})
+    server.inbox()
+    before = server.state()
+
+    def ask(question: bytes) -> bytes:
+        answer = json.loads(server.ask(question))
+        one = answer["networks"][NETWORK]
+        one["publication"], one["place"] = of_then(older, which, places.texts(server.paths.kept(NETWORK))), None
+        return json.dumps(answer).encode()
+
+    assert not server.run(ask)
+    assert "goes back to an older" in server.told["problem"]
+    assert server.state() == before
+    monkeypatch.setattr(rules, "newer", lambda *_: None)
+    server.run(ask)
+    assert server.state() != before, "it lands with the rule off"
+
+
+def test_whoever_took_over_the_part_that_parses_brings_back_no_older_list(
+    server: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gains: at its next start, when none is loaded, the gateway lets in who was revoked."""
+    path = server.paths.at(f"/etc/werkplaats/gateway/compiled/networks/{NETWORK}/crl.pem")
+    older = path.read_text()
+    revocation.withdraw(server.coordinator.authority, "huisartsen", "keyCompromise")
+    server.publish()
+    server.inbox()
+    assert server.run(), server.told
+    assert path.read_text() != older
+    server.publish(questions={})
+    server.inbox()
+    list_of = {"older": older, "two": older + path.read_text(), "other": ELSEWHERE.crl(), "none": "", "beside": " "}
+
+    def ask(question: bytes) -> bytes:
+        answer = json.loads(server.ask(question))
+        answer["networks"][NETWORK]["place"]["entry"]["crl_pem"] = list_of[which]
+        return json.dumps(answer).encode()
+
+    placed = path.read_text()
+    for which in list_of:
+        assert not server.run(ask), which
+        assert "list" in server.told["problem"]
+        assert path.read_text() == placed
+    which = "older"
+    monkeypatch.setattr(rules, "listed", lambda *_: None)
+    server.run(ask)
+    assert path.read_text() == older, "it lands with the rule off"
 
 
 def test_an_answer_of_another_network_is_placed_nowhere(server: Served) -> None:

@@ -1,16 +1,74 @@
-"""What a peer tells goes on to this station's own people: texts of a few words, whatever the peer is."""
+"""What the agent does for its own people's verbs, and what of a peer's words reaches them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
+from station_image.runtime.accepted.networks import Network
+from station_image.runtime.consent.plan import Plan
 from station_image.runtime.control import verbs
+from station_image.runtime.control.requests import Request
+from station_image.runtime.session.proposal import ProposalRefusedError
+from tests.station_image.runtime.neighbours import run
+from tests.station_image.runtime.views import Small
 
 NETWORK = cast("Any", SimpleNamespace(accepted={"release": "sha256:1", "authority": "sha256:2"}))
 TOLD = {"release": "1.0.0", "definition": "sha256:0", "accepted": {"release": "sha256:3", "authority": "sha256:2"}}
+
+
+class Proposals:
+    """What parties say of who contributes: party → contributor → why it refuses a plan with that one."""
+
+    def __init__(self, refusals: Mapping[str, Mapping[str, str]]) -> None:
+        self.refusals = refusals
+        self.proposed: list[list[str]] = []
+
+    async def run(self, _: Network, plan: Plan, __: verbs.Tell) -> dict[str, Any]:
+        self.proposed.append(plan.contributors)
+        reasons = {
+            party: why
+            for party, refused in self.refusals.items()
+            for contributor, why in refused.items()
+            if contributor in plan.contributors
+        }
+        if reasons:
+            raise ProposalRefusedError(reasons, refused=True)
+        return {"outcome": "done", "left_out": {}, "result": {"correct": True}}
+
+
+def session(folder: Path, refusals: Mapping[str, Mapping[str, str]]) -> tuple[dict[str, Any], list[list[str]]]:
+    """An acceptance session of n.a, and with whom it was proposed, one after another."""
+    network, proposals = Small.make(folder).networks("n.a").find("n"), Proposals(refusals)
+    desk: Any = SimpleNamespace(network=lambda _: network, proposals=proposals)
+    return run(verbs._session(desk, Request(verb="session"), lambda _: None)), proposals.proposed
+
+
+UNKNOWN, CUT = (
+    "{} is not in the definition that this station accepted",
+    "{} is cut: its keys are not, or no longer, accepted here",
+)
+
+
+@pytest.mark.parametrize("why", [UNKNOWN, CUT])
+def test_acceptance_is_without_who_not_all_computing_parties_know_while_it_joins_or_leaves(
+    tmp_path: Path, why: str
+) -> None:
+    """It failed at whoever heard of a new member before all others did, until the last of them accepted."""
+    found, proposed = session(tmp_path, {"n.b": {"n.d": why.format("n.d")}})
+    assert proposed == [["n.a", "n.b", "n.c", "n.d"], ["n.a", "n.b", "n.c"]]
+    assert found["left_out"] == {"n.d": f"n.b: {why.format('n.d')}"}
+    assert (found["outcome"], found["exit"]) == ("done", 1)
+
+
+@pytest.mark.parametrize("why", ["session: ask again", UNKNOWN.format("n.b"), UNKNOWN.format("n.x"), CUT.format("n.c")])
+def test_any_other_refusal_is_one_and_nobody_who_computes_is_left_out(tmp_path: Path, why: str) -> None:
+    with pytest.raises(ProposalRefusedError, match=why.partition(":")[0]):
+        session(tmp_path, {"n.a": {"n.d": why}})
 
 
 def test_what_a_peer_accepted_is_told_part_by_part() -> None:
