@@ -25,6 +25,7 @@ from pathlib import Path
 from on_server import access, disk, drop_in, programs
 
 BASE = Path("/etc/werkplaats/baseline")
+LOCK = Path("/run/werkplaats/guard.lock")
 TIMER = "werkplaats-undo-timer"
 KEEPER = "werkplaats-firewall-kept.timer"
 SECONDS = 60
@@ -112,13 +113,10 @@ def _way_back() -> Iterator[None]:
 
     Held for what is over in a moment only: a daemon that does not come back must not keep the timer waiting.
     """
-    BASE.mkdir(parents=True, exist_ok=True)  # of a server of which ssh and firewall are its owner's there is none
-    handle = os.open(BASE, os.O_RDONLY | os.O_DIRECTORY)
-    try:
+    LOCK.parent.mkdir(exist_ok=True)  # at boot this program may be the first one of ours
+    with LOCK.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
-    finally:
-        os.close(handle)
 
 
 def apply(seconds: int) -> list[str]:
@@ -139,7 +137,7 @@ def apply(seconds: int) -> list[str]:
 
 
 def _lay(changes: Sequence[Change], seconds: int) -> None:
-    (BASE / "pending").mkdir(mode=0o700)
+    (BASE / "pending").mkdir(mode=0o700, parents=True)
     for change in changes:
         if change.live.exists():
             disk.write(change.previous, change.live.read_bytes())

@@ -31,6 +31,15 @@ from publication.whole import Whole
 PATIENCE_SECONDS = 60.0
 
 
+@dataclasses.dataclass(frozen=True)
+class Taken:
+    """A publication that was read and is right, its files, and what to keep so that none older is read later."""
+
+    verified: verified.Verified
+    files: Mapping[str, bytes]
+    following: trusted.Trusted
+
+
 def read(
     folder: Path,
     network: str,
@@ -39,6 +48,18 @@ def read(
     root: str | None = None,
     moment: datetime.datetime | None = None,
 ) -> verified.Verified:
+    """What the publication in a folder says, read as `read_on` does."""
+    return read_on(folder, network, kept, root=root, moment=moment).verified
+
+
+def read_on(
+    folder: Path,
+    network: str,
+    kept: Path | None = None,
+    *,
+    root: str | None = None,
+    moment: datetime.datetime | None = None,
+) -> Taken:
     """Read and verify the publication in a folder, at the moment (now).
 
     `kept` is the file of what this reader read before: it goes back to nothing older, and keeps what it reads there.
@@ -65,16 +86,7 @@ def read(
         )
         if following != before:
             trusted.save(kept, following)
-    return made
-
-
-@dataclasses.dataclass(frozen=True)
-class Taken:
-    """A publication that was read and is right, its files, and what to keep so that none older is read later."""
-
-    verified: verified.Verified
-    files: Mapping[str, bytes]
-    following: trusted.Trusted
+    return dataclasses.replace(taken, following=following)
 
 
 def take(

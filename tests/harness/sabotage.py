@@ -10,7 +10,7 @@ import importlib
 import os
 import pickle
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -323,14 +323,14 @@ def _bend_first(kind: Any, name: str, bend: Any) -> None:
 
 def lies_to_result_party() -> None:
     """An agent that brings the result party a wrong share."""
-    from station_image.runtime.session import session
+    from station_image.runtime.session.delivery import Delivery
 
-    deliver = session.Session._deliver
+    to_all = Delivery.to_all
 
-    async def shifted(self: session.Session, done: dict[str, Any], row: bytes) -> dict[str, str]:
-        return await deliver(self, done, bytes([row[0] ^ 1]) + row[1:])
+    async def shifted(self: Delivery, account: Mapping[str, Any], row: bytes) -> dict[str, str]:
+        return await to_all(self, account, bytes([row[0] ^ 1]) + row[1:])
 
-    session.Session._deliver = shifted  # type: ignore[method-assign]
+    Delivery.to_all = shifted  # type: ignore[method-assign]
 
 
 def claims_more_keys() -> None:

@@ -122,6 +122,14 @@ def test_what_the_timer_takes_back_is_not_confirmed_meanwhile(een: servers.Serve
     assert een.run("cat /etc/ssh/sshd_config.d/0-werkplaats.conf").stdout == before
 
 
+def test_the_guard_makes_no_folder_where_ssh_and_firewall_are_the_owner_s(een: servers.Server) -> None:
+    een.run("mv /etc/werkplaats/baseline /var/tmp/baseline")
+    answer = een.run("guarded-change confirm; guarded-change undo; ls -d /etc/werkplaats/baseline", check=False)
+    een.run("mv -T /var/tmp/baseline /etc/werkplaats/baseline")
+    assert answer.stdout == "", "and what is put back is the folder, not one in it"
+    assert een.run("ls /run/werkplaats/guard.lock").stdout
+
+
 def test_the_table_comes_back_within_a_minute_of_the_emptying_of_all_rules(een: servers.Server) -> None:
     """`nft flush ruleset`, or nftables.service stopped and started: until the next `up` anybody reached the port.
 

@@ -11,11 +11,13 @@ import contextlib
 import errno
 import hashlib
 import shutil
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..base import files
+from .room import Room
 from .shape import FOLDERS, LARGEST_FILE, NEWEST, NOTHING, Item, Listing, ShapeError, Versions, named_digest
 
 Stamp = tuple[Path, int, int, int]
@@ -85,10 +87,13 @@ class Copies:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._whole: dict[tuple[str, str], _Copy] = {}
+        self._arriving: dict[tuple[str, str], Arrival] = {}
+        self._rooms: defaultdict[str, Room] = defaultdict(Room)
 
     def clear(self) -> None:
         """Have none. Raises OSError."""
         self._whole = {}
+        self._rooms.clear()
         for path in self._folder.glob("*"):
             shutil.rmtree(path)
 
@@ -105,6 +110,7 @@ class Copies:
         """Remove the copy of a peer. Raises OSError."""
         if self._whole.pop((network, peer), None) is not None:
             _remove(self._folder / network / peer)
+        self.settle(network, peer)
 
     def contents(self, network: str) -> Mapping[str, Path]:
         """A file of each content that lies here, by digest."""
@@ -116,12 +122,25 @@ class Copies:
         }
 
     def arrive(self, network: str, peer: str, listing: Listing) -> Arrival:
-        """A copy that is not there yet. Raises OSError."""
+        """A copy that is not there yet; `settle` once nothing of it arrives any more. Raises OSError."""
         self._folder.mkdir(FOLDER_MODE, exist_ok=True)
         (self._folder / network).mkdir(FOLDER_MODE, exist_ok=True)
         if listing.size > shutil.disk_usage(self._folder).free // PARTS:
             raise OSError(errno.ENOSPC, f"a copy of {listing.size} bytes, and little is free on the disk")
-        return Arrival(self._folder / network / peer, listing)
+        before = self._whole.get((network, peer))  # which lies here until the new one is whole
+        for other in self._rooms[network].take(peer, listing.size + (before.listing.size if before else 0)):
+            if arriving := self._arriving.get((network, other)):
+                arriving.lost = True
+            if self._whole.pop((network, other), None) is not None:
+                _remove(self._folder / network / other)
+        self._arriving[network, peer] = arrival = Arrival(self._folder / network / peer, listing)
+        return arrival
+
+    def settle(self, network: str, peer: str) -> None:
+        """Nothing arrives of a peer: only what lies here whole takes room."""
+        self._arriving.pop((network, peer), None)
+        whole = self._whole.get((network, peer))
+        self._rooms[network].settle(peer, whole.listing.size if whole else 0)
 
     def keep(self, network: str, peer: str, versions: Versions, listing: Listing) -> None:
         """Remember a copy that arrived."""
@@ -129,7 +148,7 @@ class Copies:
 
 
 class Arrival:
-    """A copy of which files arrive piece by piece, each file from its beginning."""
+    """A copy of which files arrive piece by piece, each file from its beginning. Once `lost` nothing more does."""
 
     def __init__(self, place: Path, listing: Listing) -> None:
         self._place = place
@@ -137,6 +156,7 @@ class Arrival:
         self._listing = listing
         self._digests = {item.name: hashlib.sha256() for item in listing.items}
         self._sizes = dict.fromkeys(self._digests, 0)
+        self.lost = False
         self.give_up()
         self._fresh.mkdir(FOLDER_MODE)
 
@@ -153,6 +173,7 @@ class Arrival:
 
     def add(self, pieces: Iterable[tuple[Item, bytes]]) -> None:
         """What follows in each of these files. Raises ShapeError once a file is whole and another one; OSError."""
+        self._require_room()
         for item, piece in pieces:
             path = self._fresh / item.name
             path.parent.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
@@ -165,12 +186,17 @@ class Arrival:
 
     def finish(self, claimed: Versions) -> Versions:
         """Put it in the place of the copy before. Raises ShapeError where it is older than `claimed`; OSError."""
+        self._require_room()
         versions = Versions.read(self._digests, _content(self._fresh / NEWEST))
         if versions < claimed:
             raise ShapeError(f"is {[*versions]}, and {[*claimed]} was told")
         _remove(self._place)
         self._fresh.rename(self._place)
         return versions
+
+    def _require_room(self) -> None:
+        if self.lost:
+            raise OSError(errno.ENOSPC, "the copy of another peer needs its room")
 
     def give_up(self) -> None:
         """Have nothing of it. Raises OSError."""

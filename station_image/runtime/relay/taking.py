@@ -110,6 +110,7 @@ class Taking:
             pace.taken()
             note("publication-taken", **facts, versions=",".join(map(str, versions)))
         finally:
+            self._copies.settle(network.name, peer)
             self._busy.discard((network.name, peer))
 
     async def _fetch(self, network: Network, peer: str, claimed: Versions, pace: Pace) -> Versions:

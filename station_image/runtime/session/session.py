@@ -25,12 +25,11 @@ from ..wire.frames import FrameError
 from ..wire.peers import CallFailedError, Peers
 from . import sealed
 from .contribution import Contributions
+from .delivery import ACCOUNT, Delivery
 from .handover import ComputerLink
 from .intake import Intake
 
 CHANNEL_WITHIN = 6.0
-DELIVERED_WITHIN = 6.0
-"""A gateway that takes over new settings ends connections and polls: for some seconds nobody can be asked there."""
 RETRY = 0.3
 KEEP_WARM = 4.0
 FAREWELL = 0.4
@@ -172,7 +171,8 @@ class Session:
         try:
             done, row = await self._compute()
             report.update(outcome="done", contributors=done["contributors"], left_out=done["left_out"])
-            report["undelivered"] = await self._deliver(done, row)
+            delivery = Delivery(self._peers, self.network, bundle, self._private)
+            report["undelivered"] = await delivery.to_all({key: done[key] for key in ACCOUNT}, row)
         except SessionFailedError as error:
             report.update(root=error.root, reason=str(error), violation=error.violation, told_by=error.told_by)
         except Exception as error:
@@ -352,46 +352,6 @@ class Session:
         deposits = await self.intake.close()
         self._say("computing", contributors=len(deposits))
         await link.intake(deposits)
-
-    async def _deliver(self, done: dict[str, Any], row: bytes) -> dict[str, str]:
-        """Bring each result party our shares of the outcome; returns who could not be reached, and why."""
-        common = {key: done[key] for key in ("contributors", "left_out", "public")}
-
-        async def deliver(party: str) -> str:
-            until = time.monotonic() + DELIVERED_WITHIN
-            while True:
-                why, passing = await self._undelivered(party, common, row)
-                if not why:
-                    return ""
-                if not passing or time.monotonic() + RETRY > until:
-                    note("result-undelivered", session=self.plan.session, station=party, why=why)
-                    return why
-                await asyncio.sleep(RETRY)
-
-        outcomes = await asyncio.gather(*(deliver(party) for party in self.plan.results))
-        return {party: why for party, why in zip(self.plan.results, outcomes, strict=True) if why}
-
-    async def _undelivered(self, party: str, common: dict[str, Any], row: bytes) -> tuple[str, bool]:
-        """Why our shares could not be brought to `party`, or "", and whether that may pass."""
-        try:
-            await self._bring(party, common, row)
-        except CallFailedError as error:
-            return error.why, not error.refused
-        except (RefusedError, SealError) as error:
-            return str(error), False
-        return "", False
-
-    async def _bring(self, party: str, common: dict[str, Any], row: bytes) -> None:
-        """Ask a result party for its key, and bring it our row sealed for that."""
-        request = {"session": self.plan.session, "plan": self.plan.digest}
-        content = {"bundle": self._agreed.content}
-        told, _ = await self._peers.ask(self.network, party, {"kind": "result-key", **request}, content)
-        if told.get("here") is True:
-            return  # it came, and only the answer to that was lost
-        pinned = self.network.stations[party].statement_key
-        public = sealed.check_result_key(told, pinned, self.plan, party)
-        body = sealed.row(self._private, self.plan, self.network.self_id, party, public, common, row)
-        await self._peers.ask(self.network, party, {"kind": "result", **request}, {}, body)
 
     def _say(self, event: str, **facts: Any) -> None:
         self._events.put_nowait({"event": event, **facts})

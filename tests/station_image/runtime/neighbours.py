@@ -114,7 +114,7 @@ class FakePeers:
         self.contacts: list[str] = []
         self.left: list[str] = []
         self.opened: list[tuple[str, dict[str, Any]]] = []
-        self.result_key: Callable[[str], dict[str, str]] = lambda _: {}
+        self.result_key: Callable[[str], dict[str, Any]] = lambda _: {}
 
     def kinds(self, kind: str) -> list[str]:
         """Whom it asked something of one kind, in order."""

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable
 
 from base import errors
-from publication import publication, reading, trusted
+from publication import publication, reading
 from publication.following import kept
 from werkplaats.operations.home import networks
 from werkplaats.operations.reach import remote, servers
@@ -18,16 +18,13 @@ from werkplaats.operations.reach import remote, servers
 FOLLOW = "/usr/local/sbin/werkplaats-follow"
 
 
-def bring(network: networks.Network, remotes: remote.Remotes, organisations: Iterable[str]) -> dict[str, str]:
-    """Bring it to each server that has another one; returns organisation → why, of those where that failed."""
+def bring(
+    network: networks.Network, remotes: remote.Remotes, organisations: Iterable[str], taken: publication.Taken | None
+) -> dict[str, str]:
+    """Bring what was taken to each server that has another one; returns organisation → why, of who failed."""
     wanted = list(organisations)
-    known = trusted.load(network.trusted)
-    if not wanted or known is None:
+    if not wanted or taken is None:
         return {}
-    try:
-        taken = publication.take(network.publication, network.name, known)
-    except errors.PublicationError as error:  # it was right when this run judged it, and another one lies there now
-        return dict.fromkeys(wanted, str(error))
     files = kept.laid(taken.following, taken.files)
     text = json.dumps({"number": taken.verified.number, "publication": files})
     there = remotes.ask_all(wanted, "cat", f"/etc/werkplaats/networks.d/{network.name}/publication/{reading.NEWEST}")

@@ -17,6 +17,7 @@ from base import errors
 from network_topology.compiling import compile as compiler
 from publication import acceptance, folder, identity, publication, verified
 from publication.following import applied, own_keys
+from publication.publication import Taken
 from werkplaats.operations import progress
 from werkplaats.operations.coordinator import steps
 from werkplaats.operations.home import networks, places
@@ -33,10 +34,12 @@ class Applicable:
     `applies` is what is new and needs nobody's yes. `keyless` says why a server has no keys yet, where all steps are
     taken. `unkept` are those of whom the view is another document than the accepted one that their server has, and
     `other_root` those that accepted another root than that of the publication, `first_root` those of whom nothing
-    accepted can be read. `stale` says why the publication is no good any more, where it is only looked at.
+    accepted can be read. `stale` says why the publication is no good any more, where it is only looked at. `taken` is
+    the publication with its files, where what was read of it is kept.
     """
 
     publication: verified.Verified | None = None
+    taken: Taken | None = None
     views: dict[str, acceptance.Accepted] = dataclasses.field(default_factory=dict)
     unkept: set[str] = dataclasses.field(default_factory=set)
     waiting: dict[str, list[str]] = dataclasses.field(default_factory=dict)
@@ -174,12 +177,11 @@ def take_all(
     refused |= steps.approve_all(network, requests, say)
     steps.found(network)
     published = steps.publish(network, release, say)
-    publication.read(network.publication, network.name, network.trusted, root=published.root)
-    found = applicable(network, remotes, organisations)
+    found = applicable(network, remotes, organisations, root=published.root)
     if waiting := found.waiting.keys() - keyless.keys() - refused.keys():
         say(f"accepting publication {published.number} on {len(waiting)} servers")
         refused |= accept(network, remotes, published, waiting)
-        found = applicable(network, remotes, organisations)
+        found = applicable(network, remotes, organisations, taken=found.taken)
     found.keyless = keyless
     found.refused |= refused
     return found
@@ -236,19 +238,20 @@ def applicable(
     *,
     root: str | None = None,
     looking: bool = False,
+    taken: Taken | None = None,
 ) -> Applicable:
     """Read what is published and what each server accepted; `keep` keeps there what now applies by itself.
 
     A server is refused when the identity that is published for it is not that of its own keys. `root` is the
     fingerprint of the publication's root as it was told. Who is only `looking` gets what was read last where the
-    publication is no good any more, which no change may be made by.
+    publication is no good any more, which no change may be made by. Where it was read already it is `taken` as it was.
 
     Raises PublicationError for a publication that is not whole or not signed.
     """
-    found = Applicable()
+    found = Applicable(taken=taken)
     if not folder.there(network.publication):
         return found
-    found.publication = published = _read(network, root, found if looking else None)
+    found.publication = published = taken.verified if taken else _read(network, root, found, looking=looking)
     known = set[str]()
 
     def one(organisation: str) -> None:
@@ -266,18 +269,21 @@ def applicable(
 
     _on_each(organisations, one)
     if known and not network.trusted.exists():  # what servers accepted tells whose the root is
-        _read(network, published.root, found if looking else None)
+        _read(network, published.root, found, looking=looking)
     return found
 
 
-def _read(network: networks.Network, root: str | None, stale: Applicable | None) -> verified.Verified:
+def _read(network: networks.Network, root: str | None, found: Applicable, *, looking: bool) -> verified.Verified:
     try:
-        return publication.read(network.publication, network.name, network.trusted, root=root)
+        taken = publication.read_on(network.publication, network.name, network.trusted, root=root)
     except errors.ExpiredError as error:
-        if stale is None or not network.trusted.exists():
+        if not looking or not network.trusted.exists():
             raise
-        stale.stale = str(error)
+        found.stale = str(error)
         return publication.last(network.publication, network.name, network.trusted)
+    if network.trusted.exists():  # else it proves nothing yet, and no server begins with it
+        found.taken = taken
+    return taken.verified
 
 
 def keep(network: networks.Network, remotes: remote.Remotes, found: Applicable) -> None:

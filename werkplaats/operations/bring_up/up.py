@@ -138,7 +138,7 @@ class Run:
             self.outcome.configured = dict(played.changed)
             self.outcome.left_out |= played.failed
             self.outcome.waiting = {o: why for o, why in self.outcome.waiting.items() if o not in played.failed}
-            self.outcome.left_out |= carried.bring(self.network, remotes, self._able(hosts))
+            self.outcome.left_out |= carried.bring(self.network, remotes, self._able(hosts), applicable.taken)
             ready = {o: hosts[o] for o in self._able(hosts)}
             notes.keep({o: ready[o] for o in ready if o not in same})
         return applicable, ready

@@ -16,7 +16,7 @@ from unittest import mock
 import pytest
 
 from station_image.runtime.base.refusal import BusyError
-from station_image.runtime.relay import pace, taking
+from station_image.runtime.relay import pace, room, taking
 from station_image.runtime.relay.shelf import Copies
 from station_image.runtime.wire.peers import CallFailedError
 from tests.publication import publications
@@ -337,6 +337,58 @@ def test_a_large_copy_does_not_fill_a_disk_and_a_small_one_finds_its_place(
         await a.step()
         assert list(b.copies) == ["n.a"]
         assert b.peers.count("publication-files", "n.c") == 0
+
+    run(work())
+
+
+@pytest.mark.parametrize("defence", [True, False])
+def test_hostile_peers_together_fill_no_more_than_the_room_of_the_network_and_the_right_copy_finds_its_place(
+    make: Make, maker: publications.Maker, stations: dict[str, Any], monkeypatch: pytest.MonkeyPatch, defence: bool
+) -> None:
+    """Gains without the room: 24 peers, each within what one may, hold three quarters of what was free."""
+    monkeypatch.setattr(room, "ROOM", 700_000 if defence else 10**12)
+    for number, name in enumerate(("n.c", "n.d")):
+        Hostile(name, stations, gives({**garbage(), "metadata/2.root.json": b"%d" % number * 600_000}))
+
+    async def work() -> None:
+        a, b = make("n.a"), make("n.b")
+        await b.step()
+        filled = sum(len(content) for made in b.copies.values() for content in made.values())
+        assert (filled < 700_000) is defence
+        a.publish(maker.relayed({**NEWER, "tables/t.json": b"1" * 200_000}, 2))
+        await a.step()
+        assert "n.a" in b.copies
+        assert not defence or b.copies.keys() == {"n.a"}
+
+    run(work())
+
+
+def test_a_copy_that_arrives_gives_way_to_a_smaller_one(
+    make: Make, maker: publications.Maker, stations: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gains without it: who drips a large one keeps the room for as long as it likes."""
+    monkeypatch.setattr(room, "ROOM", 691_000)
+    large, goes_on = gives({**garbage(), "metadata/2.root.json": b"1" * 690_000}), asyncio.Event()
+
+    async def drips(kind: str, content: Mapping[str, Any]) -> dict[str, Any]:
+        if kind == "publication-files" and content["spans"][0][1] > 0:
+            await goes_on.wait()
+        return await large(kind, content)
+
+    async def work() -> None:
+        a, b = make("n.a"), make("n.b")
+        Hostile("n.c", stations, drips)
+        await b.relay._giving.refresh()
+        b.relay.tell(NETWORK)
+        await asyncio.wait_for(until(lambda: b.peers.count("publication-files") == 2), 5)
+        a.publish(maker.relayed(NEWER, 2))
+        await a.relay._giving.refresh()
+        a.relay.tell(NETWORK)
+        await asyncio.wait_for(until(lambda: "n.a" in b.copies), 5)
+        goes_on.set()
+        await rest()
+        assert b.copies.keys() == {"n.a"}
+        assert not [*(b.folder / NETWORK).glob(".*")]
 
     run(work())
 

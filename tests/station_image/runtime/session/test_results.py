@@ -184,7 +184,7 @@ def test_a_party_sends_its_shares_once_and_none_after_the_result(station: Receiv
 
     async def again() -> list[dict[str, Any]]:
         bundle = {"bundle": agreed_bundle(station.small, agreed).content}
-        kinds = (("result-key", bundle), ("result", {}))
+        kinds: tuple[tuple[str, dict[str, Any]], ...] = (("result-key", bundle), ("result", {}))
         return [
             await station.answers.answer(station.own.caller("n.a", kind=kind, **about), content, b"")
             for kind, content in kinds

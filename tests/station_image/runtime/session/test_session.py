@@ -17,7 +17,7 @@ from station_image.runtime.accepted import statement
 from station_image.runtime.base.refusal import RefusedError
 from station_image.runtime.consent.bundle import Bundle
 from station_image.runtime.data import seal, shares
-from station_image.runtime.session import sealed, session
+from station_image.runtime.session import delivery, sealed, session
 from station_image.runtime.session.session import Session
 from station_image.runtime.wire.connection import LARGE, Connection
 from tests.station_image.runtime.neighbours import (
@@ -358,7 +358,7 @@ def test_shares_of_which_only_the_answer_was_lost_are_delivered(party: Party) ->
 def test_a_result_party_that_cannot_be_reached_is_named_with_the_reason(
     party: Party, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "DELIVERED_WITHIN", 0.5)
+    monkeypatch.setattr(delivery, "DELIVERED_WITHIN", 0.5)
     party.peers.told = lambda peer, request: away("n.a")(peer, request) if request["kind"] == kind else {"ok": True}
     report = run(party.until_over())
     assert (report["outcome"], report["undelivered"]) == ("done", {"n.a": "does not answer"})

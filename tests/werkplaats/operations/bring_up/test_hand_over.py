@@ -3,19 +3,19 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePath
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from base import errors
-from publication import acceptance, publication, verified
-from publication.following import own_keys
+from publication import acceptance, publication, reading, trusted, verified
+from publication.following import kept, own_keys
 from tests.harness import coordinator as coordinators
 from tests.publication.published import RELEASES
-from werkplaats.operations.bring_up import hand_over
+from werkplaats.operations.bring_up import carried, hand_over
 from werkplaats.operations.coordinator import approval, revocation
 from werkplaats.operations.coordinator import publish as publishing
 from werkplaats.operations.reach import remote
@@ -75,6 +75,52 @@ def test_reading_what_applies_by_itself_writes_nothing_and_keeping_writes_it(net
     hand_over.keep(network, cast("Any", servers), found)
     assert set(servers.placed) == {"ggd", "ziekenhuis"}
     assert json.loads(servers.placed["ggd"]) == found.views["ggd"].document()
+
+
+def test_what_is_brought_to_servers_is_what_was_judged_and_is_read_once(
+    network: Any, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read again for the bringing, another publication could lie there by then, which nobody judged."""
+    read, brought = [], dict[str, Any]()
+    real = publication.take
+
+    def take(folder: Path, *given: Any, **how: Any) -> publication.Taken:
+        read.append(folder)
+        return real(folder, *given, **how)
+
+    class Asked(Servers):
+        def ask(self, organisation: str, *_: str, given: str = "") -> remote.Done:
+            brought[organisation] = json.loads(given)
+            return remote.Done("{}")
+
+        def ask_all(self, organisations: Any, *_: str) -> dict[str, Any]:
+            return {organisation: remote.Done("", exited=1) for organisation in organisations}
+
+    root = publication.read(network.publication, network.name).root
+    monkeypatch.setattr(publication, "take", take)
+    found = hand_over.applicable(network, cast("Any", servers), ["ggd"], root=root)
+    assert found.publication
+    network.publication.unlink()  # where nothing lies any more, nothing can be read again
+    there = cast("Any", Asked(acceptance.accept(found.publication)))
+    assert carried.bring(network, there, ["ggd"], found.taken) == {}
+    assert read == [network.publication]
+    assert brought["ggd"]["number"] == found.publication.number
+    laid = {name: text.encode() for name, text in brought["ggd"]["publication"].items()}
+    known = kept.known(laid)
+    assert known is not None
+    assert known.roots == trusted.load(network.trusted).roots  # type: ignore[union-attr]
+    assert publications_read(laid, network.name) == found.publication.number
+
+
+def publications_read(laid: Mapping[str, bytes], name: str) -> int:
+    return reading.read(laid.get, PurePath("brought"), name)[0].number
+
+
+def test_without_a_known_root_nothing_is_brought(network: Any, servers: Servers) -> None:
+    found = hand_over.applicable(network, cast("Any", servers), [])
+    assert found.publication is not None
+    assert found.taken is None
+    assert carried.bring(network, cast("Any", servers), ["ggd"], found.taken) == {}
 
 
 def test_a_server_that_went_away_before_it_could_keep_is_refused_and_the_others_keep(
