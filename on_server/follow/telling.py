@@ -15,8 +15,8 @@ from on_server.follow.places import Paths
 
 TIMER, SERVICE = "werkplaats-follow.timer", "werkplaats-follow.service"
 EVERY = "WERKPLAATS_FOLLOW_EVERY"
-INTERVALS = 3
-"""Of which none went by without a run."""
+INTERVALS, LEAST = 3, 60.0
+"""Of which none went by without a run, nor so many seconds: on a busy server one that reads takes some."""
 
 
 def before(paths: Paths) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def document(paths: Paths) -> dict[str, Any]:
     """All of it: `every` and `ago` in seconds (None: never), `faults`, and a row a network."""
     every, ago = _every(), _ago(paths)
     networks = before(paths)
-    found = stopped(paths) or faults(every, ago, _active_for(), networks)
+    found = stopped(paths) or faults(every, ago, active_for(), networks)
     return {"every": every, "ago": ago, "faults": found, "networks": networks}
 
 
@@ -67,7 +67,7 @@ def faults(every: int | None, ago: float | None, active: float | None, networks:
         return [f"{TIMER} does not run, so no revocation reaches this station by itself: systemctl start {TIMER}"]
     last = active if ago is None else min(active, ago)
     late = [f"the follower ended no run for {last:.0f} s, and it is to each {every} s: systemctl status {SERVICE}"] * (
-        last > INTERVALS * every
+        last > max(LEAST, INTERVALS * every)
     )
     return late + [f"{name}: {row['problem']}" for name, row in networks.items() if row.get("problem")]
 
@@ -104,7 +104,7 @@ def _ago(paths: Paths) -> float | None:
     return time.time() - paths.ran.stat().st_mtime if paths.ran.exists() else None
 
 
-def _active_for() -> float | None:
+def active_for() -> float | None:
     """Seconds since the timer runs; None where it does not."""
     if not programs.active(TIMER):
         return None
