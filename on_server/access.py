@@ -30,6 +30,9 @@ PAM = Path("/etc/pam.d")
 SFTP = ("sftp-server", "internal-sftp")  # what `station-account` knows sftp by
 USUAL_SESSIONS = 10  # of whom nobody set another number (sshd_config(5))
 SECONDS = 30  # a directory may be asked
+# sshd starts it ahead of whatever a login asks for, sftp and a forced command too, with the same output (sshd(8)).
+BEFORE_ALL = Path("/etc/ssh/sshrc")
+BEFORE_ALL_SECONDS = 5
 # In a process of its own: modules of PAM are libraries of others. The numbers are those of _pam_types.h.
 _ACCOUNT_PHASE = """
 import ctypes, sys
@@ -92,7 +95,7 @@ def faults(people: People, *, ours: bool, login: str) -> list[Fault]:
         for caller in _callers(people):
             said = settings(caller.account, caller.address, config or drop_in.CONFIG)
             found += _of_account(caller, said, whole=whole, ours=ours)
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(found + _ahead_of_sftp(people, login)))
 
 
 def faults_now(people: People) -> list[Fault]:
@@ -100,7 +103,7 @@ def faults_now(people: People) -> list[Fault]:
     found, ours = list[Fault](), Path(drop_in.PATH).exists()
     for caller in _callers(people):
         found += _of_account(caller, settings(caller.account, caller.address), whole=True, ours=ours)
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(found + _ahead_of_sftp(people, "root")))
 
 
 def opened(people: People, login: str) -> list[str]:
@@ -110,6 +113,41 @@ def opened(people: People, login: str) -> list[str]:
     for caller in _callers(people):
         now += _not_allowed(caller, settings(caller.account, caller.address))
     return [seen for seen, _ in dict.fromkeys(now) if seen not in later]
+
+
+def _ahead_of_sftp(people: People, login: str) -> list[Fault]:
+    """What is printed before sftp speaks, which then ends: the script is run once more, as sshd ran it for this login.
+
+    One that takes longer than a moment is not waited for, and nothing is said of it.
+    """
+    account = "scientist"
+    if account not in people or not BEFORE_ALL.exists():
+        return []
+    try:
+        known = pwd.getpwnam(account)
+    except KeyError:
+        known = pwd.getpwnam(login)  # sshd started it for this one a moment ago
+    own = {"USER": account, "LOGNAME": account, "HOME": known.pw_dir, "SHELL": known.pw_shell}
+    place = {"SSH_CLIENT": "127.0.0.1 9 22", "SSH_CONNECTION": "127.0.0.1 9 127.0.0.1 22", "PATH": "/usr/bin:/bin"}
+    words, groups = ["/bin/sh", str(BEFORE_ALL)], os.getgrouplist(known.pw_name, known.pw_gid)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        said = subprocess.run(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=BEFORE_ALL_SECONDS,
+            check=False,
+            cwd="/",
+            env={**own, **place},
+            user=known.pw_uid,
+            group=known.pw_gid,
+            extra_groups=groups,
+        ).stdout
+        if said:
+            seen = f"{BEFORE_ALL} prints at each login, which ends sftp: {account} could bring no file"
+            return [(seen, "write `exec >&2` as its first line")]
+    return []
 
 
 def _callers(people: People) -> Iterable[_Caller]:

@@ -85,6 +85,9 @@ def questions(asked: Found) -> dict[str, list[str]]:
         "sshd_login": ["sshd", "-T", "-C", f"user={login()},host=127.0.0.1,addr=127.0.0.1"],
         **engine.QUESTIONS,
     }
+    if login() != "root":
+        identity = [f"--reuid={os.environ['SUDO_UID']}", f"--regid={os.environ['SUDO_GID']}", "--init-groups"]
+        found["sudo"] = ["setpriv", *identity, "sudo", "-n", "/usr/bin/env"]
     if packages:
         install = ["--simulate", "--no-install-recommends", "install"]
         found["candidates"] = ["apt-cache", *NO_TRACE, "policy", *packages]

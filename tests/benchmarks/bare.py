@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from base import files
 from stacks.servers import seeds
 from stacks.servers.image import make as server_image
 from tests.benchmarks import network as whole
 from tests.harness import sandboxes, servers, sized
-from werkplaats.operations.home import vault
 
 NAME, SIZE = "kale-meting", 4
 SUBNET = ipaddress.IPv4Network("198.19.255.0/24")  # the last of seeds.POOL: sandboxes get theirs from the first on
@@ -48,10 +48,11 @@ def _up(network: sandboxes.Sandbox) -> whole.Measured:
 @contextlib.contextmanager
 def _booted(said: whole.Said) -> Iterator[sandboxes.Sandbox]:
     defined = definition()
-    network = sandboxes.Sandbox(NAME, FOLDER / "home", FOLDER / "state")
+    # One passphrase for the vault and for the keys of those who sign offline, who are asked for it.
+    network = sandboxes.Sandbox(NAME, FOLDER / "home", FOLDER / "state", FOLDER / "passphrase")
     try:
         sized.write(network, defined)
-        vault.Vault(NAME, network.vault).make_passphrase()
+        files.write_atomically(FOLDER / "passphrase", b"een lange zin die niemand raadt\n", mode=0o600)
         said(f"booting {SIZE} bare servers")
         servers.docker("network", "create", "--subnet", str(SUBNET), NAME)
         booted = dict(_boot(defined, FOLDER / "servers"))

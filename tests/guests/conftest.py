@@ -18,6 +18,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("situation", metafunc.module.SITUATIONS, ids=lambda one: one.name)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _locale(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a module's operator has of the variables of locale(7): `LOCALE` of the module."""
+    with pytest.MonkeyPatch.context() as own:
+        for name, value in getattr(request.module, "LOCALE", {}).items():
+            own.setenv(name, value)
+        yield
+
+
 @pytest.fixture(scope="module")
 def guests(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[house.House]:
     """Servers of the situations of all selected tests of a module: with `-k NAME` only that one is booted.

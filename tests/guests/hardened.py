@@ -26,6 +26,11 @@ SITUATIONS = (
         owners=OWNERS,
         bare=True,
         entry={"people": people.people()},
-        said=(r"(?i) ssh: .*allowgroups", r"(?i) ssh: .*maxsessions", r"firewall: tools: nftables \(runs\)"),
+        said=(
+            r"tells login: sudo looks for programs in /usr/sbin:/usr/bin:/sbin:/bin, and not in /usr/local/bin",
+            r"(?i) ssh: .*allowgroups",
+            r"(?i) ssh: .*maxsessions",
+            r"firewall: tools: nftables \(runs\)",
+        ),
     ),
 )

@@ -60,12 +60,15 @@ def people() -> dict[str, Any]:
     return {account: {"keys": [line], "from": [RANGE]} for account in ("steward", "scientist")}
 
 
-def come_in(server: servers.Server, *more: str) -> None:
-    """As steward and scientist do: each asks the station something, and the scientist brings a file."""
+def come_in(server: servers.Server, *more: str, aside: str = "") -> None:
+    """As steward and scientist do: each asks the station something, and the scientist brings a file.
+
+    `aside`: what the server says beside the answer.
+    """
     options = [*server.options, *more, "-i", str(key())]
     for account in ("steward", "scientist"):
         done = _login(["ssh", *options, f"{account}@{server.address}", "status"])
-        assert (done.returncode, done.stderr) == (0, ""), f"{server.container}: {account}: {done.stderr}"
+        assert (done.returncode, done.stderr) == (0, aside), f"{server.container}: {account}: {done.stderr}"
     said = f"put {__file__} cases.csv\nls\nrm cases.csv\n"
     done = _login(["sftp", *options, "-b", "-", f"scientist@{server.address}"], said)
     assert done.returncode == 0, f"{server.container}: {done.stderr}"

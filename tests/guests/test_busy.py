@@ -18,6 +18,7 @@ from tests.guests.situations import Situation
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 SITUATIONS = (*busy.SITUATIONS, *hardened.SITUATIONS)
+LOCALE = {"LC_ALL": "C"}  # the operator's, and all that a machine without languages has
 LIVING = [one for one in SITUATIONS if not one.refused]
 
 

@@ -155,7 +155,9 @@ def _serves(last: x509.CertificateRevocationList, authority: Authority, moment: 
         return False
     told = {f"{entry.serial_number:x}": reason_of(entry) for entry in last}
     wanted = {serial: row["reason"] for serial, row in entries(authority.records).items()}
-    return told == wanted and last.next_update_utc - moment >= authority.lifetimes.list_left
+    # A network that wants its lists shorter from today on does not wait for the end of one of before.
+    left = last.next_update_utc - moment
+    return told == wanted and authority.lifetimes.list_left <= left <= authority.lifetimes.revocations
 
 
 def reason_of(entry: x509.RevokedCertificate) -> str:

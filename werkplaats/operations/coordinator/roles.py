@@ -74,12 +74,12 @@ class Roles:
 
     def hold(self) -> None:
         """Look from now on at what lies there now: what is signed is what was shown, whoever writes there meanwhile."""
-        self._held = {path: path.read_bytes() for path in self.folder.rglob("*.json")}
+        self._held = {path: _read(path) for path in self.folder.rglob("*.json")}
 
     def _content(self, path: Path) -> bytes | None:
         if self._held is not None:
             return self._held.get(path)
-        return path.read_bytes() if path.exists() else None
+        return _read(path) if path.exists() else None
 
     # what is in force
 
@@ -199,7 +199,7 @@ class Roles:
     def _put_signed(self, path: Path, content: bytes) -> None:
         """Write what was signed; raises RefusedError where another thing lies there than was looked at."""
         if self._held is not None:
-            if path.read_bytes() != self._held[path]:
+            if _read(path) != self._held[path]:
                 raise errors.RefusedError(
                     f"{path} became another one while you looked at it: nothing of it is signed",
                     "see who writes there, and look at it again",
@@ -296,11 +296,7 @@ class Roles:
             return
         for role, one in chosen.items():
             waits = self.waiting / f"{role}.json"
-            if (
-                one is None
-                or not waits.exists()
-                or one.signed.version != _parsed(waits.read_bytes(), waits).signed.version
-            ):
+            if one is None or not waits.exists() or one.signed.version != _parsed(_read(waits), waits).signed.version:
                 continue
             if role == RELEASES:
                 for name in one.signed.targets:
@@ -308,7 +304,7 @@ class Roles:
                         (self.folder / name).parent.mkdir(exist_ok=True)
                         (self.waiting / name).replace(self.folder / name)
             name = f"{one.signed.version}.root.json" if role == ROOT else f"{role}.json"
-            _place(self.folder / name, waits.read_bytes())
+            _place(self.folder / name, _read(waits))
             waits.unlink()
 
     def _chosen(self) -> dict[str, Metadata[Any] | None] | None:
@@ -342,7 +338,7 @@ class Roles:
         signed, file = self._in_force(RELEASES), f"releases/{name}.json"
         if signed is None or file not in signed.signed.targets:
             return None
-        return values.mapping((self.folder / file).read_bytes())
+        return values.mapping(_read(self.folder / file))
 
     def learn(self, published: Mapping[str, bytes]) -> list[str]:
         """Take over what holders signed since, from the files of a publication that was read; returns what that was."""
@@ -386,7 +382,7 @@ class Roles:
                 f"they look at it and sign with werkplaats trust root sign {self.network} and werkplaats trust release "
                 f"sign {self.network}, in the files of {self.waiting}",
             )
-        contents = {name: (self.folder / name).read_bytes() for name in signed.signed.targets}
+        contents = {name: _read(self.folder / name) for name in signed.signed.targets}
         return InForce(self.roots, targets.to_bytes(), signed.to_bytes(), contents)
 
     def _waits_for(self, needed: str, signed: Metadata[Any]) -> bool:
@@ -502,6 +498,11 @@ def _is_plain(named: tuple[str, TargetFile]) -> bool:
     """Whether all that is said of a file is shown: a name of ours, and one digest."""
     name, file = named
     return bool(metadata.NAMES.fullmatch(name)) and file.hashes.keys() == {"sha256"} and not file.unrecognized_fields
+
+
+def _read(path: Path) -> bytes:
+    """A file as it was signed: git on Windows, for one, makes other line ends."""
+    return path.read_bytes().replace(b"\r\n", b"\n")
 
 
 def _parsed(content: bytes, place: Path) -> Metadata[Any]:

@@ -8,6 +8,7 @@ from werkplaats.operations.offered.answer import Facts
 from werkplaats.operations.offered.findings import Faults, Part, Row, Severity, Wanted
 
 USUAL_SHELLS = ("/bin/sh", "/bin/bash", "/bin/dash", "/bin/zsh", "/usr/bin/bash", "/usr/bin/zsh", "/usr/bin/sh")
+COMMANDS = "/usr/local/bin"
 PEOPLE = " and ".join(accounts.PEOPLE)
 KEPT_OUT = f"{' or '.join(accounts.PEOPLE)} could not work, and a station is of no use without them"
 
@@ -42,6 +43,13 @@ def _odd_shell(facts: Facts, _: Wanted) -> str:
 
 def _nobody(facts: Facts, _: Wanted) -> str:
     return "/etc/nologin is there" if facts.marked("/etc/nologin") else ""
+
+
+def _unfound(facts: Facts, _: Wanted) -> str:
+    """Debian's own `secure_path` has that folder; those of guides to hardening leave it out."""
+    folders = next((row[5:] for row in facts.said("sudo").splitlines() if row.startswith("PATH=")), "")
+    lacking = folders and COMMANDS not in folders.split(":")
+    return f"sudo looks for programs in {folders}, and not in {COMMANDS}" if lacking else ""
 
 
 def _says_nothing(facts: Facts, _: Wanted) -> str:
@@ -85,6 +93,12 @@ PARTS = (
                 "remove it once the maintenance is over",
             ),
             Row(Severity.TELLS, _odd_shell, "nothing: what we run is a program, no line of a shell's language", ""),
+            Row(
+                Severity.TELLS,
+                _unfound,
+                "who types `sudo station` or `sudo station-cut` is told that there is none; we name programs in full",
+                f"type `sudo {COMMANDS}/station`, or add {COMMANDS} and /usr/local/sbin to `secure_path` in sudoers",
+            ),
         ),
     ),
     Part(

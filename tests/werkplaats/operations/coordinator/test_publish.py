@@ -16,7 +16,7 @@ from publication import identity, publication, revocations, verified
 from tests.publication import publications
 from tests.publication.published import RELEASES, release
 from werkplaats.operations.coordinator import publish as publishing
-from werkplaats.operations.coordinator import revocation
+from werkplaats.operations.coordinator import revocation, roles
 
 DAY = datetime.timedelta(days=1)
 Approve = Callable[..., identity.Identity]
@@ -56,6 +56,23 @@ def test_a_publication_can_be_read_by_everybody_and_holds_no_secret(
     for path in [folder.resolve(), *folder.resolve().rglob("*")]:
         assert stat.S_IMODE(path.stat().st_mode) == (0o755 if path.is_dir() else 0o644)
         assert path.is_dir() or b"PRIVATE" not in path.read_bytes()
+
+
+def test_what_holders_signed_is_published_as_they_signed_it_whatever_line_ends_git_made_of_it(
+    publish: Callable[..., Any], coordinator: Any, folder: Path, approve: Approve
+) -> None:
+    """The coordinator was told that a file is missing, and to fetch what that machine makes itself."""
+    first, before = publish(), folder.resolve()
+    own = roles.Roles(coordinator.authority.vault, coordinator.authority.records)
+    signed = list(own.folder.rglob("*.json"))
+    assert len(signed) > 3
+    for path in signed:
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert publish() == first
+    assert folder.resolve() == before
+    approve("ggd")
+    assert publish().holders == first.holders
+    assert set(publication.read(folder, "proeftuin").identities) == {"ggd"}
 
 
 def test_where_nothing_changed_nothing_is_published(

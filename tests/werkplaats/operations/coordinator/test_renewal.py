@@ -91,6 +91,16 @@ def test_lifetimes_of_minutes_are_a_parameter_and_longer_ones_than_usual_are_ref
     assert revocation.current(own, start + minute + datetime.timedelta(seconds=1)) != first
 
 
+def test_a_network_that_wants_shorter_lists_gets_one_at_once(coordinator: Any) -> None:
+    """The list of before would have stood for months, as long as whoever withholds the next one wants it to."""
+    start = canonical.now()
+    assert revocation.current(coordinator.authority, start).next_update_utc == start + datetime.timedelta(days=90)
+    coordinator.records.append("lifetimes", what="list", number=30, unit="days")
+    shorter = revocation.current(coordinator.authority, start)
+    assert shorter.next_update_utc == start + datetime.timedelta(days=30)
+    assert revocation.current(coordinator.authority, start) == shorter
+
+
 @pytest.mark.parametrize(
     ("line", "why"),
     [

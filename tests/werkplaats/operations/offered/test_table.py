@@ -102,6 +102,7 @@ FOUND: list[tuple[str, Severity, str, Change]] = [
     ("accounts", TELLS, "a directory as well", offers.file("/etc/nsswitch.conf", "passwd: files sss\n")),
     ("login", STOPS, "/etc/nologin", offers.marked("/etc/nologin")),
     ("login", TELLS, "shell /usr/bin/fish", offers.user("beheer", 1000, "/usr/bin/fish")),
+    ("login", TELLS, "sudo looks .* and not in /usr/local/bin", offers.said("sudo", "PATH=/usr/sbin:/usr/bin\n")),
     (
         "ssh",
         STOPS,
