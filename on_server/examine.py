@@ -138,16 +138,25 @@ def keepers() -> str:
     return "\n".join(sorted(found) + (say(["grep", "-lsF", DROP_INS, *catalogs]).split() if catalogs else []))
 
 
-def space(path: Path) -> Found:
-    """Bytes of the disk that a path would lie on, what is free, and the folder that is there of it already."""
-    there = next(one for one in (path, *path.parents) if one.is_dir())
-    found = os.statvfs(str(there))
-    return {
-        "at": str(there.resolve()),
-        "size": found.f_blocks * found.f_frsize,
-        "free": found.f_bavail * found.f_frsize,
-        "inodes": found.f_favail,
-    }
+def spaces() -> Found:
+    """Bytes of the disk that each path would lie on, what is free, and the folder that is there of it already.
+
+    A disk is asked once: what is written to it meanwhile would make two of it.
+    """
+    found, disks = {}, {}
+    for path in PLACES:
+        there = next(one for one in (Path(path), *Path(path).parents) if one.is_dir())
+        device = there.stat().st_dev
+        if device not in disks:
+            disks[device] = os.statvfs(str(there))
+        disk = disks[device]
+        found[path] = {
+            "at": str(there.resolve()),
+            "size": disk.f_blocks * disk.f_frsize,
+            "free": disk.f_bavail * disk.f_frsize,
+            "inodes": disk.f_favail,
+        }
+    return found
 
 
 def people(asked: Found) -> Found:
@@ -255,7 +264,7 @@ def main() -> None:
         "said": {name: text for name, text in said.items() if name not in READ},
         "files": {path: text for pattern in FILES for path, text in read(pattern).items()},
         "marks": [path for path in MARKS if Path(path).exists()],
-        "space": {path: space(Path(path)) for path in PLACES},
+        "space": spaces(),
         "accounts": accounts.read(),
         "engine": engine.read(said, list(asked["packages"])),
         "peers": found.get("peers", {}),

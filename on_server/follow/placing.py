@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from on_server.follow import places, rules, texts
+from on_server.follow import places, rules, signed, texts
 from on_server.follow.places import Paths
 from on_server.gateway import files as gateway
 
@@ -32,7 +32,9 @@ def followed(paths: Paths, network: str, answer: Document) -> list[str]:
     """Place an answer; returns the paths that changed. Raises RuleError, before anything but the publication is."""
     changed = []
     if files := answer.get("publication"):
-        rules.newer(places.texts(paths.kept(network)), files)
+        before = places.texts(paths.kept(network))
+        rules.newer(before, files)
+        signed.require(before, files)
         if keep(paths, network, files):
             changed.append(str(paths.kept(network)))
     if answer.get("place"):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Iterable
 
 from on_server.follow import places
 from on_server.follow.places import Paths
 
 NEWEST, LARGEST = "metadata/timestamp.json", 64 * 1024
+_ROOT = re.compile(r"metadata/([0-9]{1,9})\.root\.json")
 
 
 def news(paths: Paths, network: str) -> bool:
@@ -16,7 +19,7 @@ def news(paths: Paths, network: str) -> bool:
     A later root begins the numbers anew: what a thief of the key before counted says nothing beside it.
     """
     kept = places.read(paths.kept(network) / NEWEST, LARGEST)
-    later = f"metadata/{_roots(paths, network) + 1}.root.json"
+    later = root(newest_root(places.files(paths.kept(network))) + 1)
     for source in paths.sources(network):
         found = places.read(source / NEWEST, LARGEST)
         if found and places.read(source / later, LARGEST):
@@ -26,10 +29,14 @@ def news(paths: Paths, network: str) -> bool:
     return False
 
 
-def _roots(paths: Paths, network: str) -> int:
-    """The number of the newest root that is kept; 0 of none."""
-    there = (path.name.partition(".") for path in (paths.kept(network) / "metadata").glob("*.root.json"))
-    return max((int(number) for number, _, _ in there if number.isdecimal()), default=0)
+def root(number: int) -> str:
+    """The name under which a root lies."""
+    return f"metadata/{number}.root.json"
+
+
+def newest_root(names: Iterable[str]) -> int:
+    """The number of the newest root among files of a publication; 0 of none."""
+    return max((int(found[1]) for name in names if (found := _ROOT.fullmatch(name))), default=0)
 
 
 def version(text: str | bytes) -> int:

@@ -13,6 +13,14 @@ from tests.harness import sandboxes
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 ENDED = "revocation list on the server: has expired, and no peer is let in"
+# `status` as it was: it looked at units, containers and answers of stations.
+UNSEEN = """
+import sys
+from werkplaats import cli
+from werkplaats.checks import lapse
+lapse.read = lambda said: lapse.Ends()
+sys.exit(cli.main(sys.argv[1:]))
+"""
 USUAL = datetime.timedelta(days=80)
 LIST = "/etc/werkplaats/gateway/loaded/networks/{}/crl.pem"
 
@@ -60,6 +68,8 @@ def test_a_list_that_ended_is_said_of_each_server_also_where_a_newer_one_is_publ
     status = short.run("status", expect=1).stdout
     assert status.count(ENDED) == 4, status
     assert "well, " not in status
+    blind = short.without(UNSEEN, "status", short.name).stdout
+    assert blind.count("well, ") == 4, f"with the defence off: {blind}"
     assert short.up()["verified"]
     assert "well, " in short.run("status").stdout
     assert ends(short, "ggd") - datetime.datetime.now(datetime.UTC) > USUAL

@@ -85,6 +85,18 @@ class Sandbox:
             pytest.fail(f"werkplaats {verb} {self.name} ended with {process.returncode}:\n{out}\n{err}")
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
+    def without(self, code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the command with a defence off: `code` takes it away, then runs `sys.argv[1:]`."""
+        return subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
     def up(self, *arguments: str, expect: int | None = 0) -> dict[str, Any]:
         """`up` with all steps; returns its JSON document."""
         done = self.run("up", "--yes", "--all-steps", "--json", *arguments, expect=expect)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import subprocess
 import sys
 import time
@@ -75,9 +76,25 @@ def test_it_asks_what_it_is_known_to_ask_and_nothing_that_changes_anything() -> 
             assert set(examine.NO_TRACE) <= set(words)
 
 
+def test_two_folders_of_one_disk_tell_the_same_of_it_while_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that wrote 4 kB between the two was said to have two disks."""
+    asked = iter(range(1_000_000, 2_000_000))
+    real = os.statvfs("/")
+    fields = [*real][:10]
+
+    def statvfs(_: str) -> os.statvfs_result:
+        return os.statvfs_result([*fields[:4], next(asked), *fields[5:]])
+
+    monkeypatch.setattr(examine, "PLACES", ("/usr", "/usr/nothing/here"))
+    monkeypatch.setattr(os, "statvfs", statvfs)
+    found = examine.spaces()
+    assert found["/usr"]["at"] == found["/usr/nothing/here"]["at"] == "/usr"
+    assert found["/usr"]["free"] == found["/usr/nothing/here"]["free"] > 0
+
+
 def test_every_process_is_started_in_a_known_place_without_a_shell() -> None:
-    """`access` asks sshd, and PAM in a process of its own."""
-    for name, processes in (("examine", 1), ("access", 2), ("accounts", 0), ("engine", 0), ("drop_in", 0)):
+    """`access` asks sshd, PAM in a process of its own, and what sshd runs at each login."""
+    for name, processes in (("examine", 1), ("access", 3), ("accounts", 0), ("engine", 0), ("drop_in", 0)):
         calls = [node for node in ast.walk(ast.parse(SENT[name])) if isinstance(node, ast.Call)]
         names = [ast.unparse(call.func) for call in calls]
         assert names.count("subprocess.run") == processes

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from tuf.api.metadata import Metadata
 
-from on_server.follow import places, rules
+from on_server.follow import places, rules, seen
 from publication import publication
 from tests.harness import pki
 from tests.harness.coordinator import founded
@@ -162,6 +162,14 @@ def cut(answer: dict[str, Any]) -> None:
     view["cut"][STATION] = {"organisation": view["stations"].pop(STATION)["organisation"]}
 
 
+def numbered(answer: dict[str, Any]) -> None:
+    """Else every later one is plainly older, that of `up` too."""
+    files = answer["publication"]
+    newest = json.loads(files[seen.NEWEST])
+    newest["signed"]["version"] = 2**31 - 1
+    files[seen.NEWEST] = json.dumps(newest)
+
+
 STATION = f"{NETWORK}.{OTHER}"
 TAKEN_OVER: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "another statement key": (change(f"accepted/statement_keys/{OTHER}", "A" * 43 + "="), "adds a statement key"),
@@ -224,6 +232,7 @@ TAKEN_OVER: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "an older statement": (change("entry/statement", {"serial": 0, "signature": ""}), "its statement is older"),
     "another file": (change("files/host", "{}"), "has other files"),
     "a published file elsewhere": (published("metadata/../../evil.json", "{}"), "has a file"),
+    "a number that nobody signed": (numbered, "is not signed by the coordinator"),
     "another first root": (published("metadata/1.root.json", "{}"), "takes away or changes"),
 }
 

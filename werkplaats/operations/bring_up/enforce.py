@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from base import errors
 from on_server.follow import texts
+from publication import folder, reading
+from publication.metadata import TIMESTAMP
+from publication.publication import Taken
 from werkplaats.operations.bring_up import hand_over, hostvars
 from werkplaats.operations.home import networks
 from werkplaats.operations.look import verify
 from werkplaats.operations.reach import remote
 
-# In place of a file that is there, with its owner and mode, and never a part of it; a reload passes over names with a
-# dot. A server without such a file has no gateway yet that could have links.
+# In place of a file that is there, with its owner and mode, and never a part of it, nor of what another run places; a
+# reload passes over names with a dot. A server without such a file has no gateway yet that could have links.
 _PLACE = (
-    'test -e "$1" || exit 3; new="${1%/*}/.${1##*/}.part"; cat > "$new" && chown --reference="$1" "$new" && '
-    'chmod --reference="$1" "$new" && mv --force --no-target-directory "$new" "$1"'
+    'test -e "$1" || exit 3; new="${1%/*}/.${1##*/}.$$.part"; trap \'rm -f "$new"\' EXIT; '
+    'cat > "$new" && chown --reference="$1" "$new" && chmod --reference="$1" "$new" && '
+    'mv --force --no-target-directory "$new" "$1"'
 )
 
 
@@ -69,6 +73,23 @@ def enforce(network: networks.Network, remotes: remote.Remotes) -> Outcome:
             else:
                 found.in_force.append(organisation)
     return found
+
+
+def overtaken(
+    network: networks.Network, remotes: remote.Remotes, taken: Taken | None, organisations: Iterable[str]
+) -> dict[str, str]:
+    """Enforce what was published since a run had `taken` the publication, which it brought to servers; mostly nothing.
+
+    A revocation waits for no run, and what this one placed would be in its place. Returns organisation → why, of those
+    of these on which it is not in force.
+    """
+    if taken is None or folder.source(network.publication)(reading.NEWEST) == taken.following.metadata[TIMESTAMP]:
+        return {}
+    try:
+        left_out = enforce(network, remotes).left_out
+    except errors.PublicationError as error:
+        left_out = dict.fromkeys(organisations, str(error))
+    return {organisation: left_out[organisation] for organisation in organisations if organisation in left_out}
 
 
 def files(network: str, entry: Mapping[str, Any]) -> dict[str, str]:

@@ -174,9 +174,10 @@ def take_all(
     which none can be made yet, nothing is accepted; one of which the request is no good is refused, and no other is.
     """
     requests, keyless, refused = _with_keys(network, remotes, organisations)
-    refused |= steps.approve_all(network, requests, say)
-    steps.found(network)
-    published = steps.publish(network, release, say)
+    with network.vault.coordinating("up"):
+        refused |= steps.approve_all(network, requests, say)
+        steps.found(network)
+        published = steps.publish(network, release, say)
     found = applicable(network, remotes, organisations, root=published.root)
     if waiting := found.waiting.keys() - keyless.keys() - refused.keys():
         say(f"accepting publication {published.number} on {len(waiting)} servers")

@@ -20,6 +20,7 @@ from werkplaats.operations import progress
 from werkplaats.operations.bring_up import (
     carried,
     configure,
+    enforce,
     hand_over,
     hostvars,
     questions,
@@ -139,6 +140,7 @@ class Run:
             self.outcome.left_out |= played.failed
             self.outcome.waiting = {o: why for o, why in self.outcome.waiting.items() if o not in played.failed}
             self.outcome.left_out |= carried.bring(self.network, remotes, self._able(hosts), applicable.taken)
+            self.outcome.left_out |= enforce.overtaken(self.network, remotes, applicable.taken, self._able(hosts))
             ready = {o: hosts[o] for o in self._able(hosts)}
             notes.keep({o: ready[o] for o in ready if o not in same})
         return applicable, ready

@@ -7,7 +7,7 @@
     statements.txt                   under which number a statement key signed the gateway key of a certificate
     lifetimes.txt                    how long certificates and lists last here, where that is shorter than usual
 
-Whoever changes them holds the lock of the network (`vault.lock`).
+Whoever changes them holds the coordinator's lock (`vault.coordinating`).
 """
 
 from __future__ import annotations

@@ -20,7 +20,8 @@ from werkplaats.operations.home import networks, places, vault
 
 def receive(network: networks.Network, asked: identity.Request) -> identity.Request:
     """Put a request, as its server made it, among the records, where it waits for approval."""
-    approval.receive(ledger.Records(network.inventory), asked)
+    with network.vault.coordinating(f"the request of {asked.organisation}"):
+        approval.receive(ledger.Records(network.inventory), asked)
     return asked
 
 

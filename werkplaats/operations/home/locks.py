@@ -73,18 +73,26 @@ class Holder:
 
 
 class Lock:
-    """A lock on `subject` (a network, a server), kept in a file. Use it in a `with`; it is never waited for.
+    """A lock on `subject` (a network, a server), kept in a file. Use it in a `with`.
 
-    `taken_over` is a sentence when the lock was left behind by a dead process, else "": say it.
+    It is waited for no longer than `patience` seconds; with none the second one is refused at once. `taken_over` is a
+    sentence when the lock was left behind by a dead process, else "": say it.
     Entering raises LockedError, which names the holder and since when.
     """
 
-    def __init__(self, path: Path, subject: str, purpose: str) -> None:
+    def __init__(self, path: Path, subject: str, purpose: str, patience: float = 0.0) -> None:
         self.path = path
         self.subject = subject
         self.purpose = purpose
+        self.patience = patience
         self.taken_over = ""
         self._descriptor: int | None = None
+
+    @property
+    def holder(self) -> str:
+        """Who holds it now, in words; "" where nobody is known to."""
+        found = Holder.parse(self.path.read_bytes()) if self.path.exists() else None
+        return str(found) if found and found.alive else ""
 
     def __enter__(self) -> Self:
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -110,19 +118,19 @@ class Lock:
                 file.truncate(0)
 
     def _take(self, descriptor: int) -> None:
-        """Take the lock, or refuse as soon as a living holder is known.
+        """Take the lock, or refuse as soon as a living holder is known and patience is over.
 
         There are two short moments without one: a holder has the lock and has not yet written its name, or it was
         killed and a child that it had just forked has not yet let go.
         """
-        deadline = time.monotonic() + NAMING_SECONDS
+        begun = time.monotonic()
         while True:
             try:
                 return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 holder = Holder.parse(self.path.read_bytes())
                 known = holder is not None and holder.alive
-                if known or time.monotonic() >= deadline:
+                if time.monotonic() - begun >= max(self.patience, 0.0 if known else NAMING_SECONDS):
                     raise self._refusal(str(holder) if known else "a process that has not said its name") from error
             time.sleep(0.01)
 

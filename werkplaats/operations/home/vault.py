@@ -22,6 +22,7 @@ from base import errors, files
 from werkplaats.operations.home import locks, sealed
 
 PASSPHRASE_FILE = "WERKPLAATS_PASSPHRASE_FILE"  # noqa: S105 - the name of a variable, no passphrase
+PATIENCE_SECONDS = 20.0
 SHORTEST_PASSPHRASE = 20  # some four words: what is tried costs memory and time, and short ones fall all the same
 
 
@@ -61,6 +62,15 @@ class Vault:
     def lock(self, purpose: str) -> locks.Lock:
         """The lock of this network for this operator; `purpose` is told to whoever finds it held."""
         return locks.Lock(self.folder / "lock", self.network, purpose)
+
+    def coordinating(self, purpose: str) -> locks.Lock:
+        """The lock of what a coordinator keeps: CA and keys, records, publication. Nobody waits for a server with it.
+
+        A revocation takes this one alone: it waits for no run that changes servers, and for another of the
+        coordinator's steps some seconds.
+        """
+        return locks.Lock(self.folder / "coordinator.lock", f"what the coordinator of {self.network} keeps", purpose,
+                          PATIENCE_SECONDS)  # fmt: skip
 
     def has(self, name: str) -> bool:
         """Whether there is a file of that name."""

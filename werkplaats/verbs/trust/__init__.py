@@ -23,6 +23,7 @@ founds the network's CA, in the vault of whoever runs it. Exit code 5 when a ser
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 
 from base import errors
@@ -34,6 +35,9 @@ from werkplaats.operations.coordinator import revocation, steps
 from werkplaats.operations.home import networks
 from werkplaats.verbs import common, named
 from werkplaats.verbs.trust import signing
+
+_BRAKES = ("revoke", "enforce")
+_WITH_SERVERS = ("request", "renew-key", "enforce")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -86,34 +90,53 @@ def run(given: argparse.Namespace) -> int:
     if given.action == "roll":
         what = "Until its operator accepts that, a station and those that did do not talk"
         common.confirm(f"make another CA of {network.name}? {what}", yes=given.yes)
-    with network.vault.lock(f"trust {given.action}"):
-        match given.action:
-            case "request":
-                return _request(given, network)
-            case "renew-key":
-                _renew_key(given, network)
-                return errors.DONE
-            case "approve":
-                identity = steps.approve(network, given.organisation, given.fingerprint)
-                print(f"{identity.organisation}: approved {identity.fingerprint}")
-                return errors.DONE
-            case "enforce":
-                return _enforce(network)
-            case "root" | "release":
-                return signing.run(given, network)
-            case "revoke":
-                steps.revoke(network, given.organisation, given.reason, print)
-            case "roll":
-                steps.roll(network, print, stolen=given.stolen)
-            case "reinstate":
-                steps.reinstate(network, given.organisation, print)
-        if given.action == "publish":
-            if given.quiet:
-                steps.require_key(network)  # on the first morning, and not on the first one on which something is due
-            _publish(network, wrong, must=True, quiet=given.quiet)
+    with _locks(given, network):
+        code = _do(given, network, wrong)
+    if given.action in _BRAKES and (who := network.vault.lock("").holder):
+        again = f"once that has ended run werkplaats trust enforce {network.name}"
+        print(f"note: {who} changes {network.name}, and may place what was published before: {again}", file=sys.stderr)
+    return _enforce(network) if given.action == "enforce" or (given.action == "revoke" and given.now) else code
+
+
+def _locks(given: argparse.Namespace, network: networks.Network) -> contextlib.ExitStack:
+    """What nobody else may do meanwhile. A brake waits for no run that changes servers, stopped or hanging."""
+    purpose = f"trust {given.action}"
+    with contextlib.ExitStack() as held:
+        if given.action not in _BRAKES:
+            held.enter_context(network.vault.lock(purpose))
+        if given.action not in _WITH_SERVERS:
+            held.enter_context(network.vault.coordinating(purpose))
+        return held.pop_all()
+
+
+def _do(given: argparse.Namespace, network: networks.Network, wrong: errors.WerkplaatsError | None) -> int:
+    match given.action:
+        case "request":
+            return _request(given, network)
+        case "renew-key":
+            _renew_key(given, network)
             return errors.DONE
-        _publish(network, wrong)
-        return _enforce(network) if given.action == "revoke" and given.now else errors.DONE
+        case "approve":
+            identity = steps.approve(network, given.organisation, given.fingerprint)
+            print(f"{identity.organisation}: approved {identity.fingerprint}")
+            return errors.DONE
+        case "enforce":
+            return errors.DONE
+        case "root" | "release":
+            return signing.run(given, network)
+        case "revoke":
+            steps.revoke(network, given.organisation, given.reason, print)
+        case "roll":
+            steps.roll(network, print, stolen=given.stolen)
+        case "reinstate":
+            steps.reinstate(network, given.organisation, print)
+    if given.action == "publish":
+        if given.quiet:
+            steps.require_key(network)  # on the first morning, and not on the first one on which something is due
+        _publish(network, wrong, must=True, quiet=given.quiet)
+        return errors.DONE
+    _publish(network, wrong)
+    return errors.DONE
 
 
 def _network(given: argparse.Namespace) -> tuple[networks.Network, errors.WerkplaatsError | None]:

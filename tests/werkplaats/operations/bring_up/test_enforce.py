@@ -13,9 +13,9 @@ import pytest
 
 from network_topology.compiling import compile as compiler
 from plugins.filter import tls_mesh
-from publication import acceptance, publication, revocations
+from publication import acceptance, publication, reading, revocations
 from tests.publication.published import RELEASES
-from werkplaats.operations.bring_up import enforce
+from werkplaats.operations.bring_up import enforce, hand_over
 from werkplaats.operations.coordinator import publish as publishing
 from werkplaats.operations.coordinator import revocation
 from werkplaats.operations.reach import remote, servers
@@ -145,3 +145,28 @@ def test_a_file_is_replaced_whole_with_its_mode_and_none_is_made_where_there_was
     assert path.read_text() == "new"
     assert (path.stat().st_mode, path.stat().st_uid) == (before.st_mode, before.st_uid)
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_was_published_while_a_run_placed_what_it_had_read_is_in_force_at_its_end(
+    coordinator: Any, network: Any
+) -> None:
+    """Gains: a run that hung over a revocation places the list and the peers of before once it goes on."""
+    there = revoked(coordinator, network)
+    root = publication.read(network.publication, network.name).root
+    remotes = cast("Any", there)
+    judged = hand_over.applicable(network, remotes, ["ggd", "ziekenhuis"], root=root)
+    assert enforce.overtaken(network, remotes, judged.taken, ["ggd", "ziekenhuis"]) == {}
+    assert there.reloaded == [], "nothing was published since"
+    revocation.withdraw(coordinator.authority, "huisartsen", "keyCompromise")
+    publishing.publish(network.publication, coordinator.definition, RELEASES, coordinator.authority)
+    there.refuses = {"ziekenhuis"}
+    left_out = enforce.overtaken(network, remotes, judged.taken, ["ggd", "ziekenhuis"])
+    assert left_out.keys() == {"ziekenhuis"}
+    view = next(text for path, text in there.placed["ggd"].items() if path.endswith("network.json"))
+    assert "proeftuin.huisartsen" in json.loads(view)["cut"]
+    network.publication.unlink()
+    (network.publication / "metadata").mkdir(parents=True)
+    (network.publication / reading.NEWEST).write_text("{}")
+    again = enforce.overtaken(network, remotes, judged.taken, ["ggd"])
+    assert again.keys() == {"ggd"}
+    assert reading.NEWEST in again["ggd"], "what lies there now is none"

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
 
 import pytest
 
@@ -10,7 +17,7 @@ from base import canonical, errors
 from publication import publication, verified
 from tests.publication.published import release
 from tests.werkplaats.verbs.trust.people import DAY, NETWORK, People, people
-from werkplaats.operations.home import places
+from werkplaats.operations.home import places, vault
 
 __all__ = ["people"]
 NEWER = "2.0.0"
@@ -128,3 +135,65 @@ def test_where_nothing_was_published_there_is_nothing_to_go_on_with(people: Peop
     told = people.run("revoke", NETWORK, "ggd", "--reason", "keyCompromise", "--yes", expect=errors.REFUSED)
     assert "releases version 1 waits for the release holders" in told
     assert not people.place.exists()
+
+
+STOPPED = """
+import os, runpy, signal, sys
+from werkplaats.operations.bring_up import up
+up.Run.__call__ = lambda self: os.kill(os.getpid(), signal.SIGSTOP)
+runpy.run_module("werkplaats", run_name="__main__", alter_sys=True)
+"""
+COORDINATING = """
+import os, signal, sys
+from werkplaats.operations.home import vault
+with vault.find(sys.argv[1]).coordinating("up"):
+    os.kill(os.getpid(), signal.SIGSTOP)
+"""
+
+
+@contextlib.contextmanager
+def stopped(program: str, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that stops in the middle of what it does: until it goes on, or is killed."""
+    nothing = subprocess.DEVNULL
+    process = subprocess.Popen([sys.executable, "-c", program, *words], stdin=nothing, stdout=nothing, stderr=nothing)
+    try:
+        found = os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        assert found
+        assert found.si_code == os.CLD_STOPPED
+        yield process
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+def test_a_revocation_waits_for_no_up_that_hangs(people: People, running: object) -> None:
+    """Gains: who has a stolen key and a server that hangs in `up` goes on for as long as that hangs."""
+    assert running
+    (people.records.folder / "servers.yml").write_text("{}\n")
+    with stopped(STOPPED, "up", NETWORK, "--yes") as up:
+        assert f"locked by process {up.pid} " in people.run("publish", NETWORK, expect=errors.REFUSED)
+        said = people.run("revoke", NETWORK, "ggd", "--reason", "keyCompromise", "--yes", "--now")
+        assert f"note: process {up.pid} of " in said
+        assert f"run werkplaats trust enforce {NETWORK}" in said
+        assert read(people).identities == {}
+        assert "run by other operators" in people.run("enforce", NETWORK)
+    assert "note: process" not in people.run("enforce", NETWORK)
+
+
+def test_a_revocation_waits_for_a_step_of_the_coordinator_and_names_one_that_hangs(
+    people: People, running: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two that write records and list at once would leave neither right: the only thing that a brake waits for."""
+    assert running
+    monkeypatch.setattr(vault, "PATIENCE_SECONDS", 0.3)
+    before = read(people)
+    with stopped(COORDINATING, NETWORK) as step:
+        words = ("revoke", NETWORK, "ggd", "--reason", "keyCompromise", "--yes")
+        told = people.run(*words, expect=errors.REFUSED)
+        assert f"what the coordinator of {NETWORK} keeps is locked by process {step.pid} of " in told
+        assert "(up); wait until it has ended, or end it and run the same command again" in told
+        assert read(people) == before
+        monkeypatch.setattr(vault, "PATIENCE_SECONDS", 30.0)
+        threading.Timer(0.5, step.send_signal, [signal.SIGCONT]).start()
+        people.run(*words)
+    assert read(people).identities == {}
