@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any
 
 import pydantic
@@ -47,6 +47,8 @@ class Accepted(Remembered):
     holders: Holders
     authority: model.Digest
     release: model.Release
+    successor: model.Digest | None = None
+    """The key of the CA that takes the place of `authority`, from the yes to it until that one is trusted no more."""
 
     @property
     def cut(self) -> frozenset[str]:
@@ -57,6 +59,11 @@ class Accepted(Remembered):
     def serials(self) -> dict[str, int]:
         """Organisation → the serial of its gateway key below which none is taken, of who has a pinned key."""
         return {name: max(1, self.seen.get(name, {}).get(key, 0)) for name, key in self.statement_keys.items()}
+
+    @property
+    def authorities(self) -> tuple[str, ...]:
+        """The fingerprints of the keys of CAs that were said yes to, the earlier one first."""
+        return (self.authority, *([self.successor] if self.successor else []))
 
     def knew(self, organisation: str) -> bool:
         """Whether a key of an organisation is pinned here, or ever was."""
@@ -74,7 +81,7 @@ class Accepted(Remembered):
             "definition": canonical.digest(verified.document(self.definition)),
             "statement_keys": canonical.digest(self.statement_keys),
             "holders": canonical.digest(self.holders.model_dump(mode="json")),
-            "authority": self.authority,
+            "authority": canonical.digest(self.authorities) if self.successor else self.authority,
             "release": canonical.digest(verified.document(self.release)),
         }
 
@@ -88,8 +95,9 @@ class Accepted(Remembered):
         return {**self._document(), "digest": self.digest}
 
     def _document(self, without: set[str] | None = None) -> dict[str, Any]:
+        unsaid = {*(without or ()), *(() if self.successor else ("successor",))}
         return {
-            **self.model_dump(mode="json", exclude={"definition", *(without or ())}),
+            **self.model_dump(mode="json", exclude={"definition", *unsaid}),
             "definition": verified.document(self.definition),
         }
 
@@ -183,10 +191,22 @@ def accept(publication: verified.Verified, before: Remembered | None = None) -> 
         holders=publication.holders,
         definition=publication.definition,
         statement_keys=publication.statement_keys,
-        authority=publication.authority_key,
+        **_authorities(publication, {one.key for one in publication.trusted}),
         release=publication.release,
         seen=_seen(before, publication, publication.statement_keys),
     )
+
+
+def _authorities(publication: verified.Verified, keys: Collection[str]) -> dict[str, Any]:
+    """The fields that say which CAs are trusted, of those that are published the ones with these keys."""
+    first, *others = (one.key for one in publication.by_generation if one.key in keys)
+    return {"authority": first, "successor": others[0] if others else None}
+
+
+def narrowed(view: Accepted, publication: verified.Verified, keys: Collection[str]) -> Accepted | None:
+    """What was accepted with none but the CAs of these keys trusted; None where that are none."""
+    kept = {*view.authorities} & {*keys} & {one.key for one in publication.trusted}
+    return view.model_copy(update=_authorities(publication, kept)) if kept else None
 
 
 def compare(accepted: Accepted | None, publication: verified.Verified) -> Comparison:
@@ -229,8 +249,9 @@ def accepted_view(accepted: Accepted | None, publication: verified.Verified) -> 
     removed or revoked (they are `cut`), and without those organisations altogether where the definition stays sound:
     a computing party cannot be taken out of it, since with fewer parties the threshold would fall.
 
-    Other holders wait as other things do: those who were accepted named them. Raises AcceptanceError while another root
-    waits, or another CA: nothing that it signed, no list either, may be installed.
+    Other holders wait as other things do: those who were accepted named them. A CA that is published beside the
+    accepted one waits too, and nothing of it is installed. Raises AcceptanceError while another root waits, or where no
+    CA is published that was accepted: nothing that the other one signed, no list either, may be installed.
     """
     comparison = compare(accepted, publication)
     if accepted is None or not comparison.waits:
@@ -240,7 +261,8 @@ def accepted_view(accepted: Accepted | None, publication: verified.Verified) -> 
             _root_changes(accepted, publication)[0].text,
             f"werkplaats accept {publication.network} --root sha256:…, as a root holder reads it to you",
         )
-    if publication.authority_key != accepted.authority:
+    trusted = {*accepted.authorities} & {one.key for one in publication.trusted}
+    if not trusted:
         raise errors.AcceptanceError(
             _authority_changes(accepted, publication)[0].text, f"werkplaats accept {publication.network}"
         )
@@ -256,6 +278,7 @@ def accepted_view(accepted: Accepted | None, publication: verified.Verified) -> 
             "definition": _without_removed(accepted.definition, publication.definition),
             "statement_keys": keys,
             "seen": _seen(accepted, publication, keys),
+            **_authorities(publication, trusted),
         }
     )
 
@@ -338,12 +361,13 @@ def same_root(accepted: Accepted, publication: verified.Verified) -> bool:
 
 def _first_root(publication: verified.Verified) -> diff.Change:
     holders = publication.holders
+    other = "".join(f", and the one beside it {one.key}" for one in publication.trusted[1:])
     return diff.Change(
         "root",
         f"the root of {publication.network} is {publication.root}: {holders.root} root holders name all keys, "
-        f"{holders.releases} release holders sign each release, the CA has key {publication.authority_key}; it is "
-        f"publication {publication.number} of {publication.published}. Compare the root with what one of its holders "
-        "reads to you",
+        f"{holders.releases} release holders sign each release, the CA has key {publication.authority_key}{other}; "
+        f"it is publication {publication.number} of {publication.published}. Compare the root with what one of its "
+        "holders reads to you",
         True,
     )
 
@@ -376,14 +400,28 @@ def _keys(before: Keys, after: Keys) -> str:
 
 
 def _authority_changes(accepted: Accepted, publication: verified.Verified) -> list[diff.Change]:
-    if publication.authority_key == accepted.authority:
-        return []
-    text = (
-        f"WARNING: the CA of {publication.network} has another key in ca.pem, {publication.authority_key}, than was "
-        f"accepted, {accepted.authority}. It signs every certificate; {publication.holders.root} root holders signed "
-        "for it. Where nobody told you of it, ring one of them up before you accept"
-    )
-    return [diff.Change("authority", text, True)]
+    published = {one.key: f"CA-{one.generation}" for one in publication.by_generation}
+    new, kept = (tuple(one for one in published if (one in accepted.authorities) is known) for known in (False, True))
+    found = []
+    if new and not kept:
+        text = (
+            f"WARNING: the CA of {publication.network} has another key in ca.pem, {new[-1]}, than was "
+            f"accepted, {accepted.authority}. It signs every certificate; {publication.holders.root} root holders "
+            "signed for it. Where nobody told you of it, ring one of them up before you accept"
+        )
+        found.append(diff.Change("authority", text, True))
+    elif new:
+        text = (
+            f"{published[new[-1]]} of {publication.network}, with key {new[-1]}, is to be trusted beside "
+            f"{published[kept[0]]}, whose place it takes: its certificates are let in then; {publication.holders.root} "
+            "root holders signed for it. Where nobody told you of it, ring one of them up before you accept"
+        )
+        found.append(diff.Change("authority", text, True))
+    for gone in accepted.authorities if kept else ():
+        if gone not in published:
+            text = f"the CA with key {gone} is trusted no more: {published[kept[-1]]} has taken its place"
+            found.append(diff.Change("authority", text, False))
+    return found
 
 
 def _release_changes(accepted: Accepted, publication: verified.Verified) -> list[diff.Change]:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from base import canonical, errors
 from network_topology import model
-from publication import profile
+from publication import profile, trust
 
 _STATEMENT = b"datawerkplaats statement 1\ngateway key of a station\n"  # as stations sign it
 _DOMAIN = b"datawerkplaats station request 1\x00"  # so that no other digest of ours is ever taken for a fingerprint
@@ -69,6 +69,8 @@ class Identity(_Document):
 
     certificate_chain_pem: str
     approved: str
+    earlier_chain_pem: str = ""
+    """While a CA takes the place of another: what the one before it signed, for whoever does not trust the new one."""
 
     @pydantic.field_validator("approved")
     @classmethod
@@ -79,8 +81,25 @@ class Identity(_Document):
     @property
     def station_certificate(self) -> x509.Certificate:
         """The station's own certificate; raises RequestError when there is none, or anything beside it."""
+        return self._certificate(self.certificate_chain_pem)
+
+    @property
+    def earlier_certificate(self) -> x509.Certificate | None:
+        """What the CA before it signed for the same key, as long as that is trusted too; raises as above."""
+        return self._certificate(self.earlier_chain_pem) if self.earlier_chain_pem else None
+
+    def of(self, issuer: x509.Name) -> x509.Certificate | None:
+        """Its certificate by a CA of this name; None where it has none."""
+        both = (self.station_certificate, self.earlier_certificate)
+        return next((one for one in both if one is not None and one.issuer == issuer), None)
+
+    def document(self) -> dict[str, Any]:
+        """As it is kept and published."""
+        return self.model_dump(exclude_defaults=True)
+
+    def _certificate(self, pem: str) -> x509.Certificate:
         try:
-            return profile.one_certificate(self.certificate_chain_pem.encode())
+            return profile.one_certificate(pem.encode())
         except ValueError as error:
             raise errors.RequestError(
                 f"the identity of {self.organisation} does not hold one certificate: {error}", "restore it from git"
@@ -132,26 +151,41 @@ def fault(
     found: Identity,
     organisation: str,
     definition: model.Definition,
-    authority: x509.Certificate,
-    revocations: x509.CertificateRevocationList,
+    signing: trust.Trust,
+    earlier: trust.Trust | None = None,
 ) -> str:
-    """What is wrong with an identity, as the end of a sentence; "" when nothing is."""
+    """What is wrong with an identity, as the end of a sentence; "" when nothing is.
+
+    `earlier` is the CA of which it may have a certificate beside that of the one that signs now.
+    """
     if organisation not in definition.stations:
         return f"is of {organisation}, which has no station in the definition"
     if (found.network, found.organisation) != (definition.network, organisation):
         return f"is of {found.organisation} in {found.network}"
     try:
-        certificate = found.station_certificate
+        certificate, before = found.station_certificate, found.earlier_certificate
         checked_statement_key(found.statement_key, organisation)
     except errors.RequestError as error:
         return f"cannot be read: {error}"
-    if wrong := profile.station_fault(certificate, authority, definition.network, organisation):
-        return f"has a certificate that {wrong}"
-    if revocations.get_revoked_certificate_by_serial_number(certificate.serial_number):
-        return "has a certificate that crl.pem revokes"
+    for one, by in ((certificate, signing), (before, earlier)):
+        if one is not None and (wrong := _certificate_fault(one, by, organisation)):
+            return wrong
     key = profile.p256(certificate.public_key())
+    if before is not None and before.public_key() != key:
+        return "has certificates of two keys"
     if found.fingerprint != fingerprint(definition.network, organisation, key, found.statement_key):
         return "has other keys than the fingerprint that was approved"
     if not signed(definition.network, organisation, key, found):
         return "has a gateway key that its statement key did not sign"
+    return ""
+
+
+def _certificate_fault(certificate: x509.Certificate, by: trust.Trust | None, organisation: str) -> str:
+    """What is wrong with a certificate of an identity, by the CA of which it is to be; "" when nothing is."""
+    if by is None:
+        return "has a certificate of a CA that is trusted no more"
+    if wrong := profile.station_fault(certificate, by.authority, by.network, organisation):
+        return f"has a certificate that {wrong}"
+    if by.revocations.get_revoked_certificate_by_serial_number(certificate.serial_number):
+        return "has a certificate that crl.pem revokes"
     return ""

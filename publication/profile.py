@@ -87,7 +87,12 @@ def station_extensions(
 
 
 def one_certificate(pem: bytes) -> x509.Certificate:
-    """The certificate that a text is; raises ValueError when the text is anything more or less.
+    """The certificate that a text is; raises ValueError when the text is anything more or less."""
+    return certificates(pem, 1)[0]
+
+
+def certificates(pem: bytes, most: int) -> list[x509.Certificate]:
+    """The certificates that a text is, one to so many; raises ValueError when the text is anything more or less.
 
     A reader that passes over what it does not know hands it to readers that do: OpenSSL takes the first private key
     that it finds, and trusts what a block `TRUSTED CERTIFICATE` holds.
@@ -98,11 +103,11 @@ def one_certificate(pem: bytes) -> x509.Certificate:
             _ = one.public_key(), one.extensions, one.signature_hash_algorithm, one.subject, one.issuer
     except Exception as error:  # a parser of hostile bytes, late too: not all of what it stops for is a ValueError
         raise ValueError(f"it cannot be read as a certificate: {error}") from error
-    if len(found) != 1:
+    if not 1 <= len(found) <= most:
         raise ValueError(f"it has {len(found)} certificates, where a network on its own has one")
-    if as_pem(found[0]) != pem:
+    if b"".join(map(as_pem, found)) != pem:
         raise ValueError("it has something beside the certificate, or writes it in another way than we do")
-    return found[0]
+    return found
 
 
 def as_pem(one: x509.Certificate) -> bytes:

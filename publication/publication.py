@@ -102,8 +102,9 @@ def take(
     """
     found, following = _read(folder, network, known, moment, patience)
     made = verified.verify(found, moment or canonical.now())
-    if known and known.crl:
-        revocations.refuse_rollback(revocations.load(known.crl), made.revocations)
+    for before in revocations.load_all(known.crl) if known and known.crl else ():
+        for after in made.trusted:
+            revocations.refuse_rollback(before, after.revocations)  # of one CA: another counts for itself
     return Taken(made, found.files, dataclasses.replace(following, crl=found.files["crl.pem"]))
 
 

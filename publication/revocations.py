@@ -1,8 +1,9 @@
-"""A revocation list as its readers take it: of this CA, in force, never older than the one before (RFC 5280, 5)."""
+"""Revocation lists as their readers take them: of their CA, in force, never older than before (RFC 5280, 5)."""
 
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterable
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -12,6 +13,7 @@ from publication import profile
 
 LONGEST_NUMBER = 160
 """Bits of a crlNumber with its sign: 20 octets (RFC 5280, 5.2.3)."""
+_ENDS = b"-----END X509 CRL-----\n"
 
 
 def load(text: bytes) -> x509.CertificateRevocationList:
@@ -29,6 +31,18 @@ def load(text: bytes) -> x509.CertificateRevocationList:
     if pem(found) != text:
         raise errors.RevocationError("this has something beside a revocation list, or around it", "fetch it anew")
     return found
+
+
+def load_all(text: bytes) -> list[x509.CertificateRevocationList]:
+    """Read a list for each CA that is trusted, one after the other and nothing beside them; raises as `load`."""
+    if not text.endswith(_ENDS):
+        return [load(text)]
+    return [load(part + _ENDS) for part in text.removesuffix(_ENDS).split(_ENDS)]
+
+
+def of(issuer: x509.Name, lists: Iterable[x509.CertificateRevocationList]) -> x509.CertificateRevocationList | None:
+    """The one of these lists that a CA of this name issued; None where there is none."""
+    return next((one for one in lists if one.issuer == issuer), None)
 
 
 def pem(revocations: x509.CertificateRevocationList) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pydantic
@@ -18,7 +18,7 @@ from cryptography import x509
 from base import canonical, errors, values
 from network_topology import model, questions, rules, tables, violation
 from network_topology.rules import texts
-from publication import identity, profile, revocations
+from publication import identity, profile, revocations, trust
 from publication.whole import ASK, FETCH, Holders, Whole
 
 
@@ -35,8 +35,8 @@ class Verified:
     number: int
     published: str
     definition: model.Definition
-    authority: x509.Certificate
-    revocations: x509.CertificateRevocationList
+    trusted: tuple[trust.Trust, ...]
+    """The CA that signs now, and behind it the one that it takes the place of, or that will take its place."""
     identities: Mapping[str, identity.Identity]
     releases: Mapping[str, model.Release]
     holders: Holders
@@ -45,6 +45,21 @@ class Verified:
     ends: Mapping[str, datetime.datetime] = dataclasses.field(default_factory=dict)
     questions: Mapping[str, model.Question] = dataclasses.field(default_factory=dict)
     figures: Mapping[str, tables.Table] = dataclasses.field(default_factory=dict)
+
+    @property
+    def authority(self) -> x509.Certificate:
+        """The certificate of the CA that signs now."""
+        return self.trusted[0].authority
+
+    @property
+    def revocations(self) -> x509.CertificateRevocationList:
+        """The revocation list of the CA that signs now."""
+        return self.trusted[0].revocations
+
+    @property
+    def by_generation(self) -> tuple[trust.Trust, ...]:
+        """The CAs that are trusted, the earlier one first."""
+        return tuple(sorted(self.trusted, key=lambda one: one.generation))
 
     @property
     def statement_keys(self) -> dict[str, str]:
@@ -79,8 +94,8 @@ class Verified:
 
     @property
     def authority_key(self) -> str:
-        """The fingerprint of the CA's key."""
-        return profile.key_fingerprint(profile.p256(self.authority.public_key()))
+        """The fingerprint of the key of the CA that signs now."""
+        return self.trusted[0].key
 
     @property
     def release(self) -> model.Release:
@@ -100,10 +115,8 @@ def verify(whole: Whole, moment: datetime.datetime) -> Verified:
     """
     definition = _definition(whole)
     _require_holders(whole, definition)
-    authority = _authority(whole)
-    in_force = revocations.load(_file(whole, "crl.pem"))
-    revocations.verify(in_force, authority, moment)
-    people = _identities(whole, definition, authority, in_force)
+    trusted = _trusted(whole, moment)
+    people = _identities(whole, definition, trusted)
     releases = {release: _release(whole, release, name) for release, name in _named(whole, "releases")}
     if definition.release not in releases:
         raise errors.PublicationError(
@@ -116,8 +129,7 @@ def verify(whole: Whole, moment: datetime.datetime) -> Verified:
         whole.number,
         whole.published,
         definition,
-        authority,
-        in_force,
+        trusted,
         people,
         releases,
         whole.holders,
@@ -246,11 +258,27 @@ def _definition(whole: Whole) -> model.Definition:
     return definition
 
 
-def _authority(whole: Whole) -> x509.Certificate:
+def _trusted(whole: Whole, moment: datetime.datetime) -> tuple[trust.Trust, ...]:
+    """Each CA with its list, which lie in the same order."""
     try:
-        found = profile.one_certificate(_file(whole, "ca.pem"))
+        authorities = profile.certificates(_file(whole, "ca.pem"), trust.MOST)
     except ValueError as error:
         raise errors.PublicationError(f"{whole.place / 'ca.pem'} is not one certificate: {error}", FETCH) from error
+    for one in authorities:
+        _require_authority(whole, one)
+    if len({one.subject for one in authorities}) < len(authorities):
+        raise errors.PublicationError(f"{whole.place / 'ca.pem'} has two CAs of one name", ASK)
+    lists = revocations.load_all(_file(whole, "crl.pem"))
+    if len(lists) != len(authorities):
+        raise errors.PublicationError(
+            f"{whole.place / 'crl.pem'} has {len(lists)} lists, and ca.pem {len(authorities)} CAs", FETCH
+        )
+    for listed, one in zip(lists, authorities, strict=True):
+        revocations.verify(listed, one, moment)
+    return tuple(trust.Trust(whole.network, *both) for both in zip(authorities, lists, strict=True))
+
+
+def _require_authority(whole: Whole, found: x509.Certificate) -> None:
     if fault := profile.authority_fault(found, whole.network):
         raise errors.PublicationError(f"{whole.place / 'ca.pem'} {fault}", ASK)
     key = profile.key_fingerprint(profile.p256(found.public_key()))
@@ -259,21 +287,17 @@ def _authority(whole: Whole) -> x509.Certificate:
             f"{whole.place / 'ca.pem'} has key {key}, which the root holders did not sign for",
             f"{ASK}; where the CA is new, root holders sign for it: werkplaats trust root sign {whole.network}",
         )
-    return found
 
 
 def _identities(
-    whole: Whole,
-    definition: model.Definition,
-    authority: x509.Certificate,
-    in_force: x509.CertificateRevocationList,
+    whole: Whole, definition: model.Definition, trusted: Sequence[trust.Trust]
 ) -> dict[str, identity.Identity]:
     """Every identity, each with a certificate of its own names and keys that nobody else has."""
     found: dict[str, identity.Identity] = {}
     owners: dict[object, str] = {}
     for organisation, name in _named(whole, "identities"):
         one = identity.Identity.read(_json(whole, name), whole.place / name)
-        if fault := identity.fault(one, organisation, definition, authority, in_force):
+        if fault := identity.fault(one, organisation, definition, *trusted):
             raise errors.PublicationError(f"{whole.place / name} {fault}", ASK)
         key = profile.spki(profile.p256(one.station_certificate.public_key()))
         for what, kind in ((one.statement_key, "statement key"), (key, "gateway key")):

@@ -35,7 +35,8 @@ def accepted(document: Document) -> str:
 def parts(document: Document) -> dict[str, str]:
     """The same a part each: by these stations tell each other what they accepted."""
     made = {name: digest(document[name]) for name in ("definition", "statement_keys", "holders", "release")}
-    return {**made, "authority": document["authority"]}
+    authority, successor = document["authority"], document.get("successor")
+    return {**made, "authority": digest([authority, successor]) if successor else authority}
 
 
 def view(document: Document) -> dict[str, Any]:

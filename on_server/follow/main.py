@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from on_server import disk, programs
-from on_server.follow import fetching, parts, places, placing, rules, seen, telling
+from on_server.follow import fetching, parts, places, placing, rules, seen, telling, texts
 from on_server.follow.places import Paths
 
 TIMER = Path("/etc/systemd/system") / telling.TIMER
@@ -107,10 +107,12 @@ def _answers(paths: Paths, names: list[str], ask: Ask) -> tuple[dict[str, Any], 
 def _question(paths: Paths, network: str) -> dict[str, Any]:
     view = places.document((paths.networks / network / "network.json").read_text())
     accepted, keys = paths.accepted(network), paths.own_keys
+    ca = paths.at(texts.authorities(network))
     return {
         "organisation": view["stations"][view["self"]]["organisation"],
         "accepted": accepted.read_text() if accepted.exists() else None,
         "keys": "".join(path.read_text() for path in keys) if all(path.exists() for path in keys) else "",
+        "ca": ca.read_text() if ca.exists() else "",
         "kept": str(paths.kept(network)),
         "sources": [str(source) for source in paths.sources(network)],
     }

@@ -7,6 +7,7 @@ else is made again; then the accepted document; what ends something before what 
 from __future__ import annotations
 
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -70,29 +71,40 @@ def held(paths: Paths, network: str, place: Document) -> tuple[dict[str, str], l
 
 
 def _gateway(paths: Paths, entry: Document) -> dict[str, str]:
-    """What of the gateway's own files is placed: the CA's certificate is not, `up` brings another one."""
+    """What of the gateway's own files is placed: of the CAs those of before or fewer, `up` brings another one.
+
+    A CA goes last: beside a list of one that is not there nothing at all would be loaded.
+    """
     wanted = texts.gateway(entry)
     names = {path.rpartition("/")[2]: path for path in wanted}
-    _require_list(paths, names, entry["crl_pem"])
+    rules.authorities(paths.at(names["ca.pem"]).read_text(), entry["ca_pem"])
+    _require_lists(paths, names, entry)
     placed = paths.at(names["statement.json"])
     if placed.exists():
         rules.statement(places.document(placed.read_text()), entry["statement"])
     request = paths.own_keys[0].read_text()
     own = [public("req", request), public("x509", paths.at(names["certificate.pem"]).read_text())]
     rules.certificate(wanted[names["certificate.pem"]], lambda pem: public("x509", pem), own)
-    return {names[name]: wanted[names[name]] for name in ("crl.pem", "statement.json", "certificate.pem")}
+    return {names[name]: wanted[names[name]] for name in ("crl.pem", "statement.json", "certificate.pem", "ca.pem")}
 
 
-def _require_list(paths: Paths, names: Mapping[str, str], pem: str) -> None:
-    """Raise RuleError unless it is the list that lies here, or a newer one of the same CA."""
+def _require_lists(paths: Paths, names: Mapping[str, str], entry: Document) -> None:
+    """Raise RuleError unless they are the lists that lie here, or newer ones, one of each CA that stays."""
+    pem, kept = entry["crl_pem"], entry["ca_pem"]
     rules.require(len(pem) <= rules.LARGEST_FILE, "its revocation list is too large")
     ca, placed = paths.at(names["ca.pem"]), paths.at(names["crl.pem"])
     try:
         before = gateway.read_crls(placed.read_bytes(), ca) if placed.exists() else []
-        after = gateway.read_crls(pem.encode(), ca)
+        with tempfile.TemporaryDirectory() as folder:
+            stays = Path(folder) / entry["network"] / ca.name
+            stays.parent.mkdir()
+            stays.write_text(kept)
+            after = gateway.read_crls(pem.encode(), stays)
     except gateway.GatewayError as error:
         raise rules.RuleError(f"no revocation list is placed: {error}") from error
     rules.listed(before, after, pem)
+    # Without the list of one CA an older one of it could come back later.
+    rules.require(len(after) == kept.count(rules.CERTIFICATE_ENDS), "a CA of it has no revocation list")
 
 
 def public(kind: str, pem: str) -> str:

@@ -24,6 +24,7 @@ _PUBLISHED = re.compile(
 _METADATA = re.compile(r"metadata/([0-9]{1,9})\.(snapshot|targets|network|releases)\.json")
 _SERIAL = re.compile(r"[0-9a-f]{1,40}")
 _LAST = 2**31 - 1
+CERTIFICATE_ENDS = "-----END CERTIFICATE-----\n"
 Document = Mapping[str, Any]
 
 
@@ -78,8 +79,11 @@ def _numbers(files: Document) -> dict[str, int]:
 
 def accepted(before: Document, after: Document) -> None:
     """Hold a new accepted document to the one that lies here, which the operator made."""
-    require({*before} - {"seen"} <= {*after} <= {*before, "seen"}, "its accepted document has other fields")
-    _same(before, after, ("network", "holders", "authority", "release"))
+    fields = {*before, "seen"}
+    require(fields - {"seen", "successor"} <= {*after} <= fields, "its accepted document has other fields")
+    _same(before, after, ("network", "holders", "release"))
+    trusted = [[one[name] for name in ("authority", "successor") if one.get(name)] for one in (before, after)]
+    require({*trusted[1]} <= {*trusted[0]}, "it changes authority, and adds a CA")
     numbers = [(one["root"], one["publication"]) for one in (before, after)]
     require(all(type(one) is int for pair in numbers for one in pair), "its numbers are none")
     require(numbers[0] <= numbers[1] <= (_LAST, _LAST), "it goes back to an older publication")
@@ -194,6 +198,13 @@ def statement(before: Document, after: Document) -> None:
     require(type(after["serial"]) is int and before["serial"] <= after["serial"] <= _LAST, "its statement is older")
 
 
+def authorities(before: str, after: str) -> None:
+    """Hold the CAs that the gateway trusts to those that it has: the same or fewer, and not none."""
+    there, kept = (pem.split(CERTIFICATE_ENDS)[:-1] for pem in (before, after))
+    require(kept and "".join(one + CERTIFICATE_ENDS for one in kept) == after, "its CAs are none")
+    require({*kept} <= {*there}, "it adds a CA")
+
+
 def certificate(pem: str, public: Callable[[str], str], own: Iterable[str]) -> None:
     """Hold a certificate to the keys of this server: `public` gives the key of one."""
     require(pem.count("-----BEGIN") == 1 and len(pem) < 64 * 1024, "its certificate is not one")
@@ -201,12 +212,15 @@ def certificate(pem: str, public: Callable[[str], str], own: Iterable[str]) -> N
 
 
 def listed(before: Iterable[gateway.Crl], after: Sequence[gateway.Crl], pem: str) -> None:
-    """Hold a revocation list, a PEM text, to the one that lies here; both were signed by the CA that lies here."""
-    require([one.pem.decode() for one in after] == [pem], "its revocation list is not one")
+    """Hold revocation lists, a PEM text, to those that lie here, all of them signed by these CAs."""
+    require("".join(one.pem.decode() for one in after) == pem, "its revocation list is not one")
+    require(len({one.issuer for one in after}) == len(after), "it has two revocation lists of one CA")
     taken, refused = gateway.newest_crls(after, before)
     require(not refused, "; ".join(refused))
-    same = [one for one in before if (one.issuer, one.number) == (after[0].issuer, after[0].number)]
-    require(all(one.pem == taken for one in same), f"it has another revocation list {after[0].number}")
+    placed = {(one.issuer, one.number): one.pem for one in before}
+    for one in after:
+        same = placed.get((one.issuer, one.number), one.pem) == one.pem and one.pem in taken
+        require(same, f"it has another revocation list {one.number}")
 
 
 def agreed(files: Document) -> None:

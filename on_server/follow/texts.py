@@ -15,12 +15,17 @@ def view(entry: Mapping[str, Any]) -> dict[str, str]:
     return {path: json.dumps(entry["network_json"], indent=1, sort_keys=True) + "\n"}
 
 
+def authorities(network: str) -> str:
+    """The path of the CAs that the gateway trusts in a network."""
+    return f"{COMPILED}/networks/{network}/ca.pem"
+
+
 def gateway(entry: Mapping[str, Any]) -> dict[str, str]:
     """The files that the gateway reads of the network itself, without those of its peers."""
     folder = f"{COMPILED}/networks/{entry['network']}"
     return {
         f"{folder}/certificate.pem": entry["certificate_pem"] + (entry.get("chain_pem") or ""),
-        f"{folder}/ca.pem": entry["ca_pem"],
+        authorities(entry["network"]): entry["ca_pem"],
         f"{folder}/crl.pem": entry["crl_pem"],
         f"{folder}/statement.json": json.dumps(entry["statement"], sort_keys=True) + "\n",
     }

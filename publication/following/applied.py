@@ -8,7 +8,7 @@ import json
 
 from base import errors, values
 from publication import acceptance, verified
-from publication.following import own_keys
+from publication.following import entry, own_keys
 
 
 class Root(enum.Enum):
@@ -75,7 +75,9 @@ def _judge(found: Applied, published: verified.Verified, organisation: str, text
         raise errors.AcceptanceError(why)
     if accepted:
         found.root = Root.SAME if acceptance.same_root(accepted, published) else Root.OTHER
-    found.view = acceptance.accepted_view(accepted, published)
+    found.view = view = acceptance.accepted_view(accepted, published)
+    if view and organisation in view.statement_keys and organisation in published.identities:
+        entry.shown(published.identities[organisation], published, view)
 
 
 def document(text: str | None) -> object:

@@ -3,7 +3,7 @@
 It is started with a question on its standard input and answers on its standard output, and writes nowhere else: neither
 key nor data nor network is in its reach. What it answers is held to rules by the part that places (`on_server.follow`).
 
-    {"networks": {network: {"organisation", "accepted", "keys", "kept": folder, "sources": [folder, …]}}}
+    {"networks": {network: {"organisation", "accepted", "keys", "ca", "kept": folder, "sources": [folder, …]}}}
     {"networks": {network: {"from", "number", "published", "ends", "sources": {folder: why not}, "applies", "waits",
                             "refused", "publication": {name: text}, "place": {"accepted", "entry", "files"} or null}}}
 """
@@ -21,8 +21,8 @@ from typing import Any
 
 from base import canonical, errors, values
 from network_topology.compiling import compile as compiler
+from publication import acceptance, profile, publication, reading, trust, verified
 from publication import folder as folders
-from publication import publication, reading
 from publication.following import applied, asked, entry, kept
 
 LOOK_SECONDS = 40.0
@@ -41,6 +41,8 @@ class Server:
     keys: str
     kept: Path
     sources: tuple[Path, ...]
+    ca: str
+    """The CAs that the gateway trusts, beside which no follower brings another one."""
 
 
 def main() -> int:
@@ -49,7 +51,8 @@ def main() -> int:
     found = {}
     for network, one in question["networks"].items():
         sources = tuple(Path(source) for source in one["sources"])
-        server = Server(network, one["organisation"], one["accepted"], one["keys"], Path(one["kept"]), sources)
+        given = (one["organisation"], one["accepted"], one["keys"], Path(one["kept"]))
+        server = Server(network, *given, sources, one["ca"])
         found[network] = followed(server)
     sys.stdout.write(json.dumps({"networks": found}))
     return 0
@@ -97,6 +100,10 @@ def _age(taken: publication.Taken) -> tuple[int, ...]:
 def _of(server: Server, source: Path, taken: publication.Taken) -> dict[str, Any]:
     published = taken.verified
     made = applied.judge(published, server.organisation, server.accepted, server.keys)
+    try:
+        place = _place(server, taken, made)
+    except errors.WerkplaatsError as error:
+        place, made.refused = None, str(error)
     return {
         "from": str(source),
         "number": published.number,
@@ -106,7 +113,7 @@ def _of(server: Server, source: Path, taken: publication.Taken) -> dict[str, Any
         "waits": made.waits[:MOST_SAID],
         "refused": made.refused,
         "publication": kept.laid(taken.following, taken.files),
-        "place": _place(server, taken, made),
+        "place": place,
     }
 
 
@@ -117,9 +124,27 @@ def _place(server: Server, taken: publication.Taken, made: applied.Applied) -> M
     documents, _ = asked.wanted(made.view, network, published.questions, server.organisation)
     return {
         "accepted": applied.text(made.view),
-        "entry": entry.made(network, server.organisation, made.view, published),
+        "entry": entry.made(
+            network, server.organisation, made.view, published, _trusting(server, made.view, published)
+        ),
         "files": asked.texts(documents, asked.figures(documents, published.figures)),
     }
+
+
+def _trusting(server: Server, view: acceptance.Accepted, published: verified.Verified) -> acceptance.Accepted:
+    """What was accepted, without a CA that the gateway does not have yet: only its operator brings one."""
+    try:
+        found = profile.certificates(server.ca.encode(), trust.MOST)
+        keys = [profile.key_fingerprint(profile.p256(one.public_key())) for one in found]
+    except ValueError as error:
+        told = f"the CA that the gateway of {server.organisation} has cannot be read: {error}"
+        raise errors.AcceptanceError(told, f"run `werkplaats up {server.network}` for it") from error
+    if trusting := acceptance.narrowed(view, published, keys):
+        return trusting
+    raise errors.AcceptanceError(
+        f"the gateway of {server.organisation} has no CA yet of those that sign in publication {published.number}",
+        f"its operator accepted it, and runs `werkplaats up {server.network}`",
+    )
 
 
 if __name__ == "__main__":

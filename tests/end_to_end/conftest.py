@@ -45,6 +45,17 @@ def weg(toets: sandboxes.Sandbox, tmp_path_factory: pytest.TempPathFactory) -> I
     made.network.run("destroy", "--yes", expect=None)
 
 
+@pytest.fixture(scope="session")
+def volg(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sandboxes.Sandbox]:
+    """A network that is up, of which only the coordinator does anything then; its CA becomes another one, too."""
+    made = sandboxes.sandbox(tmp_path_factory.mktemp("volg"), "volg")
+    try:
+        made.up()
+        yield made
+    finally:
+        made.run("destroy", "--yes", expect=None)
+
+
 ONLY_COMPUTES = "griep-zonder-thuiszorg"
 """A question of `los` to which thuiszorg puts in nothing: it only computes."""
 MEMBER = """

@@ -11,7 +11,7 @@ import shlex
 import subprocess
 import tarfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -34,17 +34,6 @@ _JOINING = f"""
     agreement: {{kind: gvo, signed: 2026-02-10}}
 """
 OTHERS = tuple(one for one in ORGANISATIONS if one != GONE)
-
-
-@pytest.fixture(scope="module")
-def volg(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sandboxes.Sandbox]:
-    """A network that is up, and of which from now on only the coordinator does anything."""
-    made = sandboxes.sandbox(tmp_path_factory.mktemp("volg"), "volg")
-    try:
-        made.up()
-        yield made
-    finally:
-        made.run("destroy", "--yes", expect=None)
 
 
 def put(network: sandboxes.Sandbox, organisation: str) -> None:

@@ -23,7 +23,7 @@ from network_topology.compiling import compile as compiler
 from on_server.gateway import files
 from plugins.action import server_part
 from plugins.filter import tls_mesh
-from publication import acceptance, identity, verified
+from publication import acceptance, identity, trust, verified
 from publication.following import entry
 from tests.harness import pki
 from tests.plugins.filter import facts
@@ -46,8 +46,9 @@ def stations(definition: model.Definition, people: Mapping[str, Any], only: str 
     identities = {slug: _identity(authority, slug) for slug in compiled.stations}
     revoked: Any = x509.load_pem_x509_crl(authority.crl().encode())
     release = model.Release(release="dev", protocols=(1,), image_id=DIGEST, manifest_digest=DIGEST, archive=DIGEST)
+    trusted = trust.Trust(definition.network, authority.certificate, revoked)
     published = verified.Verified(
-        definition.network, 1, "", definition, authority.certificate, revoked, identities, {"dev": release}, HOLDERS
+        definition.network, 1, "", definition, (trusted,), identities, {"dev": release}, HOLDERS
     )
     keys = dict.fromkeys(compiled.stations, STATEMENT_KEY)
     view = acceptance.Accepted(
@@ -57,7 +58,7 @@ def stations(definition: model.Definition, people: Mapping[str, Any], only: str 
         holders=HOLDERS,
         definition=definition,
         statement_keys=keys,
-        authority=DIGEST,
+        authority=trusted.key,
         release=release,
     )
     own = servers.Server("", "", "", people=people)

@@ -90,7 +90,9 @@ class Served:
         found = {}
         for name, one in values.mapping(question)["networks"].items():
             sources = tuple(map(Path, one["sources"]))
-            server = follow.Server(name, one["organisation"], one["accepted"], one["keys"], Path(one["kept"]), sources)
+            server = follow.Server(
+                name, one["organisation"], one["accepted"], one["keys"], Path(one["kept"]), sources, one["ca"]
+            )
             found[name] = follow.followed(server)
         return json.dumps({"networks": found}).encode()
 

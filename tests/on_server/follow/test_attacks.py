@@ -171,6 +171,14 @@ def numbered(answer: dict[str, Any]) -> None:
 
 
 STATION = f"{NETWORK}.{OTHER}"
+
+
+def own_authority(answer: dict[str, Any]) -> None:
+    """Gains: certificates for every name, which this gateway lets in."""
+    own = pki.Authority(NETWORK)
+    answer["place"]["entry"] |= {"ca_pem": own.pem, "crl_pem": own.crl()}
+
+
 TAKEN_OVER: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "another statement key": (change(f"accepted/statement_keys/{OTHER}", "A" * 43 + "="), "adds a statement key"),
     "a key of a stranger": (change("accepted/statement_keys/vreemd", "A" * 43 + "="), "adds a statement key"),
@@ -201,6 +209,8 @@ TAKEN_OVER: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "a threshold of none": (change("entry/network_json/threshold", 0), "another threshold"),
     "another self": (change("entry/network_json/self", STATION), "changes self"),
     "an older gateway key": (change(f"entry/network_json/stations/{STATION}/gateway_serial", 0), "its serial"),
+    "a CA that goes first": (change("accepted/successor", "sha256:" + "0" * 64), "has other fields"),
+    "a CA for the gateway": (own_authority, "adds a CA"),
     "another definition for the agent": (
         change("entry/network_json/definition", "sha256:" + "2" * 64),
         "another definition than follows",
@@ -255,7 +265,8 @@ def test_whoever_took_over_the_part_that_parses_adds_nothing(
     assert not server.run(taken_over(server, name))
     assert TAKEN_OVER[name][1] in server.told["problem"]
     assert server.state() == before
-    for rule in ("require", "published", "newer", "accepted", "view", "agreed", "statement", "certificate"):
+    held = ("require", "published", "newer", "accepted", "view", "agreed", "statement", "certificate", "authorities")
+    for rule in held:
         monkeypatch.setattr(rules, rule, lambda *_: None)
     server.run(taken_over(server, name))
     assert server.state() != before, "it lands with the rules off"

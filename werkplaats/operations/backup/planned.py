@@ -86,7 +86,7 @@ def _file(folders: content.Folders, made: Plan, name: str) -> None:
 
 
 def _number(pem: bytes) -> int:
-    return revocations.number(revocations.load(pem))
+    return max(map(revocations.number, revocations.load_all(pem)))
 
 
 def _find_newest(folders: content.Folders, made: Plan, given: Iterable[Path], root: str | None) -> None:

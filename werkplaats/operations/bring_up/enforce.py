@@ -93,9 +93,14 @@ def overtaken(
 
 
 def files(network: str, entry: Mapping[str, Any]) -> dict[str, str]:
-    """Path → content, of what is placed on a server: as the role `tls_mesh` places it of this host variable."""
-    crl = f"{texts.COMPILED}/networks/{network}/crl.pem"
-    return {crl: texts.gateway(entry)[crl], **texts.view(entry)}
+    """Path → content, of what is placed on a server: as the role `tls_mesh` places it of this host variable.
+
+    While a CA takes the place of another both come with their lists: beside a list of one that is not there the gateway
+    loads nothing.
+    """
+    made, ca, crl = texts.gateway(entry), texts.authorities(network), f"{texts.COMPILED}/networks/{network}/crl.pem"
+    rolling = entry["crl_pem"].count("-----BEGIN") > 1
+    return {**({ca: made[ca]} if rolling else {}), crl: made[crl], **texts.view(entry)}
 
 
 def _bring(network: str, remotes: remote.Remotes, organisation: str, entry: Mapping[str, Any]) -> str:

@@ -6,7 +6,6 @@ import datetime
 import hashlib
 
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from base import canonical, errors
@@ -42,8 +41,7 @@ def approve(
     if existing and _stands(existing, asked, authority, moment or canonical.now()):
         return existing
     statement = _highest(existing, asked)
-    certificate = authority.issue(organisation, key, moment)
-    record(authority.records, certificate, key, asked.statement_key, statement)
+    signed = certified(authority, organisation, key, asked.statement_key, statement, moment)
     same = existing is not None and existing.fingerprint == asked.fingerprint
     made = identity.Identity(
         network=definition.network,
@@ -51,10 +49,10 @@ def approve(
         statement_key=asked.statement_key,
         statement=statement,
         fingerprint=asked.fingerprint,
-        certificate_chain_pem=certificate.public_bytes(serialization.Encoding.PEM).decode(),
+        **signed,
         approved=existing.approved if existing and same else canonical.stamp(moment or canonical.now()),
     )
-    authority.records.write("identities", organisation, made.model_dump())
+    authority.records.write("identities", organisation, made.document())
     supersede(definition, authority, moment)
     return made
 
@@ -248,6 +246,24 @@ def _highest(existing: identity.Identity | None, asked: identity.Request) -> ide
     if existing is None or existing.fingerprint != asked.fingerprint:
         return asked.statement
     return max(existing.statement, asked.statement, key=lambda one: one.serial)
+
+
+def certified(
+    authority: Authority,
+    organisation: str,
+    key: ec.EllipticCurvePublicKey,
+    statement_key: str,
+    statement: identity.Statement,
+    moment: datetime.datetime | None = None,
+) -> dict[str, str]:
+    """The fields of an identity with certificates: of the CA, and of the one before it while that is trusted too."""
+    found = {"certificate_chain_pem": "", "earlier_chain_pem": ""}
+    for field, by in zip(found, (authority, authority.before), strict=True):
+        if by:
+            certificate = by.issue(organisation, key, moment)
+            record(authority.records, certificate, key, statement_key, statement)
+            found[field] = profile.as_pem(certificate).decode()
+    return found
 
 
 def record(

@@ -21,9 +21,17 @@ from werkplaats.operations.coordinator import lifetimes
 from werkplaats.operations.coordinator.ledger import Records
 from werkplaats.operations.home import vault
 
+BEGUN, SWITCHED, DROPPED = "begun", "switched", "dropped"
+"""The steps of a roll in which one CA takes the place of another: trusted beside it, signs, trusted alone."""
+
 
 class Authority:
-    """The CA of a network of one generation. The key is decrypted when it is first needed."""
+    """The CA of a network of one generation. The key is decrypted when it is first needed.
+
+    `beside`: the other one that is trusted, while one takes the place of the other.
+    """
+
+    beside: Authority | None = None
 
     def __init__(self, kept: vault.Vault, records: Records, generation: int, certificate: x509.Certificate) -> None:
         self.vault = kept
@@ -35,6 +43,8 @@ class Authority:
 
     @functools.cached_property
     def _key(self) -> ec.EllipticCurvePrivateKey:
+        if not self.signs:
+            raise _lost(self.vault, self.records, self.generation)
         key = self.vault.read_private_key(_key_name(self.generation))
         if key.public_key() != self.certificate.public_key():
             raise errors.VaultError(
@@ -43,6 +53,21 @@ class Authority:
                 "restore the vault from its backup",
             )
         return key
+
+    @property
+    def signs(self) -> bool:
+        """Whether its key is here."""
+        return self.vault.has(_key_name(self.generation))
+
+    def require_key(self) -> None:
+        """Open its key; raises VaultError where that cannot be."""
+        _ = self._key
+
+    @property
+    def before(self) -> Authority | None:
+        """The CA whose place this one takes, as long as that is trusted and can sign."""
+        other = self.beside
+        return other if other and other.generation < self.generation and other.signs else None
 
     @property
     def pem(self) -> bytes:
@@ -96,11 +121,7 @@ def open_or_found(kept: vault.Vault, records: Records, moment: datetime.datetime
     generation = recorded[0] if recorded else 1
     if not kept.has(_key_name(generation)):
         if recorded:
-            raise errors.VaultError(
-                f"the key of CA-{generation} of {kept.network} is not in {kept.folder}, though "
-                f"{records.folder / 'authorities.txt'} knows it",
-                f"restore the vault from its backup; where there is none, werkplaats trust roll {kept.network}",
-            )
+            raise _lost(kept, records, generation)
         kept.write_private_key(_key_name(generation), ec.generate_private_key(ec.SECP256R1()))
     if not kept.has(_certificate_name(generation)):
         # Also the way on for a founding that was killed between key and certificate.
@@ -109,23 +130,71 @@ def open_or_found(kept: vault.Vault, records: Records, moment: datetime.datetime
     return _opened(kept, records, generation)
 
 
+def _lost(kept: vault.Vault, records: Records, generation: int) -> errors.VaultError:
+    return errors.VaultError(
+        f"the key of CA-{generation} of {kept.network} is not in {kept.folder}, though "
+        f"{records.folder / 'authorities.txt'} knows it",
+        f"restore the vault from its backup; where there is none, werkplaats trust roll {kept.network}",
+    )
+
+
 def _opened(kept: vault.Vault, records: Records, generation: int) -> Authority:
     certificate = x509.load_pem_x509_certificate(kept.read(_certificate_name(generation)))
     _refuse_stranger(records, certificate, generation)
     return Authority(kept, records, generation, certificate)
 
 
-def signed_for(kept: vault.Vault, records: Records, signed: Collection[str]) -> Authority:
-    """The newest CA of which the key (its fingerprint) is among those that root holders signed for.
+def signed_for(kept: vault.Vault, records: Records, signed: Collection[str], *, keyless: bool = False) -> Authority:
+    """The CA that signs now, of those of which the key (its fingerprint) is among those that root holders signed for.
 
-    One that took its place in the vault waits until they did. Where there is none such, or its key is not here, it is
-    that one all the same, as `open_or_found`: nothing else can sign.
+    It is the newest of them, but for one that is trusted beside the one before it until it is switched to. One that
+    took its place in the vault waits until they signed. Where there is none such, or its key is not here, it is that
+    one all the same, as `open_or_found`: nothing else can sign. It is not where `keyless` will do, or while another one
+    is trusted beside it: what it signed is good as long as it says.
     """
-    generations = [int(row["generation"]) for row in records.rows("authorities") if row["key"] in signed]
-    generation = max(generations, default=0)
-    if not kept.has(_key_name(generation)) or not kept.has(_certificate_name(generation)):
+    generation, other = _in_force(records, signed)
+    without_key = not kept.has(_key_name(generation)) and not keyless and not other
+    if without_key or not kept.has(_certificate_name(generation)):
         return open_or_found(kept, records)
-    return _opened(kept, records, generation)
+    found = _opened(kept, records, generation)
+    if other and kept.has(_certificate_name(other)):
+        found.beside = _opened(kept, records, other)
+        found.beside.beside = found
+    return found
+
+
+def _in_force(records: Records, signed: Collection[str]) -> tuple[int, int]:
+    """The generation that signs and the one that is trusted beside it, each 0 for none."""
+    generations = sorted(int(row["generation"]) for row in records.rows("authorities") if row["key"] in signed)
+    if not generations:
+        return 0, 0
+    newest, before = generations[-1], generations[-2] if len(generations) > 1 else 0
+    last = rolled_last(records)
+    if not before or last is None or last[0] != newest or last[1] == DROPPED:
+        return newest, 0
+    return (before, newest) if last[1] == BEGUN else (newest, before)
+
+
+def rolled_last(records: Records) -> tuple[int, str] | None:
+    """Of the CA that was last to take the place of another beside it: its generation, and the last step; None of none.
+
+    Killed before it was founded it is not known as an authority yet.
+    """
+    rows = records.rows("rolls")
+    return (int(rows[-1]["generation"]), rows[-1]["step"]) if rows else None
+
+
+def rolling(records: Records) -> tuple[int, str] | None:
+    """As `rolled_last`, as long as the one before it is trusted too and no later one was made at once."""
+    last, known = rolled_last(records), newest(records)
+    under_way = last is not None and last[1] != DROPPED and (known is None or last[0] >= known[0])
+    return last if under_way else None
+
+
+def step(records: Records, generation: int, what: str, moment: datetime.datetime | None = None) -> None:
+    """Write down that a roll came to BEGUN, SWITCHED or DROPPED."""
+    if rolled_last(records) != (generation, what):
+        records.append("rolls", generation=generation, step=what, at=canonical.stamp(moment or canonical.now()))
 
 
 def newest(records: Records) -> tuple[int, str] | None:
@@ -141,15 +210,18 @@ def roll(kept: vault.Vault, records: Records, moment: datetime.datetime | None =
     """
     recorded = newest(records)
     if recorded is None:
-        raise errors.UsageError(
-            f"{kept.network} never had a CA", "the first approval founds it: werkplaats trust approve"
-        )
+        raise none_yet(kept.network)
     generation = recorded[0] + 1
     if not kept.has(_key_name(generation)):
         kept.write_private_key(_key_name(generation), ec.generate_private_key(ec.SECP256R1()))
     certificate = _found(kept, records, generation, moment or canonical.now())
     kept.write(_certificate_name(generation), certificate.public_bytes(serialization.Encoding.PEM))
     return open_or_found(kept, records, moment)
+
+
+def none_yet(network: str) -> errors.UsageError:
+    """What is said where there never was a CA."""
+    return errors.UsageError(f"{network} never had a CA", "the first approval founds it: werkplaats trust approve")
 
 
 def _found(kept: vault.Vault, records: Records, generation: int, moment: datetime.datetime) -> x509.Certificate:

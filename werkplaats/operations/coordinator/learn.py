@@ -25,7 +25,9 @@ from network_topology import names
 from publication import folder as folders
 from publication import metadata, profile, reading, revocations, trusted, verified
 from werkplaats.operations.coordinator import approval, revocation, roles
+from werkplaats.operations.coordinator import authority as authorities
 from werkplaats.operations.coordinator.authority import Authority
+from werkplaats.operations.coordinator.ledger import Records
 
 _NEWEST = "ask two members for the publication that they have, and take the one with the higher number"
 _UNKNOWN = "unknown"  # the name of whoever had a certificate that no record tells of
@@ -96,9 +98,9 @@ def _require_no_more(known: trusted.Trusted | None, authority: Authority, own: r
         return  # it was read of another root
     # Once root holders named another key, nobody counts publications of before; lists count as long as their CA does.
     read_last = _version(known.metadata[metadata.SNAPSHOT]) if root >= len(own.roots) else 0
-    listed = revocations.load(known.crl) if known.crl else None
-    of_this = listed is not None and listed.issuer == authority.certificate.subject
-    list_read = revocations.number(listed) if listed is not None and of_this else 0
+    lists = revocations.load_all(known.crl) if known.crl else []
+    own_ones = {one.certificate.subject for one in (authority, authority.beside) if one}
+    list_read = max((revocations.number(one) for one in lists if one.issuer in own_ones), default=0)
     for what, read, recorded in (
         ("publication", read_last, authority.records.highest("publications")),
         ("revocation list", list_read, revocation.highest_number(authority)),
@@ -124,10 +126,12 @@ def learn(authority: Authority, published: verified.Verified) -> list[str]:
     again. Needs no key. Raises PublicationError for one of another CA, older than the records, or of another history.
     """
     last = _require_successor(authority, published)
+    by_number = sorted(published.trusted, key=lambda one: revocations.number(one.revocations))
     found = [
         *_identities(authority, published),
         *_revoked(authority, published),
-        *_list(authority, published.revocations),
+        *(line for one in by_number for line in _list(authority, one.revocations)),
+        *_rolled(authority.records, published),
     ]
     if published.number > last:
         digest = canonical.digest(verified.document(published.definition))
@@ -140,8 +144,10 @@ def learn(authority: Authority, published: verified.Verified) -> list[str]:
 
 def _require_successor(authority: Authority, published: verified.Verified) -> int:
     """The number of the publication that the records know last."""
-    own = profile.key_fingerprint(profile.p256(authority.certificate.public_key()))
-    if published.authority_key != own:
+    own, signed = authority.key_fingerprint, {one.key for one in published.trusted}
+    known = {own, *(row["key"] for row in authority.records.rows("authorities"))}
+    earlier = own not in signed and published.by_generation[-1].generation < authority.generation
+    if earlier or not signed <= known:
         raise errors.PublicationError(
             f"publication {published.number} is of a CA with key {published.authority_key}, and the backup has "
             f"CA-{authority.generation} with {own}",
@@ -157,11 +163,27 @@ def _require_successor(authority: Authority, published: verified.Verified) -> in
             f"publication {published.number} is another one than the records know of this number",
             "somebody else publishes with this CA: find out who, and go on with one of the two",
         )
-    if authority.vault.has(revocation.IN_VAULT):
-        kept = revocations.load(authority.vault.read(revocation.IN_VAULT))
-        if revocations.number(kept) == revocations.number(published.revocations):
-            revocations.refuse_rollback(kept, published.revocations)
+    for kept in revocation.in_vault(authority.vault):
+        for one in published.trusted:
+            if revocations.number(kept) == revocations.number(one.revocations):
+                revocations.refuse_rollback(kept, one.revocations)
     return last
+
+
+def _rolled(records: Records, published: verified.Verified) -> list[str]:
+    """The step to which a roll came: both are trusted, and the earlier or the later one signs; or one alone again."""
+    came, last = published.by_generation[-1].generation, authorities.rolled_last(records)
+    signs = published.trusted[0].generation
+    if len(published.trusted) > 1:
+        step = authorities.SWITCHED if signs == came else authorities.BEGUN
+    elif last is not None and last[0] == came:
+        step = authorities.DROPPED
+    else:
+        return []
+    if last == (came, step):
+        return []
+    authorities.step(records, came, step)
+    return [f"CA-{came} takes the place of the one before it: {step}"]
 
 
 def _identities(authority: Authority, published: verified.Verified) -> list[str]:
@@ -175,14 +197,14 @@ def _identities(authority: Authority, published: verified.Verified) -> list[str]
         if serial not in {row["serial"] for row in records.rows("statements")}:  # written after its keys
             key = profile.p256(certificate.public_key())
             approval.record(records, certificate, key, one.statement_key, one.statement)
-        records.write("identities", organisation, one.model_dump())
+        records.write("identities", organisation, one.document())
         records.append(
             "serials",
             serial=serial,
             name=names.subject(authority.network, organisation),
             not_before=canonical.stamp(certificate.not_valid_before_utc),
             not_after=canonical.stamp(certificate.not_valid_after_utc),
-            issuer=names.ca_subject(authority.network, authority.generation),
+            issuer=names.ca_subject(authority.network, published.trusted[0].generation),
         )
         learned.append(f"certificate {serial} of {organisation}")
     return learned
@@ -218,7 +240,9 @@ def _list(authority: Authority, published: x509.CertificateRevocationList) -> li
             revoked=len(list(published)),
         )
         learned.append(f"revocation list {number}; the records ended at {recorded}")
-    kept = authority.vault.read(revocation.IN_VAULT) if authority.vault.has(revocation.IN_VAULT) else b""
-    if number >= recorded and kept != revocations.pem(published):
-        authority.vault.write(revocation.IN_VAULT, revocations.pem(published))
+    lists = revocation.in_vault(authority.vault)
+    kept = revocations.of(published.issuer, lists)
+    if kept is None or (number >= revocations.number(kept) and revocations.pem(kept) != revocations.pem(published)):
+        others = [one for one in lists if one.issuer != published.issuer]
+        authority.vault.write(revocation.IN_VAULT, b"".join(map(revocations.pem, (*others, published))))
     return learned

@@ -3,6 +3,7 @@
     requests/<organisation>.json     a request as it came, waiting or approved
     identities/<organisation>.json   what was approved
     authorities.txt serials.txt crl-numbers.txt publications.txt revoked.txt    a line per event, only ever appended
+    rolls.txt                        the steps in which a CA took the place of the one before it, both trusted meanwhile
     keys.txt revoked-keys.txt        what was certified, and which of it never is again, for nobody
     statements.txt                   under which number a statement key signed the gateway key of a certificate
     lifetimes.txt                    how long certificates and lists last here, where that is shorter than usual
@@ -21,6 +22,7 @@ from base import canonical, errors, files, values
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "authorities": ("generation", "key", "founded"),
+    "rolls": ("generation", "step", "at"),
     "serials": ("serial", "name", "not_before", "not_after", "issuer"),
     "crl-numbers": ("number", "this_update", "next_update", "revoked"),
     "publications": ("number", "published", "definition"),

@@ -14,7 +14,7 @@ from tuf.api.metadata import Metadata, MetaFile, Signed, Snapshot, TargetFile, T
 from base import canonical, errors
 from network_topology import model, tables
 from publication import folder as folders
-from publication import metadata, reading, revocations, trusted, verified
+from publication import identity, metadata, reading, trust, trusted, verified
 from publication.metadata import NETWORK, OFFLINE, RELEASES, ROOT, SNAPSHOT, TARGETS, TIMESTAMP
 from publication.whole import Whole
 from werkplaats.operations.coordinator import approval, placing, revocation, roles
@@ -31,23 +31,29 @@ def publish(
     moment: datetime.datetime | None = None,
     asked: Mapping[str, model.Question] | None = None,
     figures: Mapping[str, tables.Table] | None = None,
+    identities: Mapping[str, identity.Identity] | None = None,
 ) -> verified.Verified:
     """Publish what the records say, with a revocation list in force; where nothing changed or is due, nothing is done.
 
-    `releases` maps name to document, `asked` name to question, `figures` name to table. A release for which its holders
+    `releases` maps name to document, `asked` name to question, `figures` name to table, `identities` organisation to
+    identity, where it is not all that the records have. A release for which its holders
     did not sign waits for them; one of the same name for which they did is published. Raises UsageError where no root
     was founded, PublicationError when the release that is named waits, or when readers would refuse the result.
     """
     moment = moment or canonical.now()
     described = verified.document(definition)
     approval.supersede(definition, authority, moment)
+    authorities, lists = trust.pem(_trusted(authority, moment))
     own = roles.Roles(authority.vault, authority.records)
     held = own.prepare(roles.release_files(releases), f"releases/{definition.release}.json", moment)
     files = {
         "definition.json": canonical.dump(described),
-        "ca.pem": authority.pem,
-        "crl.pem": revocations.pem(revocation.current(authority, moment)),
-        **{f"identities/{name}.json": canonical.pretty(one) for name, one in _approved(definition, authority).items()},
+        "ca.pem": authorities,
+        "crl.pem": lists,
+        **{
+            f"identities/{name}.json": canonical.pretty(one)
+            for name, one in _approved(definition, authority, identities).items()
+        },
         **held.contents,
         **{f"questions/{name}.json": canonical.dump(verified.document(one)) for name, one in (asked or {}).items()},
         **{f"tables/{name}.json": canonical.dump(one.document) for name, one in (figures or {}).items()},
@@ -123,12 +129,26 @@ def _signed(one: Signed, signer: Signer) -> bytes:
     return made.to_bytes()
 
 
-def _approved(definition: model.Definition, authority: Authority) -> dict[str, dict[str, Any]]:
-    """The identities of the definition's organisations, without those whose certificate was revoked."""
+def _trusted(authority: Authority, moment: datetime.datetime) -> list[trust.Trust]:
+    """The CA that signs and the one that is trusted beside it, less one that has no list any more and makes none."""
+    other = authority.beside
+    both = (authority, other) if other and revocation.in_force(other, moment) else (authority,)
+    return [trust.Trust(one.network, one.certificate, revocation.current(one, moment)) for one in both]
+
+
+def _approved(
+    definition: model.Definition, authority: Authority, given: Mapping[str, identity.Identity] | None
+) -> dict[str, dict[str, Any]]:
+    """The identities of the definition's organisations, without those whose certificate was revoked.
+
+    A certificate of the CA before goes with that CA.
+    """
     found: dict[str, dict[str, Any]] = {}
     revoked = revocation.revoked_serials(authority.records)
     for organisation in definition.stations:
-        one = approval.find(authority.records, organisation)
+        one = approval.find(authority.records, organisation) if given is None else given.get(organisation)
         if one and f"{one.station_certificate.serial_number:x}" not in revoked:
-            found[organisation] = one.model_dump()
+            earlier = one.earlier_certificate
+            stays = authority.beside and earlier and earlier.issuer == authority.beside.certificate.subject
+            found[organisation] = (one if stays else one.model_copy(update={"earlier_chain_pem": ""})).document()
     return found

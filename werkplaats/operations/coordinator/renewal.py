@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import datetime
 
-from cryptography.hazmat.primitives import serialization
-
 from base import canonical, errors
 from network_topology import model
 from publication import identity, profile
@@ -19,8 +17,11 @@ def renew(
     """Sign anew every certificate of which two thirds of the life are over, or that an earlier CA signed.
 
     Returns those identities.
-    What was revoked or held stays so. The certificate before it stays good until its end.
+    What was revoked or held stays so. The certificate before it stays good until its end. A CA whose key is lost signs
+    nothing.
     """
+    if not authority.signs:
+        return []
     moment = moment or canonical.now()
     revoked = revocation.revoked_serials(authority.records)
     found = []
@@ -95,10 +96,8 @@ def reinstate(
 
 def _signed_anew(one: identity.Identity, authority: Authority, moment: datetime.datetime) -> identity.Identity:
     key = profile.p256(one.station_certificate.public_key())
-    certificate = authority.issue(one.organisation, key, moment)
-    approval.record(authority.records, certificate, key, one.statement_key, one.statement)
     made = one.model_copy(
-        update={"certificate_chain_pem": certificate.public_bytes(serialization.Encoding.PEM).decode()}
+        update=approval.certified(authority, one.organisation, key, one.statement_key, one.statement, moment)
     )
-    authority.records.write("identities", one.organisation, made.model_dump())
+    authority.records.write("identities", one.organisation, made.document())
     return made

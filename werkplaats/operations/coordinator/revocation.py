@@ -16,6 +16,7 @@ from network_topology import names
 from publication import profile, revocations
 from werkplaats.operations.coordinator.authority import Authority
 from werkplaats.operations.coordinator.ledger import Records
+from werkplaats.operations.home import vault
 
 IN_VAULT = "crl.pem"
 _HONEST = 2**63
@@ -139,14 +140,37 @@ def _revoke(
 
 
 def current(authority: Authority, moment: datetime.datetime | None = None) -> x509.CertificateRevocationList:
-    """The list in force: the one in the vault, or a new one when that is too old or says another thing."""
+    """The list in force: the one in the vault, or a new one when that is too old or says another thing.
+
+    Of a CA whose key is lost it is the last one as long as that is good: whoever is revoked has no identity any more.
+    Raises VaultError when it is over.
+    """
     moment = moment or canonical.now()
-    last = revocations.load(authority.vault.read(IN_VAULT)) if authority.vault.has(IN_VAULT) else None
-    if last is not None and _serves(last, authority, moment):
+    lists = in_vault(authority.vault)
+    last = revocations.of(authority.certificate.subject, lists)
+    if last is not None and (_serves(last, authority, moment) if authority.signs else lasts(last, moment)):
         return last
-    made = _make(authority, last, moment)
-    authority.vault.write(IN_VAULT, revocations.pem(made))
+    made = _make(authority, last or next(iter(lists), None), moment)
+    others = {authority.beside.certificate.subject} if authority.beside else set()
+    kept = [one for one in lists if one.issuer in others]
+    authority.vault.write(IN_VAULT, b"".join(map(revocations.pem, (*kept, made))))
     return made
+
+
+def in_vault(kept: vault.Vault) -> list[x509.CertificateRevocationList]:
+    """The last list of each CA that is trusted."""
+    return revocations.load_all(kept.read(IN_VAULT)) if kept.has(IN_VAULT) else []
+
+
+def lasts(one: x509.CertificateRevocationList, moment: datetime.datetime) -> bool:
+    """Whether a list is in force at a moment."""
+    return one.next_update_utc is not None and one.next_update_utc > moment
+
+
+def in_force(authority: Authority, moment: datetime.datetime) -> bool:
+    """Whether there is a list of a CA, or can be."""
+    last = revocations.of(authority.certificate.subject, in_vault(authority.vault))
+    return authority.signs or (last is not None and lasts(last, moment))
 
 
 def _serves(last: x509.CertificateRevocationList, authority: Authority, moment: datetime.datetime) -> bool:
@@ -184,6 +208,7 @@ def _make(
     rows = entries(authority.records).values()
     before = revocations.number(last) if last is not None and last.issuer == authority.certificate.subject else 0
     following = max(highest_number(authority), before) + 1
+    authority.require_key()
     if following.bit_length() >= revocations.LONGEST_NUMBER:
         raise errors.RevocationError(
             f"no revocation list of CA-{authority.generation} of {authority.network} can have a higher number: "

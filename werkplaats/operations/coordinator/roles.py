@@ -280,7 +280,7 @@ class Roles:
                 f"root of {self.network}: {wanted.root_threshold} of these must sign: {_fingerprints(wanted.root)}",
                 f"releases: {wanted.releases_threshold} of these must sign: {_fingerprints(wanted.releases)}",
                 f"the coordinator's key is {metadata.key_fingerprint(wanted.online)}",
-                f"the CA's key is {', '.join(wanted.authorities)}",
+                f"the CA's key is {', and that of the one that takes its place '.join(wanted.authorities)}",
             ]
         if waits := self._next(RELEASES):
             for name, file in sorted(waits.signed.targets.items()):
@@ -447,7 +447,9 @@ class Roles:
             tuple(self._made(f"{kind}-{number}.key") for number in range(1, many + 1))
             for kind, many in (("root", signatures.root), ("release", signatures.releases))
         )
-        wanted = Wanted(root, signatures.root, releases, signatures.releases, self.own_key(), (authority,))
+        before = self.wanted().authorities if self.roots else ()
+        authorities = before if authority in before else (authority,)
+        wanted = Wanted(root, signatures.root, releases, signatures.releases, self.own_key(), authorities)
         self.ask(wanted, moment)
         self.settle()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from base import canonical, errors
 from network_topology import model, tables
 from network_topology.compiling import compile as compiler
-from publication import identity, publication, verified
+from publication import identity, verified
 from station_image.builder import images
 from werkplaats.operations import progress
 from werkplaats.operations.coordinator import approval, authority, learn, ledger, renewal, revocation, roles
@@ -95,7 +94,22 @@ def publish(
     what its holders signed, they are not to be asked for it: another one that waits for them goes on waiting.
     """
     releases = {network.definition.release: release} if ask else {}
-    return _publish(network, network.definition, releases, network.questions, network.figures, say)
+    held_by(network).settle()  # as `go_on`
+    own = _authority(network)
+    _require_signed(network, own)
+    return _publish(network, network.definition, releases, network.questions, network.figures, own, say)
+
+
+def _require_signed(network: networks.Network, own: authority.Authority) -> None:
+    """Raise PublicationError where nothing but a CA is here of which nobody would take a certificate yet."""
+    signed = held_by(network).authorities()
+    if signed and own.key_fingerprint not in signed:
+        raise errors.PublicationError(
+            f"CA-{own.generation} of {network.name} has key {own.key_fingerprint}, which the root holders did not sign "
+            "for, and that of the one before it is lost",
+            f"each of them signs: werkplaats trust root sign {network.name} --key FILE; then werkplaats trust publish "
+            f"{network.name}. A revocation does not wait for it",
+        )
 
 
 def require_key(network: networks.Network) -> None:
@@ -111,14 +125,16 @@ def number_published(network: networks.Network) -> int:
 def go_on(network: networks.Network, say: progress.Say) -> verified.Verified | None:
     """Publish what was published last, with what was revoked since and what is due signed anew.
 
-    For who cannot publish what is wanted: because that waits for holders, or is wrong. None where nothing was
-    published before.
+    For who cannot publish what is wanted: because that waits for holders, or is wrong. Where the CA's key is lost who
+    was revoked is left out, and nothing is signed anew. None where nothing was published before.
     """
     found = learn.here(network.publication, held_by(network))
     if found is None:
         return None
-    last = found.published
-    return _publish(network, last.definition, {}, last.questions, last.figures, say)
+    held_by(network).settle()  # first: a CA for which root holders signed now signs all of it
+    last, own = found.published, _authority(network, keyless=True)
+    identities = None if own.signs else last.identities
+    return _publish(network, last.definition, {}, last.questions, last.figures, own, say, identities)
 
 
 def _publish(
@@ -127,22 +143,25 @@ def _publish(
     releases: Mapping[str, Mapping[str, Any]],
     asked: Mapping[str, model.Question],
     figures: Mapping[str, tables.Table],
+    own: authority.Authority,
     say: progress.Say,
+    identities: Mapping[str, identity.Identity] | None = None,
 ) -> verified.Verified:
     network.publication.parent.mkdir(parents=True, exist_ok=True)
     held = held_by(network)
-    held.settle()  # first: a CA for which root holders signed now signs all of it
-    for line in learn.catch_up(_authority(network), held, network.publication, network.trusted):
+    for line in learn.catch_up(own, held, network.publication, network.trusted):
         say(f"learned from {network.publication}, which the records did not know: {line}")
-    authority = _authority(network)
-    taken, refused = renewal.take_up(definition, authority)
+    own = _authority(network, keyless=not own.signs)
+    taken, refused = renewal.take_up(definition, own) if own.signs else ([], {})
     for one in taken:
         say(f"{one.organisation}: its new gateway key, signed by its statement key, is certified, {_until(one)}")
     for organisation, why in refused.items():
         say(f"{organisation}: its request is left out: {why}")
-    for one in renewal.renew(definition, authority):
+    for one in renewal.renew(definition, own):
         say(f"{one.organisation}: its certificate is signed anew, {_until(one)}")
-    return publishing.publish(network.publication, definition, releases, authority, asked=asked, figures=figures)
+    return publishing.publish(
+        network.publication, definition, releases, own, asked=asked, figures=figures, identities=identities
+    )
 
 
 def _until(one: identity.Identity) -> str:
@@ -151,7 +170,7 @@ def _until(one: identity.Identity) -> str:
 
 def revoke(network: networks.Network, organisation: str, reason: str, say: progress.Say) -> None:
     """Revoke all that an organisation was certified; what is published says so with the next `publish`."""
-    own = _authority(network)
+    own = _authority(network, keyless=True)
     before = revocation.revoked_serials(own.records)
     revocation.withdraw(own, organisation, reason)
     late = len(revocation.revoked_serials(own.records) - before)
@@ -189,37 +208,6 @@ def reinstate(network: networks.Network, organisation: str, say: progress.Say) -
     say(f"{organisation}: its keys are certified again, {_until(one)}")
 
 
-def roll(network: networks.Network, say: progress.Say, *, stolen: bool = False) -> None:
-    """Found another CA in the place of the one there is, and ask the root holders to sign for it.
-
-    `publish` then signs certificates anew, for keys of before. A coordinator's key that is missing, or may be `stolen`,
-    is another one too. A roll that broke off before it was published goes on.
-    """
-    records, held = ledger.Records(network.inventory), held_by(network)
-    recorded, published = authority.newest(records), _published_authority(network)
-    signed = recorded is not None and recorded[1] in held.authorities()
-    begun = recorded is not None and not (signed and published in (None, recorded[1]))
-    # One that began before the theft counts for nothing: its CA's key was in the vault too.
-    begun = begun and not (stolen and not signed and held.names_own_key())
-    if stolen and not begun:
-        held.another_key()  # before there is a CA: after a kill it is the CA that tells that all of it was done
-    own = (authority.open_or_found if begun else authority.roll)(network.vault, records)
-    wanted = dataclasses.replace(held.wanted(), online=held.own_key(), authorities=(own.key_fingerprint,))
-    held.ask(wanted, canonical.now())
-    say(
-        f"CA-{own.generation} takes the place of CA-{own.generation - 1}: a server that accepts it takes no "
-        "certificate of before"
-    )
-
-
-def _published_authority(network: networks.Network) -> str | None:
-    """Of the publication that is made here, or was; None where none can be read any more."""
-    try:
-        return publication.read(network.publication, network.name).authority_key
-    except errors.PublicationError:
-        return None
-
-
 def release(network: networks.Network, image: images.StationImage | None) -> Mapping[str, Any]:
     """The document of the release to publish: of the image that was made here, else the one that its holders signed.
 
@@ -236,6 +224,7 @@ def release(network: networks.Network, image: images.StationImage | None) -> Map
     )
 
 
-def _authority(network: networks.Network) -> authority.Authority:
+def _authority(network: networks.Network, *, keyless: bool = False) -> authority.Authority:
     """The CA that signs: where another one waits for the root holders, the one before it goes on until they signed."""
-    return authority.signed_for(network.vault, ledger.Records(network.inventory), held_by(network).authorities())
+    records, signed = ledger.Records(network.inventory), held_by(network).authorities()
+    return authority.signed_for(network.vault, records, signed, keyless=keyless)

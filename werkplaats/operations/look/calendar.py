@@ -100,19 +100,46 @@ def _signed(network: str, published: verified.Verified) -> Iterator[End]:
             f"{again}; then the operator of {organisation}: werkplaats up {network}",
         )
         yield _gateway_key(network, organisation, one)
-    listed = published.revocations
-    if listed.next_update_utc is not None:
-        life = listed.next_update_utc - listed.last_update_utc - profile.BACKDATED
-        due = listed.next_update_utc - life * 2 / 3
-        yield End("list", "revocation list", listed.next_update_utc, due, "coordinator", f"{again}; {up}")
+    for by in published.trusted:
+        listed, of = by.revocations, f" of CA-{by.generation}" if len(published.trusted) > 1 else ""
+        if listed.next_update_utc is not None:
+            life = listed.next_update_utc - listed.last_update_utc - profile.BACKDATED
+            due = listed.next_update_utc - life * 2 / 3
+            yield End("list", f"revocation list{of}", listed.next_update_utc, due, "coordinator", f"{again}; {up}")
     yield from _roles(network, published)
+    if len(published.trusted) > 1:
+        yield _rolling(network, published)
+        return
     ends = published.authority.not_valid_after_utc
     remedy = (
-        f"agree with all operators on an hour; werkplaats trust roll {network}, for which root holders sign: "
-        f"werkplaats trust root sign {network} --key FILE; {again}; then each operator: werkplaats accept {network}; "
-        f"werkplaats up {network}"
+        f"werkplaats trust roll {network}, for which root holders sign: werkplaats trust root sign {network} --key "
+        f"FILE; {again}, and then as this calendar says"
     )
     yield End("CA", f"CA of {network}", ends, ends - EARLY["CA"], "coordinator", remedy)
+
+
+def _rolling(network: str, published: verified.Verified) -> End:
+    """The step to which a CA came that takes the place of another, and who takes the next one.
+
+    It ends with what the earlier one signed: its certificate, or its last list, where it makes no other.
+    """
+    before, after = published.by_generation
+    ends = before.authority.not_valid_after_utc
+    ends = min(ends, before.revocations.next_update_utc or ends)
+    again = f"werkplaats trust publish {network}"
+    accept = f"each operator that did not yet: werkplaats accept {network}; werkplaats up {network}"
+    if published.trusted[0] is before:
+        what = f"CA-{after.generation} is trusted beside CA-{before.generation}, of which all certificates are"
+        remedy = f"{accept}; when all did, the coordinator: werkplaats trust roll {network} --switch"
+    else:
+        what = f"certificates are of CA-{after.generation}, and CA-{before.generation} is trusted too"
+        remedy = (
+            f"{accept}; when no gateway shows a certificate of CA-{before.generation}, the coordinator: werkplaats "
+            f"trust roll {network} --drop; root holders sign for that: werkplaats trust root sign {network} --key "
+            f"FILE; {again}"
+        )
+    said = canonical.moment(published.published)
+    return End("CA", what, ends, min(said, ends), "each operator, then coordinator", remedy)
 
 
 def _roles(network: str, published: verified.Verified) -> Iterator[End]:

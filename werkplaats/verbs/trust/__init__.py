@@ -11,8 +11,12 @@ revoke      revoke all that an organisation was certified, withdraw its identity
 reinstate   certify the keys of an organisation again whose certificate is on hold, and publish that (coordinator)
 enforce     put in force on the servers of this operator, within seconds, what is published and ends something: the
             revocation list, and who is out. All else waits for `up`
-roll        make another CA in the place of one whose key was lost or stolen, sign all certificates anew for the same
-            keys, and publish that once root holders signed for it: every operator accepts it (coordinator)
+roll        have another CA take the place of the one there is, for the same keys of stations, in three steps that
+            are published one after the other: trusted beside it, for which root holders sign and which every operator
+            accepts; --switch, its certificates are shown; --drop, it is trusted alone. No session is lost. The key of
+            the one before may be lost, as long as its last list is good. --at-once does without the first two, and
+            whoever did not accept it does not talk with who did; --stolen is that with another key to publish, too
+            (coordinator)
 root        the root holders' keys, which say who may publish: make, found, change, sign, replace the coordinator
 release     the release holders' keys: make, sign a release
 
@@ -31,7 +35,7 @@ from network_topology import violation
 from publication import verified
 from station_image.builder import images
 from werkplaats.operations.bring_up import enforce, hand_over
-from werkplaats.operations.coordinator import revocation, steps
+from werkplaats.operations.coordinator import revocation, rolling, steps
 from werkplaats.operations.home import networks
 from werkplaats.verbs import common, named
 from werkplaats.verbs.trust import signing
@@ -50,7 +54,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "publish": "make the publication, with what is due signed anew",
         "revoke": "revoke all that an organisation was certified, and publish that",
         "enforce": "put the published list in force on this operator's servers, within seconds",
-        "roll": "make another CA, in the place of one whose key was lost or stolen",
+        "roll": "have another CA take the place of the one there is",
         "reinstate": "certify the keys of an organisation again whose certificate is on hold",
     }
     signing.arguments(actions.add_parser("root", help="the keys of root holders, and what they sign"), signing.ROOT)
@@ -74,8 +78,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help=f"as RFC 5280 names it; {revocation.HOLD} is the only one that `reinstate` takes back",
     )
     made["revoke"].add_argument("--now", action="store_true", help="and put it in force, as `enforce` does")
-    made["roll"].add_argument(
-        "--stolen", action="store_true", help="somebody may have what was in the vault: another publication key as well"
+    how = made["roll"].add_mutually_exclusive_group()
+    how.add_argument("--switch", action="store_true", help="certificates are of the new one from now on")
+    how.add_argument("--drop", action="store_true", help="the one before is trusted no more")
+    how.add_argument("--at-once", action="store_true", help="trust the new one alone from the beginning")
+    how.add_argument(
+        "--stolen",
+        action="store_true",
+        help="at once: somebody may have what was in the vault, the publication key too",
     )
     for action in ("revoke", "roll"):
         common.yes_argument(made[action])
@@ -88,8 +98,7 @@ def run(given: argparse.Namespace) -> int:
         final = "" if given.reason == revocation.HOLD else ", for good: it comes back with new keys only"
         common.confirm(f"take {given.organisation} out of {network.name}{final}?", yes=given.yes)
     if given.action == "roll":
-        what = "Until its operator accepts that, a station and those that did do not talk"
-        common.confirm(f"make another CA of {network.name}? {what}", yes=given.yes)
+        common.confirm(f"{_asked_of_roll(given)} {network.name}?", yes=given.yes)
     with _locks(given, network):
         code = _do(given, network, wrong)
     if given.action in _BRAKES and (who := network.vault.lock("").holder):
@@ -127,7 +136,7 @@ def _do(given: argparse.Namespace, network: networks.Network, wrong: errors.Werk
         case "revoke":
             steps.revoke(network, given.organisation, given.reason, print)
         case "roll":
-            steps.roll(network, print, stolen=given.stolen)
+            _roll(given, network)
         case "reinstate":
             steps.reinstate(network, given.organisation, print)
     if given.action == "publish":
@@ -137,6 +146,36 @@ def _do(given: argparse.Namespace, network: networks.Network, wrong: errors.Werk
         return errors.DONE
     _publish(network, wrong)
     return errors.DONE
+
+
+_ROLLS = (
+    (
+        "switch",
+        "Whoever did not accept it does not talk then with who did. Have the new CA sign certificates of",
+        rolling.switch,
+    ),
+    ("drop", "Whoever shows a certificate of before is let in no more. Trust the new CA alone in", rolling.drop),
+    (
+        "at_once",
+        "Until its operator accepts that, a station and those that did do not talk. Make another CA of",
+        rolling.at_once,
+    ),
+    (
+        "stolen",
+        "Until its operator accepts that, a station and those that did do not talk. Make another CA of",
+        rolling.stolen,
+    ),
+)
+
+
+def _asked_of_roll(given: argparse.Namespace) -> str:
+    asked = (what for name, what, _ in _ROLLS if getattr(given, name))
+    return next(asked, "have another CA take the place of that of")
+
+
+def _roll(given: argparse.Namespace, network: networks.Network) -> None:
+    do = next((do for name, _, do in _ROLLS if getattr(given, name)), rolling.begin)
+    do(network, print)
 
 
 def _network(given: argparse.Namespace) -> tuple[networks.Network, errors.WerkplaatsError | None]:

@@ -88,8 +88,9 @@ def run(given: argparse.Namespace, network: networks.Network) -> int:
         case "change":
             _ask(network, own, _wanted(given, network, own, own.wanted()))
         case "coordinator":
-            key, authority = own.own_key(), steps.authority_key(network)
-            _ask(network, own, dataclasses.replace(own.wanted(), online=key, authorities=(authority,)))
+            key, authority, before = own.own_key(), steps.authority_key(network), own.wanted()
+            authorities = before.authorities if authority in before.authorities else (authority,)
+            _ask(network, own, dataclasses.replace(before, online=key, authorities=authorities))
             print(
                 f"the CA is the one of before: where somebody may have had its key too, werkplaats trust roll "
                 f"{network.name} --stolen takes the place of this"

@@ -15,7 +15,7 @@ from base import canonical, errors
 from publication import publication, revocations, verified
 from tests.harness.coordinator import Coordinator
 from tests.publication.published import RELEASES
-from werkplaats.operations.coordinator import ledger, steps
+from werkplaats.operations.coordinator import ledger, rolling, steps
 from werkplaats.operations.home import vault
 
 
@@ -139,7 +139,7 @@ def test_a_thiefs_huge_list_number_ends_with_the_ca_and_everybody_is_told_how(ne
     publish(network)
     with pytest.raises(errors.RevocationError, match=r"number 1000000000 is in force.* trust roll NETWORK --stolen"):
         of_a_member(network, kept)
-    steps.roll(network, lambda _: None, stolen=True)
+    rolling.stolen(network, lambda _: None)
     made = publish(network)
     assert of_a_member(network, kept) == made
     assert made.identities == {}
@@ -151,7 +151,7 @@ def test_the_way_out_is_there_for_a_workstation_that_read_the_thiefs_list_too(ne
     publication.read(stolen.publication, network.name, network.trusted, root=root)
     with pytest.raises(errors.PublicationError, match="werkplaats trust roll proeftuin --stolen"):
         publish(network)
-    steps.roll(network, lambda _: None, stolen=True)
+    rolling.stolen(network, lambda _: None)
     assert publish(network) == of_a_member(network, network.trusted)
 
 
@@ -168,10 +168,10 @@ def test_a_list_with_the_highest_number_that_there_is_leaves_another_ca_and_its_
     publish(network)
     with pytest.raises(errors.RevocationError, match=r"can have a higher number: .* trust roll proeftuin --stolen"):
         steps.revoke(network, "ggd", "keyCompromise", lambda _: None)
-    steps.roll(network, lambda _: None, stolen=True)
+    rolling.stolen(network, lambda _: None)
     made = publish(network)
     assert made.identities == {}, "it was written down before all else"
     assert revocations.number(made.revocations) < 10
     assert of_a_member(network, kept) == made
-    steps.roll(network, lambda _: None)
+    rolling.at_once(network, lambda _: None)
     assert revocations.number(publish(network).revocations) == revocations.number(made.revocations) + 1

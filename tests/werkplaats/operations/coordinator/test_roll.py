@@ -13,7 +13,7 @@ from publication import acceptance, profile, publication, revocations, verified
 from tests.harness import chance
 from tests.harness.coordinator import Coordinator, make_keys
 from tests.publication.published import RELEASES
-from werkplaats.operations.coordinator import authority, ledger, revocation, roles, steps
+from werkplaats.operations.coordinator import authority, ledger, revocation, roles, rolling, steps
 
 ORGANISATIONS = ("ggd", "thuiszorg", "ziekenhuis")
 
@@ -38,7 +38,7 @@ def read(network: Any) -> verified.Verified:
 
 
 def rolled(network: Any, *, stolen: bool = False) -> verified.Verified:
-    steps.roll(network, lambda _: None, stolen=stolen)
+    (rolling.stolen if stolen else rolling.at_once)(network, lambda _: None)
     return publish(network)
 
 
@@ -108,7 +108,7 @@ def test_a_roll_waits_for_the_root_holders_and_goes_on_when_they_signed(network:
     before = read(network)
     without_holders(network)
     for _ in range(2):  # it is the same roll when it is run again
-        steps.roll(network, lambda _: None)
+        rolling.at_once(network, lambda _: None)
         assert "targets version 2 waits for the root holders" in str(steps.held_by(network).missing())
         assert publish(network) == before
     assert read(network) == before
@@ -121,7 +121,7 @@ def test_a_revocation_does_not_wait_for_the_root_holders_while_a_roll_does(netwo
     """Gains: the thief for whom all of it is done has days more, with the keys of whom nobody can put out."""
     before = read(network)
     without_holders(network)
-    steps.roll(network, lambda _: None, stolen=stolen)
+    (rolling.stolen if stolen else rolling.at_once)(network, lambda _: None)
     publish(network)
     steps.revoke(network, "ggd", "keyCompromise", lambda _: None)
     publish(network)
@@ -145,7 +145,7 @@ def test_a_roll_of_who_has_the_key_of_before_no_more_waits_and_says_for_whom(net
     before = read(network)
     without_holders(network)
     lose_the_key(network)
-    steps.roll(network, lambda _: None)
+    rolling.at_once(network, lambda _: None)
     with pytest.raises(errors.PublicationError, match="which the root holders did not sign for"):
         publish(network)
     assert read(network) == before
@@ -160,8 +160,9 @@ def test_a_roll_that_another_than_the_root_holders_begins_is_refused_by_every_re
     without_holders(network)
     own = authority.roll(network.vault, ledger.Records(network.inventory))
     with monkeypatch.context() as patch:
-        patch.setattr(verified, "_authority", lambda whole: profile.one_certificate(whole.files["ca.pem"]))
-        patch.setattr(authority, "signed_for", lambda *_: own)
+        patch.setattr(verified, "_require_authority", lambda *_: None)
+        patch.setattr(authority, "signed_for", lambda *_, **__: own)
+        patch.setattr(steps, "_require_signed", lambda *_: None)
         assert publish(network).authority_key == own.key_fingerprint, "it is a publication but for that"
         assert read(network).number == 2
     with pytest.raises(errors.PublicationError, match="which the root holders did not sign for"):
@@ -171,21 +172,21 @@ def test_a_roll_that_another_than_the_root_holders_begins_is_refused_by_every_re
 @pytest.mark.parametrize("stolen", [False, True])
 def test_a_stolen_vault_is_replaced_with_the_key_that_publishes(network: Any, stolen: bool) -> None:
     before = steps.held_by(network).own_key()
-    steps.roll(network, lambda _: None, stolen=stolen)
+    (rolling.stolen if stolen else rolling.at_once)(network, lambda _: None)
     after = publish(network)
     assert (steps.held_by(network).own_key().keyid == before.keyid) is not stolen
     assert read(network) == after
-    steps.roll(network, lambda _: None, stolen=stolen)
+    (rolling.stolen if stolen else rolling.at_once)(network, lambda _: None)
     assert publish(network).authority.subject.rfc4514_string().startswith("CN=CA-3,"), "and once more"
 
 
 def test_a_roll_of_which_it_is_learned_later_that_the_key_was_stolen_leaves_the_thief_nothing(network: Any) -> None:
     """Said after a plain roll it did nothing: the thief's key went on to publish, and CA-2 had lain in the vault."""
     stolen = steps.held_by(network).own_key()
-    steps.roll(network, lambda _: None)
-    steps.roll(network, lambda _: None, stolen=True)
+    rolling.at_once(network, lambda _: None)
+    rolling.stolen(network, lambda _: None)
     assert steps.held_by(network).own_key().keyid != stolen.keyid
-    steps.roll(network, lambda _: None, stolen=True)
+    rolling.stolen(network, lambda _: None)
     assert publish(network).authority.subject.rfc4514_string().startswith("CN=CA-3,"), "and a third time goes on"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import re
 from collections.abc import Callable
@@ -14,12 +15,12 @@ import pytest
 from base import canonical
 from network_topology import model
 from on_server.station_command import cli as station
-from publication import verified
+from publication import trust, verified
 from tests.harness.coordinator import approve, coordinator, definition, make_coordinator
 from tests.publication.published import RELEASES
 from werkplaats import cli
+from werkplaats.operations.coordinator import authority, renewal, revocation
 from werkplaats.operations.coordinator import publish as publishing
-from werkplaats.operations.coordinator import renewal
 from werkplaats.operations.look import agenda, calendar
 
 __all__ = ["approve", "coordinator", "definition", "make_coordinator"]
@@ -163,8 +164,39 @@ def test_a_gateway_key_of_a_year_is_due_and_its_operator_is_told(
     assert [one.approved for one in renewed] == [approved], "another certificate is no other key"
 
 
-def test_every_remedy_is_a_command_that_there_is(published: verified.Verified) -> None:
+def rolled(published: verified.Verified, how_far: str, coordinator: Any) -> verified.Verified:
+    """The same publication at a step of a roll."""
+    own = coordinator.authority
+    if how_far == "alone":
+        return published
+    after = authority.roll(coordinator.vault, coordinator.records)
+    both = [trust.Trust("proeftuin", one.certificate, revocation.current(one)) for one in (own, after)]
+    return dataclasses.replace(published, trusted=tuple(both if how_far == "begun" else both[::-1]))
+
+
+@pytest.mark.parametrize(
+    ("how_far", "wanted", "verb"),
+    [
+        ("begun", "CA-2 is trusted beside CA-1", "--switch"),
+        ("switched", "certificates are of CA-2, and CA-1 is trusted too", "--drop"),
+    ],
+)
+def test_a_roll_is_to_do_from_its_first_step_on_and_each_step_says_whose_turn_it_is(
+    published: verified.Verified, coordinator: Any, how_far: str, wanted: str, verb: str
+) -> None:
+    at = rolled(published, how_far, coordinator)
+    ends = calendar.of("proeftuin", at.definition, at, {})
+    [due] = [one for one in calendar.now_to_do(ends, canonical.now()) if one.kind == "CA"]
+    assert due.what.startswith(wanted)
+    assert f"werkplaats trust roll proeftuin {verb}" in due.remedy
+    assert "each operator that did not yet: werkplaats accept proeftuin" in due.remedy
+    assert {one.what for one in ends if one.kind == "list"} == {f"revocation list of CA-{one}" for one in (1, 2)}
+
+
+@pytest.mark.parametrize("how_far", ["alone", "begun", "switched"])
+def test_every_remedy_is_a_command_that_there_is(published: verified.Verified, coordinator: Any, how_far: str) -> None:
     """One for the CA told people to do what no verb does, and the verb that does it was not named."""
+    published = rolled(published, how_far, coordinator)
     today = canonical.now().date()
     card = published.definition.organisations["ggd"]
     agreement = model.Agreement(kind="gvo", signed=today, until=today)
