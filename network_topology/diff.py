@@ -29,6 +29,7 @@ _PLAIN: Mapping[str, tuple[str, bool]] = {
     "technique": ("the technique", True),
     "release": ("the release", True),
     "dpia": ("the day of the impact assessment", False),
+    "publication_url": ("where stations fetch the publication", True),
 }
 _CARD: Mapping[str, tuple[str, bool]] = {
     "name": ("its name", False),
@@ -68,6 +69,8 @@ def _first(new: model.Definition) -> Iterator[Change]:
         yield Change(field, f"{_PLAIN[field][0]} is {_said(getattr(new, field))}", adds=True)
     text = f"at least {new.signatures.root} root holders and {new.signatures.releases} release holders must sign"
     yield Change("signatures", text, adds=True)
+    if new.publication_url:
+        yield Change("publication_url", f"stations fetch the publication from {new.publication_url}", adds=True)
     yield Change("personal_data", _personal_data(new), adds=True)
     yield Change("illustrative", _illustrative(new), adds=True)
     for slug in sorted(new.organisations):

@@ -142,6 +142,9 @@ class Definition(_Closed):
     """The computing parties in party order: 3, 5 or 7 organisations, from different operators."""
     dpia: datetime.date | None = None
     """The day on which the data protection impact assessment of the network was signed."""
+    publication_url: str | None = None
+    """Where a web server gives out the publication, for stations that follow by themselves: `https://…/gerda/`. Without
+    it, stations have it from their operators and from each other."""
     signatures: Signatures = Signatures()
     """How many root holders and release holders must sign; two of each where nothing is said."""
     processors: dict[str, Processor] = {}

@@ -1,6 +1,8 @@
 """The sandbox twin of a network: the same organisations and roles, on servers that were made on this machine."""
 
-from network_topology import model, names
+import ipaddress
+
+from network_topology import model, names, web
 
 # RFC 2544 keeps this range for tests of devices: no organisation has such an address.
 SANDBOX_RANGE = "198.18.0.0/15"
@@ -18,7 +20,14 @@ def sandbox_twin(definition: model.Definition) -> model.Definition:
         slug: organisation.model_copy(update=_moved(network, slug, organisation))
         for slug, organisation in definition.organisations.items()
     }
-    return definition.model_copy(update={"network": network, "organisations": organisations})
+    own = _own_place(definition.publication_url)
+    return definition.model_copy(update={"network": network, "organisations": organisations, "publication_url": own})
+
+
+def _own_place(url: str | None) -> str | None:
+    """Where the twin is published: only a place on this machine is its own, any other is the network's."""
+    address = place.address if url and (place := web.place(url)) else None
+    return url if address and address in ipaddress.ip_network(SANDBOX_RANGE) else None
 
 
 def _moved(network: str, slug: str, organisation: model.Organisation) -> dict[str, object]:

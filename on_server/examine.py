@@ -204,6 +204,11 @@ def source(uri: str, proxies: dict[str, str]) -> str:
         return str(getattr(error, "reason", "") or error)[:200] or type(error).__name__
 
 
+def place(url: str) -> str:
+    """Why nothing of a place of a publication can be had; nothing where it answers, or there is none."""
+    return source(f"{url.rstrip('/')}/metadata/timestamp.json", {}) if url else ""
+
+
 def sources(indexes: str, told: str) -> Tasks:
     """For each release that apt would ask, how to ask whether it is there: through apt's own proxies."""
     proxies = dict(re.findall(r'Acquire::(https?)::Proxy "([^"]+)"', told))
@@ -232,7 +237,7 @@ def main() -> None:
 
     QUESTION has `packages` (name → program), `known` (packages), `units`, `people` (account → ranges), `keyed` (those
     of them who have keys), `managed` (part → whether it is ours), `peers` (organisation, host, port, name of each),
-    `far` (whether to try sources of packages).
+    `far` (whether to try sources of packages), `place` (of the publication at a web server; "" for none to try).
     """
     asked, clock, began = json.loads(sys.argv[1]), time.time(), time.monotonic()
     ways: Tasks = {
@@ -245,6 +250,7 @@ def main() -> None:
             "said": lambda: together(programs),
             "peers": lambda: together(ways),
             "people": functools.partial(people, asked),
+            "place": functools.partial(place, asked["place"]),
         }
     )
     said = found.get("said", {})
@@ -263,6 +269,7 @@ def main() -> None:
         "engine": engine.read(said, list(asked["packages"])),
         "peers": found.get("peers", {}),
         "people": found.get("people"),
+        "place": found.get("place", "it answers nothing"),
         "seconds": round(time.monotonic() - began, 2),
     }
     sys.stdout.write(json.dumps(answer) + "\n")

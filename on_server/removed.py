@@ -17,12 +17,17 @@ ETC = Path("/etc/werkplaats")
 NETWORKS, ACCEPTED = ETC / "networks.d", ETC / "accepted"
 CUTS = ETC / "cut.d"
 # A network that is brought up again must not begin with what was published before.
-SOURCES = (Path("/var/lib/werkplaats/publications/inbox"), Path("/var/lib/werkplaats/relayed"))
+SOURCES = (
+    Path("/var/lib/werkplaats/publications/inbox"),
+    Path("/var/lib/werkplaats/fetched"),
+    Path("/var/lib/werkplaats/relayed"),
+)
 UNITS = (
     *("werkplaats-gateway.service", "gateway-reload.service", "gateway-reload.path"),
     *("gateway-finding.service", "gateway-finding.path", "werkplaats-firewall.service", "werkplaats-undo.service"),
     *("werkplaats-firewall-kept.timer", "werkplaats-firewall-kept.service"),
     *("werkplaats-follow.timer", "werkplaats-follow.service", "werkplaats-follow-read.service"),
+    "werkplaats-follow-fetch.service",
 )
 PROGRAMS = (
     *("gateway-reload", "guarded-change", "people-access", "station-cut", "engine-settings", "owners-parts"),
@@ -41,6 +46,7 @@ FILES = (
     Path("/usr/local/lib/werkplaats"),
     Path("/usr/local/lib/werkplaats-follow"),
     Path("/var/lib/werkplaats/followed.json"),
+    Path("/var/lib/werkplaats/fetched"),
     Path("/var/lib/werkplaats/relayed"),
     Path("/run/werkplaats"),
     Path("/run/werkplaats-gateway"),

@@ -47,6 +47,7 @@ OTHERS = (
     "etc/werkplaats/networks.d/*/publication",
     "etc/werkplaats/networks.d/*/publication/*",
     "var/lib/werkplaats/publications/inbox/*",
+    "var/lib/werkplaats/fetched/*",
     "var/lib/werkplaats/relayed/*",
     "__pycache__",
     "__pycache__/*",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from network_topology import model, operators
+from network_topology import model, operators, web
 from network_topology.compiling import compiled
 
 SSH, NTP, HTTPS = 22, 123, 443
@@ -52,4 +52,13 @@ def _services(definition: model.Definition, slug: str) -> Iterator[compiled.Fire
     yield compiled.FirewallRow("out", "udp", NTP, "time servers of own choice", (), (), own, "ntp")
     yield compiled.FirewallRow("out", "tcp", HTTPS, "Debian package mirror of own choice", (), (), own, "packages")
     counterpart = f"publication of the network, kept by {coordinator}"
-    yield compiled.FirewallRow("out", "tcp", HTTPS, counterpart, (), (), coordinator, "publication")
+    port, names, addresses = _where(definition.publication_url)
+    yield compiled.FirewallRow("out", "tcp", port, counterpart, names, addresses, coordinator, "publication")
+
+
+def _where(url: str | None) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
+    """Port, names and addresses of the place of a publication; without one where its operator chooses to fetch it."""
+    place = web.place(url) if url else None
+    if place is None:
+        return HTTPS, (), ()
+    return (place.port, (), (place.host,)) if place.address else (place.port, (place.host,), ())

@@ -3,7 +3,7 @@
 import datetime
 
 from network_topology import context, model
-from network_topology.rules import computing, gateways, holders, membership, operators, papers
+from network_topology.rules import computing, gateways, holders, membership, operators, papers, place
 from network_topology.rules.rule import Rule
 from network_topology.violation import DefinitionError, Violation
 
@@ -29,6 +29,7 @@ TABLE: tuple[Rule[model.Definition], ...] = (
     membership.coordinator_only,
     membership.takes_part,
     holders.signatures_of_two,
+    place.publication_url,
     gateways.gateway_name,
     gateways.gateway_port,
     gateways.gateway_unique,

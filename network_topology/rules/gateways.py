@@ -156,6 +156,12 @@ def _address(text: str) -> Address | None:
         return None
 
 
+def reachable(host: str) -> bool:
+    """Whether a host is a name in DNS, or an address that other organisations can reach."""
+    address = _address(host)
+    return _is_dns_name(host) if address is None else not _unusable(address)
+
+
 def _unusable(address: Address) -> bool:
     """Whether no other organisation can reach an address or be called from it."""
     return (

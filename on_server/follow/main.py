@@ -3,41 +3,34 @@
 werkplaats-follow                   one run (this is what werkplaats-follow.service does every few minutes)
 werkplaats-follow --bring NETWORK   keep the publication that the operator brings on standard input (`werkplaats up`)
 werkplaats-follow --timer           have the timer run; prints one JSON line
+werkplaats-follow --stop WHY        apply nothing by itself any more, whatever is published; `up` and people still can
+werkplaats-follow --start           follow again, at once
 werkplaats-follow --tell            what it found and did, as JSON
 
 A run of which nothing is new ends at once. Else the part that parses is started in a unit of its own, and what it
-answers is placed once it keeps to the rules; what adds waits for the operator. What was found is told in followed.json.
+answers is placed once it keeps to the rules; what adds waits for the operator. Then a third unit looks at the place
+that the definition names, and what it brings is read likewise. What was found is told in followed.json.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from on_server import disk, programs
-from on_server.follow import places, placing, rules, seen, telling, texts
+from on_server.follow import fetching, parts, places, placing, rules, seen, telling, texts
 from on_server.follow.places import Paths
 
-READER = "werkplaats-follow-read.service"
-ASKED, FOUND = "/run/werkplaats/follow.asked", "/run/werkplaats/follow.found"
-LARGEST_ANSWER = 40 * 1024 * 1024
+TIMER = Path("/etc/systemd/system") / telling.TIMER
 Ask = Callable[[bytes], bytes]
 Reload = Callable[[], str]
-
-
-def ask(question: bytes) -> bytes:
-    """Have the part that parses answer; raises RuleError where it does not."""
-    disk.write(Path(ASKED), question)
-    done = subprocess.run(["systemctl", "start", READER], check=False, capture_output=True, text=True)
-    rules.require(done.returncode == 0, f"it did not end well: journalctl --unit {READER} says why")
-    return places.read(Path(FOUND), LARGEST_ANSWER)
 
 
 def reload() -> str:
@@ -48,9 +41,17 @@ def reload() -> str:
     return "" if done.returncode == 0 else f"the gateway did not take all of it: {(done.stdout or done.stderr).strip()}"
 
 
-def run(paths: Paths, ask: Ask = ask, reload: Reload = reload) -> bool:
+def run(paths: Paths, ask: Ask = parts.READER, reload: Reload = reload, fetch: Ask = parts.FETCHER) -> bool:
     """One run; returns whether all went well. What was found is told in any case."""
+    good = _run(paths, ask, reload)  # what is here already waits for no web server
+    brought = not telling.stopped(paths) and fetching.fetch(paths, fetch)
+    return _run(paths, ask, reload) if brought else good
+
+
+def _run(paths: Paths, ask: Ask, reload: Reload) -> bool:
     with places.lock(paths):
+        if telling.stopped(paths):
+            return True
         told = telling.before(paths)
         before = {name: seen.state(paths, name) for name in paths.names()}
         todo = [n for n in before if seen.news(paths, n) or told.get(n, {}).get("state") != before[n]]
@@ -67,7 +68,7 @@ def _follow(paths: Paths, todo: list[str], told: dict[str, Any], ask: Ask, reloa
     for name in todo:
         answer, row = answers.get(name, {}), dict(told.get(name, {}))
         row |= {
-            "at": now(),
+            "at": telling.now(),
             "problem": why or ("" if answer else "of this network nothing could be asked, or nothing is answered"),
         }
         row |= {key: answer.get(key) for key in ("from", "number", "published", "ends", "sources", "waits", "refused")}
@@ -77,7 +78,7 @@ def _follow(paths: Paths, todo: list[str], told: dict[str, Any], ask: Ask, reloa
         except (rules.RuleError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             changed[name], row["problem"] = [], row["problem"] or f"what was read is not placed: {error}"
         if changed[name]:
-            row["applied"] = {"by": "werkplaats-follow", "at": now(),
+            row["applied"] = {"by": "werkplaats-follow", "at": telling.now(),
                               **{field: answer.get(field) for field in ("number", "from", "applies")}}  # fmt: skip
         told[name] = row
     failed = reload()
@@ -124,7 +125,7 @@ def bring(paths: Paths, network: str, text: bytes) -> bool:
         if _older(paths, network, given["publication"]) or not placing.keep(paths, network, given["publication"]):
             return False
         told = telling.before(paths)
-        row = {"by": "up", "at": now(), "number": given["number"], "from": "its operator", "applies": []}
+        row = {"by": "up", "at": telling.now(), "number": given["number"], "from": "its operator", "applies": []}
         told[network] = {"problem": "", **told.get(network, {}), "applied": row}
         telling.tell(paths, told)
         return True
@@ -138,9 +139,10 @@ def _older(paths: Paths, network: str, files: Mapping[str, str]) -> bool:
     return same and seen.version(files[seen.NEWEST]) < seen.version(kept.get(seen.NEWEST, ""))
 
 
-def now() -> str:
-    """This moment in UTC, to the second."""
-    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def stop(paths: Paths, why: str) -> None:
+    """Have no run change anything from now on; one that is under way ends first."""
+    with places.lock(paths):
+        disk.write(paths.stopped, json.dumps({"at": telling.now(), "why": why}).encode())
 
 
 def main() -> int:
@@ -149,17 +151,26 @@ def main() -> int:
     parser.add_argument("--bring", metavar="NETWORK")
     parser.add_argument("--timer", action="store_true")
     parser.add_argument("--tell", action="store_true")
+    parser.add_argument("--stop", metavar="WHY")
+    parser.add_argument("--start", action="store_true")
     wants = parser.parse_args()
     os.umask(0o022)
     if wants.tell:
         sys.stdout.write(json.dumps(telling.document(Paths())) + "\n")
         return 0
     if wants.timer:
-        idle = not programs.active(telling.TIMER)
-        if idle:
-            programs.run("systemctl", "start", telling.TIMER)
-        programs.tell(idle, "the timer was started" if idle else "the timer runs")
+        active = telling.active_for()
+        # One that runs goes on as it was begun, whatever its unit says since.
+        late = active is None or time.time() - active < TIMER.stat().st_mtime
+        if late:
+            programs.run("systemctl", "restart", telling.TIMER)
+        programs.tell(late, "the timer was started" if late else "the timer runs")
         return 0
+    if wants.stop is not None:
+        stop(Paths(), wants.stop)
+        return 0
+    if wants.start:
+        Paths().stopped.unlink(missing_ok=True)
     if wants.bring:
         programs.tell(bring(Paths(), wants.bring, sys.stdin.buffer.read()), "the publication is kept")
         return 0

@@ -19,7 +19,7 @@ from typing import Any
 from on_server import disk
 
 _EXCHANGE, _AT_FDCWD = 2, -100  # renameat2(2)
-PUBLICATION = "publication"
+PUBLICATION, FETCHED = "publication", "/var/lib/werkplaats/fetched"
 MOST_COPIES = 1000
 """Of peers, of which a network has 624."""
 MOST_VALUES, MOST_DEEP = 2_000_000, 32
@@ -45,6 +45,11 @@ class Paths:
     def told(self) -> Path:
         """What the follower tells of its last runs."""
         return self.at("/var/lib/werkplaats/followed.json")
+
+    @property
+    def stopped(self) -> Path:
+        """There where somebody stopped the follower: since when, and why."""
+        return self.at("/etc/werkplaats/follow.stopped")
 
     @property
     def ran(self) -> Path:
@@ -73,6 +78,10 @@ class Paths:
         """A folder for each peer from which the agent heard of another publication."""
         return self.at(f"/var/lib/werkplaats/relayed/{network}")
 
+    def fetched(self, network: str) -> Path:
+        """What was fetched from the place that the definition names."""
+        return self.at(f"{FETCHED}/{network}")
+
     def sources(self, network: str) -> list[Path]:
         """Folders in which a publication may lie, that of people first; anything may lie there, or go at any moment."""
         try:
@@ -81,7 +90,7 @@ class Paths:
                 heard = sorted(itertools.islice(named, MOST_COPIES))
         except OSError:
             heard = []
-        return [self.inbox(network), *heard]
+        return [self.inbox(network), self.fetched(network), *heard]
 
     @property
     def own_keys(self) -> list[Path]:

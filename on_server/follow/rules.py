@@ -113,7 +113,10 @@ def _seen(before: Document, after: Document) -> None:
 
 
 # Of the definition; what is not named here describes, and anybody may say it in other words.
-_FIXED = ("network", "kind", "technique", "release", "coordinator", "personal_data", "signatures", "members")
+_FIXED = (
+    *("network", "kind", "technique", "release", "coordinator", "personal_data", "signatures", "members"),
+    "publication_url",  # to which the server opens connections
+)
 _FIXED_CARD = ("role", "operator", "contributes")
 
 

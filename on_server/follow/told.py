@@ -42,9 +42,14 @@ def _applied(said: object) -> dict[str, Any] | None:
     return found if {"by", "at", "from", "number"} <= found.keys() else None
 
 
+def _url(said: object) -> dict[str, Any]:
+    return row(said, dict.fromkeys(("url", "why", "since"), text))
+
+
 _FIELDS: Mapping[str, Callable[[object], Any]] = {
     **dict.fromkeys(("at", "from", "published", "ends", "refused", "problem", "state"), text),
     "number": _number,
+    "url": _url,
     "sources": _sources,
     "applies": _texts,
     "waits": _texts,

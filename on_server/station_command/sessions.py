@@ -38,6 +38,8 @@ def show_status(answer: Line, _: argparse.Namespace) -> None:
         say(f"problem: the register: {register['problem']}")
     if register.get("mended"):
         say(f"the register: something that was no entry was cut off; entry {register['mended']} says what")
+    for line in telling.stopped(places.Paths()):
+        say(f"problem: {plain(line)}")
     followed = telling.before(places.Paths())
     for name, row in answer["networks"].items():
         now = f"up {row['uptime']} s, {row['sessions']} sessions now"

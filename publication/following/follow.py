@@ -21,7 +21,7 @@ from typing import Any
 
 from base import canonical, errors, values
 from network_topology.compiling import compile as compiler
-from publication import acceptance, profile, publication, reading, trust, trusted, verified
+from publication import acceptance, profile, publication, reading, trust, verified
 from publication import folder as folders
 from publication.following import applied, asked, entry, kept
 
@@ -63,7 +63,7 @@ def followed(server: Server, moment: datetime.datetime | None = None) -> dict[st
     told: dict[str, str] = {}
     found: dict[str, Any] = {"sources": told, "applies": [], "waits": [], "refused": "", "place": None}
     try:
-        known = _known(server.kept)
+        known = kept.read(server.kept)
     except errors.WerkplaatsError as error:
         return {**found, "refused": str(error)}
     newest: tuple[tuple[int, ...], Path, publication.Taken] | None = None
@@ -90,14 +90,6 @@ def followed(server: Server, moment: datetime.datetime | None = None) -> dict[st
     if newest is None:
         return {**found, "refused": told.get(str(server.kept)) or "there is no publication that could be read"}
     return found | _of(server, newest[1], newest[2])
-
-
-def _known(folder: Path) -> trusted.Trusted:
-    there = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    found = kept.known(there)
-    if found is None:
-        raise kept.missing()
-    return found
 
 
 def _age(taken: publication.Taken) -> tuple[int, ...]:

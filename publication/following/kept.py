@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from tuf.api import exceptions
@@ -31,6 +32,16 @@ def laid(known: trusted.Trusted, files: Mapping[str, bytes]) -> dict[str, str]:
     for name, content in files.items():
         found[reading.path_of(name, hashlib.sha256(content).hexdigest())] = content
     return {name: content.decode() for name, content in found.items()}
+
+
+def read(folder: Path) -> trusted.Trusted:
+    """What is known of the publication that was laid in a folder. Raises PublicationError where there is none."""
+    found = known(
+        {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    )
+    if found is None:
+        raise missing()
+    return found
 
 
 def known(laid_before: Mapping[str, bytes]) -> trusted.Trusted | None:

@@ -78,7 +78,7 @@ def test_on_servers_that_are_not_a_sandbox_data_folders_stay_and_one_that_is_off
     peer = "los.thuiszorg"
     assert los.on("ggd", "station-cut", peer).returncode == 0
     # Of others, and told by others: what the follower has there goes.
-    kept = "! -name followed.json ! -path '*/inbox/los*' ! -path '*/relayed*'"
+    kept = "! -name followed.json ! -path '*/inbox/los*' ! -path '*/relayed*' ! -path '*/fetched*'"
     data = ("sh", "-c", f"find /var/lib/werkplaats {kept} | sort")
     before = los.on("ggd", *data).stdout
     refused = los.run("destroy", "--yes", expect=3)
@@ -94,7 +94,8 @@ def test_on_servers_that_are_not_a_sandbox_data_folders_stay_and_one_that_is_off
     assert f"kept: ggd:/etc/werkplaats/cut.d: {peer} cut off, also after the next up" in told
     assert los.on("ggd", *data).stdout == before
     left = (
-        "ls -d /var/lib/werkplaats/relayed /var/lib/werkplaats/followed.json /var/lib/werkplaats/publications/inbox/*"
+        "ls -d /var/lib/werkplaats/fetched /var/lib/werkplaats/relayed /var/lib/werkplaats/followed.json "
+        "/var/lib/werkplaats/publications/inbox/*"
     )
     assert los.on("ggd", "sh", "-c", left).stdout == ""
 

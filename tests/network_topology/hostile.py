@@ -50,6 +50,9 @@ RANGES = st.sampled_from(
         "203.0.113.128/25", "::ffff:c000:200/120", "64:ff9b::{}/128", "fd00:{}::/64",
     ]
 )  # fmt: skip
+PLACES = st.sampled_from(
+    ["http://a.b", "https://p.xn--p1ai:65535/~x/.y-_/", "http://192.0.2.80/", "https://[2001:db8::80]:1/a/b"]
+)
 ADDRESSES = st.sampled_from(["192.0.2.{}", "2001:db8::{}", "2001:DB8::{}", "2001:0db8:0:0::{}", "fd00::{}"])
 
 
@@ -58,6 +61,8 @@ def sound(draw: st.DrawFn) -> dict[str, Any]:
     """A tree of a definition, of which nearly all pass the rules."""
     tree = draw(trees())
     tree["title"] = draw(TEXTS)
+    if draw(st.booleans()):
+        tree["publication_url"] = draw(PLACES)
     tree["processors"]["company"]["name"] = f"{draw(TEXTS)} 1"
     for number, card in enumerate(tree["organisations"].values(), 1):
         card["name"] = f"{draw(TEXTS)} {number + 1}"

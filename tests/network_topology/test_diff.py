@@ -27,6 +27,7 @@ OTHERS: dict[type[pydantic.BaseModel], dict[str, Any]] = {
         "personal_data": False,
         "computing": ("ggd",),
         "dpia": None,
+        "publication_url": "https://publicatie.ggd.example/proefdorp/",
         "signatures": model.Signatures(root=3),
         "processors": {"company": COMPANY},
         "organisations": {},

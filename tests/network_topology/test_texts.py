@@ -38,6 +38,7 @@ def whole() -> dict[str, Any]:
     added: dict[str, Any] = {
         "region": "twente",
         "dpia": DAY,
+        "publication_url": "https://publicatie.a.example/",
         "processors": {"firma": model.Processor(name="Firma", agreement=agreement)},
         "organisations": {"a": card},
         "members": {"gerda": ("a",)},

@@ -108,6 +108,7 @@ def whole() -> dict[str, Any]:
         "release": "dev",
         "computing": ("een", "twee", "drie"),
         "dpia": datetime.date(2026, 2, 1),
+        "publication_url": "https://publicatie.een.example/anywhere/",
         "processors": {"company": {"name": "Company", "agreement": dict(SIGNED)}},
         "organisations": cards,
     }

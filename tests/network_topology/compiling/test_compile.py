@@ -125,6 +125,38 @@ def test_the_firewall_sheet_says_every_flow_with_its_owner() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("url", "port", "names", "addresses"),
+    [
+        ("https://publicatie.ggd.example/gerda/", 443, ("publicatie.ggd.example",), ()),
+        ("http://192.0.2.80:8080", 8080, (), ("192.0.2.80",)),
+        ("https://[2001:db8::80]/gerda", 443, (), ("2001:db8::80",)),
+    ],
+)
+def test_the_firewall_sheet_says_where_the_publication_is_fetched(
+    url: str, port: int, names: tuple[str, ...], addresses: tuple[str, ...]
+) -> None:
+    definition = load.find("gerda", NETWORKS).model_copy(update={"publication_url": url})
+    (row,) = (
+        row for row in compile.compile_network(definition).stations["yunio"].firewall if row.purpose == "publication"
+    )
+    assert (row.direction, row.port, row.names, row.addresses) == ("out", port, names, addresses)
+
+
+@pytest.mark.parametrize(
+    ("url", "own"),
+    [
+        ("https://publicatie.ggd.example/gerda/", None),
+        ("http://192.0.2.80/gerda/", None),
+        ("http://198.18.7.1:8080/", "http://198.18.7.1:8080/"),
+    ],
+)
+def test_a_twin_is_fetched_from_this_machine_or_from_nowhere(url: str, own: str | None) -> None:
+    """The publication of the network is another root's: each server of a sandbox would ask for it, and refuse it."""
+    definition = load.find("gerda", NETWORKS).model_copy(update={"publication_url": url})
+    assert compile.sandbox_twin(definition).publication_url == own
+
+
 def test_privacy_is_said_per_operator() -> None:
     said = " ".join(compile.compile_network(load.find("gerda", NETWORKS)).privacy)
     assert "One of them alone learns nothing from the shares; any 2 together could read every input." in said

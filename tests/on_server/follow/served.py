@@ -15,7 +15,7 @@ from network_topology.compiling import compile as compiler
 from on_server.follow import main, telling, texts
 from on_server.follow.places import Paths
 from publication import acceptance, publication, verified
-from publication.following import applied, asked, entry, follow, kept
+from publication.following import applied, asked, entry, fetch, follow, kept
 from tests.harness.coordinator import Coordinator, Keys, make_keys
 from tests.publication import publications
 from tests.publication.published import QUESTION, RELEASES
@@ -27,7 +27,7 @@ QUESTIONS = {"griep": QUESTION}
 
 @dataclasses.dataclass
 class Served:
-    """The server of one organisation. `reloads` counts what its gateway was asked."""
+    """The server of one organisation. `reloads` counts what its gateway was asked, `fetched` the looks at `site`."""
 
     paths: Paths
     coordinator: Coordinator
@@ -35,6 +35,8 @@ class Served:
     keys: dict[str, Keys]
     own: str = OWN
     reloads: int = 0
+    site: str = ""
+    fetched: int = 0
 
     def publish(self, definition: model.Definition | None = None, questions: Any = None) -> verified.Verified:
         """Have the coordinator publish in its own folder."""
@@ -98,8 +100,15 @@ class Served:
         self.reloads += 1
         return ""
 
-    def run(self, ask: main.Ask | None = None) -> bool:
-        return main.run(self.paths, ask or self.ask, self.reload)
+    def fetch(self, question: bytes) -> bytes:
+        """The part that fetches, without its unit: at `site`, wherever the definition says that the place is."""
+        asked = values.mapping(question)["networks"]
+        self.fetched += 1
+        found = {name: fetch.fetched(name, self.site, Path(one["kept"]), 5.0, near=True) for name, one in asked.items()}
+        return json.dumps({"networks": found}).encode()
+
+    def run(self, ask: main.Ask | None = None, fetch: main.Ask | None = None) -> bool:
+        return main.run(self.paths, ask or self.ask, self.reload, fetch or self.fetch)
 
     @property
     def told(self) -> dict[str, Any]:

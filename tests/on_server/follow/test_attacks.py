@@ -197,6 +197,10 @@ TAKEN_OVER: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "a stranger": (change("accepted/definition/organisations/vreemd", {"name": "V"}), "adds to organisations"),
     "fewer computing parties": (change("accepted/definition/computing", ["ggd"]), "fewer computing parties"),
     "personal data": (change("accepted/definition/personal_data", False), "changes personal_data"),
+    "another place": (
+        change("accepted/definition/publication_url", "https://evil.example/"),
+        "changes publication_url",
+    ),
     "forgotten keys": (change("accepted/seen", {}), "forgets who was seen"),
     "another key for the agent": (
         change(f"entry/network_json/stations/{STATION}/statement_key", "A" * 43 + "="),

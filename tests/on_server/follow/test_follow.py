@@ -306,3 +306,28 @@ def test_what_many_peers_have_is_read_once_and_a_broken_copy_of_it_hides_none(
     assert server.run()
     assert read == ["publication", "a", "b"]
     assert server.told["from"].endswith("/b")
+
+
+def test_a_follower_that_was_stopped_applies_nothing_and_says_so_until_it_is_started(server: Served) -> None:
+    main.stop(server.paths, "the coordinator's keys were stolen")
+    server.publish()
+    server.inbox()
+    before = server.state()
+    assert server.run()
+    assert server.state() == before
+    (said,) = telling.stopped(server.paths)
+    assert "(the coordinator's keys were stolen), so no revocation reaches this station by itself" in said
+    server.paths.stopped.unlink()
+    assert server.run()
+    assert server.told["applied"]["by"] == "werkplaats-follow"
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{"])
+def test_a_mark_that_cannot_be_read_stops_a_follower_too(server: Served, text: str) -> None:
+    server.paths.stopped.write_text(text)
+    server.publish()
+    server.inbox()
+    before = server.state()
+    assert server.run()
+    assert server.state() == before
+    assert "no reason is told" in telling.stopped(server.paths)[0]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from on_server.follow import main, places, telling
+from on_server.follow import main, parts, places, telling
 from tests.harness.fuzzing import examples
 from tests.on_server.follow.served import NETWORK, Served
 from tests.publication import odd
@@ -72,9 +72,9 @@ def test_an_honest_row_is_told_as_it_is(server: Served) -> None:
 def parsed(text: str) -> int:
     """How a program ends that has the memory of the root part's unit: 0 where it read this, 7 where it refused."""
     code = (
-        "import resource, sys; from on_server.follow import main, places\n"
+        "import resource, sys; from on_server.follow import parts, places\n"
         "resource.setrlimit(resource.RLIMIT_AS, (512 * 2**20, 512 * 2**20))\n"
-        "try: places.document(sys.stdin.buffer.read(main.LARGEST_ANSWER + 1))\nexcept ValueError: sys.exit(7)\n"
+        "try: places.document(sys.stdin.buffer.read(parts.LARGEST_ANSWER + 1))\nexcept ValueError: sys.exit(7)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], input=text.encode(), capture_output=True, check=False)
     assert done.returncode in (0, 7), done.stderr.decode()[-200:]
@@ -84,13 +84,13 @@ def parsed(text: str) -> int:
 @pytest.mark.parametrize("piece", ["[],", '{"a":{}},', '"a",'])
 def test_an_answer_of_very_many_values_takes_no_more_memory_than_the_unit_has(piece: str) -> None:
     """Gains: the kernel ends the root part in each run."""
-    assert parsed('{"networks": [' + piece * (main.LARGEST_ANSWER // len(piece) - 100) + "0]}") == 7
+    assert parsed('{"networks": [' + piece * (parts.LARGEST_ANSWER // len(piece) - 100) + "0]}") == 7
 
 
 def test_the_largest_answer_that_is_read_fits_in_the_memory_that_the_unit_has() -> None:
     """As many values as may be, and the rest a text of which Python keeps each character in four bytes."""
     many = '{"a":{}},' * (places.MOST_VALUES // 4 - 10)
-    rest = main.LARGEST_ANSWER - len(many) - 100
+    rest = parts.LARGEST_ANSWER - len(many) - 100
     assert parsed('{"networks": [' + many + '"\\ud83d\\ude00' + "a" * rest + '"]}') == 0
 
 

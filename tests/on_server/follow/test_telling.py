@@ -28,6 +28,11 @@ def test_a_follower_that_did_not_run_within_three_intervals_is_a_fault(
     assert [line[: len(why)] for line in found] == [why] * bool(why)
 
 
+def test_where_it_looks_every_few_seconds_a_run_may_take_a_minute() -> None:
+    assert telling.faults(10, 59.0, 5000.0, {}) == []
+    assert "it is to each 10 s" in telling.faults(10, 61.0, 5000.0, {})[0]
+
+
 def test_what_went_wrong_in_the_last_run_is_a_fault() -> None:
     assert telling.faults(300, 1.0, 1.0, {"proeftuin": {"problem": "what was read is not placed: why"}}) == [
         "proeftuin: what was read is not placed: why"

@@ -72,6 +72,7 @@ def _server(station: compiled.Station, entries: list[HostVars], image: HostVars,
         "firewall": [dataclasses.asdict(row) | {"addresses": [*row.addresses, *own.seen_from]} for row in narrowing],
         "people": {account: {key: list(one) for key, one in given.items()} for account, given in own.people.items()},
         "managed": dict(own.managed),
+        **({"follower_every": own.follower_every} if own.follower_every else {}),
     }
 
 

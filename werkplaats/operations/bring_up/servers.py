@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,9 @@ def _plan(network: networks.Network, image: str) -> program.ServersPlan:
     organisations = sorted(network.compiled.stations.keys() - given)
     subnet, addresses = seeds.addresses(_addresses(network), organisations, _taken_subnets(network.name))
     operator_line = seeds.key_pair(vault / "ssh" / "id_ed25519")
-    specs, servers = [], []
+    specs, servers, path = [], [], network.inventory / "servers.yml"
+    # All else in that file follows from the definition.
+    every = {one.organisation: one.follower_every for one in inventory.read(path)} if path.exists() else {}
     for organisation in organisations:
         folder = vault / "seeds" / organisation
         fingerprint = seeds.seed(folder, operator_line)
@@ -82,8 +85,9 @@ def _plan(network: networks.Network, image: str) -> program.ServersPlan:
         specs.append(sandbox_server.ServerSpec(organisation, addresses[organisation], alias, image, folder))
         key = vault / "ssh" / "id_ed25519"
         own = people.in_sandbox(vault, organisation)
-        servers.append(Server(organisation, addresses[organisation], fingerprint, key=key, people=own))
-    inventory.write(network.inventory / "servers.yml", servers)
+        made = Server(organisation, addresses[organisation], fingerprint, key=key, people=own)
+        servers.append(dataclasses.replace(made, follower_every=every.get(organisation)))
+    inventory.write(path, servers)
     return program.ServersPlan(network.name, subnet, tuple(specs))
 
 

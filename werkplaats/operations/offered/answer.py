@@ -128,6 +128,7 @@ class Answer(_Shape):
     people: People
     peers: Annotated[dict[Word, Way], Few]
     sources: Annotated[dict[Word, Word], Few]
+    place: Word = ""
     seconds: Seconds
 
 

@@ -163,6 +163,17 @@ def _certificate(shown: str) -> tuple[str, str]:
         return "what cannot be read", "nobody"
 
 
+def _place(_: Facts, wanted: Wanted) -> str:
+    if not wanted.place:
+        return "is fetched from no web server"
+    return f"{wanted.place} answers" if wanted.far else "not tried"
+
+
+def _no_place(facts: Facts, wanted: Wanted) -> str:
+    why = facts.answer.place
+    return f"{wanted.place} does not give out a publication ({why})" if why and wanted.place else ""
+
+
 PARTS = (
     Part(
         "firewall",
@@ -240,6 +251,18 @@ PARTS = (
                 _unreached,
                 "that gateway is not up yet, or a firewall stands between; `werkplaats verify` tries it again",
                 "",
+            ),
+        ),
+    ),
+    Part(
+        "publication",
+        _place,
+        (
+            Row(
+                Severity.DECIDES,
+                _no_place,
+                "what is published comes from other stations alone then, as long as one of them has it",
+                "let this server call there; `station status` tells whether the follower gets it",
             ),
         ),
     ),

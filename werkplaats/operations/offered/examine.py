@@ -69,7 +69,9 @@ def untouched(remotes: remote.Remotes, organisations: Iterable[str]) -> list[str
     return [o for o, one in answers.items() if not isinstance(one, servers.UnreachableError) and one.exited]
 
 
-def wanted(station: compiled.Station, server: servers.Server, network: str, *, far: bool = True) -> findings.Wanted:
+def wanted(
+    station: compiled.Station, server: servers.Server, network: str, *, far: bool = True, place: str | None = None
+) -> findings.Wanted:
     """What this station needs of its server."""
     ways = [
         findings.Way(peer.organisation, peer.address, peer.port, peer.dns, peer.subject)
@@ -81,13 +83,13 @@ def wanted(station: compiled.Station, server: servers.Server, network: str, *, f
     rows = [dataclasses.asdict(row) for row in station.firewall]
     inbound = {port: [*addresses, *server.seen_from] for port, addresses in firewall.inbound(rows).items()}
     return findings.Wanted(
-        station.organisation, network, port, tuple(ways), far, owners, tuple(server.managed), inbound
+        station.organisation, network, port, tuple(ways), far, owners, tuple(server.managed), inbound, place or ""
     )
 
 
 def _one(network: networks.Network, remotes: remote.Remotes, far: bool, organisation: str) -> paper.Examined | str:
     station, server = network.compiled.stations[organisation], remotes.servers[organisation]
-    needs = wanted(station, server, network.name, far=far)
+    needs = wanted(station, server, network.name, far=far, place=network.definition.publication_url)
     question = json.dumps(_question(needs, server))
     asked = time.time()
     try:
@@ -139,5 +141,6 @@ def _question(needs: findings.Wanted, server: servers.Server) -> dict[str, objec
         "keyed": [account for account, one in given.items() if one.get("keys")],
         "managed": dict(server.managed),
         "peers": ways if needs.far else [],
+        "place": needs.place if needs.far else "",
         "far": needs.far,
     }

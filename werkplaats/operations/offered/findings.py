@@ -38,7 +38,7 @@ class Wanted:
 
     `far`: whether ways to others were tried too. `owners`: parts of the server that are its owner's to set, by the
     operator's inventory; `told`: those of which it says whose they are, either way. `inbound`: port → the addresses of
-    all who must reach it.
+    all who must reach it. `place`: where the publication is fetched at a web server, "" where nowhere.
     """
 
     organisation: str
@@ -49,6 +49,7 @@ class Wanted:
     owners: Sequence[str] = ()
     told: Sequence[str] = ()
     inbound: Mapping[int, Sequence[str]] = dataclasses.field(default_factory=dict)
+    place: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -85,7 +85,7 @@ def placed(facts: Facts, wanted: Wanted) -> list[tuple[str, str]]:
         (
             "services",
             "werkplaats-gateway, werkplaats-firewall, werkplaats-firewall-kept, werkplaats-undo, gateway-reload, "
-            "gateway-finding, werkplaats-follow, werkplaats-follow-read",
+            "gateway-finding, werkplaats-follow, werkplaats-follow-read, werkplaats-follow-fetch",
         ),
     ]
     firewall = f"table inet werkplaats, which narrows who reaches TCP {wanted.port}" if wanted.port else ""

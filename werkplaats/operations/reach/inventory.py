@@ -60,6 +60,9 @@ class Entry(pydantic.BaseModel):
     seen_from: tuple[Range, ...] = pydantic.Field(
         default=(), description="From where callers of the mesh arrive, behind a router that translates their addresses"
     )
+    follower_every: int | None = pydantic.Field(
+        default=None, ge=5, le=86_400, description="Seconds between two looks for what is published; 300 where not said"
+    )
     people: dict[Literal["steward", "scientist"], Account] = {}
     managed: dict[Literal["accounts", "sshd", "firewall", "time", "engine", "journal"], bool] = pydantic.Field(
         default={}, description="Parts of the server that are its owner's: false; these are only checked"
@@ -111,6 +114,7 @@ def write(path: Path, servers: Iterable[Server]) -> None:
             "port": server.port,
             **({"key": str(server.key)} if server.key else {}),
             **({"seen_from": list(server.seen_from)} if server.seen_from else {}),
+            **({"follower_every": server.follower_every} if server.follower_every else {}),
             **({"people": dict(server.people)} if server.people else {}),
         }
         for server in servers

@@ -24,6 +24,7 @@ class Server:
     `people`: account (steward, scientist) → `keys`, lines of public keys, and `from`, the ranges that they come from.
     `managed`: part (accounts, sshd, firewall, time, engine, journal) → whether it is ours to set; what is not named is.
     `seen_from`: ranges from which callers of the mesh arrive, where what is in front of the server translates them.
+    `follower_every`: seconds between two looks for what is published; None for the usual ones.
     """
 
     organisation: str
@@ -36,6 +37,7 @@ class Server:
     people: Mapping[str, Mapping[str, Sequence[str]]] = dataclasses.field(default_factory=dict)
     managed: Mapping[str, bool] = dataclasses.field(default_factory=dict)
     seen_from: Sequence[str] = ()
+    follower_every: int | None = None
 
 
 class UnreachableError(errors.WerkplaatsError):

@@ -57,7 +57,7 @@ class Servers:
 def network(coordinator: Any, approve: Callable[..., Any], tmp_path: Path) -> Any:
     for organisation in coordinator.definition.stations:
         approve(organisation)
-    own = SimpleNamespace(seen_from=(), people={}, managed={})
+    own = SimpleNamespace(seen_from=(), people={}, managed={}, follower_every=None)
     return SimpleNamespace(
         name="proeftuin",
         publication=tmp_path / "publication",

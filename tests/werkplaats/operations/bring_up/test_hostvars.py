@@ -55,3 +55,20 @@ def test_the_inventory_says_from_where_they_arrive(tmp_path: Path) -> None:
 def test_what_is_no_range_or_everybody_is_refused_with_its_place(tmp_path: Path, ranges: str) -> None:
     with pytest.raises(errors.UsageError, match=r"servers\.yml.*seen_from"):
         read(tmp_path / "servers.yml", ranges)
+
+
+def test_the_inventory_says_how_often_is_looked_for_what_is_published(tmp_path: Path) -> None:
+    server = Server("een", "een.example", f"SHA256:{43 * 'A'}")
+    network = compiler.compile_network(model.Definition.model_validate(whole()))
+    for every in (None, 60):
+        asked = dataclasses.replace(server, follower_every=every)
+        inventory.write(tmp_path / "servers.yml", [asked])
+        assert inventory.read(tmp_path / "servers.yml") == (asked,)
+        assert hostvars._server(network.stations["een"], [], IMAGE, asked).get("follower_every") == every
+
+
+@pytest.mark.parametrize("every", ["4", "86401", "often"])
+def test_an_interval_that_is_none_is_refused_with_its_place(tmp_path: Path, every: str) -> None:
+    (tmp_path / "servers.yml").write_text((ENTRY % "[]").replace("seen_from: []", f"follower_every: {every}"))
+    with pytest.raises(errors.UsageError, match=r"servers\.yml.*follower_every"):
+        inventory.read(tmp_path / "servers.yml")

@@ -36,16 +36,17 @@ def recorded(name: str) -> dict[str, Any]:
 GOOD, HARDENED = recorded("good"), recorded("hardened")
 
 
-def wanted(managed: Mapping[str, bool] | None = None) -> findings.Wanted:
+def wanted(managed: Mapping[str, bool] | None = None, place: str | None = None) -> findings.Wanted:
     """What gelre's station of gerda needs, with what its operator says of whose the parts of the server are."""
-    return examine.wanted(GELRE, dataclasses.replace(SERVER, managed=managed or {}), "gerda")
+    return examine.wanted(GELRE, dataclasses.replace(SERVER, managed=managed or {}), "gerda", place=place)
 
 
 def examined(
     document: dict[str, Any], *owners: str, ahead: float = 0.0, managed: Mapping[str, bool] | None = None
 ) -> paper.Examined:
     """What is said of a server that prints this, with a clock so many seconds ahead, and with parts of its owner's."""
-    moment, needs = document["clock"] - ahead, wanted(managed or dict.fromkeys(owners, False))
+    place = "https://publicatie.ggd-nog.example/gerda/" if "place" in document else None  # else nobody tried one
+    moment, needs = document["clock"] - ahead, wanted(managed or dict.fromkeys(owners, False), place)
     facts = answer.read(json.dumps(document), moment, moment)
     return paper.Examined(facts, needs, table.judge(facts, needs), GELRE.firewall)
 

@@ -188,6 +188,12 @@ FOUND: list[tuple[str, Severity, str, Change]] = [
     ),
     ("packages", DECIDES, "no source of apt", lambda d: d["sources"].update(dict.fromkeys(d["sources"], "timed out"))),
     ("packages", TELLS, r"no answer from http://x \(timed", lambda d: d["sources"].update({"http://x": "timed out"})),
+    (
+        "publication",
+        DECIDES,
+        r"ggd-nog.example/gerda/ does not give out a publication \(timed out\)",
+        lambda d: d.update(place="timed out"),
+    ),
     ("packages", TELLS, "no lists yet", offers.said("candidates", "")),
     ("management", DECIDES, r"Puppet \(package puppet\)", offers.adds("packages", "ii |puppet|8.4\n")),
     ("management", DECIDES, "/etc/cron.d/pull", offers.said("pulls", "/etc/cron.d/pull\n")),
