@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks import __main__ as bench
-from tests.benchmarks import bare, broken, machine, network, race
+from tests.benchmarks import bare, broken, machine, network, race, topology
 from tests.harness import chance, sandboxes, sized
 from werkplaats.operations.home import networks
 
@@ -116,3 +116,8 @@ def test_calls_between_bare_servers_come_from_the_network_that_they_are_on(tmp_p
     assert not found.made_here
     inbound = [row for station in found.compiled.stations.values() for row in station.firewall if row.direction == "in"]
     assert {address for row in inbound for address in row.addresses} == {str(bare.SUBNET)}
+
+
+def test_the_figure_of_all_regions_is_of_625_organisations_and_has_a_limit() -> None:
+    [row] = topology.measure()
+    assert (row["organisations"], row["unit"], row["most"]) == (625, "s", 1.0)
