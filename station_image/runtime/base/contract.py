@@ -67,6 +67,7 @@ FOLDERS = (
     Folder(f"{VAR}/data", "root", "root", "0755"),
     Folder(f"{VAR}/data/in", SCIENTIST, GROUP, "2750", "data/in", agent="ro"),
     Folder(f"{VAR}/data/out", AGENT_USER, CONTROL_GROUP, "2750", "data/out", agent="rw"),
+    Folder(f"{VAR}/fetched", "root", "root", "0755"),
     Folder(f"{VAR}/publications", "root", "root", "0755"),
     Folder(f"{VAR}/publications/inbox", "root", "root", "0755"),
     Folder(f"{VAR}/register", AGENT_USER, GROUP, "0750", "register", agent="rw"),
