@@ -302,7 +302,7 @@ def test_a_vault_that_is_there_is_never_written_over(
     shutil.rmtree(machine.use().inventory)
     shutil.rmtree(machine.folder / "home" / "publications")
     machine.approve("ggd")  # founds another CA
-    before = everything(machine.vault) | {"lock": b""}
+    before = everything(machine.vault) | {"lock": b"", "coordinator.lock": b""}
     assert machine.backup("restore", str(file), "--yes", "--publication", str(newest)) == errors.REFUSED
     told = capsys.readouterr().err
     assert "ca-1.key is there, and another one than in the backup" in told

@@ -9,7 +9,8 @@ from werkplaats.operations.backup import box, content
 
 
 def make(folders: content.Folders, file: Path) -> content.Content:
-    """Write the backup, 0600 and whole or not at all; returns what is in it. The caller holds the network's lock.
+    """Write the backup, 0600 and whole or not at all; returns what is in it. The caller holds the network's
+    lock and the coordinator's.
 
     Raises UsageError where there is nothing to back up and for a file that exists or cannot be written, VaultError
     where a key in the vault does not open with the passphrase that is given.

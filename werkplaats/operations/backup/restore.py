@@ -32,7 +32,8 @@ def opened(folders: content.Folders, file: Path) -> content.Content:
 
 
 def restore(folders: content.Folders, made: Plan) -> list[str]:
-    """Do what was planned; returns in words what was learned of the publication. The caller holds the network's lock.
+    """Do what was planned; returns in words what was learned of the publication. The caller holds the network's
+    lock and the coordinator's.
 
     Raises VaultError where something is in the way, PublicationError as `learn` does; no key is restored then.
     """

@@ -67,7 +67,9 @@ def _restore(folders: content.Folders, given: argparse.Namespace) -> int:
         return errors.FOUND if plan.in_the_way else errors.DONE
     if not plan.in_the_way:
         common.confirm(f"restore {folders.network} to {folders.vault.folder} and {folders.inventory}?", yes=given.yes)
-    for line in restore.restore(folders, plan):
+    with folders.vault.coordinating("backup restore"):
+        learned = restore.restore(folders, plan)
+    for line in learned:
         print(f"learned: {line}")
     print(f"{folders.network} is restored")
     if differing := planned.differs(folders, plan.newest):
