@@ -83,7 +83,9 @@ def published(**changes: Any) -> Any:
         "release": VIEW.release,
         "serial": lambda *_: 1,
     }
-    return SimpleNamespace(**said | changes)
+    said |= changes
+    trusted = (SimpleNamespace(key=said["authority_key"], generation=1),)
+    return SimpleNamespace(**said, trusted=trusted, by_generation=trusted)
 
 
 def told_by_peers(told: dict[str, Any], **changes: Any) -> dict[str, str]:
