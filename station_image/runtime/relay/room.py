@@ -1,7 +1,8 @@
 """How much room the copies of all peers of a network have together: no peer keeps another's from finding its place.
 
-A copy that is larger than one that comes goes first, and before that one that the follower has had the time to look at:
-were it right, it would be no news any more. So whoever fills the room gives way to the small one that is right.
+A copy that is larger than one that comes goes first, and before that one that a follower with the usual interval has
+had the time to look at: were it right, it would be no news any more. So whoever fills the room gives way to the small
+one that is right.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from .shape import LARGEST_WHOLE
 ROOM = LARGEST_WHOLE
 """Bytes: of 25 organisations a publication has 140,000, of 625 some 3.5 million."""
 LOOKED = 900.0
-"""Seconds in which the follower looked three times."""
+"""Seconds in which a follower with the usual interval looked three times."""
 
 
 @dataclass(frozen=True)

@@ -35,10 +35,6 @@ def asks(server: Served) -> None:
     server.publish(questions={"griep": QUESTION})
 
 
-def asks_again(server: Served) -> None:
-    server.publish(questions={"griep": QUESTION.model_copy(update={"minimum_cell": 1})})
-
-
 def adds(server: Served) -> None:
     other = server.coordinator.definition.organisations[MEMBER].model_copy(update={"name": "Apotheek Proeftuin"})
     added = definition(server, organisations={**server.coordinator.definition.organisations, "apotheek": other})
@@ -213,3 +209,5 @@ def test_nothing_of_keys_data_or_login_is_another_whatever_the_coordinator_alone
 
 def test_the_table_has_no_row_that_was_not_seen() -> None:
     assert [one[0] for one in documents.table(POWERS, HEADING)] == [*ATTEMPTS]
+    section = POWERS.read_text().split(f"## {HEADING}\n", 1)[1].split("\n## ", 1)[0]
+    assert {line[:1] for line in section[section.index("|") :].splitlines()} == {"|"}
