@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
@@ -36,6 +37,13 @@ class Sessions(threading.Thread):
                 self.left_out |= {*told["left_out"]}
             else:
                 self.failed.append(told.get("reason") or told.get("error") or done.stdout + done.stderr)
+
+    def until(self, good: int) -> None:
+        """Wait until so many came to a result."""
+        deadline = time.monotonic() + sandboxes.BACK_SECONDS
+        while self.good < good:
+            assert time.monotonic() < deadline, self.failed
+            time.sleep(0.1)
 
     def __enter__(self) -> Self:
         self.start()

@@ -102,7 +102,7 @@ def run(given: argparse.Namespace) -> int:
     with _locks(given, network):
         code = _do(given, network, wrong)
     if given.action in _BRAKES and (who := network.vault.lock("").holder):
-        again = f"once that has ended run werkplaats trust enforce {network.name}"
+        again = f"where it is no up that ends well, run werkplaats trust enforce {network.name} once it has ended"
         print(f"note: {who} changes {network.name}, and may place what was published before: {again}", file=sys.stderr)
     return _enforce(network) if given.action == "enforce" or (given.action == "revoke" and given.now) else code
 
