@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import http.server
+import itertools
 import json
 import threading
 import time
@@ -173,6 +174,19 @@ class Slow(Hostile):
                 time.sleep(0.05)
 
 
+class Changing(Hostile):
+    """Another newest word at each look."""
+
+    count = itertools.count()
+
+    def do_GET(self) -> None:
+        body = str(next(self.count)).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
 class Elsewhere(Hostile):
     """Gains: servers of others ask whom the web server names, on their own machine for one."""
 
@@ -227,6 +241,23 @@ def test_whoever_answers_is_refused_within_bounds_and_named(handler: Any, tmp_pa
         answer = fetch.fetched(NETWORK, url, tmp_path, seconds, near=True)
     assert REFUSED[handler] in str(answer["why"])
     assert answer["files"] is None
+
+
+def test_once_its_time_is_over_a_place_is_not_read_once_more_whatever_lies_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gains: a place that is slow and changes is read for ever, and the server's other networks are fetched no more."""
+    reads = []
+
+    def read(*_: object) -> None:
+        reads.append(time.monotonic())
+        assert len(reads) == 1
+        time.sleep(30)
+
+    monkeypatch.setattr(fetch, "_read", read)
+    with serving(Changing) as url:
+        answer = fetch.fetched(NETWORK, url, tmp_path, 0.5, near=True)
+    assert "gave nothing whole" in str(answer["why"])
 
 
 def test_a_name_that_leads_to_this_machine_is_not_followed(tmp_path: Path) -> None:
