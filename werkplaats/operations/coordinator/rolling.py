@@ -97,8 +97,8 @@ def drop(network: networks.Network, say: progress.Say) -> None:
             f"werkplaats trust publish {network.name}",
         )
     held, records = steps.held_by(network), ledger.Records(network.inventory)
-    authority.step(records, generation, authority.DROPPED)
     held.ask(dataclasses.replace(held.wanted(), authorities=(published.authority_key,)), canonical.now())
+    authority.step(records, generation, authority.DROPPED)
     say(f"CA-{generation} of {network.name} is trusted alone")
 
 
@@ -149,7 +149,8 @@ def _replace(network: networks.Network, say: progress.Say, *, theft: bool) -> No
     if theft and not begun:
         held.another_key()  # before there is a CA: after a kill it is the CA that tells that all of it was done
     own = (authority.open_or_found if begun else authority.roll)(network.vault, records)
-    if beside and begun:
+    # Also a roll that was to bring this one and broke off before there was a CA: it would go on from the one before.
+    if authority.rolled_last(records) in ((own.generation, authority.BEGUN), (own.generation, authority.SWITCHED)):
         authority.step(records, own.generation, authority.DROPPED)
     wanted = dataclasses.replace(held.wanted(), online=held.own_key(), authorities=(own.key_fingerprint,))
     held.ask(wanted, canonical.now())

@@ -334,6 +334,19 @@ def test_a_key_that_was_stolen_while_one_ca_took_the_place_of_another_ends_both(
     assert generations(come(network, "begun")) == [3, 4]
 
 
+@pytest.mark.parametrize("way", [rolling.stolen, rolling.at_once])
+def test_a_roll_that_broke_off_before_it_had_a_ca_brings_none_of_before_back(
+    network: Network, way: Callable[..., None]
+) -> None:
+    """Gains: the next roll by its steps trusts the CA that was stolen beside the one that took its place."""
+    publish(network)
+    authority.step(ledger.Records(network.inventory), 2, authority.BEGUN)
+    way(network, lambda _: None)
+    assert generations(publish(network)) == [2]
+    assert authority.rolling(ledger.Records(network.inventory)) is None
+    assert generations(come(network, "begun")) == [2, 3]
+
+
 @pytest.mark.parametrize("after", ["begun", "switched"])
 def test_at_once_ends_the_steps_with_the_ca_that_came(network: Network, after: str) -> None:
     come(network, *list(STEPS)[: list(STEPS).index(after) + 1])
@@ -393,6 +406,7 @@ def test_a_step_that_is_killed_anywhere_is_taken_when_it_is_run_again(
                 assert generations(publication.read(network.publication, network.name)) == was
     assert taken
     assert survived > 1
+    assert steps.held_by(network).authorities() == {one.key for one in after.trusted}, "who signs was asked"
     assert generations(after) == {"begun": [1, 2], "switched": [2, 1], "dropped": [2]}[step]
     rows = [row["generation"] for row in ledger.Records(network.inventory).rows("authorities")]
     assert rows == ["1", "2"]
