@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from on_server.follow import places, rules, signed, texts
+from on_server.follow import places, rules, seen, signed, texts
 from on_server.follow.places import Paths
 from on_server.gateway import files as gateway
 
@@ -56,6 +56,7 @@ def held(paths: Paths, network: str, place: Document) -> tuple[dict[str, str], l
     before, after = places.document(paths.accepted(network).read_text()), places.document(place["accepted"])
     rules.require(entry["network"] == network, "it is of another network")
     rules.accepted(before, after)
+    _require_number(before, after, places.texts(paths.kept(network)))
     rules.view(places.document(paths.at(f"{own}/network.json").read_text()), entry["network_json"], after)
     rules.agreed(place["files"])
     found = {f"/etc/werkplaats/accepted/{network}.json": place["accepted"]}
@@ -68,6 +69,13 @@ def held(paths: Paths, network: str, place: Document) -> tuple[dict[str, str], l
     for peer in (path.name for path in there if path.name in serials):
         found |= texts.serial(entry, peer, serials[peer])
     return found, [path for path in there if path.name not in serials]
+
+
+def _require_number(before: Document, after: Document, kept: Mapping[str, str]) -> None:
+    """Raise RuleError where an accepted document is of a later publication than is kept: each that comes were older."""
+    most = [max(before["root"], seen.newest_root(kept)), max(before["publication"], seen.publication(kept))]
+    for name, number in zip(("root", "publication"), most, strict=True):
+        rules.require(after[name] <= number, f"its {name} {after[name]} is none that was published")
 
 
 def _gateway(paths: Paths, entry: Document) -> dict[str, str]:

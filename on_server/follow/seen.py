@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from on_server.follow import places
 from on_server.follow.places import Paths
@@ -43,6 +43,15 @@ def version(text: str | bytes) -> int:
     """How often the coordinator had said which publication is the newest, as somebody says; 0 of what does not tell."""
     try:
         found = places.document(text)["signed"]["version"]
+    except (ValueError, KeyError, TypeError):
+        return 0
+    return found if type(found) is int else 0
+
+
+def publication(kept: Mapping[str, str]) -> int:
+    """The number of the publication that the newest word among its files names; 0 of what does not tell."""
+    try:
+        found = places.document(kept.get(NEWEST, ""))["signed"]["meta"]["snapshot.json"]["version"]
     except (ValueError, KeyError, TypeError):
         return 0
     return found if type(found) is int else 0

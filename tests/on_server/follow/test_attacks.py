@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from tuf.api.metadata import Metadata
 
-from on_server.follow import places, rules, seen
+from on_server.follow import places, placing, rules, seen
 from publication import publication
 from tests.harness import pki
 from tests.harness.coordinator import founded
@@ -186,6 +186,8 @@ TAKEN_OVER: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "another release": (change("accepted/release/image_id", "sha256:" + "1" * 64), "changes release"),
     "other holders": (change("accepted/holders/root/threshold", 1), "changes holders"),
     "an older number": (change("accepted/publication", 0), "goes back to an older publication"),
+    "a number that nobody published": (change("accepted/publication", 2**31 - 1), "is none that was published"),
+    "a root that nobody signed": (change("accepted/root", 2**31 - 1), "is none that was published"),
     "another address": (
         change(f"accepted/definition/organisations/{OTHER}/gateway/name", "evil.example"),
         "changes thuiszorg: gateway: name",
@@ -268,6 +270,7 @@ def test_whoever_took_over_the_part_that_parses_adds_nothing(
     held = ("require", "published", "newer", "accepted", "view", "agreed", "statement", "certificate", "authorities")
     for rule in held:
         monkeypatch.setattr(rules, rule, lambda *_: None)
+    monkeypatch.setattr(placing, "_require_number", lambda *_: None)
     server.run(taken_over(server, name))
     assert server.state() != before, "it lands with the rules off"
 
