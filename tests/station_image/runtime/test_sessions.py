@@ -79,7 +79,7 @@ def test_status_tells_networks_peers_and_the_last_session(region: Region) -> Non
 
 
 def test_a_fourth_acceptance_at_once_is_refused_and_one_makes_way_for_who_has_none(region: Region) -> None:
-    running = [region[name].propose(rounds=400) for name in ("ggd", "ggd", "sensire")]
+    running = [region[name].propose(rounds=6000) for name in ("ggd", "ggd", "sensire")]
     for proposal in running:
         proposal.until_computing(3)
     third = region["ggd"].ask("session", "--network", "drie")
