@@ -56,16 +56,21 @@ def _run(paths: Paths, ask: Ask, reload: Reload) -> bool:
         before = {name: seen.state(paths, name) for name in paths.names()}
         todo = [n for n in before if seen.news(paths, n) or told.get(n, {}).get("state") != before[n]]
         if todo:
-            _follow(paths, todo, told, ask, reload)
+            _follow(paths, {name: before[name] for name in todo}, told, ask, reload)
             telling.tell(paths, {name: told[name] for name in before if name in told})
         paths.ran.touch()
-        return not any(told[name]["problem"] for name in todo)
+        return not any(told[name]["problem"] for name in todo if name in told)
 
 
-def _follow(paths: Paths, todo: list[str], told: dict[str, Any], ask: Ask, reload: Reload) -> None:
-    answers, why = _answers(paths, todo, ask)
+def _follow(paths: Paths, todo: Mapping[str, str], told: dict[str, Any], ask: Ask, reload: Reload) -> None:
+    """Follow each network of `todo`, of which the state is given that the part that parses is asked about."""
+    answers, why = _answers(paths, [*todo], ask)
+    # Where an operator placed something meanwhile an answer is about what was before: the next run asks anew.
+    same = [name for name, state in todo.items() if seen.state(paths, name) == state]
+    for name in todo.keys() - {*same}:
+        told.get(name, {}).pop("state", None)
     changed = {}
-    for name in todo:
+    for name in same:
         answer, row = answers.get(name, {}), dict(told.get(name, {}))
         row |= {
             "at": telling.now(),
@@ -82,7 +87,7 @@ def _follow(paths: Paths, todo: list[str], told: dict[str, Any], ask: Ask, reloa
                               **{field: answer.get(field) for field in ("number", "from", "applies")}}  # fmt: skip
         told[name] = row
     failed = reload()
-    for name in todo:
+    for name in same:
         told[name]["problem"] = told[name]["problem"] or failed
         if not told[name]["problem"]:
             told[name]["state"] = seen.state(paths, name)

@@ -69,6 +69,25 @@ def test_who_is_revoked_is_out_by_list_view_and_gateway(server: Served) -> None:
     assert server.told["applied"]["applies"]
 
 
+def test_what_its_operator_places_while_the_follower_reads_is_not_taken_back(server: Served) -> None:
+    """The answer was about what was accepted before: the key that `accept` and `up` had just brought was gone again."""
+    revoke(server)
+    server.inbox()
+    accepted = server.paths.accepted(NETWORK)
+
+    def meanwhile(question: bytes) -> bytes:
+        answer = server.ask(question)
+        accepted.write_text(accepted.read_text() + "\n")
+        return answer
+
+    before = server.state()
+    assert server.run(meanwhile)
+    path = f"werkplaats/accepted/{NETWORK}.json"
+    assert server.state() == before | {path: before[path] + b"\n"}
+    assert server.run(), server.told
+    assert GONE not in server.accepted()["statement_keys"]
+
+
 def test_what_adds_waits_and_is_told(server: Served) -> None:
     now = server.coordinator.definition
     given = now.model_copy(update={"personal_data": not now.personal_data})
