@@ -43,7 +43,7 @@ def session(volg: sandboxes.Sandbox) -> Iterator[subprocess.Popen[str]]:
 
 def members(network: sandboxes.Sandbox) -> list[str]:
     """Whose stations are in the network."""
-    revoked = network.home / "inventories" / network.name / "revoked.txt"
+    revoked = network.vault / "inventory" / "revoked.txt"
     text = revoked.read_text() if revoked.exists() else ""
     return [one for one in ORGANISATIONS if f"CN=station-{one}" not in text]
 
