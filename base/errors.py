@@ -12,7 +12,8 @@
     │   ├── RevocationError                   a revocation list that is not newer, not ours or not in force
     │   ├── PublicationError                  a publication that is mixed, edited, unsigned or older
     │   │   ├── ExpiredError                  one of which nobody said lately that it is the newest
-    │   │   └── OtherRootError                one of another root than was accepted here
+    │   │   ├── OtherRootError                one of another root than was accepted here
+    │   │   └── fetch.OverError               one that a web server did not give in time
     │   └── AcceptanceError                   something waits for the operator's own acceptance
     ├── servers.UnreachableError              a server does not answer, or with another host key
     ├── TakenBackError                     4  a change failed and was taken back

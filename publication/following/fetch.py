@@ -61,7 +61,7 @@ def _news(network: str, site: web.Site, kept: Path) -> dict[str, str] | None:
             return None
         try:
             return _read(network, site, kept)
-        except _OverError:
+        except OverError:
             raise
         except errors.PublicationError:
             if newest == before or site(NEWEST) == newest:
@@ -87,7 +87,7 @@ def _content(path: Path) -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
-class _OverError(errors.PublicationError):
+class OverError(errors.PublicationError):
     """The time is over: no reason to look once more, whatever lies there by now."""
 
 
@@ -97,7 +97,7 @@ def _within(seconds: float, url: str) -> Iterator[None]:
 
     def over(*_: object) -> None:
         told = f"{url} gave nothing whole for {seconds:.0f} s"
-        raise _OverError(told, "it is asked again; until then stations have the publication from each other")
+        raise OverError(told, "it is asked again; until then stations have the publication from each other")
 
     before = signal.signal(signal.SIGALRM, over)
     signal.setitimer(signal.ITIMER_REAL, seconds)
