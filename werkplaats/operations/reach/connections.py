@@ -24,6 +24,10 @@ ALIVE_SECONDS = 10.0  # for an answer over a connection that is open already: no
 ASKED_SECONDS = 900  # that a connection stays open for which somebody was asked, as long as a password of sudo counts
 UNKNOWN = "Host key verification failed"
 DENIED = "Permission denied"
+# What ssh says where a server ends the connection before it says who it is: sshd does so by chance while more logins
+# are under way than it takes, of whomever (MaxStartups, sshd_config(5)).
+TURNED_AWAY = "kex_exchange_identification: "
+TURNED_AWAY_SECONDS = (0.2, 1.0, 3.0)  # after which such a login is tried again
 
 
 class Connections:
@@ -89,7 +93,13 @@ class Connections:
             self._learn(server)
         if self._asked(organisation):
             self._enter(server, organisation)  # its connection may be gone, and by itself no program can make another
-        return Shell(self._ssh(organisation))
+        try:
+            return Shell(self._ssh(organisation))
+        except EOFError as error:
+            if TURNED_AWAY not in str(error):
+                raise
+            self._said(server, [*self._ssh(organisation), "true"])  # what it says, the next one says again
+            return Shell(self._ssh(organisation))
 
     def _try(self, server: Server, deadline: float) -> str:
         while True:
@@ -200,6 +210,14 @@ class Connections:
 
     def _said(self, server: Server, command: list[str], *, seconds: float | None = LOGIN_SECONDS) -> str:
         """What ssh says of a login that fails; empty where it does not. Without `seconds` somebody is asked."""
+        said = self._said_once(server, command, seconds)
+        for wait in TURNED_AWAY_SECONDS:
+            if TURNED_AWAY not in said or self._ended.wait(wait):
+                break
+            said = self._said_once(server, command, seconds)
+        return said
+
+    def _said_once(self, server: Server, command: list[str], seconds: float | None) -> str:
         unasked = {} if seconds is None else {ssh_config.UNASKED: "1"}
         # Files: a shared connection holds a pipe open for as long as it lives, and so does one that is dead.
         with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:

@@ -19,7 +19,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from werkplaats.operations.reach import remote, ssh_config
+from werkplaats.operations.reach import connections, remote, ssh_config
 from werkplaats.operations.reach.servers import Server, UnreachableError
 
 
@@ -62,6 +62,8 @@ class Sshd(paramiko.ServerInterface):
         (self._folder / "sudo").chmod(0o755)
         self.before, self.instead, self.shell = "", "", ["sh", "-c"]
         self.slow = 0.0
+        self.turns_away = 0
+        """So many connections from now on are ended before it says who it is, as sshd does at MaxStartups."""
         self.tells_errors = False  # of what it runs
         self.lets_in = False
         self.forwarded: list[str] = []
@@ -83,6 +85,10 @@ class Sshd(paramiko.ServerInterface):
                 connection, _ = self._socket.accept()
             except OSError:
                 return
+            if self.turns_away:
+                self.turns_away -= 1
+                connection.close()
+                continue
             transport = paramiko.Transport(connection)
             transport.add_server_key(self.host_key)
             transport.start_server(threading.Event(), self)  # who looks at the key and goes is no error here
@@ -249,6 +255,36 @@ def test_programs_speak_english_whatever_the_server_s_language(
     for name, value in {"LANG": "nl_NL.UTF-8", "LC_ALL": "nl_NL.UTF-8", "LANGUAGE": "nl"}.items():
         monkeypatch.setenv(name, value)
     assert remotes.ask("ggd", "sh", "-c", 'echo "$LC_ALL ${LANGUAGE-unset}"').stdout == "C.UTF-8 unset\n"
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_login_that_sshd_turns_away_by_chance_is_tried_again(
+    server: Server, tmp_path: Path, sshd: Sshd, known: bool
+) -> None:
+    assert not known or not tried(server, tmp_path / "ssh")[0]
+    sshd.begin_anew(tmp_path / "host")  # and no connection is open any more
+    sshd.turns_away = 2
+    with remote.Remotes([server], tmp_path / "ssh", tmp_path / "config") as remotes:
+        assert remotes.ask("ggd", "echo", "hier").stdout == "hier\n"
+    assert sshd.turns_away == 0
+    sshd.begin_anew(tmp_path / "host")
+    sshd.turns_away = 2
+    assert not tried(server, tmp_path / "ssh")[0]
+    assert sshd.turns_away == 0
+
+
+def test_a_server_that_turns_every_login_away_is_not_reached_and_the_reason_is_ssh_s(
+    server: Server, tmp_path: Path, sshd: Sshd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "TURNED_AWAY_SECONDS", (0.0, 0.0, 0.0))
+    sshd.turns_away = 1000
+    assert "kex_exchange_identification: " in tried(server, tmp_path / "ssh")[0]
+    with (
+        remote.Remotes([server], tmp_path / "ssh", tmp_path / "config") as remotes,
+        pytest.raises(UnreachableError, match="kex_exchange_identification: "),
+    ):
+        remotes.ask("ggd", "true")
+    assert 3 <= 1000 - sshd.turns_away <= 24
 
 
 def test_what_a_program_makes_others_may_read_whatever_umask_a_login_has(remotes: remote.Remotes) -> None:
