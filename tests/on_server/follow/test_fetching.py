@@ -7,6 +7,7 @@ import functools
 import http.server
 import itertools
 import json
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -47,14 +48,16 @@ class Folder(http.server.SimpleHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def serving(handler: Any) -> Iterator[str]:
-    """A web server on this machine; its address."""
+def serving(handler: Any, secure: ssl.SSLContext | None = None) -> Iterator[str]:
+    """A web server on this machine, over TLS where `secure` says what it shows; its address."""
     made = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    if secure:
+        made.socket = secure.wrap_socket(made.socket, server_side=True)
     made.daemon_threads = True
     thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{made.server_port}/proeftuin"
+        yield f"http{'s' if secure else ''}://127.0.0.1:{made.server_port}/proeftuin"
     finally:
         made.shutdown()
         made.server_close()
