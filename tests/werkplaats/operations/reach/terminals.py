@@ -43,6 +43,8 @@ class Terminal:
         self.shown = ""
         self.pid, self._line = pty.fork()
         if not self.pid:
+            # As whoever sits at a terminal has it; what runs in the background may ignore it (sh, nohup).
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.chdir(ROOT)
             command = [sys.executable, "-c", program, *map(str, words)]
             os.execve(command[0], command, os.environ | environment)  # noqa: S606
