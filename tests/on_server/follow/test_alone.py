@@ -61,7 +61,7 @@ def removes_it(server: Served) -> None:
     rest = dict(without(server.coordinator.definition, OWN).organisations)
     gateway = server.coordinator.definition.organisations[OWN].gateway
     rest[MEMBER] = rest[MEMBER].model_copy(update={"gateway": gateway, "operator": "itself", "egress": ()})
-    server.publish(definition(server, organisations=rest, computing=["ggd", ANOTHER, MEMBER]), questions={})
+    server.publish(definition(server, organisations=rest, computing=("ggd", ANOTHER, MEMBER)), questions={})
 
 
 def certifies_again(server: Served) -> None:
