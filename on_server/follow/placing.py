@@ -34,6 +34,7 @@ def followed(paths: Paths, network: str, answer: Document) -> list[str]:
     changed = []
     if files := answer.get("publication"):
         before = places.texts(paths.kept(network))
+        rules.published(files)
         rules.newer(before, files)
         signed.require(before, files)
         if keep(paths, network, files):
@@ -56,7 +57,9 @@ def held(paths: Paths, network: str, place: Document) -> tuple[dict[str, str], l
     before, after = places.document(paths.accepted(network).read_text()), places.document(place["accepted"])
     rules.require(entry["network"] == network, "it is of another network")
     rules.accepted(before, after)
-    _require_number(before, after, places.texts(paths.kept(network)))
+    kept = places.texts(paths.kept(network))
+    _require_number(before, after, kept)
+    _require_stated(before, after, kept)
     rules.view(places.document(paths.at(f"{own}/network.json").read_text()), entry["network_json"], after)
     rules.agreed(place["files"])
     found = {f"/etc/werkplaats/accepted/{network}.json": place["accepted"]}
@@ -78,6 +81,30 @@ def _require_number(before: Document, after: Document, kept: Mapping[str, str]) 
         rules.require(after[name] <= number, f"its {name} {after[name]} is none that was published")
 
 
+def _require_stated(before: Document, after: Document, kept: Mapping[str, str]) -> None:
+    """Raise RuleError where the number of a key that was seen rises and no identity that is published states it.
+
+    A station whose number here is higher than its own is refused by this one until its operator looks at it.
+    """
+    network, known = after["network"], before.get("seen", {})
+    for organisation, keys in after.get("seen", {}).items():
+        higher = {key: number for key, number in keys.items() if number > known.get(organisation, {}).get(key, 0)}
+        for key, number in higher.items():
+            found = _identity(kept, organisation)
+            said = found.get("statement_key") == key and found["statement"]["serial"] == number
+            good = said and signed.stated(
+                network, organisation, key, found["statement"], public("x509", found["certificate_chain_pem"])
+            )
+            rules.require(good, f"number {number} of a key of {organisation} is none that it signed")
+
+
+def _identity(kept: Mapping[str, str], organisation: str) -> Document:
+    """What is published of an organisation; empty where nothing is."""
+    named = (name for name in kept if name.startswith("targets/identities/"))
+    found = [name for name in named if name.partition(".")[2] == f"{organisation}.json"]
+    return places.document(kept[found[0]]) if len(found) == 1 else {}
+
+
 def _gateway(paths: Paths, entry: Document) -> dict[str, str]:
     """What of the gateway's own files is placed: of the CAs those of before or fewer, `up` brings another one.
 
@@ -87,11 +114,17 @@ def _gateway(paths: Paths, entry: Document) -> dict[str, str]:
     names = {path.rpartition("/")[2]: path for path in wanted}
     rules.authorities(paths.at(names["ca.pem"]).read_text(), entry["ca_pem"])
     _require_lists(paths, names, entry)
-    placed = paths.at(names["statement.json"])
-    if placed.exists():
-        rules.statement(places.document(placed.read_text()), entry["statement"])
     request = paths.own_keys[0].read_text()
     own = [public("req", request), public("x509", paths.at(names["certificate.pem"]).read_text())]
+    placed = paths.at(names["statement.json"])
+    before = places.document(placed.read_text()) if placed.exists() else {"serial": 0}
+    rules.statement(before, entry["statement"])
+    if entry["statement"] != before:
+        station = entry["network_json"]["stations"][entry["network_json"]["self"]]  # as it was before: see rules.view
+        about = (entry["network"], station["organisation"], station["statement_key"], entry["statement"])
+        rules.require(
+            any(signed.stated(*about, key) for key in own), "its statement is not signed by this server's key"
+        )
     rules.certificate(wanted[names["certificate.pem"]], lambda pem: public("x509", pem), own)
     return {names[name]: wanted[names[name]] for name in ("crl.pem", "statement.json", "certificate.pem", "ca.pem")}
 

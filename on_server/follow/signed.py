@@ -1,19 +1,25 @@
 """Whether a publication is of the kept root and of its coordinator: by openssl, whoever took over what parses.
 
 The part that parses verifies all of it. Here is what holds without it, since what is kept decides what is taken next:
-each later root is signed as the one before it says, and the newest word as the newest root says (The Update Framework,
-5.3.4 and 5.4.1). A false root, or a number that nobody signed, would keep every later publication away.
+each later root is signed as the one before it says, the newest word as the newest root says, and every other file is
+the one that follows from that word (The Update Framework, 5.3.4 and 5.4.1 to 5.7). A false root, or a number that
+nobody signed, would keep every later publication away; junk beside the newest word is what nobody else could read.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from on_server.follow import places, rules, seen
+from on_server.follow import derived, places, rules, seen
+
+_STATEMENT = b"datawerkplaats statement 1\ngateway key of a station\n"
+_ED25519 = bytes.fromhex("302a300506032b6570032100")  # what stands before the 32 bytes of such a key (RFC 8410)
 
 Document = Mapping[str, Any]
 
@@ -28,17 +34,58 @@ def require(before: Mapping[str, str], after: Mapping[str, str]) -> None:
         fresh = places.document(after.get(name, "{}"))
         rules.require(fresh.get("signed", {}).get("version") == later, f"{name} is not the root after the one before")
         for by in (root, fresh):
-            rules.require(_holds(fresh, by, "root"), f"{name} is not signed by the root holders")
+            wanted = by["signed"]["roles"]["root"]
+            rules.require(_holds(fresh, "root", wanted, by), f"{name} is not signed by the root holders")
         root = fresh
-    word = places.document(after[seen.NEWEST])
-    rules.require(_holds(word, root, "timestamp"), "its newest word is not signed by the coordinator")
+    roots = {name for name in before if name.endswith(".root.json")}
+    roots |= {seen.root(later) for later in range(number + 1, seen.newest_root(after) + 1)}
+    follow = roots | {seen.NEWEST, *_following(after, root)}
+    odd = sorted(follow ^ {*after})
+    rules.require(not odd, f"{''.join(odd[:1])[:100]} is missing, or does not follow from its newest word")
 
 
-def _holds(one: Document, root: Document, role: str) -> bool:
-    """Whether as many of those whom a root names for a role signed a document as it says."""
-    if one["signed"].get("_type") != role:
+def _following(files: Mapping[str, str], root: Document) -> Iterator[str]:
+    """The names of all that the newest word among the files of a publication leads to, each held to what names it."""
+    roles = root["signed"]["roles"]
+    word = places.document(files[seen.NEWEST])
+    rules.require(
+        _holds(word, "timestamp", roles["timestamp"], root), "its newest word is not signed by the coordinator"
+    )
+    place, snapshot = _named(files, "snapshot", word, roles["snapshot"], root)
+    yield place
+    place, targets = _named(files, "targets", snapshot, roles["targets"], root)
+    yield place
+    delegations = targets["signed"]["delegations"]
+    for wanted in delegations["roles"]:
+        place, one = _named(files, wanted["name"], snapshot, wanted, {"signed": delegations})
+        yield place
+        for name, target in one["signed"]["targets"].items():
+            folder, slash, last = name.rpartition("/")
+            digest = target["hashes"]["sha256"]
+            place = f"targets/{folder}{slash}{digest}.{last}"
+            rules.require(place in files, f"{place[:100]} is missing")
+            found = hashlib.sha256(files[place].encode()).hexdigest()
+            rules.require(found == digest, f"{place[:100]} has another digest than its name says")
+            yield place
+
+
+def _named(files: Mapping[str, str], role: str, by: Document, wanted: Document, keys: Document) -> tuple[str, Document]:
+    """The name and the document of the metadata of a role, of the version that another one names."""
+    number = by["signed"]["meta"][f"{role}.json"]["version"]
+    name = f"metadata/{number}.{role}.json"
+    rules.require(name in files, f"{name[:100]} is missing")
+    found = places.document(files[name])
+    kind = role if role == "snapshot" else "targets"
+    good = found["signed"].get("version") == number and _holds(found, kind, wanted, keys)
+    rules.require(good, f"{name} is not signed as it should be")
+    return name, found
+
+
+def _holds(one: Document, kind: str, wanted: Document, named: Document) -> bool:
+    """Whether as many of those whom a role names signed a document as it says; `named` has their keys."""
+    if one["signed"].get("_type") != kind:
         return False  # the same key signs others, which have numbers of their own
-    wanted, known = root["signed"]["roles"][role], root["signed"]["keys"]
+    known = named["signed"]["keys"]
     content = canonical(one["signed"]).encode()
     said = {row["keyid"]: row["sig"] for row in one["signatures"] if row["keyid"] in wanted["keyids"]}
     good = {known[by]["keyval"]["public"] for by, sig in said.items() if _verifies(known[by], sig, content)}
@@ -46,13 +93,33 @@ def _holds(one: Document, root: Document, role: str) -> bool:
 
 
 def _verifies(key: Document, signature: str, content: bytes) -> bool:
+    how = ("dgst", "-sha256", "-verify", "public", "-signature", "signature", "content")
+    return _openssl(how, key["keyval"]["public"], bytes.fromhex(signature), content)
+
+
+def stated(network: str, organisation: str, statement_key: str, statement: Document, public_pem: str) -> bool:
+    """Whether a statement key (base64) signed a gateway's public key (PEM), under the number of the statement."""
+    _, _, rest = public_pem.partition("-----BEGIN PUBLIC KEY-----")
+    spki = base64.b64decode(rest.partition("-----END")[0])
+    content = {
+        "network": network,
+        "organisation": organisation,
+        "gateway_key": hashlib.sha256(spki).hexdigest(),
+        "serial": statement["serial"],
+    }
+    key = base64.b64encode(_ED25519 + base64.b64decode(statement_key)).decode()
+    pem = f"-----BEGIN PUBLIC KEY-----\n{key}\n-----END PUBLIC KEY-----\n"
+    how = ("pkeyutl", "-verify", "-pubin", "-inkey", "public", "-rawin", "-in", "content", "-sigfile", "signature")
+    return _openssl(how, pem, base64.b64decode(statement["signature"]), _STATEMENT + derived.canonical(content))
+
+
+def _openssl(how: tuple[str, ...], public: str, signature: bytes, content: bytes) -> bool:
     with tempfile.TemporaryDirectory() as name:
-        public, sig, data = (Path(name) / part for part in ("public", "signature", "content"))
-        public.write_text(key["keyval"]["public"])
-        sig.write_bytes(bytes.fromhex(signature))
-        data.write_bytes(content)
-        command = ["openssl", "dgst", "-sha256", "-verify", str(public), "-signature", str(sig), str(data)]
-        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+        folder = Path(name)
+        (folder / "public").write_text(public)
+        (folder / "signature").write_bytes(signature)
+        (folder / "content").write_bytes(content)
+        return subprocess.run(["openssl", *how], cwd=folder, capture_output=True, check=False).returncode == 0
 
 
 def canonical(value: Any) -> str:

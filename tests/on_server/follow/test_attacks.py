@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from tuf.api.metadata import Metadata
 
-from on_server.follow import places, placing, rules, seen
+from on_server.follow import places, placing, rules, seen, signed
 from publication import publication
 from tests.harness import pki
 from tests.harness.coordinator import founded
-from tests.on_server.follow.served import NETWORK, Served
+from tests.on_server.follow.served import NETWORK, OWN, Served
 from tests.publication import publications
 from tests.publication.publications import Files
 from tests.publication.published import RELEASES
@@ -173,6 +174,32 @@ def numbered(answer: dict[str, Any]) -> None:
 STATION = f"{NETWORK}.{OTHER}"
 
 
+def raised(answer: dict[str, Any]) -> None:
+    """Gains: this server refuses a member, whose own number is lower, until its operator mends it by hand."""
+    place = answer["place"]
+    accepted = json.loads(place["accepted"])
+    key = accepted["statement_keys"][OTHER]
+    accepted["seen"].setdefault(OTHER, {})[key] = 2**31 - 1
+    place["accepted"] = json.dumps(accepted)
+    place["entry"]["network_json"]["stations"][STATION]["gateway_serial"] = 2**31 - 1
+
+
+def later(answer: dict[str, Any]) -> None:
+    """Gains: no gateway key of this server's is ever installed again, since each has a lower number."""
+    answer["place"]["entry"]["statement"]["serial"] = 2**31 - 1
+
+
+def without_list(answer: dict[str, Any]) -> None:
+    """Gains: what is kept is read by nobody any more, this server's next run first, and has the newest word in it."""
+    (name,) = (name for name in answer["publication"] if name.endswith(".crl.pem"))
+    del answer["publication"][name]
+
+
+def another_list(answer: dict[str, Any]) -> None:
+    (name,) = (name for name in answer["publication"] if name.endswith(".crl.pem"))
+    answer["publication"][name] += " "
+
+
 def own_authority(answer: dict[str, Any]) -> None:
     """Gains: certificates for every name, which this gateway lets in."""
     own = pki.Authority(NETWORK)
@@ -234,6 +261,8 @@ TAKEN_OVER: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
         change(f"entry/network_json/stations/{STATION}/gateway_serial", 2**31 - 1),
         "another gateway_serial of",
     ),
+    "a number that a member did not sign": (raised, "is none that it signed"),
+    "a statement that its key did not sign": (later, "its statement is not signed by this server's key"),
     "a number that is none": (change(f"entry/network_json/stations/{STATION}/gateway_serial", True), "its serial"),
     "who is in is cut for the agent alone": (cut, "it cuts others than have no key here"),
     "text that a terminal obeys": (
@@ -245,6 +274,14 @@ TAKEN_OVER: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "another file": (change("files/host", "{}"), "has other files"),
     "a published file elsewhere": (published("metadata/../../evil.json", "{}"), "has a file"),
     "a number that nobody signed": (numbered, "is not signed by the coordinator"),
+    "no list beside the newest word": (without_list, ".crl.pem is missing"),
+    "another list under its name": (another_list, "has another digest than its name says"),
+    "a second list": (published(f"targets/{'0' * 64}.crl.pem", "-"), "does not follow from its newest word"),
+    "a snapshot that nobody names": (
+        published("metadata/999999999.snapshot.json", "{}"),
+        "does not follow from its newest word",
+    ),
+    "a root that nobody needs": (published("metadata/0.root.json", "{}"), "does not follow from its newest word"),
     "another first root": (published("metadata/1.root.json", "{}"), "takes away or changes"),
 }
 
@@ -271,8 +308,26 @@ def test_whoever_took_over_the_part_that_parses_adds_nothing(
     for rule in held:
         monkeypatch.setattr(rules, rule, lambda *_: None)
     monkeypatch.setattr(placing, "_require_number", lambda *_: None)
+    monkeypatch.setattr(signed, "require", lambda *_: None)
     server.run(taken_over(server, name))
     assert server.state() != before, "it lands with the rules off"
+
+
+@pytest.mark.parametrize("whose", [OTHER, OWN])
+def test_the_number_of_a_gateway_key_rises_where_its_station_signed_that(server: Served, whose: str) -> None:
+    """What the rules on numbers must not refuse: a key that its station changed, which nobody accepts anew."""
+    keys = server.keys[whose]
+    keys.serial, keys.private = 7, ec.generate_private_key(ec.SECP256R1())
+    server.coordinator.approve(whose, keys)
+    if whose == OWN:
+        server.paths.own_keys[0].write_text(keys.request_pem)
+        server.paths.own_keys[2].write_text(keys.statement_of(NETWORK, OWN).model_dump_json() + "\n")
+    server.publish()
+    server.inbox()
+    assert server.run(), server.told
+    assert server.accepted()["seen"][whose] == {keys.statement_key: 7}
+    placed = server.paths.at(f"/etc/werkplaats/gateway/compiled/networks/{NETWORK}/statement.json")
+    assert json.loads(placed.read_text())["serial"] == (7 if whose == OWN else 1)
 
 
 def of_then(files: Files, which: str, now: dict[str, str]) -> dict[str, str]:
@@ -307,8 +362,9 @@ def test_whoever_took_over_the_part_that_parses_brings_back_no_older_publication
     assert "goes back to an older" in server.told["problem"]
     assert server.state() == before
     monkeypatch.setattr(rules, "newer", lambda *_: None)
+    monkeypatch.setattr(signed, "require", lambda *_: None)
     server.run(ask)
-    assert server.state() != before, "it lands with the rule off"
+    assert server.state() != before, "it lands with the rules off"
 
 
 def test_whoever_took_over_the_part_that_parses_brings_back_no_older_list(
