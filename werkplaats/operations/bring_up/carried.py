@@ -6,16 +6,19 @@ A server's first publication comes from its operator, never from whoever relays:
 from __future__ import annotations
 
 import concurrent.futures
+import hashlib
 import json
 from collections.abc import Iterable
 
 from base import errors
-from publication import publication, reading
+from publication import publication
 from publication.following import kept
 from werkplaats.operations.home import networks
 from werkplaats.operations.reach import remote, servers
 
 FOLLOW = "/usr/local/sbin/werkplaats-follow"
+_LISTED = 'cd "$1" && find -L . -type f -exec sha256sum {} +'
+"""What lies there, as sha256sum tells it: each file counts, since the newest word may lie beside what is none of it."""
 
 
 def bring(
@@ -27,14 +30,16 @@ def bring(
         return {}
     files = kept.laid(taken.following, taken.files)
     text = json.dumps({"number": taken.verified.number, "publication": files})
-    there = remotes.ask_all(wanted, "cat", f"/etc/werkplaats/networks.d/{network.name}/publication/{reading.NEWEST}")
+    listed = {f"{hashlib.sha256(text.encode()).hexdigest()}  ./{name}" for name, text in files.items()}
+    folder = f"/etc/werkplaats/networks.d/{network.name}/publication"
+    there = remotes.ask_all(wanted, "sh", "-c", _LISTED, "listed", folder)
     failed: dict[str, str] = {}
 
     def one(organisation: str) -> None:
         answer = there[organisation]
         if isinstance(answer, servers.UnreachableError):
             failed[organisation] = str(answer)
-        elif answer.exited or answer.stdout != files[reading.NEWEST]:
+        elif answer.exited or {*answer.stdout.splitlines()} != listed:
             try:
                 done = remotes.ask(organisation, FOLLOW, "--bring", network.name, given=text)
             except errors.WerkplaatsError as error:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePath
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ from base import errors
 from publication import acceptance, publication, reading, trusted, verified
 from publication.following import kept, own_keys
 from tests.harness import coordinator as coordinators
+from tests.publication import publications
 from tests.publication.published import RELEASES
 from werkplaats.operations.bring_up import carried, hand_over
 from werkplaats.operations.coordinator import approval, revocation
@@ -114,6 +116,42 @@ def test_what_is_brought_to_servers_is_what_was_judged_and_is_read_once(
 
 def publications_read(laid: Mapping[str, bytes], name: str) -> int:
     return reading.read(laid.get, PurePath("brought"), name)[0].number
+
+
+@pytest.mark.parametrize(
+    ("spoil", "brought"),
+    [
+        ("true", False),
+        ("rm targets/*.crl.pem", True),
+        ("touch more", True),
+        ("echo >> $(ls metadata/*.snapshot.json)", True),
+    ],
+)
+def test_a_server_with_the_newest_word_beside_other_files_is_brought_all_of_it(
+    network: Any, servers: Servers, tmp_path: Path, spoil: str, brought: bool
+) -> None:
+    """It told that nothing was new there, until the next publication."""
+    calls = []
+
+    class Here(Servers):
+        def ask(self, organisation: str, *_: str, **__: Any) -> remote.Done:
+            calls.append(organisation)
+            return remote.Done("{}")
+
+        def ask_all(self, organisations: Any, *command: str) -> dict[str, Any]:
+            done = subprocess.run([*command[:-1], str(tmp_path / "there")], capture_output=True, text=True, check=False)
+            return {one: remote.Done(done.stdout, done.stderr, done.returncode) for one in organisations}
+
+    root = publication.read(network.publication, network.name).root
+    found = hand_over.applicable(network, cast("Any", servers), ["ggd"], root=root)
+    assert found.publication
+    assert found.taken
+    laid = {name: text.encode() for name, text in kept.laid(found.taken.following, found.taken.files).items()}
+    there = publications.put(tmp_path / "there", laid)
+    subprocess.run(["sh", "-c", spoil], cwd=there, check=True)
+    here = cast("Any", Here(acceptance.accept(found.publication)))
+    assert carried.bring(network, here, ["ggd"], found.taken) == {}
+    assert calls == (["ggd"] if brought else [])
 
 
 def test_without_a_known_root_nothing_is_brought(network: Any, servers: Servers) -> None:
