@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
-from on_server.follow import places, rules, telling, told
+from on_server.follow import parts, places, rules, telling, told
 from on_server.follow.places import Paths
 
-Ask = Callable[[bytes], bytes]
 LONGEST_WHY = 500
-_NO_ANSWER = (rules.RuleError, OSError, ValueError, KeyError, TypeError, AttributeError)
 
 
-def fetch(paths: Paths, ask: Ask) -> bool:
+def fetch(paths: Paths, ask: parts.Ask) -> bool:
     """Have every place looked at; returns whether anything was brought. What fails is told, and stops nothing."""
     urls = _urls(paths)
-    answers, why = _answers(paths, urls, ask)
+    asked = {name: {"url": url, "kept": str(paths.kept(name))} for name, url in urls.items()}
+    answers, fault = parts.answers(ask, asked) if asked else ({}, "")
+    why = fault and f"the part that fetches: {fault}"
     with places.lock(paths):
         before = telling.before(paths)
         rows = {name: dict(before.get(name, {})) for name in paths.names()}
@@ -28,10 +26,11 @@ def fetch(paths: Paths, ask: Ask) -> bool:
             if name not in urls:
                 shutil.rmtree(paths.fetched(name), ignore_errors=True)
                 continue
-            answer, fault = answers.get(name, {}), why
+            answer = answers.get(name, {})
+            fault = why or ("" if answer else "nothing is answered about it")
             try:
                 brought = _keep(paths, name, answer.get("files")) or brought
-            except _NO_ANSWER as error:
+            except parts.NO_ANSWER as error:
                 fault = fault or f"what was fetched is not kept: {error}"
             row["url"] = _row(was, urls[name], fault or answer.get("why", ""))
         rows = {name: row for name, row in rows.items() if row}
@@ -46,24 +45,11 @@ def _urls(paths: Paths) -> dict[str, str]:
     for name in paths.names():
         try:
             url = places.document(paths.accepted(name).read_text())["definition"].get("publication_url")
-        except _NO_ANSWER:
+        except parts.NO_ANSWER:
             continue  # the run that places says what is wrong with it
         if isinstance(url, str) and paths.kept(name).is_dir():
             found[name] = url
     return found
-
-
-def _answers(paths: Paths, urls: Mapping[str, str], ask: Ask) -> tuple[dict[str, Any], str]:
-    if not urls:
-        return {}, ""
-    asked = {name: {"url": url, "kept": str(paths.kept(name))} for name, url in urls.items()}
-    try:
-        said = ask(json.dumps({"networks": asked}).encode())
-        rules.require(said.isascii(), "it answers in other characters than JSON needs")  # each would cost four bytes
-        found = places.document(said)["networks"]
-        return {name: found[name] for name in asked if isinstance(found[name], dict)}, ""
-    except _NO_ANSWER as error:
-        return {}, f"the part that fetches: {error}"
 
 
 def _keep(paths: Paths, network: str, files: Mapping[str, str] | None) -> bool:

@@ -15,21 +15,21 @@ that the definition names, and what it brings is read likewise. What was found i
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from on_server import disk, programs
-from on_server.follow import fetching, parts, places, placing, rules, seen, telling, texts
+from on_server.follow import fetching, parts, places, placing, seen, telling, texts
 from on_server.follow.places import Paths
 
 TIMER = Path("/etc/systemd/system") / telling.TIMER
-Ask = Callable[[bytes], bytes]
 Reload = Callable[[], str]
 
 
@@ -41,14 +41,14 @@ def reload() -> str:
     return "" if done.returncode == 0 else f"the gateway did not take all of it: {(done.stdout or done.stderr).strip()}"
 
 
-def run(paths: Paths, ask: Ask = parts.READER, reload: Reload = reload, fetch: Ask = parts.FETCHER) -> bool:
+def run(paths: Paths, ask: parts.Ask = parts.READER, reload: Reload = reload, fetch: parts.Ask = parts.FETCHER) -> bool:
     """One run; returns whether all went well. What was found is told in any case."""
     good = _run(paths, ask, reload)  # what is here already waits for no web server
     brought = not telling.stopped(paths) and fetching.fetch(paths, fetch)
     return _run(paths, ask, reload) if brought else good
 
 
-def _run(paths: Paths, ask: Ask, reload: Reload) -> bool:
+def _run(paths: Paths, ask: parts.Ask, reload: Reload) -> bool:
     with places.lock(paths):
         if telling.stopped(paths):
             return True
@@ -62,9 +62,10 @@ def _run(paths: Paths, ask: Ask, reload: Reload) -> bool:
         return not any(told[name]["problem"] for name in todo if name in told)
 
 
-def _follow(paths: Paths, todo: Mapping[str, str], told: dict[str, Any], ask: Ask, reload: Reload) -> None:
+def _follow(paths: Paths, todo: Mapping[str, str], told: dict[str, Any], ask: parts.Ask, reload: Reload) -> None:
     """Follow each network of `todo`, of which the state is given that the part that parses is asked about."""
-    answers, why = _answers(paths, [*todo], ask)
+    answers, fault = parts.answers(ask, _questions(paths, todo))
+    why = fault and f"the part that parses: {fault}"
     # Where an operator placed something meanwhile an answer is about what was before: the next run asks anew.
     same = [name for name, state in todo.items() if seen.state(paths, name) == state]
     for name in todo.keys() - {*same}:
@@ -80,7 +81,7 @@ def _follow(paths: Paths, todo: Mapping[str, str], told: dict[str, Any], ask: As
         row.pop("state", None)
         try:
             changed[name] = placing.followed(paths, name, answer)
-        except (rules.RuleError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except parts.NO_ANSWER as error:
             changed[name], row["problem"] = [], row["problem"] or f"what was read is not placed: {error}"
         if changed[name]:
             row["applied"] = {"by": "werkplaats-follow", "at": telling.now(),
@@ -93,20 +94,13 @@ def _follow(paths: Paths, todo: Mapping[str, str], told: dict[str, Any], ask: As
             told[name]["state"] = seen.state(paths, name)
 
 
-def _answers(paths: Paths, names: list[str], ask: Ask) -> tuple[dict[str, Any], str]:
+def _questions(paths: Paths, names: Iterable[str]) -> dict[str, Any]:
     asked = {}
     for name in names:
-        try:
+        # What lies here of one network is no good, and hides no other.
+        with contextlib.suppress(*parts.NO_ANSWER):
             asked[name] = _question(paths, name)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            continue  # what lies here of that network is no good, and hides no other
-    try:
-        said = ask(json.dumps({"networks": asked}).encode())
-        rules.require(said.isascii(), "it answers in other characters than JSON needs")  # each would cost four bytes
-        found = places.document(said)["networks"]
-        return {name: found[name] for name in asked if isinstance(found.get(name), dict)}, ""
-    except (rules.RuleError, ValueError, KeyError, TypeError, AttributeError) as error:
-        return {}, f"the part that parses: {error}"
+    return asked
 
 
 def _question(paths: Paths, network: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 from base import values
 from network_topology import model
 from network_topology.compiling import compile as compiler
-from on_server.follow import main, telling, texts
+from on_server.follow import main, parts, telling, texts
 from on_server.follow.places import Paths
 from publication import acceptance, publication, verified
 from publication.following import applied, asked, entry, fetch, follow, kept
@@ -107,7 +107,7 @@ class Served:
         found = {name: fetch.fetched(name, self.site, Path(one["kept"]), 5.0, near=True) for name, one in asked.items()}
         return json.dumps({"networks": found}).encode()
 
-    def run(self, ask: main.Ask | None = None, fetch: main.Ask | None = None) -> bool:
+    def run(self, ask: parts.Ask | None = None, fetch: parts.Ask | None = None) -> bool:
         return main.run(self.paths, ask or self.ask, self.reload, fetch or self.fetch)
 
     @property

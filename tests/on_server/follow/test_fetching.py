@@ -317,8 +317,8 @@ def lying(server: Served, answer: Any) -> bool:
         ({"why": "", "files": {"metadata/../../evil.json": "{}"}}, "its publication has a file"),
         ({"why": "", "files": {"metadata/timestamp.json": 7}}, "is too large"),
         ({"why": "", "files": ["metadata/timestamp.json"]}, "what was fetched is not kept"),
-        ([], ""),
-        (None, ""),
+        ([], "nothing is answered about it"),
+        (None, "nothing is answered about it"),
     ],
 )
 def test_a_part_that_fetches_and_was_taken_over_puts_nothing_elsewhere(
@@ -356,3 +356,17 @@ def test_another_place_waits_for_the_operator(placed: tuple[Served, list[str]]) 
         "where stations fetch the publication is https://elders.example/" in line for line in server.told["waits"]
     )
     assert server.told["url"]["url"] == URL
+
+
+def test_a_part_that_cannot_be_asked_is_told_and_ends_no_run(placed: tuple[Served, list[str]]) -> None:
+    """The run of the root part ended, and with it what other networks of the server had to be told."""
+    server, _ = placed
+    server.publish()
+    server.inbox()
+
+    def gone(_: bytes) -> bytes:
+        raise FileNotFoundError("systemctl")
+
+    assert not server.run(ask=gone, fetch=gone)
+    assert server.told["problem"] == "the part that parses: systemctl"
+    assert server.told["url"]["why"] == "the part that fetches: systemctl"

@@ -30,7 +30,7 @@ def bring(
         return {}
     files = kept.laid(taken.following, taken.files)
     text = json.dumps({"number": taken.verified.number, "publication": files})
-    listed = {f"{hashlib.sha256(text.encode()).hexdigest()}  ./{name}" for name, text in files.items()}
+    listed = {f"{hashlib.sha256(content.encode()).hexdigest()}  ./{name}" for name, content in files.items()}
     folder = f"/etc/werkplaats/networks.d/{network.name}/publication"
     there = remotes.ask_all(wanted, "sh", "-c", _LISTED, "listed", folder)
     failed: dict[str, str] = {}
