@@ -174,6 +174,7 @@ def take_all(
     which none can be made yet, nothing is accepted; one of which the request is no good is refused, and no other is.
     """
     requests, keyless, refused = _with_keys(network, remotes, organisations)
+    network.vault.ask_first()
     with network.vault.coordinating("up"):
         refused |= steps.approve_all(network, requests, say)
         steps.found(network)

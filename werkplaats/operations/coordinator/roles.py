@@ -11,6 +11,7 @@ or on a stick. What waits comes into force all together, once enough have signed
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 from collections.abc import Iterable, Iterator, Mapping
@@ -180,11 +181,17 @@ class Roles:
 
     # signing
 
-    def sign(self, signers: Iterable[Signer], roles: Iterable[str] = OFFLINE) -> list[str]:
+    def sign(
+        self,
+        signers: Iterable[Signer],
+        roles: Iterable[str] = OFFLINE,
+        writing: contextlib.AbstractContextManager[object] | None = None,
+    ) -> list[str]:
         """Sign what waits for the holders of these keys; returns the roles, once for each signature.
 
-        Raises RefusedError for what says more than `words` does: it came as files from others. Where a key does not
-        sign, nothing of any of them is written.
+        Where the caller does not hold the coordinator's lock, `writing` is what takes it once all is signed. Raises
+        RefusedError for what says more than `words` does: it came as files from others. Where a key does not sign,
+        nothing of any of them is written.
         """
         self._require_plain()
         waiting = {role: waits for role in roles if (waits := self._next(role))}
@@ -195,8 +202,9 @@ class Roles:
                     made = signer.sign(waits.signed_bytes)  # by itself: the library hides what a signer says is wrong
                     waits.signatures[made.keyid] = made
                     signed.append(role)
-        for role in waiting.keys() & {*signed}:
-            self._put_signed(self.waiting / f"{role}.json", waiting[role].to_bytes())
+        with writing or contextlib.nullcontext():
+            for role in waiting.keys() & {*signed}:
+                self._put_signed(self.waiting / f"{role}.json", waiting[role].to_bytes())
         return signed
 
     def _put_signed(self, path: Path, content: bytes) -> None:

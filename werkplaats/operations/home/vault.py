@@ -67,7 +67,7 @@ class Vault:
         """The lock of what a coordinator keeps: CA and keys, records, publication. Nobody waits for a server with it.
 
         A revocation takes this one alone: it waits for no run that changes servers, and for another of the
-        coordinator's steps some seconds.
+        coordinator's steps some seconds. So nobody is asked anything with it: see `ask_first`.
         """
         return locks.Lock(self.folder / "coordinator.lock", f"what the coordinator of {self.network} keeps", purpose,
                           PATIENCE_SECONDS)  # fmt: skip
@@ -120,6 +120,14 @@ class Vault:
         """Make the file `passphrase`, unless there is one. Only for vaults that no person guards: sandboxes."""
         if not self.has("passphrase"):
             self.write("passphrase", secrets.token_urlsafe(32).encode() + b"\n", replace=False)
+
+    def ask_first(self) -> None:
+        """Have whoever sits at the terminal type the passphrase now, where there is anything that it opens.
+
+        For before `coordinating`: a revocation does not wait for somebody who looks for a passphrase.
+        """
+        if sys.stdin.isatty() and any(self.folder.glob("*.key")):
+            self._known_passphrase(new=False)
 
     def carried_passphrase(self, *, new: bool) -> bytes:
         """The passphrase of a backup: never the one that lies in the vault, which is lost with it."""

@@ -50,8 +50,7 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _make(folders: content.Folders, file: Path) -> int:
-    with folders.vault.coordinating("backup make"):  # half a revocation in it would be none
-        made = make.make(folders, file)
+    made = make.make(folders, file)
     for line in made.summary():
         print(line)
     print(f"{file} is written; keep it away from this machine, and the passphrase away from both")

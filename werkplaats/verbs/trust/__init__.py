@@ -110,10 +110,13 @@ def run(given: argparse.Namespace) -> int:
 def _locks(given: argparse.Namespace, network: networks.Network) -> contextlib.ExitStack:
     """What nobody else may do meanwhile. A brake waits for no run that changes servers, stopped or hanging."""
     purpose = f"trust {given.action}"
+    coordinates = given.action not in _WITH_SERVERS and getattr(given, "step", "") not in signing.OF_HOLDERS
+    if coordinates:
+        network.vault.ask_first()
     with contextlib.ExitStack() as held:
         if given.action not in _BRAKES:
             held.enter_context(network.vault.lock(purpose))
-        if given.action not in _WITH_SERVERS:
+        if coordinates:
             held.enter_context(network.vault.coordinating(purpose))
         return held.pop_all()
 

@@ -42,6 +42,8 @@ ACTIONS = {
         "sign": "sign what waits for release holders",
     },
 }
+# Who takes these may be asked for a passphrase, a PIN or a yes: a revocation waits for none of that.
+OF_HOLDERS = ("key", "sign", "show")
 _SIGNED = {ROOT: (metadata.ROOT, metadata.TARGETS), RELEASE: (metadata.RELEASES,)}
 
 
@@ -78,7 +80,7 @@ def arguments(parser: argparse.ArgumentParser, kind: str) -> None:
 
 
 def run(given: argparse.Namespace, network: networks.Network) -> int:
-    """Do one step; the caller holds the network's lock."""
+    """Do one step; the caller holds the network's lock, and the coordinator's but for those of holders."""
     own = steps.held_by(network)
     match given.step:
         case "key":
@@ -91,7 +93,7 @@ def run(given: argparse.Namespace, network: networks.Network) -> int:
             print(f"give {given.file}{keyfiles.PUBLIC} to the coordinator, and read the fingerprint to it by telephone")
             return errors.DONE
         case "sign":
-            return _sign(given, own)
+            return _sign(given, network, own)
         case "found":
             if own.roots:
                 raise errors.UsageError(f"{network.name} has a root", f"werkplaats trust root change {network.name}")
@@ -148,7 +150,7 @@ def _ask(network: networks.Network, own: roles.Roles, wanted: roles.Wanted) -> N
     print(f"{network.name}: this waits in {own.waiting}; each holder reads its key's fingerprint to you:")
 
 
-def _sign(given: argparse.Namespace, own: roles.Roles) -> int:
+def _sign(given: argparse.Namespace, network: networks.Network, own: roles.Roles) -> int:
     own.hold()
     words, wanted = own.words(), _SIGNED[given.action]
     if not any(own.waits(role) for role in wanted):
@@ -156,7 +158,8 @@ def _sign(given: argparse.Namespace, own: roles.Roles) -> int:
         return errors.DONE
     print("\n".join(words))
     common.confirm("is this what was agreed, and do you sign it?", yes=given.yes)
-    if not own.sign([keyfiles.signer(given.key)], wanted):
+    signer = keyfiles.signer(given.key)
+    if not own.sign([signer], wanted, network.vault.coordinating(f"trust {given.action} sign")):
         raise errors.RefusedError(
             f"{given.key} is not the key of a {given.action} holder of {own.network}",
             "name the file of a key that is listed",
