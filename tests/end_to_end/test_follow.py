@@ -8,10 +8,12 @@ from __future__ import annotations
 import io
 import json
 import shlex
+import shutil
 import subprocess
 import tarfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,11 +38,11 @@ _JOINING = f"""
 OTHERS = tuple(one for one in ORGANISATIONS if one != GONE)
 
 
-def put(network: sandboxes.Sandbox, organisation: str) -> None:
-    """Put the publication in the inbox of a server, as an administrator with a stick does."""
+def put(network: sandboxes.Sandbox, organisation: str, publication: Path | None = None) -> None:
+    """Put the publication, or this copy of it, in the inbox of a server, as an administrator with a stick does."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
-        archive.add((network.vault / "publication").resolve(), arcname=".")
+        archive.add(publication or (network.vault / "publication").resolve(), arcname=".")
     folder = f"/var/lib/werkplaats/publications/inbox/{network.name}"
     tar = f"tar --no-same-owner --no-same-permissions -xC {folder}.new"
     line = f"rm -rf {folder}.new && mkdir {folder}.new && {tar} && rm -rf {folder} && mv -T {folder}.new {folder}"
@@ -51,6 +53,20 @@ def put(network: sandboxes.Sandbox, organisation: str) -> None:
         check=False,
     )
     assert done.returncode == 0, done
+
+
+def carried(network: sandboxes.Sandbox, folder: Path) -> Path:
+    """The publication as git brings it to Windows, with `.git` and what desktops and sticks leave behind."""
+    kept, brought = folder / "kept", folder / "brought"
+    shutil.copytree((network.vault / "publication").resolve(), kept)
+    who = ("-c", "user.name=x", "-c", "user.email=x@x.example", "-c", "init.defaultBranch=main")
+    for words in (("init",), ("add", "."), ("commit", "-m", "publication")):
+        subprocess.run(["git", *who, "-C", kept, *words], check=True, capture_output=True)
+    subprocess.run(["git", "clone", "-c", "core.autocrlf=true", kept, brought], check=True, capture_output=True)
+    for name in (".DS_Store", "desktop.ini", "targets/Thumbs.db", "System Volume Information/IndexerVolumeGuid"):
+        (brought / name).parent.mkdir(exist_ok=True)
+        (brought / name).write_bytes(b"\0x")
+    return brought
 
 
 def follow(network: sandboxes.Sandbox, *organisations: str) -> dict[str, dict[str, Any]]:
@@ -109,16 +125,21 @@ def test_a_second_up_after_followers_ran_changes_nothing(volg: sandboxes.Sandbox
     assert told["verified"]
 
 
-def test_a_question_comes_and_waits_for_its_steward(volg: sandboxes.Sandbox) -> None:
+def test_a_question_comes_also_by_git_and_a_stick_and_waits_for_its_steward(
+    volg: sandboxes.Sandbox, tmp_path: Path
+) -> None:
     folder = volg.definition.parent / "questions"
     (known,) = folder.glob("*.yml")
     asked = yaml.safe_load(known.read_text())
     (folder / "griep-anders.yml").write_text(yaml.safe_dump({**asked, "purpose": "The same, asked anew"}))
     volg.run("trust publish")
+    stick = carried(volg, tmp_path)
+    assert b"\r\n" in next(stick.glob("targets/*.ca.pem")).read_bytes()
     for one in OTHERS:
-        put(volg, one)
+        put(volg, one, stick if one == "ggd" else None)
     told = follow(volg, *OTHERS)
     assert {row["applied"]["by"] for row in told.values()} == {"werkplaats-follow"}
+    assert told["ggd"]["applied"]["from"].startswith("/var/lib/werkplaats/publications/inbox/")
     rows = json.loads(volg.on("ggd", "station", "questions", "--json").stdout)["questions"]
     assert {row["question"]: row["state"] for row in rows}["griep-anders"] == "waits"
 
