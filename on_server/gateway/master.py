@@ -5,6 +5,7 @@ Source: HAProxy management guide 3.0, section 9.4 "Master CLI".
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 import socket
@@ -15,6 +16,9 @@ from pathlib import Path
 SOCKET = Path("/run/werkplaats-gateway/master.sock")
 UNIT = "werkplaats-gateway.service"
 ANSWER_SECONDS = 60.0
+# A master that loads another configuration begins anew, and the answer to who asked for that may be lost with it: on a
+# busy machine a worker of the new one served after 0.2 s, and nothing was answered in 60.
+RELOAD_SECONDS, LOOK_SECONDS = 10.0, 50.0
 SECONDS = 15.0  # a handshake that an earlier worker was in the middle of ends well within this
 PAUSE = 0.02
 PEER = re.compile(r" (?:fe|be)=(from|to)\.(\S+) ")
@@ -28,11 +32,11 @@ class MasterError(Exception):
     """A sentence: the master does not answer, or refuses."""
 
 
-def ask(command: str, path: Path = SOCKET) -> str:
+def ask(command: str, path: Path = SOCKET, seconds: float = ANSWER_SECONDS) -> str:
     """Send one command and return the whole answer."""
     try:
         with socket.socket(socket.AF_UNIX) as master:
-            master.settimeout(ANSWER_SECONDS)
+            master.settimeout(seconds)
             master.connect(str(path))
             master.sendall(command.encode() + b"\n")
             master.shutdown(socket.SHUT_WR)
@@ -47,14 +51,34 @@ def ask(command: str, path: Path = SOCKET) -> str:
 
 
 def reload(path: Path = SOCKET) -> None:
-    """Load the configuration anew; the old worker keeps serving when that fails. Raises MasterError with the reason."""
-    said = ask("reload", path)
+    """Load the configuration anew; the old worker keeps serving when that fails. Raises MasterError with the reason.
+
+    Where no answer comes, a worker that was not there before is one: HAProxy 3.0 starts it once it took all of it.
+    """
+    before = workers(path)
+    try:
+        said = ask("reload", path, RELOAD_SECONDS)
+    except MasterError:
+        if not _begins(before, path):
+            raise
+        return
     if not said.startswith("Success=1"):
         raise MasterError(f"HAProxy did not take the new configuration: {' '.join(said.split())}")
 
 
+def _begins(before: list[int], path: Path) -> bool:
+    """Whether a worker begins that is none of those of before; waits for it."""
+    until = time.monotonic() + LOOK_SECONDS
+    while time.monotonic() < until:
+        with contextlib.suppress(MasterError):  # it may just begin anew
+            if {*workers(path)} - {*before}:
+                return True
+        time.sleep(PAUSE)
+    return False
+
+
 def workers(path: Path = SOCKET) -> list[int]:
-    """Return the process ids of all workers, those of earlier configurations included."""
+    """Return the process ids of all workers, the newest first, those of earlier configurations included."""
     return [
         int(row[0]) for line in ask("show proc", path).splitlines() if (row := line.split()) and row[1:2] == ["worker"]
     ]

@@ -135,3 +135,28 @@ def test_a_stream_of_which_the_peer_s_side_is_closed_for_good_is_no_session(monk
     said = {"show proc": "1 worker\n", "@!1 show sess": left + open_still + inbound}
     monkeypatch.setattr(master, "ask", lambda command, _: said[command])
     assert [one.peer for one in master.sessions()] == ["n.twee", "n.een"]
+
+
+@pytest.mark.parametrize("loads", [True, False])
+def test_a_reload_of_which_the_answer_is_lost_is_one_where_another_worker_begins(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, loads: bool
+) -> None:
+    """It was told as refused after a minute, and what had to end then went on: seen with HAProxy 3.0."""
+    real = master.ask
+
+    def lost(command: str, path: Path = master.SOCKET, seconds: float = 60.0) -> str:
+        if command != "reload":
+            return real(command, path, seconds)
+        if loads:
+            gateway.process.send_signal(signal.SIGUSR2)
+        raise master.MasterError("the gateway does not answer (timed out)")
+
+    monkeypatch.setattr(master, "ask", lost)
+    monkeypatch.setattr(master, "LOOK_SECONDS", 10.0 if loads else 0.5)
+    before = gateway.workers()
+    if loads:
+        master.reload(gateway.socket)
+        assert {*gateway.workers()} - {*before}
+    else:
+        with pytest.raises(master.MasterError, match="does not answer"):
+            master.reload(gateway.socket)
