@@ -114,7 +114,9 @@ def _answering(place: Path) -> Iterator[None]:
                 line, _ = listener.accept()
                 with line, contextlib.suppress(OSError):
                     line.sendall(b"here")
-                    line.recv(1)
+                    # All of it: what is closed with something unread is reset, and "here" may be lost with it.
+                    while line.recv(64):
+                        pass
 
     threading.Thread(target=answer, daemon=True).start()
     try:
