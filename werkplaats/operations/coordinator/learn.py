@@ -187,26 +187,30 @@ def _rolled(records: Records, published: verified.Verified) -> list[str]:
 
 
 def _identities(authority: Authority, published: verified.Verified) -> list[str]:
+    """Every certificate of an identity that the records lack: while a CA takes the place of another there are two."""
     records, learned = authority.records, []
+    generations = {by.authority.subject: by.generation for by in published.trusted}
     known = {row["serial"] for row in records.rows("serials")}
     for organisation, one in sorted(published.identities.items()):
-        certificate = one.station_certificate
-        serial = f"{certificate.serial_number:x}"
-        if serial in known:
-            continue  # the records have this one, or one of later
-        if serial not in {row["serial"] for row in records.rows("statements")}:  # written after its keys
-            key = profile.p256(certificate.public_key())
-            approval.record(records, certificate, key, one.statement_key, one.statement)
-        records.write("identities", organisation, one.document())
-        records.append(
-            "serials",
-            serial=serial,
-            name=names.subject(authority.network, organisation),
-            not_before=canonical.stamp(certificate.not_valid_before_utc),
-            not_after=canonical.stamp(certificate.not_valid_after_utc),
-            issuer=names.ca_subject(authority.network, published.trusted[0].generation),
-        )
-        learned.append(f"certificate {serial} of {organisation}")
+        # The one that names the identity comes last: once it is recorded, so are both.
+        for certificate in filter(None, (one.earlier_certificate, one.station_certificate)):
+            serial = f"{certificate.serial_number:x}"
+            if serial in known:
+                continue  # the records have this one, or one of later
+            if serial not in {row["serial"] for row in records.rows("statements")}:  # written after its keys
+                key = profile.p256(certificate.public_key())
+                approval.record(records, certificate, key, one.statement_key, one.statement)
+            if certificate == one.station_certificate:
+                records.write("identities", organisation, one.document())
+            records.append(
+                "serials",
+                serial=serial,
+                name=names.subject(authority.network, organisation),
+                not_before=canonical.stamp(certificate.not_valid_before_utc),
+                not_after=canonical.stamp(certificate.not_valid_after_utc),
+                issuer=names.ca_subject(authority.network, generations[certificate.issuer]),
+            )
+            learned.append(f"certificate {serial} of {organisation}")
     return learned
 
 

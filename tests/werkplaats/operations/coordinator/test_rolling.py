@@ -428,3 +428,38 @@ def test_records_that_are_older_learn_how_far_it_is_from_the_publication(
     shutil.copytree(copy, network.inventory)
     assert generations(publish(network)) == generations(after)
     assert issuers(publish(network)) == issuers(after)
+
+
+def test_records_that_are_older_learn_both_certificates_of_a_station_and_revoke_both(
+    network: Network, tmp_path: Path, openssl_verify: Callable[..., str]
+) -> None:
+    """Gains: with the one that was forgotten a stolen key goes on wherever its CA is trusted, on no list of it."""
+    first = acceptance.accept(publish(network))
+    come(network, "begun")
+    copy = shutil.copytree(network.inventory, tmp_path / "of-a-backup")
+    switched = come(network, "switched")
+    shown = [
+        certificate
+        for view in (first, acceptance.accept(switched, first))
+        for certificate in [station("ggd", acceptance.accepted_view(view, switched), switched).certificate]
+    ]
+    assert len({one.issuer for one in shown}) == 2
+    recorded = {name: rows(network, name) for name in ("serials", "keys", "statements")}
+    shutil.rmtree(network.inventory)
+    shutil.copytree(copy, network.inventory)
+    assert publish(network) == switched
+    assert {name: rows(network, name) for name in recorded} == recorded
+    steps.revoke(network, "ggd", "keyCompromise", lambda _: None)
+    after = publish(network)
+    for view in (first, acceptance.accept(switched, first)):
+        called = station("ziekenhuis", acceptance.accepted_view(view, after), after)
+        assert all(openssl_verify(one, called.authorities, lists=called.lists) for one in shown)
+        assert all(
+            one.get_revoked_certificate_by_serial_number(certificate.serial_number)
+            for one in called.lists
+            for certificate in shown
+        )
+
+
+def rows(network: Network, name: str) -> set[tuple[str, ...]]:
+    return {tuple(row.values()) for row in ledger.Records(network.inventory).rows(name)}
