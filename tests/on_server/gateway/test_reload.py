@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 
 from on_server import programs
 from on_server.gateway import generations, loaded, master, places, reload
+from tests.docs import documents
 from tests.harness import pki
 
 pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root can give files to the gateway's account")
@@ -76,3 +79,18 @@ def test_after_a_reload_that_ended_nothing_the_agent_is_told_and_the_next_ends_i
     assert told[0] != told[1] == told[2]
     assert not first.exists()
     assert json.loads(paths.serials.read_text()) == {"n.drie": ["b" * 16]}
+
+
+def test_what_operators_read_to_the_coordinator_before_a_ca_is_dropped_is_what_haproxy_reads(tmp_path: Path) -> None:
+    text = (documents.ROOT / "docs" / "coordinators.md").read_text()
+    (line,) = (line.strip() for line in text.splitlines() if line.strip().startswith("openssl x509"))
+    paths = places.Paths(tmp_path)
+    for name in ("CA-1", "CA-2"):
+        made = generation(paths, name, pki.Party(pki.Authority("n", int(name[-1])), "een", tmp_path))
+        paths.loaded.unlink(missing_ok=True)
+        paths.loaded.symlink_to(made)
+        command = [word.replace("gerda", "n") for word in shlex.split(line)]
+        command[-1] = f"{tmp_path}{command[-1]}"
+        told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        assert name in told
+        assert "PRIVATE" not in told
