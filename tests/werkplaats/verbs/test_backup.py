@@ -22,6 +22,7 @@ from werkplaats.operations.backup import box, content, restore
 from werkplaats.operations.coordinator import learn, ledger, revocation
 from werkplaats.operations.coordinator import publish as publishing
 from werkplaats.operations.home import networks, sealed, vault
+from werkplaats.verbs import common
 
 PASSPHRASE = "een lange zin die niemand raadt"
 NETWORK = "los"
@@ -394,6 +395,31 @@ def test_a_restore_that_is_killed_anywhere_is_done_again_and_signs_nothing_befor
             pytest.fail("it never ends")
     assert survived > 5
     assert other.publish() == newest
+
+
+def test_a_revocation_that_came_while_a_restore_asked_is_not_written_over(
+    machine: Machine, other: Machine, file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A restore that was killed half-way is asked about again, and a revocation waits for no question."""
+    revocation.revoke(machine.coordinator.authority, machine.approve("thuiszorg"))
+    machine.publish()
+    machine.backup("make", str(file))
+    newest = members(machine, tmp_path)
+    words = ("restore", str(file), "--publication", str(newest))
+    records = ledger.Records(other.folder / "home" / "inventories" / NETWORK)
+
+    def meanwhile(*_: object, **__: object) -> None:
+        if not records.rows("revoked"):
+            records.append("revoked", serial="ab", name="ggd", at="now", reason="keyCompromise")
+
+    other.patch.setattr(common, "confirm", meanwhile)
+    assert other.backup(*words) == errors.REFUSED
+    assert f"what there is of {NETWORK} changed since it was shown" in capsys.readouterr().err
+    assert [row["serial"] for row in records.rows("revoked")] == ["ab"]
+    assert not list(other.vault.glob("*.key"))
+    (records.folder / "revoked.txt").unlink()
+    other.patch.setattr(common, "confirm", lambda *_, **__: None)
+    assert other.backup(*words) == errors.DONE
 
 
 def test_a_coordinator_that_was_away_for_longer_than_a_list_is_good_comes_back(

@@ -67,6 +67,11 @@ def _restore(folders: content.Folders, given: argparse.Namespace) -> int:
     if not plan.in_the_way:
         common.confirm(f"restore {folders.network} to {folders.vault.folder} and {folders.inventory}?", yes=given.yes)
     with folders.vault.coordinating("backup restore"):
+        if planned.plan(folders, found, given.publication, given.root) != plan:  # a revocation waits for no question
+            raise errors.RefusedError(
+                f"what there is of {folders.network} changed since it was shown: nothing was restored",
+                "run the same command again, and look at what it shows",
+            )
         learned = restore.restore(folders, plan)
     for line in learned:
         print(f"learned: {line}")
