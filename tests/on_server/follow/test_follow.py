@@ -15,6 +15,7 @@ import pytest
 from on_server.follow import main, places, seen, telling
 from publication import folder, profile, publication
 from publication.following import follow, kept
+from tests.harness.coordinator import make_keys
 from tests.on_server.follow.served import NETWORK, OWN, Served
 from tests.publication import publications
 from tests.publication.published import without
@@ -67,6 +68,22 @@ def test_who_is_revoked_is_out_by_list_view_and_gateway(server: Served) -> None:
     view = json.loads((server.paths.networks / NETWORK / "network.json").read_text())
     assert f"{NETWORK}.{GONE}" in view["cut"]
     assert server.told["applied"]["applies"]
+
+
+def test_an_own_statement_key_that_waits_for_its_operator_keeps_no_revocation_away(server: Served) -> None:
+    """The pinned one is the key of before, and the published statement is by the key that this server has now."""
+    made = make_keys()
+    revocation.withdraw(server.coordinator.authority, OWN, "keyCompromise")
+    server.coordinator.approve(OWN, made)
+    pem, begins, rest = made.as_read(OWN).partition("-----BEGIN PUBLIC")
+    public, ends, statement = (begins + rest).partition("END PUBLIC KEY-----\n")
+    for path, text in zip(server.paths.own_keys, (pem, public + ends, statement), strict=True):
+        path.write_text(text)
+    revoke(server)
+    server.inbox()
+    assert server.run(), server.told
+    assert GONE not in server.accepted()["statement_keys"]
+    assert server.accepted()["statement_keys"][OWN] != made.statement_key, "it waits"
 
 
 def test_what_its_operator_places_while_the_follower_reads_is_not_taken_back(server: Served) -> None:
