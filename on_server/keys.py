@@ -35,7 +35,8 @@ OWNER, GROUP = "station", "station"  # who signs statements
 NUMBERS = (5001, 5000)  # of that account and group on every server: here they may be wanted before the account is there
 IDENTITY, STATE, ACCEPTED = "etc/werkplaats/identity", "var/lib/werkplaats/state", "etc/werkplaats/accepted"
 LAST = 2**31 - 1  # the highest number that readers take
-# As `station_image.runtime.accepted` and `publication.identity` have it; a test holds them equal.
+# What stands before what is signed. As `station_image.runtime.accepted` and `publication.identity` have it; a test
+# holds them equal.
 STATEMENT = b"datawerkplaats statement 1\ngateway key of a station\n"
 FOLDERS = (
     ("etc/werkplaats", ROOT, 0o755),
@@ -79,6 +80,11 @@ def der_of(pem: str) -> bytes:
     """Return the DER bytes of the first block of a PEM text."""
     body = pem.split("-----")[2]
     return base64.b64decode("".join(body.split()))
+
+
+def raw_of(pem: str) -> bytes:
+    """Return a statement key's 32 bytes: the last of an Ed25519 SubjectPublicKeyInfo (RFC 8410, section 4)."""
+    return der_of(pem)[-32:]
 
 
 def put(path: Path, content: bytes, mode: int) -> None:
@@ -221,7 +227,7 @@ class Identity:
         """Sign the gateway's key where it is another one than was signed last, or another statement key signs now."""
         key = openssl("pkey", "-in", str(self.key), "-pubout", "-outform", "DER")
         content = self.says | {"gateway_key": hashlib.sha256(key).hexdigest()}
-        whole = content | {"statement_key": base64.b64encode(self._raw()).decode()}
+        whole = content | {"statement_key": base64.b64encode(raw_of(self.public.read_text())).decode()}
         before = self._signed()
         if whole.items() <= before.items():
             return
@@ -292,15 +298,11 @@ class Identity:
         finally:
             path.unlink()
 
-    def _raw(self) -> bytes:
-        """The statement key as 32 bytes: the last ones of an Ed25519 SubjectPublicKeyInfo (RFC 8410, section 4)."""
-        return der_of(self.public.read_text())[-32:]
-
     def fact(self) -> dict[str, str]:
         """Return the public parts; empty where check mode made nothing."""
         if not all(path.exists() for path in (self.key, self.request, self.public, self.signed)):
             return {}
-        request, raw = self.request.read_text(), self._raw()
+        request, raw = self.request.read_text(), raw_of(self.public.read_text())
         return {
             "request_pem": request,
             "request_fingerprint": fingerprint(der_of(request)),

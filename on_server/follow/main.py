@@ -133,9 +133,14 @@ def bring(paths: Paths, network: str, text: bytes) -> bool:
 def _older(paths: Paths, network: str, files: Mapping[str, str]) -> bool:
     """Whether this server has read a newer one of the same root since its operator did."""
     kept = places.texts(paths.kept(network))
-    roots, given = ({name: one[name] for name in one if name.endswith(".root.json")} for one in (kept, files))
+    roots, given = map(_roots, (kept, files))
     same = bool(roots) and all(roots.get(name) == given[name] for name in given)  # a later one counts anew
     return same and seen.version(files[seen.NEWEST]) < seen.version(kept.get(seen.NEWEST, ""))
+
+
+def _roots(files: Mapping[str, str]) -> dict[str, Any]:
+    """The roots among files, as they were signed: the same one may be written in other bytes."""
+    return {name: places.document(files[name]).get("signed") for name in files if name.endswith(".root.json")}
 
 
 def stop(paths: Paths, why: str) -> None:

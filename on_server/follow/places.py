@@ -106,7 +106,7 @@ def files(folder: Path) -> dict[str, Path]:
 
 def texts(folder: Path) -> dict[str, str]:
     """Name → content of the files in a folder of ours."""
-    return {name: path.read_text() for name, path in files(folder).items()}
+    return {name: path.read_bytes().decode() for name, path in files(folder).items()}  # to the byte: CRLF too
 
 
 @contextlib.contextmanager

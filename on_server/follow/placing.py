@@ -16,6 +16,7 @@ from typing import Any
 from on_server.follow import places, rules, seen, signed, texts
 from on_server.follow.places import Paths
 from on_server.gateway import files as gateway
+from on_server.keys import raw_of
 
 Document = Mapping[str, Any]
 
@@ -123,8 +124,7 @@ def _gateway(paths: Paths, entry: Document) -> dict[str, str]:
     if entry["statement"] != before:
         station = entry["network_json"]["stations"][entry["network_json"]["self"]]  # as it was before: see rules.view
         # This server's own key: another may be published already, and wait for its operator's yes.
-        body = "".join(paths.own_keys[1].read_text().splitlines()[1:-1])
-        key_here = base64.b64encode(base64.b64decode(body)[-32:]).decode()
+        key_here = base64.b64encode(raw_of(paths.own_keys[1].read_text())).decode()
         about = (entry["network"], station["organisation"], key_here, entry["statement"])
         rules.require(
             any(signed.stated(*about, key) for key in own), "its statement is not signed by this server's key"

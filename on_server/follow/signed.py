@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from on_server.follow import derived, places, rules, seen
+from on_server.keys import STATEMENT, der_of
 
-_STATEMENT = b"datawerkplaats statement 1\ngateway key of a station\n"
 _ED25519 = bytes.fromhex("302a300506032b6570032100")  # what stands before the 32 bytes of such a key (RFC 8410)
 
 Document = Mapping[str, Any]
@@ -60,20 +60,26 @@ def _following(files: Mapping[str, str], root: Document) -> Iterator[str]:
         place, one = _named(files, wanted["name"], snapshot, wanted, {"signed": delegations})
         yield place
         for name, target in one["signed"]["targets"].items():
+            release = name.startswith("releases/")
+            rules.require(release == (wanted["name"] == "releases"), f"{name[:100]} is not {wanted['name']}'s to name")
             folder, slash, last = name.rpartition("/")
-            digest = target["hashes"]["sha256"]
-            place = f"targets/{folder}{slash}{digest}.{last}"
-            rules.require(place in files, f"{place[:100]} is missing")
-            found = hashlib.sha256(files[place].encode()).hexdigest()
-            rules.require(found == digest, f"{place[:100]} has another digest than its name says")
+            place = f"targets/{folder}{slash}{target['hashes']['sha256']}.{last}"
+            _require_digest(files, place, target)
             yield place
+
+
+def _require_digest(files: Mapping[str, str], name: str, said: Document) -> None:
+    """Raise RuleError unless a file is what is said of it, to the byte: its reader takes no other."""
+    rules.require(name in files, f"{name[:100]} is missing")
+    found = hashlib.sha256(files[name].encode()).hexdigest()
+    rules.require(found == said["hashes"]["sha256"], f"{name[:100]} has another digest than is said of it")
 
 
 def _named(files: Mapping[str, str], role: str, by: Document, wanted: Document, keys: Document) -> tuple[str, Document]:
     """The name and the document of the metadata of a role, of the version that another one names."""
-    number = by["signed"]["meta"][f"{role}.json"]["version"]
-    name = f"metadata/{number}.{role}.json"
-    rules.require(name in files, f"{name[:100]} is missing")
+    said = by["signed"]["meta"][f"{role}.json"]
+    name = f"metadata/{(number := said['version'])}.{role}.json"
+    _require_digest(files, name, said)
     found = places.document(files[name])
     kind = role if role == "snapshot" else "targets"
     good = found["signed"].get("version") == number and _holds(found, kind, wanted, keys)
@@ -99,18 +105,16 @@ def _verifies(key: Document, signature: str, content: bytes) -> bool:
 
 def stated(network: str, organisation: str, statement_key: str, statement: Document, public_pem: str) -> bool:
     """Whether a statement key (base64) signed a gateway's public key (PEM), under the number of the statement."""
-    _, _, rest = public_pem.partition("-----BEGIN PUBLIC KEY-----")
-    spki = base64.b64decode(rest.partition("-----END")[0])
     content = {
         "network": network,
         "organisation": organisation,
-        "gateway_key": hashlib.sha256(spki).hexdigest(),
+        "gateway_key": hashlib.sha256(der_of(public_pem)).hexdigest(),
         "serial": statement["serial"],
     }
     key = base64.b64encode(_ED25519 + base64.b64decode(statement_key)).decode()
     pem = f"-----BEGIN PUBLIC KEY-----\n{key}\n-----END PUBLIC KEY-----\n"
     how = ("pkeyutl", "-verify", "-pubin", "-inkey", "public", "-rawin", "-in", "content", "-sigfile", "signature")
-    return _openssl(how, pem, base64.b64decode(statement["signature"]), _STATEMENT + derived.canonical(content))
+    return _openssl(how, pem, base64.b64decode(statement["signature"]), STATEMENT + derived.canonical(content))
 
 
 def _openssl(how: tuple[str, ...], public: str, signature: bytes, content: bytes) -> bool:

@@ -275,7 +275,7 @@ TAKEN_OVER: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "a published file elsewhere": (published("metadata/../../evil.json", "{}"), "has a file"),
     "a number that nobody signed": (numbered, "is not signed by the coordinator"),
     "no list beside the newest word": (without_list, ".crl.pem is missing"),
-    "another list under its name": (another_list, "has another digest than its name says"),
+    "another list under its name": (another_list, "has another digest than is said of it"),
     "a second list": (published(f"targets/{'0' * 64}.crl.pem", "-"), "does not follow from its newest word"),
     "a snapshot that nobody names": (
         published("metadata/999999999.snapshot.json", "{}"),

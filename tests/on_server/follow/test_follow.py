@@ -310,6 +310,18 @@ def test_up_of_an_operator_that_read_less_takes_nothing_back(server: Served) -> 
     given = {"number": 1, "publication": kept.laid(older.following, older.files)}
     assert not main.bring(server.paths, NETWORK, json.dumps(given).encode())
     assert server.state() == before
+    root = server.paths.kept(NETWORK) / seen.root(1)
+    root.write_bytes(root.read_bytes() + b"\n")
+    assert not main.bring(server.paths, NETWORK, json.dumps(given).encode()), "it is the same root in other bytes"
+
+
+def test_up_puts_right_what_is_kept_in_other_line_ends(server: Served) -> None:
+    server.bring()
+    before = server.state()
+    (path,) = (server.paths.kept(NETWORK) / "targets").glob("*.ca.pem")
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    server.bring()
+    assert server.state() == before
 
 
 def test_what_is_no_good_of_one_network_hides_no_other(server: Served) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from securesystemslib.formats import encode_canonical
-from tuf.api.metadata import Metadata
+from tuf.api.metadata import Metadata, TargetFile
 
 from on_server.follow import rules, seen, signed
 from tests.publication import publications
@@ -88,6 +88,18 @@ def the_same_again(made: Files, maker: Maker) -> Files:
     return {**made, seen.root(2): maker.roots[0]}
 
 
+def released(made: Files, maker: Maker) -> Files:
+    """Gains: with the coordinator, a release that no release holder signed is kept, and read by nobody any more."""
+    target = TargetFile.from_data(name := "releases/next.json", b"{}", ["sha256"])
+    made = maker.resigned(made, "network", lambda one: one.targets.update({name: target}))
+    return {**made, f"targets/releases/{target.hashes['sha256']}.next.json": b"{}"}
+
+
+def in_other_bytes(role: str) -> Callable[[Files, Maker], Files]:
+    """Gains: it is signed, and yet what is kept is read by nobody any more, so that no revocation comes."""
+    return lambda made, _: {**made, (name := publications.of(made, role)): made[name] + b"\n"}
+
+
 NEWEST, ROOT = "its newest word is not signed", "is not signed by the root holders"
 FALSE: dict[str, tuple[Callable[[Files, Maker], Files], str]] = {
     "a number that nobody signed": (numbered, NEWEST),
@@ -99,6 +111,11 @@ FALSE: dict[str, tuple[Callable[[Files, Maker], Files], str]] = {
     "a root not by those whom it names": (not_by_the_new, ROOT),
     "a root after one that is left out": (left_out, "is not the root after the one before"),
     "the same root again": (the_same_again, "is not the root after the one before"),
+    **{
+        f"{role} in other bytes": (in_other_bytes(role), "has another digest than is said of it")
+        for role in ("snapshot", "targets", "network", "releases")
+    },
+    "a release by the coordinator": (released, "releases/next.json is not network's to name"),
 }
 
 
