@@ -94,7 +94,7 @@ def test_a_key_in_the_operator_s_home_is_found(
     monkeypatch.chdir("/")
     at_home = os.path.relpath(key(tmp_path, "operator_s"), HOME)
     with remotes(sshd, tmp_path, key=f"~/{at_home}") as found:
-        assert found.probe() == {}
+        assert found.probe(patience=60) == {}
         assert found.ask("ggd", "echo", "hier").stdout == "hier\n"
 
 
@@ -110,7 +110,7 @@ def test_a_server_behind_two_hosts_is_reached_over_both(
     first, second = hops
     know(tmp_path, first, second)
     with remotes(sshd, tmp_path, jump=f"een@127.0.0.1:{first.port},twee@127.0.0.1:{second.port}") as found:
-        assert found.probe() == {}
+        assert found.probe(patience=60) == {}
         assert found.ask("ggd", "echo", "hier").stdout == "hier\n"
     assert (set(first.onward), set(second.onward)) == ({second.port}, {sshd.port})
     assert (set(first.asked), set(second.asked)) == ({"een"}, {"twee"})

@@ -380,7 +380,7 @@ BEFORE = {
 @pytest.mark.parametrize("before", BEFORE.values(), ids=BEFORE)
 def test_what_a_login_prints_by_itself_is_passed_over(remotes: remote.Remotes, sshd: Sshd, before: str) -> None:
     sshd.before = before
-    assert remotes.probe() == {}
+    assert remotes.probe(patience=60) == {}
     for said in ("een", "twee"):
         assert remotes.ask("ggd", "echo", said) == remote.Done(f"{said}\n")
 
@@ -422,7 +422,7 @@ def test_whatever_shell_the_login_has(remotes: remote.Remotes, sshd: Sshd, shell
 def test_a_login_that_takes_eight_seconds_is_waited_for(remotes: remote.Remotes, sshd: Sshd) -> None:
     """It looks up the name of who calls, and asks a directory for the groups."""
     sshd.slow = 4.0  # at the question whether the key would do, and at the login with it
-    assert remotes.probe() == {}
+    assert remotes.probe(patience=60) == {}
     assert not remotes.ask("ggd", "true").exited
 
 
@@ -444,7 +444,7 @@ def test_a_key_with_a_passphrase_is_used_by_the_agent_that_has_it(
                 asking = {**os.environ, "SSH_ASKPASS": str(asked), "SSH_ASKPASS_REQUIRE": "force"}
                 subprocess.run(["ssh-keygen", "-y", "-P", "een lange zin", "-f", path], check=True, capture_output=True)
                 subprocess.run(["ssh-add", "-q", path], check=True, env=asking, stdin=subprocess.DEVNULL)
-                assert remotes.probe() == {}
+                assert remotes.probe(patience=60) == {}
             finally:
                 running.terminate()
 
