@@ -27,6 +27,8 @@ DENIED = "Permission denied"
 # What ssh says where a server ends the connection before it says who it is: sshd does so by chance while more logins
 # are under way than it takes, of whomever (MaxStartups, sshd_config(5)).
 TURNED_AWAY = "kex_exchange_identification: "
+# What ssh says, below TURNED_AWAY, of whom it calls over a host that is jumped over, where that one lets it nowhere.
+NOBODY = "by UNKNOWN port"
 TURNED_AWAY_SECONDS = (0.2, 1.0, 3.0)  # after which such a login is tried again
 
 
@@ -96,7 +98,7 @@ class Connections:
         try:
             return Shell(self._ssh(organisation))
         except EOFError as error:
-            if TURNED_AWAY not in str(error):
+            if not _turned_away(str(error)):
                 raise
             self._said(server, [*self._ssh(organisation), "true"])  # what it says, the next one says again
             return Shell(self._ssh(organisation))
@@ -212,7 +214,7 @@ class Connections:
         """What ssh says of a login that fails; empty where it does not. Without `seconds` somebody is asked."""
         said = self._said_once(server, command, seconds)
         for wait in TURNED_AWAY_SECONDS:
-            if TURNED_AWAY not in said or self._ended.wait(wait):
+            if not _turned_away(said) or self._ended.wait(wait):
                 break
             said = self._said_once(server, command, seconds)
         return said
@@ -247,6 +249,14 @@ class Connections:
             for output in (stderr, stdout):
                 output.seek(0)
             return short(stderr.read()) or short(stdout.read()) or f"its login ends with {process.returncode}"
+
+
+def _turned_away(said: str) -> bool:
+    """Whether a login ended by chance: tried again, a refusal of a host on the way would be one more failed login.
+
+    sshd lets nobody in for a while who has too many of these (PerSourcePenalties, sshd_config(5)).
+    """
+    return said.count(TURNED_AWAY) > said.count(NOBODY)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

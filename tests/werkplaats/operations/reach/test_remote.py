@@ -273,6 +273,27 @@ def test_a_login_that_sshd_turns_away_by_chance_is_tried_again(
     assert sshd.turns_away == 0
 
 
+CLOSED = "kex_exchange_identification: Connection closed by remote host Connection closed by 192.0.2.1 port 22"
+NOBODY = "kex_exchange_identification: Connection closed by remote host Connection closed by UNKNOWN port 65535"
+
+
+@pytest.mark.parametrize(
+    ("said", "again"),
+    [
+        (CLOSED, True),
+        (f"mux_client_request_session: read from master failed: Broken pipe {CLOSED}", True),
+        (f"{CLOSED} {NOBODY}", True),
+        (f"{CLOSED} {NOBODY} {NOBODY}", True),
+        (f"beheer@192.0.2.1: Permission denied (keyboard-interactive). {NOBODY}", False),
+        (f"Host key verification failed. {NOBODY} {NOBODY}", False),
+        ("beheer@192.0.2.1: Permission denied (publickey).", False),
+    ],
+)
+def test_a_login_that_a_host_on_the_way_refuses_is_not_tried_again(said: str, again: bool) -> None:
+    """Each try was one more failed login there; after four of them its sshd let nobody in for 15 s and more."""
+    assert connections._turned_away(said) is again
+
+
 def test_a_server_that_turns_every_login_away_is_not_reached_and_the_reason_is_ssh_s(
     server: Server, tmp_path: Path, sshd: Sshd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
