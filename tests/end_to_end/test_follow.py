@@ -81,12 +81,6 @@ def follow(network: sandboxes.Sandbox, *organisations: str) -> dict[str, dict[st
     return found
 
 
-def connections(network: sandboxes.Sandbox, organisation: str, address: str) -> list[str]:
-    """Established connections of a server's gateway with an address."""
-    done = network.on(organisation, "ss", "-HOtnp", "state", "established", "dst", address)
-    return [line for line in done.stdout.splitlines() if "haproxy" in line]
-
-
 def status(network: sandboxes.Sandbox, organisation: str) -> dict[str, Any]:
     told: dict[str, Any] = json.loads(network.on(organisation, "station", "status", "--json").stdout)
     found: dict[str, Any] = told["networks"][network.name]
@@ -161,7 +155,7 @@ def test_one_joins_and_leaves_with_sessions_going_on_and_nothing_started_anew(
     assert sessions.good > 3
     assert sessions.left_out <= {f"{volg.name}.{JOINS}"}
     address = volg.on(JOINS, "hostname", "-I").stdout.split()[0]
-    assert all(connections(volg, one, address) for one in COMPUTING)
+    assert all(volg.connections(one, address) for one in COMPUTING)
 
     volg.definition.write_text(definition)
     volg.run("trust publish")
@@ -177,7 +171,7 @@ def test_one_joins_and_leaves_with_sessions_going_on_and_nothing_started_anew(
     assert sessions.left_out <= {f"{volg.name}.{JOINS}"}
     note(f"{sessions.good} sessions went on while it left, and {len(sessions.failed)} failed, in which it took part")
     assert {row["applied"]["by"] for row in told.values()} == {"werkplaats-follow"}
-    assert not any(connections(volg, one, address) for one in COMPUTING)
+    assert not volg.standing(COMPUTING, address)
     assert all(JOINS not in str(status(volg, one)["peers"]) for one in ORGANISATIONS)
     kept = volg.on(JOINS, "ls", "/var/lib/werkplaats/state").stdout
     assert "statement.key" in kept, "who left has what is its own"
@@ -190,7 +184,7 @@ def test_who_is_revoked_is_cut_off_by_a_list_that_one_station_has_and_the_mesh_b
 ) -> None:
     """The place of the publication is down for all but one; who is revoked passes on what was before."""
     address = volg.on(GONE, "hostname", "-I").stdout.split()[0]
-    assert all(connections(volg, one, address) for one in OTHERS)
+    assert all(volg.connections(one, address) for one in OTHERS)
     volg.run("trust revoke", GONE, "--reason", "keyCompromise", "--yes")
     first, others = OTHERS[0], OTHERS[1:]
     put(volg, first)
@@ -208,7 +202,7 @@ def test_who_is_revoked_is_cut_off_by_a_list_that_one_station_has_and_the_mesh_b
     note(f"three followers had it in force one after another after {time.monotonic() - begun:.1f} s")
     assert {told[one]["applied"]["from"] for one in others} == {heard}
     assert all(row["applied"]["applies"] for row in told.values())
-    assert not any(connections(volg, one, address) for one in OTHERS)
+    assert not volg.standing(OTHERS, address)
     assert all(GONE in str(status(volg, one)["cut"]) for one in OTHERS)
 
 

@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,17 @@ class Sandbox:
             timeout=120,
             check=False,
         )
+
+    def connections(self, organisation: str, address: str) -> set[tuple[str, ...]]:
+        """Both ends of each that is established between the gateway of an organisation and an address."""
+        shown = self.on(organisation, "ss", "-HOtnp", "state", "established", "dst", address).stdout
+        return {tuple(line.split()[2:4]) for line in shown.splitlines() if "haproxy" in line}
+
+    def standing(self, organisations: Iterable[str], address: str) -> list[tuple[str, ...]]:
+        """Those that are there a second later too: who is refused calls again and again, and ends in the handshake."""
+        before = {one: self.connections(one, address) for one in organisations}
+        time.sleep(1)
+        return [ends for one in before for ends in before[one] & self.connections(one, address)]
 
     def person(
         self, account: str, organisation: str, *words: str, expect: int | None = 0
