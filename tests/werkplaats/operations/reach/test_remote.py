@@ -443,7 +443,7 @@ def test_whatever_shell_the_login_has(remotes: remote.Remotes, sshd: Sshd, shell
 def test_a_login_that_takes_eight_seconds_is_waited_for(remotes: remote.Remotes, sshd: Sshd) -> None:
     """It looks up the name of who calls, and asks a directory for the groups."""
     sshd.slow = 4.0  # at the question whether the key would do, and at the login with it
-    assert remotes.probe(patience=60) == {}
+    assert remotes.probe() == {}
     assert not remotes.ask("ggd", "true").exited
 
 
