@@ -6,6 +6,7 @@ werkplaats-follow --timer           have the timer run; prints one JSON line
 werkplaats-follow --stop WHY        apply nothing by itself any more, whatever is published; `up` and people still can
 werkplaats-follow --start           follow again, at once
 werkplaats-follow --tell            what it found and did, as JSON
+werkplaats-follow --tell --again    the same, after one more look at what is here where the last one met a problem
 
 A run of which nothing is new ends at once. Else the part that parses is started in a unit of its own, and what it
 answers is placed once it keeps to the rules; what adds waits for the operator. Then a third unit looks at the place
@@ -46,6 +47,12 @@ def run(paths: Paths, ask: parts.Ask = parts.READER, reload: Reload = reload, fe
     good = _run(paths, ask, reload)  # what is here already waits for no web server
     brought = not telling.stopped(paths) and fetching.fetch(paths, fetch)
     return _run(paths, ask, reload) if brought else good
+
+
+def again(paths: Paths, ask: parts.Ask = parts.READER, reload: Reload = reload) -> None:
+    """Look again at what is here where the last run met a problem: what was in its way may be gone since."""
+    if any(row.get("problem") for row in telling.before(paths).values()):
+        _run(paths, ask, reload)
 
 
 def _run(paths: Paths, ask: parts.Ask, reload: Reload) -> bool:
@@ -155,11 +162,14 @@ def main() -> int:
     parser.add_argument("--bring", metavar="NETWORK")
     parser.add_argument("--timer", action="store_true")
     parser.add_argument("--tell", action="store_true")
+    parser.add_argument("--again", action="store_true")
     parser.add_argument("--stop", metavar="WHY")
     parser.add_argument("--start", action="store_true")
     wants = parser.parse_args()
     os.umask(0o022)
     if wants.tell:
+        if wants.again:
+            again(Paths())
         sys.stdout.write(json.dumps(telling.document(Paths())) + "\n")
         return 0
     if wants.timer:

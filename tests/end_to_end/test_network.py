@@ -209,6 +209,7 @@ def test_a_station_changes_its_gateway_key_and_nobody_has_to_accept_anything(toe
     refused = toets.run("up", "--yes", "--only", "ziekenhuis", "--json", expect=None)
     assert refused.returncode == 5, refused
     assert "is not of the key in identity/ of this server" in refused.stdout + refused.stderr
+    assert toets.on("ziekenhuis", "systemctl", "start", "werkplaats-follow").returncode, "its follower meets it too"
     assert json.loads(toets.run("session", "--json").stdout)["good"], "the gateway goes on with what it had"
     refused = toets.run("up", "--yes", "--only", "ziekenhuis", "--json", expect=None)
     assert "WARNING: the identity of ziekenhuis in publication" in refused.stdout + refused.stderr

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from on_server.follow import telling
+from on_server.follow import main, telling
 from on_server.follow.places import Paths
+from tests.on_server.follow.served import Served
 
 ROW = {"problem": ""}
 
@@ -37,6 +38,15 @@ def test_what_went_wrong_in_the_last_run_is_a_fault() -> None:
     assert telling.faults(300, 1.0, 1.0, {"proeftuin": {"problem": "what was read is not placed: why"}}) == [
         "proeftuin: what was read is not placed: why"
     ]
+
+
+def test_what_was_in_the_way_and_is_gone_is_told_no_more_once_it_is_looked_at_again(server: Served) -> None:
+    main.run(server.paths, server.ask, lambda: "the gateway did not take it", server.fetch)
+    assert server.told["problem"] == "the gateway did not take it"
+    main.again(server.paths, server.ask, server.reload)
+    assert (server.told["problem"], server.reloads) == ("", 1)
+    main.again(server.paths, server.ask, server.reload)
+    assert server.reloads == 1, "it looked where nothing was wrong"
 
 
 def test_people_are_told_who_applied_what_and_from_where_and_what_waits() -> None:
