@@ -29,6 +29,7 @@ DENIED = "Permission denied"
 TURNED_AWAY = "kex_exchange_identification: "
 # What ssh says, below TURNED_AWAY, of whom it calls over a host that is jumped over, where that one lets it nowhere.
 NOBODY = "by UNKNOWN port"
+UNHEARD = "during banner exchange"  # it took the call, and did not say who it is while ssh waited
 TURNED_AWAY_SECONDS = (0.2, 1.0, 3.0)  # after which such a login is tried again
 
 
@@ -98,7 +99,8 @@ class Connections:
         try:
             return Shell(self._ssh(organisation))
         except EOFError as error:
-            if not _turned_away(str(error)):
+            # Who answered before and is too busy now is called once more; nobody has tried to log in yet.
+            if not _turned_away(str(error)) and UNHEARD not in str(error):
                 raise
             self._said(server, [*self._ssh(organisation), "true"])  # what it says, the next one says again
             return Shell(self._ssh(organisation))

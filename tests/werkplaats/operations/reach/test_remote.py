@@ -64,6 +64,9 @@ class Sshd(paramiko.ServerInterface):
         self.slow = 0.0
         self.turns_away = 0
         """So many connections from now on are ended before it says who it is, as sshd does at MaxStartups."""
+        self.silent: list[socket.socket] = []
+        self.hears = True
+        """Else the next connection is never answered, as one to a server that is too busy."""
         self.tells_errors = False  # of what it runs
         self.lets_in = False
         self.forwarded: list[str] = []
@@ -88,6 +91,10 @@ class Sshd(paramiko.ServerInterface):
             if self.turns_away:
                 self.turns_away -= 1
                 connection.close()
+                continue
+            if not self.hears:
+                self.hears = True
+                self.silent.append(connection)
                 continue
             transport = paramiko.Transport(connection)
             transport.add_server_key(self.host_key)
@@ -271,6 +278,18 @@ def test_a_login_that_sshd_turns_away_by_chance_is_tried_again(
     sshd.turns_away = 2
     assert not tried(server, tmp_path / "ssh")[0]
     assert sshd.turns_away == 0
+
+
+def test_a_server_that_was_too_busy_to_say_who_it_is_is_called_once_more(
+    server: Server, tmp_path: Path, sshd: Sshd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not tried(server, tmp_path / "ssh")[0]
+    sshd.begin_anew(tmp_path / "host")
+    monkeypatch.setattr(ssh_config, "CONNECT_SECONDS", 3)
+    sshd.hears = False
+    with remote.Remotes([server], tmp_path / "ssh", tmp_path / "config") as remotes:
+        assert remotes.ask("ggd", "echo", "hier").stdout == "hier\n"
+    assert len(sshd.silent) == 1
 
 
 CLOSED = "kex_exchange_identification: Connection closed by remote host Connection closed by 192.0.2.1 port 22"
