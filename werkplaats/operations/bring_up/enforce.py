@@ -18,7 +18,7 @@ from publication.metadata import TIMESTAMP
 from publication.publication import Taken
 from werkplaats.operations.bring_up import hand_over, hostvars
 from werkplaats.operations.home import networks
-from werkplaats.operations.look import verify
+from werkplaats.operations.look import station_says
 from werkplaats.operations.reach import remote
 
 # In place of a file that is there, with its owner and mode, and never a part of it, nor of what another run places; a
@@ -110,5 +110,5 @@ def _bring(network: str, remotes: remote.Remotes, organisation: str, entry: Mapp
         if done.exited:
             return f"{path} cannot be placed: {done.stderr.strip() or 'it is not there yet'}; run `werkplaats up`"
     done = remotes.ask(organisation, "/usr/local/sbin/gateway-reload", "--if-needed")
-    said = str(verify.document_of(done).get("message", "")) or done.stderr.strip()
+    said = str(station_says.document_of(done).get("message", "")) or done.stderr.strip()
     return f"its gateway did not take it: {said or 'it says nothing'}; run `werkplaats up`" if done.exited else ""

@@ -16,7 +16,7 @@ from publication.following import asked as asked_of
 from werkplaats.operations import progress
 from werkplaats.operations.bring_up import hand_over
 from werkplaats.operations.home import networks
-from werkplaats.operations.look import verify
+from werkplaats.operations.look import station_says
 from werkplaats.operations.reach import remote
 
 Documents = asked_of.Documents
@@ -44,7 +44,7 @@ def look(network: networks.Network, remotes: remote.Remotes, organisations: Iter
     answers = remotes.ask_all(organisations, "station", "questions", "--json")
     found = {}
     for organisation, answer in answers.items():
-        if "questions" in (document := verify.document_of(answer)):
+        if "questions" in (document := station_says.document_of(answer)):
             rows = [row for row in document["questions"] if row["network"] == network.name]
             found[organisation] = Delivered(
                 {row["question"]: row["document"] for row in rows},

@@ -14,7 +14,7 @@ from stacks.engine import install
 from stacks.stations import program
 from werkplaats.operations import progress
 from werkplaats.operations.home import networks
-from werkplaats.operations.look import observed, verify
+from werkplaats.operations.look import observed, station_says
 from werkplaats.operations.reach import remote, servers, shell, ssh_config
 
 START_SECONDS = 30.0
@@ -117,7 +117,7 @@ def wait(remotes: remote.Remotes, organisations: Iterable[str], say: progress.Sa
     deadline = time.monotonic() + START_SECONDS
     while starting and time.monotonic() < deadline:
         answers = remotes.ask_all(starting, "station", "status", "--json")
-        starting = {o for o, one in answers.items() if not verify.document_of(one).get("computer")}
+        starting = {o for o, one in answers.items() if not station_says.document_of(one).get("computer")}
     for organisation in sorted(starting):
         say(f"{organisation}: the station does not answer after {START_SECONDS:.0f} s")
 

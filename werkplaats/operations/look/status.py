@@ -14,7 +14,7 @@ from on_server.follow import telling
 from publication import acceptance, folder, publication, verified
 from werkplaats.checks import lapse
 from werkplaats.operations.home import networks, places
-from werkplaats.operations.look import observed, verify
+from werkplaats.operations.look import observed, station_says
 from werkplaats.operations.reach import remote, servers
 
 UNREADABLE = "cannot be read"
@@ -105,7 +105,7 @@ def read(
             reason = unreachable.get(organisation, "")
             found.append(_unknown(organisation, station.operator, reason, known))
             continue
-        document = verify.document_of(told[organisation])
+        document = station_says.document_of(told[organisation])
         agent, register = document.get("networks", {}).get(network.name, {}), document.get("register", {})
         engine, gateway = _active(units[organisation])
         seen = engines.get(organisation, observed.Observed({}))
@@ -122,7 +122,7 @@ def read(
                 engine,
                 gateway,
                 days.get(organisation) if ends.certificate is None else ends.certificate,
-                unseen or _container(seen, "agent") or ("" if agent else verify.SILENT),
+                unseen or _container(seen, "agent") or ("" if agent else station_says.SILENT),
                 unseen or _container(seen, "computer"),
                 str(agent.get("release", "")),
                 _last_session(agent),
@@ -131,7 +131,7 @@ def read(
                 "server",
                 ends.revocations,
                 known.out.get(organisation, "") if was_in else "",
-                network=verify.problem_of(document, network.name),
+                network=station_says.problem_of(document, network.name),
                 register=register.get("problem", ""),
                 mended=register.get("mended", 0),
                 certificate_life=known.life.get(organisation) if ends.certificate is None else ends.certificate_life,
@@ -230,7 +230,7 @@ def _life(one: x509.Certificate) -> int:
 
 def _allowances(answer: remote.Answer, network: str) -> tuple[Mapping[str, Any], ...]:
     """What an agent says that its steward allowed, and until when; nothing of one that does not answer."""
-    rows = verify.document_of(answer).get("questions", [])
+    rows = station_says.document_of(answer).get("questions", [])
     return tuple(
         {name: row[name] for name in ("question", "state", "until")}
         for row in rows

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
-import datetime
 import functools
 import json
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Any
 
-import pydantic
-
-from base import values
 from werkplaats.checks import suite
 from werkplaats.operations import progress
 from werkplaats.operations.home import networks, passing
-from werkplaats.operations.look import agreement
+from werkplaats.operations.look import agreement, station_says
 from werkplaats.operations.reach import remote, servers
 
 SESSION_SECONDS = 120
-SILENT = "the agent does not answer"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,82 +115,15 @@ def _line(remotes: remote.Remotes, organisation: str, line: str) -> tuple[int, b
     return remotes.run(organisation, ("/bin/sh", "-c", line))
 
 
-class _Link(pydantic.BaseModel):
-    peer: str
-    ok: bool
-    why: str
-    definition: str | None = None
-    accepted: dict[str, str] = {}
-
-
-class _Last(pydantic.BaseModel):
-    ended: Annotated[float, pydantic.Field(ge=0, lt=253_402_300_800)]  # what a date can say: up to the year 9999
-    outcome: str
-    root: str | None = None
-
-
-class _Network(pydantic.BaseModel):
-    problem: str = ""
-    last_session: _Last | None = None
-
-
-class _Register(pydantic.BaseModel):
-    problem: str = ""
-    mended: int = 0
-
-
-def _day(text: str) -> str:
-    return str(datetime.date.fromisoformat(text))
-
-
-class _Question(pydantic.BaseModel):
-    network: str
-    question: str
-    state: str
-    document: dict[str, Any]
-    until: Annotated[str, pydantic.AfterValidator(_day)] | None = None
-
-
-class _Told(pydantic.BaseModel):
-    """Of what the `station` command prints, all that is read here."""
-
-    problem: str = ""
-    computer: bool = False
-    sound: bool = False
-    kept: Annotated[_Register, pydantic.Field(alias="register")] = _Register()
-    links: list[_Link] = []
-    networks: dict[str, _Network] = {}
-    questions: list[_Question] = []
-    contributors: list[str] = []
-    left_out: dict[str, str] = {}
-
-
-def document_of(answer: remote.Answer) -> dict[str, Any]:
-    """The JSON document that the `station` command of a server printed; empty when it printed none, or another."""
-    if isinstance(answer, servers.UnreachableError) or not answer.stdout.startswith("{"):
-        return {}
-    try:
-        found: dict[str, Any] = values.parsed(answer.stdout)
-        _Told.model_validate(found, strict=True)
-    except ValueError:
-        return {}
-    return found
-
-
-def problem_of(document: Mapping[str, Any], name: str) -> str:
-    """What a station's own status says is wrong with network `name`; empty when nothing is, or it says nothing."""
-    return str(document.get("problem") or document.get("networks", {}).get(name, {}).get("problem", ""))
-
-
 def _of_themselves(network: networks.Network, remotes: remote.Remotes, reached: Sequence[str]) -> list[Verdict]:
     """What every reached station says of the network and of its register, which it reads whole for this."""
     told = remotes.ask_all(reached, "station", "status", "--json")
     registers = remotes.ask_all(reached, "station", "register", "--last", "0", "--json")
     found = []
     for organisation in reached:
-        status, register = document_of(told[organisation]), document_of(registers[organisation])
-        own = problem_of(status, network.name) if status else SILENT
-        kept = "" if register.get("sound") else register.get("problem") or SILENT
+        status, register = map(station_says.document_of, (told[organisation], registers[organisation]))
+        own = station_says.problem_of(status, network.name) if status else station_says.SILENT
+        kept = "" if register.get("sound") else register.get("problem") or station_says.SILENT
         if not (own or kept):
             # One that is sound may have gone back, here or at another station, and wait for stewards.
             own = status.get("register", {}).get("problem", "")
@@ -227,7 +155,7 @@ def _links(
         if isinstance(answer, servers.UnreachableError):
             verdicts.append(Verdict("link", link.source, name, str(answer)))
             continue
-        rows = {row["peer"]: row for row in document_of(answer).get("links", ())}
+        rows = {row["peer"]: row for row in station_says.document_of(answer).get("links", ())}
         row = rows.get(f"{network.name}.{link.target}")
         if row and row["ok"]:
             reason = agreed.differs(
@@ -258,7 +186,7 @@ def session(
         answer = remotes.ask(proposer, *command, seconds=SESSION_SECONDS)
     except servers.UnreachableError as error:
         return {}, Verdict("session", proposer, "acceptance", str(error))
-    document = document_of(answer)
+    document = station_says.document_of(answer)
     return document, Verdict("session", proposer, "acceptance", _wrong(document, answer))
 
 

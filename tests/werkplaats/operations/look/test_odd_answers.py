@@ -11,7 +11,7 @@ from hypothesis import given
 
 from tests.harness.fuzzing import examples
 from tests.publication import odd
-from werkplaats.operations.look import observed, status, verify
+from werkplaats.operations.look import observed, station_says, status, verify
 from werkplaats.operations.reach import remote
 
 ODD = ["no JSON", "null", "[0]", "{", '{"links": 3}', '{"networks": []}', '{"left_out": [1]}', "[" * 100_000]
@@ -70,7 +70,7 @@ STATION = {
 
 
 def test_the_sound_answer_is_read() -> None:
-    assert verify.document_of(remote.Done(json.dumps(STATION))) == STATION
+    assert station_says.document_of(remote.Done(json.dumps(STATION))) == STATION
 
 
 @pytest.mark.fuzz

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.publication import publications
-from werkplaats.operations.look import status, verify
+from werkplaats.operations.look import station_says, status, verify
 from werkplaats.operations.reach import remote
 
 
@@ -134,9 +134,9 @@ def test_what_was_cut_off_a_register_is_told_and_the_station_is_well() -> None:
     [
         ({}, []),
         ({"networks": {"n": {"problem": CUT}}}, [CUT]),
-        ({"sound": False, "problem": ""}, [verify.SILENT]),
+        ({"sound": False, "problem": ""}, [station_says.SILENT]),
         ({"register": {"problem": "entry 9 is not there any more"}}, ["entry 9 is not there any more"]),
-        ({"register": {"problem": "no entry"}, "sound": False}, [verify.SILENT]),
+        ({"register": {"problem": "no entry"}, "sound": False}, [station_says.SILENT]),
     ],
 )
 def test_verify_asks_every_station_of_itself_and_has_its_register_read(told: dict[str, Any], wrong: list[str]) -> None:
