@@ -147,7 +147,7 @@ def _older(paths: Paths, network: str, files: Mapping[str, str]) -> bool:
 
 def _roots(files: Mapping[str, str]) -> dict[str, Any]:
     """The roots among files, as they were signed: the same one may be written in other bytes."""
-    return {name: places.document(files[name]).get("signed") for name in files if name.endswith(".root.json")}
+    return {name: places.document(files[name]).get("signed") for name in filter(seen.is_root, files)}
 
 
 def stop(paths: Paths, why: str) -> None:

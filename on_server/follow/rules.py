@@ -57,10 +57,9 @@ def newer(before: Document, after: Document) -> None:
 
     A later root begins the numbers anew, as it does for who reads it.
     """
-    for name in before:
-        if name.endswith(".root.json"):
-            require(after.get(name) == before[name], f"it takes away or changes {name}")
-    if any(name.endswith(".root.json") and name not in before for name in after):
+    for name in filter(seen.is_root, before):
+        require(after.get(name) == before[name], f"it takes away or changes {name}")
+    if any(seen.is_root(name) and name not in before for name in after):
         return
     newest = after.get(seen.NEWEST, "")
     was, now = seen.version(before.get(seen.NEWEST, "")), seen.version(newest)

@@ -34,6 +34,11 @@ def root(number: int) -> str:
     return f"metadata/{number}.root.json"
 
 
+def is_root(name: str) -> bool:
+    """Whether a root is what such a file of a publication is, whatever its number."""
+    return name.endswith(".root.json")
+
+
 def newest_root(names: Iterable[str]) -> int:
     """The number of the newest root among files of a publication; 0 of none."""
     return max((int(found[1]) for name in names if (found := _ROOT.fullmatch(name))), default=0)

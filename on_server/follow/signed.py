@@ -37,7 +37,7 @@ def require(before: Mapping[str, str], after: Mapping[str, str]) -> None:
             wanted = by["signed"]["roles"]["root"]
             rules.require(_holds(fresh, "root", wanted, by), f"{name} is not signed by the root holders")
         root = fresh
-    roots = {name for name in before if name.endswith(".root.json")}
+    roots = {*filter(seen.is_root, before)}
     roots |= {seen.root(later) for later in range(number + 1, seen.newest_root(after) + 1)}
     follow = roots | {seen.NEWEST, *_following(after, root)}
     odd = sorted(follow ^ {*after})
