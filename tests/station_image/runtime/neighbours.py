@@ -158,8 +158,9 @@ class FakePeers:
         finally:
             ours.close()
             far.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await far
+            await asyncio.wait([far])  # whoever is cancelled here meanwhile ends: awaiting it would say nothing of whom
+            if not far.cancelled():
+                far.result()
 
 
 async def _closing(connection: Connection, work: Callable[[Connection], Awaitable[None]]) -> None:
