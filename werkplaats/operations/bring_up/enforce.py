@@ -18,7 +18,6 @@ from publication.metadata import TIMESTAMP
 from publication.publication import Taken
 from werkplaats.operations.bring_up import hand_over, hostvars
 from werkplaats.operations.home import networks
-from werkplaats.operations.look import station_says
 from werkplaats.operations.reach import remote
 
 # In place of a file that is there, with its owner and mode, and never a part of it, nor of what another run places; a
@@ -28,6 +27,8 @@ _PLACE = (
     'cat > "$new" && chown --reference="$1" "$new" && chmod --reference="$1" "$new" && '
     'mv --force --no-target-directory "$new" "$1"'
 )
+# The unit itself: whether anything changed is known here, and to look costs each server as much again.
+_LOAD = "systemctl start gateway-reload.service; code=$?; cat /run/werkplaats/gateway.message; exit $code"
 
 
 @dataclasses.dataclass
@@ -109,6 +110,6 @@ def _bring(network: str, remotes: remote.Remotes, organisation: str, entry: Mapp
         done = remotes.ask(organisation, "sh", "-c", _PLACE, "place", path, given=content)
         if done.exited:
             return f"{path} cannot be placed: {done.stderr.strip() or 'it is not there yet'}; run `werkplaats up`"
-    done = remotes.ask(organisation, "/usr/local/sbin/gateway-reload", "--if-needed")
-    said = str(station_says.document_of(done).get("message", "")) or done.stderr.strip()
-    return f"its gateway did not take it: {said or 'it says nothing'}; run `werkplaats up`" if done.exited else ""
+    done = remotes.ask(organisation, "sh", "-c", _LOAD, "load")
+    said = done.stdout.strip() or done.stderr.strip() or "it says nothing"
+    return f"its gateway did not take it: {said}; run `werkplaats up`" if done.exited else ""

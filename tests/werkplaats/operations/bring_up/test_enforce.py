@@ -41,13 +41,12 @@ class Servers:
             return remote.Done(self.accepted[organisation])
         if organisation in self.gone_later:
             raise servers.UnreachableError(f"{organisation}: it went away")
-        if command[0] == "sh":
+        if command[3] == "place":
             self.placed[organisation][command[4]] = given
             return remote.Done()
         self.reloaded.append(organisation)
         refused = organisation in self.refuses
-        message = "HAProxy refuses the configuration" if refused else "loaded"
-        return remote.Done(json.dumps({"changed": not refused, "message": message}), "", int(refused))
+        return remote.Done("HAProxy refuses the configuration" if refused else "loaded", "", int(refused))
 
     def place(self, organisation: str, _: str, text: str) -> None:
         self.accepted[organisation] = text
