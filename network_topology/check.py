@@ -1,10 +1,13 @@
 """One file, or one network by its name, checked in full: what `werkplaats check` shows."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from network_topology import context, load, model, names, questions, rules, tables, twin
+from network_topology.federations import rules as federation_rules
+from network_topology.federations.model import Federation
+from network_topology.federations.whole import Whole, together
 from network_topology.violation import Violation
 
 
@@ -12,13 +15,15 @@ from network_topology.violation import Violation
 class Outcome:
     """`definition` is None where it has an error; `violations` also holds the warnings.
 
-    `questions` are the ones that are right: an error in one stops neither the network nor the others.
+    `questions` are the ones that are right: an error in one stops neither the network nor the others. Where the file is
+    of a federation that has no error, `federation` is that, with its members, and `definition` is None.
     """
 
     definition: model.Definition | None
     violations: tuple[Violation, ...]
     questions: Mapping[str, model.Question] = dataclasses.field(default_factory=dict)
     figures: Mapping[str, tables.Table] = dataclasses.field(default_factory=dict)
+    federation: Whole | None = None
 
     @property
     def errors(self) -> tuple[Violation, ...]:
@@ -26,18 +31,50 @@ class Outcome:
         return tuple(one for one in self.violations if one.severity == "error")
 
 
-def file(path: Path, known: context.Context, *, sandbox: bool = False) -> Outcome:
+def file(path: Path, known: context.Context, *, sandbox: bool = False, networks: Path | None = None) -> Outcome:
     """Everything that is wrong with one file, of YAML, model and rules together; never raises DefinitionError.
 
-    With `sandbox` the definition's twin is checked.
+    With `sandbox` the definition's twin is checked. The members of a federation are looked for in the folder
+    `networks`, without one in that in which the file's own folder lies.
     """
     reading = load.read_what_can_be(path)
     if reading.definition is None:
         return Outcome(None, reading.violations)
+    if isinstance(reading.definition, Federation):
+        return _federation(reading.definition, reading, known, networks or path.parent.parent, sandbox=sandbox)
     definition = twin.sandbox_twin(reading.definition) if sandbox else reading.definition
     found = tuple(sorted((*reading.violations, *rules.check(definition, known, reading.unreadable))))
-    sound = all(one.severity == "warning" for one in found)
-    return Outcome(definition if sound else None, found)
+    return Outcome(definition if _sound(found) else None, found)
+
+
+def _federation(
+    federation: Federation, reading: load.Reading, known: context.Context, networks: Path, *, sandbox: bool
+) -> Outcome:
+    if sandbox:
+        text = (
+            f"{federation.network!r} is a {federation.kind} network, and has no servers of which a twin could be made"
+        )
+        remedy = f"make twins of its members: {', '.join(map(names.twin, federation.members))}"
+        place = federation.places.at(("kind",))
+        return Outcome(None, (Violation(federation.places.path, *place, text, remedy, rule="twin"),))
+    known = dataclasses.replace(known, networks=_members(federation, known, networks))
+    found = tuple(sorted((*reading.violations, *federation_rules.check(federation, known, reading.unreadable))))
+    return Outcome(None, found, federation=together(federation, known) if _sound(found) else None)
+
+
+def _members(federation: Federation, known: context.Context, networks: Path) -> dict[str, model.Network | None]:
+    """What is defined here of what a federation names; a member that is a federation itself is not looked into."""
+    found: dict[str, model.Network | None] = {}
+    for slug in sorted({*federation.members} & {*load.known(networks)}):
+        reading = load.read_what_can_be(networks / slug / names.FILE)
+        one = reading.definition
+        wrong = [*reading.violations, *(rules.check(one, known) if isinstance(one, model.Definition) else ())]
+        found[slug] = one if _sound(wrong) else None
+    return found
+
+
+def _sound(found: Iterable[Violation]) -> bool:
+    return all(one.severity == "warning" for one in found)
 
 
 def network(name: str, networks: Path, known: context.Context) -> Outcome:

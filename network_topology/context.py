@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from network_topology import source
+from network_topology import model, source
 from network_topology.violation import DefinitionError
 
 HERE = Path(__file__).parent
@@ -21,15 +21,18 @@ Fields = Callable[[str, Mapping[str, Any]], tuple[str, ...]]
 
 @dataclasses.dataclass(frozen=True)
 class Context:
-    """`regions` maps slug to name; `releases` are the names that a definition may use besides `dev`.
+    """`regions` maps slug to name; `releases` maps the names that a definition may use to their session protocols.
 
-    `fields_of` knows the analyses of the station image; without it what a question asks of them is not looked at.
+    `dev` may be used also where it is not described. `networks` has what is defined here of the networks that a
+    federation names, None for one that cannot be used. `fields_of` knows the analyses of the station image; without it
+    what a question asks of them is not looked at.
     """
 
     today: datetime.date
     regions: Mapping[str, str]
-    releases: frozenset[str]
+    releases: Mapping[str, frozenset[int]]
     fields_of: Fields | None = None
+    networks: Mapping[str, model.Network | None] = dataclasses.field(default_factory=dict)
 
 
 def shipped(today: datetime.date, fields_of: Fields | None = None) -> Context:
@@ -37,8 +40,13 @@ def shipped(today: datetime.date, fields_of: Fields | None = None) -> Context:
 
     Raises DefinitionError where one of these files cannot be read.
     """
-    regions, _, violations = source.read(REGIONS)
+    regions = _tree(REGIONS)["regions"]
+    releases = {path.stem: frozenset(_tree(path)["protocols"]) for path in sorted(RELEASES.glob("*.yml"))}
+    return Context(today, {slug: region["name"] for slug, region in regions.items()}, releases, fields_of)
+
+
+def _tree(path: Path) -> dict[str, Any]:
+    tree, _, violations = source.read(path)
     if violations:
         raise DefinitionError(violations)
-    releases = frozenset(path.stem for path in RELEASES.glob("*.yml"))
-    return Context(today, {slug: region["name"] for slug, region in regions["regions"].items()}, releases, fields_of)
+    return tree

@@ -45,19 +45,17 @@ def changes(old: model.Definition | None, new: model.Definition) -> list[Change]
         return list(_first(new))
     found: list[Change] = []
     for field, (words, waits) in _PLAIN.items():
-        found += _plain(field, words, getattr(old, field), getattr(new, field), waits)
+        found += plain(field, words, getattr(old, field), getattr(new, field), waits)
     found += _switches(old, new)
     if old.coordinator != new.coordinator:
         text = f"the coordinator is {_name(new, new.coordinator)} instead of {_name(old, old.coordinator)}"
         found.append(Change("coordinator", text, adds=True))
     for role in ("root", "releases"):
         before, after = getattr(old.signatures, role), getattr(new.signatures, role)
-        found += _plain("signatures", f"how many {role.removesuffix('s')} holders must sign", before, after, waits=True)
+        found += plain("signatures", f"how many {role.removesuffix('s')} holders must sign", before, after, waits=True)
     found += _computing(old, new)
     found += _organisations(old, new)
     found += _processors(old, new)
-    if old.members != new.members:
-        found.append(Change("members", "the members of the federation are others", adds=True))
     return found
 
 
@@ -78,12 +76,10 @@ def _first(new: model.Definition) -> Iterator[Change]:
     yield from _computing_words(new)
     for slug, processor in sorted(new.processors.items()):
         yield Change("processor", _operates(slug, processor), adds=True)
-    if new.members:
-        members = "; ".join(f"{slug}: {', '.join(people)}" for slug, people in sorted(new.members.items()))
-        yield Change("members", f"the members of the federation are {members}", adds=True)
 
 
-def _plain(field: str, words: str, before: object, after: object, waits: bool) -> Iterator[Change]:
+def plain(field: str, words: str, before: object, after: object, waits: bool) -> Iterator[Change]:
+    """The change of one value, said with both."""
     if before != after:
         yield Change(field, f"{words} is {_said(after)} instead of {_said(before)}", waits)
 
@@ -155,7 +151,7 @@ def _joins(new: model.Definition, slug: str) -> str:
 def _card(old: model.Definition, new: model.Definition, slug: str) -> Iterator[Change]:
     before, after = old.organisations[slug], new.organisations[slug]
     for field, (words, waits) in _CARD.items():
-        for change in _plain("organisation", words, getattr(before, field), getattr(after, field), waits):
+        for change in plain("organisation", words, getattr(before, field), getattr(after, field), waits):
             yield Change(change.kind, f"{slug}: {change.text}", change.adds)
     operator_before, operator_after = operators.operator_of(old, slug), operators.operator_of(new, slug)
     if operator_before != operator_after or before.operator != after.operator:
@@ -177,7 +173,7 @@ def _gateway(slug: str, before: model.Organisation, after: model.Organisation) -
         yield Change("gateway", f"{slug}: it has a gateway at {new.name}:{new.port}", adds=True)
     elif new is not None and old is not None:
         for field, words in _GATEWAY.items():
-            for change in _plain("gateway", words, getattr(old, field), getattr(new, field), waits=True):
+            for change in plain("gateway", words, getattr(old, field), getattr(new, field), waits=True):
                 yield Change(change.kind, f"{slug}: {change.text}", change.adds)
     addresses = ((old.addresses if old else ()), (new.addresses if new else ()))
     yield from _addresses(slug, "its gateway is also reached at", *addresses)

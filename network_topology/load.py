@@ -1,4 +1,4 @@
-"""From a file to a definition; everything that cannot be understood is said at once, with its place."""
+"""From a file to a definition of whatever kind; all that cannot be understood is said at once, with its place."""
 
 import dataclasses
 import datetime
@@ -10,9 +10,17 @@ from typing import Any
 import pydantic
 
 from network_topology import model, names, shapes, source, twin
+from network_topology.federations import model as federations
 from network_topology.violation import DefinitionError, UnknownNetworkError, Violation
 
-__all__ = ["DefinitionError", "Reading", "find", "known", "read", "read_what_can_be"]
+__all__ = ["DefinitionError", "Reading", "find", "known", "read", "read_federation", "read_what_can_be"]
+
+# The model of each kind; where that cannot be read, a file that names members is taken for a federation.
+_MODELS: Mapping[str, type[model.Definition] | type[federations.Federation]] = {
+    "regional": model.Definition,
+    **dict.fromkeys(federations.KINDS, federations.Federation),
+}
+_CARDS = ("organisations", "processors", "members")  # mappings of which each entry is a card with fields of its own
 
 # What takes the place of a value that cannot be read, so that the rules can look at all the others.
 _STAND_INS: Mapping[str, Any] = {
@@ -26,6 +34,8 @@ _STAND_INS: Mapping[str, Any] = {
     "name": "unreadable",
     "domain": "public_health",
     "agreement": {"kind": "processing", "signed": datetime.date.min},
+    "root": "unreadable",
+    "members": {},
 }
 
 
@@ -33,16 +43,34 @@ _STAND_INS: Mapping[str, Any] = {
 class Reading:
     """What could be read of a file: where something is wrong, the fields in `unreadable` hold stand-ins."""
 
-    definition: model.Definition | None
+    definition: model.Definition | federations.Federation | None
     violations: tuple[Violation, ...] = ()
     unreadable: frozenset[str] = frozenset()
 
 
 def read(path: Path) -> model.Definition:
-    """The definition in one file, not yet checked against the rules.
+    """The regional network in one file, not yet checked against the rules.
 
-    Raises DefinitionError with every violation of YAML and of the model.
+    Raises DefinitionError with every violation of YAML and of the model, and where the file is of a federation.
     """
+    found = _read(path)
+    if not isinstance(found, model.Definition):
+        text = f"{found.network!r} is a {found.kind} network, and a regional one is asked for"
+        remedy = f"name one of its members: {', '.join(found.members)}"
+        raise DefinitionError([Violation(path, *found.places.at(("kind",)), text, remedy, rule="kind")])
+    return found
+
+
+def read_federation(path: Path) -> federations.Federation:
+    """The federation in one file, likewise; raises DefinitionError where the file is of a regional network."""
+    found = _read(path)
+    if not isinstance(found, federations.Federation):
+        text, remedy = f"{found.network!r} is a regional network, and a federation is asked for", "name a federation"
+        raise DefinitionError([Violation(path, *found.places.at(("kind",)), text, remedy, rule="kind")])
+    return found
+
+
+def _read(path: Path) -> model.Definition | federations.Federation:
     reading = read_what_can_be(path)
     if reading.violations or reading.definition is None:
         raise DefinitionError(reading.violations)
@@ -50,7 +78,7 @@ def read(path: Path) -> model.Definition:
 
 
 def find(name: str, networks: Path) -> model.Definition:
-    """The definition of a network by its name in a folder of networks: `gerda`, or `gerda.sandbox` for its twin.
+    """The definition of a regional network by its name in a folder: `gerda`, or `gerda.sandbox` for its twin.
 
     Raises DefinitionError as `read` does, and where there is no network of that name.
     """
@@ -84,16 +112,17 @@ def read_what_can_be(path: Path) -> Reading:
         return Reading(None, tuple(error.violations))
     noted = {(one.line, one.column) for one in violations}
     unreadable = {_field(keys) for keys, place in places.values.items() if place in noted}
+    kind = _MODELS.get(str(tree.get("kind"))) or _MODELS["supraregional" if "members" in tree else "regional"]
     try:
-        definition = model.Definition.model_validate(tree)
+        definition = kind.model_validate(tree)
     except pydantic.ValidationError as error:
         wrong = error.errors(include_url=False, include_input=False)
-        shaped = [shapes.violation(one, places, tree) for one in wrong]
+        shaped = [shapes.violation(one, places, tree, kind) for one in wrong]
         violations += [one for one in shaped if (one.line, one.column) not in noted]
         for one in wrong:
             unreadable |= _stand_in(tree, one["loc"], one["type"])
         try:
-            definition = model.Definition.model_validate(tree)
+            definition = kind.model_validate(tree)
         except pydantic.ValidationError:
             return Reading(None, tuple(sorted(violations)))
     if names.is_sandbox(definition.network):
@@ -105,8 +134,8 @@ def read_what_can_be(path: Path) -> Reading:
 
 
 def _field(keys: source.Keys) -> str:
-    """The field, of a definition or of the card of an organisation, in which a value lies."""
-    return str(keys[2] if len(keys) > 2 and keys[0] in ("organisations", "processors") else keys[0])
+    """The field, of a definition or of a card in it, in which a value lies."""
+    return str(keys[2] if len(keys) > 2 and keys[0] in _CARDS else keys[0])
 
 
 def _stand_in(tree: dict[str, Any], keys: source.Keys, kind: str) -> set[str]:
@@ -120,12 +149,14 @@ def _stand_in(tree: dict[str, Any], keys: source.Keys, kind: str) -> set[str]:
             parent = parent.get(key, {}) if isinstance(parent, dict) else {}
         parent.pop(keys[-1], None)
         return set()
-    in_card = len(keys) > 2 and keys[0] in ("organisations", "processors")
-    if len(keys) == 2 and keys[0] in ("organisations", "processors"):
+    in_card = len(keys) > 2 and keys[0] in _CARDS
+    if len(keys) == 2 and keys[0] in _CARDS:
         tree[str(keys[0])].pop(keys[1], None)
         return {str(keys[0])}
     parent, field = (tree[str(keys[0])].get(keys[1], {}), str(keys[2])) if in_card else (tree, str(keys[0]))
-    if field in _STAND_INS and not (field == "agreement" and keys[0] == "organisations"):
+    if field == "kind" and "members" in tree:
+        parent[field] = "supraregional"
+    elif field in _STAND_INS and not (field == "agreement" and keys[0] == "organisations"):
         parent[field] = _STAND_INS[field]
     else:
         parent.pop(field, None)

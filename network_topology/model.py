@@ -6,13 +6,13 @@ that they are found all at once and explained. The patterns given here are for e
 
 import datetime
 import pathlib
-from typing import Annotated, Literal, get_args
+from collections.abc import Iterator
+from typing import Annotated, Literal, Self, get_args
 
 import pydantic
 
 from network_topology import names, source
 
-Kind = Literal["regional", "supraregional", "national"]
 Domain = Literal[
     "public_health",
     "hospital",
@@ -48,11 +48,13 @@ Slug = Annotated[
 ]
 
 
-class _Closed(pydantic.BaseModel):
+class Closed(pydantic.BaseModel):
+    """A shape of which only the fields named here may be written."""
+
     model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
 
 
-class Gateway(_Closed):
+class Gateway(Closed):
     """The organisation's end point of the TLS mesh: its only inbound mesh port."""
 
     name: str
@@ -65,7 +67,7 @@ class Gateway(_Closed):
     """The addresses behind the name, for firewalls that work with addresses only. They must be what DNS says."""
 
 
-class Agreement(_Closed):
+class Agreement(Closed):
     """The agreement under which the organisation takes part."""
 
     kind: AgreementKind
@@ -76,7 +78,7 @@ class Agreement(_Closed):
     """The last day on which it holds; without it, until further notice."""
 
 
-class Processor(_Closed):
+class Processor(Closed):
     """A company that runs servers for one or more organisations, and so can read what is on them."""
 
     name: str
@@ -85,7 +87,7 @@ class Processor(_Closed):
     """The processing agreement with it."""
 
 
-class Organisation(_Closed):
+class Organisation(Closed):
     """The identity card of one organisation in the network."""
 
     name: str
@@ -107,7 +109,7 @@ class Organisation(_Closed):
     """The agreement under which it takes part."""
 
 
-class Signatures(_Closed):
+class Signatures(Closed):
     """How many of the people who hold the offline keys of a publication must sign: none of them is enough alone."""
 
     root: int = 2
@@ -116,25 +118,19 @@ class Signatures(_Closed):
     """Of the release holders, for a release: whoever ships the station image could read all data."""
 
 
-class Definition(_Closed):
-    """A datawerkplaats network: who takes part, where, and in which role."""
+class Network(Closed):
+    """What a regional network and a federation have in common."""
 
     network: Slug
     """The network's slug, unique in the country: the name in certificates, DNS and SPIFFE names."""
-    kind: Kind
+    kind: str
     """`regional` (3 to 25 organisations), `supraregional` (stations of several regional networks) or `national`."""
     title: str
     """The network's name as people know it."""
     illustrative: bool = False
     """True where the file describes a real network with invented details; this is printed on every map and paper."""
-    region: str | None = None
-    """The GGD region of a regional network, one of regions.yml."""
-    coordinator: Slug
-    """The organisation that keeps this definition and the network's CA."""
     technique: str
     """How the organisations compute together: `mpc/mpyc`."""
-    release: str
-    """The release of the station image that the network runs or moves to, one of releases/, or `dev`."""
     personal_data: bool = True
     """Whether questions may use data on persons. Where they may, no operator runs more than the threshold of
     the computing parties."""
@@ -147,16 +143,10 @@ class Definition(_Closed):
     it, stations have it from their operators and from each other."""
     signatures: Signatures = Signatures()
     """How many root holders and release holders must sign; two of each where nothing is said."""
-    processors: dict[str, Processor] = {}
-    """The processors that run servers, by slug."""
-    organisations: dict[str, Organisation] = {}
-    """The organisations of a regional network, by slug."""
-    members: dict[str, tuple[str, ...]] = {}
-    """Of a federation: the regional networks in it, and which of their organisations take part."""
 
     _places: source.Source = pydantic.PrivateAttr(default=source.Source(pathlib.Path()))
 
-    def placed(self, places: source.Source) -> "Definition":
+    def placed(self, places: source.Source) -> Self:
         """The same definition, which now knows where each of its values stands."""
         self._places = places
         return self
@@ -167,12 +157,56 @@ class Definition(_Closed):
         return self._places
 
     @property
+    def printed(self) -> Iterator[tuple[source.Keys, str, str]]:
+        """The texts that maps and papers print as one line: where each stands, what it is, and itself."""
+        yield ("title",), "the title", self.title
+
+    @property
+    def agreements(self) -> Iterator[tuple[source.Keys, str, Agreement]]:
+        """Every agreement: where it stands, which it is, and itself."""
+        yield from ()
+
+
+class Definition(Network):
+    """A datawerkplaats network: who takes part, where, and in which role."""
+
+    kind: Literal["regional"]
+    """`regional`: 3 to 25 organisations. Networks of networks have a model of their own (federations/)."""
+    region: str | None = None
+    """The GGD region of a regional network, one of regions.yml."""
+    coordinator: Slug
+    """The organisation that keeps this definition and the network's CA."""
+    release: str
+    """The release of the station image that the network runs or moves to, one of releases/, or `dev`."""
+    processors: dict[str, Processor] = {}
+    """The processors that run servers, by slug."""
+    organisations: dict[str, Organisation] = {}
+    """The organisations of the network, by slug."""
+
+    @property
     def stations(self) -> dict[str, Organisation]:
         """The organisations that have a station, by slug, in alphabetical order."""
         return {slug: one for slug, one in sorted(self.organisations.items()) if one.role != "coordinator_only"}
 
+    @property
+    def printed(self) -> Iterator[tuple[source.Keys, str, str]]:
+        """The title, and the names of organisations and processors."""
+        yield from super().printed
+        for slug, card in self.organisations.items():
+            yield ("organisations", slug, "name"), f"organisation {slug!r}: the name", card.name
+        for slug, processor in self.processors.items():
+            yield ("processors", slug, "name"), f"processor {slug!r}: the name", processor.name
 
-class Term(_Closed):
+    @property
+    def agreements(self) -> Iterator[tuple[source.Keys, str, Agreement]]:
+        """Those of organisations, and those of processors."""
+        for group, cards in (("organisations", self.organisations), ("processors", self.processors)):
+            for slug, card in cards.items():
+                if card.agreement is not None:
+                    yield (group, slug, "agreement"), f"{group[:-1]} {slug!r}: the agreement", card.agreement
+
+
+class Term(Closed):
     """How long and how often a question may be asked."""
 
     until: datetime.date
@@ -181,7 +215,7 @@ class Term(_Closed):
     """`unlimited`, `hourly`, `daily`, `weekly` or `monthly`."""
 
 
-class Question(_Closed):
+class Question(Closed):
     """An agreed question: an analysis, who puts in data, who sees the outcome, and on which grounds."""
 
     analysis: str
@@ -209,7 +243,7 @@ class Question(_Closed):
 Digest = Annotated[str, pydantic.Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 
-class ReleaseOfTree(_Closed):
+class ReleaseOfTree(Closed):
     """A release as releases/ describes the one of a working tree: its image is made here, and pinned nowhere."""
 
     release: Annotated[str, pydantic.Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]

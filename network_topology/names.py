@@ -62,6 +62,17 @@ def station_id(network: str, organisation: str) -> str:
     return f"{network}.{organisation}"
 
 
+def reference(network: str, organisation: str) -> str:
+    """How a federation names an organisation of a regional network: `gerda/ggd-nog`."""
+    return f"{network}/{organisation}"
+
+
+def referred(text: str) -> tuple[str, str] | None:
+    """The regional network and the organisation that a reference names; None of a text that is none."""
+    network, _, organisation = text.partition("/")
+    return (network, organisation) if is_slug(network) and is_slug(organisation) else None
+
+
 def dns(network: str, organisation: str) -> str:
     """The DNS name in a station's certificate."""
     return f"{organisation}.{trust_domain(network)}"

@@ -1,5 +1,7 @@
 """Who operates which server. Privacy is counted per operator: whoever has root on a server can read what is on it."""
 
+from collections.abc import Iterable
+
 from network_topology import model
 
 
@@ -21,15 +23,20 @@ def name_of(definition: model.Definition, operator: str) -> str:
     return card.name if card else operator
 
 
-def threshold(definition: model.Definition) -> int:
+def threshold(definition: model.Network) -> int:
     """How many computing parties together still learn nothing: (m-1)/2 of m."""
     return max(0, (len(definition.computing) - 1) // 2)
 
 
 def computing_per_operator(definition: model.Definition) -> dict[str, list[str]]:
     """The computing parties by operator; the operator with most of them comes first. Unknown parties count for none."""
+    known = (slug for slug in dict.fromkeys(definition.computing) if slug in definition.organisations)
+    return grouped((operator_of(definition, slug), slug) for slug in known)
+
+
+def grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """The second of each pair by the first; the one with most of them comes first."""
     held: dict[str, list[str]] = {}
-    for slug in dict.fromkeys(definition.computing):
-        if slug in definition.organisations:
-            held.setdefault(operator_of(definition, slug), []).append(slug)
+    for one, other in pairs:
+        held.setdefault(one, []).append(other)
     return dict(sorted(held.items(), key=lambda item: (-len(item[1]), item[0])))

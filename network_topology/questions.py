@@ -130,7 +130,7 @@ def require(
     """
     tables.require(asked.parameters, there)
     question = rules.Question(name, asked, definition, source.Source(Path(f"{FOLDER}/{name}.json")))
-    nothing = context.Context(datetime.date.max, {}, frozenset())
+    nothing = context.Context(datetime.date.max, {}, {})
     found = [one for rule in rules.TABLE if not rule.outside for one in rule.violations(question, nothing)]
     if errors := [one for one in found if one.severity == "error"]:
         raise DefinitionError(errors)

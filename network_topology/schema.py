@@ -1,17 +1,19 @@
-"""The JSON Schema of a definition, for editors. `python -m network_topology.schema` writes schema.json anew."""
+"""The JSON Schema of a definition of any kind, for editors. `python -m network_topology.schema` writes it anew."""
 
 import json
 import sys
 from pathlib import Path
 
-from network_topology import model
+import pydantic
+
+from network_topology.federations import model
 
 PATH = Path(__file__).with_name("schema.json")
 
 
 def text() -> str:
     """What schema.json must hold."""
-    schema = model.Definition.model_json_schema()
+    schema = pydantic.TypeAdapter(model.AnyDefinition).json_schema()
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 

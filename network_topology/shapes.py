@@ -1,12 +1,14 @@
 """What pydantic finds wrong with the shape of a file, in a sentence with its place and a remedy."""
 
 import difflib
-from collections.abc import Mapping
+import typing
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pydantic
 
 from network_topology import model, source
+from network_topology.federations import model as federations
 from network_topology.violation import Violation
 
 Root = type[pydantic.BaseModel]
@@ -39,6 +41,7 @@ def violation(wrong: Any, places: source.Source, tree: Mapping[str, Any], root: 
         return Violation(places.path, *places.at_key(keys), f"{where}{name!r} is unknown", remedy, rule="unknown")
     if kind == "literal_error":
         allowed = wrong["ctx"]["expected"].replace("'", "").replace(" or ", ", ")
+        allowed = ", ".join(("regional", *federations.KINDS)) if keys == ("kind",) else allowed
         text, remedy = (
             f"{source.short(_value(tree, keys))!r} is not one of the known values",
             f"write one of: {allowed}",
@@ -48,23 +51,34 @@ def violation(wrong: Any, places: source.Source, tree: Mapping[str, Any], root: 
     return Violation(places.path, *places.at(keys), f"{where}{name!r}: {text}", remedy, rule="shape")
 
 
+# A card is one entry of these mappings: the word for it in a sentence.
+_CARDS: Mapping[str, str] = {"organisations": "organisation", "members": "member"}
+
+
 def _where(parents: source.Keys) -> str:
-    if len(parents) >= 2 and parents[0] == "organisations":
+    if len(parents) >= 2 and (card := _CARDS.get(str(parents[0]))):
         inner = "".join(f"{key}: " for key in parents[2:])
-        return f"organisation {str(parents[1])!r}: {inner}"
+        return f"{card} {str(parents[1])!r}: {inner}"
     return "".join(f"{key}: " for key in parents)
 
 
 def _model_at(keys: source.Keys, root: Root) -> Root:
-    """The part of the model in which the keys below a place are fields."""
-    inner: Mapping[str, Root] = {"gateway": model.Gateway, "agreement": model.Agreement}
-    if root is model.Question:
-        return model.Term if keys[:1] == ("term",) else root
-    if len(keys) < 2 or keys[0] not in ("organisations", "processors"):
-        return model.Definition
-    if len(keys) > 2:
-        return inner.get(str(keys[2]), model.Organisation)
-    return model.Organisation if keys[0] == "organisations" else model.Processor
+    """The part of the model in which the keys below a place are fields: of an entry of a mapping, that entry's."""
+    found, rest = root, iter(keys)
+    for key in rest:
+        if field := found.model_fields.get(str(key)):
+            found = next(_models(field.annotation), found)
+            if typing.get_origin(field.annotation) is dict:
+                next(rest, None)  # the name of the entry
+    return found
+
+
+def _models(annotation: Any) -> Iterator[Root]:
+    """The models in an annotation, as in `Gateway | None` or `dict[str, Organisation]`."""
+    if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
+        yield annotation
+    for inner in typing.get_args(annotation):
+        yield from _models(inner)
 
 
 def _fields(keys: source.Keys, root: Root) -> list[str]:

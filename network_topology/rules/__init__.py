@@ -1,18 +1,21 @@
 """The rules that a definition obeys before anything is compiled from it: one table, checked all at once."""
 
 import datetime
+from collections.abc import Iterable
+from typing import TypeVar
 
 from network_topology import context, model
 from network_topology.rules import computing, gateways, holders, membership, operators, papers, place
-from network_topology.rules.rule import Rule
+from network_topology.rules.rule import Placed, Rule
 from network_topology.violation import DefinitionError, Violation
 
-__all__ = ["TABLE", "check", "require"]
+__all__ = ["TABLE", "check", "every", "refuse", "require"]
+
+Subject = TypeVar("Subject", bound=Placed)
 
 # In the order in which they are explained to an author. To add one: write it in the module of its noun, put it here,
 # and add a broken file with its golden message to tests/network_topology/broken.
 TABLE: tuple[Rule[model.Definition], ...] = (
-    membership.federations_come_later,
     membership.network_slug,
     membership.network_in_its_folder,
     membership.one_line_texts,
@@ -56,7 +59,7 @@ TABLE: tuple[Rule[model.Definition], ...] = (
     papers.dpia_date,
 )
 
-_NOTHING_OUTSIDE = context.Context(datetime.date.max, {}, frozenset())
+_NOTHING_OUTSIDE = context.Context(datetime.date.max, {}, {})
 
 
 def check(
@@ -66,12 +69,14 @@ def check(
 
     `unreadable` names the fields that hold stand-ins (see load.Reading): rules that need them are left out.
     """
-    if later := list(membership.federations_come_later.violations(definition, known)):
-        return later
-    found = [
-        violation for one in TABLE if not one.reads & unreadable for violation in one.violations(definition, known)
-    ]
-    return sorted(found)
+    return every(TABLE, definition, known, unreadable)
+
+
+def every(
+    table: Iterable[Rule[Subject]], subject: Subject, known: context.Context, unreadable: frozenset[str] = frozenset()
+) -> list[Violation]:
+    """The violations of every rule of a table that can be looked at."""
+    return sorted(found for one in table if not one.reads & unreadable for found in one.violations(subject, known))
 
 
 def require(definition: model.Definition) -> None:
@@ -80,11 +85,16 @@ def require(definition: model.Definition) -> None:
     What is compiled ends up in the configuration of gateways, so no definition passes unchecked, whoever asks.
     Raises DefinitionError.
     """
+    refuse(TABLE, definition)
+
+
+def refuse(table: Iterable[Rule[Subject]], subject: Subject) -> None:
+    """Raise DefinitionError with the errors of every rule of a table that needs no knowledge from outside."""
     found = [
         violation
-        for one in TABLE
+        for one in table
         if not one.outside and one.severity == "error"  # a rule that only warns has nothing to refuse
-        for violation in one.violations(definition, _NOTHING_OUTSIDE)
+        for violation in one.violations(subject, _NOTHING_OUTSIDE)
         if violation.severity == "error"
     ]
     if found:

@@ -27,7 +27,7 @@ _OTHER_TECHNIQUES = {
     why=f"the station image computes with secret sharing between organisations ({TECHNIQUE}) only",
     remedy=f"write `technique: {TECHNIQUE}`",
 )
-def technique_known(definition: model.Definition, _: context.Context) -> Iterator[Finding]:
+def technique_known(definition: model.Network, _: context.Context) -> Iterator[Finding]:
     if definition.technique != TECHNIQUE:
         family = definition.technique.split("/")[0]
         reason = _OTHER_TECHNIQUES.get(family, "is not a technique that is known here")
@@ -36,7 +36,7 @@ def technique_known(definition: model.Definition, _: context.Context) -> Iterato
 
 @rule("release", why="a network runs a release that is pinned by digest", remedy="", outside=True)
 def release_exists(definition: model.Definition, known: context.Context) -> Iterator[Finding]:
-    usable = sorted(known.releases | {context.DEVELOPMENT})
+    usable = sorted({*known.releases, context.DEVELOPMENT})
     if definition.release not in usable:
         text = f"there is no release {definition.release!r}"
         yield Finding(("release",), text, f"write one of: {', '.join(usable)}")
@@ -47,14 +47,14 @@ def release_exists(definition: model.Definition, known: context.Context) -> Iter
     why="a network has 3, 5 or 7, so that a majority protects the inputs and the work stays affordable",
     remedy="name 3, 5 or 7 organisations with different operators",
 )
-def computing_count(definition: model.Definition, _: context.Context) -> Iterator[Finding]:
+def computing_count(definition: model.Network, _: context.Context) -> Iterator[Finding]:
     if (count := len(definition.computing)) not in COUNTS:
         text = "1 computing party is named" if count == 1 else f"{count} computing parties are named"
         yield Finding(("computing",), text)
 
 
 @rule("computing", why="one organisation holds one share of every input", remedy="name another organisation")
-def computing_distinct(definition: model.Definition, _: context.Context) -> Iterator[Finding]:
+def computing_distinct(definition: model.Network, _: context.Context) -> Iterator[Finding]:
     for slug, count in Counter(definition.computing).items():
         if count > 1:
             second = [number for number, one in enumerate(definition.computing) if one == slug][1]

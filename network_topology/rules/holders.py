@@ -15,7 +15,7 @@ FEWEST, MOST = 2, 9
     f"{MOST} are never brought together",
     remedy=f"let {FEWEST} to {MOST} of the holders sign, and have one holder more than that",
 )
-def signatures_of_two(definition: model.Definition, _: context.Context) -> Iterator[Finding]:
+def signatures_of_two(definition: model.Network, _: context.Context) -> Iterator[Finding]:
     for role, number in definition.signatures:
         if not FEWEST <= number <= MOST:
             yield Finding(

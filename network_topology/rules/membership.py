@@ -3,7 +3,7 @@
 
 from collections.abc import Iterator
 
-from network_topology import context, model, names
+from network_topology import context, model, names, source
 from network_topology.rules import texts
 from network_topology.rules.rule import Finding, organisation, rule
 
@@ -15,20 +15,8 @@ SLUG_FORM = (
 )
 
 
-@rule(
-    "kind",
-    "members",
-    why="this release builds regional networks only: federations come with a later one",
-    remedy="define each regional network by itself with `kind: regional` and without `members`",
-)
-def federations_come_later(definition: model.Definition, _: context.Context) -> Iterator[Finding]:
-    if definition.kind != "regional":
-        yield Finding(("kind",), f"a {definition.kind} network is asked for")
-    elif definition.members:
-        yield Finding(("members",), "members of a federation are named")
-
-
-def _misnamed(slug: str, at: tuple[str | int, ...], what: str) -> Iterator[Finding]:
+def misnamed(slug: str, at: source.Keys, what: str) -> Iterator[Finding]:
+    """A finding where a slug is reserved, or is none."""
     if reason := names.RESERVED.get(slug):
         yield Finding(at, f"{what} has a reserved name ({reason})", "choose another name")
     elif not names.is_slug(slug):
@@ -36,13 +24,13 @@ def _misnamed(slug: str, at: tuple[str | int, ...], what: str) -> Iterator[Findi
 
 
 @rule("network", why=SLUG_FORM, remedy="choose a name like `gerda` or `salland-united`")
-def network_slug(definition: model.Definition, _: context.Context) -> Iterator[Finding]:
+def network_slug(definition: model.Network, _: context.Context) -> Iterator[Finding]:
     slug = names.defined(definition.network)
-    yield from _misnamed(slug, ("network",), f"network {slug!r}")
+    yield from misnamed(slug, ("network",), f"network {slug!r}")
 
 
 @rule("network", why="a network is found by the name of its folder", remedy="give both the same name")
-def network_in_its_folder(definition: model.Definition, _: context.Context) -> Iterator[Finding]:
+def network_in_its_folder(definition: model.Network, _: context.Context) -> Iterator[Finding]:
     path, slug = definition.places.path, names.defined(definition.network)
     if path.name == names.FILE and path.parent.name not in ("", slug):
         yield Finding(("network",), f"network {slug!r} is defined in folder {path.parent.name!r}")
@@ -56,19 +44,14 @@ def network_in_its_folder(definition: model.Definition, _: context.Context) -> I
     why=f"it is printed on maps and papers as one line of 1 to {LONGEST_TEXT} characters",
     remedy="write one line without blanks around it",
 )
-def one_line_texts(definition: model.Definition, _: context.Context) -> Iterator[Finding]:
-    lines: list[tuple[tuple[str | int, ...], str, str]] = [(("title",), "the title", definition.title)]
-    for slug, card in definition.organisations.items():
-        lines.append((("organisations", slug, "name"), organisation(slug, "the name"), card.name))
-    for slug, processor in definition.processors.items():
-        lines.append((("processors", slug, "name"), f"processor {slug!r}: the name", processor.name))
-    for at, what, text in lines:
+def one_line_texts(definition: model.Network, _: context.Context) -> Iterator[Finding]:
+    for at, what, text in definition.printed:
         if text.isprintable() and not (1 <= len(text) <= LONGEST_TEXT and text == " ".join(text.split())):
             yield Finding(at, f"{what} is empty, too long, or has line breaks or double blanks")
 
 
 @rule(*model.Definition.model_fields, why=texts.WHY, remedy=texts.REMEDY)
-def visible_texts(definition: model.Definition, _: context.Context) -> Iterator[Finding]:
+def visible_texts(definition: model.Network, _: context.Context) -> Iterator[Finding]:
     yield from texts.unseen(definition.model_dump())
 
 
@@ -129,16 +112,22 @@ def one_domain(definition: model.Definition, _: context.Context) -> Iterator[Fin
 @rule("organisations", why=SLUG_FORM, remedy="choose a name like `ggd-nog`")
 def organisation_slugs(definition: model.Definition, _: context.Context) -> Iterator[Finding]:
     for slug in definition.organisations:
-        yield from _misnamed(slug, ("organisations", slug), f"organisation {slug!r}")
+        yield from misnamed(slug, ("organisations", slug), f"organisation {slug!r}")
 
 
 @rule("processors", "organisations", why=SLUG_FORM, remedy="choose a name like `rekencentrum`")
 def processor_slugs(definition: model.Definition, _: context.Context) -> Iterator[Finding]:
     for slug in definition.processors:
-        yield from _misnamed(slug, ("processors", slug), f"processor {slug!r}")
+        yield from misnamed(slug, ("processors", slug), f"processor {slug!r}")
         if slug in definition.organisations:
             remedy = f"write `operator: {slug}` where it operates a server, and remove it here"
             yield Finding(("processors", slug), f"processor {slug!r} is an organisation of this network too", remedy)
+
+
+def oversize(network: str, organisation: str) -> int:
+    """How many bytes the id of a station takes, of the longer of the two that it will have; 0 where it fits."""
+    size = len(names.station_id(names.twin(names.defined(network)), organisation).encode(errors="surrogatepass"))
+    return size if size > names.UNIQUE_ID_BYTES - names.FINGERPRINT_BYTES - len("|") else 0
 
 
 @rule(
@@ -149,11 +138,8 @@ def processor_slugs(definition: model.Definition, _: context.Context) -> Iterato
     remedy="shorten the name of the network or the organisation",
 )
 def station_id_fits(definition: model.Definition, _: context.Context) -> Iterator[Finding]:
-    network = names.twin(names.defined(definition.network))  # the longer of the two names that it will have
-    room = names.UNIQUE_ID_BYTES - names.FINGERPRINT_BYTES - len("|")
     for slug in definition.organisations:
-        size = len(names.station_id(network, slug).encode(errors="surrogatepass"))
-        if size > room:
+        if size := oversize(definition.network, slug):
             yield Finding(("organisations", slug), organisation(slug, f"its station's id would take {size} bytes"))
 
 

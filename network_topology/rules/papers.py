@@ -9,19 +9,10 @@ from network_topology.rules.rule import Finding, organisation, rule
 SOON_DAYS = 60  # lawyers and boards of two parties take weeks to sign
 
 
-def _agreements(definition: model.Definition) -> Iterator[tuple[str, str, model.Agreement]]:
-    """Every agreement: the group that it stands in, the slug there, and itself."""
-    for group, cards in (("organisations", definition.organisations), ("processors", definition.processors)):
-        for slug, card in cards.items():
-            if card.agreement is not None:
-                yield group, slug, card.agreement
-
-
-def _lapsed(group: str, definition: model.Definition, known: context.Context) -> Iterator[Finding]:
-    for found, slug, agreement in _agreements(definition):
-        if found == group and agreement.until is not None and agreement.until < known.today:
-            text = f"{group[:-1]} {slug!r}: the agreement lapsed on {agreement.until}"
-            yield Finding((group, slug, "agreement", "until"), text)
+def _lapsed(processors: bool, definition: model.Network, known: context.Context) -> Iterator[Finding]:
+    for at, what, agreement in definition.agreements:
+        if (at[0] == "processors") == processors and agreement.until is not None and agreement.until < known.today:
+            yield Finding((*at, "until"), f"{what} lapsed on {agreement.until}")
 
 
 @rule(
@@ -45,11 +36,10 @@ def agreement_signed(definition: model.Definition, _: context.Context) -> Iterat
     remedy="write the day on which it was signed",
     outside=True,
 )
-def agreement_dates(definition: model.Definition, known: context.Context) -> Iterator[Finding]:
-    for group, slug, agreement in _agreements(definition):
+def agreement_dates(definition: model.Network, known: context.Context) -> Iterator[Finding]:
+    for at, what, agreement in definition.agreements:
         if agreement.signed > known.today:
-            text = f"{group[:-1]} {slug!r}: the agreement is signed on {agreement.signed}"
-            yield Finding((group, slug, "agreement", "signed"), text)
+            yield Finding((*at, "signed"), f"{what} is signed on {agreement.signed}")
 
 
 @rule(
@@ -60,8 +50,8 @@ def agreement_dates(definition: model.Definition, known: context.Context) -> Ite
     severity="warning",
     outside=True,
 )
-def agreement_lapsed(definition: model.Definition, known: context.Context) -> Iterator[Finding]:
-    yield from _lapsed("organisations", definition, known)
+def agreement_lapsed(definition: model.Network, known: context.Context) -> Iterator[Finding]:
+    yield from _lapsed(False, definition, known)
 
 
 @rule(
@@ -73,7 +63,7 @@ def agreement_lapsed(definition: model.Definition, known: context.Context) -> It
     outside=True,
 )
 def processor_lapsed(definition: model.Definition, known: context.Context) -> Iterator[Finding]:
-    yield from _lapsed("processors", definition, known)
+    yield from _lapsed(True, definition, known)
 
 
 @rule(
@@ -85,11 +75,10 @@ def processor_lapsed(definition: model.Definition, known: context.Context) -> It
     severity="warning",
     outside=True,
 )
-def agreement_ends_soon(definition: model.Definition, known: context.Context) -> Iterator[Finding]:
-    for group, slug, agreement in _agreements(definition):
+def agreement_ends_soon(definition: model.Network, known: context.Context) -> Iterator[Finding]:
+    for at, what, agreement in definition.agreements:
         if agreement.until is not None and 0 <= (agreement.until - known.today).days < SOON_DAYS:
-            text = f"{group[:-1]} {slug!r}: the agreement ends on {agreement.until}"
-            yield Finding((group, slug, "agreement", "until"), text)
+            yield Finding((*at, "until"), f"{what} ends on {agreement.until}")
 
 
 @rule(
@@ -98,7 +87,7 @@ def agreement_ends_soon(definition: model.Definition, known: context.Context) ->
     why="a network on personal data is assessed before it starts (GDPR article 35)",
     remedy="add `dpia:` with the day on which it was signed, or write `personal_data: false`",
 )
-def dpia_signed(definition: model.Definition, _: context.Context) -> Iterator[Finding]:
+def dpia_signed(definition: model.Network, _: context.Context) -> Iterator[Finding]:
     if definition.personal_data and definition.dpia is None:
         yield Finding(("network",), "no data protection impact assessment is given")
 
@@ -109,6 +98,6 @@ def dpia_signed(definition: model.Definition, _: context.Context) -> Iterator[Fi
     remedy="write the day on which it was signed",
     outside=True,
 )
-def dpia_date(definition: model.Definition, known: context.Context) -> Iterator[Finding]:
+def dpia_date(definition: model.Network, known: context.Context) -> Iterator[Finding]:
     if definition.dpia is not None and definition.dpia > known.today:
         yield Finding(("dpia",), f"the data protection impact assessment is signed on {definition.dpia}")

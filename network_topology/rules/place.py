@@ -16,7 +16,7 @@ LONGEST = 200
     remedy="write it as in `publication_url: https://publicatie.ggd-nog.example/gerda/`, without a login, a query or "
     "%, or leave it out",
 )
-def publication_url(definition: model.Definition, _: context.Context) -> Iterator[Finding]:
+def publication_url(definition: model.Network, _: context.Context) -> Iterator[Finding]:
     url = definition.publication_url
     if url is not None and (wrong := _wrong_with(url)):
         yield Finding(("publication_url",), f"'publication_url': {url[:LONGEST]!r} {wrong}")

@@ -26,7 +26,7 @@ class Placed(Protocol):
         """Where each of its values stands."""
 
 
-Subject = TypeVar("Subject", bound=Placed)
+Subject = TypeVar("Subject", bound=Placed, contravariant=True)
 Find = Callable[[Subject, context.Context], Iterator[Finding]]
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import datetime
+from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
 
-from network_topology import context, model
+from network_topology import context, load, model
 
-KNOWN = context.Context(datetime.date(2026, 6, 1), {"twente": "GGD Twente"}, frozenset({"dev"}))
+KNOWN = context.Context(datetime.date(2026, 6, 1), {"twente": "GGD Twente"}, {"dev": frozenset({2})})
+NETWORKS = Path(load.__file__).with_name("networks")
+_KINDS = {name: load.read_what_can_be(load.path_of(name, NETWORKS)).definition for name in load.known(NETWORKS)}
+REGIONAL = [name for name, one in _KINDS.items() if isinstance(one, model.Definition)]
+FEDERATIONS = [name for name in _KINDS if name not in REGIONAL]
 SIGNED = {"kind": "gvo", "signed": datetime.date(2026, 2, 1)}
 
 

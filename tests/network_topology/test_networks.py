@@ -9,6 +9,7 @@ import pytest
 
 from network_topology import check, context, load, model, names, source
 from network_topology.compiling import compile
+from tests.network_topology.definitions import REGIONAL
 
 PACKAGE = Path(load.__file__).parent
 NETWORKS = PACKAGE / "networks"
@@ -18,7 +19,7 @@ DOCUMENTATION = [
 ]  # RFC 5737
 
 
-@pytest.mark.parametrize("name", [*load.known(NETWORKS), *map(names.twin, load.known(NETWORKS))])
+@pytest.mark.parametrize("name", [*REGIONAL, *map(names.twin, REGIONAL)])
 def test_an_example_network_has_no_errors_and_compiles(name: str) -> None:
     outcome = check.network(name, NETWORKS, KNOWN)
     assert outcome.errors == ()
@@ -27,14 +28,14 @@ def test_an_example_network_has_no_errors_and_compiles(name: str) -> None:
 
 
 def test_the_examples_are_of_the_sizes_that_are_wanted() -> None:
-    sizes = {name: len(load.find(name, NETWORKS).stations) for name in load.known(NETWORKS)}
+    sizes = {name: len(load.find(name, NETWORKS).stations) for name in REGIONAL}
     assert sizes.pop("proeftuin") == 4
     assert sizes.pop("twente-volledig") == 25
     assert set(sizes) == {"gerda", "salland-united", "drenthe-mentale-gezondheid"}
     assert all(5 <= size <= 8 for size in sizes.values())
 
 
-@pytest.mark.parametrize("name", load.known(NETWORKS))
+@pytest.mark.parametrize("name", REGIONAL)
 def test_an_example_uses_names_and_addresses_that_belong_to_nobody(name: str) -> None:
     definition = load.find(name, NETWORKS)
     assert definition.illustrative

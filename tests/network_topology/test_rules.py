@@ -5,10 +5,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pydantic
 import pytest
 
 from network_topology import check, context, load, model, rules, twin
 from network_topology.compiling import compile
+from network_topology.federations import rules as federations
 from network_topology.rules import questions
 from network_topology.rules.rule import Rule
 from network_topology.violation import DefinitionError
@@ -31,10 +33,22 @@ def found(definition: model.Definition) -> dict[str, str]:
 
 
 def test_every_rule_of_every_module_is_in_the_table_once() -> None:
-    modules = [importlib.import_module(f"{rules.__name__}.{one.name}") for one in pkgutil.iter_modules(rules.__path__)]
+    packages = (rules, federations)
+    modules = [
+        importlib.import_module(f"{package.__name__}.{one.name}")
+        for package in packages
+        for one in pkgutil.iter_modules(package.__path__)
+    ]
     defined = [value for module in modules for value in vars(module).values() if isinstance(value, Rule)]
-    table = [*(rule.name for rule in rules.TABLE), *(rule.name for rule in questions.TABLE)]
-    assert sorted(rule.name for rule in defined) == sorted(table)
+    tables = (rules.TABLE, questions.TABLE, [one for one in federations.TABLE if one not in rules.TABLE])
+    assert sorted(rule.name for rule in defined) == sorted(rule.name for table in tables for rule in table)
+    assert len({rule.name for rule in federations.TABLE}) == len(federations.TABLE)
+
+
+@pytest.mark.parametrize("kind", ["supraregional", "national", "local"])
+def test_no_definition_of_another_kind_is_a_regional_network(kind: str) -> None:
+    with pytest.raises(pydantic.ValidationError, match="kind"):
+        model.Definition.model_validate(SOUND.model_dump() | {"kind": kind})
 
 
 def test_every_rule_reads_fields_that_exist() -> None:
@@ -81,7 +95,6 @@ def test_five_computing_parties_stand_two_of_one_operator() -> None:
         {"computing": ("ggd", "ziekenhuis", "nobody")},
         {"coordinator": "nobody"},
         {"network": "two\nlines"},
-        {"kind": "national"},
         {"organisations": {}},
     ],
 )

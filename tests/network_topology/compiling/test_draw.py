@@ -5,6 +5,7 @@ import pytest
 
 from network_topology import load
 from network_topology.compiling import compile, draw
+from tests.network_topology.definitions import REGIONAL
 
 NETWORKS = Path(load.__file__).with_name("networks")
 SVG = "{http://www.w3.org/2000/svg}"
@@ -23,7 +24,7 @@ def boxes(root: ElementTree.Element) -> list[tuple[float, float, float, float]]:
     ]
 
 
-@pytest.mark.parametrize("name", load.known(NETWORKS))
+@pytest.mark.parametrize("name", REGIONAL)
 def test_no_station_hides_another_and_all_are_in_the_picture(name: str) -> None:
     root = picture(name)
     drawn = boxes(root)

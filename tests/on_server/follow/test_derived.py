@@ -15,11 +15,10 @@ from network_topology import load, model, twin
 from network_topology.compiling import compile as compiler
 from on_server.follow import derived
 from publication import acceptance
-from tests.network_topology.definitions import trees
+from tests.network_topology.definitions import REGIONAL, trees
 from tests.publication.published import HOLDERS, release
 
 NETWORKS = Path(load.__file__).with_name("networks")
-NAMES = sorted(path.parent.name for path in NETWORKS.glob("*/network.yml"))
 
 
 def key(number: int) -> str:
@@ -50,12 +49,11 @@ def require_same(definition: model.Definition, cut: int, serial: int) -> None:
     assert derived.accepted(document) == document["digest"] == accepted.digest
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", REGIONAL)
 def test_the_networks_that_are_here(name: str) -> None:
     found = load.find(name, NETWORKS)
     for one in (found, twin.sandbox_twin(found)):
-        if one.kind == "regional":
-            require_same(one, 1, 5)
+        require_same(one, 1, 5)
 
 
 @settings(max_examples=40)

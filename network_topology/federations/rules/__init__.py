@@ -1,0 +1,66 @@
+"""The rules that a federation obeys: one table, of which many lines are those of a regional network."""
+
+from network_topology import context
+from network_topology.federations.model import Federation
+from network_topology.federations.rules import computing, members, papers
+from network_topology.rules import computing as regional_computing
+from network_topology.rules import every, holders, membership, place, refuse
+from network_topology.rules import papers as regional_papers
+from network_topology.rules.rule import Rule
+from network_topology.violation import Violation
+
+__all__ = ["TABLE", "check", "require"]
+
+# In the order in which they are explained to an author. To add one: write it here, or take one of a regional network,
+# and add a broken file with its golden message to tests/network_topology/federations/broken.
+TABLE: tuple[Rule[Federation], ...] = (
+    membership.network_slug,
+    membership.network_in_its_folder,
+    membership.one_line_texts,
+    membership.visible_texts,
+    members.name_is_nobodys_region,
+    members.member_slugs,
+    members.member_count,
+    members.member_root,
+    members.member_organisations,
+    members.member_defined,
+    members.tiers_nest,
+    members.every_region,
+    members.organisation_of_member,
+    members.ids_fit,
+    members.consent_on_file,
+    members.consent_date,
+    members.member_technique,
+    members.member_releases,
+    members.member_personal_data,
+    members.coordinator_of_member,
+    holders.signatures_of_two,
+    place.publication_url,
+    regional_computing.technique_known,
+    regional_computing.computing_count,
+    regional_computing.computing_distinct,
+    computing.computing_takes_part,
+    computing.computing_is_reached,
+    computing.computing_regions,
+    computing.computing_domains,
+    computing.computing_operators,
+    papers.agreement_of_federation,
+    regional_papers.agreement_dates,
+    regional_papers.agreement_lapsed,
+    regional_papers.agreement_ends_soon,
+    regional_papers.dpia_signed,
+    regional_papers.dpia_date,
+)
+
+
+def check(federation: Federation, known: context.Context, unreadable: frozenset[str] = frozenset()) -> list[Violation]:
+    """Everything that is wrong with a federation or deserves attention, in the order of the file.
+
+    `known.networks` has the networks that it names, as far as they are defined here.
+    """
+    return every(TABLE, federation, known, unreadable)
+
+
+def require(federation: Federation) -> None:
+    """Refuse a federation that breaks a rule which needs no knowledge from outside. Raises DefinitionError."""
+    refuse(TABLE, federation)

@@ -1,0 +1,246 @@
+"""Rules on the regional networks in a federation: which they are, with whom they take part, and their consent."""
+# ruff: noqa: D103 (what a rule is for stands in its `why`, where the author of a definition reads it)
+
+import re
+from collections.abc import Iterator
+
+from network_topology import context, model, names
+from network_topology.federations.model import FORM, Federation
+from network_topology.federations.whole import listed, together
+from network_topology.rules import membership
+from network_topology.rules.rule import Finding, rule
+
+FEWEST = 2
+_ROOT = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+@rule(
+    "network",
+    why="it would be taken for that region, in certificates and on papers",
+    remedy="choose a name of its own, like `kansrijke-start-oost`",
+    outside=True,
+)
+def name_is_nobodys_region(federation: Federation, known: context.Context) -> Iterator[Finding]:
+    name = federation.network
+    if name in known.regions:
+        yield Finding(("network",), f"federation {name!r} has the name of the region of {known.regions[name]}")
+    elif name in federation.members:
+        yield Finding(("network",), f"federation {name!r} has the name of one of its members")
+
+
+@rule("members", why=membership.SLUG_FORM, remedy="write the name under which the regional network is defined")
+def member_slugs(federation: Federation, _: context.Context) -> Iterator[Finding]:
+    for slug, member in federation.members.items():
+        yield from membership.misnamed(slug, ("members", slug), f"member {slug!r}")
+        for number, one in enumerate(member.organisations):
+            at = ("members", slug, "organisations", number)
+            yield from membership.misnamed(one, at, _member(slug, f"organisation {one!r}"))
+
+
+@rule(
+    "members",
+    why="a question within one region is one of its own network",
+    remedy="add the other regional networks, or ask it in the one",
+)
+def member_count(federation: Federation, _: context.Context) -> Iterator[Finding]:
+    if (count := len(federation.members)) < FEWEST:
+        text = "1 regional network is a member" if count else "no regional network is a member"
+        yield Finding(("members",), text)
+
+
+@rule(
+    "members",
+    "root",
+    why="a regional network is known by the root of its publication, which nobody else can have",
+    remedy="have one of its root holders read it to you: `sha256:` and 64 digits or letters a to f",
+)
+def member_root(federation: Federation, _: context.Context) -> Iterator[Finding]:
+    first: dict[str, str] = {}
+    for slug, member in federation.members.items():
+        at = ("members", slug, "root")
+        if not _ROOT.fullmatch(member.root):
+            yield Finding(at, _member(slug, "the root is no fingerprint"))
+        elif (before := first.setdefault(member.root, slug)) != slug:
+            yield Finding(at, _member(slug, f"its root is that of {before!r} too"))
+
+
+@rule(
+    "members",
+    "organisations",
+    why="a member takes part with those of its organisations that it names, each once",
+    remedy="list them, as in `organisations: [ggd-nog, gelre]`",
+)
+def member_organisations(federation: Federation, _: context.Context) -> Iterator[Finding]:
+    for slug, member in federation.members.items():
+        if not member.organisations:
+            yield Finding(("members", slug), _member(slug, "no organisation takes part"))
+        for number, one in enumerate(member.organisations):
+            if one in member.organisations[:number]:
+                at = ("members", slug, "organisations", number)
+                yield Finding(at, _member(slug, f"organisation {one!r} is named twice"))
+
+
+@rule(
+    "members",
+    why="what a federation may ask of a region follows from that region's own definition, which is never copied",
+    remedy="",
+    outside=True,
+)
+def member_defined(federation: Federation, known: context.Context) -> Iterator[Finding]:
+    for slug in federation.members:
+        if slug not in known.networks and names.is_slug(slug):
+            remedy = f"put its definition, as it publishes it, beside this one as {slug}/{names.FILE}"
+            yield Finding(("members", slug), _member(slug, "no network of that name is defined here"), remedy)
+        elif known.networks.get(slug, federation) is None:
+            text = _member(slug, "its definition has errors and cannot be used")
+            yield Finding(("members", slug), text, f"werkplaats check {slug}")
+
+
+@rule(
+    "kind",
+    "members",
+    why="tiers nest: every region consents for itself, so members are regional networks and never federations",
+    remedy="",
+    outside=True,
+)
+def tiers_nest(federation: Federation, known: context.Context) -> Iterator[Finding]:
+    for slug in federation.members:
+        if isinstance(inner := known.networks.get(slug), Federation):
+            text = _member(
+                slug, "it is this federation itself" if slug == federation.network else f"it is a {inner.kind} network"
+            )
+            others = [one for one in inner.members if one not in federation.members]
+            remedy = f"name its members instead: {', '.join(others)}" if others else "remove it"
+            yield Finding(("members", slug), text, remedy)
+
+
+@rule(
+    "kind",
+    "members",
+    why="a national question counts the whole country",
+    remedy="ask these regions to take part, or write `kind: supraregional`",
+    severity="warning",
+    outside=True,
+)
+def every_region(federation: Federation, known: context.Context) -> Iterator[Finding]:
+    regions = together(federation, known).regions.values()
+    missing = sorted(known.regions.keys() - {one.region for one in regions})
+    if missing and federation.kind == "national":
+        yield Finding(("members",), f"the network is national and lacks {listed(missing, 'region')}")
+
+
+@rule(
+    "members",
+    "organisations",
+    why="only an organisation with a station in its regional network can take part",
+    remedy="correct the name, or have the region add it first",
+    outside=True,
+)
+def organisation_of_member(federation: Federation, known: context.Context) -> Iterator[Finding]:
+    for slug, region in together(federation, known).regions.items():
+        for number, one in enumerate(federation.members[slug].organisations):
+            if one not in region.stations:
+                text = f"organisation {one!r} {'has no station' if one in region.organisations else 'is not in it'}"
+                yield Finding(("members", slug, "organisations", number), _member(slug, text))
+
+
+@rule(
+    "members",
+    "organisations",
+    why=f"a gateway hands a station's id and certificate fingerprint over in {names.UNIQUE_ID_BYTES} bytes and cuts "
+    "what is longer without a word",
+    remedy="have the region shorten one of the two names",
+)
+def ids_fit(federation: Federation, _: context.Context) -> Iterator[Finding]:
+    for slug, member in federation.members.items():
+        for number, one in enumerate(member.organisations):
+            if size := membership.oversize(slug, one):
+                at = ("members", slug, "organisations", number)
+                yield Finding(at, _member(slug, f"the id of the station of {one!r} would take {size} bytes"))
+
+
+@rule(
+    "members",
+    "consent",
+    why="a region takes part by its own decision, which lies on file",
+    remedy="write the day on which the region decided it: `consent: 2026-09-01`",
+)
+def consent_on_file(federation: Federation, _: context.Context) -> Iterator[Finding]:
+    for slug, member in federation.members.items():
+        if member.consent is None:
+            yield Finding(("members", slug), _member(slug, "no consent is given"))
+
+
+@rule(
+    "members",
+    "consent",
+    why="today is earlier, and what is not yet decided does not hold",
+    remedy="write the day on which it was decided",
+    outside=True,
+)
+def consent_date(federation: Federation, known: context.Context) -> Iterator[Finding]:
+    for slug, member in federation.members.items():
+        if member.consent is not None and member.consent > known.today:
+            yield Finding(("members", slug, "consent"), _member(slug, f"it consents on {member.consent}"))
+
+
+@rule(
+    "members",
+    "technique",
+    why="stations compute together by one technique",
+    remedy="have the region move to the technique of the federation, or take it out",
+    outside=True,
+)
+def member_technique(federation: Federation, known: context.Context) -> Iterator[Finding]:
+    for slug, region in together(federation, known).regions.items():
+        if region.technique != federation.technique:
+            yield Finding(("members", slug), _member(slug, f"it computes by {region.technique!r}"))
+
+
+@rule("members", why="stations compute together where their session protocols meet", remedy="", outside=True)
+def member_releases(federation: Federation, known: context.Context) -> Iterator[Finding]:
+    """Every member that stands aside is named, with the protocol that most of them speak already."""
+    regions = together(federation, known).regions
+    spoken = {slug: known.releases[one.release] for slug, one in regions.items() if one.release in known.releases}
+    if not spoken or frozenset.intersection(*spoken.values()):
+        return
+    every_one = sorted({number for numbers in spoken.values() for number in numbers})
+    common = max(every_one, key=lambda number: (sum(number in one for one in spoken.values()), number))
+    way = sorted(release for release, numbers in known.releases.items() if common in numbers)
+    for slug, numbers in spoken.items():
+        if common not in numbers:
+            said = ", ".join(map(str, sorted(numbers)))
+            text = f"its release {regions[slug].release!r} speaks session protocol {said}, most others {common}"
+            yield Finding(("members", slug), _member(slug, text), f"have it move to one of: {', '.join(way)}")
+
+
+@rule(
+    "members",
+    "personal_data",
+    why="this federation may use data on persons",
+    remedy="have the region assess that and change its definition, or write `personal_data: false` here",
+    outside=True,
+)
+def member_personal_data(federation: Federation, known: context.Context) -> Iterator[Finding]:
+    for slug, region in together(federation, known).regions.items():
+        if federation.personal_data and not region.personal_data:
+            yield Finding(("members", slug), _member(slug, "it uses no data on persons"))
+
+
+@rule(
+    "coordinator",
+    "members",
+    why="the coordinator is an organisation of one of the members",
+    remedy=f"write {FORM}, as in `coordinator: gerda/ggd-nog`",
+)
+def coordinator_of_member(federation: Federation, known: context.Context) -> Iterator[Finding]:
+    network, organisation = names.referred(federation.coordinator) or ("", "")
+    region = known.networks.get(network)
+    if network not in federation.members:
+        yield Finding(("coordinator",), f"{federation.coordinator!r} is of no member")
+    elif isinstance(region, model.Definition) and organisation not in region.organisations:
+        yield Finding(("coordinator",), f"{federation.coordinator!r} is no organisation of {network}")
+
+
+def _member(slug: str, text: str) -> str:
+    return f"member {slug!r}: {text}"

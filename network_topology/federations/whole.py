@@ -1,0 +1,106 @@
+"""A federation seen together with the definitions of its members: who is who, and who operates what over all regions.
+
+Whoever operates servers in several regions can read what is on all of them, so it is one operator here, by whatever
+slug each region knows it.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+
+from network_topology import context, model, names, operators
+from network_topology.federations.model import Federation
+
+
+@dataclasses.dataclass(frozen=True)
+class Whole:
+    """A federation and the regional networks of its members, by slug, as far as they are known."""
+
+    federation: Federation
+    regions: Mapping[str, model.Definition]
+
+    def card(self, reference: str) -> model.Organisation | None:
+        """The card of an organisation with a station; None where its network or itself is not known."""
+        network, organisation = names.referred(reference) or ("", "")
+        region = self.regions.get(network)
+        card = region.organisations.get(organisation) if region else None
+        return card if card is not None and card.role != "coordinator_only" else None
+
+    def name(self, reference: str) -> str:
+        """An organisation's name as people know it; where it is not known, what it is referred to by."""
+        network, _, organisation = reference.partition("/")
+        region = self.regions.get(network)
+        return operators.name_of(region, organisation) if region and organisation in region.organisations else reference
+
+    @functools.cached_property
+    def threshold(self) -> int:
+        """How many computing parties together still learn nothing."""
+        return operators.threshold(self.federation)
+
+    @functools.cached_property
+    def stations(self) -> tuple[str, ...]:
+        """The organisations that take part and are known, as references in alphabetical order."""
+        return tuple(one for one in self.federation.organisations if self.card(one) is not None)
+
+    @functools.cached_property
+    def operated_by(self) -> dict[str, str]:
+        """The operator of each station, and of each computing party, by reference: an operator of several counts once.
+
+        Two operators are one where they have one name, or are processors with one slug.
+        """
+        first: dict[str, str] = {}  # a mark of an operator → the operator that had it first
+        found: dict[str, tuple[str, ...]] = {}
+        for reference in dict.fromkeys((*self.stations, *self.federation.computing)):
+            if self.card(reference) is not None:
+                network, organisation = reference.split("/")
+                found[reference] = marks = tuple(_marks(self.regions[network], organisation))
+                _join(first, marks)
+        return {reference: _root(first, marks[0]) for reference, marks in found.items()}
+
+    @functools.cached_property
+    def operator_names(self) -> dict[str, str]:
+        """Every operator's name as people know it."""
+        found: dict[str, str] = {}
+        for reference, operator in self.operated_by.items():
+            network, organisation = reference.split("/")
+            region = self.regions[network]
+            found.setdefault(operator, operators.name_of(region, operators.operator_of(region, organisation)))
+        return found
+
+    def computing_per_operator(self) -> dict[str, list[str]]:
+        """The computing parties by operator; who has most of them comes first. Unknown ones count for none."""
+        return operators.grouped(
+            (self.operated_by[one], one) for one in dict.fromkeys(self.federation.computing) if one in self.operated_by
+        )
+
+
+def together(federation: Federation, known: context.Context) -> Whole:
+    """The federation with those of its members that are regional networks which can be used."""
+    there = {slug: known.networks.get(slug) for slug in federation.members}
+    return Whole(federation, {slug: one for slug, one in there.items() if isinstance(one, model.Definition)})
+
+
+def listed(slugs: Sequence[str], noun: str) -> str:
+    """One or more with the word for them, as in `region twente` or `2 regions (drenthe, twente)`."""
+    return f"{noun} {slugs[0]}" if len(slugs) == 1 else f"{len(slugs)} {noun}s ({', '.join(slugs)})"
+
+
+def _marks(region: model.Definition, organisation: str) -> Iterator[str]:
+    """What an operator is known by in every region: its name, and the slug of a processor."""
+    operator = operators.operator_of(region, organisation)
+    yield f"name:{' '.join(operators.name_of(region, operator).casefold().split())}"
+    if operator in region.processors:
+        yield f"processor:{operator}"
+
+
+def _join(first: dict[str, str], marks: tuple[str, ...]) -> None:
+    root = _root(first, marks[0])
+    for mark in marks:
+        first[_root(first, mark)] = root
+    first[root] = root
+
+
+def _root(first: dict[str, str], mark: str) -> str:
+    while (before := first.get(mark, mark)) != mark:
+        mark = before
+    return mark

@@ -1,0 +1,105 @@
+"""Every broken federation gives exactly the messages of the text file beside it, as for regional networks."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from network_topology import check, load, model
+from network_topology.federations import rules
+from network_topology.federations.model import Federation, Member
+from network_topology.violation import DefinitionError
+from tests.network_topology.test_broken import KNOWN as REGIONAL
+
+HERE = Path(__file__).parent
+BROKEN, NETWORKS = HERE / "broken", HERE / "networks"
+FILES = sorted(path.relative_to(BROKEN) for path in BROKEN.rglob("*.yml"))
+KNOWN = dataclasses.replace(
+    REGIONAL,
+    regions={"twente": "Twente", "zeeland": "Zeeland", "groningen": "Groningen", "utrecht": "Utrecht"},
+    releases={**REGIONAL.releases, "0.9.0": frozenset({1})},
+)
+MODEL = {"missing", "shape", "twin", "unknown"}
+SOUND = load.read_federation(HERE / "sound.yml")
+
+
+def checked(path: Path) -> check.Outcome:
+    return check.file(path, KNOWN, networks=NETWORKS)
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_a_broken_federation_gives_the_messages_beside_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(BROKEN)
+    outcome = checked(path)
+    assert "".join(f"{violation}\n" for violation in outcome.violations) == path.with_suffix(".txt").read_text("utf-8")
+    assert outcome.violations, "a file in this folder breaks something"
+    assert (outcome.federation is None) == bool(outcome.errors)
+    assert outcome.definition is None
+
+
+def test_every_rule_has_a_broken_file_that_is_named_after_it() -> None:
+    found = {path: {one.rule for one in checked(BROKEN / path).violations} for path in FILES}
+    assert set().union(*found.values()) == {rule.name for rule in rules.TABLE} | MODEL
+    for rule in rules.TABLE:
+        files = [path for path in FILES if path.parts[0].split(".")[0] == rule.name]
+        assert files, f"no broken file is named after {rule.name}"
+        assert all(rule.name in found[path] for path in files)
+
+
+def test_the_file_that_the_broken_ones_come_from_is_sound() -> None:
+    outcome = checked(HERE / "sound.yml")
+    assert outcome.violations == ()
+    assert outcome.federation is not None
+    assert [*outcome.federation.regions] == ["oost", "west", "noord"]
+
+
+def test_every_rule_reads_fields_that_exist() -> None:
+    fields = {
+        *Federation.model_fields,
+        *Member.model_fields,
+        *model.Definition.model_fields,
+        *model.Organisation.model_fields,
+    }
+    for rule in rules.TABLE:
+        assert rule.reads, rule.name
+        assert rule.reads <= fields, rule.name
+
+
+def test_the_members_of_a_federation_lie_beside_it() -> None:
+    outcome = check.network("kring", NETWORKS, KNOWN)
+    assert outcome.violations == ()
+    assert outcome.federation is not None
+    assert outcome.federation.name("oost/ggd") == "GGD Oost"
+
+
+def test_a_federation_has_no_twin_and_its_members_have() -> None:
+    (one,) = check.network("kring.sandbox", NETWORKS, KNOWN).violations
+    assert one.rule == "twin"
+    assert "oost.sandbox, west.sandbox, noord.sandbox" in one.remedy
+
+
+def test_who_asks_for_a_regional_network_is_not_given_a_federation_nor_the_other_way_round() -> None:
+    with pytest.raises(DefinitionError, match="'kring' is a supraregional network, and a regional one is asked for"):
+        load.find("kring", NETWORKS)
+    with pytest.raises(DefinitionError, match="'oost' is a regional network, and a federation is asked for"):
+        load.read_federation(load.path_of("oost", NETWORKS))
+
+
+def test_without_its_members_a_federation_is_refused_by_what_it_says_itself() -> None:
+    rules.require(SOUND)
+    with pytest.raises(DefinitionError, match="'west/apotheek' does not take part"):
+        rules.require(SOUND.model_copy(update={"computing": ("oost/ggd", "west/apotheek", "noord/thuiszorg")}))
+
+
+def test_an_operator_of_several_regions_counts_once_by_its_name_or_by_the_slug_of_a_processor() -> None:
+    whole = checked(HERE / "sound.yml").federation
+    assert whole is not None
+    assert whole.operated_by["oost/thuiszorg"] == whole.operated_by["west/thuiszorg"], "one processor, two names"
+    assert whole.operated_by["oost/ggd"] != whole.operated_by["west/ggd"], "one slug, two organisations"
+    west = whole.regions["west"]
+    card = west.organisations["ggd"].model_copy(update={"name": "ggd  OOST"})
+    renamed = west.model_copy(update={"organisations": {**west.organisations, "ggd": card}})
+    again = dataclasses.replace(whole, regions={**whole.regions, "west": renamed})
+    assert again.operated_by["oost/ggd"] == again.operated_by["west/ggd"]
