@@ -59,7 +59,8 @@ def _federation(
         return Outcome(None, (Violation(federation.places.path, *place, text, remedy, rule="twin"),))
     known = dataclasses.replace(known, networks=_members(federation, known, networks))
     found = tuple(sorted((*reading.violations, *federation_rules.check(federation, known, reading.unreadable))))
-    return Outcome(None, found, federation=together(federation, known) if _sound(found) else None)
+    whole = together(federation, known) if _sound(found) else None
+    return Outcome(None, found, federation=whole)
 
 
 def _members(federation: Federation, known: context.Context, networks: Path) -> dict[str, model.Network | None]:

@@ -13,7 +13,7 @@ from network_topology import model, names, shapes, source, twin
 from network_topology.federations import model as federations
 from network_topology.violation import DefinitionError, UnknownNetworkError, Violation
 
-__all__ = ["DefinitionError", "Reading", "find", "known", "read", "read_federation", "read_what_can_be"]
+__all__ = ["DefinitionError", "Reading", "find", "kind", "known", "read", "read_federation", "read_what_can_be"]
 
 # The model of each kind; where that cannot be read, a file that names members is taken for a federation.
 _MODELS: Mapping[str, type[model.Definition] | type[federations.Federation]] = {
@@ -86,6 +86,15 @@ def find(name: str, networks: Path) -> model.Definition:
     return twin.sandbox_twin(definition) if names.is_sandbox(name) else definition
 
 
+def kind(name: str, networks: Path) -> str | None:
+    """The kind of a network, right or not; None where it is not defined or too little of its file can be read."""
+    try:
+        found = read_what_can_be(path_of(name, networks)).definition
+    except UnknownNetworkError:
+        return None
+    return found.kind if found else None
+
+
 def path_of(name: str, networks: Path) -> Path:
     """The file in which a network, or the network whose twin it is, is defined. Raises UnknownNetworkError."""
     slug = names.defined(name)
@@ -112,17 +121,17 @@ def read_what_can_be(path: Path) -> Reading:
         return Reading(None, tuple(error.violations))
     noted = {(one.line, one.column) for one in violations}
     unreadable = {_field(keys) for keys, place in places.values.items() if place in noted}
-    kind = _MODELS.get(str(tree.get("kind"))) or _MODELS["supraregional" if "members" in tree else "regional"]
+    shape = _MODELS.get(str(tree.get("kind"))) or _MODELS["supraregional" if "members" in tree else "regional"]
     try:
-        definition = kind.model_validate(tree)
+        definition = shape.model_validate(tree)
     except pydantic.ValidationError as error:
         wrong = error.errors(include_url=False, include_input=False)
-        shaped = [shapes.violation(one, places, tree, kind) for one in wrong]
+        shaped = [shapes.violation(one, places, tree, shape) for one in wrong]
         violations += [one for one in shaped if (one.line, one.column) not in noted]
         for one in wrong:
             unreadable |= _stand_in(tree, one["loc"], one["type"])
         try:
-            definition = kind.model_validate(tree)
+            definition = shape.model_validate(tree)
         except pydantic.ValidationError:
             return Reading(None, tuple(sorted(violations)))
     if names.is_sandbox(definition.network):

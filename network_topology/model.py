@@ -37,6 +37,7 @@ Role = Literal["member", "coordinator_only"]
 Frequency = Literal["unlimited", "hourly", "daily", "weekly", "monthly"]
 DOMAINS: tuple[str, ...] = get_args(Domain)
 
+REGIONAL = "regional"
 ITSELF = "itself"
 COORDINATOR = "coordinator"
 

@@ -1,6 +1,6 @@
 """From a definition to everything that follows from it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from base import canonical
@@ -9,7 +9,7 @@ from network_topology.compiling import addresses, compiled, firewall, privacy
 from network_topology.compiling.compiled import CompiledNetwork, Station
 from network_topology.twin import sandbox_twin
 
-__all__ = ["CompiledNetwork", "Station", "compile_network", "digest", "sandbox_twin", "station_view"]
+__all__ = ["CompiledNetwork", "Station", "compile_network", "digest", "links_of", "sandbox_twin", "station_view"]
 
 
 def compile_network(definition: model.Definition) -> CompiledNetwork:
@@ -20,7 +20,7 @@ def compile_network(definition: model.Definition) -> CompiledNetwork:
     rules.require(definition)
     accepted = digest(definition)
     definition = addresses.printed(definition)
-    links = _links(definition)
+    links = links_of(definition.computing, (slug for slug, one in definition.stations.items() if one.contributes))
     peers = {slug: _peers(definition, slug, links) for slug in definition.stations}
     stations = {slug: _station(definition, slug, peers[slug]) for slug in definition.stations}
     return CompiledNetwork(
@@ -43,7 +43,7 @@ def compile_network(definition: model.Definition) -> CompiledNetwork:
     )
 
 
-def digest(definition: model.Definition) -> str:
+def digest(definition: model.Network) -> str:
     """`sha256:…` over the canonical JSON of a definition: sorted keys, no blanks, UTF-8.
 
     A value that is left out counts as its default, so a later field with a default changes no digest that an
@@ -103,20 +103,16 @@ def _card(station: Station, statement_key: str, serial: int) -> dict[str, Any]:
     }
 
 
-def _links(definition: model.Definition) -> tuple[compiled.Link, ...]:
+def links_of(computing: Sequence[str], contributors: Iterable[str]) -> tuple[compiled.Link, ...]:
     """Who opens connections to whom, as it follows from the roles.
 
     Computing parties call each other both ways: the lower party number opens a session's MPC channel, but any agent
     may have something to say. Results go to the computing parties, over the links they have; links with purpose
     `result` to other result parties follow from questions, which are not part of a network's file.
     """
-    computing = definition.computing
     compute = (compiled.Link(one, other, "compute") for one in computing for other in computing if one != other)
     contribute = (
-        compiled.Link(slug, party, "contribute")
-        for slug, card in definition.stations.items()
-        if card.contributes and slug not in computing
-        for party in computing
+        compiled.Link(one, party, "contribute") for one in contributors if one not in computing for party in computing
     )
     return (*compute, *contribute)
 

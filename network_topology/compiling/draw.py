@@ -5,24 +5,19 @@ The same network always gives the same text. Nothing in it is fetched: no script
 
 import dataclasses
 import math
-import textwrap
 from collections.abc import Iterator
 from xml.sax.saxutils import escape
 
-from network_topology.compiling import compiled
+from network_topology.compiling import compiled, pen
 
-WIDTH = 1480
-MARGIN, HEADER = 32, 124
+HEADER = 124
 CARD_WIDTH, CARD_HEIGHT, CARD_GAP = 288, 56, 12
 HUB_HEIGHT = 98
-TEXT_ROW, LINE_HEIGHT, LINE_CHARACTERS = 18, 20, 175
+TEXT_ROW = 18
 
-_INK, _SOFT, _PAPER, _LINE = "#1d2733", "#5b6875", "#ffffff", "#c9d1d9"
-_COMPUTE, _CONTRIBUTE = "#0b5c7a", "#8aa9b8"
 _OWN = "#4f7d5c"
 # For operators that run servers of others, in the order in which the legend names them; told apart without red/green.
 _OTHERS = ("#c4681a", "#7a4fa3", "#b03a6b", "#8a7a16", "#2f6fb5", "#6b4b3a")
-_FONT = "font-family: 'Source Sans 3', 'Segoe UI', 'DejaVu Sans', sans-serif"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,15 +44,15 @@ def svg(network: compiled.CompiledNetwork) -> str:
         **_ring(network.computing, middle_height),
     }
     colours = _colours(network)
-    foot = HEADER + middle_height + MARGIN
+    foot = HEADER + middle_height + pen.MARGIN
     legend = list(_legend(network, colours, foot))
     notes = list(_notes(network, foot + 34 + 22 * _legend_rows(colours)))
-    height = foot + 34 + 22 * _legend_rows(colours) + LINE_HEIGHT * len(notes) + MARGIN
+    height = foot + 34 + 22 * _legend_rows(colours) + pen.LINE_HEIGHT * len(notes) + pen.MARGIN
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {_n(height)}" width="{WIDTH}" '
-        f'height="{_n(height)}" role="img" style="{_FONT}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {pen.WIDTH} {pen.short(height)}" width="{pen.WIDTH}" '
+        f'height="{pen.short(height)}" role="img" style="{pen.FONT}">',
         f"<title>{escape(network.title)}</title>",
-        f'<rect width="{WIDTH}" height="{_n(height)}" fill="{_PAPER}"/>',
+        f'<rect width="{pen.WIDTH}" height="{pen.short(height)}" fill="{pen.PAPER}"/>',
         *_header(network),
         *_links(network, boxes),
         *(_station(network.stations[slug], box, colours) for slug, box in boxes.items()),
@@ -85,7 +80,7 @@ def _columns(slugs: list[str], height: float) -> dict[str, _Box]:
     """Contributors in two columns, the first half at the left, each column in the middle of the height."""
     half = (len(slugs) + 1) // 2
     boxes: dict[str, _Box] = {}
-    for x, column in ((MARGIN, slugs[:half]), (WIDTH - MARGIN - CARD_WIDTH, slugs[half:])):
+    for x, column in ((pen.MARGIN, slugs[:half]), (pen.WIDTH - pen.MARGIN - CARD_WIDTH, slugs[half:])):
         top = HEADER + (height - _column_height(len(column))) / 2
         for number, slug in enumerate(column):
             boxes[slug] = _Box(x, top + number * (CARD_HEIGHT + CARD_GAP), CARD_WIDTH, CARD_HEIGHT)
@@ -96,25 +91,24 @@ def _ring(slugs: tuple[str, ...], height: float) -> dict[str, _Box]:
     """Computing parties on an ellipse, the first at the top, then clockwise."""
     radius = (_ring_height(len(slugs)) - HUB_HEIGHT) / 2
     width = _hub_width(len(slugs))
-    across = (WIDTH - 2 * (MARGIN + CARD_WIDTH) - width) / 2 - 66
+    across = (pen.WIDTH - 2 * (pen.MARGIN + CARD_WIDTH) - width) / 2 - 66
     boxes: dict[str, _Box] = {}
     for number, slug in enumerate(slugs):
         angle = 2 * math.pi * number / len(slugs) - math.pi / 2
-        x = WIDTH / 2 + across * math.cos(angle) - width / 2
+        x = pen.WIDTH / 2 + across * math.cos(angle) - width / 2
         y = HEADER + height / 2 + radius * math.sin(angle) - HUB_HEIGHT / 2
         boxes[slug] = _Box(x, y, width, HUB_HEIGHT)
     return boxes
 
 
 def _header(network: compiled.CompiledNetwork) -> Iterator[str]:
-    yield _text(MARGIN, 50, network.title, 26, weight=600)
+    yield pen.words(pen.MARGIN, 50, network.title, 26, weight=600)
     count = len(network.stations)
     parties = f"{len(network.computing)} computing parties, threshold {network.threshold}"
     line = f"{network.network} · {network.kind} · {count} stations · {parties} · coordinator {network.coordinator_name}"
-    yield _text(MARGIN, 76, f"{line} · release {network.release}", 14, _SOFT)
+    yield pen.words(pen.MARGIN, 76, f"{line} · release {network.release}", 14, pen.SOFT)
     if network.illustrative:
-        yield f'<rect x="{MARGIN}" y="88" width="{CARD_WIDTH}" height="22" rx="11" fill="#fff3d6" stroke="#d9a521"/>'
-        yield _text(MARGIN + 12, 104, "illustrative: the details are invented", 13, "#7a5a00")
+        yield from pen.illustrative()
 
 
 def _links(network: compiled.CompiledNetwork, boxes: dict[str, _Box]) -> Iterator[str]:
@@ -125,25 +119,28 @@ def _links(network: compiled.CompiledNetwork, boxes: dict[str, _Box]) -> Iterato
     for link in network.links:
         if link.purpose == "compute" and network.computing.index(link.source) < network.computing.index(link.target):
             (x1, y1), (x2, y2) = boxes[link.source].middle, boxes[link.target].middle
-            ends = f'x1="{_n(x1)}" y1="{_n(y1)}" x2="{_n(x2)}" y2="{_n(y2)}"'
-            yield f'<line {ends} stroke="{_COMPUTE}" stroke-width="3" stroke-opacity="0.75"/>'
+            ends = f'x1="{pen.short(x1)}" y1="{pen.short(y1)}" x2="{pen.short(x2)}" y2="{pen.short(y2)}"'
+            yield f'<line {ends} stroke="{pen.COMPUTE}" stroke-width="3" stroke-opacity="0.75"/>'
 
 
 def _curve(card: _Box, hub: _Box) -> str:
-    left = card.x < WIDTH / 2
+    left = card.x < pen.WIDTH / 2
     x1, y1 = (card.x + card.width if left else card.x), card.middle[1]
     x2, y2 = (hub.x if left else hub.x + hub.width), hub.middle[1]
     half = (x1 + x2) / 2
-    path = f"M{_n(x1)} {_n(y1)} C{_n(half)} {_n(y1)} {_n(half)} {_n(y2)} {_n(x2)} {_n(y2)}"
-    return f'<path d="{path}" fill="none" stroke="{_CONTRIBUTE}" stroke-width="1.3" stroke-opacity="0.6"/>'
+    points = (pen.short(one) for one in (x1, y1, half, y1, half, y2, x2, y2))
+    path = "M{} {} C{} {} {} {} {} {}".format(*points)
+    return f'<path d="{path}" fill="none" stroke="{pen.CONTRIBUTE}" stroke-width="1.3" stroke-opacity="0.6"/>'
 
 
 def _station(station: compiled.Station, box: _Box, colours: dict[str, str]) -> str:
     computes = station.party is not None
     colour = colours.get(station.operated_by, _OWN) if station.operated_by != station.organisation else _OWN
-    edge = f'stroke="{_COMPUTE}" stroke-width="2.5"' if computes else f'stroke="{_LINE}" stroke-width="1.2"'
+    edge = f'stroke="{pen.COMPUTE}" stroke-width="2.5"' if computes else f'stroke="{pen.LINE}" stroke-width="1.2"'
     where = f"{station.gateway.name}:{station.gateway.port}" if station.gateway else "no inbound port"
-    size = f'x="{_n(box.x)}" y="{_n(box.y)}" width="{_n(box.width)}" height="{_n(box.height)}"'
+    size = (
+        f'x="{pen.short(box.x)}" y="{pen.short(box.y)}" width="{pen.short(box.width)}" height="{pen.short(box.height)}"'
+    )
     number = f"{station.party + 1} · " if station.party is not None else ""
     domain = station.domain.replace("_", " ")
     if computes:
@@ -151,16 +148,16 @@ def _station(station: compiled.Station, box: _Box, colours: dict[str, str]) -> s
     else:
         about = [f"{domain} · {where}"]
     room = box.width - 26
-    names = _rows(f"{number}{station.name}", room, 15, most=2 if computes else 1)
-    lines = [*((text, 15, _INK, 600) for text in names), *((text, 12, _SOFT, 400) for text in about)]
+    names = pen.rows(f"{number}{station.name}", room, 15, most=2 if computes else 1)
+    lines = [*((text, 15, pen.INK, 600) for text in names), *((text, 12, pen.SOFT, 400) for text in about)]
     top = box.y + box.height / 2 - TEXT_ROW * len(lines) / 2 + 14
     texts = [
-        _text(box.x + 18, top + TEXT_ROW * row, _fitted(text, room, font), font, colour_, weight)
+        pen.words(box.x + 18, top + TEXT_ROW * row, pen.fitted(text, room, font), font, colour_, weight)
         for row, (text, font, colour_, weight) in enumerate(lines)
     ]
-    bar = f'<rect x="{_n(box.x)}" y="{_n(box.y)}" width="8" height="{_n(box.height)}" rx="4" fill="{colour}"/>'
+    bar = f'<rect {pen.box(box.x, box.y, 8, box.height)} rx="4" fill="{colour}"/>'
     title = f"<title>{escape(f'{station.name}: {station.id}, {where}')}</title>"
-    return "\n".join([f'<g>{title}<rect {size} rx="6" fill="{_PAPER}" {edge}/>', bar, *texts, "</g>"])
+    return "\n".join([f'<g>{title}<rect {size} rx="6" fill="{pen.PAPER}" {edge}/>', bar, *texts, "</g>"])
 
 
 def _colours(network: compiled.CompiledNetwork) -> dict[str, str]:
@@ -176,52 +173,25 @@ def _legend_rows(colours: dict[str, str]) -> int:
 def _legend(network: compiled.CompiledNetwork, colours: dict[str, str], top: float) -> Iterator[str]:
     entries = [(_OWN, "server operated by the organisation itself")]
     entries += [(colour, f"server operated by {network.operators[slug]}") for slug, colour in colours.items()]
-    column = (WIDTH - 2 * MARGIN) / 3
+    column = (pen.WIDTH - 2 * pen.MARGIN) / 3
     for number, (colour, words) in enumerate(entries):
-        x, y = MARGIN + column * (number % 3), top + 22 * (number // 3)
-        yield f'<rect x="{_n(x)}" y="{_n(y)}" width="8" height="14" rx="4" fill="{colour}"/>'
-        yield _text(x + 16, y + 12, _fitted(words, column - 24, 13), 13)
+        x, y = pen.MARGIN + column * (number % 3), top + 22 * (number // 3)
+        yield f'<rect x="{pen.short(x)}" y="{pen.short(y)}" width="8" height="14" rx="4" fill="{colour}"/>'
+        yield pen.words(x + 16, y + 12, pen.fitted(words, column - 24, 13), 13)
     y = top + 22 * (_legend_rows(colours) - 1) + 8
     links = (
-        (_COMPUTE, 3, "computing parties call each other"),
-        (_CONTRIBUTE, 1.3, "contributor calls computing party"),
+        (pen.COMPUTE, 3, "computing parties call each other"),
+        (pen.CONTRIBUTE, 1.3, "contributor calls computing party"),
     )
     for number, (colour, thick, words) in enumerate(links):
-        x = MARGIN + column * number
-        yield f'<path d="M{_n(x)} {_n(y)} h28" stroke="{colour}" stroke-width="{thick}"/>'
-        yield _text(x + 36, y + 5, words, 13)
+        x = pen.MARGIN + column * number
+        yield f'<path d="M{pen.short(x)} {pen.short(y)} h28" stroke="{colour}" stroke-width="{thick}"/>'
+        yield pen.words(x + 36, y + 5, words, 13)
 
 
 def _notes(network: compiled.CompiledNetwork, top: float) -> Iterator[str]:
-    lines = [line for sentence in network.privacy for line in _wrapped(sentence)]
+    lines = [line for sentence in network.privacy for line in pen.wrapped(sentence)]
     for number, line in enumerate([*lines, f"definition {network.digest}"]):
-        yield _text(MARGIN, top + LINE_HEIGHT * number, line, 13, _INK if number < len(lines) else _SOFT)
-
-
-def _wrapped(sentence: str) -> Iterator[str]:
-    yield from textwrap.wrap(sentence, LINE_CHARACTERS, subsequent_indent="   ")
-
-
-def _rows(text: str, room: float, font: int, most: int) -> list[str]:
-    """A text over as many rows as it may have; the last is cut where it does not fit."""
-    return textwrap.wrap(text, _letters(room, font), max_lines=most, placeholder="…")
-
-
-def _fitted(text: str, room: float, font: int) -> str:
-    most = _letters(room, font)
-    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
-
-
-def _letters(room: float, font: int) -> int:
-    """How many letters fit: of the fonts named here one is on average at most 0.57 as wide as it is high."""
-    return int(room / (font * 0.57))
-
-
-def _text(x: float, y: float, text: str, font: int, colour: str = _INK, weight: int = 400) -> str:
-    bold = f' font-weight="{weight}"' if weight != 400 else ""
-    return f'<text x="{_n(x)}" y="{_n(y)}" font-size="{font}" fill="{colour}"{bold}>{escape(text)}</text>'
-
-
-def _n(number: float) -> str:
-    """A number of pixels, short and the same everywhere."""
-    return f"{number:.1f}".removesuffix(".0")
+        yield pen.words(
+            pen.MARGIN, top + pen.LINE_HEIGHT * number, line, 13, pen.INK if number < len(lines) else pen.SOFT
+        )

@@ -12,8 +12,9 @@ from base import errors
 from werkplaats.operations.home import places
 
 
-def network_argument(parser: argparse.ArgumentParser) -> None:
-    """The network that the verb is about."""
+def network_argument(parser: argparse.ArgumentParser, *, federations: bool = False) -> None:
+    """The network that the verb is about; a federation is refused before the verb runs, unless it says that it can."""
+    parser.set_defaults(federations=federations)
     named = parser.add_argument("network", metavar="NETWORK", help="name; NAME.sandbox is its twin made here")
     complete_networks(named)
 

@@ -1,6 +1,7 @@
 """Draw a network as SVG: organisations, who computes, who contributes, which links, who operates what.
 
-Reads the definition only; writes the file that --output names, or to standard output.
+A federation is drawn with its regions first, then the stations of each. Reads definitions only; writes the file that
+--output names, or to standard output.
 """
 
 from __future__ import annotations
@@ -11,18 +12,22 @@ from pathlib import Path
 
 from base import errors
 from network_topology.compiling import draw
-from werkplaats.verbs import common, named
+from network_topology.federations import draw as federation
+from network_topology.federations.compiled import CompiledFederation
+from werkplaats.operations.home import networks
+from werkplaats.verbs import common
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The network and the file."""
-    common.network_argument(parser)
+    common.network_argument(parser, federations=True)
     parser.add_argument("--output", "-o", type=Path, metavar="FILE", help="write to this file (default: print)")
 
 
 def run(given: argparse.Namespace) -> int:
     """Draw."""
-    picture = draw.svg(named.find(given).compiled)
+    found = networks.compiled(given.network, given.home)
+    picture = federation.svg(found) if isinstance(found, CompiledFederation) else draw.svg(found)
     if given.output:
         given.output.write_text(picture)
         print(f"wrote {given.output}")

@@ -7,8 +7,11 @@ import functools
 from collections.abc import Mapping
 from pathlib import Path
 
-from network_topology import check, model, tables, violation
+from base import errors
+from network_topology import check, load, model, names, tables, violation
 from network_topology.compiling import compile as compiler
+from network_topology.federations.compile import compile_federation
+from network_topology.federations.compiled import CompiledFederation
 from stacks import servers as sandbox
 from werkplaats.operations.home import places, vault
 from werkplaats.operations.reach import inventory, remote
@@ -94,14 +97,55 @@ class Network:
         return self.vault.folder / "run"
 
 
-def find(name: str, folder: Path | None = None) -> Network:
-    """Find and compile a network by name.
+@dataclasses.dataclass(frozen=True)
+class Federation:
+    """A federation as it is defined here: it has no servers, no vault and no inventory."""
 
-    Raises UnknownNetworkError, or DefinitionError with every violation of one that is not right.
+    compiled: CompiledFederation
+    warnings: tuple[violation.Violation, ...]
+
+
+def require_regional(name: str, folder: Path | None = None) -> None:
+    """Refuse a federation, right or not: it has no servers. What is not defined or cannot be read is let through.
+
+    The one rule for all verbs but those that look at any kind; the command asks it before it runs a verb. Raises
+    RefusedError.
     """
     place = places.home(folder)
-    outcome = check.network(name, place.networks, places.known())
-    if outcome.definition is None:
-        raise violation.DefinitionError(outcome.violations)
-    compiled = compiler.compile_network(outcome.definition)
-    return Network(outcome.definition, compiled, outcome.violations, place, outcome.questions, outcome.figures)
+    kind = load.kind(name, place.networks)
+    if kind not in (None, model.REGIONAL):
+        slug = names.defined(name)
+        raise errors.RefusedError(
+            f"{slug} is a {kind} network: it refers to regional networks, and has no servers, keys or publication yet",
+            f"`werkplaats check {slug}` and `werkplaats map {slug}` work on it today; for all else name one of its "
+            "regional networks",
+        )
+
+
+def find(name: str, folder: Path | None = None) -> Network:
+    """Find and compile a regional network by name.
+
+    Raises UnknownNetworkError, DefinitionError with every violation of one that is not right, or RefusedError for a
+    federation.
+    """
+    require_regional(name, folder)
+    place, found = _checked(name, folder)
+    if found.definition is None:
+        raise violation.DefinitionError(found.violations)
+    compiled = compiler.compile_network(found.definition)
+    return Network(found.definition, compiled, found.violations, place, found.questions, found.figures)
+
+
+def compiled(name: str, folder: Path | None = None) -> compiler.CompiledNetwork | CompiledFederation:
+    """What follows from a network of any kind, to be looked at. Raises as `find` does, but for no federation."""
+    _, found = _checked(name, folder)
+    if found.federation is not None:
+        return compile_federation(found.federation)
+    if found.definition is None:
+        raise violation.DefinitionError(found.violations)
+    return compiler.compile_network(found.definition)
+
+
+def _checked(name: str, folder: Path | None) -> tuple[places.Home, check.Outcome]:
+    place = places.home(folder)
+    return place, check.network(name, place.networks, places.known())

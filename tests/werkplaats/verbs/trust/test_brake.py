@@ -42,7 +42,9 @@ def revoke(people: People) -> str:
 def running(people: People, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], list[str]]:
     """A network that is published, with one station; the holders' keys. A newer release is known."""
     known = places.known()
-    monkeypatch.setattr(places, "known", lambda: dataclasses.replace(known, releases=known.releases | {NEWER}))
+    monkeypatch.setattr(
+        places, "known", lambda: dataclasses.replace(known, releases={**known.releases, NEWER: frozenset({2})})
+    )
     holders = people.published()
     people.approve("ggd")
     people.run("publish", NETWORK)

@@ -1,0 +1,123 @@
+"""A map of a federation as SVG: computing parties and regions first, then the stations of each region.
+
+With hundreds of stations lines between them would hide everything, so what computes is said where it stands. A region's
+box leads to its stations. The same federation always gives the same text, and nothing in it is fetched.
+"""
+
+import math
+from collections.abc import Iterator
+from xml.sax.saxutils import escape, quoteattr
+
+from network_topology.compiling import pen
+from network_topology.federations import compiled
+
+HEADER, GAP = 124, 12
+REGIONS_ACROSS, REGION_HEIGHT = 5, 74
+STATIONS_ACROSS, STATION_HEIGHT = 4, 46
+HEADING = 46
+
+
+def svg(federation: compiled.CompiledFederation) -> str:
+    """The map as one SVG text, of fixed width and of a height that fits its regions and stations."""
+    boxes, foot = _regions(federation, HEADER + HEADING)
+    parts = [*_heading("Regions", HEADER), *boxes]
+    for region in federation.regions.values():
+        stations, foot = _stations(federation, region, foot)
+        parts += stations
+    lines = [line for sentence in federation.privacy for line in pen.wrapped(sentence)]
+    top = foot + pen.MARGIN
+    for number, line in enumerate([*lines, f"definition {federation.digest}"]):
+        colour = pen.INK if number < len(lines) else pen.SOFT
+        parts.append(pen.words(pen.MARGIN, top + pen.LINE_HEIGHT * number, line, 13, colour))
+    height = top + pen.LINE_HEIGHT * (len(lines) + 1) + pen.MARGIN
+    size = f'width="{pen.WIDTH}" height="{pen.short(height)}"'
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {pen.WIDTH} {pen.short(height)}" {size} role="img" '
+            f'style="{pen.FONT}">',
+            f"<title>{escape(federation.title)}</title>",
+            f'<rect {size} fill="{pen.PAPER}"/>',
+            *_header(federation),
+            *parts,
+            "</svg>\n",
+        ]
+    )
+
+
+def _header(federation: compiled.CompiledFederation) -> Iterator[str]:
+    yield pen.words(pen.MARGIN, 50, federation.title, 26, weight=600)
+    count = len(federation.stations)
+    parties = f"{len(federation.computing)} computing parties, threshold {federation.threshold}"
+    members = f"{len(federation.regions)} regional networks · {count} stations"
+    line = f"{federation.network} · {federation.kind} · {members} · {parties}"
+    yield pen.words(pen.MARGIN, 76, f"{line} · coordinator {federation.coordinator_name}", 14, pen.SOFT)
+    if federation.illustrative:
+        yield from pen.illustrative()
+
+
+def _heading(text: str, top: float, anchor: str = "") -> Iterator[str]:
+    inside = pen.words(pen.MARGIN, top + 32, text, 18, weight=600)
+    yield f"<g id={quoteattr(anchor)}>{inside}</g>" if anchor else inside
+
+
+def _regions(federation: compiled.CompiledFederation, top: float) -> tuple[list[str], float]:
+    """A box for each region, and where they end."""
+    found = []
+    for number, region in enumerate(federation.regions.values()):
+        x, y, width = _place(number, REGIONS_ACROSS, REGION_HEIGHT, top)
+        parties = [one for one in region.stations.values() if one.party is not None]
+        computing = ", ".join(f"{one.party + 1} · {one.name}" for one in parties if one.party is not None)
+        count = len(region.stations)
+        about = f"{region.region} · {count} station{'' if count == 1 else 's'} · release {region.release}"
+        lines = [(region.title, 15, pen.INK, 600), (about, 12, pen.SOFT, 400)]
+        lines += [(f"computes: {computing}", 12, pen.COMPUTE, 600)] if parties else []
+        card = _card(x, y, width, REGION_HEIGHT, lines, bold=bool(parties))
+        found.append(f"<a href={quoteattr(f'#{region.network}')}>{card}</a>")
+    return found, _end(len(federation.regions), REGIONS_ACROSS, REGION_HEIGHT, top)
+
+
+def _stations(federation: compiled.CompiledFederation, region: compiled.Region, top: float) -> tuple[list[str], float]:
+    """The stations of one region below its name, and where they end."""
+    heading = f"{region.title} ({region.network}), consent of {region.consent}"
+    found = [*_heading(pen.fitted(heading, pen.WIDTH - 2 * pen.MARGIN, 18), top + GAP, region.network)]
+    top += GAP + HEADING
+    for number, station in enumerate(region.stations.values()):
+        x, y, width = _place(number, STATIONS_ACROSS, STATION_HEIGHT, top)
+        party = f"{station.party + 1} · " if station.party is not None else ""
+        about = station.domain.replace("_", " ") + ("" if station.contributes else ", computes only")
+        about += "" if station.own else f" · operated by {federation.operators[station.operated_by]}"
+        lines = [(f"{party}{station.name}", 14, pen.INK, 600), (about, 12, pen.SOFT, 400)]
+        found.append(_card(x, y, width, STATION_HEIGHT, lines, bold=bool(party), title=station.id))
+    return found, _end(len(region.stations), STATIONS_ACROSS, STATION_HEIGHT, top)
+
+
+def _place(number: int, across: int, height: float, top: float) -> tuple[float, float, float]:
+    """Where the box of a number stands, line by line, and how wide it is."""
+    width = (pen.WIDTH - 2 * pen.MARGIN - GAP * (across - 1)) / across
+    return pen.MARGIN + (width + GAP) * (number % across), top + (height + GAP) * (number // across), width
+
+
+def _end(count: int, across: int, height: float, top: float) -> float:
+    return top + (height + GAP) * math.ceil(count / across)
+
+
+def _card(
+    x: float,
+    y: float,
+    width: float,
+    height: float,
+    lines: list[tuple[str, int, str, int]],
+    *,
+    bold: bool,
+    title: str = "",
+) -> str:
+    edge = f'stroke="{pen.COMPUTE}" stroke-width="2.5"' if bold else f'stroke="{pen.LINE}" stroke-width="1.2"'
+    room = width - 24
+    texts = (
+        pen.words(x + 12, y + 20 + 18 * row, pen.fitted(text, room, font), font, colour, weight)
+        for row, (text, font, colour, weight) in enumerate(lines)
+    )
+    said = f"<title>{escape(title)}</title>" if title else ""
+    return "\n".join(
+        [f'<g>{said}<rect {pen.box(x, y, width, height)} rx="6" fill="{pen.PAPER}" {edge}/>', *texts, "</g>"]
+    )
