@@ -135,7 +135,7 @@ def _joins(new: model.Definition, slug: str) -> str:
     """Everything on the card of who joins: it is accepted as a whole."""
     card = new.organisations[slug]
     who, domain = f"{card.name} ({slug})", f"domain {card.domain.replace('_', ' ')}"
-    papers = _agreement(card.agreement)
+    papers = agreement_words(card.agreement)
     if card.role == "coordinator_only":
         return f"{who} joins without a station; {domain}; {papers}"
     gateway = card.gateway
@@ -161,7 +161,7 @@ def _card(old: model.Definition, new: model.Definition, slug: str) -> Iterator[C
         text = f"{slug}: it {'now puts in data' if after.contributes else 'puts in data no more'}"
         yield Change("organisation", text, adds=after.contributes)
     if before.agreement != after.agreement:
-        yield Change("agreement", f"{slug}: {_agreement(after.agreement)}", adds=False)
+        yield Change("agreement", f"{slug}: {agreement_words(after.agreement)}", adds=False)
     yield from _gateway(slug, before, after)
 
 
@@ -203,12 +203,12 @@ def _processors(old: model.Definition, new: model.Definition) -> Iterator[Change
         elif after is not None and before is None:
             yield Change("processor", _operates(slug, after), adds=True)
         elif after is not None and before is not None and after != before:
-            text = f"processor {slug} is {after.name}, {_agreement(after.agreement)}; it was {before.name}"
+            text = f"processor {slug} is {after.name}, {agreement_words(after.agreement)}; it was {before.name}"
             yield Change("processor", text, adds=after.name != before.name)
 
 
 def _operates(slug: str, processor: model.Processor) -> str:
-    return f"{processor.name} ({slug}) may operate servers; {_agreement(processor.agreement)}"
+    return f"{processor.name} ({slug}) may operate servers; {agreement_words(processor.agreement)}"
 
 
 def _name(definition: model.Definition, slug: str) -> str:
@@ -221,7 +221,8 @@ def _operator(definition: model.Definition, slug: str) -> str:
     return "itself" if operator == slug else operators.name_of(definition, operator)
 
 
-def _agreement(agreement: model.Agreement | None) -> str:
+def agreement_words(agreement: model.Agreement | None) -> str:
+    """An agreement with its kind, its day and its end."""
     if agreement is None:
         return "no agreement"
     until = f" until {agreement.until}" if agreement.until else ""

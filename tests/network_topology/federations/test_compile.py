@@ -1,0 +1,168 @@
+"""What follows from a federation: the examples, and the whole country as it is made from its seed."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+from network_topology import check, context, names
+from network_topology.compiling import pen
+from network_topology.federations import compile, compiled, country, draw
+from tests.network_topology.definitions import FEDERATIONS, NETWORKS
+
+KNOWN = context.shipped(datetime.date(2026, 11, 1))
+SVG = "{http://www.w3.org/2000/svg}"
+DIGEST = "sha256:5f46bfef8634f5a042b266e265cdc28cd7c3116532dcb629532e806997d1c41a"
+Rectangle = tuple[float, float, float, float]
+
+
+def federation(name: str, networks: Path) -> compiled.CompiledFederation:
+    outcome = check.network(name, networks, KNOWN)
+    assert outcome.violations == ()
+    assert outcome.federation is not None
+    return compile.compile_federation(outcome.federation)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The country at its largest: 25 organisations in each region."""
+    networks = tmp_path_factory.mktemp("country") / "networks"
+    country.write(country.files(KNOWN.regions, organisations=country.MOST), networks)
+    return networks
+
+
+@pytest.fixture(params=[*FEDERATIONS, country.NAME])
+def one(request: pytest.FixtureRequest, made: Path) -> compiled.CompiledFederation:
+    return federation(request.param, made if request.param == country.NAME else NETWORKS)
+
+
+def test_the_country_is_made_of_its_seed_and_of_nothing_else() -> None:
+    assert country.digest(country.files(KNOWN.regions)) == DIGEST
+    assert country.digest(country.files(KNOWN.regions, seed=1)) != DIGEST
+
+
+def test_the_script_writes_the_country_of_the_golden_digest(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", country.__name__, str(tmp_path)]
+    told = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    assert DIGEST in told
+    assert len([*(tmp_path / "networks").glob("*/network.yml")]) == 26
+
+
+def test_every_network_of_the_country_is_right_and_has_at_most_25_organisations(tmp_path: Path) -> None:
+    made = country.files(KNOWN.regions)
+    country.write(made, tmp_path)
+    assert {*made} == {*KNOWN.regions, country.NAME}
+    for name in made:
+        outcome = check.network(name, tmp_path, KNOWN)
+        assert outcome.errors == (), name
+        assert (outcome.federation is None) == (name != country.NAME)
+        assert outcome.definition is None or 10 <= len(outcome.definition.stations) <= country.MOST
+
+
+def test_the_whole_country_has_625_stations_and_seven_parties_of_seven_regions(made: Path) -> None:
+    found = federation(country.NAME, made)
+    assert (len(found.regions), len(found.stations)) == (25, 625)
+    assert (len(found.computing), found.threshold) == (7, 3)
+    assert len({one.split("/")[0] for one in found.computing}) == 7
+    assert len({found.stations[one].domain for one in found.computing}) == 7
+    assert sum(link.purpose == "compute" for link in found.links) == 7 * 6
+    assert sum(link.purpose == "contribute" for link in found.links) == (625 - 7) * 7
+
+
+def test_a_station_keeps_the_id_that_it_has_in_its_region(one: compiled.CompiledFederation) -> None:
+    for network, region in one.regions.items():
+        for organisation, station in region.stations.items():
+            assert station.id == names.station_id(network, organisation)
+            assert station.reference == f"{network}/{organisation}"
+
+
+def test_a_company_in_every_region_counts_once(made: Path) -> None:
+    found = federation(country.NAME, made)
+    served = {key for key, name in found.operators.items() if name == "Rekencentrum Nederland"}
+    assert len(served) == 1
+    regions = {one.reference.split("/")[0] for one in found.stations.values() if one.operated_by in served}
+    assert len(regions) == 25
+    (sentence,) = (one for one in found.privacy if one.startswith("Rekencentrum Nederland operates"))
+    assert sentence.endswith("without anybody else.")
+
+
+def test_who_together_could_read_the_inputs_is_said_over_all_regions() -> None:
+    found = federation("kansrijke-start-oost", NETWORKS)
+    said = "So at least 2 operators would have to work together, any of "
+    assert found.privacy[-1] == f"{said}Carintreggeland, Deventer Ziekenhuis and GGD Twente."
+
+
+def test_the_order_of_members_changes_nothing_that_follows() -> None:
+    outcome = check.network("kansrijke-start-oost", NETWORKS, KNOWN).federation
+    assert outcome is not None
+    members = dict(reversed([*outcome.federation.members.items()]))
+    turned = dataclasses.replace(
+        outcome,
+        federation=outcome.federation.model_copy(update={"members": members}),
+        regions=dict(reversed([*outcome.regions.items()])),
+    )
+    assert compile.compile_federation(turned) == compile.compile_federation(outcome)
+
+
+def test_a_map_has_every_region_and_then_every_station_and_none_hides_another(
+    one: compiled.CompiledFederation,
+) -> None:
+    root = ElementTree.fromstring(draw.svg(one))  # noqa: S314 (our own)
+    drawn = [_rectangle(group) for group in root.iter(f"{SVG}g") if group.find(f"{SVG}rect") is not None]
+    regions, stations = drawn[: len(one.regions)], drawn[len(one.regions) :]
+    assert len(stations) == len(one.stations)
+    assert max(y + height for _, y, _, height in regions) < min(y for _, y, _, _ in stations)
+    width, height = float(root.attrib["width"]), float(root.attrib["height"])
+    for x, y, across, high in drawn:
+        assert 0 <= x <= width - across
+        assert 0 <= y <= height - high
+    _require_apart(drawn)
+
+
+def test_a_map_is_readable_however_many_there_are(one: compiled.CompiledFederation) -> None:
+    root = ElementTree.fromstring(draw.svg(one))  # noqa: S314 (our own)
+    assert root.attrib["width"] == str(pen.WIDTH)
+    for text in root.iter(f"{SVG}text"):
+        assert float(text.attrib["font-size"]) >= 12
+    for group in root.iter(f"{SVG}g"):
+        if group.find(f"{SVG}rect") is None:
+            continue
+        x, y, across, high = _rectangle(group)
+        for text in group.iter(f"{SVG}text"):
+            size = float(text.attrib["font-size"])
+            assert float(text.attrib["x"]) + len(text.text or "") * size * 0.57 <= x + across
+            assert y < float(text.attrib["y"]) - size * 0.75
+            assert float(text.attrib["y"]) < y + high
+
+
+def test_the_box_of_a_region_leads_to_its_stations(one: compiled.CompiledFederation) -> None:
+    root = ElementTree.fromstring(draw.svg(one))  # noqa: S314 (our own)
+    anchors = [group.attrib["id"] for group in root.iter(f"{SVG}g") if "id" in group.attrib]
+    assert [link.attrib["href"] for link in root.iter(f"{SVG}a")] == [f"#{anchor}" for anchor in anchors]
+    assert anchors == [*one.regions]
+
+
+def test_a_name_with_markup_stays_a_name() -> None:
+    found = federation("kansrijke-start-oost", NETWORKS)
+    text = draw.svg(dataclasses.replace(found, title="<script>alert('x')</script> & co"))
+    assert "<script" not in text
+    assert ElementTree.fromstring(text).tag == f"{SVG}svg"  # noqa: S314 (our own)
+
+
+def _rectangle(group: ElementTree.Element) -> Rectangle:
+    outline = group.find(f"{SVG}rect")
+    assert outline is not None
+    x, y, width, height = (float(outline.attrib[name]) for name in ("x", "y", "width", "height"))
+    return x, y, width, height
+
+
+def _require_apart(drawn: list[Rectangle]) -> None:
+    for number, (x, y, width, height) in enumerate(drawn):
+        for x2, y2, width2, height2 in drawn[number + 1 :]:
+            assert x + width <= x2 or x2 + width2 <= x or y + height <= y2 or y2 + height2 <= y
