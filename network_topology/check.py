@@ -7,7 +7,7 @@ from pathlib import Path
 from network_topology import context, load, model, names, questions, rules, tables, twin
 from network_topology.federations import rules as federation_rules
 from network_topology.federations.model import Federation
-from network_topology.federations.whole import Whole, together
+from network_topology.federations.resolved import Resolved, resolve
 from network_topology.violation import Violation
 
 
@@ -23,7 +23,7 @@ class Outcome:
     violations: tuple[Violation, ...]
     questions: Mapping[str, model.Question] = dataclasses.field(default_factory=dict)
     figures: Mapping[str, tables.Table] = dataclasses.field(default_factory=dict)
-    federation: Whole | None = None
+    federation: Resolved | None = None
 
     @property
     def errors(self) -> tuple[Violation, ...]:
@@ -59,8 +59,8 @@ def _federation(
         return Outcome(None, (Violation(federation.places.path, *place, text, remedy, rule="twin"),))
     known = dataclasses.replace(known, networks=_members(federation, known, networks))
     found = tuple(sorted((*reading.violations, *federation_rules.check(federation, known, reading.unreadable))))
-    whole = together(federation, known) if _sound(found) else None
-    return Outcome(None, found, federation=whole)
+    resolved = resolve(federation, known) if _sound(found) else None
+    return Outcome(None, found, federation=resolved)
 
 
 def _members(federation: Federation, known: context.Context, networks: Path) -> dict[str, model.Network | None]:

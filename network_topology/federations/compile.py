@@ -6,19 +6,19 @@ from network_topology import names, operators
 from network_topology.compiling import compile as regional
 from network_topology.compiling import privacy
 from network_topology.federations import compiled, rules
-from network_topology.federations.whole import Whole
+from network_topology.federations.resolved import Resolved
 
 
-def compile_federation(whole: Whole) -> compiled.CompiledFederation:
+def compile_federation(resolved: Resolved) -> compiled.CompiledFederation:
     """Compile a federation; the same definitions always give an equal result, whatever the order of their keys.
 
     Raises violation.DefinitionError where the federation breaks a rule that needs no knowledge from outside. What needs
     the members was looked at when it was checked: a station that no member has is none here either.
     """
-    federation = whole.federation
+    federation = resolved.federation
     rules.require(federation)
-    regions = {slug: _region(whole, slug) for slug in sorted(whole.regions)}
-    stations = {one.reference: one for region in regions.values() for one in region.stations.values()}
+    members = {slug: _member(resolved, slug) for slug in sorted(resolved.members)}
+    stations = {one.reference: one for member in members.values() for one in member.stations.values()}
     served = operators.grouped((one.operated_by, one.reference) for one in stations.values() if not one.own)
     return compiled.CompiledFederation(
         network=federation.network,
@@ -26,49 +26,49 @@ def compile_federation(whole: Whole) -> compiled.CompiledFederation:
         title=federation.title,
         illustrative=federation.illustrative,
         coordinator=federation.coordinator,
-        coordinator_name=whole.name(federation.coordinator),
+        coordinator_name=resolved.name(federation.coordinator),
         technique=federation.technique,
-        threshold=whole.threshold,
+        threshold=resolved.threshold,
         computing=federation.computing,
-        regions=regions,
+        members=members,
         links=regional.links_of(federation.computing, (one.reference for one in stations.values() if one.contributes)),
-        operators=whole.operator_names,
+        operators=resolved.operator_names,
         privacy=privacy.counted(
-            whole.threshold,
+            resolved.threshold,
             federation.computing,
-            whole.name,
-            whole.operator_names.__getitem__,
+            resolved.name,
+            resolved.operator_names.__getitem__,
             dict(sorted(served.items())),
-            whole.computing_per_operator(),
+            resolved.computing_per_operator(),
         ),
         digest=regional.digest(federation),
     )
 
 
-def _region(whole: Whole, slug: str) -> compiled.Region:
-    region, member = whole.regions[slug], whole.federation.members[slug]
-    taking_part = sorted(one for one in member.organisations if whole.card(names.reference(slug, one)) is not None)
-    return compiled.Region(
+def _member(resolved: Resolved, slug: str) -> compiled.Member:
+    network, member = resolved.members[slug], resolved.federation.members[slug]
+    taking_part = sorted(one for one in member.organisations if resolved.card(names.reference(slug, one)) is not None)
+    return compiled.Member(
         network=slug,
-        title=region.title,
-        region=region.region or slug,
+        title=network.title,
+        region=network.region or slug,
         root=member.root,
         consent=member.consent or datetime.date.min,
-        release=region.release,
-        stations={one: _station(whole, slug, one) for one in taking_part},
+        release=network.release,
+        stations={one: _station(resolved, slug, one) for one in taking_part},
     )
 
 
-def _station(whole: Whole, network: str, organisation: str) -> compiled.Station:
-    region, reference = whole.regions[network], names.reference(network, organisation)
-    card, computing = region.organisations[organisation], whole.federation.computing
+def _station(resolved: Resolved, slug: str, organisation: str) -> compiled.Station:
+    network, reference = resolved.members[slug], names.reference(slug, organisation)
+    card, computing = network.organisations[organisation], resolved.federation.computing
     return compiled.Station(
         reference=reference,
-        id=names.station_id(network, organisation),
+        id=names.station_id(slug, organisation),
         name=card.name,
         domain=card.domain,
-        operated_by=whole.operated_by[reference],
-        own=operators.operator_of(region, organisation) == organisation,
+        operated_by=resolved.operated_by[reference],
+        own=operators.operator_of(network, organisation) == organisation,
         party=computing.index(reference) if reference in computing else None,
         contributes=card.contributes,
     )

@@ -26,7 +26,7 @@ class Station:
 
 
 @dataclasses.dataclass(frozen=True)
-class Region:
+class Member:
     """A member: its regional network as the federation refers to it, and its stations by organisation."""
 
     network: str
@@ -54,7 +54,7 @@ class CompiledFederation:
     technique: str
     threshold: int
     computing: tuple[str, ...]
-    regions: Mapping[str, Region]
+    members: Mapping[str, Member]
     links: tuple[Link, ...]
     operators: Mapping[str, str]
     privacy: tuple[str, ...]
@@ -63,4 +63,4 @@ class CompiledFederation:
     @property
     def stations(self) -> dict[str, Station]:
         """Every station that takes part, by reference."""
-        return {one.reference: one for region in self.regions.values() for one in region.stations.values()}
+        return {one.reference: one for member in self.members.values() for one in member.stations.values()}

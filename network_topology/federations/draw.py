@@ -21,7 +21,7 @@ def svg(federation: compiled.CompiledFederation) -> str:
     """The map as one SVG text, of fixed width and of a height that fits its regions and stations."""
     boxes, foot = _regions(federation, HEADER + HEADING)
     parts = [*_heading("Regions", HEADER), *boxes]
-    for region in federation.regions.values():
+    for region in federation.members.values():
         stations, foot = _stations(federation, region, foot)
         parts += stations
     lines = [line for sentence in federation.privacy for line in pen.wrapped(sentence)]
@@ -48,7 +48,7 @@ def _header(federation: compiled.CompiledFederation) -> Iterator[str]:
     yield pen.words(pen.MARGIN, 50, federation.title, 26, weight=600)
     count = len(federation.stations)
     parties = f"{len(federation.computing)} computing parties, threshold {federation.threshold}"
-    members = f"{len(federation.regions)} regional networks · {count} stations"
+    members = f"{len(federation.members)} regional networks · {count} stations"
     line = f"{federation.network} · {federation.kind} · {members} · {parties}"
     yield pen.words(pen.MARGIN, 76, f"{line} · coordinator {federation.coordinator_name}", 14, pen.SOFT)
     if federation.illustrative:
@@ -63,7 +63,7 @@ def _heading(text: str, top: float, anchor: str = "") -> Iterator[str]:
 def _regions(federation: compiled.CompiledFederation, top: float) -> tuple[list[str], float]:
     """A box for each region, and where they end."""
     found = []
-    for number, region in enumerate(federation.regions.values()):
+    for number, region in enumerate(federation.members.values()):
         x, y, width = _place(number, REGIONS_ACROSS, REGION_HEIGHT, top)
         parties = [one for one in region.stations.values() if one.party is not None]
         computing = ", ".join(f"{one.party + 1} · {one.name}" for one in parties if one.party is not None)
@@ -73,10 +73,10 @@ def _regions(federation: compiled.CompiledFederation, top: float) -> tuple[list[
         lines += [(f"computes: {computing}", 12, pen.COMPUTE, 600)] if parties else []
         card = _card(x, y, width, REGION_HEIGHT, lines, bold=bool(parties))
         found.append(f"<a href={quoteattr(f'#{region.network}')}>{card}</a>")
-    return found, _end(len(federation.regions), REGIONS_ACROSS, REGION_HEIGHT, top)
+    return found, _end(len(federation.members), REGIONS_ACROSS, REGION_HEIGHT, top)
 
 
-def _stations(federation: compiled.CompiledFederation, region: compiled.Region, top: float) -> tuple[list[str], float]:
+def _stations(federation: compiled.CompiledFederation, region: compiled.Member, top: float) -> tuple[list[str], float]:
     """The stations of one region below its name, and where they end."""
     heading = f"{region.title} ({region.network}), consent of {region.consent}"
     found = [*_heading(pen.fitted(heading, pen.WIDTH - 2 * pen.MARGIN, 18), top + GAP, region.network)]

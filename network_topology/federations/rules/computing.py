@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 from network_topology import context, operators
 from network_topology.federations.model import FORM, Federation
-from network_topology.federations.whole import Whole, listed, together
+from network_topology.federations.resolved import Resolved, listed, resolve
 from network_topology.rules.rule import Finding, rule
 
 
@@ -31,9 +31,9 @@ def computing_takes_part(federation: Federation, _: context.Context) -> Iterator
     outside=True,
 )
 def computing_is_reached(federation: Federation, known: context.Context) -> Iterator[Finding]:
-    whole = together(federation, known)
+    resolved = resolve(federation, known)
     for number, one in enumerate(federation.computing):
-        card = whole.card(one)
+        card = resolved.card(one)
         if card is not None and card.gateway is None:
             yield Finding(("computing", number), f"computing party {one!r} has no gateway")
 
@@ -46,9 +46,9 @@ def computing_is_reached(federation: Federation, known: context.Context) -> Iter
     outside=True,
 )
 def computing_regions(federation: Federation, known: context.Context) -> Iterator[Finding]:
-    whole = together(federation, known)
-    held = _held(whole, lambda network, _: whole.regions[network].region or network)
-    regions = {one.region or slug for slug, one in whole.regions.items()}
+    resolved = resolve(federation, known)
+    held = _held(resolved, lambda network, _: resolved.members[network].region or network)
+    regions = {one.region or slug for slug, one in resolved.members.items()}
     if held and len(held) < (wanted := min(sum(map(len, held.values())), len(regions))):
         text = f"the computing parties are from {listed(sorted(held), 'region')}, where {wanted} can be had"
         yield Finding(("computing",), text)
@@ -62,13 +62,13 @@ def computing_regions(federation: Federation, known: context.Context) -> Iterato
     outside=True,
 )
 def computing_domains(federation: Federation, known: context.Context) -> Iterator[Finding]:
-    whole = together(federation, known)
-    held = _held(whole, lambda network, organisation: whole.regions[network].organisations[organisation].domain)
+    resolved = resolve(federation, known)
+    held = _held(resolved, lambda network, organisation: resolved.members[network].organisations[organisation].domain)
     for domain, parties in held.items():
-        if len(parties) > whole.threshold >= 1:
+        if len(parties) > resolved.threshold >= 1:
             text = (
                 f"{len(parties)} computing parties ({', '.join(parties)}) are from one domain ({domain}), where the "
-                f"threshold is {whole.threshold}"
+                f"threshold is {resolved.threshold}"
             )
             yield Finding(("computing",), text)
 
@@ -82,17 +82,17 @@ def computing_domains(federation: Federation, known: context.Context) -> Iterato
     outside=True,
 )
 def computing_operators(federation: Federation, known: context.Context) -> Iterator[Finding]:
-    whole = together(federation, known)
-    for operator, parties in whole.computing_per_operator().items():
-        if len(parties) > whole.threshold >= 1:
+    resolved = resolve(federation, known)
+    for operator, parties in resolved.computing_per_operator().items():
+        if len(parties) > resolved.threshold >= 1:
             text = (
-                f"{whole.operator_names[operator]} operates {len(parties)} computing parties ({', '.join(parties)}) "
-                f"and so could read every input by itself, where the threshold is {whole.threshold}"
+                f"{resolved.operator_names[operator]} operates {len(parties)} computing parties ({', '.join(parties)}) "
+                f"and so could read every input by itself, where the threshold is {resolved.threshold}"
             )
             yield Finding(("computing",), text, severity="error" if federation.personal_data else "warning")
 
 
-def _held(whole: Whole, what: Callable[[str, str], str]) -> dict[str, list[str]]:
+def _held(resolved: Resolved, what: Callable[[str, str], str]) -> dict[str, list[str]]:
     """The computing parties that are known by something that each has; who has most of them comes first."""
-    known = [one for one in dict.fromkeys(whole.federation.computing) if whole.card(one) is not None]
+    known = [one for one in dict.fromkeys(resolved.federation.computing) if resolved.card(one) is not None]
     return operators.grouped((what(*one.split("/")), one) for one in known)

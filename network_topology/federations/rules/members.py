@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from network_topology import context, model, names
 from network_topology.federations.model import FORM, Federation
-from network_topology.federations.whole import listed, together
+from network_topology.federations.resolved import listed, resolve
 from network_topology.rules import membership
 from network_topology.rules.rule import Finding, rule
 
@@ -123,7 +123,7 @@ def tiers_nest(federation: Federation, known: context.Context) -> Iterator[Findi
     outside=True,
 )
 def every_region(federation: Federation, known: context.Context) -> Iterator[Finding]:
-    regions = together(federation, known).regions.values()
+    regions = resolve(federation, known).members.values()
     missing = sorted(known.regions.keys() - {one.region for one in regions})
     if missing and federation.kind == "national":
         yield Finding(("members",), f"the network is national and lacks {listed(missing, 'region')}")
@@ -137,7 +137,7 @@ def every_region(federation: Federation, known: context.Context) -> Iterator[Fin
     outside=True,
 )
 def organisation_of_member(federation: Federation, known: context.Context) -> Iterator[Finding]:
-    for slug, region in together(federation, known).regions.items():
+    for slug, region in resolve(federation, known).members.items():
         for number, one in enumerate(federation.members[slug].organisations):
             if one not in region.stations:
                 text = f"organisation {one!r} {'has no station' if one in region.organisations else 'is not in it'}"
@@ -192,7 +192,7 @@ def consent_date(federation: Federation, known: context.Context) -> Iterator[Fin
     outside=True,
 )
 def member_technique(federation: Federation, known: context.Context) -> Iterator[Finding]:
-    for slug, region in together(federation, known).regions.items():
+    for slug, region in resolve(federation, known).members.items():
         if region.technique != federation.technique:
             yield Finding(("members", slug), _member(slug, f"it computes by {region.technique!r}"))
 
@@ -200,7 +200,7 @@ def member_technique(federation: Federation, known: context.Context) -> Iterator
 @rule("members", why="stations compute together where their session protocols meet", remedy="", outside=True)
 def member_releases(federation: Federation, known: context.Context) -> Iterator[Finding]:
     """Every member that stands aside is named, with the protocol that most of them speak already."""
-    regions = together(federation, known).regions
+    regions = resolve(federation, known).members
     spoken = {slug: known.releases[one.release] for slug, one in regions.items() if one.release in known.releases}
     if not spoken or frozenset.intersection(*spoken.values()):
         return
@@ -222,7 +222,7 @@ def member_releases(federation: Federation, known: context.Context) -> Iterator[
     outside=True,
 )
 def member_personal_data(federation: Federation, known: context.Context) -> Iterator[Finding]:
-    for slug, region in together(federation, known).regions.items():
+    for slug, region in resolve(federation, known).members.items():
         if federation.personal_data and not region.personal_data:
             yield Finding(("members", slug), _member(slug, "it uses no data on persons"))
 

@@ -67,7 +67,7 @@ def test_every_network_of_the_country_is_right_and_has_at_most_25_organisations(
 
 def test_the_whole_country_has_625_stations_and_seven_parties_of_seven_regions(made: Path) -> None:
     found = federation(country.NAME, made)
-    assert (len(found.regions), len(found.stations)) == (25, 625)
+    assert (len(found.members), len(found.stations)) == (25, 625)
     assert (len(found.computing), found.threshold) == (7, 3)
     assert len({one.split("/")[0] for one in found.computing}) == 7
     assert len({found.stations[one].domain for one in found.computing}) == 7
@@ -76,7 +76,7 @@ def test_the_whole_country_has_625_stations_and_seven_parties_of_seven_regions(m
 
 
 def test_a_station_keeps_the_id_that_it_has_in_its_region(one: compiled.CompiledFederation) -> None:
-    for network, region in one.regions.items():
+    for network, region in one.members.items():
         for organisation, station in region.stations.items():
             assert station.id == names.station_id(network, organisation)
             assert station.reference == f"{network}/{organisation}"
@@ -105,7 +105,7 @@ def test_the_order_of_members_changes_nothing_that_follows() -> None:
     turned = dataclasses.replace(
         outcome,
         federation=outcome.federation.model_copy(update={"members": members}),
-        regions=dict(reversed([*outcome.regions.items()])),
+        members=dict(reversed([*outcome.members.items()])),
     )
     assert compile.compile_federation(turned) == compile.compile_federation(outcome)
 
@@ -115,7 +115,7 @@ def test_a_map_has_every_region_and_then_every_station_and_none_hides_another(
 ) -> None:
     root = ElementTree.fromstring(draw.svg(one))  # noqa: S314 (our own)
     drawn = [_rectangle(group) for group in root.iter(f"{SVG}g") if group.find(f"{SVG}rect") is not None]
-    regions, stations = drawn[: len(one.regions)], drawn[len(one.regions) :]
+    regions, stations = drawn[: len(one.members)], drawn[len(one.members) :]
     assert len(stations) == len(one.stations)
     assert max(y + height for _, y, _, height in regions) < min(y for _, y, _, _ in stations)
     width, height = float(root.attrib["width"]), float(root.attrib["height"])
@@ -145,7 +145,7 @@ def test_the_box_of_a_region_leads_to_its_stations(one: compiled.CompiledFederat
     root = ElementTree.fromstring(draw.svg(one))  # noqa: S314 (our own)
     anchors = [group.attrib["id"] for group in root.iter(f"{SVG}g") if "id" in group.attrib]
     assert [link.attrib["href"] for link in root.iter(f"{SVG}a")] == [f"#{anchor}" for anchor in anchors]
-    assert anchors == [*one.regions]
+    assert anchors == [*one.members]
 
 
 def test_a_name_with_markup_stays_a_name() -> None:

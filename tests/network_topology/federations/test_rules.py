@@ -52,7 +52,7 @@ def test_the_file_that_the_broken_ones_come_from_is_sound() -> None:
     outcome = checked(HERE / "sound.yml")
     assert outcome.violations == ()
     assert outcome.federation is not None
-    assert [*outcome.federation.regions] == ["oost", "west", "noord"]
+    assert [*outcome.federation.members] == ["oost", "west", "noord"]
 
 
 def test_every_rule_reads_fields_that_exist() -> None:
@@ -94,12 +94,12 @@ def test_without_its_members_a_federation_is_refused_by_what_it_says_itself() ->
 
 
 def test_an_operator_of_several_regions_counts_once_by_its_name_or_by_the_slug_of_a_processor() -> None:
-    whole = checked(HERE / "sound.yml").federation
-    assert whole is not None
-    assert whole.operated_by["oost/thuiszorg"] == whole.operated_by["west/thuiszorg"], "one processor, two names"
-    assert whole.operated_by["oost/ggd"] != whole.operated_by["west/ggd"], "one slug, two organisations"
-    west = whole.regions["west"]
+    resolved = checked(HERE / "sound.yml").federation
+    assert resolved is not None
+    assert resolved.operated_by["oost/thuiszorg"] == resolved.operated_by["west/thuiszorg"], "one processor, two names"
+    assert resolved.operated_by["oost/ggd"] != resolved.operated_by["west/ggd"], "one slug, two organisations"
+    west = resolved.members["west"]
     card = west.organisations["ggd"].model_copy(update={"name": "ggd  OOST"})
     renamed = west.model_copy(update={"organisations": {**west.organisations, "ggd": card}})
-    again = dataclasses.replace(whole, regions={**whole.regions, "west": renamed})
+    again = dataclasses.replace(resolved, members={**resolved.members, "west": renamed})
     assert again.operated_by["oost/ggd"] == again.operated_by["west/ggd"]

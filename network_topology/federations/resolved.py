@@ -13,24 +13,25 @@ from network_topology.federations.model import Federation
 
 
 @dataclasses.dataclass(frozen=True)
-class Whole:
+class Resolved:
     """A federation and the regional networks of its members, by slug, as far as they are known."""
 
     federation: Federation
-    regions: Mapping[str, model.Definition]
+    members: Mapping[str, model.Definition]
 
     def card(self, reference: str) -> model.Organisation | None:
         """The card of an organisation with a station; None where its network or itself is not known."""
-        network, organisation = names.referred(reference) or ("", "")
-        region = self.regions.get(network)
-        card = region.organisations.get(organisation) if region else None
+        slug, organisation = names.referred(reference) or ("", "")
+        network = self.members.get(slug)
+        card = network.organisations.get(organisation) if network else None
         return card if card is not None and card.role != "coordinator_only" else None
 
     def name(self, reference: str) -> str:
         """An organisation's name as people know it; where it is not known, what it is referred to by."""
-        network, _, organisation = reference.partition("/")
-        region = self.regions.get(network)
-        return operators.name_of(region, organisation) if region and organisation in region.organisations else reference
+        slug, _, organisation = reference.partition("/")
+        network = self.members.get(slug)
+        known = network is not None and organisation in network.organisations
+        return operators.name_of(network, organisation) if network and known else reference
 
     @functools.cached_property
     def threshold(self) -> int:
@@ -53,7 +54,7 @@ class Whole:
         for reference in dict.fromkeys((*self.stations, *self.federation.computing)):
             if self.card(reference) is not None:
                 network, organisation = reference.split("/")
-                found[reference] = marks = tuple(_marks(self.regions[network], organisation))
+                found[reference] = marks = tuple(_marks(self.members[network], organisation))
                 _join(first, marks)
         return {reference: _root(first, marks[0]) for reference, marks in found.items()}
 
@@ -63,7 +64,7 @@ class Whole:
         found: dict[str, str] = {}
         for reference, operator in self.operated_by.items():
             network, organisation = reference.split("/")
-            region = self.regions[network]
+            region = self.members[network]
             found.setdefault(operator, operators.name_of(region, operators.operator_of(region, organisation)))
         return found
 
@@ -74,10 +75,10 @@ class Whole:
         )
 
 
-def together(federation: Federation, known: context.Context) -> Whole:
+def resolve(federation: Federation, known: context.Context) -> Resolved:
     """The federation with those of its members that are regional networks which can be used."""
     there = {slug: known.networks.get(slug) for slug in federation.members}
-    return Whole(federation, {slug: one for slug, one in there.items() if isinstance(one, model.Definition)})
+    return Resolved(federation, {slug: one for slug, one in there.items() if isinstance(one, model.Definition)})
 
 
 def listed(slugs: Sequence[str], noun: str) -> str:
