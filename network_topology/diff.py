@@ -45,17 +45,19 @@ def changes(old: model.Definition | None, new: model.Definition) -> list[Change]
         return list(_first(new))
     found: list[Change] = []
     for field, (words, waits) in _PLAIN.items():
-        found += plain(field, words, getattr(old, field), getattr(new, field), waits)
+        found += _plain(field, words, getattr(old, field), getattr(new, field), waits)
     found += _switches(old, new)
     if old.coordinator != new.coordinator:
         text = f"the coordinator is {_name(new, new.coordinator)} instead of {_name(old, old.coordinator)}"
         found.append(Change("coordinator", text, adds=True))
     for role in ("root", "releases"):
         before, after = getattr(old.signatures, role), getattr(new.signatures, role)
-        found += plain("signatures", f"how many {role.removesuffix('s')} holders must sign", before, after, waits=True)
+        found += _plain("signatures", f"how many {role.removesuffix('s')} holders must sign", before, after, waits=True)
     found += _computing(old, new)
     found += _organisations(old, new)
     found += _processors(old, new)
+    if old.members != new.members:
+        found.append(Change("members", "the members of the federation are others", adds=True))
     return found
 
 
@@ -76,10 +78,12 @@ def _first(new: model.Definition) -> Iterator[Change]:
     yield from _computing_words(new)
     for slug, processor in sorted(new.processors.items()):
         yield Change("processor", _operates(slug, processor), adds=True)
+    if new.members:
+        members = "; ".join(f"{slug}: {', '.join(people)}" for slug, people in sorted(new.members.items()))
+        yield Change("members", f"the members of the federation are {members}", adds=True)
 
 
-def plain(field: str, words: str, before: object, after: object, waits: bool) -> Iterator[Change]:
-    """The change of one value, said with both."""
+def _plain(field: str, words: str, before: object, after: object, waits: bool) -> Iterator[Change]:
     if before != after:
         yield Change(field, f"{words} is {_said(after)} instead of {_said(before)}", waits)
 
@@ -135,7 +139,7 @@ def _joins(new: model.Definition, slug: str) -> str:
     """Everything on the card of who joins: it is accepted as a whole."""
     card = new.organisations[slug]
     who, domain = f"{card.name} ({slug})", f"domain {card.domain.replace('_', ' ')}"
-    papers = agreement_words(card.agreement)
+    papers = _agreement(card.agreement)
     if card.role == "coordinator_only":
         return f"{who} joins without a station; {domain}; {papers}"
     gateway = card.gateway
@@ -151,7 +155,7 @@ def _joins(new: model.Definition, slug: str) -> str:
 def _card(old: model.Definition, new: model.Definition, slug: str) -> Iterator[Change]:
     before, after = old.organisations[slug], new.organisations[slug]
     for field, (words, waits) in _CARD.items():
-        for change in plain("organisation", words, getattr(before, field), getattr(after, field), waits):
+        for change in _plain("organisation", words, getattr(before, field), getattr(after, field), waits):
             yield Change(change.kind, f"{slug}: {change.text}", change.adds)
     operator_before, operator_after = operators.operator_of(old, slug), operators.operator_of(new, slug)
     if operator_before != operator_after or before.operator != after.operator:
@@ -161,7 +165,7 @@ def _card(old: model.Definition, new: model.Definition, slug: str) -> Iterator[C
         text = f"{slug}: it {'now puts in data' if after.contributes else 'puts in data no more'}"
         yield Change("organisation", text, adds=after.contributes)
     if before.agreement != after.agreement:
-        yield Change("agreement", f"{slug}: {agreement_words(after.agreement)}", adds=False)
+        yield Change("agreement", f"{slug}: {_agreement(after.agreement)}", adds=False)
     yield from _gateway(slug, before, after)
 
 
@@ -173,7 +177,7 @@ def _gateway(slug: str, before: model.Organisation, after: model.Organisation) -
         yield Change("gateway", f"{slug}: it has a gateway at {new.name}:{new.port}", adds=True)
     elif new is not None and old is not None:
         for field, words in _GATEWAY.items():
-            for change in plain("gateway", words, getattr(old, field), getattr(new, field), waits=True):
+            for change in _plain("gateway", words, getattr(old, field), getattr(new, field), waits=True):
                 yield Change(change.kind, f"{slug}: {change.text}", change.adds)
     addresses = ((old.addresses if old else ()), (new.addresses if new else ()))
     yield from _addresses(slug, "its gateway is also reached at", *addresses)
@@ -203,12 +207,12 @@ def _processors(old: model.Definition, new: model.Definition) -> Iterator[Change
         elif after is not None and before is None:
             yield Change("processor", _operates(slug, after), adds=True)
         elif after is not None and before is not None and after != before:
-            text = f"processor {slug} is {after.name}, {agreement_words(after.agreement)}; it was {before.name}"
+            text = f"processor {slug} is {after.name}, {_agreement(after.agreement)}; it was {before.name}"
             yield Change("processor", text, adds=after.name != before.name)
 
 
 def _operates(slug: str, processor: model.Processor) -> str:
-    return f"{processor.name} ({slug}) may operate servers; {agreement_words(processor.agreement)}"
+    return f"{processor.name} ({slug}) may operate servers; {_agreement(processor.agreement)}"
 
 
 def _name(definition: model.Definition, slug: str) -> str:
@@ -221,8 +225,7 @@ def _operator(definition: model.Definition, slug: str) -> str:
     return "itself" if operator == slug else operators.name_of(definition, operator)
 
 
-def agreement_words(agreement: model.Agreement | None) -> str:
-    """An agreement with its kind, its day and its end."""
+def _agreement(agreement: model.Agreement | None) -> str:
     if agreement is None:
         return "no agreement"
     until = f" until {agreement.until}" if agreement.until else ""

@@ -4,5 +4,5 @@ A federation is a small model of its own beside the regional one. It is read by 
 of the same style (many are the same ones), and is compiled together with the definitions of its members::
 
     load (tree → model.Federation) → rules → compile (with the members) → compiled.CompiledFederation
-                                                 └ diff                      └ draw
+                                                                             └ draw
 """
