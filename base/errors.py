@@ -3,7 +3,8 @@
     WerkplaatsError                        4  something failed; nothing was changed, or it was taken back
     ├── FoundError                         1  a check found something: the work was done, the answer is not good
     │   └── violation.DefinitionError         a definition breaks rules; every violation is told
-    │       └── violation.UnknownNetworkError  2  no network of this name is defined
+    │       ├── violation.UnknownNetworkError  2  no network of this name is defined
+    │       └── violation.KindError            3  it is a federation, and a regional network is needed
     ├── UsageError                         2  the command was used wrongly: an unknown name, a missing argument or file
     ├── RefusedError                       3  it could be done, but must not: trust, locks, gates
     │   ├── LockedError                       another process holds the lock

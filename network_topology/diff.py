@@ -56,8 +56,6 @@ def changes(old: model.Definition | None, new: model.Definition) -> list[Change]
     found += _computing(old, new)
     found += _organisations(old, new)
     found += _processors(old, new)
-    if old.members != new.members:
-        found.append(Change("members", "the members of the federation are others", adds=True))
     return found
 
 
@@ -78,9 +76,6 @@ def _first(new: model.Definition) -> Iterator[Change]:
     yield from _computing_words(new)
     for slug, processor in sorted(new.processors.items()):
         yield Change("processor", _operates(slug, processor), adds=True)
-    if new.members:
-        members = "; ".join(f"{slug}: {', '.join(people)}" for slug, people in sorted(new.members.items()))
-        yield Change("members", f"the members of the federation are {members}", adds=True)
 
 
 def _plain(field: str, words: str, before: object, after: object, waits: bool) -> Iterator[Change]:

@@ -5,27 +5,31 @@ import datetime
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pydantic
 
 from network_topology import model, names, shapes, source, twin
-from network_topology.federations import model as federations
-from network_topology.violation import DefinitionError, UnknownNetworkError, Violation
+from network_topology.federations.model import KINDS, Federation
+from network_topology.violation import DefinitionError, KindError, UnknownNetworkError, Violation
 
-__all__ = ["DefinitionError", "Reading", "find", "kind", "known", "read", "read_federation", "read_what_can_be"]
+__all__ = ["DefinitionError", "Reading", "find", "kind", "known", "read", "read_what_can_be", "regional_wanted"]
 
-# The model of each kind; where that cannot be read, a file that names members is taken for a federation.
-_MODELS: Mapping[str, type[model.Definition] | type[federations.Federation]] = {
-    "regional": model.Definition,
-    **dict.fromkeys(federations.KINDS, federations.Federation),
+Definition = model.Definition | Federation
+
+_MODELS: Mapping[str, type[Definition]] = {
+    kind: shape for shape in get_args(Definition) for kind in get_args(shape.model_fields["kind"].annotation)
+}
+# A field that one kind of network has and the others have not → what its file says of them, and which kinds those are.
+_OF_ANOTHER_KIND: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "members": ("has organisations, and refers to no other networks", KINDS),
+    "organisations": ("refers to the organisations of its members, and has none of its own", (model.REGIONAL,)),
 }
 _CARDS = ("organisations", "processors", "members")  # mappings of which each entry is a card with fields of its own
 
 # What takes the place of a value that cannot be read, so that the rules can look at all the others.
 _STAND_INS: Mapping[str, Any] = {
     "network": "unreadable",
-    "kind": "regional",
     "title": "unreadable",
     "coordinator": "unreadable",
     "technique": "unreadable",
@@ -43,7 +47,7 @@ _STAND_INS: Mapping[str, Any] = {
 class Reading:
     """What could be read of a file: where something is wrong, the fields in `unreadable` hold stand-ins."""
 
-    definition: model.Definition | federations.Federation | None
+    definition: Definition | None
     violations: tuple[Violation, ...] = ()
     unreadable: frozenset[str] = frozenset()
 
@@ -51,30 +55,23 @@ class Reading:
 def read(path: Path) -> model.Definition:
     """The regional network in one file, not yet checked against the rules.
 
-    Raises DefinitionError with every violation of YAML and of the model, and where the file is of a federation.
+    Raises DefinitionError with every violation of YAML and of the model, KindError where the file is of a federation.
     """
-    found = _read(path)
-    if not isinstance(found, model.Definition):
-        text = f"{found.network!r} is a {found.kind} network, and a regional one is asked for"
-        remedy = f"name one of its members: {', '.join(found.members)}"
-        raise DefinitionError([Violation(path, *found.places.at(("kind",)), text, remedy, rule="kind")])
-    return found
-
-
-def read_federation(path: Path) -> federations.Federation:
-    """The federation in one file, likewise; raises DefinitionError where the file is of a regional network."""
-    found = _read(path)
-    if not isinstance(found, federations.Federation):
-        text, remedy = f"{found.network!r} is a regional network, and a federation is asked for", "name a federation"
-        raise DefinitionError([Violation(path, *found.places.at(("kind",)), text, remedy, rule="kind")])
-    return found
-
-
-def _read(path: Path) -> model.Definition | federations.Federation:
     reading = read_what_can_be(path)
     if reading.violations or reading.definition is None:
         raise DefinitionError(reading.violations)
+    if isinstance(reading.definition, Federation):
+        raise regional_wanted(reading.definition)
     return reading.definition
+
+
+def regional_wanted(federation: Federation) -> KindError:
+    """What is said to who names a federation where only a regional network will do."""
+    name, places = federation.network, federation.places
+    text = f"{name} is a {federation.kind} network: it refers to regional networks, and has no servers, keys or "
+    remedy = f"`werkplaats check {name}` and `werkplaats map {name}` work on it; for all else name one of its members: "
+    at, members = places.at(("kind",)), ", ".join(federation.members)
+    return KindError([Violation(places.path, *at, f"{text}publication yet", f"{remedy}{members}", rule="kind")])
 
 
 def find(name: str, networks: Path) -> model.Definition:
@@ -87,12 +84,16 @@ def find(name: str, networks: Path) -> model.Definition:
 
 
 def kind(name: str, networks: Path) -> str | None:
-    """The kind of a network, right or not; None where it is not defined or too little of its file can be read."""
+    """The kind that the file of a network says; None where it is not defined, or that cannot be read.
+
+    Looks at nothing else in it, so that a shell that completes names does not wait.
+    """
     try:
-        found = read_what_can_be(path_of(name, networks)).definition
-    except UnknownNetworkError:
+        tree, _, _ = source.read(path_of(name, networks))
+    except DefinitionError:
         return None
-    return found.kind if found else None
+    said = str(tree.get("kind"))
+    return said if said in _MODELS else None
 
 
 def path_of(name: str, networks: Path) -> Path:
@@ -121,7 +122,13 @@ def read_what_can_be(path: Path) -> Reading:
         return Reading(None, tuple(error.violations))
     noted = {(one.line, one.column) for one in violations}
     unreadable = {_field(keys) for keys, place in places.values.items() if place in noted}
-    shape = _MODELS.get(str(tree.get("kind"))) or _MODELS["supraregional" if "members" in tree else "regional"]
+    kind = str(tree.get("kind"))
+    if mixed := [
+        one for one in _OF_ANOTHER_KIND if one in tree and kind in _MODELS and one not in _MODELS[kind].model_fields
+    ]:
+        return Reading(None, tuple(sorted((*violations, _mixed(kind, mixed[0], places)))))
+    # Where the kind cannot be read, a file that names members is taken for a federation.
+    shape = _MODELS.get(kind) or (Federation if "members" in tree else model.Definition)
     try:
         definition = shape.model_validate(tree)
     except pydantic.ValidationError as error:
@@ -140,6 +147,14 @@ def read_what_can_be(path: Path) -> Reading:
         violations.append(Violation(path, *places.at(("network",)), text, remedy, rule="twin"))
         unreadable.add("network")
     return Reading(definition.placed(places), tuple(sorted(violations)), frozenset(unreadable))
+
+
+def _mixed(kind: str, field: str, places: source.Source) -> Violation:
+    """A file of one kind by its word and of another by what it holds: no more is said, as the rest follows from it."""
+    why, kinds = _OF_ANOTHER_KIND[field]
+    text = f"{field!r} stands in a {kind} network, but that {why}"
+    remedy = f"remove it, or write {' or '.join(f'`kind: {one}`' for one in kinds)}"
+    return Violation(places.path, *places.at_key((field,)), text, remedy, rule="kind")
 
 
 def _field(keys: source.Keys) -> str:
@@ -163,8 +178,8 @@ def _stand_in(tree: dict[str, Any], keys: source.Keys, kind: str) -> set[str]:
         tree[str(keys[0])].pop(keys[1], None)
         return {str(keys[0])}
     parent, field = (tree[str(keys[0])].get(keys[1], {}), str(keys[2])) if in_card else (tree, str(keys[0]))
-    if field == "kind" and "members" in tree:
-        parent[field] = "supraregional"
+    if field == "kind":
+        parent[field] = KINDS[0] if "members" in tree else model.REGIONAL
     elif field in _STAND_INS and not (field == "agreement" and keys[0] == "organisations"):
         parent[field] = _STAND_INS[field]
     else:

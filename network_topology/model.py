@@ -13,6 +13,7 @@ import pydantic
 
 from network_topology import names, source
 
+Kind = Literal["regional"]
 Domain = Literal[
     "public_health",
     "hospital",
@@ -37,7 +38,7 @@ Role = Literal["member", "coordinator_only"]
 Frequency = Literal["unlimited", "hourly", "daily", "weekly", "monthly"]
 DOMAINS: tuple[str, ...] = get_args(Domain)
 
-REGIONAL = "regional"
+(REGIONAL,) = get_args(Kind)
 ITSELF = "itself"
 COORDINATOR = "coordinator"
 
@@ -125,7 +126,7 @@ class Network(Closed):
     network: Slug
     """The network's slug, unique in the country: the name in certificates, DNS and SPIFFE names."""
     kind: str
-    """`regional` (3 to 25 organisations), `supraregional` (stations of several regional networks) or `national`."""
+    """What kind of network it is, of which each has a model of its own."""
     title: str
     """The network's name as people know it."""
     illustrative: bool = False
@@ -171,8 +172,8 @@ class Network(Closed):
 class Definition(Network):
     """A datawerkplaats network: who takes part, where, and in which role."""
 
-    kind: Literal["regional"]
-    """`regional`: 3 to 25 organisations. Networks of networks have a model of their own (federations/)."""
+    kind: Kind
+    """`regional` (3 to 25 organisations), `supraregional` (stations of several regional networks) or `national`."""
     region: str | None = None
     """The GGD region of a regional network, one of regions.yml."""
     coordinator: Slug

@@ -41,7 +41,7 @@ def violation(wrong: Any, places: source.Source, tree: Mapping[str, Any], root: 
         return Violation(places.path, *places.at_key(keys), f"{where}{name!r} is unknown", remedy, rule="unknown")
     if kind == "literal_error":
         allowed = wrong["ctx"]["expected"].replace("'", "").replace(" or ", ", ")
-        allowed = ", ".join(("regional", *federations.KINDS)) if keys == ("kind",) else allowed
+        allowed = ", ".join((model.REGIONAL, *federations.KINDS)) if keys == ("kind",) else allowed
         text, remedy = (
             f"{source.short(_value(tree, keys))!r} is not one of the known values",
             f"write one of: {allowed}",

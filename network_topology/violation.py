@@ -47,3 +47,9 @@ class UnknownNetworkError(DefinitionError):
     """No network of this name is defined in this folder: nothing is wrong with a definition."""
 
     exit_code = errors.WRONG_USE
+
+
+class KindError(DefinitionError):
+    """A network of another kind than what is asked for can work on: nothing is wrong with its definition."""
+
+    exit_code = errors.REFUSED

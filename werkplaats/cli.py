@@ -124,10 +124,6 @@ def _main(arguments: Sequence[str] | None) -> int:
         argcomplete.autocomplete(parser(os.environ.get("COMP_LINE", "").split()))
     given = parser(words).parse_args(words)
     try:
-        if getattr(given, "network", None) is not None and not getattr(given, "federations", False):
-            from werkplaats.operations.home import networks
-
-            networks.require_regional(given.network, given.home)
         return int(given.run(given))
     except errors.WerkplaatsError as error:
         print(error.in_words(f"werkplaats {given.verb}"), file=sys.stderr)

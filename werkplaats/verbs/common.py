@@ -9,24 +9,28 @@ import sys
 from typing import Any
 
 from base import errors
+from network_topology import names
 from werkplaats.operations.home import places
 
 
-def network_argument(parser: argparse.ArgumentParser, *, federations: bool = False) -> None:
-    """The network that the verb is about; a federation is refused before the verb runs, unless it says that it can."""
-    parser.set_defaults(federations=federations)
+def network_argument(parser: argparse.ArgumentParser) -> None:
+    """The network that the verb is about."""
     named = parser.add_argument("network", metavar="NETWORK", help="name; NAME.sandbox is its twin made here")
     complete_networks(named)
 
 
 def complete_networks(argument: argparse.Action) -> None:
-    """Have a shell complete the names of networks, and of their twins."""
+    """Have a shell complete the names of networks, and of the twins of those that have servers."""
 
-    def names(parsed_args: argparse.Namespace, **_: object) -> list[str]:
-        found = places.home(getattr(parsed_args, "home", None)).networks.glob("*/network.yml")
-        return [name for path in sorted(found) for name in (path.parent.name, f"{path.parent.name}.sandbox")]
+    def complete(parsed_args: argparse.Namespace, **_: object) -> list[str]:
+        from network_topology import load, model  # here: no verb waits for it that does not load a network
 
-    argument.completer = names  # type: ignore[attr-defined]  # as argcomplete asks for it
+        networks = places.home(getattr(parsed_args, "home", None)).networks
+        found = load.known(networks)
+        twins = (names.twin(one) for one in found if load.kind(one, networks) in (None, model.REGIONAL))
+        return sorted((*found, *twins))
+
+    argument.completer = complete  # type: ignore[attr-defined]  # as argcomplete asks for it
 
 
 def json_argument(parser: argparse.ArgumentParser) -> None:

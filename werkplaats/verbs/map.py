@@ -20,7 +20,7 @@ from werkplaats.verbs import common
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The network and the file."""
-    common.network_argument(parser, federations=True)
+    common.network_argument(parser)
     parser.add_argument("--output", "-o", type=Path, metavar="FILE", help="write to this file (default: print)")
 
 

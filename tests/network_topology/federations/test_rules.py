@@ -10,7 +10,7 @@ import pytest
 from network_topology import check, load, model
 from network_topology.federations import rules
 from network_topology.federations.model import Federation, Member
-from network_topology.violation import DefinitionError
+from network_topology.violation import DefinitionError, KindError
 from tests.network_topology.test_broken import KNOWN as REGIONAL
 
 HERE = Path(__file__).parent
@@ -21,8 +21,13 @@ KNOWN = dataclasses.replace(
     regions={"twente": "Twente", "zeeland": "Zeeland", "groningen": "Groningen", "utrecht": "Utrecht"},
     releases={**REGIONAL.releases, "0.9.0": frozenset({1})},
 )
-MODEL = {"missing", "shape", "twin", "unknown"}
-SOUND = load.read_federation(HERE / "sound.yml")
+MODEL = {"kind", "missing", "shape", "twin", "unknown"}
+
+
+def sound() -> Federation:
+    found = load.read_what_can_be(HERE / "sound.yml").definition
+    assert isinstance(found, Federation)
+    return found
 
 
 def checked(path: Path) -> check.Outcome:
@@ -80,17 +85,18 @@ def test_a_federation_has_no_twin_and_its_members_have() -> None:
     assert "oost.sandbox, west.sandbox, noord.sandbox" in one.remedy
 
 
-def test_who_asks_for_a_regional_network_is_not_given_a_federation_nor_the_other_way_round() -> None:
-    with pytest.raises(DefinitionError, match="'kring' is a supraregional network, and a regional one is asked for"):
+def test_who_asks_for_a_regional_network_is_not_given_a_federation() -> None:
+    with pytest.raises(KindError, match="kring is a supraregional network") as told:
         load.find("kring", NETWORKS)
-    with pytest.raises(DefinitionError, match="'oost' is a regional network, and a federation is asked for"):
-        load.read_federation(load.path_of("oost", NETWORKS))
+    (one,) = told.value.violations
+    assert (one.path.parent.name, one.line, one.rule) == ("kring", 3, "kind")
+    assert "name one of its members: oost, west, noord" in one.remedy
 
 
 def test_without_its_members_a_federation_is_refused_by_what_it_says_itself() -> None:
-    rules.require(SOUND)
+    rules.require(sound())
     with pytest.raises(DefinitionError, match="'west/apotheek' does not take part"):
-        rules.require(SOUND.model_copy(update={"computing": ("oost/ggd", "west/apotheek", "noord/thuiszorg")}))
+        rules.require(sound().model_copy(update={"computing": ("oost/ggd", "west/apotheek", "noord/thuiszorg")}))
 
 
 def test_an_operator_of_several_regions_counts_once_by_its_name_or_by_the_slug_of_a_processor() -> None:

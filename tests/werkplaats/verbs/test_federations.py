@@ -1,17 +1,19 @@
-"""What every verb says of a federation: two look at it, all others refuse it by one rule before they do anything."""
+"""What every verb says of a federation: two look at it, all others refuse it before they do anything."""
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import pytest
 
 from base import errors
 from werkplaats import cli
+from werkplaats.verbs import common
 
 NAME = "kansrijke-start-oost"
 LOOK = {"check": ["check", NAME], "map": ["map", NAME]}
-NAME_NO_NETWORK = {"completion"}
+NEED_NO_DEFINITION = {"backup", "completion"}
 OTHERS = {
     "doctor": ["doctor", NAME],
     "plan": ["plan", NAME],
@@ -25,7 +27,7 @@ OTHERS = {
     "rehearse": ["rehearse", NAME],
     "trust": ["trust", "publish", NAME],
     "trust root": ["trust", "root", "show", NAME],
-    "backup": ["backup", "make", NAME, "never-written"],
+    "trust revoke": ["trust", "revoke", NAME, "ggd", "--reason", "keyCompromise", "--yes"],
 }
 
 
@@ -43,7 +45,7 @@ def test_a_federation_is_refused_with_what_works_and_nothing_is_made(
     assert cli.main(words) == errors.REFUSED
     told = capsys.readouterr().err
     assert f"{NAME} is a supraregional network" in told
-    assert f"`werkplaats check {NAME}` and `werkplaats map {NAME}` work on it today" in told
+    assert f"`werkplaats check {NAME}` and `werkplaats map {NAME}` work on it" in told
     assert [*state.iterdir()] == []
 
 
@@ -54,5 +56,20 @@ def test_what_only_looks_works_on_it(words: list[str], state: Path, capsys: pyte
     assert [*state.iterdir()] == []
 
 
+def test_there_is_nothing_to_back_up(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["backup", "make", NAME, "never-written"]) == errors.WRONG_USE
+    assert f"{NAME} has neither vault nor inventory here" in capsys.readouterr().err
+    assert not (state / "never-written").exists()
+
+
+def test_a_shell_completes_no_twin_of_a_federation() -> None:
+    action = argparse.ArgumentParser().add_argument("network")
+    common.complete_networks(action)
+    found = action.completer(argparse.Namespace(home=None))  # type: ignore[attr-defined]
+    assert NAME in found
+    assert {"gerda", "gerda.sandbox"} <= {*found}
+    assert f"{NAME}.sandbox" not in found
+
+
 def test_no_verb_is_forgotten() -> None:
-    assert {*LOOK, *NAME_NO_NETWORK, *(name.split()[0] for name in OTHERS)} == {*cli.VERBS}
+    assert {*LOOK, *NEED_NO_DEFINITION, *(name.split()[0] for name in OTHERS)} == {*cli.VERBS}

@@ -9,6 +9,7 @@ from typing import Any
 from base import canonical, errors
 from network_topology import model, tables
 from network_topology.compiling import compile as compiler
+from publication import folder as folders
 from publication import identity, verified
 from station_image.builder import images
 from werkplaats.operations import progress
@@ -183,7 +184,10 @@ def as_published(name: str, folder: Path | None) -> networks.Network | None:
 
     `folder` is as `networks.find` takes it.
     """
-    place, kept = places.home(folder), vault.find(name)
+    place = places.home(folder)
+    if not folders.there(place.publication(name, vault.folder_of(name))):
+        return None  # and no vault is made of what has none
+    kept = vault.find(name)
     own = roles.Roles(kept, ledger.Records(place.inventory(name, kept.folder)))
     found = learn.here(place.publication(name, kept.folder), own)
     if found is None:

@@ -7,8 +7,7 @@ import functools
 from collections.abc import Mapping
 from pathlib import Path
 
-from base import errors
-from network_topology import check, load, model, names, tables, violation
+from network_topology import check, load, model, tables, violation
 from network_topology.compiling import compile as compiler
 from network_topology.federations.compile import compile_federation
 from network_topology.federations.compiled import CompiledFederation
@@ -97,39 +96,15 @@ class Network:
         return self.vault.folder / "run"
 
 
-@dataclasses.dataclass(frozen=True)
-class Federation:
-    """A federation as it is defined here: it has no servers, no vault and no inventory."""
-
-    compiled: CompiledFederation
-    warnings: tuple[violation.Violation, ...]
-
-
-def require_regional(name: str, folder: Path | None = None) -> None:
-    """Refuse a federation, right or not: it has no servers. What is not defined or cannot be read is let through.
-
-    The one rule for all verbs but those that look at any kind; the command asks it before it runs a verb. Raises
-    RefusedError.
-    """
-    place = places.home(folder)
-    kind = load.kind(name, place.networks)
-    if kind not in (None, model.REGIONAL):
-        slug = names.defined(name)
-        raise errors.RefusedError(
-            f"{slug} is a {kind} network: it refers to regional networks, and has no servers, keys or publication yet",
-            f"`werkplaats check {slug}` and `werkplaats map {slug}` work on it today; for all else name one of its "
-            "regional networks",
-        )
-
-
 def find(name: str, folder: Path | None = None) -> Network:
     """Find and compile a regional network by name.
 
-    Raises UnknownNetworkError, DefinitionError with every violation of one that is not right, or RefusedError for a
-    federation.
+    Raises UnknownNetworkError, DefinitionError with every violation of one that is not right, or KindError for a
+    federation: it has no servers.
     """
-    require_regional(name, folder)
     place, found = _checked(name, folder)
+    if found.federation is not None:
+        raise load.regional_wanted(found.federation.federation)
     if found.definition is None:
         raise violation.DefinitionError(found.violations)
     compiled = compiler.compile_network(found.definition)

@@ -37,13 +37,18 @@ def ask_on_terminal(question: str, variable: str = PASSPHRASE_FILE) -> str:
 
 
 def find(network: str, *, ask: Callable[[str], str] = ask_on_terminal) -> Vault:
-    """The vault of a network, by the XDG Base Directory Specification: a relative XDG_STATE_HOME counts as unset."""
+    """The vault of a network, which is made where there is none."""
+    return Vault(network, folder_of(network), ask=ask)
+
+
+def folder_of(network: str) -> Path:
+    """Where it lies, by the XDG Base Directory Specification: a relative XDG_STATE_HOME counts as unset."""
     if not network or network.startswith(".") or "/" in network:
         raise errors.UsageError(f"{network!r} is not the name of a network")
     home = Path(os.environ.get("XDG_STATE_HOME", ""))
     if not home.is_absolute():
         home = Path.home() / ".local" / "state"
-    return Vault(network, home / "werkplaats" / network, ask=ask)
+    return home / "werkplaats" / network
 
 
 class Vault:

@@ -41,6 +41,7 @@ from werkplaats.verbs import common, named
 from werkplaats.verbs.trust import signing
 
 _BRAKES = ("revoke", "enforce")
+_AS_PUBLISHED = (*_BRAKES, "publish")
 _WITH_SERVERS = ("request", "renew-key", "enforce")
 
 
@@ -184,14 +185,14 @@ def _roll(given: argparse.Namespace, network: networks.Network) -> None:
 def _network(given: argparse.Namespace) -> tuple[networks.Network, errors.WerkplaatsError | None]:
     """The network that was named; as it was published last, and why, where its definition is not right now.
 
-    That is enough to revoke in it, and to sign anew what is due.
+    That is enough to revoke in it, to put that in force, and to sign anew what is due.
     """
     try:
         return named.find(given), None
     except violation.UnknownNetworkError:
         raise
     except violation.DefinitionError as error:
-        network = steps.as_published(given.network, given.home) if given.action in ("revoke", "publish") else None
+        network = steps.as_published(given.network, given.home) if given.action in _AS_PUBLISHED else None
         if network is None:
             raise
         return network, error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import pytest
 from base import canonical, errors
 from publication import publication, verified
 from tests.publication.published import release
-from tests.werkplaats.verbs.trust.people import DAY, NETWORK, People, people
+from tests.werkplaats.verbs.trust.people import DAY, EXAMPLES, NETWORK, People, people
 from werkplaats.operations.home import places, vault
 
 __all__ = ["people"]
@@ -75,7 +76,22 @@ def the_definition_is_wrong(people: People) -> str:
     return "there is no release '9.9.9'"
 
 
-WAITS = {one.__name__: one for one in (a_release_waits, a_release_is_nowhere, more_must_sign, the_definition_is_wrong)}
+def the_kind_is_wrong(people: People) -> str:
+    edit(people, "kind: regional", "kind: supraregional")
+    return "'organisations' stands in a supraregional network"
+
+
+def a_federation_has_its_name(people: People) -> str:
+    """Another definition altogether, and a sound one: what was published goes on under this name all the same."""
+    shutil.copytree(EXAMPLES, people.home / "networks", dirs_exist_ok=True)
+    text = (EXAMPLES / "kansrijke-start-oost" / "network.yml").read_text()
+    path = people.home / "networks" / NETWORK / "network.yml"
+    path.write_text(text.replace("network: kansrijke-start-oost", f"network: {NETWORK}"))
+    return f"{NETWORK} is a supraregional network"
+
+
+WRONG = {one.__name__: one for one in (the_definition_is_wrong, the_kind_is_wrong, a_federation_has_its_name)}
+WAITS = {one.__name__: one for one in (a_release_waits, a_release_is_nowhere, more_must_sign)} | WRONG
 
 
 @pytest.mark.parametrize("why", WAITS)
@@ -83,7 +99,11 @@ def test_a_revocation_waits_for_nothing_else(people: People, running: object, wh
     """Gains: who has a stolen key goes on for as long as holders of something else take to sign for that."""
     assert running
     before, told = read(people), WAITS[why](people)
-    codes = {"a_release_is_nowhere": errors.WRONG_USE, "the_definition_is_wrong": errors.FOUND}
+    codes = {
+        "a_release_is_nowhere": errors.WRONG_USE,
+        "the_definition_is_wrong": errors.FOUND,
+        "the_kind_is_wrong": errors.FOUND,
+    }
     assert told in people.run("publish", NETWORK, expect=codes.get(why, errors.REFUSED))
     assert read(people) == before
     said = revoke(people)
@@ -96,6 +116,16 @@ def test_a_revocation_waits_for_nothing_else(people: People, running: object, wh
     assert found.revocations.get_revoked_certificate_by_serial_number(serial)
     assert found.definition == before.definition
     assert found.release == before.release
+
+
+@pytest.mark.parametrize("why", WRONG)
+def test_what_is_published_is_put_in_force_whatever_is_wrong_with_the_definition(
+    people: People, running: object, why: str
+) -> None:
+    assert running
+    (people.records.folder / "servers.yml").write_text("{}\n")
+    WRONG[why](people)
+    assert "run by other operators" in people.run("enforce", NETWORK)
 
 
 def test_who_waits_for_a_release_gets_it_with_the_revocation_in_it(
