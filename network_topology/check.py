@@ -8,6 +8,7 @@ from network_topology import context, load, model, names, questions, rules, tabl
 from network_topology.federations import rules as federation_rules
 from network_topology.federations.model import Federation
 from network_topology.federations.resolved import Resolved, resolve
+from network_topology.rules import computing
 from network_topology.violation import Violation
 
 
@@ -70,7 +71,9 @@ def _members(federation: Federation, known: context.Context, networks: Path) -> 
         reading = load.read_what_can_be(networks / slug / names.FILE)
         one = reading.definition
         wrong = [*reading.violations, *(rules.check(one, known) if isinstance(one, model.Definition) else ())]
-        found[slug] = one if _sound(wrong) else None
+        # Another technique has a rule of the federation, which says more than that the definition cannot be used.
+        others = (each for each in wrong if each.rule != computing.technique_known.name)
+        found[slug] = one if _sound(others) else None
     return found
 
 

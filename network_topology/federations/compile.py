@@ -12,11 +12,10 @@ from network_topology.federations.resolved import Resolved
 def compile_federation(resolved: Resolved) -> compiled.CompiledFederation:
     """Compile a federation; the same definitions always give an equal result, whatever the order of their keys.
 
-    Raises violation.DefinitionError where the federation breaks a rule that needs no knowledge from outside. What needs
-    the members was looked at when it was checked: a station that no member has is none here either.
+    Raises violation.DefinitionError where it breaks a rule that needs no more than these definitions.
     """
     federation = resolved.federation
-    rules.require(federation)
+    rules.require(federation, resolved.members)
     members = {slug: _member(resolved, slug) for slug in sorted(resolved.members)}
     stations = {one.reference: one for member in members.values() for one in member.stations.values()}
     served = operators.grouped((one.operated_by, one.reference) for one in stations.values() if not one.own)

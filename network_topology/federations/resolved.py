@@ -6,6 +6,7 @@ slug each region knows it.
 
 import dataclasses
 import functools
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 
 from network_topology import context, model, names, operators
@@ -30,8 +31,13 @@ class Resolved:
         """An organisation's name as people know it; where it is not known, what it is referred to by."""
         slug, _, organisation = reference.partition("/")
         network = self.members.get(slug)
-        known = network is not None and organisation in network.organisations
-        return operators.name_of(network, organisation) if network and known else reference
+        card = network.organisations.get(organisation) if network else None
+        return card.name if card else reference
+
+    def operator(self, reference: str) -> tuple[model.Definition, str]:
+        """The regional network of a station, and the slug by which that knows its operator."""
+        slug, organisation = reference.split("/")
+        return self.members[slug], operators.operator_of(self.members[slug], organisation)
 
     @functools.cached_property
     def threshold(self) -> int:
@@ -39,23 +45,26 @@ class Resolved:
         return operators.threshold(self.federation)
 
     @functools.cached_property
-    def stations(self) -> tuple[str, ...]:
-        """The organisations that take part and are known, as references in alphabetical order."""
-        return tuple(one for one in self.federation.organisations if self.card(one) is not None)
+    def stations(self) -> dict[str, model.Organisation]:
+        """The organisations that take part and are known, by reference in alphabetical order."""
+        cards = {one: self.card(one) for one in self.federation.organisations}
+        return {one: card for one, card in cards.items() if card is not None}
+
+    @functools.cached_property
+    def parties(self) -> tuple[str, ...]:
+        """The computing parties that take part and are known, each once, as references in party order."""
+        return tuple(one for one in dict.fromkeys(self.federation.computing) if one in self.stations)
 
     @functools.cached_property
     def operated_by(self) -> dict[str, str]:
-        """The operator of each station, and of each computing party, by reference: an operator of several counts once.
+        """The operator of each station, by reference: an operator of several counts once.
 
         Two operators are one where they have one name, or are processors with one slug.
         """
         first: dict[str, str] = {}  # a mark of an operator → the operator that had it first
-        found: dict[str, tuple[str, ...]] = {}
-        for reference in dict.fromkeys((*self.stations, *self.federation.computing)):
-            if self.card(reference) is not None:
-                network, organisation = reference.split("/")
-                found[reference] = marks = tuple(_marks(self.members[network], organisation))
-                _join(first, marks)
+        found = {one: tuple(_marks(*self.operator(one))) for one in self.stations}
+        for marks in found.values():
+            _join(first, marks)
         return {reference: _root(first, marks[0]) for reference, marks in found.items()}
 
     @functools.cached_property
@@ -63,16 +72,12 @@ class Resolved:
         """Every operator's name as people know it."""
         found: dict[str, str] = {}
         for reference, operator in self.operated_by.items():
-            network, organisation = reference.split("/")
-            region = self.members[network]
-            found.setdefault(operator, operators.name_of(region, operators.operator_of(region, organisation)))
+            found.setdefault(operator, operators.name_of(*self.operator(reference)))
         return found
 
     def computing_per_operator(self) -> dict[str, list[str]]:
-        """The computing parties by operator; who has most of them comes first. Unknown ones count for none."""
-        return operators.grouped(
-            (self.operated_by[one], one) for one in dict.fromkeys(self.federation.computing) if one in self.operated_by
-        )
+        """The computing parties by operator; who has most of them comes first."""
+        return operators.grouped((self.operated_by[one], one) for one in self.parties)
 
 
 def resolve(federation: Federation, known: context.Context) -> Resolved:
@@ -86,11 +91,11 @@ def listed(slugs: Sequence[str], noun: str) -> str:
     return f"{noun} {slugs[0]}" if len(slugs) == 1 else f"{len(slugs)} {noun}s ({', '.join(slugs)})"
 
 
-def _marks(region: model.Definition, organisation: str) -> Iterator[str]:
-    """What an operator is known by in every region: its name, and the slug of a processor."""
-    operator = operators.operator_of(region, organisation)
-    yield f"name:{' '.join(operators.name_of(region, operator).casefold().split())}"
-    if operator in region.processors:
+def _marks(network: model.Definition, operator: str) -> Iterator[str]:
+    """What an operator is known by in every region: its name as it looks, and the slug of a processor."""
+    name = unicodedata.normalize("NFKC", operators.name_of(network, operator))
+    yield f"name:{' '.join(name.casefold().split())}"
+    if operator in network.processors:
         yield f"processor:{operator}"
 
 

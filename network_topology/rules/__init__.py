@@ -88,13 +88,13 @@ def require(definition: model.Definition) -> None:
     refuse(TABLE, definition)
 
 
-def refuse(table: Iterable[Rule[Subject]], subject: Subject) -> None:
+def refuse(table: Iterable[Rule[Subject]], subject: Subject, known: context.Context = _NOTHING_OUTSIDE) -> None:
     """Raise DefinitionError with the errors of every rule of a table that needs no knowledge from outside."""
     found = [
         violation
         for one in table
         if not one.outside and one.severity == "error"  # a rule that only warns has nothing to refuse
-        for violation in one.violations(subject, _NOTHING_OUTSIDE)
+        for violation in one.violations(subject, known)
         if violation.severity == "error"
     ]
     if found:

@@ -124,12 +124,6 @@ def processor_slugs(definition: model.Definition, _: context.Context) -> Iterato
             yield Finding(("processors", slug), f"processor {slug!r} is an organisation of this network too", remedy)
 
 
-def oversize(network: str, organisation: str) -> int:
-    """How many bytes the id of a station takes, of the longer of the two that it will have; 0 where it fits."""
-    size = len(names.station_id(names.twin(names.defined(network)), organisation).encode(errors="surrogatepass"))
-    return size if size > names.UNIQUE_ID_BYTES - names.FINGERPRINT_BYTES - len("|") else 0
-
-
 @rule(
     "organisations",
     "network",
@@ -138,8 +132,11 @@ def oversize(network: str, organisation: str) -> int:
     remedy="shorten the name of the network or the organisation",
 )
 def station_id_fits(definition: model.Definition, _: context.Context) -> Iterator[Finding]:
+    network = names.twin(names.defined(definition.network))  # the longer of the two names that it will have
+    room = names.UNIQUE_ID_BYTES - names.FINGERPRINT_BYTES - len("|")
     for slug in definition.organisations:
-        if size := oversize(definition.network, slug):
+        size = len(names.station_id(network, slug).encode(errors="surrogatepass"))
+        if size > room:
             yield Finding(("organisations", slug), organisation(slug, f"its station's id would take {size} bytes"))
 
 

@@ -1,7 +1,11 @@
 """The rules that a federation obeys: one table, of which many lines are those of a regional network."""
 
-from network_topology import context
-from network_topology.federations.model import Federation
+import dataclasses
+import datetime
+from collections.abc import Mapping
+
+from network_topology import context, model
+from network_topology.federations.model import Federation, Member
 from network_topology.federations.rules import computing, members, papers
 from network_topology.rules import computing as regional_computing
 from network_topology.rules import every, holders, membership, place, refuse
@@ -11,13 +15,19 @@ from network_topology.violation import Violation
 
 __all__ = ["TABLE", "check", "require"]
 
+
+def _of(shared: Rule[Federation], *reads: str, **texts: str) -> Rule[Federation]:
+    """A rule of a regional network, for which a federation has what it reads in these fields, and texts of its own."""
+    return dataclasses.replace(shared, reads=frozenset(reads), **texts)  # type: ignore[arg-type]  # `why`, `remedy`
+
+
 # In the order in which they are explained to an author. To add one: write it here, or take one of a regional network,
 # and add a broken file with its golden message to tests/network_topology/federations/broken.
 TABLE: tuple[Rule[Federation], ...] = (
     membership.network_slug,
     membership.network_in_its_folder,
-    membership.one_line_texts,
-    membership.visible_texts,
+    _of(membership.one_line_texts, "title"),
+    _of(membership.visible_texts, *Federation.model_fields, *Member.model_fields),
     members.name_is_nobodys_region,
     members.member_slugs,
     members.member_count,
@@ -27,7 +37,6 @@ TABLE: tuple[Rule[Federation], ...] = (
     members.tiers_nest,
     members.every_region,
     members.organisation_of_member,
-    members.ids_fit,
     members.consent_on_file,
     members.consent_date,
     members.member_technique,
@@ -45,9 +54,14 @@ TABLE: tuple[Rule[Federation], ...] = (
     computing.computing_domains,
     computing.computing_operators,
     papers.agreement_of_federation,
-    regional_papers.agreement_dates,
-    regional_papers.agreement_lapsed,
-    regional_papers.agreement_ends_soon,
+    _of(regional_papers.agreement_dates, "agreement"),
+    _of(
+        regional_papers.agreement_lapsed,
+        "agreement",
+        why="every question of the federation stops with it",
+        remedy="sign it anew and write the new `until:`",
+    ),
+    _of(regional_papers.agreement_ends_soon, "agreement"),
     regional_papers.dpia_signed,
     regional_papers.dpia_date,
 )
@@ -61,6 +75,9 @@ def check(federation: Federation, known: context.Context, unreadable: frozenset[
     return every(TABLE, federation, known, unreadable)
 
 
-def require(federation: Federation) -> None:
-    """Refuse a federation that breaks a rule which needs no knowledge from outside. Raises DefinitionError."""
-    refuse(TABLE, federation)
+def require(federation: Federation, members: Mapping[str, model.Definition]) -> None:
+    """Refuse a federation that breaks a rule which needs no more than the definitions of its members.
+
+    Raises DefinitionError.
+    """
+    refuse(TABLE, federation, context.Context(datetime.date.max, {}, {}, networks=members))

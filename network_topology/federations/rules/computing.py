@@ -1,12 +1,16 @@
 """Rules on who computes in a federation: from several regions, domains and operators, counted over all of them."""
 # ruff: noqa: D103 (what a rule is for stands in its `why`, where the author of a definition reads it)
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Iterator
 
-from network_topology import context, operators
+from network_topology import context, names, operators
 from network_topology.federations.model import FORM, Federation
 from network_topology.federations.resolved import Resolved, listed, resolve
 from network_topology.rules.rule import Finding, rule
+from network_topology.violation import Severity
+
+APART = "where they are not one, have their regions give them names that tell them apart; else choose other parties"
 
 
 @rule(
@@ -26,44 +30,43 @@ def computing_takes_part(federation: Federation, _: context.Context) -> Iterator
 @rule(
     "computing",
     "members",
+    "organisations",
     why="the others call a computing party",
     remedy="have the region give it a gateway, or name another computing party",
-    outside=True,
 )
 def computing_is_reached(federation: Federation, known: context.Context) -> Iterator[Finding]:
-    resolved = resolve(federation, known)
+    stations = resolve(federation, known).stations
     for number, one in enumerate(federation.computing):
-        card = resolved.card(one)
-        if card is not None and card.gateway is None:
+        if one in stations and stations[one].gateway is None:
             yield Finding(("computing", number), f"computing party {one!r} has no gateway")
 
 
 @rule(
     "computing",
     "members",
+    "organisations",
     why="what is asked of several regions is not computed by one of them",
-    remedy="choose computing parties from as many regions as there are, up to one for each",
-    outside=True,
+    remedy="choose computing parties from as many members as take part with a station that has a gateway",
 )
 def computing_regions(federation: Federation, known: context.Context) -> Iterator[Finding]:
     resolved = resolve(federation, known)
-    held = _held(resolved, lambda network, _: resolved.members[network].region or network)
-    regions = {one.region or slug for slug, one in resolved.members.items()}
-    if held and len(held) < (wanted := min(sum(map(len, held.values())), len(regions))):
-        text = f"the computing parties are from {listed(sorted(held), 'region')}, where {wanted} can be had"
+    held = sorted({_network(one) for one in resolved.parties})
+    able = {_network(one) for one, card in resolved.stations.items() if card.gateway}
+    if held and len(held) < (wanted := min(len(resolved.parties), len(able))):
+        text = f"the computing parties are from {listed(held, 'member')}, where {wanted} can be had"
         yield Finding(("computing",), text)
 
 
 @rule(
     "computing",
     "members",
+    "organisations",
     why="organisations of one domain have one interest, and one umbrella that may tell them what to do",
     remedy="choose computing parties from different domains",
-    outside=True,
 )
 def computing_domains(federation: Federation, known: context.Context) -> Iterator[Finding]:
     resolved = resolve(federation, known)
-    held = _held(resolved, lambda network, organisation: resolved.members[network].organisations[organisation].domain)
+    held = operators.grouped((resolved.stations[one].domain, one) for one in resolved.parties)
     for domain, parties in held.items():
         if len(parties) > resolved.threshold >= 1:
             text = (
@@ -76,23 +79,32 @@ def computing_domains(federation: Federation, known: context.Context) -> Iterato
 @rule(
     "computing",
     "members",
+    "organisations",
     "personal_data",
     why="secret sharing protects inputs only while no single operator runs more than the threshold, over all regions",
     remedy="let each computing party operate its own server, or choose parties with different operators",
-    outside=True,
 )
 def computing_operators(federation: Federation, known: context.Context) -> Iterator[Finding]:
     resolved = resolve(federation, known)
+    severity: Severity = "error" if federation.personal_data else "warning"
     for operator, parties in resolved.computing_per_operator().items():
         if len(parties) > resolved.threshold >= 1:
+            alike = _namesakes(resolved, parties)
             text = (
-                f"{resolved.operator_names[operator]} operates {len(parties)} computing parties ({', '.join(parties)}) "
-                f"and so could read every input by itself, where the threshold is {resolved.threshold}"
+                f"{alike}{resolved.operator_names[operator]} operates {len(parties)} computing parties "
+                f"({', '.join(parties)}) and so could read every input by itself, where the threshold is "
+                f"{resolved.threshold}"
             )
-            yield Finding(("computing",), text, severity="error" if federation.personal_data else "warning")
+            yield Finding(("computing",), text, APART if alike else "", severity)
 
 
-def _held(resolved: Resolved, what: Callable[[str, str], str]) -> dict[str, list[str]]:
-    """The computing parties that are known by something that each has; who has most of them comes first."""
-    known = [one for one in dict.fromkeys(resolved.federation.computing) if resolved.card(one) is not None]
-    return operators.grouped((what(*one.split("/")), one) for one in known)
+def _namesakes(resolved: Resolved, parties: list[str]) -> str:
+    """That organisations of several regions count as one by their name alone; nothing of a company that serves both."""
+    found = {(network.network, one): one in network.organisations for network, one in map(resolved.operator, parties)}
+    if len(found) == 1 or not any(found.values()):
+        return ""
+    return f"{' and '.join(itertools.starmap(names.reference, sorted(found)))} have one name and so count as one: "
+
+
+def _network(reference: str) -> str:
+    return reference.split("/")[0]

@@ -2,12 +2,14 @@
 # ruff: noqa: D103 (what a rule is for stands in its `why`, where the author of a definition reads it)
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from network_topology import context, model, names
 from network_topology.federations.model import FORM, Federation
 from network_topology.federations.resolved import listed, resolve
 from network_topology.rules import membership
+from network_topology.rules.computing import TECHNIQUE
 from network_topology.rules.rule import Finding, rule
 
 FEWEST = 2
@@ -18,13 +20,12 @@ _ROOT = re.compile(r"sha256:[0-9a-f]{64}")
     "network",
     why="it would be taken for that region, in certificates and on papers",
     remedy="choose a name of its own, like `kansrijke-start-oost`",
-    outside=True,
 )
 def name_is_nobodys_region(federation: Federation, known: context.Context) -> Iterator[Finding]:
     name = federation.network
     if name in known.regions:
         yield Finding(("network",), f"federation {name!r} has the name of the region of {known.regions[name]}")
-    elif name in federation.members:
+    elif name in federation.members and not isinstance(known.networks.get(name), Federation):
         yield Finding(("network",), f"federation {name!r} has the name of one of its members")
 
 
@@ -84,11 +85,10 @@ def member_organisations(federation: Federation, _: context.Context) -> Iterator
     "members",
     why="what a federation may ask of a region follows from that region's own definition, which is never copied",
     remedy="",
-    outside=True,
 )
 def member_defined(federation: Federation, known: context.Context) -> Iterator[Finding]:
     for slug in federation.members:
-        if slug not in known.networks and names.is_slug(slug):
+        if slug not in known.networks and _well_named(slug):
             remedy = f"put its definition, as it publishes it, beside this one as {slug}/{names.FILE}"
             yield Finding(("members", slug), _member(slug, "no network of that name is defined here"), remedy)
         elif known.networks.get(slug, federation) is None:
@@ -101,7 +101,6 @@ def member_defined(federation: Federation, known: context.Context) -> Iterator[F
     "members",
     why="tiers nest: every region consents for itself, so members are regional networks and never federations",
     remedy="",
-    outside=True,
 )
 def tiers_nest(federation: Federation, known: context.Context) -> Iterator[Finding]:
     for slug in federation.members:
@@ -134,29 +133,13 @@ def every_region(federation: Federation, known: context.Context) -> Iterator[Fin
     "organisations",
     why="only an organisation with a station in its regional network can take part",
     remedy="correct the name, or have the region add it first",
-    outside=True,
 )
 def organisation_of_member(federation: Federation, known: context.Context) -> Iterator[Finding]:
     for slug, region in resolve(federation, known).members.items():
         for number, one in enumerate(federation.members[slug].organisations):
-            if one not in region.stations:
+            if one not in region.stations and _well_named(one):
                 text = f"organisation {one!r} {'has no station' if one in region.organisations else 'is not in it'}"
                 yield Finding(("members", slug, "organisations", number), _member(slug, text))
-
-
-@rule(
-    "members",
-    "organisations",
-    why=f"a gateway hands a station's id and certificate fingerprint over in {names.UNIQUE_ID_BYTES} bytes and cuts "
-    "what is longer without a word",
-    remedy="have the region shorten one of the two names",
-)
-def ids_fit(federation: Federation, _: context.Context) -> Iterator[Finding]:
-    for slug, member in federation.members.items():
-        for number, one in enumerate(member.organisations):
-            if size := membership.oversize(slug, one):
-                at = ("members", slug, "organisations", number)
-                yield Finding(at, _member(slug, f"the id of the station of {one!r} would take {size} bytes"))
 
 
 @rule(
@@ -189,9 +172,10 @@ def consent_date(federation: Federation, known: context.Context) -> Iterator[Fin
     "technique",
     why="stations compute together by one technique",
     remedy="have the region move to the technique of the federation, or take it out",
-    outside=True,
 )
 def member_technique(federation: Federation, known: context.Context) -> Iterator[Finding]:
+    if federation.technique != TECHNIQUE:
+        return  # that is the one thing to mend, and nothing is wrong with its members
     for slug, region in resolve(federation, known).members.items():
         if region.technique != federation.technique:
             yield Finding(("members", slug), _member(slug, f"it computes by {region.technique!r}"))
@@ -199,18 +183,21 @@ def member_technique(federation: Federation, known: context.Context) -> Iterator
 
 @rule("members", why="stations compute together where their session protocols meet", remedy="", outside=True)
 def member_releases(federation: Federation, known: context.Context) -> Iterator[Finding]:
-    """Every member that stands aside is named, with the protocol that most of them speak already."""
+    """Every member that stands aside is named, with the protocol that most members speak, of several the newest."""
     regions = resolve(federation, known).members
     spoken = {slug: known.releases[one.release] for slug, one in regions.items() if one.release in known.releases}
     if not spoken or frozenset.intersection(*spoken.values()):
         return
-    every_one = sorted({number for numbers in spoken.values() for number in numbers})
-    common = max(every_one, key=lambda number: (sum(number in one for one in spoken.values()), number))
+    speaking = Counter(number for numbers in spoken.values() for number in numbers)
+    common = max(speaking, key=lambda number: (speaking[number], number))
     way = sorted(release for release, numbers in known.releases.items() if common in numbers)
     for slug, numbers in spoken.items():
         if common not in numbers:
             said = ", ".join(map(str, sorted(numbers)))
-            text = f"its release {regions[slug].release!r} speaks session protocol {said}, most others {common}"
+            text = (
+                f"its release {regions[slug].release!r} speaks session protocol {said}, and {speaking[common]} of "
+                f"{len(spoken)} members speak {common}"
+            )
             yield Finding(("members", slug), _member(slug, text), f"have it move to one of: {', '.join(way)}")
 
 
@@ -219,7 +206,6 @@ def member_releases(federation: Federation, known: context.Context) -> Iterator[
     "personal_data",
     why="this federation may use data on persons",
     remedy="have the region assess that and change its definition, or write `personal_data: false` here",
-    outside=True,
 )
 def member_personal_data(federation: Federation, known: context.Context) -> Iterator[Finding]:
     for slug, region in resolve(federation, known).members.items():
@@ -240,6 +226,11 @@ def coordinator_of_member(federation: Federation, known: context.Context) -> Ite
         yield Finding(("coordinator",), f"{federation.coordinator!r} is of no member")
     elif isinstance(region, model.Definition) and organisation not in region.organisations:
         yield Finding(("coordinator",), f"{federation.coordinator!r} is no organisation of {network}")
+
+
+def _well_named(slug: str) -> bool:
+    """Of a name that cannot be used this is said, and not that nothing has it."""
+    return names.is_slug(slug) and slug not in names.RESERVED
 
 
 def _member(slug: str, text: str) -> str:

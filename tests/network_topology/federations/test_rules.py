@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from network_topology import check, load, model
-from network_topology.federations import rules
+from network_topology import check, load
+from network_topology.federations import compile, rules
 from network_topology.federations.model import Federation, Member
 from network_topology.violation import DefinitionError, KindError
 from tests.network_topology.test_broken import KNOWN as REGIONAL
@@ -61,12 +61,7 @@ def test_the_file_that_the_broken_ones_come_from_is_sound() -> None:
 
 
 def test_every_rule_reads_fields_that_exist() -> None:
-    fields = {
-        *Federation.model_fields,
-        *Member.model_fields,
-        *model.Definition.model_fields,
-        *model.Organisation.model_fields,
-    }
+    fields = {*Federation.model_fields, *Member.model_fields}
     for rule in rules.TABLE:
         assert rule.reads, rule.name
         assert rule.reads <= fields, rule.name
@@ -93,10 +88,38 @@ def test_who_asks_for_a_regional_network_is_not_given_a_federation() -> None:
     assert "name one of its members: oost, west, noord" in one.remedy
 
 
-def test_without_its_members_a_federation_is_refused_by_what_it_says_itself() -> None:
-    rules.require(sound())
-    with pytest.raises(DefinitionError, match="'west/apotheek' does not take part"):
-        rules.require(sound().model_copy(update={"computing": ("oost/ggd", "west/apotheek", "noord/thuiszorg")}))
+@pytest.mark.parametrize(
+    ("computing", "why"),
+    [
+        (("oost/ggd", "west/apotheek", "noord/thuiszorg"), "'west/apotheek' does not take part"),
+        (("oost/thuiszorg", "west/thuiszorg", "noord/ziekenhuis"), "Rekenhuis Oost operates 2 computing parties"),
+        (("oost/ggd", "west/ggz", "noord/thuiszorg"), "computing party 'west/ggz' has no gateway"),
+    ],
+)
+def test_nothing_is_compiled_of_a_federation_that_its_members_definitions_refuse(
+    computing: tuple[str, ...], why: str
+) -> None:
+    resolved = checked(HERE / "sound.yml").federation
+    assert resolved is not None
+    rules.require(sound(), resolved.members)
+    broken = sound().model_copy(update={"computing": computing})
+    with pytest.raises(DefinitionError, match=why):
+        compile.compile_federation(dataclasses.replace(resolved, federation=broken))
+
+
+def test_nothing_is_compiled_of_a_member_that_is_not_known() -> None:
+    with pytest.raises(DefinitionError, match="member 'oost': no network of that name is defined here"):
+        rules.require(sound(), {})
+
+
+def test_computing_parties_are_wanted_only_from_members_that_can_be_reached() -> None:
+    """A member of which nobody who takes part has a gateway puts in data, and cannot compute."""
+    members = sound().members
+    callers = members["noord"].model_copy(update={"organisations": ("huisartsen", "ggz")})
+    known = dataclasses.replace(KNOWN, networks={slug: load.find(slug, NETWORKS) for slug in members})
+    computing = ("oost/ggd", "west/ziekenhuis", "west/thuiszorg")
+    changed = sound().model_copy(update={"members": {**members, "noord": callers}, "computing": computing})
+    assert rules.check(changed, known) == []
 
 
 def test_an_operator_of_several_regions_counts_once_by_its_name_or_by_the_slug_of_a_processor() -> None:
@@ -105,7 +128,7 @@ def test_an_operator_of_several_regions_counts_once_by_its_name_or_by_the_slug_o
     assert resolved.operated_by["oost/thuiszorg"] == resolved.operated_by["west/thuiszorg"], "one processor, two names"
     assert resolved.operated_by["oost/ggd"] != resolved.operated_by["west/ggd"], "one slug, two organisations"
     west = resolved.members["west"]
-    card = west.organisations["ggd"].model_copy(update={"name": "ggd  OOST"})
+    card = west.organisations["ggd"].model_copy(update={"name": "\uff47\uff47\uff44  OOST"})
     renamed = west.model_copy(update={"organisations": {**west.organisations, "ggd": card}})
     again = dataclasses.replace(resolved, members={**resolved.members, "west": renamed})
     assert again.operated_by["oost/ggd"] == again.operated_by["west/ggd"]
