@@ -98,8 +98,10 @@ def path(one: Path, known: context.Context) -> Outcome:
     if one.parent.name != questions.FOLDER:
         return _with_questions(one, known)
     network_file = one.parent.parent / names.FILE
-    definition = file(network_file, known).definition
-    if definition is None:
+    found = file(network_file, known)
+    if found.federation is not None:
+        return Outcome(None, _no_questions(network_file))
+    if (definition := found.definition) is None:
         text = f"the question belongs to {network_file}, which cannot be used"
         return Outcome(None, (Violation(one, 0, 0, text, f"werkplaats check {network_file}", rule="file"),))
     there, wrong = tables.read(network_file.parent / tables.FOLDER)
@@ -109,7 +111,17 @@ def path(one: Path, known: context.Context) -> Outcome:
 
 def _with_questions(network_file: Path, known: context.Context, *, sandbox: bool = False) -> Outcome:
     found = file(network_file, known, sandbox=sandbox)
+    if found.federation is not None:
+        return dataclasses.replace(found, violations=(*found.violations, *_no_questions(network_file)))
     if found.definition is None:
         return found
     asked = questions.check(found.definition, network_file, known)
     return Outcome(found.definition, (*found.violations, *asked.violations), asked.questions, asked.figures)
+
+
+def _no_questions(network_file: Path) -> tuple[Violation, ...]:
+    """One violation for all questions that lie beside a federation, where any do."""
+    folder = network_file.parent / questions.FOLDER
+    text = "questions lie beside a federation, and nothing asks any of several regions yet"
+    remedy = "put them beside the regional network that they ask, or remove them"
+    return (Violation(folder, 0, 0, text, remedy, rule="file"),) if folder.exists() else ()

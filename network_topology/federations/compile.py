@@ -1,12 +1,15 @@
 """From a federation and the definitions of its members to everything that follows from it."""
 
-import datetime
+from collections.abc import Iterator, Mapping
 
 from network_topology import names, operators
 from network_topology.compiling import compile as regional
 from network_topology.compiling import privacy
 from network_topology.federations import compiled, rules
 from network_topology.federations.resolved import Resolved
+
+NAMED = 5
+"""How many organisations one sentence names; of more it says how many, of how many regional networks."""
 
 
 def compile_federation(resolved: Resolved) -> compiled.CompiledFederation:
@@ -18,7 +21,6 @@ def compile_federation(resolved: Resolved) -> compiled.CompiledFederation:
     rules.require(federation, resolved.members)
     members = {slug: _member(resolved, slug) for slug in sorted(resolved.members)}
     stations = {one.reference: one for member in members.values() for one in member.stations.values()}
-    served = operators.grouped((one.operated_by, one.reference) for one in stations.values() if not one.own)
     return compiled.CompiledFederation(
         network=federation.network,
         kind=federation.kind,
@@ -32,29 +34,21 @@ def compile_federation(resolved: Resolved) -> compiled.CompiledFederation:
         members=members,
         links=regional.links_of(federation.computing, (one.reference for one in stations.values() if one.contributes)),
         operators=resolved.operator_names,
-        privacy=privacy.counted(
-            resolved.threshold,
-            federation.computing,
-            resolved.name,
-            resolved.operator_names.__getitem__,
-            dict(sorted(served.items())),
-            resolved.computing_per_operator(),
-        ),
+        privacy=_privacy(resolved, stations),
         digest=regional.digest(federation),
     )
 
 
 def _member(resolved: Resolved, slug: str) -> compiled.Member:
     network, member = resolved.members[slug], resolved.federation.members[slug]
-    taking_part = sorted(one for one in member.organisations if resolved.card(names.reference(slug, one)) is not None)
     return compiled.Member(
         network=slug,
         title=network.title,
         region=network.region or slug,
         root=member.root,
-        consent=member.consent or datetime.date.min,
+        consent=member.consent,
         release=network.release,
-        stations={one: _station(resolved, slug, one) for one in taking_part},
+        stations={one: _station(resolved, slug, one) for one in sorted(member.organisations)},
     )
 
 
@@ -71,3 +65,19 @@ def _station(resolved: Resolved, slug: str, organisation: str) -> compiled.Stati
         party=computing.index(reference) if reference in computing else None,
         contributes=card.contributes,
     )
+
+
+def _privacy(resolved: Resolved, stations: Mapping[str, compiled.Station]) -> tuple[str, ...]:
+    called = resolved.operator_names
+    held = [(called[operator], len(parties)) for operator, parties in resolved.computing_per_operator().items()]
+    parties = [stations[one].name for one in resolved.federation.computing]
+    return privacy.counted(resolved.threshold, parties, _serving(resolved, stations), held)
+
+
+def _serving(resolved: Resolved, stations: Mapping[str, compiled.Station]) -> Iterator[str]:
+    served = operators.grouped((one.operated_by, one.reference) for one in stations.values() if not one.own)
+    for operator, owners in sorted(served.items()):
+        networks = {one.split("/")[0] for one in owners}
+        many = f"{len(owners)} organisations of {len(networks)} regional network{'s' if len(networks) > 1 else ''}"
+        words = many if len(owners) > NAMED else ""
+        yield privacy.for_others(resolved.operator_names[operator], [stations[one].name for one in owners], words)

@@ -33,7 +33,7 @@ class Member:
     title: str
     region: str
     root: str
-    consent: datetime.date
+    consent: datetime.date | None
     release: str
     stations: Mapping[str, Station]
 

@@ -12,17 +12,17 @@ from network_topology.compiling import pen
 from network_topology.federations import compiled
 
 HEADER, GAP = 124, 12
-REGIONS_ACROSS, REGION_HEIGHT = 5, 74
+MEMBERS_ACROSS = 5
 STATIONS_ACROSS, STATION_HEIGHT = 4, 46
-HEADING = 46
+HEADING, PAD, TEXT_ROW = 46, 12, 18
 
 
 def svg(federation: compiled.CompiledFederation) -> str:
     """The map as one SVG text, of fixed width and of a height that fits its regions and stations."""
-    boxes, foot = _regions(federation, HEADER + HEADING)
-    parts = [*_heading("Regions", HEADER), *boxes]
-    for region in federation.members.values():
-        stations, foot = _stations(federation, region, foot)
+    boxes, foot = _members(federation, HEADER + HEADING)
+    parts = [*_heading("Regions, and the computing parties in them", HEADER), *boxes]
+    for member in federation.members.values():
+        stations, foot = _stations(federation, member, foot)
         parts += stations
     lines = [line for sentence in federation.privacy for line in pen.wrapped(sentence)]
     top = foot + pen.MARGIN
@@ -60,41 +60,51 @@ def _heading(text: str, top: float, anchor: str = "") -> Iterator[str]:
     yield f"<g id={quoteattr(anchor)}>{inside}</g>" if anchor else inside
 
 
-def _regions(federation: compiled.CompiledFederation, top: float) -> tuple[list[str], float]:
-    """A box for each region, and where they end."""
+def _members(federation: compiled.CompiledFederation, top: float) -> tuple[list[str], float]:
+    """A box for each member with the computing parties in it, all as high as the highest, and where they end."""
+    across = min(MEMBERS_ACROSS, len(federation.members))
+    parties = {slug: _parties(member, _width(across)) for slug, member in federation.members.items()}
+    height = TEXT_ROW * (2 + max(map(len, parties.values()))) + 20
     found = []
-    for number, region in enumerate(federation.members.values()):
-        x, y, width = _place(number, REGIONS_ACROSS, REGION_HEIGHT, top)
-        parties = [one for one in region.stations.values() if one.party is not None]
-        computing = ", ".join(f"{one.party + 1} · {one.name}" for one in parties if one.party is not None)
-        count = len(region.stations)
-        about = f"{region.region} · {count} station{'' if count == 1 else 's'} · release {region.release}"
-        lines = [(region.title, 15, pen.INK, 600), (about, 12, pen.SOFT, 400)]
-        lines += [(f"computes: {computing}", 12, pen.COMPUTE, 600)] if parties else []
-        card = _card(x, y, width, REGION_HEIGHT, lines, bold=bool(parties))
-        found.append(f"<a href={quoteattr(f'#{region.network}')}>{card}</a>")
-    return found, _end(len(federation.members), REGIONS_ACROSS, REGION_HEIGHT, top)
+    for number, (slug, member) in enumerate(federation.members.items()):
+        count = len(member.stations)
+        about = f"{member.region} · {count} station{'' if count == 1 else 's'} · release {member.release}"
+        lines = [(member.title, 15, pen.INK, 600), (about, 12, pen.SOFT, 400)]
+        lines += [(row, 12, pen.COMPUTE, 600) for row in parties[slug]]
+        card = _card(*_place(number, across, height, top), height, lines, bold=bool(parties[slug]))
+        found.append(f"<a href={quoteattr(f'#{slug}')}>{card}</a>")
+    return found, _end(len(federation.members), across, height, top)
 
 
-def _stations(federation: compiled.CompiledFederation, region: compiled.Member, top: float) -> tuple[list[str], float]:
-    """The stations of one region below its name, and where they end."""
-    heading = f"{region.title} ({region.network}), consent of {region.consent}"
-    found = [*_heading(pen.fitted(heading, pen.WIDTH - 2 * pen.MARGIN, 18), top + GAP, region.network)]
+def _parties(member: compiled.Member, width: float) -> list[str]:
+    """The computing parties of a member in party order, each on as many lines as its name may take."""
+    numbered = sorted((one.party + 1, one.name) for one in member.stations.values() if one.party is not None)
+    return [row for number, name in numbered for row in pen.rows(f"{number} · {name}", width - 2 * PAD, 12, most=4)]
+
+
+def _stations(federation: compiled.CompiledFederation, member: compiled.Member, top: float) -> tuple[list[str], float]:
+    """The stations of one member below its name, and where they end."""
+    heading = f"{member.title} ({member.network}), consent of {member.consent}"
+    found = [*_heading(pen.fitted(heading, pen.WIDTH - 2 * pen.MARGIN, 18), top + GAP, member.network)]
     top += GAP + HEADING
-    for number, station in enumerate(region.stations.values()):
-        x, y, width = _place(number, STATIONS_ACROSS, STATION_HEIGHT, top)
+    for number, station in enumerate(member.stations.values()):
         party = f"{station.party + 1} · " if station.party is not None else ""
         about = station.domain.replace("_", " ") + ("" if station.contributes else ", computes only")
         about += "" if station.own else f" · operated by {federation.operators[station.operated_by]}"
         lines = [(f"{party}{station.name}", 14, pen.INK, 600), (about, 12, pen.SOFT, 400)]
-        found.append(_card(x, y, width, STATION_HEIGHT, lines, bold=bool(party), title=station.id))
-    return found, _end(len(region.stations), STATIONS_ACROSS, STATION_HEIGHT, top)
+        place = _place(number, STATIONS_ACROSS, STATION_HEIGHT, top)
+        found.append(_card(*place, STATION_HEIGHT, lines, bold=bool(party), title=station.id))
+    return found, _end(len(member.stations), STATIONS_ACROSS, STATION_HEIGHT, top)
 
 
 def _place(number: int, across: int, height: float, top: float) -> tuple[float, float, float]:
     """Where the box of a number stands, line by line, and how wide it is."""
-    width = (pen.WIDTH - 2 * pen.MARGIN - GAP * (across - 1)) / across
+    width = _width(across)
     return pen.MARGIN + (width + GAP) * (number % across), top + (height + GAP) * (number // across), width
+
+
+def _width(across: int) -> float:
+    return (pen.WIDTH - 2 * pen.MARGIN - GAP * (across - 1)) / across
 
 
 def _end(count: int, across: int, height: float, top: float) -> float:
@@ -112,9 +122,9 @@ def _card(
     title: str = "",
 ) -> str:
     edge = f'stroke="{pen.COMPUTE}" stroke-width="2.5"' if bold else f'stroke="{pen.LINE}" stroke-width="1.2"'
-    room = width - 24
+    room = width - 2 * PAD
     texts = (
-        pen.words(x + 12, y + 20 + 18 * row, pen.fitted(text, room, font), font, colour, weight)
+        pen.words(x + PAD, y + 20 + TEXT_ROW * row, pen.fitted(text, room, font), font, colour, weight)
         for row, (text, font, colour, weight) in enumerate(lines)
     )
     said = f"<title>{escape(title)}</title>" if title else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,18 @@ def test_the_members_of_a_federation_lie_beside_it() -> None:
     assert outcome.violations == ()
     assert outcome.federation is not None
     assert outcome.federation.name("oost/ggd") == "GGD Oost"
+
+
+def test_questions_beside_a_federation_are_one_violation_however_many_there_are(tmp_path: Path) -> None:
+    shutil.copytree(NETWORKS, tmp_path, dirs_exist_ok=True)
+    folder = tmp_path / "kring" / "questions"
+    folder.mkdir()
+    for name in ("one", "two"):
+        (folder / f"{name}.yml").write_text("analysis: hotspots/1\n")
+    for outcome in (check.network("kring", tmp_path, KNOWN), check.path(folder / "one.yml", KNOWN)):
+        (one,) = outcome.violations
+        assert str(one).startswith(f"{folder} error: questions lie beside a federation")
+    assert check.network("kring", tmp_path, KNOWN).federation is not None, "the federation itself is right"
 
 
 def test_a_federation_has_no_twin_and_its_members_have() -> None:
