@@ -13,11 +13,12 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from base import errors
 from network_topology import context, names
+from network_topology.rules import computing, membership
 
 NAME, SEED = "nederland", 20261124
-MOST = 25
-_COMPUTING = 7
+_FEWEST = 10  # organisations of a region, where chance says how many
 _COMPANY = "rekencentrum-nederland"
 
 # Slug, name and domain of those that every region has, in the order in which they may compute. The rest come by chance.
@@ -49,13 +50,13 @@ _POINTS = ("Noord", "Zuid", "Oost", "West", "Midden")
 def files(regions: Mapping[str, str], seed: int = SEED, organisations: int | None = None) -> dict[str, str]:
     """The text of each network.yml by the name of its network: one for each region, and the national one.
 
-    `regions` maps slug to name, as in context.Context. Without `organisations` a region has 10 to 25 by chance.
+    `regions` maps slug to name, as in context.Context. Without `organisations`, how many a region has is chance.
     """
     chance = random.Random(seed)  # noqa: S311 (invented data)
     made: dict[str, str] = {}
     taking_part: dict[str, list[str]] = {}
     for number, (region, name) in enumerate(sorted(regions.items())):
-        cards = _cards(chance, organisations or chance.randint(10, MOST))
+        cards = _cards(chance, organisations or chance.randint(_FEWEST, membership.MOST))
         made[region] = "\n".join(_region(chance, region, name, cards, number)) + "\n"
         taking_part[region] = [slug for slug, _, _ in cards]
     made[NAME] = "\n".join(_national(taking_part)) + "\n"
@@ -84,9 +85,9 @@ def _region(
         f"title: Datawerkplaats {_words(region)}",
         f"region: {region}",
         "coordinator: ggd",
-        "technique: mpc/mpyc",
-        "release: dev",
-        "computing: [ggd, ziekenhuis, thuiszorg]",
+        f"technique: {computing.TECHNIQUE}",
+        f"release: {context.DEVELOPMENT}",
+        f"computing: [{', '.join(slug for slug, _, _ in _ALWAYS[: computing.COUNTS[0]])}]",
         f"dpia: {signed}",
         "processors:",
         f"  {_COMPANY}:",
@@ -113,9 +114,13 @@ def _region(
 
 def _national(taking_part: Mapping[str, list[str]]) -> Iterator[str]:
     """The federation of all of them: each computing party from another region and another domain."""
-    computing = [
-        names.reference(network, slug)
-        for (slug, _, _), network in zip(_ALWAYS, _spread(list(taking_part)), strict=False)
+    most = min(len(_ALWAYS), len(taking_part), *map(len, taking_part.values()))
+    count = max((one for one in computing.COUNTS if one <= most), default=computing.COUNTS[0])
+    step = max(1, len(taking_part) // len(_ALWAYS))  # over the whole list; where there are fewer, in turn
+    networks = [*taking_part]
+    parties = [
+        names.reference(networks[number * step % len(networks)], slug)
+        for number, (slug, _, _) in enumerate(_ALWAYS[:count])
     ]
     yield from (
         "---",
@@ -124,9 +129,9 @@ def _national(taking_part: Mapping[str, list[str]]) -> Iterator[str]:
         "kind: national",
         "illustrative: true",
         "title: Datawerkplaats Nederland",
-        f"coordinator: {computing[0]}",
-        "technique: mpc/mpyc",
-        f"computing: [{', '.join(computing[: _COMPUTING if len(taking_part) >= _COMPUTING else 3])}]",
+        f"coordinator: {parties[0]}",
+        f"technique: {computing.TECHNIQUE}",
+        f"computing: [{', '.join(parties)}]",
         "dpia: 2026-09-14",
         "agreement: {kind: joint_controllers, signed: 2026-09-01}",
         "members:",
@@ -137,13 +142,6 @@ def _national(taking_part: Mapping[str, list[str]]) -> Iterator[str]:
         yield f"    root: sha256:{root}"
         yield f"    organisations: [{', '.join(slugs)}]"
         yield "    consent: 2026-09-07"
-
-
-def _spread(networks: list[str]) -> Iterator[str]:
-    """Networks over the whole list; where there are fewer than computing parties, in turn."""
-    step = max(1, len(networks) // _COMPUTING)
-    for number in range(_COMPUTING):
-        yield networks[number * step % len(networks)]
 
 
 def _words(region: str) -> str:
@@ -158,11 +156,21 @@ def digest(made: Mapping[str, str]) -> str:
 
 
 def write(made: Mapping[str, str], networks: Path) -> None:
-    """Each file in the folder of its network, in a folder of networks."""
-    for name, text in made.items():
-        path = networks / name / names.FILE
+    """Each file in the folder of its network, in a folder of networks.
+
+    Raises UsageError, before anything is written, where a network of that name lies there already and is another one.
+    """
+    paths = {networks / name / names.FILE: text for name, text in made.items()}
+    if taken := [path for path, text in paths.items() if path.parent.exists() and not _holds(path, text)]:
+        text = f"{len(taken)} of the networks are there already, and are others: {taken[0].parent} is the first"
+        raise errors.UsageError(text, "name an empty folder")
+    for path, text in paths.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
+
+
+def _holds(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_bytes() == text.encode()
 
 
 def main() -> None:
@@ -172,7 +180,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=SEED, help="the same seed gives the same country (%(default)s)")
     given = parser.parse_args()
     made = files(context.shipped(datetime.date.today()).regions, given.seed)
-    write(made, given.folder / "networks")
+    try:
+        write(made, given.folder / "networks")
+    except errors.UsageError as error:
+        parser.error(str(error))
     sys.stdout.write(f"{len(made)} networks are written to {given.folder / 'networks'}, {digest(made)}\n")
 
 

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from base import errors
 from network_topology import check, context, names
 from network_topology.compiling import pen
 from network_topology.federations import compile, compiled, country, draw
+from network_topology.rules import computing, membership
 from tests.network_topology.definitions import FEDERATIONS, NETWORKS
 
 KNOWN = context.shipped(datetime.date(2026, 11, 1))
@@ -34,7 +36,7 @@ def federation(name: str, networks: Path) -> compiled.CompiledFederation:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The country at its largest: 25 organisations in each region."""
     networks = tmp_path_factory.mktemp("country") / "networks"
-    country.write(country.files(KNOWN.regions, organisations=country.MOST), networks)
+    country.write(country.files(KNOWN.regions, organisations=membership.MOST), networks)
     return networks
 
 
@@ -63,7 +65,38 @@ def test_every_network_of_the_country_is_right_and_has_at_most_25_organisations(
         outcome = check.network(name, tmp_path, KNOWN)
         assert outcome.errors == (), name
         assert (outcome.federation is None) == (name != country.NAME)
-        assert outcome.definition is None or 10 <= len(outcome.definition.stations) <= country.MOST
+        assert outcome.definition is None or 10 <= len(outcome.definition.stations) <= membership.MOST
+
+
+@pytest.mark.parametrize("organisations", [3, 4, 5, 6, 7])
+def test_a_country_of_small_networks_has_as_many_computing_parties_as_it_can(
+    organisations: int, tmp_path: Path
+) -> None:
+    country.write(country.files(KNOWN.regions, organisations=organisations), tmp_path)
+    found = check.network(country.NAME, tmp_path, KNOWN)
+    assert found.errors == ()
+    assert found.federation is not None
+    assert len(found.federation.parties) == max(count for count in computing.COUNTS if count <= organisations)
+
+
+def test_the_script_never_writes_over_a_network_that_is_there(tmp_path: Path) -> None:
+    networks = tmp_path / "networks"
+    (networks / "twente").mkdir(parents=True)
+    (networks / "twente" / names.FILE).write_text("network: twente\n")
+    words = [sys.executable, "-m", country.__name__, str(tmp_path)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == errors.WRONG_USE
+    assert f"{networks / 'twente'} is the first; name an empty folder" in done.stderr
+    assert [path.name for path in networks.iterdir()] == ["twente"]
+    assert (networks / "twente" / names.FILE).read_text() == "network: twente\n"
+
+
+def test_the_same_country_may_be_written_again(tmp_path: Path) -> None:
+    made = country.files(KNOWN.regions)
+    country.write(made, tmp_path)
+    country.write(made, tmp_path)
+    with pytest.raises(errors.UsageError):
+        country.write(country.files(KNOWN.regions, seed=1), tmp_path)
 
 
 def test_the_whole_country_has_625_stations_and_seven_parties_of_seven_regions(made: Path) -> None:
