@@ -1,13 +1,18 @@
 """What the rules know besides the definition: the day, the regions, the releases."""
 
+from __future__ import annotations
+
 import dataclasses
 import datetime
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from network_topology import model, source
+from network_topology import source
 from network_topology.violation import DefinitionError
+
+if TYPE_CHECKING:  # whoever only asks for the day or the regions waits for no model
+    from network_topology import model
 
 HERE = Path(__file__).parent
 REGIONS = HERE / "regions.yml"

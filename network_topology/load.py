@@ -13,17 +13,17 @@ from network_topology import model, names, shapes, source, twin
 from network_topology.federations.model import KINDS, Federation
 from network_topology.violation import DefinitionError, KindError, UnknownNetworkError, Violation
 
-__all__ = ["DefinitionError", "Reading", "find", "kind", "known", "read", "read_what_can_be", "regional_wanted"]
+__all__ = ["DefinitionError", "Reading", "find", "known", "read", "read_what_can_be", "regional_wanted"]
 
 Definition = model.Definition | Federation
 
 _MODELS: Mapping[str, type[Definition]] = {
     kind: shape for shape in get_args(Definition) for kind in get_args(shape.model_fields["kind"].annotation)
 }
-# A field that one kind of network has and the others have not → what its file says of them, and which kinds those are.
-_OF_ANOTHER_KIND: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "members": ("has organisations, and refers to no other networks", KINDS),
-    "organisations": ("refers to the organisations of its members, and has none of its own", (model.REGIONAL,)),
+# A field → the kinds of network that have it, and what the others are.
+_OF_KINDS: Mapping[str, tuple[tuple[str, ...], str]] = {
+    "members": (KINDS, "has organisations, and refers to no other networks"),
+    "organisations": ((model.REGIONAL,), "refers to the organisations of its members, and has none of its own"),
 }
 _CARDS = ("organisations", "processors", "members")  # mappings of which each entry is a card with fields of its own
 
@@ -83,19 +83,6 @@ def find(name: str, networks: Path) -> model.Definition:
     return twin.sandbox_twin(definition) if names.is_sandbox(name) else definition
 
 
-def kind(name: str, networks: Path) -> str | None:
-    """The kind that the file of a network says; None where it is not defined, or that cannot be read.
-
-    Looks at nothing else in it, so that a shell that completes names does not wait.
-    """
-    try:
-        tree, _, _ = source.read(path_of(name, networks))
-    except DefinitionError:
-        return None
-    said = str(tree.get("kind"))
-    return said if said in _MODELS else None
-
-
 def path_of(name: str, networks: Path) -> Path:
     """The file in which a network, or the network whose twin it is, is defined. Raises UnknownNetworkError."""
     slug = names.defined(name)
@@ -122,13 +109,10 @@ def read_what_can_be(path: Path) -> Reading:
         return Reading(None, tuple(error.violations))
     noted = {(one.line, one.column) for one in violations}
     unreadable = {_field(keys) for keys, place in places.values.items() if place in noted}
-    kind = str(tree.get("kind"))
-    if mixed := [
-        one for one in _OF_ANOTHER_KIND if one in tree and kind in _MODELS and one not in _MODELS[kind].model_fields
-    ]:
-        return Reading(None, tuple(sorted((*violations, _mixed(kind, mixed[0], places)))))
+    if mixed := _mixed(tree, places):
+        return Reading(None, tuple(sorted((*violations, mixed))))
     # Where the kind cannot be read, a file that names members is taken for a federation.
-    shape = _MODELS.get(kind) or (Federation if "members" in tree else model.Definition)
+    shape = _MODELS.get(str(tree.get("kind"))) or (Federation if "members" in tree else model.Definition)
     try:
         definition = shape.model_validate(tree)
     except pydantic.ValidationError as error:
@@ -149,12 +133,15 @@ def read_what_can_be(path: Path) -> Reading:
     return Reading(definition.placed(places), tuple(sorted(violations)), frozenset(unreadable))
 
 
-def _mixed(kind: str, field: str, places: source.Source) -> Violation:
+def _mixed(tree: Mapping[str, Any], places: source.Source) -> Violation | None:
     """A file of one kind by its word and of another by what it holds: no more is said, as the rest follows from it."""
-    why, kinds = _OF_ANOTHER_KIND[field]
-    text = f"{field!r} stands in a {kind} network, but that {why}"
-    remedy = f"remove it, or write {' or '.join(f'`kind: {one}`' for one in kinds)}"
-    return Violation(places.path, *places.at_key((field,)), text, remedy, rule="kind")
+    kind = str(tree.get("kind"))
+    for field, (kinds, why) in _OF_KINDS.items():
+        if field in tree and kind in _MODELS and kind not in kinds:
+            text = f"{field!r} stands in a {kind} network, but that {why}"
+            remedy = f"write {' or '.join(f'`kind: {one}`' for one in kinds)}, or remove it"
+            return Violation(places.path, *places.at_key((field,)), text, remedy, rule="kind")
+    return None
 
 
 def _field(keys: source.Keys) -> str:

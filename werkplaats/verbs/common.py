@@ -6,10 +6,11 @@ import argparse
 import json
 import re
 import sys
+from pathlib import Path
 from typing import Any
 
 from base import errors
-from network_topology import names
+from network_topology import names, source, violation
 from werkplaats.operations.home import places
 
 
@@ -23,14 +24,21 @@ def complete_networks(argument: argparse.Action) -> None:
     """Have a shell complete the names of networks, and of the twins of those that have servers."""
 
     def complete(parsed_args: argparse.Namespace, **_: object) -> list[str]:
-        from network_topology import load, model  # here: no verb waits for it that does not load a network
-
-        networks = places.home(getattr(parsed_args, "home", None)).networks
-        found = load.known(networks)
-        twins = (names.twin(one) for one in found if load.kind(one, networks) in (None, model.REGIONAL))
-        return sorted((*found, *twins))
+        found = sorted(places.home(getattr(parsed_args, "home", None)).networks.glob(f"*/{names.FILE}"))
+        return [path.parent.name for path in found] + [
+            names.twin(path.parent.name) for path in found if _has_twin(path)
+        ]
 
     argument.completer = complete  # type: ignore[attr-defined]  # as argcomplete asks for it
+
+
+def _has_twin(network_file: Path) -> bool:
+    """Not a federation: it names members, and has no servers."""
+    try:
+        tree, _, _ = source.read(network_file)
+    except violation.DefinitionError:
+        return True
+    return "members" not in tree
 
 
 def json_argument(parser: argparse.ArgumentParser) -> None:
