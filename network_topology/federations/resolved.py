@@ -21,17 +21,14 @@ class Resolved:
     members: Mapping[str, model.Definition]
 
     def card(self, reference: str) -> model.Organisation | None:
-        """The card of an organisation with a station; None where its network or itself is not known."""
+        """The card of an organisation; None where its network or itself is not known."""
         slug, organisation = names.referred(reference) or ("", "")
         network = self.members.get(slug)
-        card = network.organisations.get(organisation) if network else None
-        return card if card is not None and card.role != "coordinator_only" else None
+        return network.organisations.get(organisation) if network else None
 
     def name(self, reference: str) -> str:
         """An organisation's name as people know it; where it is not known, what it is referred to by."""
-        slug, _, organisation = reference.partition("/")
-        network = self.members.get(slug)
-        card = network.organisations.get(organisation) if network else None
+        card = self.card(reference)
         return card.name if card else reference
 
     def operator(self, reference: str) -> tuple[model.Definition, str]:
@@ -46,9 +43,9 @@ class Resolved:
 
     @functools.cached_property
     def stations(self) -> dict[str, model.Organisation]:
-        """The organisations that take part and are known, by reference in alphabetical order."""
+        """The organisations that take part with a station, as far as they are known: by reference, in that order."""
         cards = {one: self.card(one) for one in self.federation.organisations}
-        return {one: card for one, card in cards.items() if card is not None}
+        return {one: card for one, card in cards.items() if card is not None and card.role != "coordinator_only"}
 
     @functools.cached_property
     def parties(self) -> tuple[str, ...]:
