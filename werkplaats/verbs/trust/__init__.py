@@ -134,6 +134,8 @@ def _do(given: argparse.Namespace, network: networks.Network, wrong: errors.Werk
             print(f"{identity.organisation}: approved {identity.fingerprint}")
             return errors.DONE
         case "enforce":
+            if wrong:
+                print(f"note: in force is put what was published last: {wrong}", file=sys.stderr)
             return errors.DONE
         case "root" | "release":
             return signing.run(given, network)

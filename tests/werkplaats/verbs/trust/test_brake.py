@@ -124,8 +124,11 @@ def test_what_is_published_is_put_in_force_whatever_is_wrong_with_the_definition
 ) -> None:
     assert running
     (people.records.folder / "servers.yml").write_text("{}\n")
-    WRONG[why](people)
-    assert "run by other operators" in people.run("enforce", NETWORK)
+    told = WRONG[why](people)
+    said = people.run("enforce", NETWORK)
+    assert "note: in force is put what was published last: " in said
+    assert told in said
+    assert "run by other operators" in said
 
 
 def test_who_waits_for_a_release_gets_it_with_the_revocation_in_it(
