@@ -55,7 +55,7 @@ def _federation(
         text = (
             f"{federation.network!r} is a {federation.kind} network, and has no servers of which a twin could be made"
         )
-        remedy = f"make twins of its members: {', '.join(map(names.twin, federation.members))}"
+        remedy = f"make twins of its members: {', '.join(map(names.twin, federation.members)) or '(none is named)'}"
         place = federation.places.at(("kind",))
         return Outcome(None, (Violation(federation.places.path, *place, text, remedy, rule="twin"),))
     known = dataclasses.replace(known, networks=_members(federation, known, networks))
@@ -124,4 +124,4 @@ def _no_questions(network_file: Path) -> tuple[Violation, ...]:
     folder = network_file.parent / questions.FOLDER
     text = "questions lie beside a federation, and nothing asks any of several regions yet"
     remedy = "put them beside the regional network that they ask, or remove them"
-    return (Violation(folder, 0, 0, text, remedy, rule="file"),) if folder.exists() else ()
+    return (Violation(folder, 0, 0, text, remedy, rule="file"),) if any(folder.glob("*.yml")) else ()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from network_topology import source
-from network_topology.violation import DefinitionError
+from network_topology.violation import DefinitionError, Violation
 
 if TYPE_CHECKING:  # whoever only asks for the day or the regions waits for no model
     from network_topology import model
@@ -46,8 +46,16 @@ def shipped(today: datetime.date, fields_of: Fields | None = None) -> Context:
     Raises DefinitionError where one of these files cannot be read.
     """
     regions = _tree(REGIONS)["regions"]
-    releases = {path.stem: frozenset(_tree(path)["protocols"]) for path in sorted(RELEASES.glob("*.yml"))}
+    releases = {path.stem: _protocols(path) for path in sorted(RELEASES.glob("*.yml"))}
     return Context(today, {slug: region["name"] for slug, region in regions.items()}, releases, fields_of)
+
+
+def _protocols(path: Path) -> frozenset[int]:
+    said = _tree(path).get("protocols")
+    if isinstance(said, tuple) and said and all(type(one) is int for one in said):
+        return frozenset(said)
+    text, remedy = "the session protocols that this release speaks are missing", "write them, as in `protocols: [2]`"
+    raise DefinitionError([Violation(path, 0, 0, text, remedy, rule="missing")])
 
 
 def _tree(path: Path) -> dict[str, Any]:

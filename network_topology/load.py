@@ -70,7 +70,7 @@ def regional_wanted(federation: Federation) -> KindError:
     name, places = federation.network, federation.places
     text = f"{name} is a {federation.kind} network: it refers to regional networks, and has no servers, keys or "
     remedy = f"`werkplaats check {name}` and `werkplaats map {name}` work on it; for all else name one of its members: "
-    at, members = places.at(("kind",)), ", ".join(federation.members)
+    at, members = places.at(("kind",)), ", ".join(federation.members) or "(none is named)"
     return KindError([Violation(places.path, *at, f"{text}publication yet", f"{remedy}{members}", rule="kind")])
 
 
@@ -127,7 +127,9 @@ def read_what_can_be(path: Path) -> Reading:
             return Reading(None, tuple(sorted(violations)))
     if names.is_sandbox(definition.network):
         text = f"{definition.network!r} is the name of a sandbox twin, and a twin follows from a definition"
-        remedy = f"write `network: {names.defined(definition.network)}`; its twin is then there by itself"
+        remedy = f"write `network: {names.defined(definition.network)}`"
+        if isinstance(definition, model.Definition):
+            remedy += "; its twin is then there by itself"
         violations.append(Violation(path, *places.at(("network",)), text, remedy, rule="twin"))
         unreadable.add("network")
     return Reading(definition.placed(places), tuple(sorted(violations)), frozenset(unreadable))

@@ -173,7 +173,7 @@ class Definition(Network):
     """A datawerkplaats network: who takes part, where, and in which role."""
 
     kind: Kind
-    """`regional` (3 to 25 organisations), `supraregional` (stations of several regional networks) or `national`."""
+    """`regional`: 3 to 25 organisations of one region."""
     region: str | None = None
     """The GGD region of a regional network, one of regions.yml."""
     coordinator: Slug

@@ -29,7 +29,7 @@ _SHAPES: Mapping[str, tuple[str, str]] = {
 def violation(wrong: Any, places: source.Source, tree: Mapping[str, Any], root: Root = model.Definition) -> Violation:
     """One thing that pydantic found in a file of the model `root`, in a sentence."""
     kind, keys = wrong["type"], tuple(wrong["loc"])
-    if keys[-1:] == ("[key]",):
+    if len(keys) > 1 and keys[-1] == "[key]":  # what pydantic appends for a name of a mapping; alone it is one itself
         keys = keys[:-1]
     name, where = source.short(str(keys[-1])), _where(keys[:-1])
     if kind == "missing":

@@ -39,8 +39,8 @@ class Federation(model.Network):
     coordinator: str
     """The organisation that keeps this definition: `<regional network>/<organisation>`."""
     computing: tuple[str, ...]
-    """The computing parties in party order: 3, 5 or 7 times `<regional network>/<organisation>`, from different
-    regions, domains and operators."""
+    """The computing parties in party order: 3, 5 or 7 times `<regional network>/<organisation>`, from as many members
+    as can be had, and of one domain or operator no more than the threshold."""
     agreement: model.Agreement | None = None
     """The agreement between the members under which they compute together."""
     members: dict[str, Member]

@@ -2,7 +2,8 @@
 # ruff: noqa: D103 (what a rule is for stands in its `why`, where the author of a definition reads it)
 
 import itertools
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 
 from network_topology import context, names, operators
 from network_topology.federations.model import FORM, Federation
@@ -10,7 +11,7 @@ from network_topology.federations.resolved import Resolved, listed, resolve
 from network_topology.rules.rule import Finding, rule
 from network_topology.violation import Severity
 
-APART = "where they are not one, have their regions give them names that tell them apart; else choose other parties"
+APART = "where they are not one, have their regions call them so that they are told apart; else choose other parties"
 
 
 @rule(
@@ -50,11 +51,18 @@ def computing_is_reached(federation: Federation, known: context.Context) -> Iter
 )
 def computing_regions(federation: Federation, known: context.Context) -> Iterator[Finding]:
     resolved = resolve(federation, known)
-    held = sorted({_network(one) for one in resolved.parties})
-    able = {_network(one) for one, card in resolved.stations.items() if card.gateway}
+    held = operators.grouped((_network(one), one) for one in resolved.parties)
+    able = Counter(_network(one) for one, card in resolved.stations.items() if card.gateway)
     if held and len(held) < (wanted := min(len(resolved.parties), len(able))):
-        text = f"the computing parties are from {listed(held, 'member')}, where {wanted} can be had"
+        text = f"the computing parties are from {listed(sorted(held), 'member')}, where {wanted} can be had"
         yield Finding(("computing",), text)
+        return
+    # Of two regions one has the majority of three, whoever is chosen; more than that is nobody's need.
+    most = max(resolved.threshold, _evenly(able, len(resolved.parties)))
+    for slug, parties in held.items():
+        if len(parties) > most:
+            text = f"{len(parties)} computing parties ({', '.join(parties)}) are from {slug}, where {most} will do"
+            yield Finding(("computing",), text)
 
 
 @rule(
@@ -99,11 +107,19 @@ def computing_operators(federation: Federation, known: context.Context) -> Itera
 
 
 def _namesakes(resolved: Resolved, parties: list[str]) -> str:
-    """That organisations of several regions count as one by their name alone; nothing of a company that serves both."""
-    found = {(network.network, one): one in network.organisations for network, one in map(resolved.operator, parties)}
-    if len(found) == 1 or not any(found.values()):
+    """That several count as one by their name or slug alone; nothing of a company that serves several regions."""
+    found = {(network.network, one): network for network, one in map(resolved.operator, parties)}
+    called = {operators.name_of(network, one).casefold() for (_, one), network in found.items()}
+    companies = all(one in network.processors for (_, one), network in found.items())
+    if len(found) == 1 or (companies and len(called) == 1):
         return ""
-    return f"{' and '.join(itertools.starmap(names.reference, sorted(found)))} have one name and so count as one: "
+    alike = "slug" if companies else "name"
+    return f"{' and '.join(itertools.starmap(names.reference, sorted(found)))} have one {alike} and so count as one: "
+
+
+def _evenly(able: Mapping[str, int], parties: int) -> int:
+    """How many parties at least one member has, of which each can have so many."""
+    return next((most for most in range(parties) if sum(min(most, one) for one in able.values()) >= parties), parties)
 
 
 def _network(reference: str) -> str:

@@ -26,6 +26,7 @@ from werkplaats.verbs import common
 
 PASSPHRASE = "een lange zin die niemand raadt"
 NETWORK = "los"
+FEDERATIONS = sandboxes.ROOT / "tests/network_topology/federations/networks"
 
 
 @dataclasses.dataclass
@@ -450,6 +451,20 @@ def test_an_old_definition_is_told_before_anybody_publishes_it(
     assert "differs from what is published: thuiszorg: its name is Thuiszorg Proeftuin instead of Thuiszorg" in told
     shutil.copyfile(definition, other.folder / "home" / "networks" / NETWORK / "network.yml")
     assert other.backup("restore", str(file), "--yes") == errors.DONE, "the same command again, to see"
+
+
+def test_a_federation_in_the_place_of_what_is_published_is_told_too(
+    machine: Machine, other: Machine, file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.backup("make", str(file))
+    newest = members(machine, tmp_path)
+    assert other.backup("restore", str(file), "--yes", "--publication", str(newest)) == errors.DONE
+    networks_here = other.folder / "home" / "networks"
+    shutil.copytree(FEDERATIONS, networks_here, dirs_exist_ok=True)
+    federation = (networks_here / "kring/network.yml").read_text()
+    (networks_here / NETWORK / "network.yml").write_text(federation.replace("network: kring", f"network: {NETWORK}"))
+    assert other.backup("restore", str(file), "--yes") == errors.FOUND
+    assert "los is a supraregional network" in capsys.readouterr().out
 
 
 def test_an_operator_without_ca_needs_no_publication(machine: Machine, other: Machine, file: Path) -> None:

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 
-from network_topology import check, diff
+from network_topology import check, diff, load
 from publication import revocations
 from werkplaats.operations.backup import content
 from werkplaats.operations.coordinator import learn, ledger, lifetimes, revocation
@@ -121,6 +121,8 @@ def differs(folders: content.Folders, newest: learn.Newest | None) -> list[str]:
     if newest is None:
         return []
     found = check.network(folders.network, folders.home.networks, places.known())
+    if found.federation is not None:
+        return [str(one) for one in load.regional_wanted(found.federation.federation).violations]
     if found.definition is None:
         return [str(one) for one in found.violations]
     return [one.text for one in diff.changes(newest.published.definition, found.definition)]

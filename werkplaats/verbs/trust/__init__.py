@@ -187,7 +187,7 @@ def _roll(given: argparse.Namespace, network: networks.Network) -> None:
 def _network(given: argparse.Namespace) -> tuple[networks.Network, errors.WerkplaatsError | None]:
     """The network that was named; as it was published last, and why, where its definition is not right now.
 
-    That is enough to revoke in it, to put that in force, and to sign anew what is due.
+    That is enough to revoke in it, to put that in force, and to sign anew what is due, where its records lie.
     """
     try:
         return named.find(given), None
