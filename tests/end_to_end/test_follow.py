@@ -155,7 +155,7 @@ def test_one_joins_and_leaves_with_sessions_going_on_and_nothing_started_anew(
     assert sessions.good > 3
     assert sessions.left_out <= {f"{volg.name}.{JOINS}"}
     address = volg.on(JOINS, "hostname", "-I").stdout.split()[0]
-    assert all(volg.connections(one, address) for one in COMPUTING)
+    volg.wait_for_links(COMPUTING, address)
 
     volg.definition.write_text(definition)
     volg.run("trust publish")
@@ -184,7 +184,7 @@ def test_who_is_revoked_is_cut_off_by_a_list_that_one_station_has_and_the_mesh_b
 ) -> None:
     """The place of the publication is down for all but one; who is revoked passes on what was before."""
     address = volg.on(GONE, "hostname", "-I").stdout.split()[0]
-    assert all(volg.connections(one, address) for one in OTHERS)
+    volg.wait_for_links(OTHERS, address)
     volg.run("trust revoke", GONE, "--reason", "keyCompromise", "--yes")
     first, others = OTHERS[0], OTHERS[1:]
     put(volg, first)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import json
 import os
 import re
@@ -24,10 +25,9 @@ import pytest
 
 from network_topology import names
 from stacks import drive
+from tests.harness.stations import wait_until
 
 BACK_SECONDS = 60
-NOW_SECONDS = 20.0
-"""In which `--now` is done, its start and its vault's passphrase too, on a machine that does much beside it."""
 ROOT = Path(__file__).resolve().parents[2]
 PROEFTUIN = ROOT / "network_topology" / "networks" / "proeftuin"
 DEFINITION = (PROEFTUIN / "network.yml").read_text()
@@ -119,6 +119,11 @@ class Sandbox:
         """Both ends of each that is established between the gateway of an organisation and an address."""
         shown = self.on(organisation, "ss", "-HOtnp", "state", "established", "dst", address).stdout
         return {tuple(line.split()[2:4]) for line in shown.splitlines() if "haproxy" in line}
+
+    def wait_for_links(self, organisations: Iterable[str], address: str) -> None:
+        """Until each has a connection with an address: whoever calls begins anew now and then."""
+        for one in organisations:
+            wait_until(functools.partial(self.connections, one, address), f"a connection of {one} with {address}", 60)
 
     def standing(self, organisations: Iterable[str], address: str) -> list[tuple[str, ...]]:
         """Those that are there a second later too: who is refused calls again and again, and ends in the handshake."""
