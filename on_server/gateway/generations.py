@@ -90,7 +90,7 @@ def prepare(paths: Paths) -> tuple[files.Inputs, Path, list[str]]:
     """Write the generation to load; where what was placed is broken, the loaded one with today's cuts."""
     try:
         given = paths.inputs()
-        own.require(given)
+        own.require(given, paths.loaded)
         inputs, refused = newest_lists(paths, given)
         return inputs, write_generation(paths, inputs), refused
     except (files.GatewayError, KeyError) as problem:

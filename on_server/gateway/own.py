@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import subprocess
+from pathlib import Path
 
 from on_server.gateway import files
 
@@ -18,18 +19,30 @@ _WHAT = {"certificate.pem": CERTIFICATE, "ca.pem": CERTIFICATE, "crl.pem": LIST}
 _ASK = "install nothing of this publication, and ask the coordinator"
 
 
-def require(inputs: files.Inputs) -> None:
-    """Raise GatewayError unless all certificates and lists are nothing else, and the own is of the own key."""
+def require(inputs: files.Inputs, loaded: Path | None = None) -> None:
+    """Raise GatewayError unless all certificates and lists are nothing else, and the own is of the own key.
+
+    What is in `loaded`, the generation that is loaded, was held to this before that: OpenSSL need not read it again.
+    """
     for network in inputs.networks:
-        found = {
-            name: _blocks(inputs.compiled[f"networks/{network}/{name}"], kind, f"{name} of {network}")
-            for name, kind in _WHAT.items()
-        }
-        if not _of_key(found["certificate.pem"][0], inputs.key):
+        folder = f"networks/{network}"
+        for name, kind in _WHAT.items():
+            text = inputs.compiled[f"{folder}/{name}"]
+            if text != _in(loaded, f"compiled/{folder}/{name}"):
+                _blocks(text, kind, f"{name} of {network}")
+        certificate = inputs.compiled[f"{folder}/certificate.pem"]
+        if certificate + inputs.key == _in(loaded, f"{folder}/station.pem"):
+            continue
+        if not _of_key(_blocks(certificate, CERTIFICATE, f"certificate.pem of {network}")[0], inputs.key):
             raise files.GatewayError(
                 f"the certificate for {network} is not of the key in identity/ of this server; where its keys are new "
                 f"have them approved (`werkplaats trust request`), else {_ASK}"
             )
+
+
+def _in(loaded: Path | None, name: str) -> bytes | None:
+    path = loaded / name if loaded else None
+    return path.read_bytes() if path and path.exists() else None
 
 
 def fits(inputs: files.Inputs) -> bool:

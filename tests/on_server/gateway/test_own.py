@@ -119,6 +119,25 @@ def test_a_key_in_front_of_the_own_one_is_refused(placed: Placed, minted: pki.Pa
         own.require(placed.inputs(certificate=text))
 
 
+def test_what_is_loaded_is_not_read_again_and_all_else_is(
+    placed: Placed, minted: pki.Party, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs, loaded = placed.inputs(), placed.root / "loaded"
+    own.require(inputs)
+    for name, content in files.assemble(inputs).items():
+        (loaded / name).parent.mkdir(parents=True, exist_ok=True)
+        (loaded / name).write_bytes(content)
+    for changed in ({"certificate": in_front(minted)}, {"ca": placed.authority.pem + trusted(placed.authority)}):
+        with pytest.raises(files.GatewayError, match="has something beside blocks"):
+            own.require(placed.inputs(**changed), loaded)
+    for certificate, key in ((minted.pem, placed.party), (placed.party.pem, minted)):
+        other = dataclasses.replace(placed.inputs(certificate=certificate), key=pki.key_pem(key.key))
+        with pytest.raises(files.GatewayError, match="is not of the key in identity/"):
+            own.require(other, loaded)
+    monkeypatch.setattr(own, "_openssl", lambda *_, **__: pytest.fail("it was read again"))
+    own.require(inputs, loaded)
+
+
 def trusted(authority: pki.Authority) -> str:
     """The certificate of a CA as OpenSSL writes one that it trusts for anything."""
     return subprocess.run(
