@@ -10,7 +10,7 @@ from base import canonical, errors
 from network_topology import model, tables
 from network_topology.compiling import compile as compiler
 from publication import folder as folders
-from publication import identity, verified
+from publication import identity, publication, verified
 from station_image.builder import images
 from werkplaats.operations import progress
 from werkplaats.operations.coordinator import approval, authority, learn, ledger, renewal, revocation, roles
@@ -190,9 +190,22 @@ def as_published(name: str, folder: Path | None) -> networks.Network | None:
     kept = vault.find(name)
     own = roles.Roles(kept, ledger.Records(place.inventory(name, kept.folder)))
     found = learn.here(place.publication(name, kept.folder), own)
-    if found is None:
+    return _network(found.published, place) if found else None
+
+
+def as_read(name: str, folder: Path | None) -> networks.Network | None:
+    """The same, as this operator read it last, be it a day old or too old; None where nothing was read that is good."""
+    place = places.home(folder)
+    at = vault.folder_of(name)
+    if not (at / networks.TRUSTED).exists():
         return None
-    last = found.published
+    try:
+        return _network(publication.last(place.publication(name, at), name, at / networks.TRUSTED), place)
+    except errors.RefusedError:
+        return None
+
+
+def _network(last: verified.Verified, place: places.Home) -> networks.Network:
     compiled = compiler.compile_network(last.definition)
     return networks.Network(last.definition, compiled, (), place, last.questions, last.figures)
 

@@ -16,6 +16,9 @@ from werkplaats.operations.home import places, vault
 from werkplaats.operations.reach import inventory, remote
 from werkplaats.operations.reach.servers import Server
 
+TRUSTED = "publication.json"
+"""In a vault: what its operator read last of the publication."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Network:
@@ -64,7 +67,7 @@ class Network:
     @property
     def trusted(self) -> Path:
         """What this operator read last of the publication, so that none older is taken."""
-        return self.vault.folder / "publication.json"
+        return self.vault.folder / TRUSTED
 
     @functools.cached_property
     def servers(self) -> tuple[Server, ...]:

@@ -187,7 +187,7 @@ def _roll(given: argparse.Namespace, network: networks.Network) -> None:
 def _network(given: argparse.Namespace) -> tuple[networks.Network, errors.WerkplaatsError | None]:
     """The network that was named; as it was published last, and why, where its definition is not right now.
 
-    That is enough to revoke in it, to put that in force, and to sign anew what is due, where its records lie.
+    That is enough to revoke in it and to sign anew what is due, where its records lie, and to put in force anywhere.
     """
     try:
         return named.find(given), None
@@ -195,6 +195,8 @@ def _network(given: argparse.Namespace) -> tuple[networks.Network, errors.Werkpl
         raise
     except violation.DefinitionError as error:
         network = steps.as_published(given.network, given.home) if given.action in _AS_PUBLISHED else None
+        if network is None and given.action == "enforce":
+            network = steps.as_read(given.network, given.home)
         if network is None:
             raise
         return network, error

@@ -18,7 +18,8 @@ from base import canonical, errors
 from publication import publication, verified
 from tests.publication.published import release
 from tests.werkplaats.verbs.trust.people import DAY, EXAMPLES, NETWORK, People, people
-from werkplaats.operations.home import places, vault
+from werkplaats import cli
+from werkplaats.operations.home import networks, places, vault
 
 __all__ = ["people"]
 NEWER = "2.0.0"
@@ -90,7 +91,15 @@ def a_federation_has_its_name(people: People) -> str:
     return f"{NETWORK} is a supraregional network"
 
 
-WRONG = {one.__name__: one for one in (the_definition_is_wrong, the_kind_is_wrong, a_federation_has_its_name)}
+def a_key_stands_in_brackets(people: People) -> str:
+    edit(people, "release: dev", 'release: dev\n"[key]": 3')
+    return "'[key]' is unknown"
+
+
+WRONG = {
+    one.__name__: one
+    for one in (the_definition_is_wrong, the_kind_is_wrong, a_key_stands_in_brackets, a_federation_has_its_name)
+}
 WAITS = {one.__name__: one for one in (a_release_waits, a_release_is_nowhere, more_must_sign)} | WRONG
 
 
@@ -103,6 +112,7 @@ def test_a_revocation_waits_for_nothing_else(people: People, running: object, wh
         "a_release_is_nowhere": errors.WRONG_USE,
         "the_definition_is_wrong": errors.FOUND,
         "the_kind_is_wrong": errors.FOUND,
+        "a_key_stands_in_brackets": errors.FOUND,
     }
     assert told in people.run("publish", NETWORK, expect=codes.get(why, errors.REFUSED))
     assert read(people) == before
@@ -128,6 +138,30 @@ def test_what_is_published_is_put_in_force_whatever_is_wrong_with_the_definition
     said = people.run("enforce", NETWORK)
     assert "note: in force is put what was published last: " in said
     assert told in said
+    assert "run by other operators" in said
+
+
+@pytest.mark.parametrize("why", WRONG)
+def test_an_operator_whose_definition_is_wrong_puts_in_force_what_was_read_last(
+    people: People, running: object, why: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Gains: a revocation is not in force at an operator until the coordinator mends the definition."""
+    assert running
+    own = people.folder / "operator"
+    for name in ("networks", "publications"):
+        shutil.copytree(people.home / name, own / name)
+    (own / "inventories" / NETWORK).mkdir(parents=True)
+    (own / "inventories" / NETWORK / "servers.yml").write_text("{}\n")
+    people.home = own
+    monkeypatch.setenv("WERKPLAATS_HOME", str(own))
+    people.at("operator")
+    told = WRONG[why](people)
+    assert cli.main(["trust", "enforce", NETWORK]) != errors.DONE, "nothing was read here yet"
+    assert told in capsys.readouterr().err
+    kept = vault.folder_of(NETWORK) / networks.TRUSTED
+    publication.read_on(people.place, NETWORK, kept, root=read(people).root)
+    said = people.run("enforce", NETWORK)
+    assert "note: in force is put what was published last: " in said
     assert "run by other operators" in said
 
 
