@@ -88,10 +88,14 @@ def listed(slugs: Sequence[str], noun: str) -> str:
     return f"{noun} {slugs[0]}" if len(slugs) == 1 else f"{len(slugs)} {noun}s ({', '.join(slugs)})"
 
 
+def as_read(name: str) -> str:
+    """A name as people read it: without what they do not see, or see no difference in."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
 def _marks(network: model.Definition, operator: str) -> Iterator[str]:
     """What an operator is known by in every region: its name as it looks, and the slug of a processor."""
-    name = unicodedata.normalize("NFKC", operators.name_of(network, operator))
-    yield f"name:{' '.join(name.casefold().split())}"
+    yield f"name:{as_read(operators.name_of(network, operator))}"
     if operator in network.processors:
         yield f"processor:{operator}"
 

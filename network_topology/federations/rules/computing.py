@@ -1,13 +1,12 @@
 """Rules on who computes in a federation: from several regions, domains and operators, counted over all of them."""
 # ruff: noqa: D103 (what a rule is for stands in its `why`, where the author of a definition reads it)
 
-import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from network_topology import context, names, operators
 from network_topology.federations.model import FORM, Federation
-from network_topology.federations.resolved import Resolved, listed, resolve
+from network_topology.federations.resolved import Resolved, as_read, listed, resolve
 from network_topology.rules.rule import Finding, rule
 from network_topology.violation import Severity
 
@@ -108,13 +107,11 @@ def computing_operators(federation: Federation, known: context.Context) -> Itera
 
 def _namesakes(resolved: Resolved, parties: list[str]) -> str:
     """That several count as one by their name or slug alone; nothing of a company that serves several regions."""
-    found = {(network.network, one): network for network, one in map(resolved.operator, parties)}
-    called = {operators.name_of(network, one).casefold() for (_, one), network in found.items()}
-    companies = all(one in network.processors for (_, one), network in found.items())
-    if len(found) == 1 or (companies and len(called) == 1):
+    found = {names.reference(network.network, one): (network, one) for network, one in map(resolved.operator, parties)}
+    companies = all(one in network.processors for network, one in found.values())
+    if len(found) == 1 or (companies and len({as_read(operators.name_of(*one)) for one in found.values()}) == 1):
         return ""
-    alike = "slug" if companies else "name"
-    return f"{' and '.join(itertools.starmap(names.reference, sorted(found)))} have one {alike} and so count as one: "
+    return f"{' and '.join(sorted(found))} have one {'slug' if companies else 'name'} and so count as one: "
 
 
 def _evenly(able: Mapping[str, int], parties: int) -> int:
