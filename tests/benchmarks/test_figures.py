@@ -119,5 +119,7 @@ def test_calls_between_bare_servers_come_from_the_network_that_they_are_on(tmp_p
 
 
 def test_the_figure_of_all_regions_is_of_625_organisations_and_has_a_limit() -> None:
-    [row] = topology.measure()
+    row, federation, each = topology.measure()
     assert (row["organisations"], row["unit"], row["most"]) == (625, "s", 1.0)
+    assert (federation["organisations"], federation["unit"], federation["most"]) == (625, "s", 1.0)
+    assert (each["unit"], each["most"]) == ("times", 2.0)

@@ -1,5 +1,7 @@
 """How long it takes from the files of the whole country to compiled networks: 25 regions of 25 organisations.
 
+And to the federation of all of them, with 25 organisations each and with 7: it is to take as long for each of them.
+
 Each file is loaded, checked and compiled as if it were the only one; the regions and releases are read once, as one
 run of `werkplaats check` does. Times are of the processor and the clock of one process.
 """
@@ -12,33 +14,73 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from network_topology import context, load, rules
+from network_topology import check, context, load, rules
 from network_topology.compiling import compile
+from network_topology.federations import country
+from network_topology.federations.compile import compile_federation
 
 NETWORKS, ORGANISATIONS, RUNS = 25, 25, 3
+FEW = 7
 TEMPLATE = load.path_of("twente-volledig", Path(load.__file__).with_name("networks"))
 
 Result = TypeVar("Result")
 
 
 def measure() -> list[dict[str, Any]]:
-    """Seconds for load, check and compile of 25 files of 25 organisations: the median of three runs."""
+    """Seconds for load, check and compile of 25 files of 25 organisations, and of the federation of all of them."""
+    return [regions(), *federation()]
+
+
+def regions() -> dict[str, Any]:
+    """The median of three runs over 25 files."""
     with tempfile.TemporaryDirectory() as folder:
         paths = written(Path(folder))
         runs = [once(paths) for _ in range(RUNS)]
     totals = [sum(phases.values()) for phases in runs]
     typical = runs[totals.index(statistics.median(totals))]
+    return {
+        "name": "topology: load, check and compile 25 networks",
+        "organisations": NETWORKS * ORGANISATIONS,
+        "value": round(sum(typical.values()), 4),
+        "unit": "s",
+        "floor": None,
+        "most": 1.0,
+        "phases": {name: round(seconds, 4) for name, seconds in typical.items()},
+    }
+
+
+def federation() -> list[dict[str, Any]]:
+    """Seconds of the processor, the best of three runs, and how much longer one of many organisations takes."""
+    large, small = (_federated(count) for count in (ORGANISATIONS, FEW))
+    ratio = (large / ORGANISATIONS) / (small / FEW)
+    rows = (
+        ("load, check and compile a federation of 25 networks", large, "s", 1.0),
+        (f"one organisation of {NETWORKS * ORGANISATIONS} over one of {NETWORKS * FEW}", ratio, "times", 2.0),
+    )
     return [
         {
-            "name": "topology: load, check and compile 25 networks",
+            "name": f"topology: {name}",
             "organisations": NETWORKS * ORGANISATIONS,
-            "value": round(sum(typical.values()), 4),
-            "unit": "s",
+            "value": round(value, 4),
+            "unit": unit,
             "floor": None,
-            "most": 1.0,
-            "phases": {name: round(seconds, 4) for name, seconds in typical.items()},
+            "most": most,
         }
+        for name, value, unit, most in rows
     ]
+
+
+def _federated(organisations: int) -> float:
+    known, taken = context.shipped(datetime.date.today()), []
+    with tempfile.TemporaryDirectory() as folder:
+        country.write(country.files(known.regions, organisations=organisations), Path(folder))
+        for _ in range(RUNS):
+            before = time.process_time()
+            found = check.network(country.NAME, Path(folder), known).federation
+            if found is None or len(compile_federation(found).stations) != NETWORKS * organisations:
+                raise AssertionError(f"this is no sound federation of {NETWORKS} networks")
+            taken.append(time.process_time() - before)
+    return min(taken)
 
 
 def written(folder: Path) -> list[Path]:

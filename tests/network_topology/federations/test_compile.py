@@ -6,7 +6,6 @@ import dataclasses
 import datetime
 import subprocess
 import sys
-import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -132,15 +131,6 @@ def test_no_sentence_on_privacy_is_longer_than_a_person_reads(one: compiled.Comp
         assert len(sentence.split()) <= 60, sentence
 
 
-def test_625_organisations_are_loaded_checked_and_compiled_within_a_second_and_each_takes_as_long_as_of_few(
-    made: Path, tmp_path: Path
-) -> None:
-    country.write(country.files(KNOWN.regions, organisations=7), tmp_path)
-    large, small = _seconds(made), _seconds(tmp_path)
-    assert large < 1
-    assert large / 625 < 2 * small / 175
-
-
 def test_who_together_could_read_the_inputs_is_said_over_all_regions() -> None:
     found = federation("kansrijke-start-oost", NETWORKS)
     said = "So at least 2 operators would have to work together, any of "
@@ -221,16 +211,6 @@ def test_a_name_with_markup_stays_a_name() -> None:
     text = draw.svg(dataclasses.replace(found, title="<script>alert('x')</script> & co"))
     assert "<script" not in text
     assert ElementTree.fromstring(text).tag == f"{SVG}svg"  # noqa: S314 (our own)
-
-
-def _seconds(networks: Path) -> float:
-    """Of the processor, as others work on it too; the best of three."""
-    taken = []
-    for _ in range(3):
-        begun = time.process_time()
-        federation(country.NAME, networks)
-        taken.append(time.process_time() - begun)
-    return min(taken)
 
 
 def _rectangle(group: ElementTree.Element) -> Rectangle:
