@@ -99,7 +99,7 @@ class Connections:
         try:
             return Shell(self._ssh(organisation))
         except EOFError as error:
-            # Who answered before and is too busy now is called once more; nobody has tried to log in yet.
+            # Nobody has tried to log in yet.
             if not _turned_away(str(error)) and UNHEARD not in str(error):
                 raise
             self._said(server, [*self._ssh(organisation), "true"])  # what it says, the next one says again
@@ -214,6 +214,10 @@ class Connections:
 
     def _said(self, server: Server, command: list[str], *, seconds: float | None = LOGIN_SECONDS) -> str:
         """What ssh says of a login that fails; empty where it does not. Without `seconds` somebody is asked."""
+        said = self._said_in_turn(server, command, seconds)
+        return self._said_in_turn(server, command, seconds) if UNHEARD in said else said  # it was too busy: once more
+
+    def _said_in_turn(self, server: Server, command: list[str], seconds: float | None) -> str:
         said = self._said_once(server, command, seconds)
         for wait in TURNED_AWAY_SECONDS:
             if not _turned_away(said) or self._ended.wait(wait):

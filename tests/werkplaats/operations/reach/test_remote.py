@@ -280,10 +280,11 @@ def test_a_login_that_sshd_turns_away_by_chance_is_tried_again(
     assert sshd.turns_away == 0
 
 
+@pytest.mark.parametrize("known", [False, True])
 def test_a_server_that_was_too_busy_to_say_who_it_is_is_called_once_more(
-    server: Server, tmp_path: Path, sshd: Sshd, monkeypatch: pytest.MonkeyPatch
+    server: Server, tmp_path: Path, sshd: Sshd, monkeypatch: pytest.MonkeyPatch, known: bool
 ) -> None:
-    assert not tried(server, tmp_path / "ssh")[0]
+    assert not known or not tried(server, tmp_path / "ssh")[0]
     sshd.begin_anew(tmp_path / "host")
     monkeypatch.setattr(ssh_config, "CONNECT_SECONDS", 3)
     sshd.hears = False
