@@ -72,7 +72,7 @@ def tell(paths: Paths, generation: Path) -> None:
         with contextlib.suppress(FileNotFoundError):  # a generation of an earlier version has none
             shown |= _statement(folder / files.STATEMENT)
         if (paths.networks / network).is_dir():
-            put(paths.networks / network / "gateway.json", json.dumps(shown).encode() + b"\n")
+            _tell(paths.networks / network / "gateway.json", shown)
     for stale in paths.networks.glob("*/gateway.json"):
         if stale.parent.name not in loaded:
             stale.unlink()
@@ -82,7 +82,7 @@ def tell(paths: Paths, generation: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.chown(paths.run / "agent/mesh.sock", -1, grp.getgrnam(places.USER).gr_gid, follow_symlinks=False)
     uids = {"gateway_uid": pwd.getpwnam(places.USER).pw_uid, "agent_uid": 5001, "computer_uid": 5002}
-    put(paths.networks / "host.json", (json.dumps(uids) + "\n").encode())
+    _tell(paths.networks / "host.json", uids)
     # HAProxy leaves the socket of a section that is gone: the agent would take it for a peer that is down.
     called = files.outbound_peers((generation / "haproxy.cfg").read_bytes())
     for left in paths.run.glob("peers/*.sock"):
@@ -90,6 +90,12 @@ def tell(paths: Paths, generation: Path) -> None:
             left.unlink()
     had, now = serials(paths), files.serials(generation / "compiled")
     _put_serials(paths, had | {peer: had.get(peer, set()) | numbers for peer, numbers in now.items()})
+
+
+def _tell(path: Path, shown: Mapping[str, Any]) -> None:
+    content = json.dumps(shown).encode() + b"\n"
+    if not path.exists() or path.read_bytes() != content:  # the agent reads all anew when one is another file
+        put(path, content)
 
 
 def stamp(paths: Paths, generation: Path) -> None:

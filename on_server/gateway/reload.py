@@ -9,7 +9,6 @@ gateway-reload --stamp      after the gateway started: remember what it loaded
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 import pwd
@@ -22,6 +21,7 @@ from on_server.gateway import files, generations, loaded, master, places
 from on_server.gateway.places import Paths, lock, put
 
 UNIT = master.UNIT
+ACTIVE = ("active", "reloading")  # as for `systemctl is-active`
 WATCHES = ("gateway-reload.path", "gateway-finding.path")
 
 
@@ -53,9 +53,10 @@ def assemble(paths: Paths) -> list[str]:
 
 def reload(paths: Paths) -> list[str]:
     """Have the running gateway load what lies on disk, or start it; returns the refusals."""
-    if not programs.active(UNIT):
+    process = _process()
+    if process is None:
         return start(paths)
-    if foreign():
+    if _foreign(process):
         return start(paths, "restart")  # no process can pass to another account
     with lock(paths):
         before = paths.loaded.resolve() if paths.loaded.exists() else None
@@ -86,24 +87,31 @@ def settled(paths: Paths) -> list[str]:
 
 def in_force(paths: Paths) -> bool:
     """Return whether the gateway runs with what lies on disk, and is the HAProxy that lies there."""
-    current = programs.active(UNIT) and paths.stamp() == paths.inputs().digest
-    return current and not outdated() and not foreign()
+    process = _process()
+    return process is not None and paths.stamp() == paths.inputs().digest and not _old(process)
 
 
-def outdated() -> bool:
-    """Return whether the gateway still runs a program or library that an upgrade has replaced (proc(5), maps)."""
-    maps = (_process() / "maps").read_text().splitlines()
+def _old(process: Path) -> bool:
+    return _outdated(process) or _foreign(process)
+
+
+def _outdated(process: Path) -> bool:
+    """Whether the gateway still runs a program or library that an upgrade has replaced (proc(5), maps)."""
+    maps = (process / "maps").read_text().splitlines()
     return any(" /usr/" in line and line.endswith(" (deleted)") for line in maps)
 
 
-def foreign() -> bool:
-    """Return whether the gateway still runs under another account, as those of earlier versions did."""
-    rows = (line.split() for line in (_process() / "status").read_text().splitlines())
+def _foreign(process: Path) -> bool:
+    """Whether the gateway still runs under another account, as those of earlier versions did."""
+    rows = (line.split() for line in (process / "status").read_text().splitlines())
     return next(int(row[1]) for row in rows if row[0] == "Uid:") != pwd.getpwnam(places.USER).pw_uid
 
 
-def _process() -> Path:
-    return Path("/proc", programs.run("systemctl", "show", "--property=MainPID", "--value", UNIT).strip())
+def _process() -> Path | None:
+    """The master process, in /proc, of a gateway that is active."""
+    shown = programs.run("systemctl", "show", "--property=ActiveState", "--property=MainPID", UNIT)
+    said = dict(line.split("=", 1) for line in shown.splitlines())
+    return Path("/proc", said["MainPID"]) if said["ActiveState"] in ACTIVE else None
 
 
 def by_unit(paths: Paths) -> tuple[bool, int, str]:
@@ -111,10 +119,11 @@ def by_unit(paths: Paths) -> tuple[bool, int, str]:
     for watch in WATCHES:
         if not programs.active(watch):
             programs.run("systemctl", "start", watch)
-    if not programs.active(UNIT):
+    process = _process()
+    if process is None:
         refused = start(paths)
         return True, int(bool(refused)), "; ".join(refused) or "the gateway was started"
-    before, old = paths.stamp(), outdated() or foreign()
+    before, old = paths.stamp(), _old(process)
     if in_force(paths):
         return False, 0, "the gateway has loaded what lies on disk"
     answer = subprocess.run(["systemctl", "start", "gateway-reload.service"], check=False, capture_output=True)
@@ -127,14 +136,24 @@ def by_unit(paths: Paths) -> tuple[bool, int, str]:
     return False, answer.returncode, answer.stderr.decode().strip()
 
 
+def _word(words: list[str]) -> str:
+    """What is asked, "" to reload."""
+    if not words:
+        return ""
+    import argparse  # costs as much as a tenth of all else, and a brake gives no words
+
+    parser = argparse.ArgumentParser(prog="gateway-reload", description=__doc__.splitlines()[0] if __doc__ else "")
+    one_of = parser.add_mutually_exclusive_group(required=True)
+    for word in ("check", "if-needed", "assemble", "stamp"):
+        one_of.add_argument(f"--{word}", action="store_const", dest="word", const=word.replace("-", "_"))
+    return str(parser.parse_args(words).word)
+
+
 def main() -> int:
     """Run the program; exit code 1 when something was refused or differs."""
-    parser = argparse.ArgumentParser(prog="gateway-reload", description=__doc__.splitlines()[0] if __doc__ else "")
-    for word in ("check", "if-needed", "assemble", "stamp"):
-        parser.add_argument(f"--{word}", action="store_true")
-    wants, paths = parser.parse_args(), Paths()
+    word, paths = _word(sys.argv[1:]), Paths()
     os.umask(0o022)
-    if wants.if_needed:
+    if word == "if_needed":
         try:
             changed, code, sentence = by_unit(paths)
         except files.GatewayError as problem:
@@ -142,12 +161,12 @@ def main() -> int:
         programs.tell(changed, sentence)
         return code
     try:
-        if wants.check:
+        if word == "check":
             return 0 if in_force(paths) else 1
-        if wants.stamp:
+        if word == "stamp":
             loaded.finish(paths, paths.loaded.resolve())
             return 0
-        refused = assemble(paths) if wants.assemble else settled(paths)
+        refused = assemble(paths) if word == "assemble" else settled(paths)
     except (files.GatewayError, master.MasterError, OSError, KeyError) as problem:
         refused = [f"the gateway was not reloaded: {problem}"]
     sentence = "; ".join(refused) or "loaded"

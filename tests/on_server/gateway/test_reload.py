@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from on_server import programs
 from on_server.gateway import generations, loaded, master, places, reload
 from tests.docs import documents
 from tests.harness import pki
@@ -33,6 +32,17 @@ def generation(paths: places.Paths, name: str, party: pki.Party) -> Path:
     return folder
 
 
+def test_the_agent_finds_another_file_only_where_it_is_told_another_thing(tmp_path: Path) -> None:
+    """It reads and checks all that was accepted anew when a file is another, which a revocation need not wait for."""
+    told = tmp_path / "host.json"
+    loaded._tell(told, {"gateway_uid": 1})
+    first = told.stat()
+    loaded._tell(told, {"gateway_uid": 1})
+    assert (told.stat().st_ino, told.stat().st_mtime_ns) == (first.st_ino, first.st_mtime_ns)
+    loaded._tell(told, {"gateway_uid": 2})
+    assert json.loads(told.read_text()) == {"gateway_uid": 2}
+
+
 def test_after_a_reload_that_ended_nothing_the_agent_is_told_and_the_next_ends_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -46,8 +56,8 @@ def test_after_a_reload_that_ended_nothing_the_agent_is_told_and_the_next_ends_i
     parties = {name * 16: pki.Party(authority, "een", tmp_path) for name in "ab"}
     first, second = (paths.gateway / "generations" / name for name in parties)
     monkeypatch.setattr(places, "USER", "root")
-    monkeypatch.setattr(programs, "active", lambda _: True)
-    monkeypatch.setattr(reload, "foreign", lambda: False)
+    monkeypatch.setattr(reload, "_process", lambda: Path("/proc/self"))
+    monkeypatch.setattr(reload, "_foreign", lambda _: False)
     monkeypatch.setattr(master, "reload", lambda: None)
     monkeypatch.setattr(loaded, "revoked", lambda one: {"a" * 16} if one == second else set())
     asked: list[tuple[bool, bool]] = []
