@@ -46,7 +46,7 @@ def enforce(network: networks.Network, remotes: remote.Remotes) -> Outcome:
 
     `out` are its own servers of organisations that are out of the network: nothing is brought there.
     """
-    found = Outcome(left_out=remotes.probe())
+    found = Outcome(left_out=remotes.begin())
     found.others = sorted(network.compiled.stations.keys() - remotes.servers.keys())
     reached = [organisation for organisation in remotes.servers if organisation not in found.left_out]
     applicable = hand_over.applicable(network, remotes, reached)

@@ -44,6 +44,7 @@ class Connections:
         self._asks = asking.on_terminal(self._sockets)
         self._turn = threading.Lock()
         self._used: set[str] = set()  # names over whose connections something ran
+        self._denied: set[str] = set()  # who turned away a login that could not answer: they get no second one
         self._running: set[subprocess.Popen[bytes]] = set()
         self._ended = threading.Event()
         self._starting = threading.Lock()
@@ -99,6 +100,8 @@ class Connections:
         try:
             return Shell(self._ssh(organisation))
         except EOFError as error:
+            if self._asks and DENIED in str(error):
+                self._denied.add(organisation)
             # Nobody has tried to log in yet.
             if not _turned_away(str(error)) and UNHEARD not in str(error):
                 raise
@@ -137,7 +140,8 @@ class Connections:
         self._used.add(name)
         # sshd counts failed logins against whoever calls (PerSourcePenalties, sshd_config(5)): a server that is known
         # to ask gets none that cannot answer.
-        said = DENIED if self._asked(server.organisation) else self._said(server, [*self._ssh(name), "true"])
+        asks = self._asked(server.organisation) or server.organisation in self._denied
+        said = DENIED if asks else self._said(server, [*self._ssh(name), "true"])
         if DENIED in said and self._asks:
             # A passphrase, a code: one server after another, since none waits for an answer longer than some minutes.
             with self._turn:

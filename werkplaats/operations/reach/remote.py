@@ -59,6 +59,14 @@ class Remotes:
             self._end(organisation)
         return found
 
+    def begin(self) -> dict[str, str]:
+        """Have the process of root on every server; returns the reason for each where there is none.
+
+        What `probe` looks at before that is looked at only where there is none: a login less for each that has one.
+        """
+        lost = {one for one, said in self.ask_all(self.servers, "true").items() if isinstance(said, UnreachableError)}
+        return {one: why for one, why in self.probe().items() if one in lost} if lost else {}
+
     def open_for_engine(self, organisations: Iterable[str]) -> None:
         """Log in for whoever uses the engines next, where a server asks something of who sits at the terminal."""
         self._connections.open_for_engine(organisations)

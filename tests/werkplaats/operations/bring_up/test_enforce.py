@@ -33,7 +33,7 @@ class Servers:
         self.gone_later: set[str] = set()
         self.refuses: set[str] = set()
 
-    def probe(self) -> dict[str, str]:
+    def begin(self) -> dict[str, str]:
         return self.away
 
     def ask(self, organisation: str, *command: str, given: str = "") -> remote.Done:

@@ -66,10 +66,10 @@ def locked(tmp_path: Path) -> Path:
     return path
 
 
-def at_terminal(tmp_path: Path, servers: dict[str, dict[str, object]]) -> Terminal:
+def at_terminal(tmp_path: Path, servers: dict[str, dict[str, object]], program: str = LOGINS) -> Terminal:
     (tmp_path / "servers.yml").write_text(json.dumps(servers))
     words = (tmp_path / "servers.yml", tmp_path / "ssh", tmp_path / "own")
-    return Terminal(LOGINS, *words, SSH_AUTH_SOCK="", **{drive.RUN_MARK: str(tmp_path)})
+    return Terminal(program, *words, SSH_AUTH_SOCK="", **{drive.RUN_MARK: str(tmp_path)})
 
 
 def close(tmp_path: Path, *names: str) -> None:
@@ -110,6 +110,19 @@ def test_a_passphrase_is_asked_once_and_a_code_for_each_connection_with_the_serv
     assert sshd.codes == [CODE] * 3
     close(tmp_path, "ggd", "ggd.engine")
     assert not list((tmp_path / "ssh").glob("**/ask-*"))
+
+
+@pytest.mark.parametrize("begun", ["probe()", "begin()"])
+def test_one_login_that_cannot_answer_is_made_and_no_second_one(sshd: Careful, tmp_path: Path, begun: str) -> None:
+    """sshd counts them against whoever calls (PerSourcePenalties, sshd_config(5))."""
+    server: dict[str, object] = {"host": "127.0.0.1", "port": sshd.port, "host_key": sshd.fingerprint}
+    listed = {"ggd": server | {"key": str(key(tmp_path, "own key"))}}
+    with at_terminal(tmp_path, listed, LOGINS.replace("probe()", begun)) as terminal:
+        terminal.until("Verification code:")
+        assert len(sshd.asked) == 4, "whether a key would do, and a login with it: of one that could not, and this one"
+        terminal.type(f"{CODE}\n")
+        terminal.until("lost: {}\r\nasked: hier")
+    close(tmp_path, "ggd")
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import dataclasses
 import os
 import shutil
 import signal
@@ -242,6 +243,19 @@ def test_known_hosts_are_whole_whenever_they_are_read(server: Server, tmp_path: 
 def remotes(server: Server, tmp_path: Path) -> Iterator[remote.Remotes]:
     with remote.Remotes([server], tmp_path / "ssh", tmp_path / "config") as made:
         yield made
+
+
+def test_who_answers_is_begun_with_at_once_and_who_does_not_is_told_as_ever(
+    server: Server, tmp_path: Path, sshd: Sshd
+) -> None:
+    wrong = dataclasses.replace(server, organisation="anders", host_key="SHA256:" + "A" * 43)
+    with remote.Remotes([server, wrong], tmp_path / "ssh", tmp_path / "config") as remotes:
+        told = remotes.begin()
+        assert told.keys() == {"anders"}
+        assert "shows host key" in told["anders"]
+        assert remotes.ask("ggd", "echo", "hier").stdout == "hier\n"
+        assert len(sshd.processes) == 1, "the process that was begun serves what is asked next"
+        assert remotes.probe() == told
 
 
 def test_a_program_gets_its_input_and_tells_all_that_it_said(remotes: remote.Remotes) -> None:
