@@ -6,6 +6,8 @@ import datetime
 import os
 import platform
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -13,6 +15,7 @@ from stacks import labels
 from stacks.servers import program
 from tests.harness import servers
 
+LOOK_SECONDS, MOST_UNREST = 5.0, 300.0
 CGROUPS = Path("/sys/fs/cgroup")
 # Of the memory controller of v1, and of v2: the file with all that a group holds, and the line of memory.stat with what
 # is no cache, its children included.
@@ -45,6 +48,30 @@ def networks() -> list[str]:
     command = ["docker", "ps", "--filter", f"label={labels.STACK}={program.PROJECT}", "--format", names]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return sorted(set(done.stdout.split()))
+
+
+def wait_for_rest(said: Callable[[str], None]) -> None:
+    """Wait until the processors were idle for more than half of some seconds: what began a moment ago is over then.
+
+    25 servers on one machine greet each other and follow for a minute after they began; in the field nobody begins 25.
+    """
+    said("until the machine is at rest")
+    until = time.monotonic() + MOST_UNREST
+    while _idle(LOOK_SECONDS) < 0.5:
+        if time.monotonic() > until:
+            raise AssertionError(f"the processors of this machine are busy for {MOST_UNREST:.0f} s already")
+
+
+def _idle(seconds: float) -> float:
+    """The part of these seconds for which the processors did nothing, 0 to 1 (proc_stat(5))."""
+    before = _ticks()
+    time.sleep(seconds)
+    spent = [after - then for after, then in zip(_ticks(), before, strict=True)]
+    return (spent[3] + spent[4]) / sum(spent)
+
+
+def _ticks() -> list[int]:
+    return [int(one) for one in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
 
 
 def available() -> int:

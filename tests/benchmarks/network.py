@@ -90,6 +90,7 @@ def _cut(network: sandboxes.Sandbox, gone: str, others: Sequence[str], said: Sai
     address = network.on(gone, "hostname", "-I").stdout.split()[0]
     computing = sized.definition("", 25)["computing"]
     network.wait_for_links(computing, address)
+    machine.wait_for_rest(said)
     began = time.perf_counter()
     told = network.run("trust revoke", gone, "--reason", "keyCompromise", "--now", "--yes").stdout
     took = Measured(time.perf_counter() - began, {})
