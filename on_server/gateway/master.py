@@ -10,14 +10,14 @@ import dataclasses
 import re
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 SOCKET = Path("/run/werkplaats-gateway/master.sock")
 UNIT = "werkplaats-gateway.service"
-ANSWER_SECONDS = 60.0
-# A master that loads another configuration begins anew, and the answer to who asked for that may be lost with it: on a
-# busy machine a worker of the new one served after 0.2 s, and nothing was answered in 60.
+# For an answer, at each try. A master that loads another configuration begins anew, and what it was asked just before
+# may never be answered: on a busy machine a worker of the new one served after 0.2 s, and nothing was answered in 60.
+TRIES = (5.0, 10.0, 20.0, 25.0)
 RELOAD_SECONDS, LOOK_SECONDS = 10.0, 50.0
 SECONDS = 15.0  # a handshake that an earlier worker was in the middle of ends well within this
 PAUSE = 0.02
@@ -32,21 +32,29 @@ class MasterError(Exception):
     """A sentence: the master does not answer, or refuses."""
 
 
-def ask(command: str, path: Path = SOCKET, seconds: float = ANSWER_SECONDS) -> str:
-    """Send one command and return the whole answer."""
-    try:
-        with socket.socket(socket.AF_UNIX) as master:
-            master.settimeout(seconds)
-            master.connect(str(path))
-            master.sendall(command.encode() + b"\n")
-            master.shutdown(socket.SHUT_WR)
-            said = bytearray()
-            while part := master.recv(65536):
-                said += part
-    except OSError as problem:
-        raise MasterError(
-            f"the gateway does not answer on {path} ({problem}); see `systemctl status werkplaats-gateway`"
-        ) from None
+def ask(command: str, path: Path = SOCKET, tries: Sequence[float] | None = None) -> str:
+    """Send one command and return the whole answer; asked once more where none comes in the seconds of a try."""
+    problem: OSError | None = None
+    for seconds in TRIES if tries is None else tries:
+        try:
+            return _asked(command, path, seconds)
+        except (TimeoutError, ConnectionResetError) as error:
+            problem = error
+        except OSError as error:
+            problem = error
+            break
+    raise MasterError(f"the gateway does not answer on {path} ({problem}); see `systemctl status werkplaats-gateway`")
+
+
+def _asked(command: str, path: Path, seconds: float) -> str:
+    with socket.socket(socket.AF_UNIX) as master:
+        master.settimeout(seconds)
+        master.connect(str(path))
+        master.sendall(command.encode() + b"\n")
+        master.shutdown(socket.SHUT_WR)
+        said = bytearray()
+        while part := master.recv(65536):
+            said += part
     return said.decode(errors="replace")
 
 
@@ -57,7 +65,7 @@ def reload(path: Path = SOCKET) -> None:
     """
     before = workers(path)
     try:
-        said = ask("reload", path, RELOAD_SECONDS)
+        said = ask("reload", path, [RELOAD_SECONDS])
     except MasterError:
         if not _begins(before, path):
             raise
