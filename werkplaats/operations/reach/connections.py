@@ -11,8 +11,9 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from werkplaats.operations.reach import asking, ssh_config
 from werkplaats.operations.reach.servers import KEY_TYPE, KnownHosts, Server, UnreachableError
@@ -29,7 +30,8 @@ DENIED = "Permission denied"
 TURNED_AWAY = "kex_exchange_identification: "
 # What ssh says, below TURNED_AWAY, of whom it calls over a host that is jumped over, where that one lets it nowhere.
 NOBODY = "by UNKNOWN port"
-UNHEARD = "during banner exchange"  # it took the call, and did not say who it is while ssh waited
+LATE = "timed out"
+UNHEARD = f"{LATE} during banner exchange"  # it took the call, and did not say who it is while ssh waited
 TURNED_AWAY_SECONDS = (0.2, 1.0, 3.0)  # after which such a login is tried again
 
 
@@ -44,20 +46,20 @@ class Connections:
         self._asks = asking.on_terminal(self._sockets)
         self._turn = threading.Lock()
         self._used: set[str] = set()  # names over whose connections something ran
-        self._denied: set[str] = set()  # who turned away a login that could not answer: they get no second one
         self._running: set[subprocess.Popen[bytes]] = set()
         self._ended = threading.Event()
         self._starting = threading.Lock()
 
-    def probe(self, patience: float) -> dict[str, str]:
+    def probe(self, patience: float, keep: Callable[[str, Shell], None] | None = None) -> dict[str, str]:
         """Ask every server for its host key and log in; returns the reason for each that cannot be reached.
 
-        `patience` is how many seconds a server may take to come up. Where this is interrupted, no ssh of it goes on.
+        `patience` is how many seconds a server may take to come up. `keep` is given the process of root of each that
+        has one at once: more is looked at only of the others. Where this is interrupted, no ssh of it goes on.
         """
         deadline = time.monotonic() + patience
         pool = concurrent.futures.ThreadPoolExecutor(max_workers=16)
         try:
-            tries = {one: pool.submit(self._try, server, deadline) for one, server in self._servers.items()}
+            tries = {one: pool.submit(self._try, server, deadline, keep) for one, server in self._servers.items()}
             _, late = concurrent.futures.wait(tries.values(), SILENT_SECONDS)
             if late and self._asks:
                 waited = (_about(self._servers[one]) for one, tried in tries.items() if tried in late)
@@ -87,31 +89,50 @@ class Connections:
         self.close()
         for process in list(self._running):
             _kill(process)
-        for name in self._used:
+        for name in list(self._used):  # who is on the way in still adds
             subprocess.run(self._control(name, "stop"), capture_output=True, check=False)
 
     def shell(self, organisation: str) -> Shell:
         """A process of root on a server. Raises OSError or EOFError where there is none."""
-        server = self._servers[organisation]
+        try:
+            return self._shell(self._servers[organisation])
+        except (OSError, EOFError) as error:
+            if UNHEARD not in str(error):
+                raise
+            return self._shell(self._servers[organisation])  # it was too busy: once more
+
+    def _shell(self, server: Server) -> Shell:
+        name = server.organisation
         if not self._known.has(server):
             self._learn(server)
-        if self._asked(organisation):
-            self._enter(server, organisation)  # its connection may be gone, and by itself no program can make another
+        # Its connection may be gone, and by itself no program can make another.
+        if self._asked(name) and (said := self._enter(server, name)):
+            raise EOFError(said)
         try:
-            return Shell(self._ssh(organisation))
+            return self._begun(server)
         except EOFError as error:
-            if self._asks and DENIED in str(error):
-                self._denied.add(organisation)
-            # Nobody has tried to log in yet.
-            if not _turned_away(str(error)) and UNHEARD not in str(error):
+            if not _turned_away(str(error)):
                 raise
-            self._said(server, [*self._ssh(organisation), "true"])  # what it says, the next one says again
-            return Shell(self._ssh(organisation))
+            self._said(server, [*self._ssh(name), "true"])  # what it says, the next one says again
+            return self._begun(server)
 
-    def _try(self, server: Server, deadline: float) -> str:
+    def _begun(self, server: Server) -> Shell:
+        started: list[subprocess.Popen[bytes]] = []
+
+        def start(command: list[str], **streams: Any) -> subprocess.Popen[bytes]:
+            started.append(self._start(server, command, {ssh_config.UNASKED: "1"}, **streams))
+            return started[0]
+
+        self._used.add(server.organisation)
+        try:
+            return Shell(self._ssh(server.organisation), start)
+        finally:
+            self._running.difference_update(started)
+
+    def _try(self, server: Server, deadline: float, keep: Callable[[str, Shell], None] | None) -> str:
         while True:
             try:
-                self._login(server)
+                self._login(server, keep)
             except UnreachableError as error:
                 return str(error)
             except OSError as error:
@@ -121,26 +142,38 @@ class Connections:
             else:
                 return ""
 
-    def _login(self, server: Server) -> None:
+    def _login(self, server: Server, keep: Callable[[str, Shell], None] | None) -> None:
         if not self._known.has(server):
             self._learn(server)
         name = server.organisation
+        refused = ""
+        if keep and not self._asked(name):
+            try:
+                return keep(name, self._begun(server))
+            except EOFError as error:
+                refused = str(error)
+            if LATE in refused:
+                raise OSError(refused)  # it had all the time that a login has
         self._answers(server, ssh_config.alias(name, ssh_config.ENGINE))
         if self._answers(server, name):
-            return
-        said = self._enter(server, name)
+            return None
+        said = self._enter(server, name, refused)
         if UNKNOWN in said and self._known.has(server):
             self._known.forget(server)  # it shows another key than it did: which one is told by who looks anew
             self._learn(server)
         if said:
             raise OSError(said)
+        return None
 
-    def _enter(self, server: Server, name: str) -> str:
-        """Log in under one of a server's names; returns what ssh says where that fails."""
+    def _enter(self, server: Server, name: str, refused: str = "") -> str:
+        """Log in under one of a server's names; returns what ssh says where that fails.
+
+        `refused` is what it said of a login that could ask nobody, where one was made just now.
+        """
         self._used.add(name)
         # sshd counts failed logins against whoever calls (PerSourcePenalties, sshd_config(5)): a server that is known
         # to ask gets none that cannot answer.
-        asks = self._asked(server.organisation) or server.organisation in self._denied
+        asks = self._asked(server.organisation) or (self._asks is not None and DENIED in refused)
         said = DENIED if asks else self._said(server, [*self._ssh(name), "true"])
         if DENIED in said and self._asks:
             # A passphrase, a code: one server after another, since none waits for an answer longer than some minutes.
@@ -218,10 +251,6 @@ class Connections:
 
     def _said(self, server: Server, command: list[str], *, seconds: float | None = LOGIN_SECONDS) -> str:
         """What ssh says of a login that fails; empty where it does not. Without `seconds` somebody is asked."""
-        said = self._said_in_turn(server, command, seconds)
-        return self._said_in_turn(server, command, seconds) if UNHEARD in said else said  # it was too busy: once more
-
-    def _said_in_turn(self, server: Server, command: list[str], seconds: float | None) -> str:
         said = self._said_once(server, command, seconds)
         for wait in TURNED_AWAY_SECONDS:
             if not _turned_away(said) or self._ended.wait(wait):
@@ -233,19 +262,12 @@ class Connections:
         unasked = {} if seconds is None else {ssh_config.UNASKED: "1"}
         # Files: a shared connection holds a pipe open for as long as it lives, and so does one that is dead.
         with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
-            with self._starting:
-                if self._ended.is_set():
-                    return "interrupted"
-                # In a session of its own it has no terminal: ssh on the way to a jump host would ask there by itself.
-                process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=stdout,
-                    stderr=stderr,
-                    start_new_session=True,
-                    env=os.environ | unasked | {asking.ABOUT: _about(server)},
-                )
-                self._running.add(process)
+            # In a session of its own it has no terminal: ssh on the way to a jump host would ask there by itself.
+            streams = {"stdin": subprocess.DEVNULL, "stdout": stdout, "stderr": stderr, "start_new_session": True}
+            try:
+                process = self._start(server, command, unasked, **streams)
+            except InterruptedError as error:
+                return str(error)
             try:
                 process.wait(seconds)
             except subprocess.TimeoutExpired:
@@ -260,6 +282,17 @@ class Connections:
                 output.seek(0)
             return short(stderr.read()) or short(stdout.read()) or f"its login ends with {process.returncode}"
 
+    def _start(
+        self, server: Server, command: list[str], unasked: Mapping[str, str], **how: Any
+    ) -> subprocess.Popen[bytes]:
+        """Start an ssh that `end` ends. Raises InterruptedError after that."""
+        with self._starting:
+            if self._ended.is_set():
+                raise InterruptedError("interrupted")
+            process = subprocess.Popen(command, env=os.environ | unasked | {asking.ABOUT: _about(server)}, **how)
+            self._running.add(process)
+        return process
+
 
 def _turned_away(said: str) -> bool:
     """Whether a login ended by chance: tried again, a refusal of a host on the way would be one more failed login.
@@ -273,6 +306,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
     """With the ssh that it started on its way to a jump host."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
+    process.kill()  # one that shares our session
 
 
 def _about(server: Server) -> str:

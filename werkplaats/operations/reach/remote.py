@@ -54,18 +54,20 @@ class Remotes:
 
         `patience` is how many seconds a server may take to come up (a server that was just made).
         """
-        found = self._connections.probe(patience)
-        for organisation in found:
-            self._end(organisation)
-        return found
+        return self._without(self._connections.probe(patience))
 
     def begin(self) -> dict[str, str]:
-        """Have the process of root on every server; returns the reason for each where there is none.
+        """As `probe`, for who runs programs on all servers next: who answers at once has its process of root then."""
+        return self._without(self._connections.probe(0, self._keep))
 
-        What `probe` looks at before that is looked at only where there is none: a login less for each that has one.
-        """
-        lost = {one for one, said in self.ask_all(self.servers, "true").items() if isinstance(said, UnreachableError)}
-        return {one: why for one, why in self.probe().items() if one in lost} if lost else {}
+    def _keep(self, organisation: str, shell: Shell) -> None:
+        with self._lock:
+            self._idle.setdefault(organisation, []).append(shell)
+
+    def _without(self, lost: dict[str, str]) -> dict[str, str]:
+        for organisation in lost:
+            self._end(organisation)
+        return lost
 
     def open_for_engine(self, organisations: Iterable[str]) -> None:
         """Log in for whoever uses the engines next, where a server asks something of who sits at the terminal."""

@@ -13,7 +13,7 @@ import shlex
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import IO, cast
 
 LOGIN_SECONDS = 60.0  # of a login with everything behind it, on a busy machine
@@ -40,16 +40,19 @@ for line in sys.stdin:
 
 
 class Shell:
-    """The process, over a login of its own on the shared connection; `ssh` are the words that log in."""
+    """The process, over a login of its own on the shared connection; `ssh` are the words that log in.
 
-    def __init__(self, ssh: Sequence[str]) -> None:
+    `start` is what starts it, as `subprocess.Popen` does.
+    """
+
+    def __init__(self, ssh: Sequence[str], start: Callable[..., subprocess.Popen[bytes]] = subprocess.Popen) -> None:
         """Start it. Raises OSError or EOFError when there is none."""
         begins = secrets.token_hex(16)
         # One line of letters in quotes, whatever shell the login has: csh takes no line break, fish no here-document.
         code = f"import base64;exec(base64.b64decode('{base64.b64encode(_PROGRAM.encode()).decode()}'))"
         words = ("sudo", "-n", *_IN_ENGLISH, "/usr/bin/python3", "-ISuc", code.replace("'", '"'), begins)
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # as long as the process
-        self._process = subprocess.Popen(
+        self._process = start(
             [*ssh, shlex.join(words)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors
         )
         self._to, self._from = cast(IO[bytes], self._process.stdin), cast(IO[bytes], self._process.stdout)

@@ -126,6 +126,28 @@ def test_one_login_that_cannot_answer_is_made_and_no_second_one(sshd: Careful, t
     close(tmp_path, "ggd")
 
 
+@pytest.mark.parametrize("begun", ["probe()", "begin()"])
+def test_whose_code_is_wrong_is_asked_as_often_as_ssh_asks_and_not_anew(
+    sshd: Careful, tmp_path: Path, begun: str
+) -> None:
+    server: dict[str, object] = {"host": "127.0.0.1", "port": sshd.port, "host_key": sshd.fingerprint}
+    listed = {"ggd": server | {"key": str(key(tmp_path, "own key"))}}
+
+    def typed(code: str, times: int, then: str) -> None:
+        with at_terminal(tmp_path, listed, LOGINS.replace("probe()", begun)) as terminal:
+            for _ in range(times):
+                terminal.until("Verification code:")
+                terminal.type(f"{code}\n")
+            assert "Verification code:" not in terminal.until(then)
+
+    typed("0", 3, "lost: {'ggd': ")
+    typed(CODE, 1, "asked: hier")  # now it is known as one that asks
+    close(tmp_path, "ggd")
+    typed("0", 3, "lost: {'ggd': ")
+    # A terminal that is closed at the next question gives empty ones.
+    assert list(filter(None, sshd.codes)) == ["0"] * 3 + [CODE] + ["0"] * 3
+
+
 @pytest.mark.slow
 def test_servers_ask_one_after_another(tmp_path: Path) -> None:
     several = []
@@ -150,19 +172,25 @@ def test_servers_ask_one_after_another(tmp_path: Path) -> None:
         one.close()
 
 
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("begun", ["probe()", "begin()"])
 @pytest.mark.parametrize("asked", [False, True])
-def test_ctrl_c_ends_all_logins_at_once(sshd: Careful, tmp_path: Path, asked: bool) -> None:
+def test_ctrl_c_ends_all_logins_at_once(sshd: Careful, tmp_path: Path, asked: bool, begun: str, known: bool) -> None:
     """With 25 silent servers it took 20 s, while the next prompts came."""
     silent = [socket.create_server(("127.0.0.1", 0)) for _ in range(25)]
     listed: dict[str, dict[str, object]] = {
-        f"z{number}": {"host": "127.0.0.1", "port": one.getsockname()[1], "host_key": "SHA256:" + "A" * 43}
+        f"z{number}": {"host": "127.0.0.1", "port": one.getsockname()[1], "host_key": sshd.fingerprint}
         for number, one in enumerate(silent)
     }
+    if known:
+        (tmp_path / "ssh").mkdir()
+        line = f"ssh-ed25519 {sshd.host_key.get_base64()}\n"
+        (tmp_path / "ssh/known_hosts").write_text("".join(f"{name} {line}" for name in listed))
     if asked:
         own = str(key(tmp_path, "own key"))
         listed["ggd"] = {"host": "127.0.0.1", "port": sshd.port, "host_key": sshd.fingerprint, "key": own}
         listed = dict(reversed(listed.items()))
-    with at_terminal(tmp_path, listed) as terminal:
+    with at_terminal(tmp_path, listed, LOGINS.replace("probe()", begun)) as terminal:
         terminal.until("Verification code:" if asked else "no answer yet of z0 (beheer@127.0.0.1:")
         assert terminal.echoes() != asked
         began = time.monotonic()

@@ -258,6 +258,24 @@ def test_who_answers_is_begun_with_at_once_and_who_does_not_is_told_as_ever(
         assert remotes.probe() == told
 
 
+@pytest.mark.parametrize("known", [False, True])
+def test_a_server_that_says_nothing_is_called_once_where_others_wait_for_it(
+    server: Server, tmp_path: Path, sshd: Sshd, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    """A revocation waited 120 s for one that hung, and came to the others then."""
+    assert not known or not tried(server, tmp_path / "ssh")[0]
+    sshd.begin_anew(tmp_path / "host")
+    monkeypatch.setattr(ssh_config, "CONNECT_SECONDS", 1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        hung = dataclasses.replace(server, port=silent.getsockname()[1])
+        with remote.Remotes([hung], tmp_path / "ssh", tmp_path / "config") as remotes:
+            assert "timed out during banner exchange" in remotes.begin()["ggd"]
+        silent.settimeout(0.5)
+        silent.accept()[0].close()
+        with pytest.raises(TimeoutError):
+            silent.accept()
+
+
 def test_a_program_gets_its_input_and_tells_all_that_it_said(remotes: remote.Remotes) -> None:
     answer = remotes.ask("ggd", "sh", "-c", 'cat; echo "$0" >&2; exit 3', "één 'woord'", given="regel 1\nregel 2\n")
     assert answer == remote.Done("regel 1\nregel 2\n", "één 'woord'\n", 3)
