@@ -17,10 +17,10 @@ SOCKET = Path("/run/werkplaats-gateway/master.sock")
 UNIT = "werkplaats-gateway.service"
 # For an answer, at each try. A master that loads another configuration begins anew, and what it was asked just before
 # may never be answered: on a busy machine a worker of the new one served after 0.2 s, and nothing was answered in 60.
-TRIES = (5.0, 10.0, 20.0, 25.0)
+TRIES, ONCE = (5.0, 10.0, 20.0, 25.0), (60.0,)
 RELOAD_SECONDS, LOOK_SECONDS = 10.0, 50.0
 SECONDS = 15.0  # a handshake that an earlier worker was in the middle of ends well within this
-PAUSE = 0.02
+PAUSE, BEGIN_SECONDS = 0.02, 0.2
 PEER = re.compile(r" (?:fe|be)=(from|to)\.(\S+) ")
 # The side of the peer, closed for good (SC_ST_CLO of HAProxy 3.0). Of a peer that was not reached a stream may be left
 # that no `shutdown session` ends: nobody is at its other side, and nobody comes there.
@@ -33,7 +33,7 @@ class MasterError(Exception):
 
 
 def ask(command: str, path: Path = SOCKET, tries: Sequence[float] | None = None) -> str:
-    """Send one command and return the whole answer; asked once more where none comes in the seconds of a try."""
+    """Send one command and return the whole answer; asked anew where none comes in the seconds of a try."""
     problem: OSError | None = None
     for seconds in TRIES if tries is None else tries:
         try:
@@ -86,10 +86,17 @@ def _begins(before: list[int], path: Path) -> bool:
 
 
 def workers(path: Path = SOCKET) -> list[int]:
-    """Return the process ids of all workers, the newest first, those of earlier configurations included."""
-    return [
-        int(row[0]) for line in ask("show proc", path).splitlines() if (row := line.split()) and row[1:2] == ["worker"]
-    ]
+    """Return the process ids of all workers, the newest first, those of earlier configurations included.
+
+    Raises MasterError where it tells of none: one that begins anew ends what it was asked without a word, and taken for
+    an answer, that nothing runs would be true of all that a cut has to end.
+    """
+    for _ in TRIES:
+        rows = map(str.split, ask("show proc", path).splitlines())
+        if found := [int(row[0]) for row in rows if row[1:2] == ["worker"]]:
+            return found
+        time.sleep(BEGIN_SECONDS)
+    raise MasterError(f"the gateway tells of no worker on {path}; see `systemctl status werkplaats-gateway`")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,7 +152,8 @@ def end(gone: Callable[[str], bool], wait: bool, path: Path = SOCKET, *, earlier
         if not found and not handshakes:
             return ended
         for one in found:
-            ask(f"@!{one.worker} shutdown session {one.id}", path)
+            # Once: its id is good for a moment, and may be another's when that is asked anew.
+            ask(f"@!{one.worker} shutdown session {one.id}", path, ONCE)
         ended += len(found)
         if time.monotonic() > until:
             names = ", ".join(sorted({one.peer for one in found})) or "callers in the middle of a handshake"

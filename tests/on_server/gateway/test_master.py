@@ -85,8 +85,8 @@ def test_a_handshake_that_ends_while_the_workers_are_looked_at_outlives_no_cut(
         earlier = gateway.workers()[1]
         asked, ask = list[str](), master.ask
 
-        def finishing(command: str, path: Path = master.SOCKET) -> str:
-            said = ask(command, path)
+        def finishing(command: str, path: Path = master.SOCKET, tries: Sequence[float] | None = None) -> str:
+            said = ask(command, path, tries)
             if command == f"@!{earlier} show sess" and command not in asked:
                 handshake.do_handshake()
                 line.sendall(outgoing.read())
@@ -185,6 +185,18 @@ def test_what_a_master_that_begins_anew_never_answers_is_asked_once_more(
         assert master.workers(tmp_path / "master.sock") == [7]
     for one in calls:
         one.close()
+
+
+def test_a_master_that_ends_what_it_was_asked_without_a_word_says_not_that_nothing_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else a cut would find nothing to end, and a reload take the worker of before for a new one."""
+    said = iter(["", "\n", "#<PID> <type>\n8 worker 0\n", *[""] * 10])
+    monkeypatch.setattr(master, "ask", lambda *_: next(said))
+    monkeypatch.setattr(master, "BEGIN_SECONDS", 0.0)
+    assert master.workers() == [8]
+    with pytest.raises(master.MasterError, match="tells of no worker"):
+        master.end(lambda _: True, wait=True)
 
 
 def test_a_gateway_that_does_not_run_is_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
