@@ -29,10 +29,8 @@ from .delivery import ACCOUNT, Delivery
 from .handover import ComputerLink
 from .intake import Intake
 
-START_WITHIN = 20.0
-"""Seconds in which who accepted a plan gets it as all agreed to it."""
-CHANNEL_WITHIN = 9.0
-"""Seconds for the channels of who has it: busy machines begin one after another, and who died is named within 10."""
+CHANNEL_WITHIN = 20.0
+"""Seconds for all channels: on busy machines one party has the plan later than another (START_WITHIN of `sessions`)."""
 RETRY = 0.3
 KEEP_WARM = 4.0
 FAREWELL = 0.4

@@ -25,7 +25,7 @@ from ..wire.connection import LARGE, Connection, ConnectionLostError
 from ..wire.frames import FrameError
 from ..wire.hello import Caller
 from .past import Past
-from .session import START_WITHIN, Session
+from .session import Session
 from .turns import Turns
 
 Make = Callable[[Network, Plan], Session]
@@ -42,6 +42,7 @@ PROPOSALS = 60, 0.5
 """Each proposer: so many proposals at once, then one in so many seconds."""
 MEMORY = memory.limit() * 3 // 8
 """Bytes of shares that all running sessions hold."""
+START_WITHIN = 20.0
 REMEMBER = plan.VALID + plan.CLOCK_SKEW + 60
 
 
