@@ -1,4 +1,7 @@
-"""Generations: what lies on disk, put together, judged by HAProxy itself, and pointed at by `loaded`."""
+"""Generations: what lies on disk, put together, judged, and pointed at by `loaded`.
+
+HAProxy itself judges all but other revocation lists: those OpenSSL has read, and wrote as they lie there (`own`).
+"""
 
 from __future__ import annotations
 
@@ -46,12 +49,12 @@ def write_generation(paths: Paths, inputs: files.Inputs) -> Path:
 
 
 def _only_other_lists(made: files.Files, loaded: Path) -> bool:
-    """Whether all but the revocation lists is what HAProxy judged before; the lists OpenSSL has read, of which it is.
+    """Whether all but the revocation lists is what HAProxy judged before.
 
-    A revocation is then in force sooner: to judge costs HAProxy half of what to load does.
+    A revocation is in force sooner for it: judging costs half of what loading does.
     """
-    files_of_loaded = {path.relative_to(loaded).as_posix() for path in loaded.rglob("*") if path.is_file()}
-    return files_of_loaded == made.keys() and all(
+    before = {path.relative_to(loaded).as_posix() for path in loaded.rglob("*") if path.is_file()}
+    return before == made.keys() and all(
         name == "digest" or name.endswith("/crl.pem") or (loaded / name).read_bytes() == content
         for name, content in made.items()
     )
