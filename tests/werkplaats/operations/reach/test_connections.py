@@ -190,5 +190,5 @@ def test_a_dead_connection_is_noticed_and_made_anew(
         assert remotes.probe() == {}
         assert remotes.ask("ggd", "echo", "hier").stdout == "hier\n"
         assert subprocess.run(engine, check=True, capture_output=True, text=True).stdout == "daar\n"
-        assert time.monotonic() - began < 22.5, "half of what it took"
+        assert time.monotonic() - began < 10
     wire.close()
