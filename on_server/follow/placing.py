@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -137,14 +136,9 @@ def _require_lists(paths: Paths, names: Mapping[str, str], entry: Document) -> N
     """Raise RuleError unless they are the lists that lie here, or newer ones, one of each CA that stays."""
     pem, kept = entry["crl_pem"], entry["ca_pem"]
     rules.require(len(pem) <= rules.LARGEST_FILE, "its revocation list is too large")
-    ca, placed = paths.at(names["ca.pem"]), paths.at(names["crl.pem"])
     try:
-        before = gateway.read_crls(placed.read_bytes(), ca) if placed.exists() else []
-        with tempfile.TemporaryDirectory() as folder:
-            stays = Path(folder) / entry["network"] / ca.name
-            stays.parent.mkdir()
-            stays.write_text(kept)
-            after = gateway.read_crls(pem.encode(), stays)
+        before = gateway.placed_crls(paths.at(names["crl.pem"]), entry["network"])
+        after = gateway.read_crls(pem.encode(), kept.encode(), entry["network"])
     except gateway.GatewayError as error:
         raise rules.RuleError(f"no revocation list is placed: {error}") from error
     rules.listed(before, after, pem)

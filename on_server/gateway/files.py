@@ -7,7 +7,6 @@ and per network `certificate.pem ca.pem crl.pem statement.json inbound.cfg` and
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import hashlib
 import json
@@ -16,12 +15,14 @@ import re
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from on_server.gateway import finding
 
 PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.+?-----END \1-----\n?", re.DOTALL)
 SERIAL = re.compile(r"^ +Serial Number: ([0-9A-F]+)$", re.MULTILINE)
 STATEMENT = "statement.json"
+ASK = "install nothing of this publication, and ask the coordinator"
 Files = Mapping[str, bytes]
 
 
@@ -29,14 +30,13 @@ class GatewayError(Exception):
     """A sentence: what the gateway cannot load, and what to do."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Inputs:
+class Inputs(NamedTuple):
     """Everything that decides what the gateway loads."""
 
     compiled: Files  # relative path → content
     cuts: frozenset[str]  # peer ids
     key: bytes  # the gateway's private key, PEM
-    finding: finding.Finding = dataclasses.field(default_factory=finding.Finding)
+    finding: finding.Finding = finding.Finding()
 
     @property
     def digest(self) -> str:
@@ -126,8 +126,7 @@ def blocks(pem: bytes, kind: bytes) -> Iterator[bytes]:
     return (match.group(0) for match in PEM.finditer(pem) if match.group(1) == kind)
 
 
-@dataclasses.dataclass(frozen=True)
-class Crl:
+class Crl(NamedTuple):
     """What decides which of two revocation lists of the same issuer is newer."""
 
     issuer: str  # name and key identifier of the CA
@@ -137,25 +136,37 @@ class Crl:
     revoked: frozenset[str]  # serials, in lower-case hexadecimal
 
 
-def read_crls(pem: bytes, ca_file: Path) -> list[Crl]:
-    """Return the revocation lists in a PEM text, each verified against the CA certificates.
+def read_crls(pem: bytes, authorities: bytes, network: str) -> list[Crl]:
+    """Return the revocation lists in a PEM text, each verified against the CA certificates of its network.
 
-    Raises GatewayError for a list that no CA of this network signed.
+    Raises GatewayError for a list that none of these signed, and for a block that is more than a list.
     """
-    found, authorities = [], ca_file.read_bytes() if ca_file.exists() else b""
+    found = []
     for block in blocks(pem, b"X509 CRL"):
-        if not (said := _read_crl(block, authorities)):
-            raise GatewayError(f"a revocation list for {ca_file.parent.name} is not signed by a CA of that network")
-        found.append(_parse_crl(said, block))
+        said, written = _read_crl(block, authorities)
+        if not said:
+            raise GatewayError(f"a revocation list for {network} is not signed by a CA of that network; {ASK}")
+        if written != block:
+            raise GatewayError(f"crl.pem of {network} holds a block that is more than a revocation list; {ASK}")
+        found.append(_parse_crl(said.decode(errors="replace"), block))
     if not found:
-        raise GatewayError(f"crl.pem of {ca_file.parent.name} holds no revocation list; without one nobody is let in")
+        raise GatewayError(f"crl.pem of {network} holds no revocation list; without one nobody is let in")
     return found
 
 
+def placed_crls(crl: Path, network: str) -> list[Crl]:
+    """Return those that lie in a file, beside the CA certificates of the network; none where there is no such file."""
+    ca = crl.with_name("ca.pem")
+    return read_crls(crl.read_bytes(), ca.read_bytes() if ca.exists() else b"", network) if crl.exists() else []
+
+
 @functools.cache
-def _read_crl(block: bytes, authorities: bytes) -> str:
-    """What openssl says of one that one of the authorities signed, "" of another; a reload asks of the same again."""
-    command = ["openssl", "crl", "-noout", "-issuer", "-nameopt", "RFC2253", "-crlnumber", "-lastupdate"]
+def _read_crl(block: bytes, authorities: bytes) -> tuple[bytes, bytes]:
+    """What openssl says of one, and how it writes it, empty where none of the authorities signed it.
+
+    In one, and once: a reload asks of the same again.
+    """
+    command = ["openssl", "crl", "-issuer", "-nameopt", "RFC2253", "-crlnumber", "-lastupdate"]
     command += ["-dateopt", "iso_8601", "-text", "-verify", "-CAfile"]
     handle = os.memfd_create("ca.pem")
     with os.fdopen(handle, "wb") as stream:
@@ -164,7 +175,8 @@ def _read_crl(block: bytes, authorities: bytes) -> str:
         command.append(f"/dev/fd/{handle}")
         answer = subprocess.run(command, input=block, capture_output=True, check=False, pass_fds=[handle])
     signed = answer.returncode == 0 and b"verify OK" in answer.stderr
-    return answer.stdout.decode(errors="replace") if signed else ""
+    said, begin, written = answer.stdout.rpartition(b"-----BEGIN X509 CRL-----")
+    return (said, begin + written) if signed else (b"", b"")
 
 
 def _parse_crl(said: str, block: bytes) -> Crl:

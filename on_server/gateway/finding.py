@@ -7,11 +7,12 @@ server that came later, or a peer that only /etc/hosts knows, is a difference li
 
 from __future__ import annotations
 
-import dataclasses
 import ipaddress
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 HOSTS, RESOLVER = Path("etc/hosts"), Path("etc/resolv.conf")
 CALLED = re.compile(
@@ -21,11 +22,10 @@ CALLED = re.compile(
 ASKED = re.compile(r"^    parse-resolv-conf\n", re.MULTILINE)
 
 
-@dataclasses.dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """`hosts`: name in lower case → address; `servers`: addresses of name servers. Addresses as HAProxy takes them."""
 
-    hosts: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    hosts: Mapping[str, str] = MappingProxyType({})
     servers: tuple[str, ...] = ()
 
     def placed(self, section: bytes) -> bytes:

@@ -5,7 +5,6 @@ HAProxy itself judges all but other revocation lists: those OpenSSL has read, an
 
 from __future__ import annotations
 
-import dataclasses
 import grp
 import os
 import shutil
@@ -21,12 +20,11 @@ def newest_lists(paths: Paths, inputs: files.Inputs) -> tuple[files.Inputs, list
     compiled, refused = dict(inputs.compiled), []
     for network in inputs.networks:
         name = f"networks/{network}/crl.pem"
-        ca, old = paths.gateway / f"compiled/networks/{network}/ca.pem", paths.loaded / name
-        new = files.read_crls(compiled[name], ca)
-        before = files.read_crls(old.read_bytes(), old.with_name("ca.pem")) if old.exists() else []
+        new = files.read_crls(compiled[name], compiled[f"networks/{network}/ca.pem"], network)
+        before = files.placed_crls(paths.loaded / name, network)
         compiled[name], sentences = files.newest_crls(new, before)
         refused += sentences
-    return dataclasses.replace(inputs, compiled=compiled), refused
+    return inputs._replace(compiled=compiled), refused
 
 
 def write_generation(paths: Paths, inputs: files.Inputs) -> Path:
@@ -104,7 +102,7 @@ def with_cuts_only(paths: Paths) -> files.Inputs | None:
     for network in kept.networks:  # of the key that is loaded: a new one may wait for its certificate
         certificate = kept.compiled[f"networks/{network}/certificate.pem"]
         loaded = (paths.loaded / f"networks/{network}/station.pem").read_bytes()
-        kept = dataclasses.replace(kept, key=loaded.removeprefix(certificate))
+        kept = kept._replace(key=loaded.removeprefix(certificate))
     return kept
 
 

@@ -27,7 +27,7 @@ def revoked(generation: Path | None) -> set[str]:
     """Return the serials on the revocation lists of a generation."""
     found: set[str] = set()
     for crl in generation.glob("networks/*/crl.pem") if generation else ():
-        found.update(*(one.revoked for one in files.read_crls(crl.read_bytes(), crl.with_name("ca.pem"))))
+        found.update(*(one.revoked for one in files.placed_crls(crl, crl.parent.name)))
     return found
 
 

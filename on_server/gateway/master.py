@@ -6,12 +6,12 @@ Source: HAProxy management guide 3.0, section 9.4 "Master CLI".
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import re
 import socket
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 SOCKET = Path("/run/werkplaats-gateway/master.sock")
 UNIT = "werkplaats-gateway.service"
@@ -99,8 +99,7 @@ def workers(path: Path = SOCKET) -> list[int]:
     raise MasterError(f"the gateway tells of no worker on {path}; see `systemctl status werkplaats-gateway`")
 
 
-@dataclasses.dataclass(frozen=True)
-class Session:
+class Session(NamedTuple):
     """One running session of one worker; its id is a pointer, good for a moment."""
 
     worker: int

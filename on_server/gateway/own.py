@@ -14,9 +14,7 @@ from pathlib import Path
 from on_server.gateway import files
 
 CERTIFICATE, LIST = "CERTIFICATE", "X509 CRL"
-_READERS = {CERTIFICATE: "x509", LIST: "crl"}
 _WHAT = {"certificate.pem": CERTIFICATE, "ca.pem": CERTIFICATE, "crl.pem": LIST}
-_ASK = "install nothing of this publication, and ask the coordinator"
 
 
 def require(inputs: files.Inputs, loaded: Path | None = None) -> None:
@@ -28,15 +26,18 @@ def require(inputs: files.Inputs, loaded: Path | None = None) -> None:
         folder = f"networks/{network}"
         for name, kind in _WHAT.items():
             text = inputs.compiled[f"{folder}/{name}"]
-            if text != _in(loaded, f"compiled/{folder}/{name}"):
-                _blocks(text, kind, f"{name} of {network}")
+            if text == _in(loaded, f"compiled/{folder}/{name}"):
+                continue
+            _blocks(text, kind, f"{name} of {network}")
+            if kind == LIST:
+                files.read_crls(text, inputs.compiled[f"{folder}/ca.pem"], network)
         certificate = inputs.compiled[f"{folder}/certificate.pem"]
         if certificate + inputs.key == _in(loaded, f"{folder}/station.pem"):
             continue
         if not _of_key(_blocks(certificate, CERTIFICATE, f"certificate.pem of {network}")[0], inputs.key):
             raise files.GatewayError(
                 f"the certificate for {network} is not of the key in identity/ of this server; where its keys are new "
-                f"have them approved (`werkplaats trust request`), else {_ASK}"
+                f"have them approved (`werkplaats trust request`), else {files.ASK}"
             )
 
 
@@ -71,10 +72,10 @@ def _blocks(pem: bytes, kind: str, place: str) -> list[bytes]:
     except binascii.Error:
         found = []
     if not found or b"".join(begin + _lines(der) + end for der in found) != pem:
-        raise files.GatewayError(f"{place} has something beside blocks {kind}, or none at all; {_ASK}")
-    for der in found:
-        if _openssl(_READERS[kind], "-inform", "DER", "-outform", "DER", given=der) != der:
-            raise files.GatewayError(f"{place} holds a block that is more than a {kind}; {_ASK}")
+        raise files.GatewayError(f"{place} has something beside blocks {kind}, or none at all; {files.ASK}")
+    for der in found if kind == CERTIFICATE else ():  # what a list holds is seen where it is read
+        if _openssl("x509", "-inform", "DER", "-outform", "DER", given=der) != der:
+            raise files.GatewayError(f"{place} holds a block that is more than a {kind}; {files.ASK}")
     return found
 
 
@@ -88,5 +89,5 @@ def _openssl(*words: str, given: bytes) -> bytes:
     answer = subprocess.run(["openssl", *words], input=given, capture_output=True, check=False)
     if answer.returncode:
         why = answer.stderr.decode(errors="replace").strip()
-        raise files.GatewayError(f"`openssl {words[0]}` cannot read what was placed for the gateway: {why}; {_ASK}")
+        raise files.GatewayError(f"`openssl {words[0]}` cannot read what the gateway was given: {why}; {files.ASK}")
     return answer.stdout

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import fcntl
 import grp
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from on_server import disk
 from on_server.gateway import files, own
@@ -15,8 +15,7 @@ from on_server.gateway import files, own
 USER = "werkplaats-gateway"
 
 
-@dataclasses.dataclass(frozen=True)
-class Paths:
+class Paths(NamedTuple):
     """Where things lie on a server; tests have a root of their own."""
 
     root: Path = Path("/")
@@ -60,7 +59,7 @@ class Paths:
         """Read what decides what the gateway loads: with the key before, as long as the certificate is of that one."""
         given = files.read(self.gateway / "compiled", self.cut, self.key, self.root)
         if self.key_before.exists() and not own.fits(given):
-            older = dataclasses.replace(given, key=self.key_before.read_bytes())
+            older = given._replace(key=self.key_before.read_bytes())
             return older if own.fits(older) else given
         return given
 

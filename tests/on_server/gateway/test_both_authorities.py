@@ -165,27 +165,21 @@ def test_every_pair_of_steps_is_judged() -> None:
 
 def test_lists_of_both_are_read_each_of_its_own_ca_and_one_of_a_ca_that_is_not_there_is_refused(pair: Pair) -> None:
     trusting = Trusting(tuple(pair.authorities.values()))
-    (pair.folder / NAME).mkdir()
-    ca = pair.folder / NAME / "ca.pem"
-    ca.write_text(trusting.pem)
     lists = trusting.crl().encode()
-    assert len({one.issuer for one in files.read_crls(lists, ca)}) == 2
+    assert len({one.issuer for one in files.read_crls(lists, trusting.pem.encode(), NAME)}) == 2
     party = pki.Party(pair.authorities[NEW], "een", pair.folder)
     placed = {"certificate.pem": party.pem, "ca.pem": trusting.pem, "crl.pem": lists.decode(), "statement.json": "{}"}
     given = {f"networks/{NAME}/{name}": text.encode() for name, text in placed.items()}
     own.require(files.Inputs(given, frozenset(), pki.key_pem(party.key)))
-    ca.write_text(pair.authorities[NEW].pem)
     with pytest.raises(files.GatewayError, match="is not signed by a CA of that network"):
-        files.read_crls(lists, ca)
+        files.read_crls(lists, pair.authorities[NEW].pem.encode(), NAME)
 
 
 def test_an_older_list_of_one_ca_is_refused_beside_a_newer_one_of_the_other(pair: Pair) -> None:
     trusting = Trusting(tuple(pair.authorities.values()))
-    ca = pair.folder / "ca.pem"
-    ca.write_text(trusting.pem)
     before, after = trusting.crl().encode(), trusting.crl().encode()
     old, new = (list(files.blocks(one, b"X509 CRL")) for one in (before, after))
     mixed = old[0] + new[1]
-    taken, refused = files.newest_crls(files.read_crls(mixed, ca), files.read_crls(after, ca))
+    taken, refused = files.newest_crls(*(files.read_crls(one, trusting.pem.encode(), NAME) for one in (mixed, after)))
     assert taken == after
     assert len(refused) == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import pytest
@@ -97,4 +96,4 @@ def test_other_name_servers_and_another_address_of_a_peer_are_something_to_load(
     assert len({none, one, other, known}) == 4
     again = read(tmp_path, "192.0.2.99 somebody.example\n", "search other\nnameserver 192.0.2.53\n")
     assert inputs(again).digest == one, "who is no peer, and other settings, are nothing to reload for"
-    assert dataclasses.replace(inputs(again), cuts=frozenset({"n.een"})).digest != one
+    assert inputs(again)._replace(cuts=frozenset({"n.een"})).digest != one

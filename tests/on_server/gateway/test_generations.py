@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +66,6 @@ def test_haproxy_judges_all_but_a_list_that_openssl_has_read(
     generations.point(paths, generations.write_generation(paths, inputs))
     assert len(judged) == 1, "of the first nothing is known"
     changed = change | {"compiled": {**inputs.compiled, **change.get("compiled", {})}}
-    made = generations.write_generation(paths, dataclasses.replace(inputs, **changed))
+    made = generations.write_generation(paths, inputs._replace(**changed))
     assert made != paths.loaded.resolve()
     assert (len(judged) == 2) == again

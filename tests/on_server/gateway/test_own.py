@@ -131,7 +131,7 @@ def test_what_is_loaded_is_not_read_again_and_all_else_is(
         with pytest.raises(files.GatewayError, match="has something beside blocks"):
             own.require(placed.inputs(**changed), loaded)
     for certificate, key in ((minted.pem, placed.party), (placed.party.pem, minted)):
-        other = dataclasses.replace(placed.inputs(certificate=certificate), key=pki.key_pem(key.key))
+        other = placed.inputs(certificate=certificate)._replace(key=pki.key_pem(key.key))
         with pytest.raises(files.GatewayError, match="is not of the key in identity/"):
             own.require(other, loaded)
     monkeypatch.setattr(own, "_openssl", lambda *_, **__: pytest.fail("it was read again"))
@@ -192,7 +192,14 @@ def test_what_is_more_than_certificates_and_lists_is_refused_by_the_server(
             ca.replace("-----END", trusted(hidden) + "-----END"),
             "",
         ],
-        "crl": [crl + trusted(hidden), crl + ca, "text\n" + crl, crl.replace("-----END", trusted(hidden) + "-----END")],
+        "crl": [
+            crl + trusted(hidden),
+            crl + ca,
+            "text\n" + crl,
+            crl.replace("-----END", trusted(hidden) + "-----END"),
+            block("X509 CRL", base64.b64decode("".join(crl.splitlines()[1:-1])) + b"\0"),
+            hidden.crl(),
+        ],
         "certificate": [placed.party.pem + trusted(hidden), "subject=een\n" + placed.party.pem, ""],
     }
     for name, texts in cases.items():
@@ -201,9 +208,10 @@ def test_what_is_more_than_certificates_and_lists_is_refused_by_the_server(
                 own.require(placed.inputs(**{name: text}))
 
 
-def test_what_the_network_gives_is_taken(placed: Placed, hidden: pki.Authority) -> None:
+def test_what_the_network_gives_is_taken(placed: Placed) -> None:
+    after = pki.Authority(NAME, 2)
     own.require(placed.inputs())
-    own.require(placed.inputs(ca=placed.authority.pem + hidden.pem, crl=placed.authority.crl() + hidden.crl()))
+    own.require(placed.inputs(ca=placed.authority.pem + after.pem, crl=placed.authority.crl() + after.crl()))
     own.require(placed.inputs(certificate=placed.party.pem + placed.authority.pem))
 
 
@@ -212,7 +220,7 @@ def loaded(placed: Placed, key: ec.EllipticCurvePrivateKey, without: str = "") -
     paths = places.Paths(placed.root / "server")
     given = placed.inputs()
     compiled = {name: content for name, content in given.compiled.items() if name != f"{FOLDER}/{without}"}
-    made = files.assemble(dataclasses.replace(given, compiled={**compiled, "base.cfg": b""}))
+    made = files.assemble(given._replace(compiled={**compiled, "base.cfg": b""}))
     for name, content in {**made, "cuts": b""}.items():
         path = paths.gateway / "generations" / "1" / name
         path.parent.mkdir(parents=True, exist_ok=True)

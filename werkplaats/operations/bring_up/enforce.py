@@ -20,15 +20,23 @@ from werkplaats.operations.bring_up import hand_over, hostvars
 from werkplaats.operations.home import networks
 from werkplaats.operations.reach import remote
 
-# In place of a file that is there, with its owner and mode, and never a part of it, nor of what another run places; a
-# reload passes over names with a dot. A server without such a file has no gateway yet that could have links.
-_PLACE = (
-    'test -e "$1" || exit 3; new="${1%/*}/.${1##*/}.$$.part"; trap \'rm -f "$new"\' EXIT; '
-    'cat > "$new" && chown --reference="$1" "$new" && chmod --reference="$1" "$new" && '
-    'mv --force --no-target-directory "$new" "$1"'
-)
-# The unit itself: whether anything changed is known here, and to look costs each server as much again.
-_LOAD = "systemctl start gateway-reload.service; code=$?; cat /run/werkplaats/gateway.message; exit $code"
+# Paths, each with the length of what its file gets. In place of a file that is there, with its owner and mode, and
+# never a part of it, nor of what another run places; a reload passes over names with a dot. A server without such a
+# file has no gateway yet that could have links. Then the unit itself: whether anything changed is known here, and to
+# look costs each server as much again. All in one: whatever is asked is asked of every server.
+_BRING = """
+while [ $# -gt 0 ]; do
+    test -e "$1" || { echo "$1 is not there yet"; exit 1; }
+    new="${1%/*}/.${1##*/}.$$.part"
+    head --bytes="$2" > "$new" && cp --attributes-only --preserve=mode,ownership "$1" "$new" &&
+        mv --force --no-target-directory "$new" "$1" || { rm -f "$new"; echo "$1 cannot be placed"; exit 1; }
+    shift 2
+done
+systemctl start gateway-reload.service
+code=$?
+cat /run/werkplaats/gateway.message
+exit $code
+"""
 
 
 @dataclasses.dataclass
@@ -106,10 +114,8 @@ def files(network: str, entry: Mapping[str, Any]) -> dict[str, str]:
 
 def _bring(network: str, remotes: remote.Remotes, organisation: str, entry: Mapping[str, Any]) -> str:
     """Bring it to one server; returns why it is not in force there, "" where it is."""
-    for path, content in files(network, entry).items():
-        done = remotes.ask(organisation, "sh", "-c", _PLACE, "place", path, given=content)
-        if done.exited:
-            return f"{path} cannot be placed: {done.stderr.strip() or 'it is not there yet'}; run `werkplaats up`"
-    done = remotes.ask(organisation, "sh", "-c", _LOAD, "load")
-    said = done.stdout.strip() or done.stderr.strip() or "it says nothing"
-    return f"its gateway did not take it: {said}; run `werkplaats up`" if done.exited else ""
+    placed = {path: content.encode() for path, content in files(network, entry).items()}
+    words = [word for path, content in placed.items() for word in (path, str(len(content)))]
+    code, stdout, stderr = remotes.run(organisation, ["sh", "-c", _BRING, "bring", *words], b"".join(placed.values()))
+    said = " ".join((stdout + b" " + stderr).decode(errors="replace").split()) or "it says nothing"
+    return f"its gateway did not take it: {said}; run `werkplaats up`" if code else ""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -37,16 +38,19 @@ class Servers:
         return self.away
 
     def ask(self, organisation: str, *command: str, given: str = "") -> remote.Done:
-        if command[0] == "cat":
-            return remote.Done(self.accepted[organisation])
+        assert (command[0], given) == ("cat", "")
+        return remote.Done(self.accepted[organisation])
+
+    def run(self, organisation: str, command: Sequence[str], given: bytes) -> tuple[int, bytes, bytes]:
         if organisation in self.gone_later:
             raise servers.UnreachableError(f"{organisation}: it went away")
-        if command[3] == "place":
-            self.placed[organisation][command[4]] = given
-            return remote.Done()
+        contents = io.BytesIO(given)
+        for path, length in zip(command[4::2], command[5::2], strict=True):
+            self.placed[organisation][path] = contents.read(int(length)).decode()
+        assert contents.read() == b""
         self.reloaded.append(organisation)
         refused = organisation in self.refuses
-        return remote.Done("HAProxy refuses the configuration" if refused else "loaded", "", int(refused))
+        return int(refused), b"HAProxy refuses the configuration\n" if refused else b"loaded\n", b""
 
     def place(self, organisation: str, _: str, text: str) -> None:
         self.accepted[organisation] = text
@@ -128,22 +132,55 @@ def test_it_is_placed_as_the_role_places_it(coordinator: Any, network: Any, monk
         assert {path: by_role[path] for path in found} == found
 
 
-def place(path: Path, content: str) -> subprocess.CompletedProcess[str]:
-    command = ["sh", "-c", enforce._PLACE, "place", str(path)]
-    return subprocess.run(command, input=content, text=True, capture_output=True, check=False)
+def bring(folder: Path, contents: Mapping[Path, str], reloads: str = "exit 0") -> subprocess.CompletedProcess[str]:
+    """As on a server, where `systemctl` is this and the gateway's last message is there."""
+    (systemctl := folder / "bin/systemctl").parent.mkdir(exist_ok=True)
+    systemctl.write_text(f"#!/bin/sh\necho $* >> {folder}/started\n{reloads}\n")
+    systemctl.chmod(0o755)
+    words = [word for path, content in contents.items() for word in (str(path), str(len(content.encode())))]
+    line = enforce._BRING.replace("/run/werkplaats/gateway.message", str(folder / "message"))
+    (folder / "message").write_text("what the gateway says\n")
+    return subprocess.run(
+        ["sh", "-c", line, "bring", *words],
+        input="".join(contents.values()),
+        text=True,
+        capture_output=True,
+        check=False,
+        env={"PATH": f"{folder}/bin:/usr/bin:/bin"},
+    )
 
 
-def test_a_file_is_replaced_whole_with_its_mode_and_none_is_made_where_there_was_none(tmp_path: Path) -> None:
-    path = tmp_path / "crl.pem"
-    assert place(path, "new").returncode == 3
-    assert list(tmp_path.iterdir()) == []
-    path.write_text("old")
-    path.chmod(0o640)
-    before = path.stat()
-    assert place(path, "new").returncode == 0
-    assert path.read_text() == "new"
-    assert (path.stat().st_mode, path.stat().st_uid) == (before.st_mode, before.st_uid)
-    assert list(tmp_path.iterdir()) == [path]
+def test_files_are_replaced_whole_with_their_mode_and_the_gateway_loads_them(tmp_path: Path) -> None:
+    (there := tmp_path / "there").mkdir()
+    crl, view = there / "crl.pem", there / "network.json"
+    for path, mode in ((crl, 0o640), (view, 0o604)):
+        path.write_text("old")
+        path.chmod(mode)
+    before = [(path.stat().st_mode, path.stat().st_uid) for path in (crl, view)]
+    done = bring(tmp_path, {crl: "één\nlist\n", view: "v" * 300_000})
+    assert (done.returncode, done.stdout, done.stderr) == (0, "what the gateway says\n", "")
+    assert (crl.read_text(), view.read_text()) == ("één\nlist\n", "v" * 300_000)
+    assert [(path.stat().st_mode, path.stat().st_uid) for path in (crl, view)] == before
+    assert {*there.iterdir()} == {crl, view}
+    assert (tmp_path / "started").read_text() == "start gateway-reload.service\n"
+
+
+def test_where_there_was_no_file_none_is_made_and_nothing_is_loaded(tmp_path: Path) -> None:
+    (there := tmp_path / "there").mkdir()
+    (crl := there / "crl.pem").write_text("old")
+    (folder := there / "network.json").mkdir()
+    (folder / "something").touch()
+    for view, said in ((there / "none.json", "is not there yet"), (folder, "cannot be placed")):
+        done = bring(tmp_path, {crl: "new", view: "view"})
+        assert (done.returncode, done.stdout) == (1, f"{view} {said}\n")
+        assert {*there.iterdir()} == {crl, folder}
+    assert not (tmp_path / "started").exists()
+
+
+def test_a_gateway_that_does_not_take_it_says_why(tmp_path: Path) -> None:
+    (crl := tmp_path / "crl.pem").write_text("old")
+    done = bring(tmp_path, {crl: "new"}, "exit 7")
+    assert (done.returncode, done.stdout) == (7, "what the gateway says\n")
 
 
 def test_what_was_published_while_a_run_placed_what_it_had_read_is_in_force_at_its_end(
