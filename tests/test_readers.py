@@ -52,7 +52,6 @@ ALLOWED = {
     "werkplaats/checks/test_server.py told": "a check: what it cannot read, it found",
     "werkplaats/checks/test_station.py containers": "a check: what it cannot read, it found",
     "werkplaats/operations/bring_up/configure.py _follow": "what our callback tells of a play, text of servers in it",
-    "werkplaats/operations/reach/shell.py _read": "up to 64 MiB: UnreachableError, without writing them once more",
 }
 
 
