@@ -69,7 +69,7 @@ def regional_wanted(federation: Federation) -> KindError:
     """What is said to who names a federation where only a regional network will do."""
     name, places = federation.network, federation.places
     text = f"{name} is a {federation.kind} network: it refers to regional networks, and has no servers, keys or "
-    remedy = f"`werkplaats check {name}` and `werkplaats map {name}` work on it; for all else name one of its members: "
+    remedy = f"`werkplaats check`, `map` and `status` {name} work on it; for all else name one of its members: "
     at, members = places.at(("kind",)), ", ".join(federation.members) or "(none is named)"
     return KindError([Violation(places.path, *at, f"{text}publication yet", f"{remedy}{members}", rule="kind")])
 

@@ -4,7 +4,8 @@ A publication is a repository of The Update Framework (TUF 1.0); python-tuf look
 lengths and digests. Here is which roles there are, and who may name what:
 
     root       the root holders, offline     names the keys of all others; a publication has one root for ever
-    targets    the root holders, offline     names no file: hands them on to the two below, and names the CA's key
+    targets    the root holders, offline     names no file: hands them on to the two below, names the CA's key, and the
+                                             federations in which the network takes part
     network    the coordinator               definition, CA, revocation list, identities, questions, tables
     releases   the release holders, offline  releases/*: who ships the station image could read all data
     snapshot   the coordinator               which versions belong together
@@ -20,12 +21,15 @@ import datetime
 import re
 from collections.abc import Mapping
 
+import pydantic
 from cryptography.hazmat.primitives import serialization
 from securesystemslib.signer import Key
 from tuf.api.metadata import Root, Targets
 
+from base import canonical
+from network_topology import names
 from publication import profile
-from publication.whole import Keys
+from publication.whole import Consent, Keys
 
 ROOT, TARGETS, SNAPSHOT, TIMESTAMP = "root", "targets", "snapshot", "timestamp"
 NETWORK, RELEASES = "network", "releases"
@@ -50,6 +54,8 @@ LIFETIMES: Mapping[str, datetime.timedelta] = {
 }
 # Fields of our own, signed with the rest: a root is of one network, also where people hold keys of several.
 OF_NETWORK, AUTHORITIES, PUBLISHED = "x-network", "x-authorities", "x-published"
+FEDERATIONS = "x-federations"
+MOST_FEDERATIONS = 16
 
 
 def due(ends: datetime.datetime, life: datetime.timedelta, moment: datetime.datetime) -> bool:
@@ -136,7 +142,24 @@ def targets_fault(targets: Targets, root: Root) -> str:
     named = targets.unrecognized_fields.get(AUTHORITIES)
     if not isinstance(named, list) or not all(isinstance(one, str) for one in named):
         return "does not name the CA's key"
+    try:
+        federations(targets)
+    except ValueError as error:
+        return f"names federations in another way than is published: {error}"
     return ""
+
+
+def federations(targets: Targets) -> dict[str, Consent]:
+    """What the root holders said yes to, by the federation's name; raises ValueError where it cannot be read."""
+    named = targets.unrecognized_fields.get(FEDERATIONS, {})
+    if not isinstance(named, dict) or len(named) > MOST_FEDERATIONS or not all(map(names.is_slug, named)):
+        raise ValueError(f"it is no table of at most {MOST_FEDERATIONS} names")
+    try:
+        return {name: Consent.model_validate_json(canonical.dump(one)) for name, one in named.items()}
+    except pydantic.ValidationError as error:
+        raise ValueError(f"{error.errors()[0]['msg']}") from error
+    except (TypeError, RecursionError) as error:
+        raise ValueError("it cannot be written again") from error
 
 
 def _online(known: Mapping[str, Key], key_ids: list[str]) -> tuple[str, ...]:

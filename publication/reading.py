@@ -211,6 +211,7 @@ def _whole(source: Source, place: PurePath, known: trusted.Trusted, network: str
         signed[ROOT].version,
         _lineage(source, network, [_root(content) for content in known.roots]),
         frozenset(signed[TARGETS].unrecognized_fields[metadata.AUTHORITIES]),
+        metadata.federations(signed[TARGETS]),
         {role: one.expires for role, one in signed.items()},
         {role: one.version for role, one in signed.items()},
     )

@@ -19,7 +19,7 @@ from base import canonical, errors, values
 from network_topology import model, questions, rules, tables, violation
 from network_topology.rules import texts
 from publication import identity, profile, revocations, trust
-from publication.whole import ASK, FETCH, Holders, Whole
+from publication.whole import ASK, FETCH, Consent, Holders, Whole
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Verified:
     """A publication that was read and found right. `releases` and `identities` are by name and organisation.
 
     `lineage`: the fingerprints of its root and of those that it follows from. `ends`: role → when its word ends.
+    `federations`: by name, what its root holders said yes to.
 
     What was read is not in it: whoever hands a part on encodes anew what was understood of it.
     """
@@ -43,6 +44,7 @@ class Verified:
     root_version: int = 1
     lineage: frozenset[str] = frozenset()
     ends: Mapping[str, datetime.datetime] = dataclasses.field(default_factory=dict)
+    federations: Mapping[str, Consent] = dataclasses.field(default_factory=dict)
     questions: Mapping[str, model.Question] = dataclasses.field(default_factory=dict)
     figures: Mapping[str, tables.Table] = dataclasses.field(default_factory=dict)
 
@@ -136,6 +138,7 @@ def verify(whole: Whole, moment: datetime.datetime) -> Verified:
         whole.root_version,
         whole.lineage,
         whole.ends,
+        whole.federations,
         _questions(whole, definition, there),
         there,
     )

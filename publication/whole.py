@@ -11,7 +11,7 @@ from typing import Self
 import pydantic
 
 from base import canonical
-from network_topology import model
+from network_topology import model, names
 
 FETCH = "fetch the publication anew, as a whole"
 ASK = "ask the coordinator, and install nothing of it"
@@ -33,6 +33,22 @@ class Keys(pydantic.BaseModel):
 
     def __str__(self) -> str:
         return f"{self.threshold} of {len(self.keys)}"
+
+
+class Consent(pydantic.BaseModel):
+    """What the root holders of a regional network said yes to: that these organisations take part in a federation."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    root: model.Digest
+    """The fingerprint of the federation's root, as one of its holders read it to them."""
+    organisations: tuple[str, ...] = pydantic.Field(min_length=1)
+
+    @pydantic.model_validator(mode="after")
+    def _each_once(self) -> Self:
+        if [*self.organisations] != sorted({*self.organisations}) or not all(map(names.is_slug, self.organisations)):
+            raise ValueError("organisations are sorted, each there once, by its slug")
+        return self
 
 
 class Holders(pydantic.BaseModel):
@@ -58,7 +74,8 @@ class Whole:
     """What a publication is, signed as its root says. `files`: name → content; `place` is what sentences call it by.
 
     `lineage`: the fingerprints of this root and of all that it follows from, each named by the one before.
-    `authorities`: the fingerprints of CA keys that the root holders signed for. `ends`: role → when its word ends.
+    `authorities`: the fingerprints of CA keys that the root holders signed for, `federations`: name → what they said
+    yes to. `ends`: role → when its word ends.
     """
 
     place: PurePath
@@ -70,5 +87,6 @@ class Whole:
     root_version: int = 1
     lineage: frozenset[str] = frozenset()
     authorities: frozenset[str] = frozenset()
+    federations: Mapping[str, Consent] = dataclasses.field(default_factory=dict)
     ends: Mapping[str, datetime.datetime] = dataclasses.field(default_factory=dict)
     versions: Mapping[str, int] = dataclasses.field(default_factory=dict)

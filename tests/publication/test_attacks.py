@@ -6,13 +6,14 @@ An attacker relays what it likes, and has the keys that a test gives it: the coo
 from __future__ import annotations
 
 import copy
+import dataclasses
 import datetime
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from securesystemslib.signer import CryptoSigner, SSlibKey
-from tuf.api.metadata import DelegatedRole, Root, TargetFile, Targets
+from tuf.api.metadata import DelegatedRole, Metadata, Root, TargetFile, Targets
 from tuf.ngclient._internal import trusted_metadata_set
 
 from base import canonical, errors
@@ -310,3 +311,47 @@ def test_what_was_said_last_is_there_for_who_only_looks(maker: publications.Make
     with pytest.raises(errors.PublicationError, match="is of an older publication than was read before"):
         reading.read(older.get, publications.PLACE, "proeftuin", known, reading.lately(older.get))
     assert reading.lately({reading.NEWEST: b"["}.get) <= canonical.now()
+
+
+def test_the_coordinator_alone_has_no_region_take_part_in_a_federation(maker: publications.Maker) -> None:
+    """Gains: stations of everywhere may ask the region's, without a word of who holds its root."""
+    held = maker.in_force({name: content for name, content in FILES.items() if name.startswith("releases/")})
+    yes = {"nederland": {"root": f"sha256:{'1' * 64}", "organisations": ["ggd"]}}
+    targets: Metadata[Targets] = Metadata.from_bytes(held.targets)
+    targets.signed.unrecognized_fields[metadata.FEDERATIONS] = yes
+    targets.signed.version += 1
+    for by, taken in ((maker.online, False), (maker.root[0], False), (maker.root[:2], True)):
+        targets.signatures.clear()
+        for one in by if isinstance(by, list) else [by]:
+            targets.sign(one, append=True)
+        made = maker.relayed(FILES, 1, dataclasses.replace(held, targets=targets.to_bytes()))
+        if taken:
+            assert told(made).federations["nederland"].organisations == ("ggd",)
+        else:
+            with pytest.raises(errors.PublicationError, match=r"targets.json is not signed by those"):
+                told(made)
+
+
+@pytest.mark.parametrize(
+    "yes",
+    [
+        ["nederland"],
+        {"nederland": 1},
+        {"Nederland": {"root": f"sha256:{'1' * 64}", "organisations": ["ggd"]}},
+        {"nederland": {"root": "1", "organisations": ["ggd"]}},
+        {"nederland": {"root": f"sha256:{'1' * 64}", "organisations": []}},
+        {"nederland": {"root": f"sha256:{'1' * 64}", "organisations": ["ggd", "ggd"]}},
+        {"nederland": {"root": f"sha256:{'1' * 64}", "organisations": ["GGD"]}},
+        {f"n{number}": {"root": f"sha256:{'1' * 64}", "organisations": ["ggd"]} for number in range(17)},
+    ],
+    ids=str,
+)
+def test_what_root_holders_say_of_federations_is_of_one_form(maker: publications.Maker, yes: object) -> None:
+    held = maker.in_force({name: content for name, content in FILES.items() if name.startswith("releases/")})
+    targets: Metadata[Targets] = Metadata.from_bytes(held.targets)
+    targets.signed.unrecognized_fields[metadata.FEDERATIONS] = yes
+    targets.signatures.clear()
+    for one in maker.root[:2]:
+        targets.sign(one, append=True)
+    with pytest.raises(errors.PublicationError, match="names federations in another way than is published"):
+        told(maker.relayed(FILES, 1, dataclasses.replace(held, targets=targets.to_bytes())))

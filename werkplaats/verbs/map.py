@@ -26,7 +26,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Draw."""
-    found = networks.compiled(given.network, given.home)
+    found = networks.look_at(given.network, given.home).compiled
     picture = federation.svg(found) if isinstance(found, CompiledFederation) else draw.svg(found)
     if given.output:
         given.output.write_text(picture)

@@ -1,6 +1,7 @@
 """Show every station: server, engine, gateway, certificate days, release, last session; and what has to be done now.
 
 Changes nothing. Of servers that another operator runs only what is published is shown.
+Of a federation it shows each member: its publication, as far as that lies here, and whether its root holders said yes.
 With --calendar everything that ends is shown instead: certificates, gateway keys, revocation list, CA, agreements,
 DPIA, questions, and the allowances of the servers that this operator runs; with who has to do what, and from when on.
 Exit code 1 when a station is not well, also when little of a certificate's life is left, when something has ended, and
@@ -17,7 +18,7 @@ from pathlib import Path
 from base import canonical, errors, files
 from werkplaats.operations.coordinator import steps
 from werkplaats.operations.home import networks
-from werkplaats.operations.look import calendar, status
+from werkplaats.operations.look import calendar, members, status
 from werkplaats.verbs import common, named
 
 
@@ -31,7 +32,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Ask and print."""
-    network = named.find(given)
+    network = networks.look_at(given.network, given.home)
+    if isinstance(network, networks.Federation):
+        return _federation(given, network)
     for sentence in named.left(network):
         print(f"note: {sentence}", file=sys.stderr)
     certificates = status.certificates(network)
@@ -57,6 +60,19 @@ def run(given: argparse.Namespace) -> int:
         print(sentence, file=sys.stderr)
     over = any(one.state(now) == calendar.ENDED for one in ends)
     return errors.DONE if all(one.good for one in found) and not wrong and not over else errors.FOUND
+
+
+def _federation(given: argparse.Namespace, federation: networks.Federation) -> int:
+    if given.calendar or given.ics:
+        raise errors.UsageError(
+            f"{federation.name} has no calendar of its own", f"name a member: {', '.join(federation.compiled.members)}"
+        )
+    found = members.read(federation)
+    if given.json:
+        common.print_json([one.document() for one in found])
+    else:
+        print("\n".join(members.lines(found)))
+    return errors.DONE if all(one.good for one in found) else errors.FOUND
 
 
 def _ends(

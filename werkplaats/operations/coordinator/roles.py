@@ -46,6 +46,7 @@ class Wanted:
     releases_threshold: int
     online: Key
     authorities: tuple[str, ...]
+    federations: Mapping[str, whole.Consent] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,7 +134,17 @@ class Roles:
             handed.roles[RELEASES].threshold,
             keys[root.signed.roles[TIMESTAMP].keyids[0]],
             tuple(targets.signed.unrecognized_fields[metadata.AUTHORITIES]),
+            self._taken_part(targets.signed),
         )
+
+    def _taken_part(self, targets: Targets) -> dict[str, whole.Consent]:
+        try:
+            return metadata.federations(targets)
+        except ValueError as error:
+            raise errors.RefusedError(
+                f"targets.json says something else than is shown of it: of federations, {error}",
+                f"sign nothing of it; ask the coordinator where {self.waiting} comes from, and have it made anew",
+            ) from error
 
     # what is asked of holders
 
@@ -292,11 +303,20 @@ class Roles:
                 f"releases: {wanted.releases_threshold} of these must sign: {_fingerprints(wanted.releases)}",
                 f"the coordinator's key is {metadata.key_fingerprint(wanted.online)}",
                 f"the CA's key is {', and that of the one that takes its place '.join(wanted.authorities)}",
+                *self._federations(wanted.federations),
             ]
         if waits := self._next(RELEASES):
             for name, file in sorted(waits.signed.targets.items()):
                 found.append(f"{name}: sha256:{file.hashes['sha256']}")
         return found
+
+    def _federations(self, wanted: Mapping[str, whole.Consent]) -> Iterator[str]:
+        targets = self._in_force(TARGETS)
+        before = metadata.federations(targets.signed) if targets else {}
+        for name, one in sorted(wanted.items()):
+            yield f"takes part in {name}, whose root is {one.root}, with {', '.join(one.organisations)}"
+        for name in sorted(before.keys() - wanted.keys()):
+            yield f"takes part in {name} no more"
 
     # taking effect
 
@@ -458,9 +478,10 @@ class Roles:
             tuple(self._made(f"{kind}-{number}.key") for number in range(1, many + 1))
             for kind, many in (("root", signatures.root), ("release", signatures.releases))
         )
-        before = self.wanted().authorities if self.roots else ()
-        authorities = before if authority in before else (authority,)
-        wanted = Wanted(root, signatures.root, releases, signatures.releases, self.own_key(), authorities)
+        before = self.wanted() if self.roots else None
+        authorities = before.authorities if before and authority in before.authorities else (authority,)
+        federations = before.federations if before else {}
+        wanted = Wanted(root, signatures.root, releases, signatures.releases, self.own_key(), authorities, federations)
         self.ask(wanted, moment)
         self.settle()
 
@@ -495,7 +516,10 @@ def targets_of(network: str, wanted: Wanted) -> Targets:
     of = {RELEASES: (sorted(holders), wanted.releases_threshold), NETWORK: ([online.keyid], 1)}
     roles = {name: DelegatedRole(name, *of[name], True, list(paths)) for name, paths in metadata.PATHS.items()}
     handed = Delegations(dict(sorted({**holders, online.keyid: online}.items())), roles)
-    fields = {metadata.OF_NETWORK: network, metadata.AUTHORITIES: list(wanted.authorities)}
+    fields: dict[str, Any] = {metadata.OF_NETWORK: network, metadata.AUTHORITIES: list(wanted.authorities)}
+    if wanted.federations:
+        named = sorted(wanted.federations.items())
+        fields[metadata.FEDERATIONS] = {name: one.model_dump(mode="json") for name, one in named}
     return Targets(delegations=handed, unrecognized_fields=fields)
 
 

@@ -11,6 +11,7 @@ from network_topology import check, load, model, tables, violation
 from network_topology.compiling import compile as compiler
 from network_topology.federations.compile import compile_federation
 from network_topology.federations.compiled import CompiledFederation
+from network_topology.federations.resolved import Resolved
 from stacks import servers as sandbox
 from werkplaats.operations.home import places, vault
 from werkplaats.operations.reach import inventory, remote
@@ -99,6 +100,24 @@ class Network:
         return self.vault.folder / "run"
 
 
+@dataclasses.dataclass(frozen=True)
+class Federation:
+    """A federation and the definitions of its members, to be looked at: it has no server, vault or inventory here."""
+
+    resolved: Resolved
+    compiled: CompiledFederation
+    home: places.Home
+
+    @property
+    def name(self) -> str:
+        """The federation's name."""
+        return self.compiled.network
+
+    def publication(self, member: str) -> Path:
+        """Where the publication of a member lies, as it is fetched or made here."""
+        return self.home.publication(member, vault.folder_of(member))
+
+
 def find(name: str, folder: Path | None = None) -> Network:
     """Find and compile a regional network by name.
 
@@ -108,22 +127,24 @@ def find(name: str, folder: Path | None = None) -> Network:
     place, found = _checked(name, folder)
     if found.federation is not None:
         raise load.regional_wanted(found.federation.federation)
-    if found.definition is None:
-        raise violation.DefinitionError(found.violations)
-    compiled = compiler.compile_network(found.definition)
-    return Network(found.definition, compiled, found.violations, place, found.questions, found.figures)
+    return _network(place, found)
 
 
-def compiled(name: str, folder: Path | None = None) -> compiler.CompiledNetwork | CompiledFederation:
-    """What follows from a network of any kind, to be looked at. Raises as `find` does, but for no federation."""
-    _, found = _checked(name, folder)
+def look_at(name: str, folder: Path | None = None) -> Network | Federation:
+    """A network of any kind, to be looked at. Raises as `find` does, but for no federation."""
+    place, found = _checked(name, folder)
     if found.federation is not None:
-        return compile_federation(found.federation)
-    if found.definition is None:
-        raise violation.DefinitionError(found.violations)
-    return compiler.compile_network(found.definition)
+        return Federation(found.federation, compile_federation(found.federation), place)
+    return _network(place, found)
 
 
 def _checked(name: str, folder: Path | None) -> tuple[places.Home, check.Outcome]:
     place = places.home(folder)
     return place, check.network(name, place.networks, places.known())
+
+
+def _network(place: places.Home, found: check.Outcome) -> Network:
+    if found.definition is None:
+        raise violation.DefinitionError(found.violations)
+    compiled = compiler.compile_network(found.definition)
+    return Network(found.definition, compiled, found.violations, place, found.questions, found.figures)

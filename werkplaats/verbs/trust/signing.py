@@ -4,6 +4,8 @@ key           make a holder's key in a file of its own, or name one on a token; 
 found         name the holders of a network that has none yet (coordinator); they sign for it
 change        name other holders (coordinator); those of before and the new ones sign for it
 coordinator   name this workstation's key and CA as the coordinator's, after the one before was lost or stolen
+federate      say that the network takes part in a federation, with which organisations (coordinator); root holders sign
+leave         say that it does so no more; nobody else has to agree (coordinator); root holders sign
 sign          look at what waits for holders, and sign it with one key
 show          the root's fingerprint, which holders read to who accepts for the first time, and what waits
 
@@ -21,8 +23,8 @@ from pathlib import Path
 from securesystemslib.signer import Key, SSlibKey
 
 from base import canonical, errors
-from publication import folder, metadata
-from publication.whole import fingerprint
+from network_topology import names
+from publication import folder, metadata, whole
 from werkplaats.operations.coordinator import roles, steps
 from werkplaats.operations.home import keyfiles, networks, tokens
 from werkplaats.verbs import common
@@ -34,6 +36,8 @@ ACTIONS = {
         "found": "name the holders of a network that has none",
         "change": "name other holders",
         "coordinator": "name this workstation as the coordinator's",
+        "federate": "take part in a federation",
+        "leave": "take part in a federation no more",
         "sign": "sign what waits for root holders",
         "show": "show the root's fingerprint, and what waits",
     },
@@ -66,6 +70,13 @@ def arguments(parser: argparse.ArgumentParser, kind: str) -> None:
     )
     made["sign"].add_argument("--key", required=True, type=Path, metavar="FILE", help="the holder's key, made by `key`")
     common.yes_argument(made["sign"])
+    for name in {"federate", "leave"} & made.keys():
+        made[name].add_argument("federation", metavar="FEDERATION", help="its name, as in its definition")
+    if "federate" in made:
+        made["federate"].add_argument(
+            "--root", required=True, metavar="SHA256:…", help="its root, as one of its root holders reads it to you"
+        )
+        common.only_argument(made["federate"])
     for name in {"found", "change"} & made.keys():
         for what in (ROOT, RELEASE):
             made[name].add_argument(
@@ -115,8 +126,35 @@ def run(given: argparse.Namespace, network: networks.Network) -> int:
                 f"the CA is the one of before: where somebody may have had its key too, werkplaats trust roll "
                 f"{network.name} --stolen takes the place of this"
             )
+        case "federate" | "leave":
+            before = own.wanted()
+            _ask(network, own, dataclasses.replace(before, federations=_federations(given, network, before)))
     _show(network, own)
     return errors.DONE
+
+
+def _federations(
+    given: argparse.Namespace, network: networks.Network, before: roles.Wanted
+) -> dict[str, whole.Consent]:
+    """What shall be, of which federation: its name → with whom, and by which root it is known."""
+    name = given.federation
+    others = {one: found for one, found in before.federations.items() if one != name}
+    if given.step == "leave":
+        if name in before.federations:
+            return others
+        there = ", ".join(sorted(before.federations)) or "none"
+        raise errors.UsageError(f"{network.name} does not take part in {name}; it takes part in: {there}")
+    if not names.is_slug(name) or name == network.name:
+        raise errors.UsageError(f"{name!r} is no name of a federation", "write it as in the federation's definition")
+    if len(others) >= metadata.MOST_FEDERATIONS:
+        raise errors.UsageError(f"{network.name} takes part in {len(others)} federations, which is the most")
+    organisations = tuple(sorted({*given.only} or network.compiled.stations))
+    try:
+        return {**others, name: whole.Consent(root=given.root, organisations=organisations)}
+    except ValueError as error:
+        raise errors.UsageError(
+            f"{given.root!r} is no fingerprint of a root", "one of its root holders reads it to you: sha256:…"
+        ) from error
 
 
 def _wanted(
@@ -131,6 +169,7 @@ def _wanted(
         signatures.releases,
         before.online if before else own.own_key(),
         before.authorities if before else (steps.authority_key(network),),
+        before.federations if before else {},
     )
     for what, keys, many in (("root", wanted.root, signatures.root), ("release", wanted.releases, signatures.releases)):
         if len({one.keyid for one in keys}) < many:
@@ -172,5 +211,5 @@ def _show(network: networks.Network, own: roles.Roles) -> None:
     for line in (*own.words(), *own.missing()):
         print(line)
     if root := own.root_keys():
-        print(f"the root of {network.name} is {fingerprint(network.name, root)}: {root} must sign")
+        print(f"the root of {network.name} is {whole.fingerprint(network.name, root)}: {root} must sign")
         print("read this to who accepts for the first time")

@@ -96,6 +96,24 @@ def test_nothing_is_signed_that_is_not_shown(people: People, what: str, monkeypa
     assert Metadata.from_bytes(path.read_bytes()).signatures, "without the defence"
 
 
+@pytest.mark.parametrize("more", [{"region": True}, {"organisations": ["ggd", "ggd"]}, {"root": "sha256:1"}])
+def test_no_federation_is_signed_for_of_which_more_is_said_than_is_shown(people: People, more: dict[str, Any]) -> None:
+    root, _ = people.found()
+    path = people.home / "inventories" / NETWORK / "publication" / "waiting" / "targets.json"
+    waits: Metadata[Any] = Metadata.from_bytes(path.read_bytes())
+    said = {"root": f"sha256:{'1' * 64}", "organisations": ["ggd"]}
+    for federations in ({"nederland": {**said, **more}}, {"nederland": said}):
+        waits.signed.unrecognized_fields["x-federations"] = federations
+        path.write_bytes(waits.to_bytes())
+        plain = federations["nederland"] == said
+        told = people.run(
+            "root", "sign", NETWORK, "--key", root[0], "--yes", expect=errors.DONE if plain else errors.REFUSED
+        )
+        assert ("takes part in nederland, whose root is" in told) is plain
+        assert ("targets.json says something else than is shown of it" in told) is not plain
+        assert bool(Metadata.from_bytes(path.read_bytes()).signatures) is plain
+
+
 @pytest.mark.parametrize("held", [True, False])
 def test_nothing_is_signed_that_came_while_the_question_stood(
     people: People, monkeypatch: pytest.MonkeyPatch, held: bool

@@ -1,0 +1,182 @@
+"""What a federation's definition says of its members is held to what each publishes, by the command that people run."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from base import canonical, errors
+from network_topology import load
+from publication import publication
+from publication.whole import Consent
+from tests.harness import coordinator as coordinators
+from tests.publication.published import RELEASES
+from werkplaats import cli
+from werkplaats.operations.coordinator import publish as publishing
+
+NAME, SALLAND, TWENTE = "kansrijke-start-oost", "salland-united", "twente-volledig"
+ROOT, OTHER = (f"sha256:{digit * 64}" for digit in "12")
+
+
+class Regions:
+    """Two regions that publish, and the home of who keeps the definition of their federation."""
+
+    def __init__(self, folder: Path) -> None:
+        self.home = folder / "home"
+        for name in (NAME, SALLAND, TWENTE):
+            shutil.copytree(coordinators.NETWORKS / name, self.home / "networks" / name)
+        self.path = self.home / "networks" / NAME / "network.yml"
+        self.definition = yaml.safe_load(self.path.read_text())
+        self.own = {
+            name: coordinators.founded(folder, load.find(name, self.home / "networks")) for name in (SALLAND, TWENTE)
+        }
+        for name, own in self.own.items():
+            for organisation in self.named(name):
+                own.approve(organisation)
+            self.consent(name, Consent(root=ROOT, organisations=self.named(name)))
+            self.definition["members"][name]["root"] = publication.read(self.place(name), name).root
+        self.write()
+
+    def place(self, name: str) -> Path:
+        return self.home / "publications" / name
+
+    def named(self, name: str) -> tuple[str, ...]:
+        return tuple(sorted(self.definition["members"][name]["organisations"]))
+
+    def write(self) -> None:
+        self.path.write_text(yaml.safe_dump(self.definition))
+
+    def consent(self, name: str, said: Consent | None) -> None:
+        """A region's root holders sign, and it publishes."""
+        own = self.own[name]
+        authority, held = own.authority, own.roles
+        wanted = dataclasses.replace(held.wanted(), federations={NAME: said} if said else {})
+        held.ask(wanted, canonical.now())
+        held.settle()
+        self.place(name).parent.mkdir(exist_ok=True)
+        publishing.publish(self.place(name), own.definition, RELEASES, authority)
+
+
+@pytest.fixture
+def regions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Regions:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "elsewhere"))
+    made = Regions(tmp_path)
+    monkeypatch.setenv("WERKPLAATS_HOME", str(made.home))
+    return made
+
+
+def status(capsys: pytest.CaptureFixture[str], *words: str, expect: int) -> str:
+    code = cli.main(["status", NAME, *words])
+    told = capsys.readouterr()
+    assert code == expect, told
+    return told.out
+
+
+def wrong(capsys: pytest.CaptureFixture[str], expect: int = errors.FOUND) -> dict[str, list[str]]:
+    return {one["network"]: one["wrong"] for one in json.loads(status(capsys, "--json", expect=expect))}
+
+
+def test_members_that_said_yes_are_good(regions: Regions, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    told = status(capsys, expect=errors.DONE)
+    assert f"{SALLAND}: good: publication 1 of 20" in told
+    assert f"takes part with {', '.join(regions.named(TWENTE))}" in told
+    assert wrong(capsys, errors.DONE) == {SALLAND: [], TWENTE: []}
+    assert not (tmp_path / "elsewhere").exists(), "looking makes nothing"
+
+
+def another_root(regions: Regions) -> None:
+    """Who keeps the federation's definition names the root of somebody who poses as the region."""
+    regions.definition["members"][SALLAND]["root"] = OTHER
+    regions.write()
+
+
+def another_definition(regions: Regions) -> None:
+    path = regions.home / "networks" / SALLAND / "network.yml"
+    document = yaml.safe_load(path.read_text())
+    document["title"] = "An earlier one"
+    path.write_text(yaml.safe_dump(document))
+
+
+def nobody_said_yes(regions: Regions) -> None:
+    regions.consent(SALLAND, None)
+
+
+def with_fewer(regions: Regions) -> None:
+    regions.consent(SALLAND, Consent(root=ROOT, organisations=regions.named(SALLAND)[1:]))
+
+
+def not_fetched(regions: Regions) -> None:
+    regions.place(SALLAND).unlink()
+
+
+def changed_on_the_way(regions: Regions) -> None:
+    (newest,) = regions.place(SALLAND).resolve().glob("targets/*.definition.json")
+    newest.write_text(newest.read_text().replace("IJsselland", "Ijsselland"))
+
+
+WRONG: dict[str, tuple[Any, str]] = {
+    "another root": (another_root, f"and the definition names {OTHER}: have one of its root holders read it to you"),
+    "another definition": (another_definition, "is not the one that it publishes: put that of publication 1 here"),
+    "nobody said yes": (nobody_said_yes, f"did not say yes to {NAME}: werkplaats trust root federate {SALLAND}"),
+    "with fewer": (with_fewer, "its root holders did not say yes to deventer-ziekenhuis, which the federation names"),
+    "not fetched": (not_fetched, "its publication is not here: fetch it into "),
+    "changed on the way": (changed_on_the_way, "is not the file that was published: its digest differs"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_member_of_which_something_else_is_defined_is_named_with_what_to_do(
+    regions: Regions, capsys: pytest.CaptureFixture[str], what: str
+) -> None:
+    change, said = WRONG[what]
+    change(regions)
+    found = wrong(capsys)
+    assert found[TWENTE] == []
+    assert [said in one for one in found[SALLAND]] == [True], found[SALLAND]
+    assert f"{SALLAND}: NOT GOOD" in status(capsys, expect=errors.FOUND)
+
+
+def test_an_organisation_without_a_certificate_is_named(regions: Regions, capsys: pytest.CaptureFixture[str]) -> None:
+    regions.definition["members"][SALLAND]["organisations"].append("carinova")
+    regions.write()
+    regions.consent(SALLAND, Consent(root=ROOT, organisations=tuple(sorted((*regions.named(SALLAND),)))))
+    assert wrong(capsys)[SALLAND] == ["no certificate is published of carinova: its coordinator approves what they ask"]
+
+
+def test_members_that_said_yes_to_two_roots_are_told_apart(
+    regions: Regions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One of them was read the root of somebody who poses as the federation."""
+    regions.consent(TWENTE, Consent(root=OTHER, organisations=regions.named(TWENTE)))
+    assert wrong(capsys) == {
+        SALLAND: [f"other members said yes to another root than {ROOT}"],
+        TWENTE: [f"other members said yes to another root than {OTHER}"],
+    }
+
+
+def test_what_root_holders_changed_among_themselves_is_the_same_root_still(
+    regions: Regions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = regions.own[SALLAND]
+    before = publication.read(regions.place(SALLAND), SALLAND).root
+    for number in (1, 2):
+        (own.vault.folder / f"root-{number}.key").rename(own.vault.folder / f"root-{number + 2}.key")
+    held = own.roles
+    fresh = tuple(held._made(f"root-{number}.key") for number in (1, 2))
+    held.ask(dataclasses.replace(held.wanted(), root=fresh), canonical.now())
+    held.settle()
+    publishing.publish(regions.place(SALLAND), own.definition, RELEASES, own.authority)
+    assert publication.read(regions.place(SALLAND), SALLAND).root != before
+    assert wrong(capsys, errors.DONE)[SALLAND] == []
+
+
+@pytest.mark.usefixtures("regions")
+def test_a_federation_has_no_calendar_yet(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["status", NAME, "--calendar"]) == errors.WRONG_USE
+    assert f"{NAME} has no calendar of its own" in capsys.readouterr().err
