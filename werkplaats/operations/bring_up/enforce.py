@@ -26,17 +26,21 @@ from werkplaats.operations.reach import remote
 # look costs each server as much again. All in one: whatever is asked is asked of every server.
 _BRING = """
 while [ $# -gt 0 ]; do
-    test -e "$1" || { echo "$1 is not there yet"; exit 1; }
+    test -e "$1" || { echo "$1 is not there yet"; exit 3; }
     new="${1%/*}/.${1##*/}.$$.part"
-    head --bytes="$2" > "$new" && cp --attributes-only --preserve=mode,ownership "$1" "$new" &&
-        mv --force --no-target-directory "$new" "$1" || { rm -f "$new"; echo "$1 cannot be placed"; exit 1; }
+    head --bytes="$2" > "$new" && test "$(stat --format=%s "$new")" = "$2" &&
+        cp --attributes-only --preserve=mode,ownership "$1" "$new" && mv --force --no-target-directory "$new" "$1" ||
+        { rm -f "$new"; echo "$1 cannot be placed"; exit 3; }
     shift 2
 done
 systemctl start gateway-reload.service
 code=$?
-cat /run/werkplaats/gateway.message
+cat /run/werkplaats/gateway.message 2> /dev/null
 exit $code
 """
+
+
+_NOT_PLACED = 3
 
 
 @dataclasses.dataclass
@@ -117,5 +121,6 @@ def _bring(network: str, remotes: remote.Remotes, organisation: str, entry: Mapp
     placed = {path: content.encode() for path, content in files(network, entry).items()}
     words = [word for path, content in placed.items() for word in (path, str(len(content)))]
     code, stdout, stderr = remotes.run(organisation, ["sh", "-c", _BRING, "bring", *words], b"".join(placed.values()))
-    said = " ".join((stdout + b" " + stderr).decode(errors="replace").split()) or "it says nothing"
-    return f"its gateway did not take it: {said}; run `werkplaats up`" if code else ""
+    said = " ".join((stdout.strip() or stderr).decode(errors="replace").split()) or "it says nothing"
+    what = "nothing is brought there" if code == _NOT_PLACED else "its gateway did not take it"
+    return f"{what}: {said}; run `werkplaats up`" if code else ""

@@ -24,32 +24,35 @@ _MOST_BEFORE = 2**20  # bytes that a login prints before the program speaks
 # `subprocess` alone were a tenth. In hexadecimal: command and input, and back exit code, output and errors.
 # A login, or sudo, may have a umask of 077, and what a program makes is for other accounts too. Guides to
 # hardening leave /usr/local out of the path that sudo gives, and programs of ours are there.
-# Python ignores SIGPIPE and SIGXFSZ, 13 and 25, and a program would with it.
+# Python ignores SIGPIPE and SIGXFSZ, 13 and 25, and a program would with it. What it says goes to files in memory, so
+# it is not to open /dev/stdout anew: that begins the file again.
 _PROGRAM = """
 import os, sys
 os.umask(0o022)
 os.environ["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 def run(command, given):
-    streams = [os.memfd_create(name) for name in ("stdin", "stdout", "stderr")]
+    streams = []
     try:
+        streams += (os.memfd_create(name) for name in ("stdin", "stdout", "stderr"))
         os.write(streams[0], given)
         os.lseek(streams[0], 0, os.SEEK_SET)
         placed = [(os.POSIX_SPAWN_DUP2, stream, place) for place, stream in enumerate(streams)]
         child = os.posix_spawnp(command[0], command, os.environ, file_actions=placed, setsigdef=(13, 25))
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         return code, *(os.pread(stream, os.fstat(stream).st_size, 0) for stream in streams[1:])
-    except OSError as error:
+    except (OSError, ValueError) as error:
         return 127, b"", f"{error}\\n".encode()
     finally:
         for stream in streams:
             os.close(stream)
 print(sys.argv[1], flush=True)
 for line in sys.stdin:
+    if not line.endswith("\\n"):
+        break  # it was cut off on the way, and would be another one
     command, given = map(bytes.fromhex, line.split(" "))
     code, stdout, stderr = run(command.split(b"\\0"), given)
     print(code, stdout.hex(), stderr.hex(), flush=True)
 """
-_NUL = "\0"  # in no word of a command
 _ANSWER = re.compile(rb"(-?[0-9]{1,3}) ([0-9a-f]*) ([0-9a-f]*)\n")
 
 
@@ -76,8 +79,9 @@ class Shell:
     def __call__(self, command: Sequence[str], given: bytes, seconds: float) -> tuple[int, bytes, bytes]:
         """Run one program; returns exit code and outputs. Raises OSError, EOFError when there is no answer."""
         with self._within(seconds):
+            line = _line(command, given)
             with contextlib.suppress(BrokenPipeError):  # it was closed before all was sent
-                self._to.write(f"{_NUL.join(command).encode().hex()} {given.hex()}\n".encode())
+                self._to.write(line)
                 self._to.flush()
             answer = self._from.readline(_MOST)
             if len(answer) >= _MOST:
@@ -128,6 +132,17 @@ class Shell:
             raise
         finally:
             timer.cancel()
+
+
+def _line(command: Sequence[str], given: bytes) -> bytes:
+    """What is sent; an EOFError for a command of which servers told a part that no command can have."""
+    try:
+        words = [word.encode() for word in command]
+    except UnicodeEncodeError as error:
+        raise EOFError(f"no program can be given such words: {command!a}"[:200]) from error
+    if any(b"\0" in word for word in words):
+        raise EOFError(f"no program can be given such words: {command!a}"[:200])
+    return b"%s %s\n" % (b"\0".join(words).hex().encode(), given.hex().encode())
 
 
 def _read(answer: bytes) -> tuple[int, bytes, bytes]:

@@ -172,9 +172,19 @@ def test_where_there_was_no_file_none_is_made_and_nothing_is_loaded(tmp_path: Pa
     (folder / "something").touch()
     for view, said in ((there / "none.json", "is not there yet"), (folder, "cannot be placed")):
         done = bring(tmp_path, {crl: "new", view: "view"})
-        assert (done.returncode, done.stdout) == (1, f"{view} {said}\n")
+        assert (done.returncode, done.stdout) == (enforce._NOT_PLACED, f"{view} {said}\n")
         assert {*there.iterdir()} == {crl, folder}
     assert not (tmp_path / "started").exists()
+
+
+def test_what_did_not_come_whole_takes_the_place_of_nothing(tmp_path: Path) -> None:
+    (crl := tmp_path / "crl.pem").write_text("old")
+    (view := tmp_path / "network.json").write_text("old")
+    line = ["sh", "-c", enforce._BRING, "bring", str(crl), "4", str(view), "9"]
+    done = subprocess.run(line, input="listview", text=True, capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (enforce._NOT_PLACED, f"{view} cannot be placed\n")
+    assert (crl.read_text(), view.read_text()) == ("list", "old")
+    assert {*tmp_path.iterdir()} == {crl, view}
 
 
 def test_a_gateway_that_does_not_take_it_says_why(tmp_path: Path) -> None:

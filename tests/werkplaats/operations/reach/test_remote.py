@@ -20,7 +20,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from werkplaats.operations.reach import connections, remote, ssh_config
+from werkplaats.operations.reach import connections, remote, shell, ssh_config
 from werkplaats.operations.reach.servers import Server, UnreachableError
 
 
@@ -289,6 +289,27 @@ def test_a_program_is_started_as_by_a_login(remotes: remote.Remotes) -> None:
     assert remotes.run("ggd", ["sh", "-c", "kill -TERM $$"])[0] == -signal.SIGTERM
     assert remotes.ask("ggd", "sh", "-c", "sleep 20 & echo $!", seconds=10).stdout
     assert remotes.ask("ggd", "sh", "-c", "umask; ls /proc/self/fd | wc -l").stdout.split() == ["0022", "4"]
+
+
+@pytest.mark.parametrize("kept", [-1, -2, -21, -24])
+def test_a_line_that_was_cut_off_on_the_way_runs_nothing(tmp_path: Path, kept: int) -> None:
+    """A connection that is lost in the middle of a file would have placed the half of it."""
+    line = shell._line(["sh", "-c", 'cat > "$0"', str(tmp_path / "placed")], b"0123456789\n")
+    for sent, there in ((line[:kept], False), (line, True)):
+        command = [sys.executable, "-ISc", shell._PROGRAM, "begins"]
+        done = subprocess.run(command, input=sent, capture_output=True, check=True)
+        assert (tmp_path / "placed").exists() is there, done
+        assert done.stdout == (b"begins\n0  \n" if there else b"begins\n")
+
+
+@pytest.mark.parametrize("word", ["\ud800", "a\0b"])
+def test_a_word_that_no_program_can_have_is_one_servers_trouble(remotes: remote.Remotes, word: str) -> None:
+    """Servers tell names and ids, and a command may be made of them."""
+    found = remotes.ask_all(["ggd"], "echo", word)["ggd"]
+    assert isinstance(found, UnreachableError)
+    assert "no program can be given such words" in str(found)
+    assert remotes.ask("ggd", "echo", "é").stdout == "é\n"
+    assert remotes.ask("ggd", "").exited == 127
 
 
 def test_what_is_larger_than_a_pipe_goes_both_ways(remotes: remote.Remotes) -> None:
