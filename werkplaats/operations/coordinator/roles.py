@@ -104,7 +104,10 @@ class Roles:
     def _next(self, role: str) -> Metadata[Any] | None:
         path = self.waiting / f"{role}.json"
         content = self._content(path)
-        return _parsed(content, path) if content is not None else None
+        waits = _parsed(content, path) if content is not None else None
+        known = self._in_force(role) if waits else None
+        # Of a backup, say: what was published since counts, and it is asked anew.
+        return None if waits and known and waits.signed.version <= known.signed.version else waits
 
     def _newest(self, role: str) -> Metadata[Any] | None:
         return self._next(role) or self._in_force(role)
@@ -143,7 +146,7 @@ class Roles:
         except ValueError as error:
             raise errors.RefusedError(
                 f"targets.json says something else than is shown of it: of federations, {error}",
-                f"sign nothing of it; ask the coordinator where {self.waiting} comes from, and have it made anew",
+                f"sign nothing of it; ask the coordinator where {self.folder} comes from, and have it made anew",
             ) from error
 
     # what is asked of holders
@@ -312,7 +315,9 @@ class Roles:
 
     def _federations(self, wanted: Mapping[str, whole.Consent]) -> Iterator[str]:
         targets = self._in_force(TARGETS)
-        before = metadata.federations(targets.signed) if targets else {}
+        before = self._taken_part(targets.signed) if targets else {}
+        if not wanted:  # said whatever lies beside it: who signs is told all that is signed
+            yield "takes part in no federation"
         for name, one in sorted(wanted.items()):
             yield f"takes part in {name}, whose root is {one.root}, with {', '.join(one.organisations)}"
         for name in sorted(before.keys() - wanted.keys()):
@@ -327,7 +332,7 @@ class Roles:
             return
         for role, one in chosen.items():
             waits = self.waiting / f"{role}.json"
-            if one is None or not waits.exists() or one.signed.version != _parsed(_read(waits), waits).signed.version:
+            if one is None or not waits.exists() or one.signed != _parsed(_read(waits), waits).signed:
                 continue
             if role == RELEASES:
                 for name in one.signed.targets:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tuf.api.metadata import Metadata
 
 from base import errors
 from publication import publication
@@ -58,6 +59,48 @@ def test_what_changes_for_another_reason_leaves_it_as_it_is(people: People) -> N
     people.run("publish", NETWORK)
     assert publication.read(people.place, NETWORK).root_version == 2
     assert consents(people).keys() == {"nederland"}
+
+
+def test_what_waited_in_a_backup_takes_no_consent_back(people: People) -> None:
+    """What was published since counts: a later ceremony would begin from what waited then, and leave."""
+    root, _ = people.published()
+    folder = people.home / "inventories" / NETWORK / "publication"
+    people.run("root", "federate", NETWORK, "elders", "--root", OTHER)
+    before = (folder / "waiting" / "targets.json").read_bytes()
+    people.run("root", "leave", NETWORK, "elders")
+    federate(people, "nederland", "--root", ROOT)
+    people.sign("root", *root[:2])
+    people.run("publish", NETWORK)
+    (folder / "waiting" / "targets.json").write_bytes(before)
+    assert "elders" not in people.run("root", "show", NETWORK)
+    people.run("publish", NETWORK)
+    assert consents(people).keys() == {"nederland"}
+    (folder / "waiting" / "targets.json").write_bytes(before)
+    told = federate(people, "oost", "--root", OTHER)
+    assert "elders" not in told
+    assert "takes part in nederland" in told
+    people.sign("root", *root[:2])
+    people.run("publish", NETWORK)
+    assert consents(people).keys() == {"nederland", "oost"}
+
+
+def test_who_signs_reads_that_there_is_none_whatever_lies_beside_it(people: People) -> None:
+    """Who writes there takes it out of what is in force too: the holder's yes would be for leaving, unseen."""
+    root, _ = people.published()
+    folder = people.home / "inventories" / NETWORK / "publication"
+    without = (folder / "targets.json").read_bytes()
+    federate(people, "nederland", "--root", ROOT)
+    people.sign("root", *root[:2])
+    people.run("publish", NETWORK)
+    told = people.run("root", "leave", NETWORK, "nederland")
+    assert "takes part in no federation\ntakes part in nederland no more" in told
+    (folder / "targets.json").write_bytes(without)
+    assert "takes part in no federation\n" in people.run("root", "show", NETWORK)
+    odd = Metadata.from_bytes(without)
+    odd.signed.unrecognized_fields["x-federations"] = ["nederland"]
+    (folder / "targets.json").write_bytes(odd.to_bytes())
+    told = people.run("root", "show", NETWORK, expect=errors.REFUSED)
+    assert "targets.json says something else than is shown of it: of federations" in told
 
 
 def test_a_sandbox_keeps_it_too(people: People) -> None:
