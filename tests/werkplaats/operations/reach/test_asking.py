@@ -6,7 +6,6 @@ import json
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -175,7 +174,9 @@ def test_servers_ask_one_after_another(tmp_path: Path) -> None:
 @pytest.mark.parametrize("begun", ["probe()", "begin()"])
 @pytest.mark.parametrize("asked", [False, True])
 def test_ctrl_c_ends_all_logins_at_once(sshd: Careful, tmp_path: Path, asked: bool, begun: str, known: bool) -> None:
-    """With 25 silent servers it took 20 s, while the next prompts came."""
+    """With 25 silent servers it took as long as a login may, while the next prompts came: here that is for ever."""
+    long = "from werkplaats.operations.reach import shell, ssh_config\n"
+    long += "shell.LOGIN_SECONDS = ssh_config.CONNECT_SECONDS = 3600\n"  # before others have them from there
     silent = [socket.create_server(("127.0.0.1", 0)) for _ in range(25)]
     listed: dict[str, dict[str, object]] = {
         f"z{number}": {"host": "127.0.0.1", "port": one.getsockname()[1], "host_key": sshd.fingerprint}
@@ -189,16 +190,14 @@ def test_ctrl_c_ends_all_logins_at_once(sshd: Careful, tmp_path: Path, asked: bo
         own = str(key(tmp_path, "own key"))
         listed["ggd"] = {"host": "127.0.0.1", "port": sshd.port, "host_key": sshd.fingerprint, "key": own}
         listed = dict(reversed(listed.items()))
-    with at_terminal(tmp_path, listed, LOGINS.replace("probe()", begun)) as terminal:
+    with at_terminal(tmp_path, listed, long + LOGINS.replace("probe()", begun)) as terminal:
         terminal.until("Verification code:" if asked else "no answer yet of z0 (beheer@127.0.0.1:")
         assert terminal.echoes() != asked
-        began = time.monotonic()
         terminal.type("\x03")
         assert "code" not in terminal.until("KeyboardInterrupt")
         assert terminal.end() in (1, -signal.SIGINT)
-        assert time.monotonic() - began < 3
         assert terminal.echoes()
-    wait_until(lambda: not sandboxes.of_run(tmp_path), "every process to end", 3)
+    wait_until(lambda: not sandboxes.of_run(tmp_path), "every process to end")
     for one in silent:
         one.close()
 
