@@ -137,7 +137,7 @@ def _require_lists(paths: Paths, names: Mapping[str, str], entry: Document) -> N
     pem, kept = entry["crl_pem"], entry["ca_pem"]
     rules.require(len(pem) <= rules.LARGEST_FILE, "its revocation list is too large")
     try:
-        before = gateway.placed_crls(paths.at(names["crl.pem"]), entry["network"])
+        before = gateway.placed_crls(paths.at(names["crl.pem"]))
         after = gateway.read_crls(pem.encode(), kept.encode(), entry["network"])
     except gateway.GatewayError as error:
         raise rules.RuleError(f"no revocation list is placed: {error}") from error

@@ -154,10 +154,11 @@ def read_crls(pem: bytes, authorities: bytes, network: str) -> list[Crl]:
     return found
 
 
-def placed_crls(crl: Path, network: str) -> list[Crl]:
-    """Return those that lie in a file, beside the CA certificates of the network; none where there is no such file."""
+def placed_crls(crl: Path) -> list[Crl]:
+    """Return those that lie in the file of a network, beside its CA certificates; none where there is no such file."""
     ca = crl.with_name("ca.pem")
-    return read_crls(crl.read_bytes(), ca.read_bytes() if ca.exists() else b"", network) if crl.exists() else []
+    authorities = ca.read_bytes() if ca.exists() else b""
+    return read_crls(crl.read_bytes(), authorities, crl.parent.name) if crl.exists() else []
 
 
 @functools.cache

@@ -21,7 +21,7 @@ def newest_lists(paths: Paths, inputs: files.Inputs) -> tuple[files.Inputs, list
     for network in inputs.networks:
         name = f"networks/{network}/crl.pem"
         new = files.read_crls(compiled[name], compiled[f"networks/{network}/ca.pem"], network)
-        before = files.placed_crls(paths.loaded / name, network)
+        before = files.placed_crls(paths.loaded / name)
         compiled[name], sentences = files.newest_crls(new, before)
         refused += sentences
     return inputs._replace(compiled=compiled), refused

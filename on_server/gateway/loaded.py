@@ -27,7 +27,7 @@ def revoked(generation: Path | None) -> set[str]:
     """Return the serials on the revocation lists of a generation."""
     found: set[str] = set()
     for crl in generation.glob("networks/*/crl.pem") if generation else ():
-        found.update(*(one.revoked for one in files.placed_crls(crl, crl.parent.name)))
+        found.update(*(one.revoked for one in files.placed_crls(crl)))
     return found
 
 

@@ -82,20 +82,16 @@ def _wrong(federation: Federation, slug: str, made: verified.Verified) -> Iterat
             f"{federation.name} --root sha256:…, which they sign"
         )
     elif others := sorted(named.keys() - {*consent.organisations}):
-        yield f"its root holders did not say yes to {_listed(others)}, which the federation names"
+        yield f"its root holders did not say yes to {', '.join(others)}, which the federation names"
     if without := sorted(named.keys() - made.identities.keys()):
-        yield f"no certificate is published of {_listed(without)}: its coordinator approves what they ask"
+        yield f"no certificate is published of {', '.join(without)}: its coordinator approves what they ask"
 
 
 def lines(found: Iterable[MemberStatus]) -> Iterator[str]:
     """A line for each, and one for each thing that is wrong."""
     for one in found:
         told = f"publication {one.publication} of {one.published}, good until {one.ends}" if one.publication else ""
-        yes = f"takes part with {_listed(one.consent.organisations)}" if one.consent else ""
+        yes = f"takes part with {', '.join(one.consent.organisations)}" if one.consent else ""
         about = "; ".join(filter(None, (told, yes))) or "not read"
         yield f"{one.network}: {'good' if one.good else 'NOT GOOD'}: {about}"
         yield from (f"  {why}" for why in one.wrong)
-
-
-def _listed(organisations: Iterable[str]) -> str:
-    return ", ".join(organisations)

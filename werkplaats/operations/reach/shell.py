@@ -18,7 +18,7 @@ from typing import IO, cast
 LOGIN_SECONDS = 60.0  # of a login with everything behind it, on a busy machine
 # What programs say is read, so it is said in English: LANGUAGE counts before LC_ALL, and sudo keeps both (gettext(3)).
 _IN_ENGLISH = ("/usr/bin/env", "--unset=LANGUAGE", "LC_ALL=C.UTF-8")
-_MOST = 128 * 2**20  # bytes of an answer, in which every byte that a program said takes two
+_MOST = 64 * 2**20  # bytes that a program says
 _MOST_BEFORE = 2**20  # bytes that a login prints before the program speaks
 # Without any import but what every Python has begun with: of what a revocation costs each server, `json` and
 # `subprocess` alone were a tenth. In hexadecimal: command and input, and back exit code, output and errors.
@@ -53,6 +53,7 @@ for line in sys.stdin:
     code, stdout, stderr = run(command.split(b"\\0"), given)
     print(code, stdout.hex(), stderr.hex(), flush=True)
 """
+_NO_WORD = re.compile("[\0\ud800-\udfff]")
 _ANSWER = re.compile(rb"(-?[0-9]{1,3}) ([0-9a-f]*) ([0-9a-f]*)\n")
 
 
@@ -83,8 +84,8 @@ class Shell:
             with contextlib.suppress(BrokenPipeError):  # it was closed before all was sent
                 self._to.write(line)
                 self._to.flush()
-            answer = self._from.readline(_MOST)
-            if len(answer) >= _MOST:
+            answer = self._from.readline(2 * _MOST)  # in hexadecimal
+            if len(answer) >= 2 * _MOST:
                 raise EOFError(f"its answer is longer than {_MOST // 2**20} MiB")
             if not answer.endswith(b"\n"):  # nothing, or a part that was under way
                 raise EOFError(self._why())
@@ -136,13 +137,10 @@ class Shell:
 
 def _line(command: Sequence[str], given: bytes) -> bytes:
     """What is sent; an EOFError for a command of which servers told a part that no command can have."""
-    try:
-        words = [word.encode() for word in command]
-    except UnicodeEncodeError as error:
-        raise EOFError(f"no program can be given such words: {command!a}"[:200]) from error
-    if any(b"\0" in word for word in words):
+    if any(map(_NO_WORD.search, command)):
         raise EOFError(f"no program can be given such words: {command!a}"[:200])
-    return b"%s %s\n" % (b"\0".join(words).hex().encode(), given.hex().encode())
+    words = "\0".join(command).encode()
+    return f"{words.hex()} {given.hex()}\n".encode()
 
 
 def _read(answer: bytes) -> tuple[int, bytes, bytes]:

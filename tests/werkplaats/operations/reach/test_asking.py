@@ -197,7 +197,7 @@ def test_ctrl_c_ends_all_logins_at_once(sshd: Careful, tmp_path: Path, asked: bo
         assert "code" not in terminal.until("KeyboardInterrupt")
         assert terminal.end() in (1, -signal.SIGINT)
         assert terminal.echoes()
-    wait_until(lambda: not sandboxes.of_run(tmp_path), "every process to end")
+    wait_until(lambda: not sandboxes.of_run(tmp_path), "every process to end", 3)
     for one in silent:
         one.close()
 
