@@ -1,7 +1,7 @@
 """The coordinator's machine is lost while stations compute: another one takes its place, and no station notices.
 
-Its backup is older than what it did last, as backups are. Then the key of the CA is lost, too. This comes after
-`test_cut.py`, in the same network.
+Its backup is older than what it did last, as backups are. Then the key of the CA is lost, too, and at last somebody has
+the key with which publications are signed. This comes after `test_cut.py`, in the same network.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import pytest
 
 from tests.end_to_end.conftest import up_step_by_step
 from tests.end_to_end.test_cut import GONE, MEMBER, OTHERS, running, status
+from tests.end_to_end.test_follow import follow, put
 from tests.harness import sandboxes
 
 pytestmark = pytest.mark.servers
@@ -46,6 +47,11 @@ def started(network: sandboxes.Sandbox, organisation: str) -> dict[str, str]:
 
 
 _CONTAINERS = ("station-agent", "station-computer")
+
+
+def published(network: sandboxes.Sandbox) -> Path:
+    """Where a coordinator has the publication of a network that is no sandbox."""
+    return (network.home / "publications" / network.name).resolve()
 
 
 def long_session(network: sandboxes.Sandbox) -> subprocess.Popen[str]:
@@ -171,6 +177,48 @@ def test_another_ca_takes_the_place_of_one_whose_key_is_lost_and_no_session_is(
     assert up["verified"]
     assert up["changes"]["stations"] == []
     assert all(issuers(los, one) == {"CA-2"} for one in (*PARTIES, "huisartsen", "apotheek"))
+    assert all(running(los, one) for one in PARTIES), "the session of before went through all of it"
+    assert session.poll() is None
+    session.kill()
+    assert los.on("ggd", "docker", "restart", "station-computer").returncode == 0
+    los.works_again()
+
+
+def test_root_holders_put_another_coordinator_in_its_place_and_a_thief_of_the_key_of_before_is_refused(
+    lost: Lost, note: Callable[[str], None], tmp_path: Path
+) -> None:
+    los, stations = lost.after, (*OTHERS, GONE, MEMBER)
+    thief = dataclasses.replace(los, home=tmp_path / "home", state=tmp_path / "state")
+    shutil.copytree(los.home, thief.home, symlinks=True)
+    shutil.copytree(los.state, thief.state, symlinks=True)
+    session = long_session(los)
+    before = {one: started(los, one) for one in stations}
+
+    (los.vault / "publication.key").unlink()
+    los.run("trust root coordinator")
+    for one in "ab":
+        los.run("trust root sign", "--key", str(lost.holders / f"root-{one}"), "--yes")
+    los.run("trust publish")
+    began = time.monotonic()
+    for one in stations:
+        put(los, one, published(los))
+    told = follow(los, *stations)
+    assert {row["refused"] for row in told.values()} == {""}, told
+    assert len({row["applied"]["number"] for row in told.values()}) == 1, told
+    note(f"the followers of five servers took another coordinator in {time.monotonic() - began:.1f} s, nobody acting")
+
+    applied = told["ggd"]["applied"]
+    for one in ("ziekenhuis", "huisartsen"):  # with a number that is higher than that of the new coordinator
+        thief.run("trust revoke", one, "--reason", "keyCompromise", "--yes")
+    put(los, "ggd", published(thief))
+    refused = follow(los, "ggd")["ggd"]
+    assert [why for why in refused["sources"].values() if "a coordinator that was replaced" in why], refused
+    assert refused["applied"] == applied
+    put(los, "ggd", published(los))
+    up = json.loads(los.run("up", "--yes", "--json").stdout)
+    assert up["changes"]["stations"] == []
+    assert {one.rpartition(".")[2] for one in up["session"]["contributors"]} == {*stations}, "the thief revoked nobody"
+    assert {one: started(los, one) for one in stations} == before
     assert all(running(los, one) for one in PARTIES), "the session of before went through all of it"
     assert session.poll() is None
     session.kill()
