@@ -18,7 +18,7 @@ from on_server.station_command.words import plain
 
 Run = Callable[[argparse.Namespace, Tell], Line]
 Show = Callable[[Line, argparse.Namespace], None]
-NETWORK = ("--network", {"help": "needed when the station is in more than one network"})
+NETWORK = ("--network", {"help": "which one, where it is not the home network"})
 BOTH = "rows that stand in two files are right as they are and count twice, until a file has other rows"
 QUESTION = ("name", {"metavar": "NAME", "help": "a question"})
 

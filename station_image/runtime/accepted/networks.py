@@ -47,6 +47,16 @@ class Member:
     """Of the statements about its gateway key: none below it is taken."""
 
     @property
+    def home(self) -> str:
+        """The network of which its gateway key is signed: in a federation stations are those of regional networks."""
+        return self.id.rpartition(".")[0]
+
+    @property
+    def home_organisation(self) -> str:
+        """The organisation as that network calls it."""
+        return self.id.rpartition(".")[2]
+
+    @property
     def key_digest(self) -> str:
         """SHA-256 of the pinned statement key."""
         return key_digest(self.statement_key)
@@ -84,6 +94,11 @@ class Network:
             "new certificate for it, or another computing party, the operator here says `werkplaats accept` and `up`"
         )
 
+    @property
+    def at_home(self) -> bool:
+        """Whether it is a regional network of which this station's gateway has its certificate, and no federation."""
+        return self.stations[self.self_id].home == self.name
+
     def is_computing(self, station: str) -> bool:
         """Whether `station` is a computing party of this network."""
         return station in self.computing
@@ -106,7 +121,7 @@ class Network:
     def require_gateway(self, station: str, found: Gateway) -> None:
         """Raise GatewayError unless this is the gateway of a station, by its pinned statement key."""
         one = self.stations[station]
-        found.require(self.name, one.organisation, one.statement_key, one.gateway_serial)
+        found.require(one.home, one.home_organisation, one.statement_key, one.gateway_serial)
 
 
 class Networks:

@@ -77,12 +77,16 @@ class OpenedResult:
         if self.network != network or not kinds or type(self.computed) is not bool or self.session:
             raise ValueError("no opened result of this network")
 
-    def beside(self, now: Asked, apart: str) -> Earlier:
-        """What there is to know of it for a result that is asked for now; `apart` is what `cells.apart` says."""
+    def beside(self, now: Asked, network: str, apart: str) -> Earlier:
+        """What there is to know of it for a result that is asked for now; `apart` is what `cells.apart` says.
+
+        It may be of another network: a station's data are the same in all of them.
+        """
         minimum = max(self.asked.minimum_contributors, now.minimum_contributors)
         day = time.strftime("%Y-%m-%d", time.gmtime(self.at))
         alike = None in (self.asked.columns, now.columns) or self.asked.columns == now.columns
-        return Earlier(self.contributors, minimum, apart, alike, f"{self.question} of {day}")
+        where = "" if self.network == network else f" in {self.network}"
+        return Earlier(self.contributors, minimum, apart, alike, f"{self.question}{where} of {day}")
 
 
 class Opened:
@@ -190,13 +194,12 @@ class Opened:
         return len(learnt)
 
     def _meeting(self, plan: Plan) -> list[tuple[OpenedResult, Earlier]]:
-        """Each earlier result about some of the same, and what there is to know of it."""
-        now = asked(plan)
-        results = [one for one in self._results if one.network == plan.network]
+        """Each earlier result about some of the same, in whatever network, and what there is to know of it."""
+        now, results = asked(plan), self._results
         # The same question is asked every day: cells are compared once for all of its results.
         different = {id(one.asked): one.asked for one in results}
         apart = {key: cells.apart(one, now) for key, one in different.items() if cells.meet(one, now)}
-        return [(one, one.beside(now, apart[id(one.asked)])) for one in results if id(one.asked) in apart]
+        return [(one, one.beside(now, plan.network, apart[id(one.asked)])) for one in results if id(one.asked) in apart]
 
 
 def _rows(content: Any) -> list[Mapping[str, Any]]:
@@ -233,8 +236,8 @@ def asked(plan: Plan) -> Asked:
 
 
 def meet(one: Plan, other: Plan) -> bool:
-    """Whether two questions are about some of the same."""
-    return one.network == other.network and cells.meet(asked(one), asked(other))
+    """Whether two questions are about some of the same, in one network or in two."""
+    return cells.meet(asked(one), asked(other))
 
 
 def _name(plan: Plan) -> tuple[str, str]:

@@ -46,14 +46,15 @@ class Desk:
     wayback: WayBack
 
     def network(self, name: str) -> Network:
-        """The network of a name, or the only one. Raises WrongUseError, NetworkError."""
+        """The network of a name, or else the home network. Raises WrongUseError, NetworkError."""
         networks = self.networks.current()
         if name:
             return self.networks.find(name)
-        if len(networks) != 1:
+        homes = [one for one in networks.values() if one.at_home]
+        if len(homes) != 1:
             known = ", ".join(networks) or "(none)"
             raise WrongUseError(f"this station is in {len(networks)} networks; name one: {known}")
-        return next(iter(networks.values()))
+        return homes[0]
 
     @property
     def trouble(self) -> str:

@@ -7,8 +7,8 @@ and its minima. It has part in a next result about some of the same only when on
 - cells that meet are equal, and at least the minimum of organisations differ: by joining, leaving, other data;
 - at least the minimum of organisations brought new data.
 
-The minimum is the larger one of both results. Two sessions about some of the same never run at once: neither would know
-of the other.
+The minimum is the larger one of both results, which may be of two networks: a station's data are the same in all of
+them. Two sessions about some of the same never run at once: neither would know of the other.
 """
 
 from __future__ import annotations

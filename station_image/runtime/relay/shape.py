@@ -28,6 +28,7 @@ DIGEST = re.compile(r"[0-9a-f]{64}")
 NAMES = re.compile(
     r"metadata/(timestamp|[1-9][0-9]{0,9}\.(root|targets|network|releases|snapshot))\.json"
     r"|targets/(?P<digest>[0-9a-f]{64})\.(definition\.json|(ca|crl)\.pem)"
+    r"|targets/members/(?P<of_member>[0-9a-f]{64})\.[a-z0-9-]+(\.sandbox)?\.pem"
     r"|targets/((identities|questions|tables)/(?P<of_row>[0-9a-f]{64})\.[a-z0-9-]+"
     r"|releases/(?P<of_release>[0-9a-f]{64})\.[A-Za-z0-9][A-Za-z0-9._-]*)\.json"
 )
@@ -119,7 +120,7 @@ class Listing:
 def named_digest(name: str) -> str | None:
     """The digest that a name says, "" for one that says none; None for what is nothing that a publication has."""
     found = NAMES.fullmatch(name) if len(name) <= LONGEST_NAME else None
-    return None if found is None else found["digest"] or found["of_row"] or found["of_release"] or ""
+    return None if found is None else next(filter(None, found.groupdict().values()), "")
 
 
 def _item(row: object) -> Item:

@@ -67,6 +67,19 @@ def test_what_is_left_more_than_two_sets_of_organisations_tell_of_one(tmp_path: 
     assert {name: (total - everybody) / 2 for name, total in through.items()} == figures
 
 
+def test_what_was_opened_in_one_network_counts_in_the_others(tmp_path: Path, asked: Plan) -> None:
+    """Gains: a federation asks what a region asked, with one organisation more, and subtracts."""
+    kept = opened.Opened(tmp_path / "runs.json")
+    kept.add(asked, dict.fromkeys("abc", "1"))
+    elsewhere = dataclasses.replace(asked, network="kring")
+    (before,) = kept.earlier(elsewhere)
+    assert before.named.startswith(f"{asked.question} in {asked.network} of 20")
+    assert kept.earlier(asked)[0].named.startswith(f"{asked.question} of 20")
+    assert "1 organisations (d) only" in differencing.refused([before], dict.fromkeys("abcd", "1"))
+    assert opened.meet(asked, elsewhere), "and the two never run at once"
+    kept.check(elsewhere, "daily", time.time())  # how often is agreed for each question by itself
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from((1, 2, 3)), st.sampled_from((2, 3)), MAPS), max_size=8))
 def test_whatever_is_asked_each_pair_of_results_is_apart_in_cells_or_in_enough_organisations(
