@@ -6,6 +6,8 @@ from pathlib import Path
 
 from network_topology import context, load, model, names, questions, rules, tables, twin
 from network_topology.federations import rules as federation_rules
+from network_topology.federations import twin as twins
+from network_topology.federations.joined import joined
 from network_topology.federations.model import Federation
 from network_topology.federations.resolved import Resolved, resolve
 from network_topology.rules import computing
@@ -42,22 +44,14 @@ def file(path: Path, known: context.Context, *, sandbox: bool = False, networks:
     if reading.definition is None:
         return Outcome(None, reading.violations)
     if isinstance(reading.definition, Federation):
-        return _federation(reading.definition, reading, known, networks or path.parent.parent, sandbox=sandbox)
+        own = _federation(reading.definition, reading, known, networks or path.parent.parent)
+        return _twin(own) if sandbox else own
     definition = twin.sandbox_twin(reading.definition) if sandbox else reading.definition
     found = tuple(sorted((*reading.violations, *rules.check(definition, known, reading.unreadable))))
     return Outcome(definition if _sound(found) else None, found)
 
 
-def _federation(
-    federation: Federation, reading: load.Reading, known: context.Context, networks: Path, *, sandbox: bool
-) -> Outcome:
-    if sandbox:
-        text = (
-            f"{federation.network!r} is a {federation.kind} network, and has no servers of which a twin could be made"
-        )
-        remedy = f"make twins of its members: {', '.join(map(names.twin, federation.members)) or '(none is named)'}"
-        place = federation.places.at(("kind",))
-        return Outcome(None, (Violation(federation.places.path, *place, text, remedy, rule="twin"),))
+def _federation(federation: Federation, reading: load.Reading, known: context.Context, networks: Path) -> Outcome:
     known = dataclasses.replace(known, networks=_members(federation, known, networks))
     found = tuple(sorted((*reading.violations, *federation_rules.check(federation, known, reading.unreadable))))
     resolved = resolve(federation, known) if _sound(found) else None
@@ -99,29 +93,37 @@ def path(one: Path, known: context.Context) -> Outcome:
         return _with_questions(one, known)
     network_file = one.parent.parent / names.FILE
     found = file(network_file, known)
-    if found.federation is not None:
-        return Outcome(None, _no_questions(network_file))
-    if (definition := found.definition) is None:
+    if (definition := _asked_of(found)) is None:
         text = f"the question belongs to {network_file}, which cannot be used"
         return Outcome(None, (Violation(one, 0, 0, text, f"werkplaats check {network_file}", rule="file"),))
     there, wrong = tables.read(network_file.parent / tables.FOLDER)
     question, violations = questions.file(one, definition, known, there)
-    return Outcome(definition, (*wrong, *violations), {} if question is None else {one.stem: question}, there)
+    asked = {} if question is None else {one.stem: question}
+    return Outcome(found.definition, (*wrong, *violations), asked, there, found.federation)
 
 
 def _with_questions(network_file: Path, known: context.Context, *, sandbox: bool = False) -> Outcome:
-    found = file(network_file, known, sandbox=sandbox)
-    if found.federation is not None:
-        return dataclasses.replace(found, violations=(*found.violations, *_no_questions(network_file)))
-    if found.definition is None:
+    own = file(network_file, known)
+    federated = own.federation is not None
+    found = own if federated or not sandbox else file(network_file, known, sandbox=True)
+    definition = _asked_of(found)
+    if definition is None:
         return found
-    asked = questions.check(found.definition, network_file, known)
-    return Outcome(found.definition, (*found.violations, *asked.violations), asked.questions, asked.figures)
+    asked = questions.check(definition, network_file, known)
+    found = dataclasses.replace(
+        found, violations=(*found.violations, *asked.violations), questions=asked.questions, figures=asked.figures
+    )
+    return _twin(found) if federated and sandbox else found
 
 
-def _no_questions(network_file: Path) -> tuple[Violation, ...]:
-    """One violation for all questions that lie beside a federation, where any do."""
-    folder = network_file.parent / questions.FOLDER
-    text = "questions lie beside a federation, and nothing asks any of several regions yet"
-    remedy = "put them beside the regional network that they ask, or remove them"
-    return (Violation(folder, 0, 0, text, remedy, rule="file"),) if any(folder.glob("*.yml")) else ()
+def _asked_of(found: Outcome) -> model.Definition | None:
+    """The definition to whose organisations questions are put; None where there is none that can be used."""
+    return joined(found.federation) if found.federation else found.definition
+
+
+def _twin(found: Outcome) -> Outcome:
+    """The twin of a federation, and the questions of that; what is wrong is the same."""
+    if found.federation is None:
+        return found
+    asked = {name: twins.asked_of_twin(one) for name, one in found.questions.items()}
+    return dataclasses.replace(found, federation=twins.sandbox_twin(found.federation), questions=asked)

@@ -53,6 +53,7 @@ def changes(old: model.Definition | None, new: model.Definition) -> list[Change]
     for role in ("root", "releases"):
         before, after = getattr(old.signatures, role), getattr(new.signatures, role)
         found += _plain("signatures", f"how many {role.removesuffix('s')} holders must sign", before, after, waits=True)
+    found += _members(old, new)
     found += _computing(old, new)
     found += _organisations(old, new)
     found += _processors(old, new)
@@ -62,10 +63,14 @@ def changes(old: model.Definition | None, new: model.Definition) -> list[Change]
 def _first(new: model.Definition) -> Iterator[Change]:
     yield Change("network", f"{new.network} ({new.title}) is new here", adds=True)
     yield Change("coordinator", f"the coordinator is {_name(new, new.coordinator)}", adds=True)
-    yield Change("release", f"stations run release {new.release}", adds=True)
+    if new.release:
+        yield Change("release", f"stations run release {new.release}", adds=True)
+    for slug, root in sorted(_roots(new).items()):
+        yield Change("member", f"{slug} takes part, whose root is {root}", adds=True)
     for field in ("kind", "region", "technique", "dpia"):
         yield Change(field, f"{_PLAIN[field][0]} is {_said(getattr(new, field))}", adds=True)
-    text = f"at least {new.signatures.root} root holders and {new.signatures.releases} release holders must sign"
+    releases = f" and {new.signatures.releases} release holders" if new.release else ""
+    text = f"at least {new.signatures.root} root holders{releases} must sign"
     yield Change("signatures", text, adds=True)
     if new.publication_url:
         yield Change("publication_url", f"stations fetch the publication from {new.publication_url}", adds=True)
@@ -96,6 +101,23 @@ def _illustrative(definition: model.Definition) -> str:
 
 def _personal_data(definition: model.Definition) -> str:
     return f"{'' if definition.personal_data else 'no '}personal data may be used"
+
+
+def _roots(definition: model.Definition) -> Mapping[str, str]:
+    """Member → its root, of a federation."""
+    return definition.roots if isinstance(definition, model.Joined) else {}
+
+
+def _members(old: model.Definition, new: model.Definition) -> Iterator[Change]:
+    before, after = _roots(old), _roots(new)
+    for slug in sorted(before.keys() | after.keys()):
+        if slug not in after:
+            yield Change("member", f"{slug} takes part no more", adds=False)
+        elif slug not in before:
+            yield Change("member", f"{slug} takes part, whose root is {after[slug]}", adds=True)
+        elif before[slug] != after[slug]:
+            text = f"the root of {slug} is {after[slug]} instead of {before[slug]}"
+            yield Change("member", f"WARNING: {text}. Ring one of its root holders up before you accept", adds=True)
 
 
 def _computing(old: model.Definition, new: model.Definition) -> Iterator[Change]:

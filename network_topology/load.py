@@ -68,10 +68,11 @@ def read(path: Path) -> model.Definition:
 def regional_wanted(federation: Federation) -> KindError:
     """What is said to who names a federation where only a regional network will do."""
     name, places = federation.network, federation.places
-    text = f"{name} is a {federation.kind} network: it refers to regional networks, and has no servers, keys or "
-    remedy = f"`werkplaats check`, `map` and `status` {name} work on it; for all else name one of its members: "
+    text = f"{name} is a {federation.kind} network: it refers to regional networks, and has no servers"
+    verbs = "`check`, `map`, `status`, `accept` and `trust root`, `publish`, `revoke` and `reinstate`"
+    remedy = f"{verbs} work on {name}; for all else name one of its members: "
     at, members = places.at(("kind",)), ", ".join(federation.members) or "(none is named)"
-    return KindError([Violation(places.path, *at, f"{text}publication yet", f"{remedy}{members}", rule="kind")])
+    return KindError([Violation(places.path, *at, text, f"{remedy}{members}", rule="kind")])
 
 
 def find(name: str, networks: Path) -> model.Definition:

@@ -208,6 +208,24 @@ class Definition(Network):
                     yield (group, slug, "agreement"), f"{group[:-1]} {slug!r}: the agreement", card.agreement
 
 
+Digest = Annotated[str, pydantic.Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+
+
+class Joined(Definition):
+    """A federation seen together with the cards of the organisations that take part, as its stations are given it.
+
+    Nobody writes it: it follows from the federation's definition and from those that its members publish. Organisations
+    are named `<regional network>/<organisation>`, and whoever operates servers in several regions is one operator.
+    """
+
+    kind: Literal["supraregional", "national"]  # type: ignore[assignment]  # a definition of another kind
+    coordinator: str
+    release: str = ""
+    """Each regional network runs its own."""
+    roots: dict[str, Digest] = {}
+    """The fingerprint of the root of each regional network, by slug."""
+
+
 class Term(Closed):
     """How long and how often a question may be asked."""
 
@@ -240,9 +258,6 @@ class Question(Closed):
     """The day on which the annex to the data protection impact assessment was signed."""
     term: Term
     """How long and how often the question may be asked."""
-
-
-Digest = Annotated[str, pydantic.Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 
 class ReleaseOfTree(Closed):

@@ -58,8 +58,8 @@ def defined(network: str) -> str:
 
 
 def station_id(network: str, organisation: str) -> str:
-    """The short id of a station: `gerda.ggd-nog`, in a twin `gerda.sandbox.ggd-nog`."""
-    return f"{network}.{organisation}"
+    """The short id of a station: `gerda.ggd-nog`, in a twin `gerda.sandbox.ggd-nog`; the same one in a federation."""
+    return ".".join(home(network, organisation))
 
 
 def reference(network: str, organisation: str) -> str:
@@ -70,11 +70,17 @@ def reference(network: str, organisation: str) -> str:
 def referred(text: str) -> tuple[str, str] | None:
     """The regional network and the organisation that a reference names; None of a text that is none."""
     network, _, organisation = text.partition("/")
-    return (network, organisation) if is_slug(network) and is_slug(organisation) else None
+    return (network, organisation) if is_slug(defined(network)) and is_slug(organisation) else None
+
+
+def home(network: str, organisation: str) -> tuple[str, str]:
+    """The regional network of an organisation and its slug there, also where a federation names it by reference."""
+    return referred(organisation) or (network, organisation)
 
 
 def dns(network: str, organisation: str) -> str:
-    """The DNS name in a station's certificate."""
+    """The DNS name in a station's certificate, which is that of its regional network."""
+    network, organisation = home(network, organisation)
     return f"{organisation}.{trust_domain(network)}"
 
 
@@ -84,15 +90,22 @@ def trust_domain(network: str) -> str:
 
 
 def spiffe(network: str, organisation: str) -> str:
-    """The SPIFFE id in a station's certificate."""
+    """The SPIFFE id in a station's certificate, likewise."""
+    network, organisation = home(network, organisation)
     return f"spiffe://{trust_domain(network)}/station/{organisation}"
 
 
 def subject(network: str, organisation: str) -> str:
-    """A station's subject name as RFC 2253 text, the form in which HAProxy prints it."""
+    """A station's subject name as RFC 2253 text, the form in which HAProxy prints it, likewise."""
+    network, organisation = home(network, organisation)
     return f"CN=station-{organisation},OU={network},O={ORGANISATION},C={COUNTRY}"
 
 
 def ca_subject(network: str, generation: int) -> str:
-    """The name of a network's CA of one generation (1, 2, …) as RFC 2253 text."""
+    """The name of the CA of a regional network of one generation (1, 2, …) as RFC 2253 text."""
     return f"CN=CA-{generation},OU={network},O={ORGANISATION},C={COUNTRY}"
+
+
+def federation_ca_subject(federation: str, generation: int) -> str:
+    """The same of a federation: never that of a region, also where the two have one name."""
+    return f"CN=federation-CA-{generation},OU={federation},O={ORGANISATION},C={COUNTRY}"

@@ -19,7 +19,7 @@ import pydantic
 from base import canonical, errors
 from network_topology import diff, model, rules, violation
 from publication import identity, verified
-from publication.whole import Holders, Keys
+from publication.whole import Holders, Keys, RootHolders
 
 _ANEW = "look at what is published with `werkplaats plan`, and accept it anew with `werkplaats accept`"
 
@@ -43,10 +43,11 @@ class Accepted(Remembered):
     publication: Annotated[int, pydantic.Field(ge=1)]
     root: Annotated[int, pydantic.Field(ge=1)]
     """The version of the root that was seen; a publication of a newer one counts anew."""
-    definition: model.Definition
-    holders: Holders
+    definition: Annotated[model.Definition | model.Joined, pydantic.Field(discriminator="kind")]
+    holders: Holders | RootHolders
     authority: model.Digest
-    release: model.Release
+    release: model.Release | None = None
+    """The image that was said yes to; a federation ships none."""
     successor: model.Digest | None = None
     """The key of the CA that takes the place of `authority`, from the yes to it until that one is trusted no more."""
 
@@ -82,7 +83,7 @@ class Accepted(Remembered):
             "statement_keys": canonical.digest(self.statement_keys),
             "holders": canonical.digest(self.holders.model_dump(mode="json")),
             "authority": canonical.digest(self.authorities) if self.successor else self.authority,
-            "release": canonical.digest(verified.document(self.release)),
+            **({"release": canonical.digest(verified.document(self.release))} if self.release else {}),
         }
 
     @property
@@ -95,7 +96,7 @@ class Accepted(Remembered):
         return {**self._document(), "digest": self.digest}
 
     def _document(self, without: set[str] | None = None) -> dict[str, Any]:
-        unsaid = {*(without or ()), *(() if self.successor else ("successor",))}
+        unsaid = {*(without or ()), *(field for field in ("successor", "release") if getattr(self, field) is None)}
         return {
             **self.model_dump(mode="json", exclude={"definition", *unsaid}),
             "definition": verified.document(self.definition),
@@ -166,7 +167,11 @@ def _require(found: Accepted) -> None:
         raise unreadable(error) from error
     for holds, fault in (
         (found.definition.network == found.network, f"it is of {found.network}, its definition of another network"),
-        (found.definition.release == found.release.release, "it has another release than its definition names"),
+        (
+            found.definition.release == (found.release.release if found.release else ""),
+            "it has another release than its definition names",
+        ),
+        (isinstance(found.holders, Holders) == bool(found.definition.release), "it ships a release that nobody signs"),
         (found.statement_keys.keys() <= found.definition.stations.keys(), "it has a key of who has no station"),
         (len({*found.statement_keys.values()}) == len(found.statement_keys), "two stations have one statement key"),
     ):
@@ -365,11 +370,15 @@ def _first_root(publication: verified.Verified) -> diff.Change:
     return diff.Change(
         "root",
         f"the root of {publication.network} is {publication.root}: {holders.root} root holders name all keys, "
-        f"{holders.releases} release holders sign each release, the CA has key {publication.authority_key}{other}; "
+        f"{_ships(holders)}the CA has key {publication.authority_key}{other}; "
         f"it is publication {publication.number} of {publication.published}. Compare the root with what one of its "
         "holders reads to you",
         True,
     )
+
+
+def _ships(holders: RootHolders) -> str:
+    return f"{holders.releases} release holders sign each release, " if isinstance(holders, Holders) else ""
 
 
 def _root_changes(accepted: Accepted, publication: verified.Verified) -> list[diff.Change]:
@@ -377,7 +386,7 @@ def _root_changes(accepted: Accepted, publication: verified.Verified) -> list[di
         return [
             diff.Change("holders", f"the {role} holders are others: {text}; those of before signed for it", True)
             for role in ("root", "release")
-            if (text := _keys(*(getattr(one.holders, _FIELDS[role]) for one in (accepted, publication))))
+            if (text := _keys(*(getattr(one.holders, _FIELDS[role], None) for one in (accepted, publication))))
         ]
     text = (
         f"WARNING: {publication.network} has another root, {publication.root}, than was accepted, "
@@ -390,9 +399,9 @@ def _root_changes(accepted: Accepted, publication: verified.Verified) -> list[di
 _FIELDS = {"root": "root", "release": "releases"}
 
 
-def _keys(before: Keys, after: Keys) -> str:
+def _keys(before: Keys | None, after: Keys | None) -> str:
     """What is otherwise with keys of people, in words; "" when nothing is."""
-    if before == after:
+    if before == after or before is None or after is None:
         return ""
     added = [f"{key} is new" for key in after.keys if key not in before.keys]
     gone = [f"{key} is gone" for key in before.keys if key not in after.keys]

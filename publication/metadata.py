@@ -13,6 +13,9 @@ lengths and digests. Here is which roles there are, and who may name what:
 
 `targets` names no file because TUF asks it first: with the coordinator's key there, the coordinator alone published a
 release. Both roles below end the search, so that no other one is asked for their names.
+
+A federation ships no image, so it has no release holders. What its coordinator publishes of a member is the
+cross-certificates of that one's CA.
 """
 
 from __future__ import annotations
@@ -36,12 +39,17 @@ NETWORK, RELEASES = "network", "releases"
 ROLES = (ROOT, TARGETS, NETWORK, RELEASES, SNAPSHOT, TIMESTAMP)
 COORDINATORS = (NETWORK, SNAPSHOT, TIMESTAMP)
 OFFLINE = (ROOT, TARGETS, RELEASES)
-PATHS: Mapping[str, tuple[str, ...]] = {
+Paths = Mapping[str, tuple[str, ...]]
+PATHS: Paths = {
     RELEASES: ("releases/*",),
     NETWORK: ("definition.json", "ca.pem", "crl.pem", "identities/*", "questions/*", "tables/*"),
 }
+PATHS_OF_FEDERATION: Paths = {
+    NETWORK: ("definition.json", "ca.pem", "crl.pem", "members/*", "questions/*", "tables/*"),
+}
 NAMES = re.compile(
-    r"definition\.json|(ca|crl)\.pem|(identities|questions|tables)/[a-z0-9-]+\.json|releases/[A-Za-z0-9][A-Za-z0-9._-]*\.json"
+    r"definition\.json|(ca|crl)\.pem|members/[a-z0-9-]+(\.sandbox)?\.pem|(identities|questions|tables)/[a-z0-9-]+\.json"
+    r"|releases/[A-Za-z0-9][A-Za-z0-9._-]*\.json"
 )
 """What the files of a publication are called."""
 LIFETIMES: Mapping[str, datetime.timedelta] = {
@@ -91,11 +99,20 @@ def root_keys(root: Root) -> Keys:
     return keys(root.keys, root.roles[ROOT].keyids, root.roles[ROOT].threshold)
 
 
-def release_keys(targets: Targets) -> Keys:
-    """The release holders' keys."""
+def paths(targets: Targets) -> Paths:
+    """Which files are handed on to which roles in a publication of its kind: what the coordinator may name tells it."""
+    roles = (targets.delegations.roles if targets.delegations else None) or {}
+    named = roles[NETWORK].paths if NETWORK in roles else None
+    return PATHS_OF_FEDERATION if tuple(named or ()) == PATHS_OF_FEDERATION[NETWORK] else PATHS
+
+
+def release_keys(targets: Targets) -> Keys | None:
+    """The release holders' keys; None of a federation, which has none."""
     if targets.delegations is None or targets.delegations.roles is None:
         raise ValueError("nothing is handed on to release holders")
-    role = targets.delegations.roles[RELEASES]
+    role = targets.delegations.roles.get(RELEASES)
+    if role is None:
+        return None
     return keys(targets.delegations.keys, role.keyids, role.threshold)
 
 
@@ -125,17 +142,17 @@ def targets_fault(targets: Targets, root: Root) -> str:
         return "is of another network"
     if targets.targets:
         return "names files itself, which is for the two roles below it"
-    roles = targets.delegations.roles if targets.delegations else None
-    if targets.delegations is None or roles is None or roles.keys() != PATHS.keys():
-        return f"does not hand on to {' and '.join(sorted(PATHS))}"
+    roles, wanted = targets.delegations.roles if targets.delegations else None, paths(targets)
+    if targets.delegations is None or roles is None or roles.keys() != wanted.keys():
+        return f"does not hand on to {' and '.join(sorted(wanted))}"
     for name, role in roles.items():
-        if not role.terminating or role.paths is None or tuple(role.paths) != PATHS[name]:
+        if not role.terminating or role.paths is None or tuple(role.paths) != wanted[name]:
             return f"hands on other files to {name} than this network does"
     try:
         releases = release_keys(targets)
         online = {*_online(targets.delegations.keys, roles[NETWORK].keyids)}
         online |= {one for name in (SNAPSHOT, TIMESTAMP) for one in _online(root.keys, root.roles[name].keyids)}
-        if online & {*releases.keys, *root_keys(root).keys}:
+        if online & {*(releases.keys if releases else ()), *root_keys(root).keys}:
             return "gives the coordinator a key of a root or release holder"
     except ValueError as error:
         return f"has keys that are not taken: {error}"
@@ -152,7 +169,7 @@ def targets_fault(targets: Targets, root: Root) -> str:
 def federations(targets: Targets) -> dict[str, Consent]:
     """What the root holders said yes to, by the federation's name; raises ValueError where it cannot be read."""
     named = targets.unrecognized_fields.get(FEDERATIONS, {})
-    if not isinstance(named, dict) or len(named) > MOST_FEDERATIONS or not all(map(names.is_slug, named)):
+    if not isinstance(named, dict) or len(named) > MOST_FEDERATIONS or not all(map(_is_named, named)):
         raise ValueError(f"it is no table of at most {MOST_FEDERATIONS} names")
     try:
         return {name: Consent.model_validate_json(canonical.dump(one)) for name, one in named.items()}
@@ -160,6 +177,11 @@ def federations(targets: Targets) -> dict[str, Consent]:
         raise ValueError(f"{error.errors()[0]['msg']}") from error
     except (TypeError, RecursionError) as error:
         raise ValueError("it cannot be written again") from error
+
+
+def _is_named(name: str) -> bool:
+    """Whether a federation can have this name, or its twin."""
+    return names.is_slug(names.defined(name))
 
 
 def _online(known: Mapping[str, Key], key_ids: list[str]) -> tuple[str, ...]:

@@ -6,10 +6,12 @@ certificate is acceptable, it asks whether it is exactly the one that this netwo
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import hashlib
 import ipaddress
 import re
+from collections.abc import Callable
 
 from cryptography import exceptions, x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -19,6 +21,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from network_topology import names
 
 AUTHORITY_LIFETIME = datetime.timedelta(days=3653)
+FEDERATION_LIFETIME = datetime.timedelta(days=7305)
+CROSS_LIFETIME = datetime.timedelta(days=1826)
 STATION_LIFETIME = datetime.timedelta(days=180)
 BACKDATED = datetime.timedelta(minutes=5)  # so that a server whose clock is a little behind takes it at once
 MOST_SERIAL_BITS = 159  # RFC 5280, 4.1.2.2: 20 bytes, of which the first bit is the sign
@@ -38,33 +42,60 @@ def distinguished(text: str) -> x509.Name:
     return x509.Name.from_rfc4514_string(text)
 
 
-def authority_extensions(network: str, key: ec.EllipticCurvePublicKey) -> Extensions:
-    """Extensions of the CA of a network, which constrains itself: it can name its own stations and nothing else.
+def authority_extensions(
+    network: str, key: ec.EllipticCurvePublicKey, issuer: ec.EllipticCurvePublicKey | None = None
+) -> Extensions:
+    """Extensions of the CA of a regional network, which can name its own stations and nothing else.
+
+    In its own certificate it constrains itself. In a cross-certificate, of the same name and key, the `issuer` is the
+    CA of a federation, and nothing else is another.
+    """
+    domain = names.trust_domain(network)
+    unit = f"OU={network},O={names.ORGANISATION},C={names.COUNTRY}"
+    return _authority_extensions(0, _constraints(domain, domain, unit), key, issuer or key)
+
+
+def federation_extensions(key: ec.EllipticCurvePublicKey) -> Extensions:
+    """Extensions of the CA of a federation: it signs for CAs of regional networks, whichever they are, and no further.
+
+    It has no stations of its own. What it signs below itself is of this suite's names all the same.
+    """
+    whole = f"O={names.ORGANISATION},C={names.COUNTRY}"
+    return _authority_extensions(1, _constraints(names.DNS_ROOT, f".{names.DNS_ROOT}", whole), key, key)
+
+
+def _authority_extensions(
+    path_length: int,
+    constraints: x509.NameConstraints,
+    key: ec.EllipticCurvePublicKey,
+    issuer: ec.EllipticCurvePublicKey,
+) -> Extensions:
+    return (
+        (x509.BasicConstraints(ca=True, path_length=path_length), True),
+        (_key_usage(_AUTHORITY_USES), True),
+        (constraints, True),
+        (x509.SubjectKeyIdentifier.from_public_key(key), False),
+        (key_identifier(issuer), False),
+    )
+
+
+def _constraints(domain: str, hosts: str, unit: str) -> x509.NameConstraints:
+    """What a CA can name: DNS names within a domain, URIs and mail of `hosts`, a dot before which takes in those below.
 
     A permitted subtree of one form says nothing about the other forms (RFC 5280, 4.2.1.10): every form that a TLS
     library may look at is constrained, and addresses, which no certificate has, are excluded as a whole.
     """
-    domain = names.trust_domain(network)
-    constraints = x509.NameConstraints(
+    return x509.NameConstraints(
         permitted_subtrees=[
             x509.DNSName(domain),
-            x509.DirectoryName(
-                distinguished(f"OU={network},O={names.ORGANISATION},C={names.COUNTRY}"),
-            ),
-            x509.UniformResourceIdentifier(domain),
-            x509.RFC822Name(domain),
+            x509.DirectoryName(distinguished(unit)),
+            x509.UniformResourceIdentifier(hosts),
+            x509.RFC822Name(hosts),
         ],
         excluded_subtrees=[
             x509.IPAddress(ipaddress.IPv4Network("0.0.0.0/0")),
             x509.IPAddress(ipaddress.IPv6Network("::/0")),
         ],
-    )
-    return (
-        (x509.BasicConstraints(ca=True, path_length=0), True),
-        (_key_usage(_AUTHORITY_USES), True),
-        (constraints, True),
-        (x509.SubjectKeyIdentifier.from_public_key(key), False),
-        (key_identifier(key), False),
     )
 
 
@@ -136,6 +167,11 @@ def key_fingerprint(key: ec.EllipticCurvePublicKey) -> str:
     return f"sha256:{hashlib.sha256(spki(key)).hexdigest()}"
 
 
+def key_of(certificate: x509.Certificate) -> str:
+    """The fingerprint of the key that a certificate is of; raises ValueError where that is no P-256."""
+    return key_fingerprint(p256(certificate.public_key()))
+
+
 def p256(key: types.CertificateIssuerPublicKeyTypes | types.PublicKeyTypes) -> ec.EllipticCurvePublicKey:
     """The key, when it is ECDSA P-256; else raises ValueError with what it is."""
     if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
@@ -147,15 +183,41 @@ def p256(key: types.CertificateIssuerPublicKeyTypes | types.PublicKeyTypes) -> e
     raise ValueError(f"its key is {kind}{f' of {size} bits' if size else ''}, and P-256 is the only kind that is taken")
 
 
-def authority_fault(certificate: x509.Certificate, network: str) -> str:
+@dataclasses.dataclass(frozen=True)
+class Tier:
+    """What the CA of a network looks like, by the kind of network: its name, its extensions, and its longest life."""
+
+    subject: Callable[[str, int], str]
+    extensions: Callable[[str, ec.EllipticCurvePublicKey], Extensions]
+    lifetime: datetime.timedelta
+
+
+REGION = Tier(names.ca_subject, authority_extensions, AUTHORITY_LIFETIME)
+FEDERATION = Tier(names.federation_ca_subject, lambda _, key: federation_extensions(key), FEDERATION_LIFETIME)
+
+
+def authority_fault(certificate: x509.Certificate, network: str, tier: Tier = REGION) -> str:
     """What is wrong with the CA certificate of a network, as the end of a sentence; "" when nothing is."""
+    return _authority_fault(certificate, certificate, network, tier)
+
+
+def cross_fault(certificate: x509.Certificate, federation: x509.Certificate, network: str) -> str:
+    """The same of the certificate that the CA of a federation made for the CA of a regional network."""
     try:
-        generation = re.fullmatch(r"CN=CA-([1-9][0-9]*),.*", certificate.subject.rfc4514_string())
+        issuer = p256(federation.public_key())
+    except ValueError as error:
+        return f"is of a CA that cannot be read: {error}"
+    crossed = Tier(names.ca_subject, lambda slug, key: authority_extensions(slug, key, issuer), CROSS_LIFETIME)
+    return _authority_fault(certificate, federation, network, crossed)
+
+
+def _authority_fault(certificate: x509.Certificate, issuer: x509.Certificate, network: str, tier: Tier) -> str:
+    try:
+        generation = re.fullmatch(r"CN=(?:federation-)?CA-([1-9][0-9]*),.*", certificate.subject.rfc4514_string())
         if not generation:
             return f"is not the certificate of a CA of {network}, but of {certificate.subject.rfc4514_string()}"
-        subject = names.ca_subject(network, int(generation[1]))
-        expected = authority_extensions(network, p256(certificate.public_key()))
-        return _fault(certificate, certificate, subject, expected, AUTHORITY_LIFETIME)
+        subject, key = tier.subject(network, int(generation[1])), p256(certificate.public_key())
+        return _fault(certificate, issuer, subject, tier.extensions(network, key), tier.lifetime)
     except ValueError as error:
         return f"cannot be read as a certificate: {error}"
 

@@ -20,24 +20,45 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Generic, Protocol, TypeVar
 
 from base import canonical, errors
 from publication import folder as folders
-from publication import reading, revocations, trusted, verified
+from publication import reading, revocations, trust, trusted, verified
 from publication.whole import Whole
 
 PATIENCE_SECONDS = 60.0
 
 
+class Said(Protocol):
+    """What a publication of any kind says of itself."""
+
+    @property
+    def root(self) -> str:
+        """The fingerprint of its root."""
+
+    @property
+    def trusted(self) -> tuple[trust.Trust, ...]:
+        """Its CAs, each with its list."""
+
+
+Kind = TypeVar("Kind", bound=Said)
+Verify = Callable[[Whole, datetime.datetime], Kind]
+
+
 @dataclasses.dataclass(frozen=True)
-class Taken:
+class Read(Generic[Kind]):
     """A publication that was read and is right, its files, and what to keep so that none older is read later."""
 
-    verified: verified.Verified
+    verified: Kind
     files: Mapping[str, bytes]
     following: trusted.Trusted
+
+
+Taken = Read[verified.Verified]
+"""That of a regional network."""
 
 
 def read(
@@ -68,13 +89,26 @@ def read_on(
     it, and no root that another one came before it. Raises PublicationError (ExpiredError, OtherRootError,
     RevocationError, RequestError) with the file that is not right; what is kept stays.
     """
+    return read_as(verified.verify, folder, network, kept, root=root, moment=moment)
+
+
+def read_as(
+    verify: Verify[Kind],
+    folder: Path,
+    network: str,
+    kept: Path | None = None,
+    *,
+    root: str | None = None,
+    moment: datetime.datetime | None = None,
+) -> Read[Kind]:
+    """Read and verify the publication of a network of any kind, by what makes of its files what that kind says."""
     before = trusted.load(kept) if kept else None
     known = before if root is None or before is None else _of_root(before, folder, network, root)
-    taken = take(folder, network, known, moment)
+    taken = _take(verify, folder, network, known, moment)
     made, following = taken.verified, taken.following
-    if root is not None and root != made.holders.fingerprint(network):
+    if root is not None and root != made.root:
         raise errors.AcceptanceError(
-            f"{folder} has root {made.holders.fingerprint(network)}, and {root} was told",
+            f"{folder} has root {made.root}, and {root} was told",
             "ring a root holder up, and install nothing of this publication until both are the same",
         )
     if kept and (known or root is not None):
@@ -100,12 +134,23 @@ def take(
 
     For so many seconds (PATIENCE_SECONDS) it is read once more where another one took its place as it was read.
     """
+    return _take(verified.verify, folder, network, known, moment, patience)
+
+
+def _take(
+    verify: Verify[Kind],
+    folder: Path,
+    network: str,
+    known: trusted.Trusted | None,
+    moment: datetime.datetime | None = None,
+    patience: float | None = None,
+) -> Read[Kind]:
     found, following = _read(folder, network, known, moment, patience)
-    made = verified.verify(found, moment or canonical.now())
+    made = verify(found, moment or canonical.now())
     for before in revocations.load_all(known.crl) if known and known.crl else ():
         for after in made.trusted:
             revocations.refuse_rollback(before, after.revocations)  # of one CA: another counts for itself
-    return Taken(made, found.files, dataclasses.replace(following, crl=found.files["crl.pem"]))
+    return Read(made, found.files, dataclasses.replace(following, crl=found.files["crl.pem"]))
 
 
 def last(folder: Path, network: str, kept: Path) -> verified.Verified:

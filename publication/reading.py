@@ -22,7 +22,7 @@ from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 from base import canonical, errors
 from publication import metadata, trusted
 from publication.metadata import NETWORK, RELEASES, ROOT, SNAPSHOT, TARGETS, TIMESTAMP
-from publication.whole import ASK, FETCH, Holders, Whole, fingerprint
+from publication.whole import ASK, FETCH, Holders, RootHolders, Whole, fingerprint
 
 Source = Callable[[str], bytes | None]
 """The content of a file of a publication by its name, as in `metadata/timestamp.json`; None where there is none."""
@@ -80,9 +80,11 @@ def read(
             top = {role: (Path(name) / f"{role}.json").read_bytes() for role in (ROOT, TARGETS)}
             chain = _chain(begun, relayed, top[ROOT])
             _require_roles(place, network, chain, Metadata[Targets].from_bytes(top[TARGETS]).signed)
-            for probe in _PROBE.values():
-                updater.get_targetinfo(probe)  # has the library read the role whose name this is
-            found = {role: (Path(name) / f"{role}.json").read_bytes() for role in metadata.ROLES}
+            handed = metadata.paths(Metadata[Targets].from_bytes(top[TARGETS]).signed)
+            for role in handed:
+                updater.get_targetinfo(_PROBE[role])  # has the library read the role whose name this is
+            roles = (ROOT, TARGETS, *handed, SNAPSHOT, TIMESTAMP)
+            found = {role: (Path(name) / f"{role}.json").read_bytes() for role in roles}
             kept = trusted.Trusted(chain, found, begun.crl)
             return _whole(source, place, kept, network, updater), kept
     except errors.WerkplaatsError:
@@ -181,7 +183,7 @@ def _require_roles(place: PurePath, network: str, chain: tuple[bytes, ...], targ
 def _named(known: trusted.Trusted) -> dict[str, tuple[str, TargetFile]]:
     """The files that roles name: name → the role, and what it says of the file."""
     found: dict[str, tuple[str, TargetFile]] = {}
-    for role in metadata.PATHS:
+    for role in (one for one in metadata.PATHS if one in known.metadata):
         for name, file in Metadata[Targets].from_bytes(known.metadata[role]).signed.targets.items():
             found[name] = (role, file)
     return found
@@ -190,7 +192,7 @@ def _named(known: trusted.Trusted) -> dict[str, tuple[str, TargetFile]]:
 def _whole(source: Source, place: PurePath, known: trusted.Trusted, network: str, updater: Updater) -> Whole:
     """The publication of which this metadata was verified, each of its files as it says."""
     signed: dict[str, Any] = {role: Metadata.from_bytes(content).signed for role, content in known.metadata.items()}
-    if signed[RELEASES].unrecognized_fields.get(metadata.OF_NETWORK) != network:
+    if RELEASES in signed and signed[RELEASES].unrecognized_fields.get(metadata.OF_NETWORK) != network:
         raise errors.PublicationError(
             f"{place / 'metadata'}: what the release holders signed is of another network", ASK
         )
@@ -207,7 +209,7 @@ def _whole(source: Source, place: PurePath, known: trusted.Trusted, network: str
         signed[SNAPSHOT].version,
         published,
         _files(source, place, _named(known), updater.get_targetinfo),
-        Holders(root=metadata.root_keys(signed[ROOT]), releases=metadata.release_keys(signed[TARGETS])),
+        _holders(signed[ROOT], signed[TARGETS]),
         signed[ROOT].version,
         _lineage(source, network, [_root(content) for content in known.roots]),
         frozenset(signed[TARGETS].unrecognized_fields[metadata.AUTHORITIES]),
@@ -215,6 +217,12 @@ def _whole(source: Source, place: PurePath, known: trusted.Trusted, network: str
         {role: one.expires for role, one in signed.items()},
         {role: one.version for role, one in signed.items()},
     )
+
+
+def _holders(root: Root, targets: Targets) -> RootHolders:
+    releases = metadata.release_keys(targets)
+    of_root = metadata.root_keys(root)
+    return RootHolders(root=of_root) if releases is None else Holders(root=of_root, releases=releases)
 
 
 def _lineage(source: Source, network: str, chain: list[Root]) -> frozenset[str]:

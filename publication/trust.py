@@ -25,7 +25,7 @@ class Trust:
     @property
     def key(self) -> str:
         """The fingerprint of the CA's key."""
-        return profile.key_fingerprint(profile.p256(self.authority.public_key()))
+        return profile.key_of(self.authority)
 
     @property
     def generation(self) -> int:
@@ -35,7 +35,7 @@ class Trust:
 
 def generation(authority: x509.Certificate) -> int:
     """The number in the name of a CA that `profile.authority_fault` found nothing wrong with."""
-    found = re.match(r"CN=CA-([0-9]+),", authority.subject.rfc4514_string())
+    found = re.match(r"CN=(?:federation-)?CA-([0-9]+),", authority.subject.rfc4514_string())
     return int(found[1]) if found else 0
 
 

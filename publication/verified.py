@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import pydantic
 from cryptography import x509
 
 from base import canonical, errors, values
 from network_topology import model, questions, rules, tables, violation
+from network_topology.federations.model import Federation
 from network_topology.rules import texts
-from publication import identity, profile, revocations, trust
-from publication.whole import ASK, FETCH, Consent, Holders, Whole
+from publication import identity, parts, profile, trust
+from publication.whole import ASK, FETCH, Consent, Holders, RootHolders, Whole
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Verified:
     """The CA that signs now, and behind it the one that it takes the place of, or that will take its place."""
     identities: Mapping[str, identity.Identity]
     releases: Mapping[str, model.Release]
-    holders: Holders
+    holders: RootHolders
     root_version: int = 1
     lineage: frozenset[str] = frozenset()
     ends: Mapping[str, datetime.datetime] = dataclasses.field(default_factory=dict)
@@ -105,7 +106,7 @@ class Verified:
         return self.releases[self.definition.release]
 
 
-def document(described: model.Definition | model.Question | model.Release) -> dict[str, Any]:
+def document(described: model.Network | model.Question | model.Release) -> dict[str, Any]:
     """A definition, question or release as it is published; `canonical.digest` of it is its digest for everybody."""
     return described.model_dump(mode="json", exclude_defaults=True)
 
@@ -115,17 +116,26 @@ def verify(whole: Whole, moment: datetime.datetime) -> Verified:
 
     Raises PublicationError (RevocationError, RequestError) with the file that is not right.
     """
-    definition = _definition(whole)
-    _require_holders(whole, definition)
-    trusted = _trusted(whole, moment)
+    if not isinstance(whole.holders, Holders):
+        raise errors.PublicationError(
+            f"{whole.place} is the publication of a federation, not a regional network's",
+            f"name one of its members where a regional network is meant; else {ASK}",
+        )
+    definition = defined(whole, model.Definition, rules.require)
+    parts.require_holders(whole, definition)
+    trusted = parts.trusted(whole, moment)
     people = _identities(whole, definition, trusted)
-    releases = {release: _release(whole, release, name) for release, name in _named(whole, "releases")}
+    releases = {release: _release(whole, release, name) for release, name in parts.named(whole, "releases")}
     if definition.release not in releases:
         raise errors.PublicationError(
             f"{whole.place / 'definition.json'} names release {definition.release}, which is not in releases/",
             FETCH,
         )
-    there = _tables(whole)
+    there = figures(whole)
+
+    def held(name: str, one: model.Question) -> None:
+        questions.require(name, one, definition, there)
+
     return Verified(
         whole.network,
         whole.number,
@@ -139,25 +149,13 @@ def verify(whole: Whole, moment: datetime.datetime) -> Verified:
         whole.lineage,
         whole.ends,
         whole.federations,
-        _questions(whole, definition, there),
+        asked(whole, held),
         there,
     )
 
 
-def _require_holders(whole: Whole, definition: model.Definition) -> None:
-    """Raise PublicationError where fewer people sign than the definition says that must."""
-    for role, wanted in definition.signatures:
-        found = getattr(whole.holders, role)
-        if found.threshold < wanted:
-            raise errors.PublicationError(
-                f"{whole.place}: {found.threshold} of the {role.removesuffix('s')} holders must sign by its metadata, "
-                f"and {wanted} by the definition",
-                ASK,
-            )
-
-
 def _release(whole: Whole, name: str, file: str) -> model.Release:
-    place, content = whole.place / file, _text(whole, file)
+    place, content = whole.place / file, parts.text(whole, file)
     try:
         found = model.Release.model_validate_json(content)
     except pydantic.ValidationError as error:
@@ -174,11 +172,11 @@ def _release(whole: Whole, name: str, file: str) -> model.Release:
     return found
 
 
-def _tables(whole: Whole) -> dict[str, tables.Table]:
+def figures(whole: Whole) -> dict[str, tables.Table]:
     """Every table that questions name, made anew from what was read."""
     found = {}
-    for name, file in _named(whole, "tables"):
-        place, content = whole.place / file, _file(whole, file)
+    for name, file in parts.named(whole, "tables"):
+        place, content = whole.place / file, parts.content(whole, file)
         try:
             found[name] = tables.Table.of(values.mapping(content), name)
             again = canonical.dump(found[name].document)
@@ -189,65 +187,39 @@ def _tables(whole: Whole) -> dict[str, tables.Table]:
     return found
 
 
-def _questions(
-    whole: Whole, definition: model.Definition, there: Mapping[str, tables.Table]
-) -> dict[str, model.Question]:
-    """Every agreed question, by the same rules as its author's file."""
+def asked(whole: Whole, held: Callable[[str, model.Question], None]) -> dict[str, model.Question]:
+    """Every agreed question; `held` holds one to the rules of its author's file: raises DefinitionError, TableError."""
     found = {}
-    for name, file in _named(whole, "questions"):
-        place, content = whole.place / file, _text(whole, file)
+    for name, file in parts.named(whole, "questions"):
+        place, content = whole.place / file, parts.text(whole, file)
         try:
-            asked = model.Question.model_validate_json(content)
-            questions.require(name, asked, definition, there)
+            one = model.Question.model_validate_json(content)
+            held(name, one)
         except pydantic.ValidationError as error:
             raise errors.PublicationError(f"{place} is no question: {error.errors()[0]['msg']}", FETCH) from error
         except (violation.DefinitionError, tables.TableError) as error:
             raise errors.PublicationError(
                 f"{place} breaks the rules of a question: {error}", "ask the coordinator"
             ) from error
-        if canonical.dump(document(asked)) != content:
+        if canonical.dump(document(one)) != content:
             raise errors.PublicationError(f"{place} is not in canonical form", FETCH)
-        found[name] = asked
+        found[name] = one
     return found
 
 
-def _named(whole: Whole, kind: str) -> list[tuple[str, str]]:
-    """The files `<kind>/<name>.json`, as pairs of name and file."""
-    return [(file.removeprefix(f"{kind}/").removesuffix(".json"), file) for file in whole.files if f"{kind}/" in file]
+Defined = TypeVar("Defined", model.Definition, Federation)
 
 
-def _file(whole: Whole, name: str) -> bytes:
-    if name not in whole.files:
-        raise errors.PublicationError(f"{whole.place / name} is missing", FETCH)
-    return whole.files[name]
+def defined(whole: Whole, shape: type[Defined], require: Callable[[Defined], None]) -> Defined:
+    """The definition, by the same rules as its author's file: who published it may have checked nothing.
 
-
-def _text(whole: Whole, name: str) -> bytes:
-    """The text of a document that can be written again: pydantic takes 1e400 where a model says `Any`."""
-    content = _file(whole, name)
-    try:
-        values.mapping(content)
-    except ValueError as error:
-        raise errors.PublicationError(f"{whole.place / name} is not JSON: {error}", FETCH) from error
-    return content
-
-
-def _json(whole: Whole, name: str) -> dict[str, Any]:
-    """A document in the one form that is published: of another, two readers could understand two things."""
-    content = _text(whole, name)
-    found = values.mapping(content)
-    if canonical.pretty(found) != content:
-        raise errors.PublicationError(f"{whole.place / name} is not in the form that is published", FETCH)
-    return found
-
-
-def _definition(whole: Whole) -> model.Definition:
-    """The definition, by the same rules as its author's file: who published it may have checked nothing."""
+    `require` raises DefinitionError where it breaks one. Raises PublicationError.
+    """
     place = whole.place / "definition.json"
-    content = _text(whole, "definition.json")
+    content = parts.text(whole, "definition.json")
     try:
-        definition = model.Definition.model_validate_json(content)
-        rules.require(definition)
+        definition = shape.model_validate_json(content)
+        require(definition)
     except pydantic.ValidationError as error:
         raise errors.PublicationError(f"{place} is not a definition: {error.errors()[0]['msg']}", FETCH) from error
     except violation.DefinitionError as error:
@@ -261,45 +233,14 @@ def _definition(whole: Whole) -> model.Definition:
     return definition
 
 
-def _trusted(whole: Whole, moment: datetime.datetime) -> tuple[trust.Trust, ...]:
-    """Each CA with its list, which lie in the same order."""
-    try:
-        authorities = profile.certificates(_file(whole, "ca.pem"), trust.MOST)
-    except ValueError as error:
-        raise errors.PublicationError(f"{whole.place / 'ca.pem'} is not one certificate: {error}", FETCH) from error
-    for one in authorities:
-        _require_authority(whole, one)
-    if len({one.subject for one in authorities}) < len(authorities):
-        raise errors.PublicationError(f"{whole.place / 'ca.pem'} has two CAs of one name", ASK)
-    lists = revocations.load_all(_file(whole, "crl.pem"))
-    if len(lists) != len(authorities):
-        raise errors.PublicationError(
-            f"{whole.place / 'crl.pem'} has {len(lists)} lists, and ca.pem {len(authorities)} CAs", FETCH
-        )
-    for listed, one in zip(lists, authorities, strict=True):
-        revocations.verify(listed, one, moment)
-    return tuple(trust.Trust(whole.network, *both) for both in zip(authorities, lists, strict=True))
-
-
-def _require_authority(whole: Whole, found: x509.Certificate) -> None:
-    if fault := profile.authority_fault(found, whole.network):
-        raise errors.PublicationError(f"{whole.place / 'ca.pem'} {fault}", ASK)
-    key = profile.key_fingerprint(profile.p256(found.public_key()))
-    if key not in whole.authorities:
-        raise errors.PublicationError(
-            f"{whole.place / 'ca.pem'} has key {key}, which the root holders did not sign for",
-            f"{ASK}; where the CA is new, root holders sign for it: werkplaats trust root sign {whole.network}",
-        )
-
-
 def _identities(
     whole: Whole, definition: model.Definition, trusted: Sequence[trust.Trust]
 ) -> dict[str, identity.Identity]:
     """Every identity, each with a certificate of its own names and keys that nobody else has."""
     found: dict[str, identity.Identity] = {}
     owners: dict[object, str] = {}
-    for organisation, name in _named(whole, "identities"):
-        one = identity.Identity.read(_json(whole, name), whole.place / name)
+    for organisation, name in parts.named(whole, "identities"):
+        one = identity.Identity.read(parts.document(whole, name), whole.place / name)
         if fault := identity.fault(one, organisation, definition, *trusted):
             raise errors.PublicationError(f"{whole.place / name} {fault}", ASK)
         key = profile.spki(profile.p256(one.station_certificate.public_key()))

@@ -51,17 +51,22 @@ class Consent(pydantic.BaseModel):
         return self
 
 
-class Holders(pydantic.BaseModel):
-    """Who holds the offline keys of a publication: its root, and the releases."""
+class RootHolders(pydantic.BaseModel):
+    """Who holds the offline keys of a publication."""
 
     model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True)
 
     root: Keys
-    releases: Keys
 
     def fingerprint(self, network: str) -> str:
         """What people read to each other of a network's root: it says who names all other keys."""
         return fingerprint(network, self.root)
+
+
+class Holders(RootHolders):
+    """The same of a regional network, which ships a station image, too."""
+
+    releases: Keys
 
 
 def fingerprint(network: str, root: Keys) -> str:
@@ -83,7 +88,7 @@ class Whole:
     number: int
     published: str
     files: Mapping[str, bytes]
-    holders: Holders
+    holders: RootHolders
     root_version: int = 1
     lineage: frozenset[str] = frozenset()
     authorities: frozenset[str] = frozenset()

@@ -59,6 +59,34 @@ TABLE: tuple[Rule[model.Definition], ...] = (
     papers.dpia_date,
 )
 
+# Those that a federation is held to once it is seen together with the cards of its members (`model.Joined`): what ends
+# up in gateways and stations. What its author is told stands in `federations.rules`.
+JOINED: tuple[Rule[model.Definition], ...] = (
+    membership.network_slug,
+    membership.one_line_texts,
+    membership.visible_texts,
+    membership.references,
+    membership.station_id_fits,
+    membership.coordinator_exists,
+    membership.coordinator_only,
+    membership.takes_part,
+    place.publication_url,
+    gateways.gateway_name,
+    gateways.gateway_port,
+    gateways.gateway_unique,
+    gateways.gateway_addresses,
+    gateways.egress_stated,
+    gateways.egress_ranges,
+    computing.technique_known,
+    computing.computing_count,
+    computing.computing_distinct,
+    computing.computing_exists,
+    computing.computing_has_gateway,
+    operators.operator_stated,
+    operators.operator_known,
+    operators.operator_below_threshold,
+)
+
 _NOTHING_OUTSIDE = context.Context(datetime.date.max, {}, {})
 
 
@@ -85,7 +113,7 @@ def require(definition: model.Definition) -> None:
     What is compiled ends up in the configuration of gateways, so no definition passes unchecked, whoever asks.
     Raises DefinitionError.
     """
-    refuse(TABLE, definition)
+    refuse(JOINED if isinstance(definition, model.Joined) else TABLE, definition)
 
 
 def refuse(table: Iterable[Rule[Subject]], subject: Subject, known: context.Context = _NOTHING_OUTSIDE) -> None:

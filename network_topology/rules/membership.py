@@ -115,6 +115,21 @@ def organisation_slugs(definition: model.Definition, _: context.Context) -> Iter
         yield from misnamed(slug, ("organisations", slug), f"organisation {slug!r}")
 
 
+@rule(
+    "organisations",
+    why="a federation names an organisation by its regional network, of which it knows the root",
+    remedy="write `<regional network>/<organisation>`, of a member",
+)
+def references(definition: model.Definition, _: context.Context) -> Iterator[Finding]:
+    known = definition.roots if isinstance(definition, model.Joined) else {}
+    for slug in definition.organisations:
+        network, organisation = names.referred(slug) or ("", "")
+        if network not in known or organisation in names.RESERVED or names.defined(network) in names.RESERVED:
+            yield Finding(("organisations", slug), f"{slug!r} is no organisation of a member")
+        if names.is_sandbox(network) != names.is_sandbox(definition.network):
+            yield Finding(("organisations", slug), f"{slug!r} is of a sandbox, or the federation is a twin")
+
+
 @rule("processors", "organisations", why=SLUG_FORM, remedy="choose a name like `rekencentrum`")
 def processor_slugs(definition: model.Definition, _: context.Context) -> Iterator[Finding]:
     for slug in definition.processors:

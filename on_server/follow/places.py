@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from on_server import disk
+from on_server.follow.texts import COMPILED
 
 _EXCHANGE, _AT_FDCWD = 2, -100  # renameat2(2)
 PUBLICATION, FETCHED = "publication", "/var/lib/werkplaats/fetched"
@@ -60,7 +61,9 @@ class Paths:
         """The networks of this server."""
         if not self.networks.is_dir():
             return []
-        return sorted(path.parent.name for path in self.networks.glob("*/network.json"))
+        found = sorted(path.parent.name for path in self.networks.glob("*/network.json"))
+        # Of a federation more is to be read than its own publication: that is brought by `up`.
+        return [one for one in found if not self.at(f"{COMPILED}/networks/{one}/home").exists()]
 
     def kept(self, network: str) -> Path:
         """The publication that was read last: whole, for whoever passes it on."""

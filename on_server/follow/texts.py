@@ -23,10 +23,12 @@ def authorities(network: str) -> str:
 def gateway(entry: Mapping[str, Any]) -> dict[str, str]:
     """The files that the gateway reads of the network itself, without those of its peers."""
     folder = f"{COMPILED}/networks/{entry['network']}"
+    trusted = {authorities(entry["network"]): entry["ca_pem"], f"{folder}/crl.pem": entry["crl_pem"]}
+    if "home" in entry:
+        return {**trusted, f"{folder}/home": f"{entry['home']}\n"}
     return {
+        **trusted,
         f"{folder}/certificate.pem": entry["certificate_pem"] + (entry.get("chain_pem") or ""),
-        authorities(entry["network"]): entry["ca_pem"],
-        f"{folder}/crl.pem": entry["crl_pem"],
         f"{folder}/statement.json": json.dumps(entry["statement"], sort_keys=True) + "\n",
     }
 

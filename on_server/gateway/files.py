@@ -2,7 +2,8 @@
 
 Pure but for reading files and asking openssl about revocation lists. `compiled/` (placed by the role) has `base.cfg`
 and per network `certificate.pem ca.pem crl.pem statement.json inbound.cfg` and
-`peers/<peer id>/{from.cfg,to.cfg,names.map,serial}`; a peer is cut by leaving its folder out.
+`peers/<peer id>/{from.cfg,to.cfg,names.map,serial}`; a peer is cut by leaving its folder out. A federation has `home`
+in place of a certificate: the network whose gateway and certificate serve it, to which it adds CAs, lists and peers.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from on_server.gateway import finding
 
 PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.+?-----END \1-----\n?", re.DOTALL)
 SERIAL = re.compile(r"^ +Serial Number: ([0-9A-F]+)$", re.MULTILINE)
-STATEMENT = "statement.json"
+STATEMENT, HOME = "statement.json", "home"
 ASK = "install nothing of this publication, and ask the coordinator"
 Files = Mapping[str, bytes]
 
@@ -53,6 +54,26 @@ class Inputs(NamedTuple):
         """Names of the networks that this gateway serves."""
         return sorted({name.split("/")[1] for name in self.compiled if name.startswith("networks/")})
 
+    def home(self, network: str) -> str:
+        """The network of which gateway and certificate serve this one: itself, or that of a federation."""
+        said = self.compiled.get(f"networks/{network}/{HOME}")
+        return network if said is None else said.decode(errors="replace").strip()
+
+    @property
+    def homes(self) -> list[str]:
+        """The networks that have a certificate of their own."""
+        return [network for network in self.networks if self.home(network) == network]
+
+    @property
+    def federations(self) -> list[str]:
+        """Those that have none."""
+        return [network for network in self.networks if self.home(network) != network]
+
+    def without(self, network: str) -> Inputs:
+        """The same without one network."""
+        kept = {name: content for name, content in self.compiled.items() if not name.startswith(f"networks/{network}/")}
+        return self._replace(compiled=kept)
+
     def statements(self, network: str) -> list[str]:
         """The file with the statement of the gateway key, unless an earlier version placed what lies here."""
         return [STATEMENT] if f"networks/{network}/{STATEMENT}" in self.compiled else []
@@ -77,7 +98,12 @@ def assemble(inputs: Inputs) -> dict[str, bytes]:
 
     The copy of the inputs lets a peer be cut even when what was placed later turns out broken.
     """
-    kept = {name: content for name, content in inputs.compiled.items() if _peer(name) not in inputs.cuts}
+    met = _met(inputs)
+    kept = {
+        name: content
+        for name, content in inputs.compiled.items()
+        if (peer := _peer(name)) is None or (peer not in inputs.cuts and met[_of_peer(name)] == name)
+    }
     sections = [inputs.finding.placed(content) for name, content in sorted(kept.items()) if name.endswith(".cfg")]
     names = [content for name, content in sorted(kept.items()) if name.endswith("/names.map")]
     files = {
@@ -88,10 +114,42 @@ def assemble(inputs: Inputs) -> dict[str, bytes]:
     }
     for network in inputs.networks:
         folder = f"networks/{network}"
-        files[f"{folder}/station.pem"] = inputs.compiled[f"{folder}/certificate.pem"] + inputs.key
+        if network in inputs.homes:
+            files[f"{folder}/station.pem"] = inputs.compiled[f"{folder}/certificate.pem"] + inputs.key
         whole = (f"{folder}/{name}" for name in ("ca.pem", "crl.pem", *inputs.statements(network)))
         files |= {name: inputs.compiled[name] for name in whole}
+    for federation in inputs.federations:
+        folder, home = f"networks/{federation}", inputs.home(federation)
+        files[f"{folder}/{HOME}"] = f"{home}\n".encode()
+        for name in ("ca.pem", "crl.pem"):  # what two of them have is trusted once
+            files[f"networks/{home}/{name}"] = _joined(
+                files[f"networks/{home}/{name}"], inputs.compiled[f"{folder}/{name}"]
+            )
     return files | {f"compiled/{name}": content for name, content in inputs.compiled.items()}
+
+
+def _met(inputs: Inputs) -> dict[str, str]:
+    """File of a peer → where it is taken from: a network that has a certificate of its own before a federation.
+
+    A federation adds what is missing: at home one may only call, and compute in the federation.
+    """
+    found: dict[str, str] = {}
+    for network in (*inputs.homes, *inputs.federations):
+        for name in inputs.compiled:
+            if name.startswith(f"networks/{network}/") and _peer(name):
+                found.setdefault(_of_peer(name), name)
+    return found
+
+
+def _of_peer(name: str) -> str:
+    """A file of a peer by peer and kind, in whatever network: `<peer id>/to.cfg`."""
+    return "/".join(name.split("/")[-2:])
+
+
+def _joined(first: bytes, more: bytes) -> bytes:
+    """PEM text with the blocks of another after it that it does not have yet."""
+    there = {match.group(0) for match in PEM.finditer(first)}
+    return first + b"".join(match.group(0) for match in PEM.finditer(more) if match.group(0) not in there)
 
 
 def _peer(name: str) -> str | None:
@@ -111,7 +169,10 @@ def peers(config: bytes) -> set[str]:
 
 def serials(compiled: Path) -> dict[str, set[str]]:
     """Return peer → serial of its certificate, in lower-case hexadecimal, of each that was placed with one."""
-    return {path.parent.name: set(path.read_text().split()) for path in compiled.glob("networks/*/peers/*/serial")}
+    found: dict[str, set[str]] = {}
+    for path in compiled.glob("networks/*/peers/*/serial"):  # a peer may be met in two networks
+        found.setdefault(path.parent.name, set()).update(path.read_text().split())
+    return found
 
 
 def certificate(pem: bytes) -> str:
@@ -134,6 +195,12 @@ class Crl(NamedTuple):
     issued: str  # ISO 8601, sortable
     pem: bytes
     revoked: frozenset[str]  # serials, in lower-case hexadecimal
+
+    @property
+    def network(self) -> str:
+        """The network of its CA, as the name of that says."""
+        found = re.search(r"(?:^|,)OU=([^,]+)", self.issuer)
+        return found.group(1) if found else ""
 
 
 def read_crls(pem: bytes, authorities: bytes, network: str) -> list[Crl]:

@@ -21,7 +21,7 @@ def newest_lists(paths: Paths, inputs: files.Inputs) -> tuple[files.Inputs, list
     for network in inputs.networks:
         name = f"networks/{network}/crl.pem"
         new = files.read_crls(compiled[name], compiled[f"networks/{network}/ca.pem"], network)
-        before = files.placed_crls(paths.loaded / name)
+        before = files.placed_crls(paths.loaded / "compiled" / name)
         compiled[name], sentences = files.newest_crls(new, before)
         refused += sentences
     return inputs._replace(compiled=compiled), refused
@@ -99,7 +99,7 @@ def with_cuts_only(paths: Paths) -> files.Inputs | None:
     if not compiled.exists() or files.read_cuts(paths.cut) == frozenset((paths.loaded / "cuts").read_text().split()):
         return None
     kept = files.read(compiled, paths.cut, paths.key, paths.root)
-    for network in kept.networks:  # of the key that is loaded: a new one may wait for its certificate
+    for network in kept.homes:  # of the key that is loaded: a new one may wait for its certificate
         certificate = kept.compiled[f"networks/{network}/certificate.pem"]
         loaded = (paths.loaded / f"networks/{network}/station.pem").read_bytes()
         kept = kept._replace(key=loaded.removeprefix(certificate))
@@ -109,10 +109,10 @@ def with_cuts_only(paths: Paths) -> files.Inputs | None:
 def prepare(paths: Paths) -> tuple[files.Inputs, Path, list[str]]:
     """Write the generation to load; where what was placed is broken, the loaded one with today's cuts."""
     try:
-        given = paths.inputs()
+        given, broken = own.sound(paths.inputs(), paths.loaded)
         own.require(given, paths.loaded)
         inputs, refused = newest_lists(paths, given)
-        return inputs, write_generation(paths, inputs), refused
+        return inputs, write_generation(paths, inputs), [*broken, *refused]
     except (files.GatewayError, KeyError) as problem:
         fallback = with_cuts_only(paths)
         if fallback is None:

@@ -23,12 +23,22 @@ def serials(paths: Paths) -> dict[str, set[str]]:
     return {}
 
 
-def revoked(generation: Path | None) -> set[str]:
-    """Return the serials on the revocation lists of a generation."""
-    found: set[str] = set()
-    for crl in generation.glob("networks/*/crl.pem") if generation else ():
-        found.update(*(one.revoked for one in files.placed_crls(crl)))
-    return found
+def revoked(generation: Path | None) -> set[tuple[str, str]]:
+    """Return network and serial of what is on the revocation lists of a generation, by the network of the list's CA.
+
+    What a CA lists is its own: a serial on the list of another region's CA says nothing of a station here.
+    """
+    lists = [
+        one
+        for crl in (generation.glob("compiled/networks/*/crl.pem") if generation else ())
+        for one in files.placed_crls(crl)
+    ]
+    return {(one.network, serial) for one in lists for serial in one.revoked}
+
+
+def _certified(had: Mapping[str, set[str]]) -> dict[str, set[tuple[str, str]]]:
+    """Peer → network and serial of each certificate that it had; a peer's id begins with its network."""
+    return {peer: {(peer.rpartition(".")[0], one) for one in numbers} for peer, numbers in had.items()}
 
 
 def end_gone(paths: Paths, before: Path | None, generation: Path) -> None:
@@ -38,7 +48,7 @@ def end_gone(paths: Paths, before: Path | None, generation: Path) -> None:
     peer that has another certificate now may be called anew at once, and again as often as that is ended.
     """
     here, listed, had = _peers(generation), revoked(generation), serials(paths)
-    out = {peer for peer, numbers in had.items() if numbers & listed}
+    out = {peer for peer, certified in _certified(had).items() if certified & listed}
     fewer = bool((_peers(before) if before else set()) - here or listed - revoked(before))
     master.end(lambda peer: peer not in here or peer in out, wait=fewer, earlier_only=True)
 
@@ -65,9 +75,11 @@ def finish(paths: Paths, generation: Path) -> None:
 
 def tell(paths: Paths, generation: Path) -> None:
     """Tell the agent what its gateway shows, remove what is not in it, and remember with whom runs may begin now."""
-    loaded = {path.parent.name for path in generation.glob("networks/*/station.pem")}
+    loaded = {path.name for path in generation.glob("networks/*")}
     for network in sorted(loaded):
         folder = generation / "networks" / network
+        if (folder / files.HOME).exists():  # of a federation it is what its home network has
+            folder = folder.with_name((folder / files.HOME).read_text().strip())
         shown = {"certificate": files.certificate((folder / "station.pem").read_bytes())}
         with contextlib.suppress(FileNotFoundError):  # a generation of an earlier version has none
             shown |= _statement(folder / files.STATEMENT)
@@ -106,7 +118,8 @@ def stamp(paths: Paths, generation: Path) -> None:
     Only when what is gone was ended: it is by these that the next reload finds what still runs.
     """
     now, had, listed = files.serials(generation / "compiled"), serials(paths), revoked(generation)
-    _put_serials(paths, {peer: (had.get(peer, set()) | numbers) - listed for peer, numbers in now.items()})
+    every = {peer: had.get(peer, set()) | numbers for peer, numbers in now.items()}
+    _put_serials(paths, {peer: {n for _, n in some - listed} for peer, some in _certified(every).items()})
     put(paths.run / "gateway.stamp", (generation / "digest").read_bytes())
     if paths.key_before.exists() and paths.key.exists():
         loaded = [path.read_bytes() for path in generation.glob("networks/*/station.pem")]

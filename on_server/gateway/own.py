@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 from on_server.gateway import files
@@ -22,15 +23,9 @@ def require(inputs: files.Inputs, loaded: Path | None = None) -> None:
 
     What is in `loaded`, the generation that is loaded, was held to this before that: OpenSSL need not read it again.
     """
-    for network in inputs.networks:
+    for network in inputs.homes:
         folder = f"networks/{network}"
-        for name, kind in _WHAT.items():
-            text = inputs.compiled[f"{folder}/{name}"]
-            if text == _in(loaded, f"compiled/{folder}/{name}"):
-                continue
-            _blocks(text, kind, f"{name} of {network}")
-            if kind == LIST:
-                files.read_crls(text, inputs.compiled[f"{folder}/ca.pem"], network)
+        _require_texts(inputs, network, _WHAT, loaded)
         certificate = inputs.compiled[f"{folder}/certificate.pem"]
         if certificate + inputs.key == _in(loaded, f"{folder}/station.pem"):
             continue
@@ -41,6 +36,48 @@ def require(inputs: files.Inputs, loaded: Path | None = None) -> None:
             )
 
 
+def sound(inputs: files.Inputs, loaded: Path) -> tuple[files.Inputs, list[str]]:
+    """The inputs with each federation as it may be loaded, and a sentence for each that may not be.
+
+    What one of them gives out ends at it: of one that is not right the loaded files stay, or it is left out.
+    """
+    refused = []
+    for federation in inputs.federations:
+        try:
+            _require_home(inputs, federation)
+            _require_texts(inputs, federation, ("ca.pem", "crl.pem"), loaded)
+        except (files.GatewayError, KeyError) as problem:
+            folder = loaded / "compiled/networks" / federation
+            before = {
+                f"networks/{federation}/{path.relative_to(folder).as_posix()}": path.read_bytes()
+                for path in folder.rglob("*")
+                if path.is_file()
+            }
+            inputs = inputs.without(federation)
+            loaded_so = inputs._replace(compiled={**inputs.compiled, **before})
+            stays = "it is left out"
+            if loaded_so.home(federation) in inputs.homes:
+                inputs, stays = loaded_so, "what was loaded of it stays"
+            refused.append(f"{federation}: {problem}; {stays}")
+    return inputs, refused
+
+
+def _require_home(inputs: files.Inputs, federation: str) -> None:
+    if inputs.home(federation) not in inputs.homes:
+        raise files.GatewayError("it goes by the gateway of a network that this server is not in; run `werkplaats up`")
+
+
+def _require_texts(inputs: files.Inputs, network: str, names: Iterable[str], loaded: Path | None) -> None:
+    folder = f"networks/{network}"
+    for name in names:
+        text = inputs.compiled[f"{folder}/{name}"]
+        if text == _in(loaded, f"compiled/{folder}/{name}"):
+            continue
+        _blocks(text, _WHAT[name], f"{name} of {network}")
+        if _WHAT[name] == LIST:
+            files.read_crls(text, inputs.compiled[f"{folder}/ca.pem"], network)
+
+
 def _in(loaded: Path | None, name: str) -> bytes | None:
     path = loaded / name if loaded else None
     return path.read_bytes() if path and path.exists() else None
@@ -48,7 +85,7 @@ def _in(loaded: Path | None, name: str) -> bytes | None:
 
 def fits(inputs: files.Inputs) -> bool:
     """Whether the certificates are of the key."""
-    texts = {network: inputs.compiled[f"networks/{network}/certificate.pem"] for network in inputs.networks}
+    texts = {network: inputs.compiled[f"networks/{network}/certificate.pem"] for network in inputs.homes}
     try:
         return all(
             _of_key(_blocks(pem, CERTIFICATE, f"certificate.pem of {network}")[0], inputs.key)

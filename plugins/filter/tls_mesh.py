@@ -49,7 +49,7 @@ def _port(value: object, what: str) -> int:
     raise AnsibleFilterError(f"{what} {value!r} is no port; compile the network again")
 
 
-def _peer(network: str, peer: Mapping[str, Any], files: Files) -> None:
+def _peer(network: str, home: str, peer: Mapping[str, Any], files: Files) -> None:
     name = _fits(ID, peer["id"], "peer")
     if peer["outbound"] and len(f"/run/werkplaats/peers/{name}.sock") > LONGEST_SOCKET:
         raise AnsibleFilterError(
@@ -68,7 +68,7 @@ def _peer(network: str, peer: Mapping[str, Any], files: Files) -> None:
     if peer["outbound"]:
         variables = {
             "id": name,
-            "network": network,
+            "network": home,
             "address": _address(peer["address"], f"{name}: address"),
             "port": _port(peer["port"], f"{name}: port"),
             "dns": _fits(HOST, peer["dns"], f"{name}: DNS name"),
@@ -87,7 +87,8 @@ def gateway_files(networks: list[Mapping[str, Any]], bind_address: str = "") -> 
     for network in networks:
         name = _fits(ID, network["network"], "network")
         folder = f"{COMPILED}/networks/{name}"
-        if not network["certificate_pem"]:
+        home = _fits(ID, network.get("home", name), "home network")
+        if home == name and not network["certificate_pem"]:
             raise AnsibleFilterError(
                 f"no certificate yet for {name}; approve the request and fetch the publication first"
             )
@@ -102,8 +103,14 @@ def gateway_files(networks: list[Mapping[str, Any]], bind_address: str = "") -> 
                 {"template": "inbound.cfg.j2", "path": f"{folder}/inbound.cfg", "variables": inbound}
             )
         for peer in network["peers"]:
-            _peer(name, peer, files)
+            _peer(name, home, peer, files)
     return files
+
+
+def gateway_kept(untold: list[str]) -> dict[str, list[str]]:
+    """Return what is kept, of the gateway and of the agent, of networks of which nothing can be said now."""
+    names = [_fits(ID, name, "network") for name in untold]
+    return {"gateway": [f"networks/{name}/*" for name in names], "agent": [f"{name}/*" for name in names]}
 
 
 def gateway_capabilities(networks: list[Mapping[str, Any]]) -> str:
@@ -137,5 +144,5 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """Return the filters by name."""
-        public = (gateway_capabilities, gateway_files, haproxy_absent, haproxy_commands)
+        public = (gateway_capabilities, gateway_files, gateway_kept, haproxy_absent, haproxy_commands)
         return {function.__name__: function for function in public}

@@ -7,6 +7,7 @@ import enum
 import json
 
 from base import errors, values
+from network_topology import model
 from publication import acceptance, verified
 from publication.following import entry, own_keys
 
@@ -76,7 +77,8 @@ def _judge(found: Applied, published: verified.Verified, organisation: str, text
     if accepted:
         found.root = Root.SAME if acceptance.same_root(accepted, published) else Root.OTHER
     found.view = view = acceptance.accepted_view(accepted, published)
-    if view and organisation in view.statement_keys and organisation in published.identities:
+    at_home = not isinstance(published.definition, model.Joined)  # a federation has no certificate of a station
+    if at_home and view and organisation in view.statement_keys and organisation in published.identities:
         entry.shown(published.identities[organisation], published, view)
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Any
 
 from cryptography import x509
 
 from base import errors
+from network_topology import names
 from network_topology.compiling import compile as compiler
 from network_topology.compiling import compiled
 from publication import acceptance, identity, profile, trust, verified
+from publication.federations import joint
 
 Entry = dict[str, Any]
 
@@ -40,15 +43,43 @@ def made(
         "ca_pem": authorities.decode(),
         "crl_pem": lists.decode(),
         "peers": [
-            {
-                **dataclasses.asdict(peer),
-                "issuers": [one.authority.subject.rfc4514_string() for one in trusted],
-                # By which the gateway knows what to end once it is revoked.
-                "serial": f"{published.identities[peer.organisation].station_certificate.serial_number:x}",
-            }
-            for peer in station.peers
-            if peer.organisation in view.statement_keys
+            _peer(peer, trusted, published) for peer in station.peers if peer.organisation in view.statement_keys
         ],
+    }
+
+
+def of_federation(
+    network: compiled.CompiledNetwork, organisation: str, view: acceptance.Accepted, published: joint.Joint
+) -> Entry:
+    """The same of a federation: trust and peers beside those of the home network, whose gateway and certificate serve.
+
+    `organisation` is `<regional network>/<organisation>`. A peer of a region of which the federation did not certify
+    the CA is left out. Where both networks have a peer it is that of the home network.
+    """
+    home, _ = names.home(network.network, organisation)
+    published = published.narrowed(view)
+    authorities, lists = trust.pem(published.carried(home))
+    return {
+        "network": network.network,
+        "home": home,
+        "network_json": compiler.station_view(network, organisation, view.statement_keys, view.serials, view.parts),
+        "gateway": None,
+        "ca_pem": authorities.decode(),
+        "crl_pem": lists.decode(),
+        "peers": [
+            _peer(peer, trusted, published)
+            for peer in network.stations[organisation].peers
+            if peer.organisation in view.statement_keys and (trusted := published.trusts(peer.organisation))
+        ],
+    }
+
+
+def _peer(peer: compiled.Peer, trusted: Iterable[trust.Trust], published: verified.Verified) -> Entry:
+    return {
+        **dataclasses.asdict(peer),
+        "issuers": [one.authority.subject.rfc4514_string() for one in trusted],
+        # By which the gateway knows what to end once it is revoked.
+        "serial": f"{published.identities[peer.organisation].station_certificate.serial_number:x}",
     }
 
 

@@ -135,7 +135,7 @@ def _trusting(server: Server, view: acceptance.Accepted, published: verified.Ver
     """What was accepted, without a CA that the gateway does not have yet: only its operator brings one."""
     try:
         found = profile.certificates(server.ca.encode(), trust.MOST)
-        keys = [profile.key_fingerprint(profile.p256(one.public_key())) for one in found]
+        keys = [profile.key_of(one) for one in found]
     except ValueError as error:
         told = f"the CA that the gateway of {server.organisation} has cannot be read: {error}"
         raise errors.AcceptanceError(told, f"run `werkplaats up {server.network}` for it") from error

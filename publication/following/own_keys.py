@@ -7,6 +7,7 @@ import base64
 from cryptography.hazmat.primitives import serialization
 
 from base import errors, values
+from network_topology import names
 from publication import identity, verified
 from publication.following import requests
 
@@ -37,7 +38,8 @@ def require(published: verified.Verified, organisation: str, text: str) -> None:
     one = published.identities.get(organisation)
     if one is None or not text:
         return
-    own = asked(published.network, organisation, text)
+    network, here = names.home(published.network, organisation)
+    own = asked(network, here, text)
     # Its statement key signed the published one too: the server renewed its gateway key, and has the one before still.
     renews = one.statement_key == own.statement_key and _renews(text) <= one.statement.serial < own.statement.serial
     if own.fingerprint != one.fingerprint and not renews:
@@ -46,7 +48,7 @@ def require(published: verified.Verified, organisation: str, text: str) -> None:
             f"keys on its own server are {own.fingerprint}: either the server got new keys, or whoever holds the CA "
             "gave its name to others",
             "install nothing of it and ring the coordinator up; where the keys are new, have them approved: "
-            f"werkplaats trust request {published.network} --only {organisation}",
+            f"werkplaats trust request {network} --only {here}",
         )
 
 

@@ -40,12 +40,13 @@ class Authority:
     key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
     number: int = 0
     revoked: list[int] = field(default_factory=list)
+    tier: profile.Tier = profile.REGION
 
     def __post_init__(self) -> None:
-        self.subject = names.ca_subject(self.network, self.generation)
+        self.subject = self.tier.subject(self.network, self.generation)
         self.name = x509.Name.from_rfc4514_string(self.subject)
         builder = self._builder(self.key.public_key(), self.name, now() + 3650 * DAY)
-        for extension, critical in profile.authority_extensions(self.network, self.key.public_key()):
+        for extension, critical in self.tier.extensions(self.network, self.key.public_key()):
             if self.constrained or not isinstance(extension, x509.NameConstraints):
                 builder = builder.add_extension(extension, critical)
         self.certificate = builder.sign(self.key, hashes.SHA256())
@@ -58,6 +59,17 @@ class Authority:
     def pem(self) -> str:
         pem: bytes = self.certificate.public_bytes(PEM)
         return pem.decode()
+
+    def cross(self, member: Authority, key: ec.EllipticCurvePublicKey | None = None, **other: Any) -> x509.Certificate:
+        """What the CA of a federation makes for that of a member; production never makes one of another key or so."""
+        key = key or member.key.public_key()
+        network, name = other.get("network", member.network), other.get("name", member.name)
+        builder = self._builder(key, name, now() + other.get("days", 1825) * DAY)
+        for extension, critical in profile.authority_extensions(network, key, self.key.public_key()):
+            if not isinstance(extension, other.get("without", ())):
+                builder = builder.add_extension(extension, critical)
+        certificate: x509.Certificate = builder.sign(self.key, hashes.SHA256())
+        return certificate
 
     def station(
         self, organisation: str, key: ec.EllipticCurvePublicKey, *, subject: str = "", address: str = ""

@@ -140,17 +140,18 @@ class Sandbox:
             pytest.fail(f"{account} of {organisation}: {shlex.join(words)} ended with {done.returncode}: {done}")
         return done
 
-    def bring(self, organisation: str, name: str, content: bytes, question: str = QUESTION) -> None:
+    def bring(self, organisation: str, name: str, content: bytes, question: str = QUESTION, network: str = "") -> None:
         """Put a file in the folder of a question, over sftp as a scientist does; other files there are removed."""
         local = self.home / name
         local.write_bytes(content)
-        self.take_away(organisation, question)
-        done = self._login("sftp", "scientist", organisation, said=f"put {local} {self.name}/{question}/{name}\n")
+        self.take_away(organisation, question, network)
+        folder = f"{network or self.name}/{question}"
+        done = self._login("sftp", "scientist", organisation, said=f"put {local} {folder}/{name}\n")
         assert done.returncode == 0, done
 
-    def take_away(self, organisation: str, question: str = QUESTION) -> None:
+    def take_away(self, organisation: str, question: str = QUESTION, network: str = "") -> None:
         """Leave the folder of a question empty, over sftp as a scientist does."""
-        done = self._login("sftp", "scientist", organisation, said=f"-rm {self.name}/{question}/*\n")
+        done = self._login("sftp", "scientist", organisation, said=f"-rm {network or self.name}/{question}/*\n")
         assert done.returncode == 0, done
 
     def _login(

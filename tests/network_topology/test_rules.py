@@ -40,11 +40,12 @@ def test_every_rule_of_every_module_is_in_the_table_once() -> None:
         for one in pkgutil.iter_modules(package.__path__)
     ]
     defined = [value for module in modules for value in vars(module).values() if isinstance(value, Rule)]
-    shared = {rule.name for rule in rules.TABLE}
+    shared = {rule.name for rule in (*rules.TABLE, *rules.JOINED)}
     table = [*shared, *(rule.name for rule in questions.TABLE)]
     table += [rule.name for rule in federations.TABLE if rule.name not in shared]
     assert sorted(rule.name for rule in defined) == sorted(table)
-    assert len(shared) == len(rules.TABLE)
+    assert len({rule.name for rule in rules.TABLE}) == len(rules.TABLE)
+    assert len({rule.name for rule in rules.JOINED}) == len(rules.JOINED)
     assert len({rule.name for rule in federations.TABLE}) == len(federations.TABLE)
 
 

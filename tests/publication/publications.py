@@ -52,7 +52,7 @@ class Maker:
             tuple(one.public_key for one in self.root),
             self.threshold,
             tuple(one.public_key for one in self.releases),
-            self.threshold,
+            self.threshold if self.releases else 0,
             self.online.public_key,
             self.authorities,
         )
@@ -67,7 +67,7 @@ class Maker:
         targets = signed(roles.targets_of(self.network, self.wanted), version, "targets", self.root[: self.threshold])
         named = {name: TargetFile.from_data(name, content, ["sha256"]) for name, content in releases.items()}
         by = self.releases[: self.threshold] if by is None else by
-        of_releases = signed(roles.releases_of(self.network, named), version, "releases", by)
+        of_releases = signed(roles.releases_of(self.network, named), version, "releases", by) if self.releases else None
         return roles.InForce(self.roots, targets, of_releases, dict(releases))
 
     def relayed(self, files: Mapping[str, bytes], number: int = 1, held: roles.InForce | None = None) -> Files:

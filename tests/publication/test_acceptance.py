@@ -206,6 +206,7 @@ def test_another_image_under_the_same_release_waits_and_the_old_one_stays(publis
     assert "release dev is not the one that was accepted" in texts(acceptance.compare(accepted, after).waits)
     view = acceptance.accepted_view(accepted, after)
     assert view
+    assert view.release
     assert verified.document(view.release) == RELEASES["dev"]
 
 

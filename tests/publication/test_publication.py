@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from base import canonical, errors
 from network_topology.compiling import compile as compiler
-from publication import identity, profile, publication, revocations, verified
+from publication import identity, parts, profile, publication, revocations, verified
 from tests.harness import coordinator as coordinators
 from tests.harness import pki
 from tests.publication import publications
@@ -304,7 +304,7 @@ def test_a_ca_for_which_no_root_holder_signed_is_refused_though_the_coordinator_
         errors.PublicationError, match=r"/ca.pem has key sha256:\w+, which the root holders did not sign"
     ):
         opened(folder)
-    monkeypatch.setattr(verified, "_require_authority", lambda *_: None)
+    monkeypatch.setattr(parts, "_require_authority", lambda *_: None)
     assert opened(folder).authority == other.certificate, "without the defence"
 
 

@@ -35,7 +35,7 @@ def test_it_listens_only_where_it_has_an_inbound_port(host: Any, station: dict[s
 
 def test_certificates_and_revocation_lists_are_not_about_to_lapse(host: Any, station: dict[str, Any]) -> None:
     """Those that the gateway loaded: what was published since is of no use before it lies there."""
-    for network in station["networks"]:
+    for network in (one for one in station["networks"] if "home" not in one):  # a federation's end at that federation
         asked = host.run(shlex.join(lapse.command(network["network"])))
         ends = lapse.read(asked.stdout)
         assert None not in (ends.certificate, ends.revocations), "the gateway has loaded none; run `up`"
@@ -51,7 +51,8 @@ def test_every_peer_has_its_socket(host: Any, station: dict[str, Any]) -> None:
 
 
 def test_every_peer_that_it_calls_is_found_by_name(host: Any, station: dict[str, Any]) -> None:
-    called = [peer for network in station["networks"] for peer in network["peers"] if peer["outbound"]]
+    home = [network for network in station["networks"] if "home" not in network]  # a federation ends at itself
+    called = [peer for network in home for peer in network["peers"] if peer["outbound"]]
     names = sorted({peer["address"] for peer in called})
     asked = host.run(f"for name in {shlex.join(names)}; do getent ahosts $name >/dev/null || echo $name; done")
     if unknown := asked.stdout.split():

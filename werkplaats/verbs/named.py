@@ -17,6 +17,14 @@ def find(given: argparse.Namespace) -> networks.Network:
     return network
 
 
+def look_at(given: argparse.Namespace) -> networks.Network | networks.Federation:
+    """The same, of a federation too."""
+    network = networks.look_at(given.network, given.home)
+    if isinstance(network, networks.Network):
+        require(network, getattr(given, "only", ()))
+    return network
+
+
 def require(network: networks.Network, only: Iterable[str], *also: str) -> None:
     """Raise UsageError for who is neither in the network nor among `also`."""
     known = {*network.compiled.stations, *also}

@@ -75,6 +75,7 @@ def _document(network: networks.Network, outcome: up.Outcome, reporter: progress
         "waiting": outcome.waiting,
         "applies": outcome.applies,
         "questions": outcome.questions,
+        "federations": outcome.federations,
         "found": [dataclasses.asdict(v) for v in outcome.report.faults()] if outcome.report else [],
         "session": dict(outcome.report.session) if outcome.report else {},
     }
@@ -97,6 +98,9 @@ def _print(network: networks.Network, outcome: up.Outcome, reporter: progress.Pr
         print(f"applies by itself: {organisation}:", *changes, sep="\n  ")
     for organisation, changes in outcome.waiting.items():
         print(f"waits: {organisation}:", *changes, sep="\n  ")
+    for name, rows in outcome.federations.items():
+        for organisation, sentences in rows.items():
+            print(f"{name}: {organisation or network.name}:", *sentences, sep="\n  ")
     for name, states in outcome.questions.items():
         print(f"question {name}: " + "; ".join(f"{_STATES[state]} {', '.join(o)}" for state, o in states.items()))
     print(f"next: werkplaats status {network.name} | map {network.name} | destroy {network.name}")

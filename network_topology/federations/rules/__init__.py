@@ -13,7 +13,7 @@ from network_topology.rules import papers as regional_papers
 from network_topology.rules.rule import Rule
 from network_topology.violation import Violation
 
-__all__ = ["TABLE", "check", "require"]
+__all__ = ["TABLE", "check", "require", "require_alone"]
 
 
 def _of(shared: Rule[Federation], *reads: str, **texts: str) -> Rule[Federation]:
@@ -81,3 +81,8 @@ def require(federation: Federation, members: Mapping[str, model.Definition]) -> 
     Raises DefinitionError.
     """
     refuse(TABLE, federation, context.Context(datetime.date.max, {}, {}, networks=members))
+
+
+def require_alone(federation: Federation) -> None:
+    """The same as far as it is seen without the definitions of its members, which publish those themselves."""
+    refuse([one for one in TABLE if one is not members.member_defined], federation)

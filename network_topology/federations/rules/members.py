@@ -32,7 +32,8 @@ def name_is_nobodys_region(federation: Federation, known: context.Context) -> It
 @rule("members", why=membership.SLUG_FORM, remedy="write the name under which the regional network is defined")
 def member_slugs(federation: Federation, _: context.Context) -> Iterator[Finding]:
     for slug, member in federation.members.items():
-        yield from membership.misnamed(slug, ("members", slug), f"member {slug!r}")
+        own = names.defined(slug) if names.is_sandbox(federation.network) else slug  # of a twin they are twins
+        yield from membership.misnamed(own, ("members", slug), f"member {slug!r}")
         for number, one in enumerate(member.organisations):
             at = ("members", slug, "organisations", number)
             yield from membership.misnamed(one, at, _member(slug, f"organisation {one!r}"))

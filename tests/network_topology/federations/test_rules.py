@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from network_topology import check, load
+from network_topology.compiling import compile as regional
 from network_topology.federations import compile, rules
+from network_topology.federations.joined import joined
 from network_topology.federations.model import Federation, Member
 from network_topology.violation import DefinitionError, KindError
 from tests.network_topology.test_broken import KNOWN as REGIONAL
@@ -75,23 +77,60 @@ def test_the_members_of_a_federation_lie_beside_it() -> None:
     assert outcome.federation.name("oost/ggd") == "GGD Oost"
 
 
-def test_questions_beside_a_federation_are_one_violation_however_many_there_are(tmp_path: Path) -> None:
+QUESTION = """
+analysis: hotspots/1
+purpose: Where influenza rises over the border
+parameters: {areas: [7001-7003], population: {"7001": 2900, "7002": 1800, "7003": 3400}}
+fields: {postcode4: four digits of the postcode where the patient lives}
+contributes: [oost/ggd, west/ggd, west/ziekenhuis]
+results_to: [oost/ggd]
+minimum_cell: 10
+minimum_contributors: 3
+dpia_annex: 2026-03-01
+term: {until: 2029-03-01, at_most: unlimited}
+"""
+
+
+def test_a_question_of_a_federation_is_put_to_organisations_of_its_members(tmp_path: Path) -> None:
     shutil.copytree(NETWORKS, tmp_path, dirs_exist_ok=True)
     folder = tmp_path / "kring" / "questions"
     folder.mkdir()
-    assert check.network("kring", tmp_path, KNOWN).violations == ()
-    for name in ("one", "two"):
-        (folder / f"{name}.yml").write_text("analysis: hotspots/1\n")
-    for outcome in (check.network("kring", tmp_path, KNOWN), check.path(folder / "one.yml", KNOWN)):
-        (one,) = outcome.violations
-        assert str(one).startswith(f"{folder} error: questions lie beside a federation")
-    assert check.network("kring", tmp_path, KNOWN).federation is not None, "the federation itself is right"
+    path = folder / "griep.yml"
+    path.write_text(QUESTION)
+    outcome = check.network("kring", tmp_path, KNOWN)
+    assert outcome.violations == ()
+    assert outcome.questions["griep"].contributes == ("oost/ggd", "west/ggd", "west/ziekenhuis")
+    assert check.path(path, KNOWN).questions == outcome.questions
+    twin = check.network("kring.sandbox", tmp_path, KNOWN)
+    assert twin.questions["griep"].contributes == ("oost.sandbox/ggd", "west.sandbox/ggd", "west.sandbox/ziekenhuis")
+    assert twin.questions["griep"].results_to == ("oost.sandbox/ggd",)
+
+    path.write_text(QUESTION.replace("west/ggd", "ggd").replace("west/ziekenhuis", "noord/ggz"))
+    outcome = check.network("kring", tmp_path, KNOWN)
+    assert [one.text.partition(",")[0] for one in outcome.violations] == [
+        "'ggd' is to contribute", "'noord/ggz' is to contribute"
+    ]  # fmt: skip
+    assert outcome.questions == {}
+    assert outcome.federation is not None, "the federation itself is right"
 
 
-def test_a_federation_has_no_twin_and_its_members_have() -> None:
-    (one,) = check.network("kring.sandbox", NETWORKS, KNOWN).violations
-    assert one.rule == "twin"
-    assert "oost.sandbox, west.sandbox, noord.sandbox" in one.remedy
+def test_the_twin_of_a_federation_is_one_of_the_twins_of_its_members() -> None:
+    found = check.network("kring.sandbox", NETWORKS, KNOWN).federation
+    own = check.network("kring", NETWORKS, KNOWN).federation
+    assert found is not None
+    assert own is not None
+    federation = found.federation
+    assert federation.network == "kring.sandbox"
+    assert {*federation.members} == {*found.members} == {f"{slug}.sandbox" for slug in own.members}
+    moved = [one.replace("/", ".sandbox/") for one in own.federation.computing]
+    assert [*federation.computing] == moved
+    rules.require(federation, found.members)
+    network = regional.compile_network(joined(found))
+    stations = compile.compile_federation(own).stations.values()
+    assert [one.id for one in network.stations.values()] == [one.id.replace(".", ".sandbox.", 1) for one in stations]
+    assert {one.gateway.name for one in network.stations.values() if one.gateway} == {
+        one.dns for one in network.stations.values() if one.gateway
+    }
 
 
 def test_who_asks_for_a_regional_network_is_not_given_a_federation() -> None:

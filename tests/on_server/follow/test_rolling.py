@@ -99,6 +99,8 @@ def followed(server: Served, tmp_path: Path) -> Followed:
         questions={},
         figures={},
         made_here=False,
+        tier=profile.REGION,
+        ships=True,
     )
     return Followed(server, network, acceptance.accept(publication.read(server.folder, NETWORK)))
 

@@ -59,7 +59,7 @@ def test_after_a_reload_that_ended_nothing_the_agent_is_told_and_the_next_ends_i
     monkeypatch.setattr(reload, "_process", lambda: Path("/proc/self"))
     monkeypatch.setattr(reload, "_foreign", lambda _: False)
     monkeypatch.setattr(master, "reload", lambda: None)
-    monkeypatch.setattr(loaded, "revoked", lambda one: {"a" * 16} if one == second else set())
+    monkeypatch.setattr(loaded, "revoked", lambda one: {("n", "a" * 16)} if one == second else set())
     asked: list[tuple[bool, bool]] = []
 
     def end(gone: Callable[[str], bool], wait: bool, earlier_only: bool) -> int:

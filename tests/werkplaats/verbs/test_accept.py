@@ -43,7 +43,7 @@ def accepted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
         refused={"gelre": ATTACKED},
         other_root={"gelre"},
     )
-    monkeypatch.setattr(named, "find", lambda _: network)
+    monkeypatch.setattr(named, "look_at", lambda _: network)
     monkeypatch.setattr(hand_over, "applicable", lambda *_, **__: found)
     monkeypatch.setattr(hand_over, "accept", accept_all)
     return written
@@ -118,7 +118,7 @@ def test_the_first_root_is_not_accepted_by_a_yes_either(first: list[str]) -> Non
 
 
 def test_where_a_network_is_made_here_its_root_is_known(first: list[str]) -> None:
-    named.find(argparse.Namespace()).made_here = True  # type: ignore[misc]
+    named.look_at(argparse.Namespace()).made_here = True  # type: ignore[misc]
     assert run() == errors.DONE
     assert first == ["gelre"]
 

@@ -1,4 +1,4 @@
-"""What every verb says of a federation: three look at it, all others refuse it before they do anything."""
+"""What every verb says of a federation: three look at it, some of `trust` work on it, and all others refuse it."""
 
 from __future__ import annotations
 
@@ -17,20 +17,19 @@ LOOK = {
     "map": (["map", NAME], errors.DONE),
     "status": (["status", NAME], errors.FOUND),
 }
+ON_SERVERS = {"accept": ["accept", NAME]}
 NEED_NO_DEFINITION = {"backup", "completion"}
 OTHERS = {
     "doctor": ["doctor", NAME],
     "plan": ["plan", NAME],
-    "accept": ["accept", NAME],
     "up": ["up", NAME, "--yes"],
     "verify": ["verify", NAME],
     "inventory": ["inventory", NAME],
     "destroy": ["destroy", NAME],
     "session": ["session", NAME],
     "rehearse": ["rehearse", NAME],
-    "trust": ["trust", "publish", NAME],
-    "trust root": ["trust", "root", "show", NAME],
-    "trust revoke": ["trust", "revoke", NAME, "ggd", "--reason", "keyCompromise", "--yes"],
+    "trust request": ["trust", "request", NAME],
+    "trust roll": ["trust", "roll", NAME, "--yes"],
 }
 
 
@@ -48,7 +47,7 @@ def test_a_federation_is_refused_with_what_works_and_nothing_is_made(
     assert cli.main(words) == errors.REFUSED
     told = capsys.readouterr().err
     assert f"{NAME} is a supraregional network" in told
-    assert f"`werkplaats check`, `map` and `status` {NAME} work on it" in told
+    assert f"`trust root`, `publish`, `revoke` and `reinstate` work on {NAME}; for all else name one of" in told
     assert [*state.iterdir()] == []
 
 
@@ -58,6 +57,16 @@ def test_what_only_looks_works_on_it(
 ) -> None:
     assert cli.main(words) == code
     assert capsys.readouterr().err == ""
+    assert [*state.iterdir()] == []
+
+
+def test_it_is_accepted_where_servers_of_a_member_are_and_nowhere_else(
+    state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["accept", NAME]) == errors.WRONG_USE
+    assert f"no server of this operator takes part in {NAME}" in capsys.readouterr().err
+    assert cli.main(["accept", NAME, "--only", "gerda"]) == errors.WRONG_USE
+    assert f"{NAME} has no member or organisation 'gerda'" in capsys.readouterr().err
     assert [*state.iterdir()] == []
 
 
@@ -77,4 +86,4 @@ def test_a_shell_completes_no_twin_of_a_federation() -> None:
 
 
 def test_no_verb_is_forgotten() -> None:
-    assert {*LOOK, *NEED_NO_DEFINITION, *(name.split()[0] for name in OTHERS)} == {*cli.VERBS}
+    assert {*LOOK, *ON_SERVERS, *NEED_NO_DEFINITION, *(name.split()[0] for name in OTHERS)} == {*cli.VERBS}

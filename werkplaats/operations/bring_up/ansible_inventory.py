@@ -14,7 +14,7 @@ import yaml
 
 from base import errors
 from station_image.builder import images
-from werkplaats.operations.bring_up import hand_over, hostvars
+from werkplaats.operations.bring_up import federations, hand_over, hostvars
 from werkplaats.operations.home import networks
 from werkplaats.operations.reach import remote, ssh_config
 
@@ -57,7 +57,8 @@ def read(network: networks.Network, only: Sequence[str]) -> Inventory:
         wanted = [o for o in remotes.servers if not only or o in only]
         reached = [o for o in wanted if o not in unreachable]
         applicable = hand_over.applicable(network, remotes, reached)
-        hosts = hostvars.applied(network, applicable, reached, images.current())
+        beside = federations.beside(network, remotes, reached, lambda _: None, looking=True)
+        hosts = hostvars.applied(network, applicable, reached, images.current(), beside)
         left_out = {o: why for o, why in (unreachable | applicable.refused).items() if o in wanted}
         missing = [o for o in reached if o not in hosts and o not in left_out]
         waiting = dict.fromkeys(missing, f"has no certificate or acceptance yet: werkplaats up {network.name}")

@@ -111,7 +111,7 @@ def _receive(network: networks.Network, organisation: str, read: str) -> identit
     return steps.receive(network, own_keys.asked(network.name, organisation, read))
 
 
-def require_root(network: networks.Network, found: Applicable, fingerprint: str | None) -> None:
+def require_root(network: networks.Kept, found: Applicable, fingerprint: str | None) -> None:
     """Raise AcceptanceError unless the root may be accepted: the known one, or the one of which people told.
 
     Whoever relays a publication can make one of the same name with a root of its own, so that a mere yes must not be
@@ -138,7 +138,7 @@ def require_root(network: networks.Network, found: Applicable, fingerprint: str 
 
 
 def accept(
-    network: networks.Network,
+    network: networks.Kept,
     remotes: remote.Remotes,
     published: verified.Verified,
     organisations: Iterable[str],
@@ -254,6 +254,24 @@ def applicable(
     if not folder.there(network.publication):
         return found
     found.publication = published = taken.verified if taken else _read(network, root, found, looking=looking)
+    known = judged(network, remotes, organisations, found, published)
+    if known and not network.trusted.exists():  # what servers accepted tells whose the root is
+        _read(network, published.root, found, looking=looking)
+    return found
+
+
+def judged(
+    network: networks.Kept,
+    remotes: remote.Remotes,
+    organisations: Iterable[str],
+    found: Applicable,
+    published: verified.Verified,
+    called: Callable[[str], str] = str,
+) -> set[str]:
+    """Tell `found` what a publication makes of each server; returns those that accepted its root.
+
+    `called`: what the publication calls an organisation, by which its server is reached under its own name.
+    """
     known = set[str]()
 
     def one(organisation: str) -> None:
@@ -262,7 +280,7 @@ def applicable(
         except errors.WerkplaatsError as error:
             found.refused[organisation] = str(error)
             return
-        made = applied.judge(published, organisation, text, keys)
+        made = applied.judge(published, called(organisation), text, keys)
         found.tell(organisation, made)
         if made.root is applied.Root.SAME:
             known.add(organisation)
@@ -270,9 +288,7 @@ def applicable(
             found.unkept.add(organisation)
 
     _on_each(organisations, one)
-    if known and not network.trusted.exists():  # what servers accepted tells whose the root is
-        _read(network, published.root, found, looking=looking)
-    return found
+    return known
 
 
 def _read(network: networks.Network, root: str | None, found: Applicable, *, looking: bool) -> verified.Verified:
@@ -288,7 +304,7 @@ def _read(network: networks.Network, root: str | None, found: Applicable, *, loo
     return taken.verified
 
 
-def keep(network: networks.Network, remotes: remote.Remotes, found: Applicable) -> None:
+def keep(network: networks.Kept, remotes: remote.Remotes, found: Applicable) -> None:
     """Keep on each server, as what it accepted, what now applies by itself; one that went away is refused."""
 
     def one(organisation: str) -> None:
@@ -308,7 +324,7 @@ def _on_each(organisations: Iterable[str], action: Callable[[str], None]) -> Non
             done.result()
 
 
-def _found(network: networks.Network, remotes: remote.Remotes, organisation: str) -> tuple[str | None, str]:
+def _found(network: networks.Kept, remotes: remote.Remotes, organisation: str) -> tuple[str | None, str]:
     """What a server says of the document that was accepted on it (None: it has none), and of its keys ("" likewise)."""
     path = places.accepted(network.name)
     answer = remotes.ask(organisation, "cat", path, *own_keys.FILES)
@@ -320,5 +336,5 @@ def _found(network: networks.Network, remotes: remote.Remotes, organisation: str
     return document if document or not answer.exited else None, keys
 
 
-def _keep(network: networks.Network, remotes: remote.Remotes, organisation: str, accepted: acceptance.Accepted) -> None:
+def _keep(network: networks.Kept, remotes: remote.Remotes, organisation: str, accepted: acceptance.Accepted) -> None:
     remotes.place(organisation, places.accepted(network.name), applied.text(accepted))

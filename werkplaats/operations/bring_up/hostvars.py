@@ -10,7 +10,7 @@ from network_topology.compiling import compiled
 from publication import verified
 from publication.following import entry as entries
 from station_image.builder import images
-from werkplaats.operations.bring_up import hand_over
+from werkplaats.operations.bring_up import federations, hand_over
 from werkplaats.operations.home import networks
 from werkplaats.operations.reach import servers
 
@@ -40,10 +40,12 @@ def applied(
     applicable: hand_over.Applicable,
     organisations: Iterable[str],
     image: images.StationImage | None,
+    beside: federations.Federations | None = None,
 ) -> dict[str, HostVars]:
     """Host variables of the servers that have an identity and an accepted definition.
 
-    A server can be given the image that it lacks only where `image` is that one, made here.
+    A server can be given the image that it lacks only where `image` is that one, made here. `beside` are the
+    federations of which it may have accepted some.
     """
     found = {}
     for organisation in organisations:
@@ -53,11 +55,19 @@ def applied(
         accepted = applicable.compiled(organisation)
         entry = entries.made(accepted, organisation, view, published)
         # A release that is not accepted yet is not brought: the accepted one is on the server already.
-        wanted = view.release.image_id
+        wanted = view.release.image_id if view.release else ""
         archive = str(image.archive) if image and wanted == image.image_id else ""
         own = {"id": wanted, "archive": archive}
         station = accepted.stations[organisation]
-        found[organisation] = _server(station, [entry], own, network.server(organisation))
+        of = beside or federations.Federations(network.name)
+        untold, rows = of.untold(organisation), (*station.firewall, *of.rows(organisation))
+        if untold:  # whose peers are not known here now: the gateway itself lets none but them in
+            rows = tuple(row for row in rows if row.purpose != "mesh")
+        station = dataclasses.replace(station, firewall=rows)
+        every = [entry, *of.entries(organisation)]
+        found[organisation] = _server(station, every, own, network.server(organisation))
+        if untold:
+            found[organisation]["untold"] = untold
     return found
 
 

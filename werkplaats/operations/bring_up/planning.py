@@ -11,7 +11,16 @@ from stacks.engine import install
 from stacks.servers.image import make as server_image
 from station_image.builder import images
 from werkplaats.operations import progress
-from werkplaats.operations.bring_up import configure, hand_over, hostvars, questions, servers, stations, unchanged
+from werkplaats.operations.bring_up import (
+    configure,
+    federations,
+    hand_over,
+    hostvars,
+    questions,
+    servers,
+    stations,
+    unchanged,
+)
 from werkplaats.operations.home import networks
 from werkplaats.operations.reach import remote
 
@@ -73,7 +82,8 @@ def plan(network: networks.Network, only: Sequence[str], reporter: progress.Prog
             [f"{o}: {change}" for o, changes in told.items() for change in changes]
             for told in (applicable.waiting, applicable.applies)
         )
-        hosts = hostvars.applied(network, applicable, reached, image)
+        beside = federations.beside(network, remotes, reached, lambda text: reporter.say(text, "plan"), looking=True)
+        hosts = hostvars.applied(network, applicable, reached, image, beside)
         found.configuration = _configuration(network, remotes, hosts, reporter)
         missing = {o: applicable.refused.get(o, "has no certificate or acceptance yet") for o in reached}
         found.configuration += [f"{o}: {why}" for o, why in missing.items() if o not in hosts]

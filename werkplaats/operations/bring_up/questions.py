@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from base import errors
 from network_topology import model, questions, tables
@@ -33,13 +33,20 @@ class Delivered:
 
 
 def wanted(
-    applicable: hand_over.Applicable, asked: Mapping[str, model.Question], organisation: str
+    applicable: hand_over.Applicable,
+    asked: Mapping[str, model.Question],
+    organisation: str,
+    called: Callable[[str], str] = str,
 ) -> tuple[Documents, dict[str, str]]:
-    """What a station is to be told, by what its operator accepted; and the questions that wait, with the reason."""
-    return asked_of.wanted(applicable.views[organisation], applicable.compiled(organisation), asked, organisation)
+    """What a station is to be told, by what its operator accepted; and the questions that wait, with the reason.
+
+    `called`: what questions call an organisation, as in `hand_over.judged`.
+    """
+    view, network = applicable.views[organisation], applicable.compiled(organisation)
+    return asked_of.wanted(view, network, asked, called(organisation))
 
 
-def look(network: networks.Network, remotes: remote.Remotes, organisations: Iterable[str]) -> dict[str, Delivered]:
+def look(network: networks.Kept, remotes: remote.Remotes, organisations: Iterable[str]) -> dict[str, Delivered]:
     """Ask each station what it has; one that does not answer is left out."""
     answers = remotes.ask_all(organisations, "station", "questions", "--json")
     found = {}
@@ -55,11 +62,12 @@ def look(network: networks.Network, remotes: remote.Remotes, organisations: Iter
 
 
 def deliver(
-    network: networks.Network,
+    network: networks.Kept,
     remotes: remote.Remotes,
     applicable: hand_over.Applicable,
     ready: Iterable[str],
     say: progress.Say,
+    called: Callable[[str], str] = str,
 ) -> tuple[dict[str, dict[str, list[str]]], dict[str, str]]:
     """Bring every station what is published.
 
@@ -70,7 +78,7 @@ def deliver(
     there = look(network, remotes, ready)
     late, left_out = [], {}
     for organisation, delivered in there.items():
-        documents, waiting = wanted(applicable, published, organisation)
+        documents, waiting = wanted(applicable, published, organisation, called)
         for name, why in waiting.items():
             say(f"{name} waits: {why}")
         figures = asked_of.figures(documents, beside)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ from werkplaats.operations.bring_up import (
     carried,
     configure,
     enforce,
+    federations,
     hand_over,
     hostvars,
     questions,
@@ -56,6 +58,7 @@ class Outcome:
     waiting: dict[str, list[str]] = dataclasses.field(default_factory=dict)  # organisation → what is not accepted
     applies: dict[str, list[str]] = dataclasses.field(default_factory=dict)  # organisation → what needs nobody's yes
     questions: dict[str, dict[str, list[str]]] = dataclasses.field(default_factory=dict)  # name → state → organisations
+    federations: federations.Told = dataclasses.field(default_factory=dict)
     report: verify.Report | None = None
     phases: dict[str, float] = dataclasses.field(default_factory=dict)
 
@@ -77,6 +80,7 @@ class Run:
         self.options = options
         self.reporter = reporter
         self.outcome = Outcome(phases=reporter.phases)
+        self.beside = federations.Federations(network.name)
 
     def __call__(self) -> Outcome:
         """Go through the phases; the station image is made while servers boot."""
@@ -156,7 +160,9 @@ class Run:
         self.outcome.applies = applicable.applies
         hand_over.keep(self.network, remotes, applicable)
         self.outcome.left_out |= applicable.refused
-        hosts = hostvars.applied(self.network, applicable, self._able(wanted), image)
+        self.beside = federations.beside(self.network, remotes, self._able(wanted), say)
+        self.outcome.federations = self.beside.told()
+        hosts = hostvars.applied(self.network, applicable, self._able(wanted), image, self.beside)
         self.outcome.waiting = self._waiting(applicable, [o for o in self._able(wanted) if o not in hosts])
         return applicable, hosts
 
@@ -191,7 +197,9 @@ class Run:
             if self.outcome.stations.changes:
                 stations.wait(remotes, made, say)
             self.outcome.questions, untold = questions.deliver(self.network, remotes, applicable, made, say)
-            self.outcome.left_out |= untold
+            told, lost = self.beside.deliver(remotes, [*made], say)
+            self.outcome.questions |= told
+            self.outcome.left_out |= untold | lost
         with self.reporter.phase("acceptance") as say:
             agreed = agreement.Agreed({o: applicable.views[o] for o in made}, applicable.publication)
             self.outcome.report = verify.run(self.network, remotes, made, self.outcome.left_out, agreed, say)
@@ -206,10 +214,12 @@ def verify_network(
         left_out = {o: why for o, why in remotes.probe().items() if o in wanted}
         reached = [o for o in wanted if o not in left_out]
         applicable = hand_over.applicable(network, remotes, reached, looking=True)
-        hosts = hostvars.applied(network, applicable, reached, None)
+        say = functools.partial(reporter.say, phase="verify")
+        beside = federations.beside(network, remotes, reached, say, looking=True)
+        hosts = hostvars.applied(network, applicable, reached, None, beside)
         missing = [o for o in reached if o not in hosts]
         left_out |= {o: applicable.refused.get(o, "nothing is accepted on it yet") for o in missing}
         agreed = agreement.Agreed({o: applicable.views[o] for o in hosts}, applicable.publication)
-        report = verify.run(network, remotes, hosts, left_out, agreed, lambda text: reporter.say(text, "verify"))
+        report = verify.run(network, remotes, hosts, left_out, agreed, say)
         stale = [verify.Verdict("check", network.name, "the publication", applicable.stale)] if applicable.stale else []
         return dataclasses.replace(report, verdicts=(*stale, *report.verdicts))

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from base import canonical, errors
 from network_topology import names
-from publication import profile
+from publication import profile, trust
 from werkplaats.operations.coordinator import lifetimes
 from werkplaats.operations.coordinator.ledger import Records
 from werkplaats.operations.home import vault
@@ -94,6 +94,25 @@ class Authority:
             self.ends(start),
         )
 
+    def cross(
+        self, network: str, member: x509.Certificate, moment: datetime.datetime | None = None
+    ) -> x509.Certificate:
+        """A cross-certificate, where this is the CA of a federation: for the name and key of a regional network's CA.
+
+        `member` is that CA's own certificate, of which nothing but its generation and key is taken.
+        """
+        start, key = moment or canonical.now(), profile.p256(member.public_key())
+        return _sign(
+            self.records,
+            names.ca_subject(network, trust.generation(member)),
+            self.certificate.subject.rfc4514_string(),
+            key,
+            self._key,
+            profile.authority_extensions(network, key, profile.p256(self.certificate.public_key())),
+            start,
+            min(start + profile.CROSS_LIFETIME, self.certificate.not_valid_after_utc),
+        )
+
     def ends(self, start: datetime.datetime) -> datetime.datetime:
         """When a certificate ends that is signed at this moment."""
         return min(start + self.lifetimes.certificate, self.certificate.not_valid_after_utc)
@@ -108,10 +127,12 @@ class Authority:
     @property
     def key_fingerprint(self) -> str:
         """The fingerprint of its key, for which root holders sign."""
-        return profile.key_fingerprint(profile.p256(self.certificate.public_key()))
+        return profile.key_of(self.certificate)
 
 
-def open_or_found(kept: vault.Vault, records: Records, moment: datetime.datetime | None = None) -> Authority:
+def open_or_found(
+    kept: vault.Vault, records: Records, moment: datetime.datetime | None = None, tier: profile.Tier = profile.REGION
+) -> Authority:
     """The CA of the vault's network, the newest generation; founded as the first one where there never was one.
 
     Raises VaultError when the records know a CA whose key is not in the vault: a second CA of the same name would be
@@ -125,7 +146,7 @@ def open_or_found(kept: vault.Vault, records: Records, moment: datetime.datetime
         kept.write_private_key(_key_name(generation), ec.generate_private_key(ec.SECP256R1()))
     if not kept.has(_certificate_name(generation)):
         # Also the way on for a founding that was killed between key and certificate.
-        certificate = _found(kept, records, generation, moment or canonical.now())
+        certificate = _found(kept, records, generation, moment or canonical.now(), tier)
         kept.write(_certificate_name(generation), certificate.public_bytes(serialization.Encoding.PEM))
     return _opened(kept, records, generation)
 
@@ -144,7 +165,14 @@ def _opened(kept: vault.Vault, records: Records, generation: int) -> Authority:
     return Authority(kept, records, generation, certificate)
 
 
-def signed_for(kept: vault.Vault, records: Records, signed: Collection[str], *, keyless: bool = False) -> Authority:
+def signed_for(
+    kept: vault.Vault,
+    records: Records,
+    signed: Collection[str],
+    *,
+    keyless: bool = False,
+    tier: profile.Tier = profile.REGION,
+) -> Authority:
     """The CA that signs now, of those of which the key (its fingerprint) is among those that root holders signed for.
 
     It is the newest of them, but for one that is trusted beside the one before it until it is switched to. One that
@@ -155,7 +183,7 @@ def signed_for(kept: vault.Vault, records: Records, signed: Collection[str], *, 
     generation, other = _in_force(records, signed)
     without_key = not kept.has(_key_name(generation)) and not keyless and not other
     if without_key or not kept.has(_certificate_name(generation)):
-        return open_or_found(kept, records)
+        return open_or_found(kept, records, tier=tier)
     found = _opened(kept, records, generation)
     if other and kept.has(_certificate_name(other)):
         found.beside = _opened(kept, records, other)
@@ -214,7 +242,7 @@ def roll(kept: vault.Vault, records: Records, moment: datetime.datetime | None =
     generation = recorded[0] + 1
     if not kept.has(_key_name(generation)):
         kept.write_private_key(_key_name(generation), ec.generate_private_key(ec.SECP256R1()))
-    certificate = _found(kept, records, generation, moment or canonical.now())
+    certificate = _found(kept, records, generation, moment or canonical.now(), profile.REGION)
     kept.write(_certificate_name(generation), certificate.public_bytes(serialization.Encoding.PEM))
     return open_or_found(kept, records, moment)
 
@@ -224,20 +252,22 @@ def none_yet(network: str) -> errors.UsageError:
     return errors.UsageError(f"{network} never had a CA", "the first approval founds it: werkplaats trust approve")
 
 
-def _found(kept: vault.Vault, records: Records, generation: int, moment: datetime.datetime) -> x509.Certificate:
+def _found(
+    kept: vault.Vault, records: Records, generation: int, moment: datetime.datetime, tier: profile.Tier
+) -> x509.Certificate:
     private = kept.read_private_key(_key_name(generation))
     key = private.public_key()
     if not any(int(row["generation"]) == generation for row in records.rows("authorities")):
         records.append(
             "authorities", generation=generation, key=profile.key_fingerprint(key), founded=canonical.stamp(moment)
         )
-    name = names.ca_subject(kept.network, generation)
-    extensions = profile.authority_extensions(kept.network, key)
-    return _sign(records, name, name, key, private, extensions, moment, moment + profile.AUTHORITY_LIFETIME)
+    name = tier.subject(kept.network, generation)
+    extensions = tier.extensions(kept.network, key)
+    return _sign(records, name, name, key, private, extensions, moment, moment + tier.lifetime)
 
 
 def _refuse_stranger(records: Records, certificate: x509.Certificate, generation: int) -> None:
-    found = profile.key_fingerprint(profile.p256(certificate.public_key()))
+    found = profile.key_of(certificate)
     known = {row["key"] for row in records.rows("authorities") if int(row["generation"]) == generation}
     if known != {found}:
         raise errors.VaultError(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-from collections.abc import Mapping
+import types
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from securesystemslib.signer import Signer
 from tuf.api.metadata import Metadata, MetaFile, Signed, Snapshot, TargetFile, Targets, Timestamp
@@ -15,7 +16,7 @@ from base import canonical, errors
 from network_topology import model, tables
 from publication import folder as folders
 from publication import identity, metadata, reading, trust, trusted, verified
-from publication.metadata import NETWORK, OFFLINE, RELEASES, ROOT, SNAPSHOT, TARGETS, TIMESTAMP
+from publication.metadata import NETWORK, ROOT, SNAPSHOT, TIMESTAMP
 from publication.whole import Whole
 from werkplaats.operations.coordinator import approval, placing, revocation, roles
 from werkplaats.operations.coordinator.authority import Authority
@@ -41,33 +42,59 @@ def publish(
     was founded, PublicationError when the release that is named waits, or when readers would refuse the result.
     """
     moment = moment or canonical.now()
-    described = verified.document(definition)
     approval.supersede(definition, authority, moment)
+    approved = _approved(definition, authority, identities)
+    identified = {f"identities/{name}.json": one for name, one in approved.items()}
+    files = {name: canonical.pretty(one) for name, one in identified.items()} | agreed(asked or {}, figures or {})
+    needed = f"releases/{definition.release}.json"
+    return lay(folder, definition, authority, files, moment, verified.verify, roles.release_files(releases), needed)
+
+
+def agreed(asked: Mapping[str, model.Question], figures: Mapping[str, tables.Table]) -> dict[str, bytes]:
+    """The files of agreed questions, and of the tables that these name."""
+    questions = {f"questions/{name}.json": canonical.dump(verified.document(one)) for name, one in asked.items()}
+    return questions | {f"tables/{name}.json": canonical.dump(one.document) for name, one in figures.items()}
+
+
+Read = TypeVar("Read")
+
+
+def lay(
+    folder: Path,
+    definition: model.Network,
+    authority: Authority,
+    own_files: Mapping[str, bytes],
+    moment: datetime.datetime,
+    verify: Callable[[Whole, datetime.datetime], Read],
+    releases: Mapping[str, bytes] = types.MappingProxyType({}),
+    needed: str = "",
+) -> Read:
+    """Lay a publication of a network of any kind: definition, CAs and their lists, and its own files beside these.
+
+    `verify` reads what was made as every reader does. `releases` and `needed` are as in `Roles.prepare`, raises as
+    `publish`.
+    """
+    described = verified.document(definition)
     authorities, lists = trust.pem(_trusted(authority, moment))
     own = roles.Roles(authority.vault, authority.records)
-    held = own.prepare(roles.release_files(releases), f"releases/{definition.release}.json", moment)
+    held = own.prepare(releases, needed, moment)
     files = {
         "definition.json": canonical.dump(described),
         "ca.pem": authorities,
         "crl.pem": lists,
-        **{
-            f"identities/{name}.json": canonical.pretty(one)
-            for name, one in _approved(definition, authority, identities).items()
-        },
         **held.contents,
-        **{f"questions/{name}.json": canonical.dump(verified.document(one)) for name, one in (asked or {}).items()},
-        **{f"tables/{name}.json": canonical.dump(one.document) for name, one in (figures or {}).items()},
+        **own_files,
     }
     last = authority.records.highest("publications")
     known, lives = trusted.Trusted((held.roots[0],)), authority.lifetimes.roles
     existing = _existing(folder, definition.network, known, moment)
     if existing and existing.number == last and existing.files == files and not _due(existing, held, lives, moment):
-        return verified.verify(existing, moment)
+        return verify(existing, moment)
     number, published = last + 1, canonical.stamp(moment)
     made = assembled(held, files, number, moment, own.online(), lives)
     # Read before it is written: a publication that members would refuse must not take the place of a good one.
     whole, _ = reading.read(made.get, folder, definition.network, known, moment)
-    result = verified.verify(whole, moment)
+    result = verify(whole, moment)
     authority.records.append("publications", number=number, published=published, definition=canonical.digest(described))
     placing.write(folder, made, number)
     return result
@@ -84,7 +111,7 @@ def _existing(folder: Path, network: str, known: trusted.Trusted, moment: dateti
 def _due(existing: Whole, held: roles.InForce, lives: Lives, moment: datetime.datetime) -> bool:
     """Whether a role is to be signed anew, or was."""
     return any(metadata.due(existing.ends[role], life, moment) for role, life in lives.items()) or any(
-        existing.versions[role] != held.version(role) for role in OFFLINE
+        existing.versions[role] != version for role, version in held.versions.items()
     )
 
 
@@ -106,8 +133,8 @@ def assembled(
     network = _signed(
         Targets(number, None, ends[NETWORK], named, None, {metadata.PUBLISHED: canonical.stamp(moment)}), online
     )
-    contents = {TARGETS: held.targets, RELEASES: held.releases, NETWORK: network}
-    versions = {TARGETS: held.version(TARGETS), RELEASES: held.version(RELEASES), NETWORK: number}
+    contents = {**held.named, NETWORK: network}
+    versions = {**held.versions, NETWORK: number}
     meta = {
         f"{role}.json": MetaFile.from_data(versions[role], content, ["sha256"]) for role, content in contents.items()
     }

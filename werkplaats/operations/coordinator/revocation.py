@@ -90,16 +90,21 @@ def supersede(
 
 
 def withdraw(
-    authority: Authority, organisation: str, reason: str, moment: datetime.datetime | None = None
+    authority: Authority,
+    organisation: str,
+    reason: str,
+    moment: datetime.datetime | None = None,
+    named: Collection[str] = (),
 ) -> x509.CertificateRevocationList:
     """Revoke every certificate of an organisation that has not ended, as `revoke` does each, and in any case the last.
 
-    Its keys would be certified anew, whether it has ended or not. Raises UsageError where there never was one.
+    Its keys would be certified anew, whether it has ended or not. `named` are the names in the certificates of a member
+    of a federation, which is no organisation. Raises UsageError where there never was one.
     """
     _require_reason(reason)
-    name, now = names.subject(authority.network, organisation), canonical.stamp(moment or canonical.now())
-    rows = authority.records.rows("serials")
-    own = [row for row in rows if row["name"] == name]
+    wanted = named or {names.subject(authority.network, organisation)}
+    rows, now = authority.records.rows("serials"), canonical.stamp(moment or canonical.now())
+    own = [row for row in rows if row["name"] in wanted]
     serials = {row["serial"] for row in own if row["not_after"] > now or row is own[-1]}
     if not serials:
         raise errors.UsageError(

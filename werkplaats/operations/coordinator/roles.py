@@ -38,7 +38,7 @@ BEFORE = "publication-before.key"
 
 @dataclasses.dataclass(frozen=True)
 class Wanted:
-    """Who shall hold what: all that root holders sign for."""
+    """Who shall hold what: all that root holders sign for. A federation has no release holders: it ships nothing."""
 
     root: tuple[Key, ...]
     root_threshold: int
@@ -51,17 +51,26 @@ class Wanted:
 
 @dataclasses.dataclass(frozen=True)
 class InForce:
-    """What is in force: role → metadata, each root, and what the release holders signed for: name → content."""
+    """What is in force: role → metadata, each root, and what the release holders signed for: name → content.
+
+    A federation has no release holders.
+    """
 
     roots: tuple[bytes, ...]
     targets: bytes
-    releases: bytes
+    releases: bytes | None
     contents: Mapping[str, bytes]
 
-    def version(self, role: str) -> int:
-        """The version of an offline role."""
-        content = self.roots[-1] if role == ROOT else getattr(self, role)
-        return int(Metadata.from_bytes(content).signed.version)
+    @property
+    def named(self) -> dict[str, bytes]:
+        """Role → metadata, of those that are published beside the roots."""
+        return {TARGETS: self.targets} | ({RELEASES: self.releases} if self.releases is not None else {})
+
+    @property
+    def versions(self) -> dict[str, int]:
+        """Role → its version."""
+        every = {ROOT: self.roots[-1], **self.named}
+        return {role: int(Metadata.from_bytes(content).signed.version) for role, content in every.items()}
 
 
 class Roles:
@@ -130,11 +139,12 @@ class Roles:
                 f"root holders and release holders make their keys, then werkplaats trust root found {self.network}",
             )
         keys, handed = root.signed.keys, targets.signed.delegations
+        releases = handed.roles.get(RELEASES)
         return Wanted(
             tuple(keys[one] for one in root.signed.roles[ROOT].keyids),
             root.signed.roles[ROOT].threshold,
-            tuple(handed.keys[one] for one in handed.roles[RELEASES].keyids),
-            handed.roles[RELEASES].threshold,
+            tuple(handed.keys[one] for one in releases.keyids) if releases else (),
+            releases.threshold if releases else 0,
             keys[root.signed.roles[TIMESTAMP].keyids[0]],
             tuple(targets.signed.unrecognized_fields[metadata.AUTHORITIES]),
             self._taken_part(targets.signed),
@@ -272,7 +282,8 @@ class Roles:
 
     @staticmethod
     def _release_ids(targets: Metadata[Any] | None) -> list[str]:
-        return list(targets.signed.delegations.roles[RELEASES].keyids) if targets else []
+        releases = targets.signed.delegations.roles.get(RELEASES) if targets else None
+        return list(releases.keyids) if releases else []
 
     def missing(self) -> list[str]:
         """What waits, as sentences: which role, and how many of how many signed."""
@@ -303,10 +314,12 @@ class Roles:
             wanted = self.wanted()
             found += [
                 f"root of {self.network}: {wanted.root_threshold} of these must sign: {_fingerprints(wanted.root)}",
-                f"releases: {wanted.releases_threshold} of these must sign: {_fingerprints(wanted.releases)}",
+                f"releases: {wanted.releases_threshold} of these must sign: {_fingerprints(wanted.releases)}"
+                if wanted.releases
+                else f"{self.network} is a federation: it ships no release, and its CA signs for CAs of regions",
                 f"the coordinator's key is {metadata.key_fingerprint(wanted.online)}",
                 f"the CA's key is {', and that of the one that takes its place '.join(wanted.authorities)}",
-                *self._federations(wanted.federations),
+                *(self._federations(wanted.federations) if wanted.releases or wanted.federations else ()),
             ]
         if waits := self._next(RELEASES):
             for name, file in sorted(waits.signed.targets.items()):
@@ -405,21 +418,23 @@ class Roles:
         """What the coordinator publishes: all that is in force, after what can be signed here was.
 
         Asks the holders for what is due, and for `releases` (name → content), where some are given, that they did not
-        sign for. Raises UsageError where nothing was founded, PublicationError where the file `needed` waits for them.
+        sign for; a federation has none. Raises UsageError where nothing was founded, PublicationError where the file
+        `needed` waits for them.
         """
         self.ask(self.wanted(), moment)
         if releases:
             self.ask_releases(releases, moment)
         self.settle()
         root, targets, signed = (self._in_force(role) for role in OFFLINE)
-        if root is None or targets is None or signed is None or self._waits_for(needed, signed):
+        ships = targets is not None and RELEASES in metadata.paths(targets.signed)
+        if root is None or targets is None or (ships and (signed is None or self._waits_for(needed, signed))):
             raise errors.PublicationError(
                 f"{self.network} cannot be published yet: {'; '.join(self.missing())}",
                 f"they look at it and sign with werkplaats trust root sign {self.network} and werkplaats trust release "
                 f"sign {self.network}, in the files of {self.waiting}",
             )
-        contents = {name: _read(self.folder / name) for name in signed.signed.targets}
-        return InForce(self.roots, targets.to_bytes(), signed.to_bytes(), contents)
+        contents = {name: _read(self.folder / name) for name in (signed.signed.targets if signed else ())}
+        return InForce(self.roots, targets.to_bytes(), signed.to_bytes() if signed else None, contents)
 
     def _waits_for(self, needed: str, signed: Metadata[Any]) -> bool:
         return needed not in signed.signed.targets and self._next(RELEASES) is not None
@@ -451,6 +466,11 @@ class Roles:
         """Whether what is in force names the coordinator's key that lies here, made where there is none."""
         return self._named() == {self.own_key().keyid}
 
+    def lineage(self) -> frozenset[str]:
+        """The fingerprints of every root that was in force."""
+        roots = (metadata.root_keys(_parsed(content, self.folder).signed) for content in self.roots)
+        return frozenset(whole.fingerprint(self.network, keys) for keys in roots)
+
     def _named(self) -> set[str]:
         """The ids of the keys that what is in force names for the coordinator."""
         root, targets = self._in_force(ROOT), self._in_force(TARGETS)
@@ -472,8 +492,15 @@ class Roles:
             online.rename(before)
         return self.own_key()
 
-    def found_here(self, signatures: model.Signatures, authority: str, moment: datetime.datetime) -> None:
-        """Found all roles with keys in this vault, or bring them up to the definition: one person plays all."""
+    def found_here(
+        self, signatures: model.Signatures, authority: str, moment: datetime.datetime, *, ships: bool = True
+    ) -> None:
+        """Found all roles with keys in this vault, or bring them up to the definition: one person plays all.
+
+        A network that ships no image has no release holders.
+        """
+        if not ships:
+            signatures = signatures.model_copy(update={"releases": 0})
         if self.roots:
             wanted = self.wanted()
             asked = (wanted.root_threshold, wanted.releases_threshold)
@@ -519,7 +546,8 @@ def targets_of(network: str, wanted: Wanted) -> Targets:
     """What root holders of a network hand on where it is as wanted, without version and end."""
     holders, online = {one.keyid: one for one in wanted.releases}, wanted.online
     of = {RELEASES: (sorted(holders), wanted.releases_threshold), NETWORK: ([online.keyid], 1)}
-    roles = {name: DelegatedRole(name, *of[name], True, list(paths)) for name, paths in metadata.PATHS.items()}
+    paths = metadata.PATHS if wanted.releases else metadata.PATHS_OF_FEDERATION
+    roles = {name: DelegatedRole(name, *of[name], True, list(some)) for name, some in paths.items()}
     handed = Delegations(dict(sorted({**holders, online.keyid: online}.items())), roles)
     fields: dict[str, Any] = {metadata.OF_NETWORK: network, metadata.AUTHORITIES: list(wanted.authorities)}
     if wanted.federations:

@@ -37,7 +37,7 @@ def number(network: networks.Network, organisation: str) -> tuple[str, ...]:
 
 def approve(network: networks.Network, organisation: str, fingerprint: str) -> identity.Identity:
     """Sign one waiting request, by the fingerprint that the coordinator compared."""
-    return approval.approve(network.definition, organisation, fingerprint, _authority(network))
+    return approval.approve(network.definition, organisation, fingerprint, authority_of(network))
 
 
 def approve_all(network: networks.Network, requests: Iterable[identity.Request], say: progress.Say) -> dict[str, str]:
@@ -46,7 +46,7 @@ def approve_all(network: networks.Network, requests: Iterable[identity.Request],
     A server that has other keys than were approved was made anew: its earlier certificate is revoked first. Returns
     why, by organisation, of those whose request is no good; nothing of theirs was revoked.
     """
-    own, refused = _authority(network), {}
+    own, refused = authority_of(network), {}
     for asked in requests:
         try:
             _approve_anew(network, asked, own, say)
@@ -71,19 +71,21 @@ def _approve_anew(
     say(f"{asked.organisation}: approved {asked.fingerprint}")
 
 
-def found(network: networks.Network) -> None:
+def found(network: networks.Kept) -> None:
     """Found all roles of the publication with keys in this vault, where one person takes every step."""
-    held_by(network).found_here(network.definition.signatures, authority_key(network), canonical.now())
+    key, signatures = authority_key(network), network.definition.signatures
+    held_by(network).found_here(signatures, key, canonical.now(), ships=network.ships)
 
 
-def held_by(network: networks.Network) -> roles.Roles:
+def held_by(network: networks.Kept) -> roles.Roles:
     """The offline roles of the publication, as the records have them."""
     return roles.Roles(network.vault, ledger.Records(network.inventory))
 
 
-def authority_key(network: networks.Network) -> str:
+def authority_key(network: networks.Kept) -> str:
     """The fingerprint of the newest CA's key, for which root holders sign; founded where there is none."""
-    return authority.open_or_found(network.vault, ledger.Records(network.inventory)).key_fingerprint
+    records = ledger.Records(network.inventory)
+    return authority.open_or_found(network.vault, records, tier=network.tier).key_fingerprint
 
 
 def publish(
@@ -96,12 +98,12 @@ def publish(
     """
     releases = {network.definition.release: release} if ask else {}
     held_by(network).settle()  # as `go_on`
-    own = _authority(network)
-    _require_signed(network, own)
+    own = authority_of(network)
+    require_signed(network, own)
     return _publish(network, network.definition, releases, network.questions, network.figures, own, say)
 
 
-def _require_signed(network: networks.Network, own: authority.Authority) -> None:
+def require_signed(network: networks.Kept, own: authority.Authority) -> None:
     """Raise PublicationError where nothing but a CA is here of which nobody would take a certificate yet."""
     signed = held_by(network).authorities()
     if signed and own.key_fingerprint not in signed:
@@ -113,12 +115,12 @@ def _require_signed(network: networks.Network, own: authority.Authority) -> None
         )
 
 
-def require_key(network: networks.Network) -> None:
+def require_key(network: networks.Kept) -> None:
     """Open the coordinator's key; raises VaultError where nobody is there to give its passphrase."""
     held_by(network).online()
 
 
-def number_published(network: networks.Network) -> int:
+def number_published(network: networks.Kept) -> int:
     """The number of the publication that was made last; 0 for none."""
     return ledger.Records(network.inventory).highest("publications")
 
@@ -133,7 +135,7 @@ def go_on(network: networks.Network, say: progress.Say) -> verified.Verified | N
     if found is None:
         return None
     held_by(network).settle()  # first: a CA for which root holders signed now signs all of it
-    last, own = found.published, _authority(network, keyless=True)
+    last, own = found.published, authority_of(network, keyless=True)
     identities = None if own.signs else last.identities
     return _publish(network, last.definition, {}, last.questions, last.figures, own, say, identities)
 
@@ -152,7 +154,7 @@ def _publish(
     held = held_by(network)
     for line in learn.catch_up(own, held, network.publication, network.trusted):
         say(f"learned from {network.publication}, which the records did not know: {line}")
-    own = _authority(network, keyless=not own.signs)
+    own = authority_of(network, keyless=not own.signs)
     taken, refused = renewal.take_up(definition, own) if own.signs else ([], {})
     for one in taken:
         say(f"{one.organisation}: its new gateway key, signed by its statement key, is certified, {_until(one)}")
@@ -171,7 +173,7 @@ def _until(one: identity.Identity) -> str:
 
 def revoke(network: networks.Network, organisation: str, reason: str, say: progress.Say) -> None:
     """Revoke all that an organisation was certified; what is published says so with the next `publish`."""
-    own = _authority(network, keyless=True)
+    own = authority_of(network, keyless=True)
     before = revocation.revoked_serials(own.records)
     revocation.withdraw(own, organisation, reason)
     late = len(revocation.revoked_serials(own.records) - before)
@@ -221,7 +223,7 @@ def unpublished(network: networks.Network, published: verified.Verified | None) 
 
 def reinstate(network: networks.Network, organisation: str, say: progress.Say) -> None:
     """Certify the keys of an organisation whose certificate is on hold again."""
-    one = renewal.reinstate(network.definition, organisation, _authority(network))
+    one = renewal.reinstate(network.definition, organisation, authority_of(network))
     say(f"{organisation}: its keys are certified again, {_until(one)}")
 
 
@@ -241,7 +243,7 @@ def release(network: networks.Network, image: images.StationImage | None) -> Map
     )
 
 
-def _authority(network: networks.Network, *, keyless: bool = False) -> authority.Authority:
+def authority_of(network: networks.Kept, *, keyless: bool = False) -> authority.Authority:
     """The CA that signs: where another one waits for the root holders, the one before it goes on until they signed."""
     records, signed = ledger.Records(network.inventory), held_by(network).authorities()
-    return authority.signed_for(network.vault, records, signed, keyless=keyless)
+    return authority.signed_for(network.vault, records, signed, keyless=keyless, tier=network.tier)

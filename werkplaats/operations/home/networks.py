@@ -1,4 +1,4 @@
-"""One network as this operator has it: definition, vault, inventory, publication, servers."""
+"""One network of any kind as whoever is at work here has it: definition, vault, inventory, publication, servers."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import dataclasses
 import functools
 from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
-from network_topology import check, load, model, tables, violation
+from base import errors
+from network_topology import check, load, model, names, tables, violation
 from network_topology.compiling import compile as compiler
+from network_topology.federations import model as federal
 from network_topology.federations.compile import compile_federation
 from network_topology.federations.compiled import CompiledFederation
 from network_topology.federations.resolved import Resolved
+from publication import folder, profile, publication
 from stacks import servers as sandbox
 from werkplaats.operations.home import places, vault
 from werkplaats.operations.reach import inventory, remote
@@ -21,31 +25,25 @@ TRUSTED = "publication.json"
 """In a vault: what its operator read last of the publication."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Network:
-    """Everything that an operation needs to know of a network before it asks a server."""
+class Kept:
+    """A network that is kept here, of whatever kind: what its coordinator needs to know of it."""
 
-    definition: model.Definition
-    compiled: compiler.CompiledNetwork
-    warnings: tuple[violation.Violation, ...]
+    tier: ClassVar[profile.Tier]
+    """What its CA looks like."""
+    ships: ClassVar[bool]
+    """Whether it ships a station image, for which release holders sign."""
+    definition: model.Network
     home: places.Home
-    questions: Mapping[str, model.Question] = dataclasses.field(default_factory=dict)
-    figures: Mapping[str, tables.Table] = dataclasses.field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """The network's name, as in certificates."""
-        return self.compiled.network
+        return self.definition.network
 
     @property
     def made_here(self) -> bool:
         """Whether its servers are made on this machine."""
         return sandbox.makes(self.name)
-
-    def server(self, organisation: str) -> Server:
-        """What this operator's inventory says of the server of one organisation, which it runs."""
-        (found,) = (one for one in self.servers if one.organisation == organisation)
-        return found
 
     @functools.cached_property
     def vault(self) -> vault.Vault:
@@ -69,6 +67,24 @@ class Network:
     def trusted(self) -> Path:
         """What this operator read last of the publication, so that none older is taken."""
         return self.vault.folder / TRUSTED
+
+
+@dataclasses.dataclass(frozen=True)
+class Network(Kept):
+    """Everything that an operation needs to know of a regional network before it asks a server."""
+
+    tier, ships = profile.REGION, True
+    definition: model.Definition
+    compiled: compiler.CompiledNetwork
+    warnings: tuple[violation.Violation, ...]
+    home: places.Home
+    questions: Mapping[str, model.Question] = dataclasses.field(default_factory=dict)
+    figures: Mapping[str, tables.Table] = dataclasses.field(default_factory=dict)
+
+    def server(self, organisation: str) -> Server:
+        """What this operator's inventory says of the server of one organisation, which it runs."""
+        (found,) = (one for one in self.servers if one.organisation == organisation)
+        return found
 
     @functools.cached_property
     def servers(self) -> tuple[Server, ...]:
@@ -101,21 +117,32 @@ class Network:
 
 
 @dataclasses.dataclass(frozen=True)
-class Federation:
-    """A federation and the definitions of its members, to be looked at: it has no server, vault or inventory here."""
+class Federation(Kept):
+    """A federation and the definitions of its members, as far as they are here. It has no servers.
 
-    resolved: Resolved
-    compiled: CompiledFederation
+    Its vault and inventory are those of its coordinator.
+    """
+
+    tier, ships = profile.FEDERATION, False
+    definition: federal.Federation
+    members: Mapping[str, model.Definition]
+    warnings: tuple[violation.Violation, ...]
     home: places.Home
+    questions: Mapping[str, model.Question] = dataclasses.field(default_factory=dict)
+    figures: Mapping[str, tables.Table] = dataclasses.field(default_factory=dict)
 
-    @property
-    def name(self) -> str:
-        """The federation's name."""
-        return self.compiled.network
+    @functools.cached_property
+    def compiled(self) -> CompiledFederation:
+        """What follows from it; raises DefinitionError where that of a member is not here."""
+        return compile_federation(Resolved(self.definition, self.members))
 
-    def publication(self, member: str) -> Path:
-        """Where the publication of a member lies, as it is fetched or made here."""
-        return self.home.publication(member, vault.folder_of(member))
+    def operates(self, member: str) -> bool:
+        """Whether this operator has an inventory of servers of a member; makes no vault."""
+        return (self.home.inventory(member, vault.folder_of(member)) / "servers.yml").exists()
+
+    def publication_of(self, network: str) -> Path:
+        """Where the publication of it or of a member lies, as it is fetched or made here; makes no vault."""
+        return self.home.publication(network, vault.folder_of(network))
 
 
 def find(name: str, folder: Path | None = None) -> Network:
@@ -134,8 +161,38 @@ def look_at(name: str, folder: Path | None = None) -> Network | Federation:
     """A network of any kind, to be looked at. Raises as `find` does, but for no federation."""
     place, found = _checked(name, folder)
     if found.federation is not None:
-        return Federation(found.federation, compile_federation(found.federation), place)
+        return _federation(found.federation, found, place)
     return _network(place, found)
+
+
+def federations(network: Network) -> list[Federation]:
+    """The federations that are defined here, and right, of which a regional network is a member."""
+    twin = network.name if names.is_sandbox(network.name) else ""
+    found = []
+    for name in load.known(network.home.networks):
+        if isinstance(load.read_what_can_be(network.home.networks / name / names.FILE).definition, federal.Federation):
+            one = check.network(names.twin(name) if twin else name, network.home.networks, places.known())
+            if one.federation and network.name in one.federation.members:
+                found.append(_federation(one.federation, one, network.home))
+    return found
+
+
+def _federation(resolved: Resolved, found: check.Outcome, place: places.Home) -> Federation:
+    """Of a twin the root of each member is that of its publication on this machine, where one person made both."""
+    definition = resolved.federation
+    if names.is_sandbox(definition.network):
+        roots = {slug: _root_here(slug, place) or one.root for slug, one in definition.members.items()}
+        members = {slug: one.model_copy(update={"root": roots[slug]}) for slug, one in definition.members.items()}
+        definition = definition.model_copy(update={"members": members}).placed(definition.places)
+    return Federation(definition, resolved.members, found.violations, place, found.questions, found.figures)
+
+
+def _root_here(slug: str, place: places.Home) -> str:
+    lies = place.publication(slug, vault.folder_of(slug))
+    try:
+        return publication.read(lies, slug).root if folder.there(lies) else ""
+    except errors.RefusedError:
+        return ""  # whoever reads its members says why
 
 
 def _checked(name: str, folder: Path | None) -> tuple[places.Home, check.Outcome]:

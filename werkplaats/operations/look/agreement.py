@@ -85,10 +85,13 @@ def _changes(part: str, here: acceptance.Accepted, there: acceptance.Accepted) -
     if part == "statement_keys":
         return list(_keys(here.statement_keys, there.statement_keys))
     if part == "release":
-        return [f"release {there.release.release} is image {there.release.image_id}, here {here.release.image_id}"]
+        images = [one.release.image_id if one.release else "none" for one in (there, here)]
+        return [f"release {there.definition.release} is image {images[0]}, here {images[1]}"]
     if part == "holders":
         root, here_root = there.holders.fingerprint(there.network), here.holders.fingerprint(here.network)
-        return [f"the root is {root}, here {here_root}, and release holders are {there.holders.releases.keys}"]
+        releases = getattr(there.holders, "releases", None)
+        also = f", and release holders are {releases.keys}" if releases else ""
+        return [f"the root is {root}, here {here_root}{also}"]
     return ["another CA signs the network's certificates; ring the coordinator up"]
 
 

@@ -20,6 +20,9 @@ roll        have another CA take the place of the one there is, for the same key
 root        the root holders' keys, which say who may publish: make, found, change, sign, replace the coordinator
 release     the release holders' keys: make, sign a release
 
+On a federation `root`, `publish`, `revoke` and `reinstate` work: it certifies the CAs of its members, of which
+ORGANISATION is one then; a member that is cut off goes on by itself.
+
 No other server changes by any of them, and those of `renew-key` go on with the key before. The first approve or publish
 founds the network's CA, in the vault of whoever runs it. Exit code 5 when a server was left out.
 """
@@ -31,17 +34,19 @@ import contextlib
 import sys
 
 from base import errors
-from network_topology import violation
+from network_topology import load, violation
 from publication import verified
 from station_image.builder import images
 from werkplaats.operations.bring_up import enforce, hand_over
-from werkplaats.operations.coordinator import revocation, rolling, steps
+from werkplaats.operations.coordinator import federating, revocation, rolling, steps
 from werkplaats.operations.home import networks
 from werkplaats.verbs import common, named
+from werkplaats.verbs.trust import federation as of_federation
 from werkplaats.verbs.trust import signing
 
 _BRAKES = ("revoke", "enforce")
 _AS_PUBLISHED = (*_BRAKES, "publish")
+_BRAKES_OF_FEDERATION = ("revoke", "publish")
 _WITH_SERVERS = ("request", "renew-key", "enforce")
 
 
@@ -95,6 +100,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> int:
     """Do one of them."""
     network, wrong = _network(given)
+    if isinstance(network, networks.Federation):
+        of_federation.require(given, network)
+        with _locks(given, network):
+            return of_federation.run(given, network, wrong)
     if given.action == "revoke":
         final = "" if given.reason == revocation.HOLD else ", for good: it comes back with new keys only"
         common.confirm(f"take {given.organisation} out of {network.name}{final}?", yes=given.yes)
@@ -108,7 +117,7 @@ def run(given: argparse.Namespace) -> int:
     return _enforce(network) if given.action == "enforce" or (given.action == "revoke" and given.now) else code
 
 
-def _locks(given: argparse.Namespace, network: networks.Network) -> contextlib.ExitStack:
+def _locks(given: argparse.Namespace, network: networks.Kept) -> contextlib.ExitStack:
     """What nobody else may do meanwhile. A brake waits for no run that changes servers, stopped or hanging."""
     purpose = f"trust {given.action}"
     coordinates = given.action not in _WITH_SERVERS and getattr(given, "step", "") not in signing.OF_HOLDERS
@@ -184,22 +193,39 @@ def _roll(given: argparse.Namespace, network: networks.Network) -> None:
     do(network, print)
 
 
-def _network(given: argparse.Namespace) -> tuple[networks.Network, errors.WerkplaatsError | None]:
+def _network(given: argparse.Namespace) -> tuple[networks.Network | networks.Federation, errors.WerkplaatsError | None]:
     """The network that was named; as it was published last, and why, where its definition is not right now.
 
     That is enough to revoke in it and to sign anew what is due, where its records lie, and to put in force anywhere.
     """
     try:
-        return named.find(given), None
+        return _looked_at(given), None
     except violation.UnknownNetworkError:
         raise
     except violation.DefinitionError as error:
-        network = steps.as_published(given.network, given.home) if given.action in _AS_PUBLISHED else None
+        network: networks.Network | networks.Federation | None = None
+        if given.action in _AS_PUBLISHED:
+            network = steps.as_published(given.network, given.home)
+        if network is None and given.action in _BRAKES_OF_FEDERATION:
+            network = federating.as_published(given.network, given.home)
         if network is None and given.action == "enforce":
             network = steps.as_read(given.network, given.home)
         if network is None:
             raise
         return network, error
+
+
+def _looked_at(given: argparse.Namespace) -> networks.Network | networks.Federation:
+    """The network as it is defined. Raises KindError for a federation where only a regional network will do.
+
+    So it will where one was published under that name: its definition was written over.
+    """
+    network = named.look_at(given)
+    if isinstance(network, networks.Network):
+        return network
+    if given.action not in of_federation.ACTIONS or steps.as_published(given.network, given.home):
+        raise load.regional_wanted(network.definition)
+    return network
 
 
 def _request(given: argparse.Namespace, network: networks.Network) -> int:

@@ -85,12 +85,12 @@ def arguments(parser: argparse.ArgumentParser, kind: str) -> None:
                 default=[],
                 type=Path,
                 metavar="FILE.pub",
-                required=name == "found",
+                required=name == "found" and what == ROOT,
                 help=f"the public half of a {what} holder's key; repeated, for each of them",
             )
 
 
-def run(given: argparse.Namespace, network: networks.Network) -> int:
+def run(given: argparse.Namespace, network: networks.Kept) -> int:
     """Do one step; the caller holds the network's lock, and the coordinator's but for those of holders."""
     own = steps.held_by(network)
     match given.step:
@@ -133,10 +133,10 @@ def run(given: argparse.Namespace, network: networks.Network) -> int:
     return errors.DONE
 
 
-def _federations(
-    given: argparse.Namespace, network: networks.Network, before: roles.Wanted
-) -> dict[str, whole.Consent]:
+def _federations(given: argparse.Namespace, network: networks.Kept, before: roles.Wanted) -> dict[str, whole.Consent]:
     """What shall be, of which federation: its name → with whom, and by which root it is known."""
+    if not isinstance(network, networks.Network):
+        raise errors.UsageError(f"{network.name} is a federation, and takes part in none: tiers nest no further")
     name = given.federation
     others = {one: found for one, found in before.federations.items() if one != name}
     if given.step == "leave":
@@ -144,7 +144,7 @@ def _federations(
             return others
         there = ", ".join(sorted(before.federations)) or "none"
         raise errors.UsageError(f"{network.name} does not take part in {name}; it takes part in: {there}")
-    if not names.is_slug(name) or name == network.name:
+    if not names.is_slug(names.defined(name)) or name == network.name:
         raise errors.UsageError(f"{name!r} is no name of a federation", "write it as in the federation's definition")
     if len(others) >= metadata.MOST_FEDERATIONS:
         raise errors.UsageError(f"{network.name} takes part in {len(others)} federations, which is the most")
@@ -158,20 +158,25 @@ def _federations(
 
 
 def _wanted(
-    given: argparse.Namespace, network: networks.Network, own: roles.Roles, before: roles.Wanted | None = None
+    given: argparse.Namespace, network: networks.Kept, own: roles.Roles, before: roles.Wanted | None = None
 ) -> roles.Wanted:
-    signatures = network.definition.signatures
+    signatures, ships = network.definition.signatures, network.ships
     root, releases = _keys(given.root), _keys(given.release)
+    if releases and not ships:
+        raise errors.UsageError(f"{network.name} is a federation, and ships no release", "leave --release out")
     wanted = roles.Wanted(
         root or (before.root if before else ()),
         signatures.root,
         releases or (before.releases if before else ()),
-        signatures.releases,
+        signatures.releases if ships else 0,
         before.online if before else own.own_key(),
         before.authorities if before else (steps.authority_key(network),),
         before.federations if before else {},
     )
-    for what, keys, many in (("root", wanted.root, signatures.root), ("release", wanted.releases, signatures.releases)):
+    for what, keys, many in (
+        ("root", wanted.root, wanted.root_threshold),
+        ("release", wanted.releases, wanted.releases_threshold),
+    ):
         if len({one.keyid for one in keys}) < many:
             raise errors.UsageError(
                 f"{len(keys)} {what} holders are named, and {many} must sign by the definition",
@@ -184,12 +189,12 @@ def _keys(files: Iterable[Path]) -> tuple[Key, ...]:
     return tuple(SSlibKey.from_crypto(keyfiles.public(file)) for file in files)
 
 
-def _ask(network: networks.Network, own: roles.Roles, wanted: roles.Wanted) -> None:
+def _ask(network: networks.Kept, own: roles.Roles, wanted: roles.Wanted) -> None:
     own.ask(wanted, canonical.now())
     print(f"{network.name}: this waits in {own.waiting}; each holder reads its key's fingerprint to you:")
 
 
-def _sign(given: argparse.Namespace, network: networks.Network, own: roles.Roles) -> int:
+def _sign(given: argparse.Namespace, network: networks.Kept, own: roles.Roles) -> int:
     own.hold()
     words, wanted = own.words(), _SIGNED[given.action]
     if not any(own.waits(role) for role in wanted):
@@ -207,7 +212,7 @@ def _sign(given: argparse.Namespace, network: networks.Network, own: roles.Roles
     return errors.DONE
 
 
-def _show(network: networks.Network, own: roles.Roles) -> None:
+def _show(network: networks.Kept, own: roles.Roles) -> None:
     for line in (*own.words(), *own.missing()):
         print(line)
     if root := own.root_keys():

@@ -14,7 +14,7 @@ import pytest
 from base import errors
 from network_topology import load, model
 from network_topology.compiling import compile as compiler
-from publication import folder, publication, verified
+from publication import folder, profile, publication, verified
 from publication.following import own_keys
 from station_image.builder import images
 from tests.harness import coordinator
@@ -83,6 +83,8 @@ def network(tmp_path: Path) -> Any:
         inventory=tmp_path / "inventory",
         publication=tmp_path / "publication",
         trusted=tmp_path / "kept",
+        tier=profile.REGION,
+        ships=True,
     )
 
 

@@ -84,11 +84,11 @@ def test_what_is_brought_to_servers_is_what_was_judged_and_is_read_once(
 ) -> None:
     """Read again for the bringing, another publication could lie there by then, which nobody judged."""
     read, brought = [], dict[str, Any]()
-    real = publication.take
+    real = publication._take
 
-    def take(folder: Path, *given: Any, **how: Any) -> publication.Taken:
+    def take(verify: Any, folder: Path, *given: Any, **how: Any) -> publication.Taken:
         read.append(folder)
-        return real(folder, *given, **how)
+        return real(verify, folder, *given, **how)
 
     class Asked(Servers):
         def ask(self, organisation: str, *_: str, given: str = "") -> remote.Done:
@@ -99,7 +99,7 @@ def test_what_is_brought_to_servers_is_what_was_judged_and_is_read_once(
             return {organisation: remote.Done("", exited=1) for organisation in organisations}
 
     root = publication.read(network.publication, network.name).root
-    monkeypatch.setattr(publication, "take", take)
+    monkeypatch.setattr(publication, "_take", take)
     found = hand_over.applicable(network, cast("Any", servers), ["ggd"], root=root)
     assert found.publication
     network.publication.unlink()  # where nothing lies any more, nothing can be read again

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from publication import profile
 from tests.harness.coordinator import (
     Coordinator,
     approve,
@@ -44,4 +45,6 @@ def bare(coordinator: Coordinator, tmp_path: Path) -> Any:
         questions={},
         figures={},
         made_here=False,
+        tier=profile.REGION,
+        ships=True,
     )

@@ -170,7 +170,11 @@ def test_a_hold_is_not_got_round_by_asking_with_other_keys(coordinator: Any, new
     ):
         coordinator.approve("ggd", keys)
     network = SimpleNamespace(
-        definition=coordinator.definition, vault=coordinator.vault, inventory=coordinator.records.folder
+        definition=coordinator.definition,
+        vault=coordinator.vault,
+        inventory=coordinator.records.folder,
+        tier=profile.REGION,
+        ships=True,
     )
     said: list[str] = []
     asked = identity.Request.read(coordinator.records.read("requests", "ggd"), "the request")

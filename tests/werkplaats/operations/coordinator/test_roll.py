@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from base import errors, files
-from publication import acceptance, profile, publication, revocations, verified
+from publication import acceptance, parts, profile, publication, revocations, verified
 from tests.harness import chance
 from tests.harness.coordinator import Coordinator, make_keys
 from tests.publication.published import RELEASES
@@ -160,9 +160,9 @@ def test_a_roll_that_another_than_the_root_holders_begins_is_refused_by_every_re
     without_holders(network)
     own = authority.roll(network.vault, ledger.Records(network.inventory))
     with monkeypatch.context() as patch:
-        patch.setattr(verified, "_require_authority", lambda *_: None)
+        patch.setattr(parts, "_require_authority", lambda *_: None)
         patch.setattr(authority, "signed_for", lambda *_, **__: own)
-        patch.setattr(steps, "_require_signed", lambda *_: None)
+        patch.setattr(steps, "require_signed", lambda *_: None)
         assert publish(network).authority_key == own.key_fingerprint, "it is a publication but for that"
         assert read(network).number == 2
     with pytest.raises(errors.PublicationError, match="which the root holders did not sign for"):

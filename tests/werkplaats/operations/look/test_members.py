@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,63 +11,16 @@ import pytest
 import yaml
 
 from base import canonical, errors
-from network_topology import load
 from publication import publication
 from publication.whole import Consent
-from tests.harness import coordinator as coordinators
 from tests.publication.published import RELEASES
+from tests.werkplaats.regions import NAME, SALLAND, TWENTE, Regions, regions, unfederated
 from werkplaats import cli
 from werkplaats.operations.coordinator import publish as publishing
 
-NAME, SALLAND, TWENTE = "kansrijke-start-oost", "salland-united", "twente-volledig"
-ROOT, OTHER = (f"sha256:{digit * 64}" for digit in "12")
+__all__ = ["regions", "unfederated"]
 
-
-class Regions:
-    """Two regions that publish, and the home of who keeps the definition of their federation."""
-
-    def __init__(self, folder: Path) -> None:
-        self.home = folder / "home"
-        for name in (NAME, SALLAND, TWENTE):
-            shutil.copytree(coordinators.NETWORKS / name, self.home / "networks" / name)
-        self.path = self.home / "networks" / NAME / "network.yml"
-        self.definition = yaml.safe_load(self.path.read_text())
-        self.own = {
-            name: coordinators.founded(folder, load.find(name, self.home / "networks")) for name in (SALLAND, TWENTE)
-        }
-        for name, own in self.own.items():
-            for organisation in self.named(name):
-                own.approve(organisation)
-            self.consent(name, Consent(root=ROOT, organisations=self.named(name)))
-            self.definition["members"][name]["root"] = publication.read(self.place(name), name).root
-        self.write()
-
-    def place(self, name: str) -> Path:
-        return self.home / "publications" / name
-
-    def named(self, name: str) -> tuple[str, ...]:
-        return tuple(sorted(self.definition["members"][name]["organisations"]))
-
-    def write(self) -> None:
-        self.path.write_text(yaml.safe_dump(self.definition))
-
-    def consent(self, name: str, said: Consent | None) -> None:
-        """A region's root holders sign, and it publishes."""
-        own = self.own[name]
-        authority, held = own.authority, own.roles
-        wanted = dataclasses.replace(held.wanted(), federations={NAME: said} if said else {})
-        held.ask(wanted, canonical.now())
-        held.settle()
-        self.place(name).parent.mkdir(exist_ok=True)
-        publishing.publish(self.place(name), own.definition, RELEASES, authority)
-
-
-@pytest.fixture
-def regions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Regions:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "elsewhere"))
-    made = Regions(tmp_path)
-    monkeypatch.setenv("WERKPLAATS_HOME", str(made.home))
-    return made
+OTHER = f"sha256:{'2' * 64}"
 
 
 def status(capsys: pytest.CaptureFixture[str], *words: str, expect: int) -> str:
@@ -79,12 +31,16 @@ def status(capsys: pytest.CaptureFixture[str], *words: str, expect: int) -> str:
 
 
 def wrong(capsys: pytest.CaptureFixture[str], expect: int = errors.FOUND) -> dict[str, list[str]]:
-    return {one["network"]: one["wrong"] for one in json.loads(status(capsys, "--json", expect=expect))}
+    """Member → what is wrong with it."""
+    said = json.loads(status(capsys, "--json", expect=expect))
+    return {one["network"]: one["wrong"] for one in said if one["network"] != NAME}
 
 
 def test_members_that_said_yes_are_good(regions: Regions, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     told = status(capsys, expect=errors.DONE)
-    assert f"{SALLAND}: good: publication 1 of 20" in told
+    assert f"{NAME}: good: publication 2 of 20" in told
+    assert f"{SALLAND}: good: publication 2 of 20" in told
+    assert told.count("its CA is certified until 20") == 2
     assert f"takes part with {', '.join(regions.named(TWENTE))}" in told
     assert wrong(capsys, errors.DONE) == {SALLAND: [], TWENTE: []}
     assert not (tmp_path / "elsewhere").exists(), "looking makes nothing"
@@ -108,7 +64,7 @@ def nobody_said_yes(regions: Regions) -> None:
 
 
 def with_fewer(regions: Regions) -> None:
-    regions.consent(SALLAND, Consent(root=ROOT, organisations=regions.named(SALLAND)[1:]))
+    regions.consent(SALLAND, Consent(root=regions.root, organisations=regions.named(SALLAND)[1:]))
 
 
 def not_fetched(regions: Regions) -> None:
@@ -121,8 +77,8 @@ def changed_on_the_way(regions: Regions) -> None:
 
 
 WRONG: dict[str, tuple[Any, str]] = {
-    "another root": (another_root, f"and the definition names {OTHER}: have one of its root holders read it to you"),
-    "another definition": (another_definition, "is not the one that it publishes: put that of publication 1 here"),
+    "another root": (another_root, f"and the definition names {OTHER}; have one of its root holders read it to you"),
+    "another definition": (another_definition, "is not the one that it publishes: put that of publication 2 here"),
     "nobody said yes": (nobody_said_yes, f"did not say yes to {NAME}: werkplaats trust root federate {SALLAND}"),
     "with fewer": (with_fewer, "its root holders did not say yes to deventer-ziekenhuis, which the federation names"),
     "not fetched": (not_fetched, "its publication is not here: fetch it into "),
@@ -145,19 +101,47 @@ def test_a_member_of_which_something_else_is_defined_is_named_with_what_to_do(
 def test_an_organisation_without_a_certificate_is_named(regions: Regions, capsys: pytest.CaptureFixture[str]) -> None:
     regions.definition["members"][SALLAND]["organisations"].append("carinova")
     regions.write()
-    regions.consent(SALLAND, Consent(root=ROOT, organisations=tuple(sorted((*regions.named(SALLAND),)))))
+    regions.consent(SALLAND, Consent(root=regions.root, organisations=regions.named(SALLAND)))
     assert wrong(capsys)[SALLAND] == ["no certificate is published of carinova: its coordinator approves what they ask"]
 
 
 def test_members_that_said_yes_to_two_roots_are_told_apart(
     regions: Regions, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One of them was read the root of somebody who poses as the federation."""
+    """One of them was read the root of somebody who poses as the federation, of which nothing is published here."""
+    regions.place(NAME).unlink()
     regions.consent(TWENTE, Consent(root=OTHER, organisations=regions.named(TWENTE)))
     assert wrong(capsys) == {
-        SALLAND: [f"other members said yes to another root than {ROOT}"],
+        SALLAND: [f"other members said yes to another root than {regions.root}"],
         TWENTE: [f"other members said yes to another root than {OTHER}"],
     }
+    assert f"{NAME}: NOT GOOD: not read\n  its publication is not here" in status(capsys, expect=errors.FOUND)
+
+
+def test_who_said_yes_to_another_root_than_the_federation_s_is_named(
+    regions: Regions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    regions.consent(TWENTE, Consent(root=OTHER, organisations=regions.named(TWENTE)))
+    (told,) = wrong(capsys)[TWENTE]
+    assert f"its root holders said yes to root {OTHER}, which is not that of {NAME}" in told
+
+
+def test_a_member_that_the_federation_did_not_certify_is_named(
+    unfederated: Regions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unfederated.yes(SALLAND)
+    told = f"{NAME} did not certify its CA-1: its coordinator runs werkplaats trust publish {NAME}"
+    assert wrong(capsys)[SALLAND] == [told]
+
+
+def test_a_definition_of_the_federation_that_is_not_the_published_one_is_named(
+    regions: Regions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    regions.definition["title"] = "An earlier one"
+    regions.write()
+    own = json.loads(status(capsys, "--json", expect=errors.FOUND))[0]
+    assert (own["network"], own["good"]) == (NAME, False)
+    assert own["wrong"] == ["its definition here is not the one that it publishes: put that of publication 2 here"]
 
 
 def test_what_root_holders_changed_among_themselves_is_the_same_root_still(

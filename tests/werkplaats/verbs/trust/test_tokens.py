@@ -21,6 +21,7 @@ from tuf.api.metadata import Metadata
 from base import errors
 from publication import acceptance, profile, publication
 from publication.following import applied, follow, kept
+from publication.whole import Holders
 from stacks.servers.image import make
 from tests.publication.published import release
 from tests.werkplaats.operations.reach.terminals import Terminal
@@ -105,6 +106,7 @@ def test_the_file_of_a_key_on_a_token_names_it_and_has_no_secret(people: People)
 
 def test_a_publication_signed_by_tokens_and_files_is_read_by_operators(people: People, published: list[str]) -> None:
     found = publication.read(people.place, NETWORK)
+    assert isinstance(found.holders, Holders)
     assert str(found.holders.root) == str(found.holders.releases) == "2 of 3"
     people.with_image(release(image="1"))
     people.run("publish", NETWORK)

@@ -1,0 +1,298 @@
+"""Two regions federate while a session of one runs: their stations compute together, and a region leaves alone.
+
+One story at running servers, in order: each test goes on where the one before it ended.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.harness import sandboxes, servers
+from tests.harness.stations import wait_until
+
+pytestmark = pytest.mark.servers
+NAME, REGIONS = "kring.sandbox", ("oost", "west")
+ORGANISATIONS = ("ggd", "ziekenhuis", "thuiszorg")
+SUBNET = "198.19.250.0/24"
+DEFINITION = """
+network: kring
+kind: supraregional
+illustrative: true
+title: Kring van Oost en West
+coordinator: oost/ggd
+technique: mpc/mpyc
+computing: [oost/ggd, west/ziekenhuis, oost/thuiszorg]
+dpia: 2026-09-14
+agreement: {kind: joint_controllers, signed: 2026-09-01}
+members:
+"""
+MEMBER = """
+  {name}:
+    root: sha256:{root}
+    organisations: [ggd, ziekenhuis, thuiszorg]
+    consent: 2026-09-10
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Country:
+    """Two regions that are up, and their federation, of which one person has all vaults."""
+
+    regions: dict[str, sandboxes.Sandbox]
+    federation: sandboxes.Sandbox
+
+    def on(self, reference: str, *command: str) -> subprocess.CompletedProcess[str]:
+        region, organisation = reference.split("/")
+        return self.regions[region].on(organisation, *command)
+
+    def status(self, reference: str, network: str = NAME) -> dict[str, Any]:
+        told = json.loads(self.on(reference, "station", "status", "--json").stdout)
+        found: dict[str, Any] = told["networks"].get(network, {})
+        return found
+
+    def session(self, reference: str) -> dict[str, Any]:
+        done = self.on(reference, "station", "session", "--network", NAME, "--json")
+        assert done.returncode == 0, done
+        told: dict[str, Any] = json.loads(done.stdout)
+        return told
+
+
+QUESTION = """
+analysis: hotspots/1
+purpose: Where influenza rises, over the border too
+parameters: {{areas: [7001-7010]}}
+fields: {{postcode4: four digits of the postcode where the patient lives}}
+contributes: [{contributes}]
+results_to: [{results_to}]
+minimum_cell: 10
+minimum_contributors: 3
+dpia_annex: 2026-09-20
+term: {{until: 2029-03-01, at_most: unlimited}}
+"""
+PLANTED = 7003
+"""Three cases at each organisation: nine in one region, which are fewer than the ten that are opened."""
+CASES = "".join(f"{area}\n" for area in ("postcode4", *[PLANTED] * 3)).encode()
+EVERYBODY = tuple(f"{region}/{one}" for region in REGIONS for one in ORGANISATIONS)
+
+
+@pytest.fixture(scope="module")
+def country(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Country]:
+    folder = tmp_path_factory.mktemp("country")
+    regions = {}
+    for name in REGIONS:
+        text = sandboxes.DEFINITION.partition("  # Puts in data")[0].replace("Proeftuin", name.capitalize())
+        regions[name] = sandboxes.sandbox(folder, name, text)
+    federation = sandboxes.Sandbox(NAME, folder / "home", folder / "state")
+    federation.definition.parent.mkdir(parents=True)
+    # A twin knows the roots of its members by what lies on this machine.
+    members = (MEMBER.format(name=one, root=64 * digit) for one, digit in zip(REGIONS, "12", strict=True))
+    federation.definition.write_text(DEFINITION + "".join(members))
+    try:
+        for one in regions.values():
+            one.up()
+        servers.docker("network", "create", "--subnet", SUBNET, NAME)
+        for region in regions.values():
+            for organisation in ORGANISATIONS:
+                alias = f"{organisation}.{region.name}.datawerkplaats.internal"
+                servers.docker("network", "connect", "--alias", alias, NAME, region.container(organisation))
+        yield Country(regions, federation)
+    finally:
+        for one in regions.values():
+            one.run("destroy", "--yes", expect=None)
+        servers.docker("network", "rm", NAME)
+
+
+@pytest.fixture(scope="module")
+def session(country: Country) -> Iterator[subprocess.Popen[str]]:
+    """A session of one region that began before and goes on through all of it."""
+    config = country.regions["oost"].vault / "run" / "ssh_config"
+    words = ("ssh", "-F", str(config), "-o", "ControlPath=none", "ggd", "sudo", "station", "session", "--json")
+    process = subprocess.Popen(
+        [*words, "--network", "oost.sandbox", "--rounds", "1000000"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    oost = country.regions["oost"]
+    wait_until(lambda: all(country.status(f"oost/{one}", oost.name)["sessions"] for one in ORGANISATIONS), "it", 60)
+    yield process
+    process.kill()
+    process.wait()
+
+
+def started(country: Country) -> dict[str, str]:
+    names = ("station-agent", "station-computer")
+    return {
+        one: country.on(one, "docker", "inspect", "--format", "{{.Name}} {{.State.StartedAt}}", *names).stdout
+        for one in EVERYBODY
+    }
+
+
+def test_two_regions_federate_under_a_running_session_and_compute_together(
+    country: Country, session: subprocess.Popen[str], note: Callable[[str], None]
+) -> None:
+    federation, before, began = country.federation, started(country), time.monotonic()
+    published = federation.run("trust publish").stdout
+    root = re.search("its root is (sha256:[0-9a-f]{64})", published)
+    assert root, published
+    for region in country.regions.values():
+        region.run("trust root federate", NAME, "--root", root[1])
+        region.run("trust publish")
+    assert "certified are: oost.sandbox, west.sandbox" in federation.run("trust publish").stdout
+    told = federation.run("accept", "--yes").stdout
+    assert "the keys of west.sandbox/ziekenhuis are pinned" in told
+    for region in country.regions.values():
+        document = region.up()
+        assert document["changes"]["stations"] == [], document
+    note(f"two running regions of three federated in {time.monotonic() - began:.0f} s, nothing restarted")
+    assert session.poll() is None, session.communicate()
+    assert started(country) == before
+    wait_until(lambda: all(country.status(one).get("problem") == "" for one in EVERYBODY), "the federation", 60)
+    together(country)
+    assert country.on("oost/ggd", "station", "session", "--rounds", "1", "--json").returncode == 0, "at home as ever"
+
+
+def together(country: Country) -> None:
+    """Stations of both regions compute together, whoever of them proposes it."""
+    wait_until(lambda: all(country.status(one).get("problem") == "" for one in EVERYBODY), "the federation", 60)
+    for proposer in ("oost/ggd", "west/ziekenhuis"):
+        told = country.session(proposer)
+        assert {*told["contributors"]} == {one.replace("/", ".sandbox.") for one in EVERYBODY}, told
+        assert not told.get("left_out"), told
+
+
+def gone(country: Country, why: str) -> None:
+    """Nothing of the west is let in at the east any more, and the east works on."""
+    told = country.status("oost/ggd")
+    assert {*told["cut"]} >= {"west.sandbox/ziekenhuis"}, (why, told)
+    assert "cannot compute" in told["problem"]
+    assert not country.regions["oost"].on("ggd", "sh", "-c", "ls /run/werkplaats/peers | grep west").stdout
+    there = country.on("west/ziekenhuis", "station", "session", "--network", NAME, "--json")
+    assert there.returncode, there
+    for region in REGIONS:
+        assert country.on(f"{region}/ggd", "station", "session", "--rounds", "1", "--json").returncode == 0, region
+
+
+def asked(country: Country, name: str, network: str, contributes: tuple[str, ...], results_to: str) -> None:
+    """An author writes a question, the coordinator publishes it, and each operator brings it."""
+    names = [one if network == "kring" else one.split("/")[1] for one in (*contributes, results_to)]
+    folder = country.federation.home / "networks" / network / "questions"
+    folder.mkdir(exist_ok=True)
+    text = QUESTION.format(contributes=", ".join(names[:-1]), results_to=names[-1])
+    (folder / f"{name}.yml").write_text(text)
+    publishes = {"kring": country.federation, **country.regions}[network]
+    publishes.run("trust publish")
+    for region in country.regions.values():
+        region.up()
+
+
+def agreed(country: Country, name: str, network: str, contributes: tuple[str, ...], also: tuple[str, ...] = ()) -> None:
+    """The steward of each reads the question and allows it, and those who contribute bring their cases."""
+    for reference in (*contributes, *also):
+        slug, organisation = reference.split("/")
+        region = country.regions[slug]
+        told = json.loads(region.person("steward", organisation, "questions", "--json").stdout)
+        (row,) = (one for one in told["questions"] if (one["network"], one["question"]) == (network, name))
+        words = ("allow", name, "--network", network, "--digest", row["digest"])
+        region.person("steward", organisation, *words)
+        if reference in contributes:
+            region.bring(organisation, "cases.csv", CASES, name, network)
+
+
+def opened(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_a_question_finds_over_the_border_what_neither_region_sees_alone(country: Country) -> None:
+    oost = country.regions["oost"]
+    for name, region in country.regions.items():
+        own = tuple(one for one in EVERYBODY if one.startswith(name))
+        asked(country, "griep-thuis", name, own, f"{name}/ggd")
+        agreed(country, "griep-thuis", region.name, own)
+        alone = opened(region.person("scientist", "ggd", "propose", "griep-thuis", "--json"))
+        assert not alone["result"]["hotspots"], alone
+    asked(country, "griep-grens", "kring", EVERYBODY, "oost/ggd")
+    agreed(country, "griep-grens", NAME, EVERYBODY)
+    words = ("propose", "griep-grens", "--network", NAME, "--json")
+    together = opened(oost.person("scientist", "ggd", *words))
+    assert together["result"]["hotspots"] == [str(PLANTED)], together
+    refused = country.regions["west"].person("scientist", "ggd", *words, expect=None)
+    assert refused.returncode, "who may not see the outcome may not ask"
+
+
+def test_a_question_of_the_federation_that_differences_a_regional_one_is_refused(country: Country) -> None:
+    """Gains: the figures of one organisation, by a question that has it beside those of a regional question."""
+    oost = country.regions["oost"]
+    some = (*(one for one in EVERYBODY if one.startswith("oost")), "west/ggd")
+    asked(country, "griep-een-erbij", "kring", some, "oost/ggd")
+    agreed(country, "griep-een-erbij", NAME, some, also=("west/ziekenhuis",))
+    done = oost.person("scientist", "ggd", "propose", "griep-een-erbij", "--network", NAME, "--json", expect=None)
+    assert done.returncode, done
+    assert "would differ from an earlier one in 1 organisations (west.sandbox.ggd) only" in done.stdout + done.stderr
+
+
+def test_a_region_leaves_alone_and_comes_back_while_the_other_computes(
+    country: Country, session: subprocess.Popen[str]
+) -> None:
+    oost, west = country.regions["oost"], country.regions["west"]
+    west.run("trust root leave", NAME)
+    west.run("trust publish")
+    for region in (oost, west):
+        region.up(expect=None)
+    gone(country, "it left")
+    assert session.poll() is None
+    root = re.search("the root of .* is (sha256:[0-9a-f]{64})", country.federation.run("trust root show").stdout)
+    assert root
+    west.run("trust root federate", NAME, "--root", root[1])
+    west.run("trust publish")
+    for region in (oost, west):
+        region.run("accept", "--yes", expect=None)
+    country.federation.run("accept", "--yes")
+    for region in (oost, west):
+        region.up()
+    together(country)
+    assert session.poll() is None
+
+
+def test_a_region_is_cut_off_and_taken_back_and_works_on_by_itself(
+    country: Country, session: subprocess.Popen[str]
+) -> None:
+    federation = country.federation
+    federation.run("trust revoke", "west.sandbox", "--reason", "certificateHold", "--yes")
+    for region in country.regions.values():
+        region.up(expect=None)
+    gone(country, "it was cut off")
+    federation.run("trust reinstate", "west.sandbox")
+    federation.run("accept", "--yes")
+    for region in country.regions.values():
+        region.up()
+    together(country)
+    assert session.poll() is None
+    assert json.loads(federation.run("status", "--json").stdout)[0]["good"]
+
+
+def test_a_member_of_one_region_is_nobody_in_the_other_one_s_own_network(country: Country) -> None:
+    told = json.loads(country.on("west/ziekenhuis", "station", "status", "--json").stdout)
+    assert {*told["networks"]} == {"west.sandbox", NAME}
+    asked = country.on("west/ziekenhuis", "station", "session", "--network", "oost.sandbox", "--json")
+    assert "this station accepted no network 'oost.sandbox'" in asked.stdout + asked.stderr
+
+
+def test_what_one_network_gives_out_ends_at_it(country: Country) -> None:
+    """A list of the federation that is none is placed at a server by hand: its gateway goes on with what it loaded."""
+    oost = country.regions["oost"]
+    place = f"/etc/werkplaats/gateway/compiled/networks/{NAME}/crl.pem"
+    oost.on("ggd", "sh", "-c", f"cp {place} /root/kept.pem; echo none > {place}")
+    done = oost.on("ggd", "gateway-reload")
+    assert f"{NAME}: crl.pem of {NAME} has something beside blocks" in done.stderr, done
+    assert "what was loaded of it stays" in done.stderr
+    together(country)
+    oost.on("ggd", "sh", "-c", f"cp /root/kept.pem {place}")
+    assert oost.on("ggd", "gateway-reload").returncode == 0
