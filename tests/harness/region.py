@@ -130,7 +130,7 @@ class Region:
         }
         folder = station.root / "networks.d" / name
         folder.mkdir(exist_ok=True)
-        replace(folder / "gateway.json", station.gateway(name))
+        replace(folder / "gateway.json", station.gateway)
         replace(folder / "network.json", view)
 
     def start(self) -> None:

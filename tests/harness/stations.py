@@ -102,11 +102,13 @@ class Station:
         """The statement key as networks pin it."""
         return base64.b64encode(self.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)).decode()
 
-    def gateway(self, network: str) -> dict[str, Any]:
-        """What this station says of its gateway in a network, signed with its statement key."""
+    @property
+    def gateway(self) -> dict[str, Any]:
+        """What this station says of its gateway in every network, signed for its home network, of which its id is."""
+        home, _, organisation = self.id.rpartition(".")
         shown = self.certificate.certificate
         spki = shown.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        signature = StatementKey(self.key).sign(statement.GATEWAY_KEY, said(network, self.organisation, spki, 1))
+        signature = StatementKey(self.key).sign(statement.GATEWAY_KEY, said(home, organisation, spki, 1))
         return Gateway(shown.public_bytes(Encoding.DER), 1, signature).document
 
     def write_key(self, key: Ed25519PrivateKey) -> None:

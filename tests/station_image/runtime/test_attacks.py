@@ -106,7 +106,7 @@ def test_a_swapped_gateway_key_lets_no_relay_through(healthy: Region, tmp_path: 
     Its relay then shows the very certificate that the caller speaks for, and gains all that passes.
     """
     ggd, gelre = healthy["ggd"], healthy["gelre"]
-    path, held = ggd.root / "networks.d" / "drie" / "gateway.json", ggd.gateway("drie")
+    path, held = ggd.root / "networks.d" / "drie" / "gateway.json", ggd.gateway
     with Relay(healthy, ggd, gelre, tmp_path) as relay:
         swapped = {**held, "certificate": base64.b64encode(relay.as_caller).decode()}
         healthy.repoint(ggd, gelre, relay.port)

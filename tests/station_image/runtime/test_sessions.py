@@ -130,6 +130,14 @@ def test_a_definition_that_cannot_be_read_leaves_the_last_one_in_force_and_statu
     assert region["gelre"].ask("status")["problem"] == ""
 
 
+def test_without_a_network_it_is_about_the_home_network(region: Region) -> None:
+    answer = region["ggd"].ask("session", "--rounds", "1")
+    assert right(answer)
+    home = region["ggd"].id.rpartition(".")[0]
+    assert answer["contributors"] == region["ggd"].ask("session", "--network", home, "--rounds", "1")["contributors"]
+    assert answer["contributors"] != region["ggd"].ask("session", "--network", "zeven", "--rounds", "1")["contributors"]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -137,7 +145,6 @@ def test_a_definition_that_cannot_be_read_leaves_the_last_one_in_force_and_statu
         (["--network", "drie", "--analysis", "onbekend"], "onbekend"),
         (["--network", "drie", "--rounds", "0"], "rounds"),
         (["--network", "drie", "--results-to", "niemand"], "niemand"),
-        ([], "3 networks"),
     ],
 )
 def test_wrong_use_is_answered_by_a_sentence(region: Region, words: list[str], said: str) -> None:

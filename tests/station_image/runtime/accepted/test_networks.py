@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.station_image.runtime.views import Small
+from station_image.runtime.accepted.gateway import GatewayError
+from tests.station_image.runtime.views import CERTIFICATES, Small, gateway
 
 
 def test_a_network_is_read_again_when_its_file_was_replaced(tmp_path: Path) -> None:
@@ -63,6 +64,19 @@ def second(small: Small, **changes: Any) -> Path:
     folder.mkdir(exist_ok=True)
     (folder / "network.json").write_text(json.dumps({**small.view("n.a"), "network": "m", **changes}))
     return folder
+
+
+def test_in_a_federation_a_gateway_key_is_that_of_the_station_s_home_network(tmp_path: Path) -> None:
+    small = Small.make(tmp_path)
+    networks = small.networks("n.a")
+    second(small)
+    home, federation = networks.find("n"), networks.find("m")
+    assert (home.at_home, federation.at_home) == (True, False)
+    key, shown = small.keys["n.b"], CERTIFICATES["n.b"]
+    for network in (home, federation):
+        network.require_gateway("n.b", gateway("n", "b", key, shown))
+    with pytest.raises(GatewayError):
+        federation.require_gateway("n.b", gateway("m", "b", key, shown))
 
 
 def test_a_view_with_a_computing_party_that_is_cut_is_taken_and_its_key_is_pinned_no_more(tmp_path: Path) -> None:
