@@ -167,12 +167,13 @@ def look_at(name: str, folder: Path | None = None) -> Network | Federation:
 
 def federations(network: Network) -> list[Federation]:
     """The federations that are defined here, and right, of which a regional network is a member."""
-    twin = network.name if names.is_sandbox(network.name) else ""
-    found = []
+    slug, found = names.defined(network.name), []
     for name in load.known(network.home.networks):
-        if isinstance(load.read_what_can_be(network.home.networks / name / names.FILE).definition, federal.Federation):
-            one = check.network(names.twin(name) if twin else name, network.home.networks, places.known())
-            if one.federation and network.name in one.federation.members:
+        defined = load.read_what_can_be(network.home.networks / name / names.FILE).definition
+        if isinstance(defined, federal.Federation) and slug in defined.members:
+            twin = names.twin(name) if names.is_sandbox(network.name) else name
+            one = check.network(twin, network.home.networks, places.known())
+            if one.federation:
                 found.append(_federation(one.federation, one, network.home))
     return found
 
