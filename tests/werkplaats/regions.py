@@ -27,31 +27,47 @@ NAME, SALLAND, TWENTE = "kansrijke-start-oost", "salland-united", "twente-volled
 class Regions:
     """Two regions, each with a coordinator, and their federation, of which two root holders have keys."""
 
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+        made: Path | None = None,
+    ) -> None:
+        """In a folder, from nothing or as they lie in one that was `made` before: keys take a second to make."""
         self.folder, self.home = folder, folder / "home"
         self._monkeypatch, self._capsys = monkeypatch, capsys
         phrase = folder / "passphrase"
-        phrase.touch(mode=0o600)
-        phrase.write_text("een lange zin die niemand raadt\n")
         monkeypatch.setenv("WERKPLAATS_PASSPHRASE_FILE", str(phrase))
         monkeypatch.setenv("WERKPLAATS_HOME", str(self.home))
+        monkeypatch.setenv("XDG_STATE_HOME", str(folder / "elsewhere"))
         monkeypatch.setattr(sealed, "COST", sealed.QUICK)
-        for name in (NAME, SALLAND, TWENTE):
-            shutil.copytree(coordinators.NETWORKS / name, self.home / "networks" / name)
-        (self.home / "publications").mkdir()
         self.path = self.home / "networks" / NAME / "network.yml"
+        self.holders = [str(folder / f"holder-{number}") for number in "12"]
+        if made:
+            shutil.copytree(made, folder, symlinks=True, dirs_exist_ok=True)
+        else:
+            phrase.touch(mode=0o600)
+            phrase.write_text("een lange zin die niemand raadt\n")
+            for name in (NAME, SALLAND, TWENTE):
+                shutil.copytree(coordinators.NETWORKS / name, self.home / "networks" / name)
+            (self.home / "publications").mkdir()
         self.definition = yaml.safe_load(self.path.read_text())
         self.own = {
             name: coordinators.founded(folder, load.find(name, self.home / "networks")) for name in (SALLAND, TWENTE)
         }
+        if not made:
+            self._approved()
+            (folder / "root").write_text(self._found())
+        self.root = (folder / "root").read_text()
+
+    def _approved(self) -> None:
         for name, own in self.own.items():
             for organisation in self.named(name):
                 own.approve(organisation)
             self.publish(name)
             self.definition["members"][name]["root"] = publication.read(self.place(name), name).root
         self.write()
-        self.holders = [str(folder / f"holder-{number}") for number in "12"]
-        self.root = self._found()
 
     def _found(self) -> str:
         for key in self.holders:
@@ -111,15 +127,41 @@ class Regions:
         return federated.read(self.place(NAME), NAME)
 
 
-@pytest.fixture
-def unfederated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Regions:
-    return Regions(tmp_path, monkeypatch, capsys)
+@pytest.fixture(scope="session")
+def made_regions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """What was made once, for all tests of a run: each has a copy."""
+    return {"in": tmp_path_factory.mktemp("regions")}
+
+
+def _once(regions: Regions, made: dict[str, Path], what: str) -> Regions:
+    if what not in made:
+        made[what] = made["in"] / what
+        shutil.copytree(regions.folder, made[what], symlinks=True)
+    return regions
 
 
 @pytest.fixture
-def regions(unfederated: Regions) -> Regions:
+def unfederated(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    made_regions: dict[str, Path],
+) -> Regions:
+    return _once(Regions(tmp_path, monkeypatch, capsys, made_regions.get("apart")), made_regions, "apart")
+
+
+@pytest.fixture
+def regions(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    made_regions: dict[str, Path],
+) -> Regions:
     """Both said yes, and the federation published that."""
+    if "together" in made_regions:
+        return Regions(tmp_path, monkeypatch, capsys, made_regions["together"])
+    found = Regions(tmp_path, monkeypatch, capsys, made_regions.get("apart"))
     for name in (SALLAND, TWENTE):
-        unfederated.yes(name)
-    unfederated.trust("publish")
-    return unfederated
+        found.yes(name)
+    found.trust("publish")
+    return _once(found, made_regions, "together")

@@ -19,9 +19,9 @@ from publication.federations import federated, joint, members
 from publication.following import entry
 from publication.whole import Consent
 from tests.harness import pki
-from tests.werkplaats.regions import NAME, SALLAND, TWENTE, Regions, regions, unfederated
+from tests.werkplaats.regions import NAME, SALLAND, TWENTE, Regions, made_regions, regions, unfederated
 
-__all__ = ["regions", "unfederated"]
+__all__ = ["made_regions", "regions", "unfederated"]
 
 OWN = f"{TWENTE}/ggd-twente"
 OTHER = f"{SALLAND}/deventer-ziekenhuis"

@@ -11,12 +11,12 @@ import pytest
 
 from base import errors
 from publication import acceptance
-from tests.werkplaats.regions import NAME, SALLAND, TWENTE, Regions, regions, unfederated
+from tests.werkplaats.regions import NAME, SALLAND, TWENTE, Regions, made_regions, regions, unfederated
 from werkplaats.operations.bring_up import federations, hand_over
 from werkplaats.operations.home import networks
 from werkplaats.operations.reach import remote
 
-__all__ = ["regions", "unfederated"]
+__all__ = ["made_regions", "regions", "unfederated"]
 
 HERE, THERE = "ggd-twente", "mst"
 

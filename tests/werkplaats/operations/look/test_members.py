@@ -14,11 +14,11 @@ from base import canonical, errors
 from publication import publication
 from publication.whole import Consent
 from tests.publication.published import RELEASES
-from tests.werkplaats.regions import NAME, SALLAND, TWENTE, Regions, regions, unfederated
+from tests.werkplaats.regions import NAME, SALLAND, TWENTE, Regions, made_regions, regions, unfederated
 from werkplaats import cli
 from werkplaats.operations.coordinator import publish as publishing
 
-__all__ = ["regions", "unfederated"]
+__all__ = ["made_regions", "regions", "unfederated"]
 
 OTHER = f"sha256:{'2' * 64}"
 

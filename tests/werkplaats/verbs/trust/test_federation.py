@@ -12,11 +12,11 @@ from base import canonical, errors
 from publication import profile
 from publication.whole import Consent
 from tests.harness import coordinator
-from tests.werkplaats.regions import NAME, SALLAND, TWENTE, Regions, regions, unfederated
+from tests.werkplaats.regions import NAME, SALLAND, TWENTE, Regions, made_regions, regions, unfederated
 from werkplaats.operations.coordinator import authority as authorities
 from werkplaats.operations.coordinator import federating, ledger
 
-__all__ = ["regions", "unfederated"]
+__all__ = ["made_regions", "regions", "unfederated"]
 
 CERTIFIED = "certified are: "
 
