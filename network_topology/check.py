@@ -37,15 +37,14 @@ class Outcome:
 def file(path: Path, known: context.Context, *, sandbox: bool = False, networks: Path | None = None) -> Outcome:
     """Everything that is wrong with one file, of YAML, model and rules together; never raises DefinitionError.
 
-    With `sandbox` the definition's twin is checked. The members of a federation are looked for in the folder
-    `networks`, without one in that in which the file's own folder lies.
+    With `sandbox` the twin of a regional network is checked; a federation is checked as it is. Its members are looked for
+    in the folder `networks`, without one in that in which the file's own folder lies.
     """
     reading = load.read_what_can_be(path)
     if reading.definition is None:
         return Outcome(None, reading.violations)
     if isinstance(reading.definition, Federation):
-        own = _federation(reading.definition, reading, known, networks or path.parent.parent)
-        return _twin(own) if sandbox else own
+        return _federation(reading.definition, reading, known, networks or path.parent.parent)
     definition = twin.sandbox_twin(reading.definition) if sandbox else reading.definition
     found = tuple(sorted((*reading.violations, *rules.check(definition, known, reading.unreadable))))
     return Outcome(definition if _sound(found) else None, found)
@@ -103,9 +102,7 @@ def path(one: Path, known: context.Context) -> Outcome:
 
 
 def _with_questions(network_file: Path, known: context.Context, *, sandbox: bool = False) -> Outcome:
-    own = file(network_file, known)
-    federated = own.federation is not None
-    found = own if federated or not sandbox else file(network_file, known, sandbox=True)
+    found = file(network_file, known, sandbox=sandbox)
     definition = _asked_of(found)
     if definition is None:
         return found
@@ -113,7 +110,7 @@ def _with_questions(network_file: Path, known: context.Context, *, sandbox: bool
     found = dataclasses.replace(
         found, violations=(*found.violations, *asked.violations), questions=asked.questions, figures=asked.figures
     )
-    return _twin(found) if federated and sandbox else found
+    return _twin(found) if sandbox else found
 
 
 def _asked_of(found: Outcome) -> model.Definition | None:
@@ -122,7 +119,7 @@ def _asked_of(found: Outcome) -> model.Definition | None:
 
 
 def _twin(found: Outcome) -> Outcome:
-    """The twin of a federation, and the questions of that; what is wrong is the same."""
+    """The twin of a federation, and the questions of that; what is wrong is the same. A regional network is one."""
     if found.federation is None:
         return found
     asked = {name: twins.asked_of_twin(one) for name, one in found.questions.items()}
