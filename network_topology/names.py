@@ -42,6 +42,11 @@ def is_slug(text: str) -> bool:
     return SLUG_LENGTH[0] <= len(text) <= SLUG_LENGTH[1] and _SLUG.fullmatch(text) is not None
 
 
+def is_network(text: str) -> bool:
+    """Whether a text has the form of a network's name, or of that of its twin."""
+    return is_slug(defined(text))
+
+
 def is_sandbox(network: str) -> bool:
     """Whether a network's name is that of a sandbox twin (`gerda.sandbox`)."""
     return network.endswith(SANDBOX)
@@ -70,7 +75,7 @@ def reference(network: str, organisation: str) -> str:
 def referred(text: str) -> tuple[str, str] | None:
     """The regional network and the organisation that a reference names; None of a text that is none."""
     network, _, organisation = text.partition("/")
-    return (network, organisation) if is_slug(defined(network)) and is_slug(organisation) else None
+    return (network, organisation) if is_network(network) and is_slug(organisation) else None
 
 
 def home(network: str, organisation: str) -> tuple[str, str]:

@@ -169,7 +169,7 @@ def targets_fault(targets: Targets, root: Root) -> str:
 def federations(targets: Targets) -> dict[str, Consent]:
     """What the root holders said yes to, by the federation's name; raises ValueError where it cannot be read."""
     named = targets.unrecognized_fields.get(FEDERATIONS, {})
-    if not isinstance(named, dict) or len(named) > MOST_FEDERATIONS or not all(map(_is_named, named)):
+    if not isinstance(named, dict) or len(named) > MOST_FEDERATIONS or not all(map(names.is_network, named)):
         raise ValueError(f"it is no table of at most {MOST_FEDERATIONS} names")
     try:
         return {name: Consent.model_validate_json(canonical.dump(one)) for name, one in named.items()}
@@ -177,11 +177,6 @@ def federations(targets: Targets) -> dict[str, Consent]:
         raise ValueError(f"{error.errors()[0]['msg']}") from error
     except (TypeError, RecursionError) as error:
         raise ValueError("it cannot be written again") from error
-
-
-def _is_named(name: str) -> bool:
-    """Whether a federation can have this name, or its twin."""
-    return names.is_slug(names.defined(name))
 
 
 def _online(known: Mapping[str, Key], key_ids: list[str]) -> tuple[str, ...]:

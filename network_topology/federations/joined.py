@@ -63,9 +63,8 @@ def _processors(resolved: Resolved, operated: Mapping[str, str]) -> dict[str, mo
     for reference, operator in sorted(operated.items()):
         if operator in operated or operator in found:
             continue
-        network, slug = next(
-            each for each in map(resolved.operator, operated) if names.reference(each[0].network, each[1]) == operator
-        )
+        region, _, slug = operator.partition("/")
+        network = resolved.members[region]
         known = network.processors.get(slug) or network.organisations.get(slug)
         agreement = (known.agreement if known else None) or resolved.federation.agreement
         if agreement is None:

@@ -46,7 +46,6 @@ from werkplaats.verbs.trust import signing
 
 _BRAKES = ("revoke", "enforce")
 _AS_PUBLISHED = (*_BRAKES, "publish")
-_BRAKES_OF_FEDERATION = ("revoke", "publish")
 _WITH_SERVERS = ("request", "renew-key", "enforce")
 
 
@@ -206,8 +205,8 @@ def _network(given: argparse.Namespace) -> tuple[networks.Network | networks.Fed
         network: networks.Network | networks.Federation | None = None
         if given.action in _AS_PUBLISHED:
             network = steps.as_published(given.network, given.home)
-        if network is None and given.action in _BRAKES_OF_FEDERATION:
-            network = federating.as_published(given.network, given.home)
+            if network is None and given.action in of_federation.ACTIONS:
+                network = federating.as_published(given.network, given.home)
         if network is None and given.action == "enforce":
             network = steps.as_read(given.network, given.home)
         if network is None:
@@ -300,10 +299,5 @@ def _go_on(network: networks.Network, wanted: errors.WerkplaatsError) -> verifie
 
 
 def _show(network: networks.Network, published: verified.Verified, before: int | None) -> None:
-    """Say what waits for holders, and what is published where that is another one than `before`."""
-    for sentence in steps.held_by(network).missing():
-        print(f"note: {sentence}", file=sys.stderr)
-    if published.number == before:
-        return
-    print(f"publication {published.number} is in {network.publication}")
-    print(f"its root is {published.root}: root holders read this to who accepts for the first time")
+    root = f"its root is {published.root}: root holders read this to who accepts for the first time"
+    signing.show_published(network, published.number, before, root)

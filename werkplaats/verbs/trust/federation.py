@@ -57,12 +57,7 @@ def run(given: argparse.Namespace, federation: networks.Federation, wrong: error
 
 
 def _publish(federation: networks.Federation, before: int | None) -> None:
-    """Publish, and say what waits for holders, and what is published where that is another one than `before`."""
     published = federating.publish(federation, lambda text: print(text, file=sys.stderr))
-    for sentence in steps.held_by(federation).missing():
-        print(f"note: {sentence}", file=sys.stderr)
-    if published.number == before:
-        return
-    print(f"publication {published.number} is in {federation.publication}")
-    print(f"certified are: {', '.join(sorted(published.crossed)) or 'none'}")
-    print(f"its root is {published.root}: root holders read this to those of its members, and to who accepts it")
+    certified = f"certified are: {', '.join(sorted(published.crossed)) or 'none'}"
+    root = f"its root is {published.root}: root holders read this to those of its members, and to who accepts it"
+    signing.show_published(federation, published.number, before, certified, root)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -144,7 +145,7 @@ def _federations(given: argparse.Namespace, network: networks.Kept, before: role
             return others
         there = ", ".join(sorted(before.federations)) or "none"
         raise errors.UsageError(f"{network.name} does not take part in {name}; it takes part in: {there}")
-    if not names.is_slug(names.defined(name)) or name == network.name:
+    if not names.is_network(name) or name == network.name:
         raise errors.UsageError(f"{name!r} is no name of a federation", "write it as in the federation's definition")
     if len(others) >= metadata.MOST_FEDERATIONS:
         raise errors.UsageError(f"{network.name} takes part in {len(others)} federations, which is the most")
@@ -210,6 +211,14 @@ def _sign(given: argparse.Namespace, network: networks.Kept, own: roles.Roles) -
         )
     print("signed; " + ("; ".join(own.missing()) or f"nothing waits: werkplaats trust publish {own.network}"))
     return errors.DONE
+
+
+def show_published(network: networks.Kept, number: int, before: int | None, *lines: str) -> None:
+    """Say what waits for holders, and these lines where the publication is another one than number `before`."""
+    for sentence in steps.held_by(network).missing():
+        print(f"note: {sentence}", file=sys.stderr)
+    if number != before:
+        print("\n".join((f"publication {number} is in {network.publication}", *lines)))
 
 
 def _show(network: networks.Kept, own: roles.Roles) -> None:
