@@ -116,10 +116,7 @@ def put(folder: Path, made: Mapping[str, bytes]) -> None:
 BROKEN = {
     "a list that is none": (f"networks/{FEDERATION}/crl.pem", b"none\n"),
     "no list": (f"networks/{FEDERATION}/crl.pem", None),
-    "a key among the CAs": (
-        f"networks/{FEDERATION}/ca.pem",
-        b"-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n",
-    ),
+    "a key among the CAs": (f"networks/{FEDERATION}/ca.pem", pki.key_pem(pki.Authority(FEDERATION).key)),
     "a home that is none": (f"networks/{FEDERATION}/home", b"../../etc\n"),
 }
 
