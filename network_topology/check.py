@@ -37,8 +37,8 @@ class Outcome:
 def file(path: Path, known: context.Context, *, sandbox: bool = False, networks: Path | None = None) -> Outcome:
     """Everything that is wrong with one file, of YAML, model and rules together; never raises DefinitionError.
 
-    With `sandbox` the twin of a regional network is checked; a federation is checked as it is. Its members are looked for
-    in the folder `networks`, without one in that in which the file's own folder lies.
+    With `sandbox` the twin of a regional network is checked; a federation is checked as it is. Its members are looked
+    for in the folder `networks`, without one in that in which the file's own folder lies.
     """
     reading = load.read_what_can_be(path)
     if reading.definition is None:
