@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 
-from network_topology import diff, operators
+from network_topology import diff, names, operators
 from publication import acceptance, verified
 
 _WORDS = {
@@ -71,10 +71,11 @@ class Agreed:
         if organisation in definition.stations:
             operator = operators.name_of(definition, operators.operator_of(definition, organisation))
             whose = f"{organisation} ({operator})"
-        name = f"{self.published.network} --only {organisation}"
+        network = self.published.network
+        home, own = names.home(network, organisation)  # a federation is brought by `up` of the own network
         return (
             f"the operator of {whose} reads publication {self.published.number}, and runs "
-            f"werkplaats accept {name} and werkplaats up {name}"
+            f"werkplaats accept {network} --only {organisation} and werkplaats up {home} --only {own}"
         )
 
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from network_topology import names
 from werkplaats.checks import suite
 from werkplaats.operations import progress
 from werkplaats.operations.home import networks, passing
@@ -16,6 +17,8 @@ from werkplaats.operations.look import agreement, station_says
 from werkplaats.operations.reach import remote, servers
 
 SESSION_SECONDS = 120
+LINKS = ("station", "links", "--json")
+"""Has a station call every peer; takes seconds where one does not answer."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,16 +87,22 @@ def _together(
     say: progress.Say,
 ) -> tuple[list[Verdict], dict[str, Any], Verdict]:
     """What stations do with each other: every link, then a session."""
-    links = _links(network, remotes, reached, unreachable, agreed)
-    say(f"links: {sum(v.good for v in links)} of {len(links)} are good")
+    found = links(network, remotes.ask_all(reached, *LINKS), unreachable, agreed)
+    say(links_in_words(found))
     session, verdict = _session(network, remotes, reached)
-    say(verdict.reason or _sum_in_words(session))
-    return links, session, verdict
+    say(session_in_words(session, verdict))
+    return found, session, verdict
 
 
-def _sum_in_words(session: Mapping[str, Any]) -> str:
+def links_in_words(found: Sequence[Verdict]) -> str:
+    """How many links are good, of all that were looked at."""
+    return f"links: {sum(one.good for one in found)} of {len(found)} are good"
+
+
+def session_in_words(session: Mapping[str, Any], verdict: Verdict) -> str:
+    """What a joint computation came to."""
     contributors = session.get("contributors", ())
-    return f"joint computation over {len(contributors)} organisations: the sum is right"
+    return verdict.reason or f"joint computation over {len(contributors)} organisations: the sum is right"
 
 
 def _checks(
@@ -132,31 +141,32 @@ def _of_themselves(network: networks.Network, remotes: remote.Remotes, reached: 
     return found
 
 
-def _links(
-    network: networks.Network,
-    remotes: remote.Remotes,
-    reached: Sequence[str],
+def links(
+    network: networks.Network | networks.Federation,
+    answers: Mapping[str, remote.Answer],
     unreachable: Mapping[str, str],
     agreed: agreement.Agreed,
 ) -> list[Verdict]:
-    """Have every reached station call each peer that it must be able to call: the compiled, directed links.
+    """Whether every station that was asked could call each peer that it must be able to: the compiled, directed links.
 
+    `answers` are those of LINKS, and all are by what the definition calls an organisation.
     A link of a server that should have been asked and was not reached is bad: nobody knows whether it works.
     """
-    answers = remotes.ask_all(reached, "station", "links", "--json")
     verdicts = []
     for link in network.compiled.links:
         name = f"{link.source} → {link.target}"
         if why := unreachable.get(link.source):
             verdicts.append(Verdict("link", link.source, name, f"its server was not reached: {why}"))
-        if link.source not in reached:
+        if link.source not in answers:
             continue
         answer = answers[link.source]
         if isinstance(answer, servers.UnreachableError):
             verdicts.append(Verdict("link", link.source, name, str(answer)))
             continue
-        rows = {row["peer"]: row for row in station_says.document_of(answer).get("links", ())}
-        row = rows.get(f"{network.name}.{link.target}")
+        told = station_says.document_of(answer).get("links", ())
+        # One that is a peer in several networks is called in each; of a stranger no network is known.
+        rows = {row["peer"]: row for row in told if row.get("network", "") in (network.name, "")}
+        row = rows.get(names.station_id(network.name, link.target))
         if row and row["ok"]:
             reason = agreed.differs(
                 link.source, link.target, {**row.get("accepted", {}), "definition": row.get("definition")}
@@ -178,12 +188,15 @@ def _session(
 
 
 def session(
-    network: networks.Network, remotes: remote.Remotes, proposer: str, *options: str
+    network: networks.Kept, remotes: remote.Remotes, proposer: str, *options: str, seconds: float = SESSION_SECONDS
 ) -> tuple[dict[str, Any], Verdict]:
-    """Run one acceptance session proposed by `proposer`; returns what its station told, and the verdict."""
+    """Run one acceptance session proposed by `proposer`; returns what its station told, and the verdict.
+
+    `seconds`: how long it is waited for.
+    """
     command = ("station", "session", "--network", network.name, "--json", *options)
     try:
-        answer = remotes.ask(proposer, *command, seconds=SESSION_SECONDS)
+        answer = remotes.ask(proposer, *command, seconds=seconds)
     except servers.UnreachableError as error:
         return {}, Verdict("session", proposer, "acceptance", str(error))
     document = station_says.document_of(answer)

@@ -18,17 +18,9 @@ DEFINITION = load.find("proeftuin", places.EXAMPLES)
 NETWORK = compiler.compile_network(DEFINITION)
 
 
-class NoRemotes:
-    """No server answers anything."""
-
-    def ask_all(self, organisations: Any, *_: str, **__: Any) -> dict[str, Any]:
-        assert not list(organisations)
-        return {}
-
-
 def links(unreachable: dict[str, str]) -> list[verify.Verdict]:
     network = SimpleNamespace(compiled=NETWORK, name="proeftuin")
-    return verify._links(cast("Any", network), cast("Any", NoRemotes()), [], unreachable, agreement.Agreed({}, None))
+    return verify.links(cast("Any", network), {}, unreachable, agreement.Agreed({}, None))
 
 
 def test_a_link_of_a_server_that_was_not_reached_is_bad_and_those_of_others_are_not_looked_at() -> None:
@@ -54,24 +46,20 @@ VIEW = acceptance.Accepted(
 )
 
 
-class Links:
+def called(told: dict[str, Any], **changes: Any) -> remote.Done:
     """A server that called every peer: it worked, and each told what it accepted, or of an earlier release less."""
-
-    def __init__(self, told: dict[str, Any]) -> None:
-        self.told = told
-
-    def ask_all(self, organisations: Any, *_: str, **__: Any) -> dict[str, Any]:
-        rows = [
-            {
-                "peer": f"proeftuin.{o}",
-                "ok": True,
-                "why": "",
-                "definition": self.told.get(o, NETWORK.digest),
-                "accepted": {**VIEW.parts, **self.told.get(f"{o} accepted", {})},
-            }
-            for o in NETWORK.stations
-        ]
-        return {o: remote.Done(json.dumps({"links": rows})) for o in organisations}
+    rows = [
+        {
+            "network": "proeftuin",
+            "peer": f"proeftuin.{o}",
+            "ok": True,
+            "why": "",
+            "definition": told.get(o, NETWORK.digest),
+            "accepted": {**VIEW.parts, **told.get(f"{o} accepted", {})},
+        }
+        for o in NETWORK.stations
+    ]
+    return remote.Done(json.dumps({"links": [*rows, *({**one, **changes} for one in rows if changes)]}))
 
 
 def published(**changes: Any) -> Any:
@@ -92,9 +80,18 @@ def told_by_peers(told: dict[str, Any], **changes: Any) -> dict[str, str]:
     """What is wrong with each link of ggd, which accepted VIEW; `changes` are what is published otherwise."""
     network = cast("Any", SimpleNamespace(compiled=NETWORK, name="proeftuin"))
     agreed = agreement.Agreed({"ggd": VIEW}, published(**changes))
-    found = verify._links(network, cast("Any", Links(told)), ["ggd"], {}, agreed)
+    found = verify.links(network, {"ggd": called(told)}, {}, agreed)
     assert found
     return {verdict.name: verdict.reason for verdict in found if not verdict.good}
+
+
+def test_what_a_peer_accepted_of_another_network_says_nothing_of_this_one() -> None:
+    """Two stations of one region are peers in a federation too, where each goes by the federation's definition."""
+    network = cast("Any", SimpleNamespace(compiled=NETWORK, name="proeftuin"))
+    told = called({}, network="zuid", definition="sha256:" + "0" * 64)
+    found = verify.links(network, {"ggd": told}, {}, agreement.Agreed({"ggd": VIEW}, published()))
+    assert found
+    assert not [verdict for verdict in found if not verdict.good]
 
 
 def test_a_peer_that_goes_by_another_definition_is_named_with_what_its_operator_does() -> None:
