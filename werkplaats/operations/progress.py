@@ -22,15 +22,22 @@ class Progress:
         self._stream = stream or sys.stderr
         self._quiet = quiet
         self._lock = threading.Lock()
+        self._about = ""
         self.start = time.monotonic()
         self.phases: dict[str, float] = {}
+
+    def about(self, part: str) -> Progress:
+        """The progress of one part, whose lines begin with its name, with phases of its own."""
+        found = Progress(self._stream, quiet=self._quiet)
+        found._lock, found._about, found.start = self._lock, f"{part}: ", self.start
+        return found
 
     def say(self, text: str, phase: str = "") -> None:
         """One line; safe from several threads."""
         if self._quiet:
             return
         with self._lock:
-            stamp = f"[{time.monotonic() - self.start:6.1f} s]"
+            stamp, text = f"[{time.monotonic() - self.start:6.1f} s]", self._about + text
             line = errors.printable(f"{stamp} {phase:<10} {text}" if phase else f"{stamp} {text}")
             print(line, file=self._stream, flush=True)
 

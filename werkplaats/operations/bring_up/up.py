@@ -7,9 +7,10 @@ reached is named and left out; the rest goes on.
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from base import errors
@@ -84,22 +85,51 @@ class Run:
 
     def __call__(self) -> Outcome:
         """Go through the phases; the station image is made while servers boot."""
+        with self.begun():
+            self.finish()
+        return self.outcome
+
+    @contextlib.contextmanager
+    def begun(self) -> Iterator[None]:
+        """Servers are made and reached, and what applies on them is agreed; nothing of that is on them yet."""
         for pid in drive.end_children(self.network.vault.folder):
             self.reporter.say(f"ended process {pid} of a run that was killed: it was still configuring servers")
         with self.reporter.phase("servers") as say:
-            engine = install.ensure(say)
+            self._engine = install.ensure(say)
         with concurrent.futures.ThreadPoolExecutor(max_workers=1) as beside:
             image = beside.submit(self._image)
             with self.reporter.phase("servers") as say:
                 if self.network.made_here:
-                    self.outcome.servers = servers.up(self.network, engine, server_image.ensure(say), say)
-                remotes, wanted = self._reach()
-                wanted = self._offered(remotes, wanted)
-            with remotes:
-                applicable, ready = self._configure(remotes, wanted, image.result())
-                if ready:
-                    self._stations(remotes, ready, engine, applicable)
-        return self.outcome
+                    self.outcome.servers = servers.up(self.network, self._engine, server_image.ensure(say), say)
+                self.remotes, wanted = self._reach()
+                self._wanted = self._offered(self.remotes, wanted)
+            self._station_image = image.result()
+        with self.remotes:
+            self.agree()
+            yield
+
+    def agree(self) -> None:
+        """Take the steps that this run may take; once more after something was published since."""
+        remotes, wanted = self.remotes, self.reached()
+        with self.reporter.phase("configure") as say:
+            if self.options.all_steps:
+                applicable = hand_over.take_all(self.network, remotes, wanted, self._station_image.release, say)
+            else:
+                applicable = hand_over.applicable(self.network, remotes, wanted)
+            self.outcome.applies = applicable.applies
+            hand_over.keep(self.network, remotes, applicable)
+            self.outcome.left_out |= applicable.refused
+            self._applicable = applicable
+
+    def finish(self) -> None:
+        """Bring what applies, configure, make the stations, and verify."""
+        ready = self._configure()
+        if ready:
+            self._stations(ready)
+
+    def reached(self) -> list[str]:
+        """The organisations of which something can be done on their servers."""
+        return self._able(self._wanted)
 
     def _image(self) -> images.StationImage:
         with self.reporter.phase("image") as say:
@@ -123,20 +153,23 @@ class Run:
         self.outcome.left_out |= refused
         return [o for o in wanted if o not in refused]
 
-    def _configure(
-        self, remotes: remote.Remotes, wanted: Sequence[str], image: images.StationImage
-    ) -> tuple[hand_over.Applicable, HostVars]:
-        """Take the steps, then configure all servers: those of which nothing is accepted yet are only prepared.
+    def _configure(self) -> HostVars:
+        """Configure all servers: those of which nothing is accepted yet are only prepared.
 
-        Returns what applies, and the stations that may be made of servers.
+        Returns the stations that may be made of servers.
         """
+        remotes, applicable = self.remotes, self._applicable
         with self.reporter.phase("configure") as say:
-            applicable, hosts = self._agree(remotes, wanted, image, say)
-            fresh = [o for o in self._able(wanted) if o not in applicable.views]
+            wanted = self.reached()
+            self.beside = federations.beside(self.network, remotes, wanted, say)
+            self.outcome.federations = self.beside.told()
+            hosts = hostvars.applied(self.network, applicable, wanted, self._station_image, self.beside)
+            self.outcome.waiting = self._waiting(applicable, [o for o in wanted if o not in hosts])
+            fresh = [o for o in wanted if o not in applicable.views]
             notes = unchanged.Notes(self.network.run_folder, remotes)
             if same := notes.unchanged(hosts):
                 say(f"{len(same)} servers are as the run before left them")
-            bare = hostvars.prepared(self.network, fresh, image, applicable.publication)
+            bare = hostvars.prepared(self.network, fresh, self._station_image, applicable.publication)
             rest = bare | {o: hosts[o] for o in hosts if o not in same}
             notes.forget(rest)
             played = configure.run(self.network.run_folder, remotes, rest, say)
@@ -147,24 +180,7 @@ class Run:
             self.outcome.left_out |= enforce.overtaken(self.network, remotes, applicable.taken, self._able(hosts))
             ready = {o: hosts[o] for o in self._able(hosts)}
             notes.keep({o: ready[o] for o in ready if o not in same})
-        return applicable, ready
-
-    def _agree(
-        self, remotes: remote.Remotes, wanted: Sequence[str], image: images.StationImage, say: progress.Say
-    ) -> tuple[hand_over.Applicable, dict[str, hostvars.HostVars]]:
-        """Take the steps that this run may take; returns what applies now, and the stations it makes of servers."""
-        if self.options.all_steps:
-            applicable = hand_over.take_all(self.network, remotes, wanted, image.release, say)
-        else:
-            applicable = hand_over.applicable(self.network, remotes, wanted)
-        self.outcome.applies = applicable.applies
-        hand_over.keep(self.network, remotes, applicable)
-        self.outcome.left_out |= applicable.refused
-        self.beside = federations.beside(self.network, remotes, self._able(wanted), say)
-        self.outcome.federations = self.beside.told()
-        hosts = hostvars.applied(self.network, applicable, self._able(wanted), image, self.beside)
-        self.outcome.waiting = self._waiting(applicable, [o for o in self._able(wanted) if o not in hosts])
-        return applicable, hosts
+        return ready
 
     def _waiting(self, applicable: hand_over.Applicable, without: Sequence[str]) -> dict[str, list[str]]:
         """Organisation → what its server waits for; `without` are those of which no station can be made yet."""
@@ -183,12 +199,11 @@ class Run:
     def _able(self, organisations: Sequence[str] | Mapping[str, Any]) -> list[str]:
         return [o for o in organisations if o not in self.outcome.left_out]
 
-    def _stations(
-        self, remotes: remote.Remotes, hosts: HostVars, engine: install.Engine, applicable: hand_over.Applicable
-    ) -> None:
+    def _stations(self, hosts: HostVars) -> None:
+        remotes, applicable = self.remotes, self._applicable
         with self.reporter.phase("stations") as say:
             images_of = {organisation: station["image"]["id"] for organisation, station in hosts.items()}
-            self.outcome.stations, lost = stations.up(self.network, remotes, engine, images_of, say)
+            self.outcome.stations, lost = stations.up(self.network, remotes, self._engine, images_of, say)
             for organisation, why in lost.items():
                 say(f"{organisation}: left out: {why}")
             say(drive.summary(self.outcome.stations))
