@@ -5,10 +5,12 @@ VENV := .venv
 DOCS_VENV := .venv-docs
 BIN := $(VENV)/bin
 NETWORK ?= proeftuin.sandbox
+FEDERATION ?= proeftuin-grens.sandbox
+REGIONS ?= proeftuin-oost.sandbox proeftuin-west.sandbox
 BENCH ?=
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
 
 $(VENV)/.werkplaats: requirements/werkplaats.lock pyproject.toml
 	@sh scripts/make-venv $(VENV) werkplaats
@@ -24,6 +26,10 @@ demo: $(VENV)/.werkplaats ## stand up a network of four organisations on this ma
 	@$(BIN)/werkplaats doctor --yes
 	@$(BIN)/werkplaats up $(NETWORK) --yes --all-steps
 	@$(BIN)/werkplaats rehearse $(NETWORK)
+
+demo-federation: $(VENV)/.werkplaats ## two regional networks that federate while one of them computes, and a question over their border
+	@$(BIN)/werkplaats doctor --yes
+	@BIN=$(BIN) sh scripts/demo-federation $(FEDERATION) $(REGIONS)
 
 test: $(VENV)/.test ## every check and test of the project
 	@$(BIN)/werkplaats doctor --yes
@@ -48,8 +54,8 @@ docs: $(DOCS_VENV)/.docs ## README and guides as a site, in build/docs; a link t
 	@$(DOCS_VENV)/bin/sphinx-build --quiet --fresh-env --write-all --fail-on-warning --nitpicky docs build/docs
 	@echo "made: build/docs/index.html"
 
-clean: ## remove the demo's network, the build folder and the virtual environments
-	@if [ -x $(BIN)/werkplaats ]; then $(BIN)/werkplaats destroy $(NETWORK) --yes; fi
+clean: ## remove the demos' networks, the build folder and the virtual environments
+	@if [ -x $(BIN)/werkplaats ]; then for one in $(NETWORK) $(FEDERATION); do $(BIN)/werkplaats destroy $$one --yes; done; fi
 	@rm -rf build $(VENV) $(DOCS_VENV)
 
-.PHONY: help token demo test lint bench soak docs clean
+.PHONY: help token demo demo-federation test lint bench soak docs clean

@@ -69,8 +69,12 @@ def regional_wanted(federation: Federation) -> KindError:
     """What is said to who names a federation where only a regional network will do."""
     name, places = federation.network, federation.places
     text = f"{name} is a {federation.kind} network: it refers to regional networks, and has no servers"
-    verbs = "`check`, `map`, `status`, `accept` and `trust root`, `publish`, `revoke` and `reinstate`"
-    remedy = f"{verbs} work on {name}; for all else name one of its members: "
+    verbs = "`check`, `map`, `status`, `verify`, `accept` and `trust root`, `publish`, `revoke` and `reinstate`"
+    made_here = names.twin(names.defined(name))
+    remedy = (
+        f"{verbs} work on {name}, and `up`, `rehearse` and `destroy` on its twin {made_here}; for all else name one of "
+        "its members: "
+    )
     at, members = places.at(("kind",)), ", ".join(federation.members) or "(none is named)"
     return KindError([Violation(places.path, *at, text, f"{remedy}{members}", rule="kind")])
 

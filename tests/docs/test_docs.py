@@ -114,7 +114,7 @@ def station_verbs() -> set[str]:
 def targets() -> set[str]:
     """What `make` by itself lists."""
     listed = subprocess.run(["make", "-C", str(ROOT)], capture_output=True, text=True, check=True).stdout
-    return set(re.findall(r"^\s+make (\w+)\t", listed, re.MULTILINE))
+    return set(re.findall(r"^\s+make ([\w-]+)\t", listed, re.MULTILINE))
 
 
 def test_every_make_command_in_a_document_is_a_target_that_make_lists() -> None:

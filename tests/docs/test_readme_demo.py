@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,23 +16,8 @@ pytestmark = pytest.mark.servers
 
 
 def make_demo(network: sandboxes.Sandbox) -> list[str]:
-    """What `make demo` prints at the end, for another network than the demo's.
-
-    The virtual environment is the one that runs this test (`-o`: make leaves its stamp as it is).
-    """
-    programs = Path(sys.executable).parent
-    command = ["make", "-o", ".venv/.werkplaats", "demo", f"BIN={programs}", f"NETWORK={network.name}"]
-    done = subprocess.run(
-        command,
-        cwd=sandboxes.ROOT,
-        env=network.environment,
-        capture_output=True,
-        text=True,
-        timeout=900,
-        check=False,
-    )
-    assert done.returncode == 0, f"{' '.join(command)}:\n{done.stdout}\n{done.stderr}"
-    return (done.stdout + done.stderr).splitlines()
+    """What `make demo` prints at the end, for another network than the demo's."""
+    return sandboxes.make("demo", network, f"NETWORK={network.name}")
 
 
 def shape(line: str, network: str) -> str:

@@ -5,7 +5,6 @@ One story at running servers, in order: each test goes on where the one before i
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import re
@@ -16,13 +15,12 @@ from typing import Any
 
 import pytest
 
-from tests.harness import sandboxes, servers
+from tests.harness import sandboxes
 from tests.harness.stations import wait_until
 
 pytestmark = pytest.mark.servers
 NAME, REGIONS = "kring.sandbox", ("oost", "west")
 ORGANISATIONS = ("ggd", "ziekenhuis", "thuiszorg")
-SUBNET = "198.19.250.0/24"
 DEFINITION = """
 network: kring
 kind: supraregional
@@ -107,21 +105,13 @@ def country(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Country]:
     members = (MEMBER.format(name=one, root=64 * digit) for one, digit in zip(REGIONS, "12", strict=True))
     federation.definition.write_text(DEFINITION + "".join(members))
     written(federation, "griep-grens", EVERYBODY, "oost/ggd")
-    written(federation, "griep-een-erbij", WITH_ONE_MORE, "oost/ggd")
+    written(federation, "griep-grens-en-een", WITH_ONE_MORE, "oost/ggd")
     try:
         for one in regions.values():
             one.up()
-        servers.docker("network", "create", "--subnet", SUBNET, NAME)
-        for region in regions.values():
-            for organisation in ORGANISATIONS:
-                alias = f"{organisation}.{region.name}.datawerkplaats.internal"
-                servers.docker("network", "connect", "--alias", alias, NAME, region.container(organisation))
         yield Country(regions, federation)
     finally:
-        for one in regions.values():
-            one.run("destroy", "--yes", expect=None)
-        with contextlib.suppress(subprocess.CalledProcessError):  # it was not made yet
-            servers.docker("network", "rm", NAME)
+        federation.run("destroy", "--yes", expect=None)
 
 
 @pytest.fixture(scope="module")
@@ -151,19 +141,11 @@ def started(country: Country) -> dict[str, str]:
 def test_two_regions_federate_under_a_running_session_and_compute_together(
     country: Country, session: subprocess.Popen[str], note: Callable[[str], None]
 ) -> None:
-    federation, before, began = country.federation, started(country), time.monotonic()
-    published = federation.run("trust publish").stdout
-    root = re.search("its root is (sha256:[0-9a-f]{64})", published)
-    assert root, published
-    for region in country.regions.values():
-        region.run("trust root federate", NAME, "--root", root[1])
-        region.run("trust publish")
-    assert "certified are: oost.sandbox, west.sandbox" in federation.run("trust publish").stdout
-    told = federation.run("accept", "--yes").stdout
-    assert "the keys of west.sandbox/ziekenhuis are pinned" in told
-    for region in country.regions.values():
-        document = region.up()
-        assert document["changes"]["stations"] == [], document
+    before, began = started(country), time.monotonic()
+    told = country.federation.up()
+    assert told["verified"], told
+    for region in told["regions"].values():
+        assert region["changes"]["stations"] == region["changes"]["servers"] == [], region
     note(f"two running regions of three federated in {time.monotonic() - began:.0f} s, nothing restarted")
     assert session.poll() is None, session.communicate()
     assert started(country) == before
@@ -229,8 +211,8 @@ def test_a_question_finds_over_the_border_what_neither_region_sees_alone(country
 def test_a_question_of_the_federation_that_differences_a_regional_one_is_refused(country: Country) -> None:
     """Gains: the figures of one organisation, by a question that has it beside those of a regional question."""
     oost = country.regions["oost"]
-    agreed(country, "griep-een-erbij", NAME, WITH_ONE_MORE, also=("west/ziekenhuis",))
-    done = oost.person("scientist", "ggd", "propose", "griep-een-erbij", "--network", NAME, "--json", expect=None)
+    agreed(country, "griep-grens-en-een", NAME, WITH_ONE_MORE, also=("west/ziekenhuis",))
+    done = oost.person("scientist", "ggd", "propose", "griep-grens-en-een", "--network", NAME, "--json", expect=None)
     assert done.returncode, done
     assert "would differ from an earlier one in 1 organisations (west.sandbox.ggd) only" in done.stdout + done.stderr
 
@@ -280,3 +262,17 @@ def test_what_one_network_gives_out_ends_at_it(country: Country) -> None:
     together(country)
     oost.on("ggd", "sh", "-c", f"cp /root/kept.pem {place}")
     assert oost.on("ggd", "gateway-reload").returncode == 0
+
+
+def test_make_demo_federation_goes_on_with_what_is_up(country: Country) -> None:
+    """The Makefile's own recipe: its regions and their federation are there, sessions of one go on, and it is asked."""
+    for reference in EVERYBODY:
+        region, organisation = reference.split("/")
+        country.regions[region].take_away(organisation, "griep-grens", NAME)
+    regions = " ".join(one.name for one in country.regions.values())
+    printed = sandboxes.make("demo-federation", country.federation, f"FEDERATION={NAME}", f"REGIONS={regions}")
+    assert f"{NAME}: verified: 15 of 15 links good, 1 of 1 sessions good" in printed
+    assert [
+        line for line in printed if re.fullmatch(r"meanwhile oost.sandbox computed by itself: \d+ sessions.*", line)
+    ]
+    assert "  exactly these were planted; records of no person left any server" in printed

@@ -191,6 +191,19 @@ def sandbox(folder: Path, name: str, definition: str = DEFINITION) -> Sandbox:
     return found
 
 
+def make(target: str, network: Sandbox, *settings: str) -> list[str]:
+    """The lines that a target of the Makefile prints, in the environment of a network.
+
+    The virtual environment is the one that runs this test (`-o`: make leaves its stamp as it is).
+    """
+    command = ["make", "-o", ".venv/.werkplaats", target, f"BIN={Path(sys.executable).parent}", *settings]
+    done = subprocess.run(
+        command, cwd=ROOT, env=network.environment, capture_output=True, text=True, timeout=900, check=False
+    )
+    assert done.returncode == 0, f"{' '.join(command)}:\n{done.stdout}\n{done.stderr}"
+    return (done.stdout + done.stderr).splitlines()
+
+
 def found_root(network: Sandbox) -> None:
     """Have two root holders and two release holders make keys and sign, where nobody did."""
     if list((network.home / "inventories" / network.name / "publication").glob("*.root.json")):

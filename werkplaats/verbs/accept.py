@@ -89,19 +89,18 @@ def _regions(
             "name a regional network, or an organisation as REGION/ORGANISATION",
         )
     found = []
-    for slug, member in federation.definition.members.items():
+    for slug, region in federation.operated.items():
+        servers = {server.organisation for server in region.servers}
         part = tuple(
-            one for one in member.organisations
+            one for one in federation.definition.members[slug].organisations
+            if one in servers
             if not given.only or slug in given.only or names.reference(slug, one) in given.only
         )  # fmt: skip
-        if part and slug in federation.members and federation.operates(slug):
-            region = networks.find(slug, given.home)
-            servers = {server.organisation for server in region.servers}
-            if own := tuple(one for one in part if one in servers):
-                found.append((region, own))
+        if part:
+            found.append((region, part))
     if not found:
         raise errors.UsageError(
-            f"no server of this operator takes part in {federation.name}",
+            f"no server of this operator is one of {', '.join(given.only) or federation.name}",
             "servers stand in the inventory of their regional network",
         )
     return found

@@ -6,11 +6,10 @@ import argparse
 import json
 import re
 import sys
-from pathlib import Path
 from typing import Any
 
 from base import errors
-from network_topology import names, source, violation
+from network_topology import names
 from werkplaats.operations.home import places
 
 
@@ -21,24 +20,14 @@ def network_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def complete_networks(argument: argparse.Action) -> None:
-    """Have a shell complete the names of networks, and of the twins of those that have servers."""
+    """Have a shell complete the names of networks, and of their twins."""
 
     def complete(parsed_args: argparse.Namespace, **_: object) -> list[str]:
         found = sorted(places.home(getattr(parsed_args, "home", None)).networks.glob(f"*/{names.FILE}"))
-        return [path.parent.name for path in found] + [
-            names.twin(path.parent.name) for path in found if _has_twin(path)
-        ]
+        slugs = [path.parent.name for path in found]
+        return [*slugs, *map(names.twin, slugs)]
 
     argument.completer = complete  # type: ignore[attr-defined]  # as argcomplete asks for it
-
-
-def _has_twin(network_file: Path) -> bool:
-    """Not a federation: it names members, and has no servers."""
-    try:
-        tree, _, _ = source.read(network_file)
-    except violation.DefinitionError:
-        return True
-    return "members" not in tree
 
 
 def json_argument(parser: argparse.ArgumentParser) -> None:

@@ -3,6 +3,7 @@
 Blast radius: everything that `up` made on the servers that this operator runs. On a network that is not a sandbox
 the name must be typed in full, also with --yes. There --only takes one organisation's server out, also of one that left
 the network.
+The twin of a federation goes with the sandboxes of its members, all of them.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import sys
 
 from base import errors
 from werkplaats.operations import progress
-from werkplaats.operations.bring_up import teardown
+from werkplaats.operations.bring_up import teardown, together
 from werkplaats.operations.home import networks
 from werkplaats.verbs import common, named
 
@@ -29,7 +30,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Ask, take down, say what stays."""
-    network = networks.find(given.network, given.home)
+    network = networks.look_at(given.network, given.home)
+    if isinstance(network, networks.Federation):
+        return _together(given, network)
     named.require(network, given.only, *(server.organisation for server in network.left))
     if network.made_here and given.only:
         raise errors.UsageError(f"{network.name} is a sandbox, which goes as a whole", "leave --only out")
@@ -49,3 +52,15 @@ def run(given: argparse.Namespace) -> int:
     gone = f"{network.name} is gone" + (f" from {', '.join(given.only)}" if given.only else "")
     print(f"{gone} as far as it was reached" if result.left_out else gone)
     return errors.HALF_WAY if result.left_out else errors.DONE
+
+
+def _together(given: argparse.Namespace, federation: networks.Federation) -> int:
+    """The same of the twin of a federation: it goes with the sandboxes of its members."""
+    named.require_twin(federation)
+    if given.only:
+        raise errors.UsageError(f"{federation.name} is a sandbox, which goes as a whole", "leave --only out")
+    members = ", ".join(federation.definition.members)
+    common.confirm(f"remove {federation.name}, and {members} with their servers, data and keys?", yes=given.yes)
+    together.destroy(federation, progress.Progress())
+    print(f"{federation.name} is gone, and {members}")
+    return errors.DONE

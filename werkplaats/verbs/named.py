@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Collection, Iterable
 
 from base import errors
+from network_topology import load
 from werkplaats.operations.home import networks
 from werkplaats.operations.reach import servers
 
@@ -23,6 +24,20 @@ def look_at(given: argparse.Namespace) -> networks.Network | networks.Federation
     if isinstance(network, networks.Network):
         require(network, getattr(given, "only", ()))
     return network
+
+
+def find_or_twin(given: argparse.Namespace) -> networks.Network | networks.Federation:
+    """The same, of the twin of a federation too. Raises KindError for a federation that is none: it has no servers."""
+    network = look_at(given)
+    if isinstance(network, networks.Federation):
+        require_twin(network)
+    return network
+
+
+def require_twin(federation: networks.Federation) -> None:
+    """Raise KindError for a federation that is not made here."""
+    if not federation.made_here:
+        raise load.regional_wanted(federation.definition)
 
 
 def require(network: networks.Network, only: Iterable[str], *also: str) -> None:

@@ -1,7 +1,8 @@
 """Rehearse a question in a sandbox: synthetic records, stewards who allow it, and what comes out.
 
-Shows what each organisation sees alone, what they see together, and what stays hidden. Acts through the accounts of
-steward and scientist, and refuses a network that is not a sandbox. Exit code 1 when the answer is not what was planted.
+Shows what each organisation sees alone, in a federation each region, what they see together, and what stays hidden.
+Acts through the accounts of steward and scientist, and refuses a network that is not a sandbox. Exit code 1 when the
+answer is not what was planted.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import dataclasses
 
 from base import errors
 from werkplaats.operations import progress
-from werkplaats.operations.home import networks
 from werkplaats.operations.rehearsal import rehearse
 from werkplaats.verbs import common, named
 
@@ -28,7 +28,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Rehearse, print the contrast."""
-    network = named.find(given)
+    network = named.find_or_twin(given)
     name = rehearse.question(network, given.question)
     reporter = progress.Progress(quiet=given.json)
     with reporter.phase("rehearsal") as say:
@@ -40,7 +40,7 @@ def run(given: argparse.Namespace) -> int:
     return errors.DONE if contrast.good else errors.FOUND
 
 
-def _print(network: networks.Network, name: str, contrast: rehearse.Contrast) -> None:
+def _print(network: rehearse.Asked, name: str, contrast: rehearse.Contrast) -> None:
     minimum = network.questions[name].minimum_cell
     print(f"\n{name}: areas with at least {minimum} cases")
     width = max(map(len, contrast.alone))

@@ -11,6 +11,9 @@ from base import errors
 from werkplaats.operations.look import verify
 from werkplaats.verbs import common, named
 
+LONGEST_SECONDS = 620.0
+"""A station gives a session up after 600."""
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """The network, who proposes, how long it lasts; `--json`."""
@@ -37,7 +40,7 @@ def run(given: argparse.Namespace) -> int:
             reason = unreachable.get(str(proposer), "this operator runs no server of it")
             raise errors.UsageError(f"{proposer or network.name} cannot propose a session: {reason}")
         options = ("--rounds", str(given.rounds)) if given.rounds else ()
-        told, verdict = verify.session(network, remotes, proposer, *options)
+        told, verdict = verify.session(network, remotes, proposer, *options, seconds=LONGEST_SECONDS)
     if given.json:
         common.print_json({"good": verdict.good, "reason": verdict.reason, "session": told})
     else:

@@ -4,19 +4,21 @@ Blast radius: the servers that this operator runs (with --only: those named). Wh
 an interrupted run is simply run again. Changes that an operator has not accepted wait, and are named.
 Exit code 5 when a server was left out, 3 when a certificate or acceptance is waited for, 1 when verification found
 something.
+The twin of a federation is brought up with the sandboxes of its members, and all steps of it: `--all-steps`.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+from collections.abc import Iterable
 
 from base import errors
-from network_topology.compiling import compile as compiler
 from stacks import drive
 from werkplaats.operations import host, progress
-from werkplaats.operations.bring_up import up
+from werkplaats.operations.bring_up import together, up
 from werkplaats.operations.home import networks
+from werkplaats.operations.look import verify
 from werkplaats.verbs import common, named
 from werkplaats.verbs import verify as verify_verb
 
@@ -36,7 +38,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Show what the network is, ask, bring it up, say what was done and what to do next."""
-    network = named.find(given)
+    network = named.find_or_twin(given)
+    if isinstance(network, networks.Federation):
+        return _together(given, network)
     if given.all_steps and not network.made_here:
         raise errors.RefusedError(
             f"--all-steps approves, revokes and accepts unseen, and the servers of {network.name} are not made here",
@@ -46,8 +50,8 @@ def run(given: argparse.Namespace) -> int:
     owners = named.owners(network, given.only)
     for sentence in (*network.warnings, *named.left(network), *owners, *network.compiled.privacy):
         reporter.say(f"note: {sentence}")
-    if network.made_here and (missing := [finding for finding in host.examine() if not finding.good]):
-        raise errors.RefusedError("; ".join(f"{one.seen}: {one.remedy}" for one in missing), "run: werkplaats doctor")
+    if network.made_here:
+        _require_host()
     common.confirm(f"bring {network.name} up ({len(network.compiled.stations)} organisations)?", yes=given.yes)
     with network.vault.lock("up") as lock:
         if lock.taken_over:
@@ -58,6 +62,48 @@ def run(given: argparse.Namespace) -> int:
     else:
         _print(network, outcome, reporter)
     return outcome.exit_code
+
+
+def _together(given: argparse.Namespace, federation: networks.Federation) -> int:
+    """The same of the twin of a federation: its members' sandboxes, their network and their trust."""
+    if given.only or not given.all_steps:
+        raise errors.UsageError(
+            f"{federation.name} goes as a whole, and with all steps at once: one person plays all parts in it",
+            f"werkplaats up {federation.name} --all-steps; for one of its members name that",
+        )
+    reporter, compiled = progress.Progress(quiet=given.json), federation.compiled
+    for sentence in (*federation.warnings, *compiled.privacy):
+        reporter.say(f"note: {sentence}")
+    _require_host()
+    how = f"{len(compiled.stations)} organisations of {', '.join(compiled.members)}"
+    common.confirm(f"bring {federation.name} up ({how}), with these members as a whole?", yes=given.yes)
+    outcome = together.bring_up(federation, reporter)
+    regions = {slug: _document(one.network, one.outcome, one.reporter) for slug, one in outcome.runs.items()}
+    if given.json:
+        common.print_json({
+            "network": federation.name,
+            "verified": outcome.report.good,
+            "seconds": round(reporter.seconds, 2),
+            "regions": regions,
+            "left_out": outcome.left_out,
+            **verify_verb.document(outcome.report),
+        })  # fmt: skip
+        return outcome.exit_code
+    for one in outcome.runs.values():
+        _print(one.network, one.outcome, one.reporter)
+    print()
+    verify_verb.print_report(federation.name, outcome.report)
+    _print_session(compiled.computing, outcome.report)
+    for organisation, why in outcome.left_out.items():
+        print(f"left out: {organisation}: {why}; when that is mended run the same command again")
+    print(f"time: {reporter.seconds:.1f} s")
+    print(f"next: werkplaats status {federation.name} | rehearse {federation.name} | destroy {federation.name}")
+    return outcome.exit_code
+
+
+def _require_host() -> None:
+    if missing := [finding for finding in host.examine() if not finding.good]:
+        raise errors.RefusedError("; ".join(f"{one.seen}: {one.remedy}" for one in missing), "run: werkplaats doctor")
 
 
 def _document(network: networks.Network, outcome: up.Outcome, reporter: progress.Progress) -> dict[str, object]:
@@ -85,7 +131,7 @@ def _print(network: networks.Network, outcome: up.Outcome, reporter: progress.Pr
     print()
     if outcome.report:
         verify_verb.print_report(network.name, outcome.report)
-        _print_session(network.compiled, outcome)
+        _print_session(network.compiled.computing, outcome.report)
     print(
         f"changed: servers {drive.summary(outcome.servers)}; configuration {sum(outcome.configured.values())} tasks; "
         f"stations {drive.summary(outcome.stations)}"
@@ -115,11 +161,10 @@ _STATES = {
 }
 
 
-def _print_session(compiled: compiler.CompiledNetwork, outcome: up.Outcome) -> None:
-    session = outcome.report.session if outcome.report else {}
-    if not session:
+def _print_session(computing: Iterable[str], report: verify.Report) -> None:
+    if not (session := report.session):
         return
-    parties = ", ".join(compiled.computing)
+    parties = ", ".join(computing)
     print(f"acceptance: {len(session.get('contributors', ()))} organisations contributed, {parties} computed")
     for name, value in dict(session.get("result", {})).items():
         print(f"  {name}: {value}")

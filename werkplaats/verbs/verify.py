@@ -1,6 +1,8 @@
 """Verify a network: the checks on every server, every compiled link, and a real joint computation.
 
 Changes nothing. A server that cannot be reached is named and the rest is verified. Exit code 1 when something is found.
+Of a federation it looks at what its stations do with each other: the links of those that this operator reaches, in all
+regional networks of which the servers are in the inventory, and a joint computation over all regions.
 """
 
 from __future__ import annotations
@@ -10,7 +12,8 @@ import dataclasses
 
 from base import errors
 from werkplaats.operations import progress
-from werkplaats.operations.bring_up import up
+from werkplaats.operations.bring_up import together, up
+from werkplaats.operations.home import networks
 from werkplaats.operations.look import verify
 from werkplaats.verbs import common, named
 
@@ -24,12 +27,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Verify and print what was found."""
-    network = named.find(given)
-    report = up.verify_network(network, progress.Progress(quiet=given.json), only=given.only)
+    network, reporter = named.look_at(given), progress.Progress(quiet=given.json)
+    if isinstance(network, networks.Federation):
+        if given.only:
+            raise errors.UsageError(f"{network.name} is verified as a whole", "leave --only out")
+        report = together.verify_federation(network, reporter)
+    else:
+        report = up.verify_network(network, reporter, only=given.only)
     if given.json:
-        verdicts = [dataclasses.asdict(verdict) | {"good": verdict.good} for verdict in report.verdicts]
-        document = {"good": report.good, "verdicts": verdicts, "session": dict(report.session)}
-        common.print_json(document | {"accepted": dict(report.accepted)})
+        common.print_json(document(report))
     else:
         print_report(network.name, report)
         for digest, organisations in report.accepted.items():
@@ -37,10 +43,23 @@ def run(given: argparse.Namespace) -> int:
     return errors.DONE if report.good else errors.FOUND
 
 
+def document(report: verify.Report) -> dict[str, object]:
+    """The verdicts and what was computed, as `--json` shows them."""
+    verdicts = [dataclasses.asdict(verdict) | {"good": verdict.good} for verdict in report.verdicts]
+    return {
+        "good": report.good,
+        "verdicts": verdicts,
+        "session": dict(report.session),
+        "accepted": dict(report.accepted),
+    }
+
+
 def print_report(name: str, report: verify.Report) -> None:
     """The verdicts that are not good, then one line."""
     for verdict in report.faults():
         print(f"NOT {verdict.kind} {verdict.subject}: {verdict.name}: {verdict.reason}")
     counts = {kind: [v for v in report.verdicts if v.kind == kind] for kind in ("check", "link", "session")}
-    told = ", ".join(f"{sum(v.good for v in found)} of {len(found)} {kind}s good" for kind, found in counts.items())
+    told = ", ".join(
+        f"{sum(v.good for v in found)} of {len(found)} {kind}s good" for kind, found in counts.items() if found
+    )
     print(f"{name}: {'verified' if report.good else 'NOT verified'}: {told}")

@@ -1,4 +1,4 @@
-"""What every verb says of a federation: three look at it, some of `trust` work on it, and all others refuse it."""
+"""What every verb says of a federation: some look at it, some work on its twin, and all others refuse it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,12 @@ LOOK = {
     "map": (["map", NAME], errors.DONE),
     "status": (["status", NAME], errors.FOUND),
 }
-ON_SERVERS = {"accept": ["accept", NAME]}
+ON_SERVERS = {"accept": ["accept", NAME], "verify": ["verify", NAME]}
 NEED_NO_DEFINITION = {"backup", "completion"}
 OTHERS = {
     "doctor": ["doctor", NAME],
     "plan": ["plan", NAME],
     "up": ["up", NAME, "--yes"],
-    "verify": ["verify", NAME],
     "inventory": ["inventory", NAME],
     "destroy": ["destroy", NAME],
     "session": ["session", NAME],
@@ -47,7 +46,10 @@ def test_a_federation_is_refused_with_what_works_and_nothing_is_made(
     assert cli.main(words) == errors.REFUSED
     told = capsys.readouterr().err
     assert f"{NAME} is a supraregional network" in told
-    assert f"`trust root`, `publish`, `revoke` and `reinstate` work on {NAME}; for all else name one of" in told
+    assert (
+        f"`trust root`, `publish`, `revoke` and `reinstate` work on {NAME}, and `up`, `rehearse` and `destroy`" in told
+    )
+    assert f"on its twin {NAME}.sandbox; for all else name one of its members" in told
     assert [*state.iterdir()] == []
 
 
@@ -60,11 +62,23 @@ def test_what_only_looks_works_on_it(
     assert [*state.iterdir()] == []
 
 
-def test_it_is_accepted_where_servers_of_a_member_are_and_nowhere_else(
-    state: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("words", ON_SERVERS.values(), ids=ON_SERVERS)
+def test_what_it_does_on_servers_it_does_where_those_of_a_member_are(
+    words: list[str], state: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["accept", NAME]) == errors.WRONG_USE
+    assert cli.main(words) == errors.WRONG_USE
     assert f"no server of this operator takes part in {NAME}" in capsys.readouterr().err
+    assert [*state.iterdir()] == []
+
+
+def test_its_twin_goes_as_a_whole(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["up"], ["up", "--all-steps", "--only", "salland-united"], ["destroy", "--only", "salland-united"]):
+        assert cli.main([words[0], f"{NAME}.sandbox", "--yes", *words[1:]]) == errors.WRONG_USE
+        assert "goes as a whole" in capsys.readouterr().err
+    assert [*state.iterdir()] == []
+
+
+def test_only_who_takes_part_accepts_it(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["accept", NAME, "--only", "gerda"]) == errors.WRONG_USE
     assert f"{NAME} has no member or organisation 'gerda'" in capsys.readouterr().err
     assert [*state.iterdir()] == []
@@ -76,13 +90,11 @@ def test_there_is_nothing_to_back_up(state: Path, capsys: pytest.CaptureFixture[
     assert not (state / "never-written").exists()
 
 
-def test_a_shell_completes_no_twin_of_a_federation() -> None:
+def test_a_shell_completes_networks_and_their_twins() -> None:
     action = argparse.ArgumentParser().add_argument("network")
     common.complete_networks(action)
     found = action.completer(argparse.Namespace(home=None))  # type: ignore[attr-defined]
-    assert NAME in found
-    assert {"gerda", "gerda.sandbox"} <= {*found}
-    assert f"{NAME}.sandbox" not in found
+    assert {"gerda", "gerda.sandbox", NAME, f"{NAME}.sandbox"} <= {*found}
 
 
 def test_no_verb_is_forgotten() -> None:

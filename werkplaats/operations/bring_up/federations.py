@@ -177,6 +177,8 @@ def beside(
     """
     found: list[Beside] = []
     for federation in networks.federations(network):
+        if federation.made_here and not folder.there(federation.publication_of(federation.name)):
+            continue  # a twin that nobody made
         try:
             one = look(federation, read(federation), network, remotes, organisations)
             _require_one_truth(one, found)

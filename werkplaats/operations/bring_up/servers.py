@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from network_topology import names
 from stacks import drive, labels
 from stacks.components import sandbox_server
 from stacks.engine import install
-from stacks.servers import program, seeds
+from stacks.servers import between, program, seeds
 from werkplaats.operations import progress
 from werkplaats.operations.home import networks, people
 from werkplaats.operations.reach import inventory
@@ -35,12 +35,18 @@ def up(network: networks.Network, engine: install.Engine, image: str, say: progr
         stack.recover(say)
         remove_orphans(network, stack, say)
         try:
-            return stack.up(say, drifted=_drifted(network))
+            made = stack.up(say, drifted=_drifted(network))
+            break
         except drive.DriveError:
             # Who chose the same subnet in the same second may be ahead: the engine gives it to one of the two.
             if seeds.holds(_addresses(network), _taken_subnets(network.name)):
                 raise
             say("another network took the same addresses and was ahead; choosing others")
+    if there := between.federations():  # one that was made anew reaches nobody beyond its own region yet
+        for federation in networks.federations(network):
+            if federation.name in there:
+                connect(federation, [network], say)
+    return made
 
 
 def plan(network: networks.Network, engine: install.Engine, image: str) -> drive.Outcome:
@@ -57,6 +63,25 @@ def destroy(network: networks.Network, engine: install.Engine, say: progress.Say
     return stack.destroy(say)
 
 
+def connect(federation: networks.Federation, regions: Iterable[networks.Network], say: progress.Say) -> None:
+    """Have the servers of its members that were made here reach each other, as they do over the internet."""
+    made = {
+        f"{region.name}.{organisation}": names.dns(region.name, organisation)
+        for region in regions
+        for organisation in federation.definition.members[region.name].organisations
+        if organisation in _made_here(region)
+    }
+    subnet, _ = seeds.addresses(_addresses(federation), (), _taken_subnets(federation.name))
+    if new := between.connect(federation.name, subnet, made):
+        say(f"{len(new)} servers reach those of other regions of {federation.name} now")
+
+
+def _made_here(network: networks.Network) -> list[str]:
+    """The organisations of a sandbox of which the server is made here, in alphabetical order."""
+    given = {server.organisation for server in network.given}
+    return sorted(network.compiled.stations.keys() - given)
+
+
 def _stack(network: networks.Network, engine: install.Engine, image: str) -> drive.Stack:
     with files.only_one(network.vault.folder / "seeds.lock"):  # a `plan` too makes what is missing, and keeps it
         planned = _plan(network, image)
@@ -71,8 +96,7 @@ def _stack(network: networks.Network, engine: install.Engine, image: str) -> dri
 
 def _plan(network: networks.Network, image: str) -> program.ServersPlan:
     vault = network.vault.folder
-    given = {server.organisation for server in network.given}
-    organisations = sorted(network.compiled.stations.keys() - given)
+    organisations = _made_here(network)
     subnet, addresses = seeds.addresses(_addresses(network), organisations, _taken_subnets(network.name))
     operator_line = seeds.key_pair(vault / "ssh" / "id_ed25519")
     specs, servers, path = [], [], network.inventory / "servers.yml"
@@ -91,7 +115,7 @@ def _plan(network: networks.Network, image: str) -> program.ServersPlan:
     return program.ServersPlan(network.name, subnet, tuple(specs))
 
 
-def _addresses(network: networks.Network) -> Path:
+def _addresses(network: networks.Kept) -> Path:
     return network.vault.folder / "addresses.json"
 
 
@@ -164,5 +188,4 @@ def _drifted(network: networks.Network) -> list[str]:
     """Organisations whose server the engine does not have any more; one that is off is not ours to start."""
     with _local_engine() as engine:
         there = {c.labels.get(labels.ORGANISATION) for c in engine.containers.list(all=True, filters=_mine(network))}
-    given = {server.organisation for server in network.given}
-    return [o for o in network.compiled.stations if o not in there | given]
+    return [o for o in _made_here(network) if o not in there]

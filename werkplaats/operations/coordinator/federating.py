@@ -13,6 +13,7 @@ No certificate of a station changes by any of it, and no region depends on it fo
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -22,7 +23,7 @@ from cryptography import x509
 from base import canonical, errors
 from network_topology import names
 from publication import folder as folders
-from publication import profile, reading, revocations, trust
+from publication import profile, reading, revocations, trust, whole
 from publication.federations import federated, members
 from werkplaats.operations import progress
 from werkplaats.operations.coordinator import publish as publishing
@@ -64,6 +65,21 @@ def publish(
     files |= publishing.agreed(federation.questions, federation.figures)
     federation.publication.parent.mkdir(parents=True, exist_ok=True)
     return publishing.lay(federation.publication, federation.definition, own, files, moment, federated.verify)
+
+
+def consent(region: networks.Network, federation: str, given: whole.Consent) -> bool:
+    """Have the root holders of a network that is made here say yes to a federation; returns whether that is new.
+
+    The caller holds the coordinator's lock of the network; what is published says so with its next `publish`.
+    """
+    held = steps.held_by(region)
+    before = held.wanted()
+    if before.federations.get(federation) == given:
+        return False
+    wanted = dataclasses.replace(before, federations={**before.federations, federation: given})
+    held.ask(wanted, canonical.now())
+    held.settle()
+    return True
 
 
 def revoke(federation: networks.Federation, member: str, reason: str, say: progress.Say) -> None:

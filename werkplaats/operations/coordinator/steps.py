@@ -10,7 +10,7 @@ from base import canonical, errors
 from network_topology import model, tables
 from network_topology.compiling import compile as compiler
 from publication import folder as folders
-from publication import identity, publication, verified
+from publication import identity, publication, verified, whole
 from station_image.builder import images
 from werkplaats.operations import progress
 from werkplaats.operations.coordinator import approval, authority, learn, ledger, renewal, revocation, roles
@@ -71,10 +71,15 @@ def _approve_anew(
     say(f"{asked.organisation}: approved {asked.fingerprint}")
 
 
-def found(network: networks.Kept) -> None:
-    """Found all roles of the publication with keys in this vault, where one person takes every step."""
-    key, signatures = authority_key(network), network.definition.signatures
-    held_by(network).found_here(signatures, key, canonical.now(), ships=network.ships)
+def found(network: networks.Kept) -> str:
+    """Found all roles of the publication with keys in this vault, where one person takes every step.
+
+    Returns the fingerprint of the root.
+    """
+    key, signatures, held = authority_key(network), network.definition.signatures, held_by(network)
+    held.found_here(signatures, key, canonical.now(), ships=network.ships)
+    root = held.root_keys()
+    return whole.fingerprint(network.name, root) if root else ""
 
 
 def held_by(network: networks.Kept) -> roles.Roles:

@@ -140,6 +140,31 @@ class Federation(Kept):
         """Whether this operator has an inventory of servers of a member; makes no vault."""
         return (self.home.inventory(member, vault.folder_of(member)) / "servers.yml").exists()
 
+    @property
+    def operated(self) -> dict[str, Network]:
+        """The regional networks of members of which this operator has an inventory of servers. Raises as `find` does.
+
+        UsageError where there are none.
+        """
+        here = [slug for slug in self.definition.members if slug in self.members and self.operates(slug)]
+        if not here:
+            raise errors.UsageError(
+                f"no server of this operator takes part in {self.name}",
+                "servers stand in the inventory of their regional network",
+            )
+        return {slug: self.member(slug) for slug in here}
+
+    def member(self, slug: str) -> Network:
+        """The regional network of a member, with all of its questions. Raises as `find` does."""
+        return _network(self.home, check.network(slug, self.home.networks, places.known()))
+
+    def again(self) -> Federation:
+        """The same as it is defined and as its members publish now. Raises as `find` does."""
+        found = check.network(self.name, self.home.networks, places.known())
+        if found.federation is None:
+            raise violation.DefinitionError(found.violations)
+        return _federation(found.federation, found, self.home)
+
     def publication_of(self, network: str) -> Path:
         """Where the publication of it or of a member lies, as it is fetched or made here; makes no vault."""
         return self.home.publication(network, vault.folder_of(network))

@@ -34,20 +34,22 @@ def ssh(network: networks.Network, organisation: str, account: str, *words: str)
     return _run(network, organisation, account, "ssh", [shlex.join(("station", *words))], "")
 
 
-def put(network: networks.Network, organisation: str, question: str, name: str, content: bytes) -> None:
-    """Bring a file for a question by sftp, as the scientist does. Raises HalfWayError when it is refused."""
+def put(region: networks.Network, organisation: str, question: str, name: str, content: bytes) -> None:
+    """Bring a file for a question (NETWORK/QUESTION) by sftp, as the scientist does.
+
+    Raises HalfWayError when it is refused.
+    """
     with tempfile.NamedTemporaryFile() as local:
         local.write(content)
         local.flush()
         # A name of its own first: a session that reads meanwhile sees the old file or the new one.
-        folder = f"{network.name}/{question}"
-        part = f"{folder}/.{name}.part"
-        batch = f'put "{local.name}" "{part}"\n-rm "{folder}/{name}"\nrename "{part}" "{folder}/{name}"\n'
-        done = _run(network, organisation, SCIENTIST, "sftp", [], batch)
+        part = f"{question}/.{name}.part"
+        batch = f'put "{local.name}" "{part}"\n-rm "{question}/{name}"\nrename "{part}" "{question}/{name}"\n'
+        done = _run(region, organisation, SCIENTIST, "sftp", [], batch)
     if done.returncode:
         raise errors.HalfWayError(
             f"the scientist of {organisation} cannot put {name}: {done.stderr.strip()}",
-            f"werkplaats up {network.name} brings questions and accounts; then again",
+            f"werkplaats up {region.name} brings questions and accounts; then again",
         )
 
 

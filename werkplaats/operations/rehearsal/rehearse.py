@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from base import errors, values
-from network_topology import model, tables
+from network_topology import model, names, tables
 from station_image.runtime import analyses
 from werkplaats.operations import progress
 from werkplaats.operations.home import networks, people
@@ -21,11 +21,12 @@ from werkplaats.operations.rehearsal import synthetic
 
 FILE = "synthetisch.csv"
 ANALYSIS = "hotspots/1"
+Asked = networks.Network | networks.Federation
 
 
 @dataclasses.dataclass(frozen=True)
 class Contrast:
-    """What each organisation sees alone and what they see together. `alone`: organisation → its areas with enough."""
+    """What each sees alone and what they see together. `alone`: organisation, or region → its areas with enough."""
 
     planted: Sequence[str]
     alone: Mapping[str, Sequence[str]]
@@ -41,7 +42,7 @@ class Contrast:
         return [one["area"] for one in self.together] == sorted(self.planted) and not any(self.alone.values())
 
 
-def question(network: networks.Network, name: str | None) -> str:
+def question(network: Asked, name: str | None) -> str:
     """The question to rehearse: the one that is named, or the first that asks for hotspots."""
     if not network.made_here:
         raise errors.RefusedError(
@@ -58,68 +59,96 @@ def question(network: networks.Network, name: str | None) -> str:
     return name
 
 
-def _areas(network: networks.Network, asked: model.Question) -> list[object]:
+def _areas(network: Asked, asked: model.Question) -> list[object]:
     """The areas of a question as its analysis completes them: it may name a table that knows which there are."""
     completed = analyses.find(asked.analysis).parameters(tables.resolved(asked.parameters, network.figures))
     return cast("list[object]", completed["areas"])
 
 
-def run(network: networks.Network, name: str, seed: int, say: progress.Say) -> Contrast:
-    """Put the records, allow, ask; the same seed gives the same records."""
-    asked = network.questions[name]
-    areas = synthetic.areas(_areas(network, asked))
-    domains = {slug: network.compiled.stations[slug].domain for slug in asked.contributes}
+def run(network: Asked, name: str, seed: int, say: progress.Say) -> Contrast:
+    """Put the records, allow, ask; the same seed gives the same records.
+
+    In a federation who sees nothing alone is a whole region.
+    """
+    asked, accounts = network.questions[name], _Accounts(network, name)
+    areas, alone = synthetic.areas(_areas(network, asked)), accounts.sees_with
+    domains = {one: network.compiled.stations[one].domain for one in asked.contributes}
     records, planted = synthetic.cases(
-        seed, areas, domains, minimum_cell=asked.minimum_cell, minimum_contributors=asked.minimum_contributors
+        seed,
+        areas,
+        domains,
+        minimum_cell=asked.minimum_cell,
+        minimum_contributors=asked.minimum_contributors,
+        alone=alone,
     )
-    _each(
-        asked.contributes, lambda slug: people.put(network, slug, name, FILE, synthetic.csv("postcode4", records[slug]))
-    )
+    _each(asked.contributes, lambda one: accounts.put(one, synthetic.csv("postcode4", records[one])))
     say(f"synthetic records (seed {seed}) put at {len(records)} organisations")
     taking_part = sorted({*asked.contributes, *asked.results_to, *network.compiled.computing})
-    _each(taking_part, lambda slug: _allow(network, slug, name))
+    _each(taking_part, accounts.allow)
     say(f"{name} is allowed by the stewards of {', '.join(taking_part)}")
     asker = asked.results_to[0]
-    account = _station(network, asker, "scientist", "propose", name)
+    account = accounts.say(asker, people.SCIENTIST, "propose")
     if "result" not in account:
         raise errors.FoundError(
             f"the question of {asker} got no answer: {account.get('reason') or account.get('error')}",
             f"station register, as steward of {asker}, shows what became of it",
         )
     result = account["result"]
+    seen: dict[str, Counter[Any]] = {}
+    for one in asked.contributes:
+        seen.setdefault(alone(one), Counter()).update(records[one])
     return Contrast(
         planted,
-        {slug: _enough(records[slug], asked.minimum_cell) for slug in asked.contributes},
+        {who: sorted(str(area) for area, cases in found.items() if cases >= asked.minimum_cell)
+         for who, found in seen.items()},
         result["areas"],
         result["suppressed"],
         len(account["contributors"]),
         account["left_out"],
         account["session"],
-    )
+    )  # fmt: skip
 
 
-def _enough(records: Sequence[Any], minimum: int) -> list[str]:
-    """The areas in which one organisation by itself has as many cases as may be shown."""
-    return sorted(str(area) for area, cases in Counter(records).items() if cases >= minimum)
+class _Accounts:
+    """The accounts of people of all organisations of a network, for one question of it."""
 
+    def __init__(self, network: Asked, question: str) -> None:
+        self.network, self.question = network.name, question
+        self._regions = (
+            {network.name: network}
+            if isinstance(network, networks.Network)
+            else {slug: network.member(slug) for slug in network.members}
+        )
+        self.sees_with = str if isinstance(network, networks.Network) else self._region
 
-def _allow(network: networks.Network, organisation: str, name: str) -> None:
-    """As a steward does it: look at the question, allow what was looked at."""
-    shown = _station(network, organisation, "steward", "questions", name)
-    (row,) = [one for one in shown["questions"] if one["question"] == name]
-    if row["state"] != "allowed":
-        _station(network, organisation, "steward", "allow", name, "--digest", row["digest"])
+    def _region(self, one: str) -> str:
+        return self._at(one)[0].name
 
+    def _at(self, one: str) -> tuple[networks.Network, str]:
+        region, organisation = names.home(self.network, one)
+        return self._regions[region], organisation
 
-def _station(network: networks.Network, organisation: str, account: str, *words: str) -> dict[str, Any]:
-    done = people.ssh(network, organisation, account, *words, "--json")
-    try:
-        answer = values.mapping(done.stdout)
-    except ValueError as error:
-        raise errors.FoundError(f"{account} of {organisation}: station {words[0]}: {done.stderr.strip()}") from error
-    if answer.get("exit", 0) > 1 and "session" not in answer:
-        raise errors.FoundError(f"{account} of {organisation}: station {words[0]}: {answer.get('error')}")
-    return answer
+    def put(self, one: str, content: bytes) -> None:
+        people.put(*self._at(one), f"{self.network}/{self.question}", FILE, content)
+
+    def allow(self, one: str) -> None:
+        """As a steward does it: look at the question, allow what was looked at."""
+        shown = self.say(one, people.STEWARD, "questions")
+        (row,) = [row for row in shown["questions"] if row["question"] == self.question]
+        if row["state"] != "allowed":
+            self.say(one, people.STEWARD, "allow", "--digest", row["digest"])
+
+    def say(self, one: str, account: str, verb: str, *words: str) -> dict[str, Any]:
+        """What the station of an organisation answers its people."""
+        asked = (verb, self.question, "--network", self.network, *words, "--json")
+        done = people.ssh(*self._at(one), account, *asked)
+        try:
+            answer = values.mapping(done.stdout)
+        except ValueError as error:
+            raise errors.FoundError(f"{account} of {one}: station {verb}: {done.stderr.strip()}") from error
+        if answer.get("exit", 0) > 1 and "session" not in answer:
+            raise errors.FoundError(f"{account} of {one}: station {verb}: {answer.get('error')}")
+        return answer
 
 
 def _each(organisations: Sequence[str], action: Callable[[str], object]) -> None:

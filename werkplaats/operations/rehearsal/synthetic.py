@@ -1,15 +1,15 @@
 """Synthetic records of cases: plausible per domain, with outbreaks planted in a few areas. No record is of a person.
 
-An outbreak is spread so that no organisation by itself has as many cases as may be shown, and so that enough
-organisations have some: only together can it be seen. Everywhere else even the total is too small to be shown. The same
-seed gives the same records, on any machine.
+An outbreak is spread so that no organisation by itself has as many cases as may be shown, in a federation no region,
+and so that enough organisations have some: only together can it be seen. Everywhere else even the total is too small to
+be shown. The same seed gives the same records, on any machine.
 """
 
 from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 OUTBREAKS = 3
 QUIET = 0.35
@@ -40,14 +40,22 @@ def areas(ranges: Sequence[object]) -> list[int]:
 
 
 def cases(
-    seed: int, places: Sequence[int], domains: Mapping[str, str], *, minimum_cell: int, minimum_contributors: int
+    seed: int,
+    places: Sequence[int],
+    domains: Mapping[str, str],
+    *,
+    minimum_cell: int,
+    minimum_contributors: int,
+    alone: Callable[[str], str] = str,
 ) -> tuple[Records, list[str]]:
     """Organisation → the area of each of its cases, and the areas with a planted outbreak.
 
-    `domains`: organisation → its domain. Raises ValueError where so few organisations, or so small a minimum cell, are
-    given that an outbreak could not be hidden from each of them.
+    `domains`: organisation → its domain; `alone`: organisation → what it is part of that is not to see it by itself.
+    Raises ValueError where so few of these, or so small a minimum cell, are given that an outbreak could not be hidden
+    from each of them.
     """
-    if len(domains) * (minimum_cell - 1) < minimum_cell + 1 or len(domains) < minimum_contributors:
+    many = len({*map(alone, domains)})
+    if many * (minimum_cell - 1) < minimum_cell + 1 or len(domains) < minimum_contributors:
         raise ValueError("too few organisations, or too small a minimum cell, to hide an outbreak from each of them")
     chance = random.Random(seed)  # noqa: S311 - to be the same each time, and nobody's secret
     organisations = sorted(domains)
@@ -58,15 +66,15 @@ def cases(
         counts = Counter[str]()
         if area in planted:
             counts.update(chance.sample(organisations, max(minimum_contributors, min(len(organisations), 3))))
-            total = chance.randint(
-                minimum_cell + 1, max(minimum_cell + 1, len(organisations) * (minimum_cell - 1) // 2)
-            )
+            total = chance.randint(minimum_cell + 1, max(minimum_cell + 1, many * (minimum_cell - 1) // 2))
         else:
             total = 0 if chance.random() < QUIET else chance.randint(1, minimum_cell - 1)
+        seen = Counter(alone(one) for one in counts)
         while counts.total() < total:
             (one,) = chance.choices(organisations, weights)
-            if counts[one] < minimum_cell - 1:  # never enough to be seen alone
+            if seen[alone(one)] < minimum_cell - 1:  # never enough to be seen alone
                 counts[one] += 1
+                seen[alone(one)] += 1
         for one, number in counts.items():
             found[one] += [area] * number
     for rows in found.values():

@@ -212,7 +212,7 @@ def test_a_server_that_goes_away_while_all_is_accepted_is_refused_and_the_others
 def test_all_steps_are_taken_only_where_the_servers_are_made_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """It approves whatever keys answer, and revokes those before: with one word at a network of real servers."""
     real = SimpleNamespace(name="gerda", made_here=False, warnings=(), compiled=SimpleNamespace(privacy=()))
-    monkeypatch.setattr(named, "find", lambda _: real)
+    monkeypatch.setattr(named, "find_or_twin", lambda _: real)
     parser = argparse.ArgumentParser()
     up.arguments(parser)
     with pytest.raises(errors.RefusedError, match=r"--all-steps approves, revokes and accepts unseen.*trust request"):

@@ -30,6 +30,23 @@ def test_only_together_the_planted_areas_reach_the_minimum(seed: int, domains: l
         assert sum(int(area) in rows for rows in records.values()) >= 3
 
 
+@given(seed=st.integers(0, 2**32), cell=st.integers(5, 12), each=st.integers(2, 5))
+def test_over_a_border_no_region_sees_alone_what_both_see(seed: int, cell: int, each: int) -> None:
+    people = {f"{region}/{one}": "hospital" for region in ("oost", "west") for one in range(each)}
+
+    def region(one: str) -> str:
+        return one.partition("/")[0]
+
+    records, planted = synthetic.cases(seed, PLACES, people, minimum_cell=cell, minimum_contributors=3, alone=region)
+    seen = {
+        name: Counter(area for one in records if region(one) == name for area in records[one])
+        for name in ("oost", "west")
+    }
+    assert all(max(one.values(), default=0) < cell for one in seen.values())
+    both = seen["oost"] + seen["west"]
+    assert sorted(str(area) for area, count in both.items() if count >= cell) == sorted(planted)
+
+
 def test_the_same_seed_gives_the_same_records_and_another_gives_others() -> None:
     people = {"ggd": "public_health", "huisartsen": "general_practice", "ziekenhuis": "hospital"}
     first, again, other = (
