@@ -174,12 +174,15 @@ def _holds(path: Path, text: str) -> bool:
 
 
 def main() -> None:
-    """Write the country into a home, for `werkplaats --home FOLDER check nederland` and `map nederland`."""
+    """Write the country into a home, for `werkplaats --home FOLDER check nederland`, and a small one for its twin."""
     parser = argparse.ArgumentParser(prog="python -m network_topology.federations.country", description=main.__doc__)
     parser.add_argument("folder", type=Path, metavar="FOLDER")
     parser.add_argument("--seed", type=int, default=SEED, help="the same seed gives the same country (%(default)s)")
+    parser.add_argument("--regions", type=int, metavar="N", help="only the first so many (default: all)")
+    parser.add_argument("--organisations", type=int, metavar="N", help="so many of each (default: chance says)")
     given = parser.parse_args()
-    made = files(context.shipped(datetime.date.today()).regions, given.seed)
+    regions = sorted(context.shipped(datetime.date.today()).regions.items())[: given.regions]
+    made = files(dict(regions), given.seed, given.organisations)
     try:
         write(made, given.folder / "networks")
     except errors.UsageError as error:

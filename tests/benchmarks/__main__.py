@@ -19,6 +19,7 @@ from base import errors, files
 from tests.benchmarks import (
     bare,
     command,
+    federation,
     flood,
     intake,
     machine,
@@ -48,9 +49,11 @@ BENCHMARKS: dict[str, Measure] = {
     "verified": lambda _: verified.measure(),
     **{f"network-{size}": functools.partial(network.measure, size) for size in network.RUNS},
     "joining": network.joining,
+    "federation-6": functools.partial(federation.measure, "6"),
 }
 ON_REQUEST: dict[str, Measure] = {
     "bare": bare.measure,
+    "federation-75": functools.partial(federation.measure, "75"),
     **{f"race-{size}": functools.partial(race.measure, size) for size in race.RUNS},
 }
 
@@ -72,7 +75,7 @@ def main() -> None:
     network.FOLDER.mkdir(parents=True, exist_ok=True)
     try:
         with locks.Lock(network.FOLDER / "lock", "the benchmark", "bench"):
-            for benchmark in (network, bare):
+            for benchmark in (network, bare, federation):
                 benchmark.remove_left_behind(told.say)
             others = machine.networks()
             if others and not given.busy:
