@@ -30,6 +30,7 @@ def test_an_example_network_has_no_errors_and_compiles(name: str) -> None:
 def test_the_examples_are_of_the_sizes_that_are_wanted() -> None:
     sizes = {name: len(load.find(name, NETWORKS).stations) for name in REGIONAL}
     assert sizes.pop("proeftuin") == 4
+    assert sizes.pop("proeftuin-oost") == sizes.pop("proeftuin-west") == 3
     assert sizes.pop("twente-volledig") == 25
     assert set(sizes) == {"gerda", "salland-united", "drenthe-mentale-gezondheid"}
     assert all(5 <= size <= 8 for size in sizes.values())
