@@ -95,6 +95,16 @@ class Federations:
             left_out |= lost
         return told, left_out
 
+    def planned(self, remotes: remote.Remotes) -> list[str]:
+        """What questions would be delivered where, as `questions.planned` says of those of a network."""
+        called = functools.partial(names.reference, self.region)
+        return [
+            f"{one.federation.name}: {line}"
+            for one in self.each
+            if one.found.views
+            for line in questions.planned(one.federation, remotes, one.found, called)
+        ]
+
     def told(self) -> Told:
         """What people are told: what applies by itself, what waits for whom, and why nothing of one is changed."""
         found: Told = {}

@@ -92,7 +92,7 @@ def plan(network: networks.Network, only: Sequence[str], reporter: progress.Prog
         wanted_images = {o: host["image"]["id"] for o, host in hosts.items()} | dict.fromkeys(to_be_made, new)
         outcome = stations.plan(network, remotes, engine, wanted_images)
         found.stations = _sentences(outcome)
-        found.questions = questions.planned(network, remotes, applicable)
+        found.questions = questions.planned(network, remotes, applicable) + beside.planned(remotes)
     return found
 
 

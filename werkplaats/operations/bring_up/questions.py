@@ -145,10 +145,15 @@ def _by_table(document: questions.Document) -> str:
     return f" by the table {named['table']} ({named['areas']} areas, {named['digest']})"
 
 
-def planned(network: networks.Network, remotes: remote.Remotes, applicable: hand_over.Applicable) -> list[str]:
+def planned(
+    network: networks.Network | networks.Federation,
+    remotes: remote.Remotes,
+    applicable: hand_over.Applicable,
+    called: Callable[[str], str] = str,
+) -> list[str]:
     """What would be delivered where: of the questions as they are defined here, published or not.
 
-    Who has no questions of its own is a member and gets those that are published.
+    Who has no questions of its own is a member and gets those that are published. `called` is as in `wanted`.
     """
     published = applicable.publication.questions if applicable.publication else {}
     asked = network.questions or published
@@ -158,6 +163,6 @@ def planned(network: networks.Network, remotes: remote.Remotes, applicable: hand
         if asked.get(name) != published.get(name)
     ]
     for organisation, delivered in look(network, remotes, applicable.views).items():
-        documents, waiting = wanted(applicable, asked, organisation)
+        documents, waiting = wanted(applicable, asked, organisation, called)
         lines += [f"{organisation}: {line}" for line in differences(delivered.documents, documents, waiting)]
     return lines

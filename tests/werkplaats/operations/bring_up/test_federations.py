@@ -32,7 +32,9 @@ class Servers:
     def ask(self, _: str, *__: str) -> remote.Done:
         return remote.Done(self.accepted) if self.accepted else remote.Done("", "No such file or directory", 1)
 
-    def ask_all(self, organisations: list[str], *_: str) -> dict[str, remote.Done]:
+    def ask_all(self, organisations: list[str], *command: str) -> dict[str, remote.Done]:
+        if command[:2] == ("station", "questions"):
+            return dict.fromkeys(organisations, remote.Done(json.dumps({"questions": []})))
         names = [TWENTE, *([NAME] if self.accepted else []), *self.also]
         return dict.fromkeys(organisations, remote.Done("".join(f"{one}.json\n" for one in names)))
 
@@ -74,6 +76,31 @@ def test_without_a_yes_nothing_is_brought_and_people_are_told_whose_it_is(region
     yes = f"{NAME}: {HERE}: waits for its operator's yes: werkplaats accept {NAME} --only {TWENTE}/{HERE}"
     assert yes in said
     assert found.told()[NAME][HERE] == [yes.removeprefix(f"{NAME}: {HERE}: ")]
+
+
+QUESTION = f"""
+analysis: hotspots/1
+purpose: Where children are born far from help
+parameters: {{areas: [7441-7443]}}
+fields: {{postcode4: four digits of the postcode}}
+contributes: [{TWENTE}/{HERE}, {TWENTE}/enschede, {SALLAND}/ggd-ijsselland]
+results_to: [{TWENTE}/{HERE}]
+minimum_cell: 10
+minimum_contributors: 3
+dpia_annex: 2026-09-20
+term: {{until: 2029-03-01, at_most: monthly}}
+"""
+
+
+def test_a_plan_says_which_questions_of_it_would_be_brought_where(regions: Regions, servers: Servers) -> None:
+    asked = regions.path.parent / "questions" / "geboortezorg.yml"
+    asked.parent.mkdir(exist_ok=True)
+    asked.write_text(QUESTION)
+    found = seen(regions, servers).planned(cast("Any", servers))
+    assert [line for line in found if "geboortezorg" in line] == [
+        f"{NAME}: question geboortezorg is not published as it is defined here: werkplaats trust publish {NAME}",
+        f"{NAME}: {HERE}: question geboortezorg is new, and waits for the steward",
+    ]
 
 
 def no_publication(regions: Regions) -> None:
