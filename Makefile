@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 NETWORK ?= proeftuin.sandbox
 FEDERATION ?= proeftuin-grens.sandbox
 REGIONS ?= proeftuin-oost.sandbox proeftuin-west.sandbox
+PROPOSER ?= ziekenhuis
 BENCH ?=
 
 help: ## this list
@@ -29,7 +30,7 @@ demo: $(VENV)/.werkplaats ## stand up a network of four organisations on this ma
 
 demo-federation: $(VENV)/.werkplaats ## two regional networks that federate while one of them computes, and a question over their border
 	@$(BIN)/werkplaats doctor --yes
-	@BIN=$(BIN) sh scripts/demo-federation $(FEDERATION) $(REGIONS)
+	@BIN=$(BIN) sh scripts/demo-federation $(FEDERATION) $(REGIONS) $(PROPOSER)
 
 test: $(VENV)/.test ## every check and test of the project
 	@$(BIN)/werkplaats doctor --yes

@@ -193,28 +193,33 @@ def opened(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     return found
 
 
-def test_a_question_finds_over_the_border_what_neither_region_sees_alone(country: Country) -> None:
-    oost = country.regions["oost"]
+def test_neither_region_alone_sees_what_is_on_the_border(country: Country) -> None:
     for name, region in country.regions.items():
         own = tuple(one for one in EVERYBODY if one.startswith(name))
         agreed(country, "griep-thuis", region.name, own)
         alone = opened(region.person("scientist", "ggd", "propose", "griep-thuis", "--json"))
         assert not alone["result"]["hotspots"], alone
-    agreed(country, "griep-grens", NAME, EVERYBODY)
-    words = ("propose", "griep-grens", "--network", NAME, "--json")
-    together = opened(oost.person("scientist", "ggd", *words))
-    assert together["result"]["hotspots"] == [str(PLANTED)], together
-    refused = country.regions["west"].person("scientist", "ggd", *words, expect=None)
-    assert refused.returncode, "who may not see the outcome may not ask"
 
 
 def test_a_question_of_the_federation_that_differences_a_regional_one_is_refused(country: Country) -> None:
-    """Gains: the figures of one organisation, by a question that has it beside those of a regional question."""
+    """Gains: the figures of one organisation, by a question that has it beside those of a regional question.
+
+    It comes before that of the whole federation, by which a party of the other region would refuse it, perhaps first.
+    """
     oost = country.regions["oost"]
     agreed(country, "griep-grens-en-een", NAME, WITH_ONE_MORE, also=("west/ziekenhuis",))
     done = oost.person("scientist", "ggd", "propose", "griep-grens-en-een", "--network", NAME, "--json", expect=None)
     assert done.returncode, done
     assert "would differ from an earlier one in 1 organisations (west.sandbox.ggd) only" in done.stdout + done.stderr
+
+
+def test_a_question_over_both_regions_sees_it(country: Country) -> None:
+    agreed(country, "griep-grens", NAME, EVERYBODY)
+    words = ("propose", "griep-grens", "--network", NAME, "--json")
+    together = opened(country.regions["oost"].person("scientist", "ggd", *words))
+    assert together["result"]["hotspots"] == [str(PLANTED)], together
+    refused = country.regions["west"].person("scientist", "ggd", *words, expect=None)
+    assert refused.returncode, "who may not see the outcome may not ask"
 
 
 def test_a_region_leaves_alone_and_is_cut_off_and_works_on_by_itself_until_it_is_taken_back(
@@ -270,7 +275,8 @@ def test_make_demo_federation_goes_on_with_what_is_up(country: Country) -> None:
         region, organisation = reference.split("/")
         country.regions[region].take_away(organisation, "griep-grens", NAME)
     regions = " ".join(one.name for one in country.regions.values())
-    printed = sandboxes.make("demo-federation", country.federation, f"FEDERATION={NAME}", f"REGIONS={regions}")
+    settings = f"FEDERATION={NAME}", f"REGIONS={regions}"
+    printed = sandboxes.make("demo-federation", country.federation, *settings)
     assert f"{NAME}: verified: 15 of 15 links good, 1 of 1 sessions good" in printed
     assert [
         line for line in printed if re.fullmatch(r"meanwhile oost.sandbox computed by itself: \d+ sessions.*", line)
