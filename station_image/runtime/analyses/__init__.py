@@ -99,6 +99,12 @@ def cells_of(name: str, parameters: Mapping[str, Any]) -> Cells | None:
     return None if stated is None else stated(parameters)
 
 
+def by_region(name: str, parameters: Mapping[str, Any]) -> bool:
+    """Whether an analysis opens the same of each regional network too. Raises AnalysisError."""
+    asked = getattr(find(name), "by_region", None)
+    return asked is not None and asked(parameters)
+
+
 def bring(name: str, source: Source) -> tuple[list[int], records.Rows]:
     """What a contributor shares, and the rows that it comes from. Raises AnalysisError, RecordsError."""
     analysis = find(name)

@@ -10,18 +10,20 @@ Sums tell about single values. Of the values 0 and 1 the sum is how many have 1,
 squares give how many have 1 or 2. A quadratic polynomial takes no value more than twice, so where each bin has at least
 five values none of them, with what is added per bin, is 0 or 1 everywhere: no such count follows. Bins of fewer values
 have no sums, but those of one value, of which everything is opened.
+
+By region the same is told of each regional network of a federation too, of what it may be told of (`_regions`).
 """
 
 from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from ..data import records, shares
+from ..data import records, regions, shares
 from ..data.cells import Cells, Group
-from . import AnalysisError, Opened, Source, _cells
+from . import AnalysisError, Opened, Source, _cells, _regions
 
 VERSION = 1
 DATA = True
@@ -35,8 +37,8 @@ WIDE = 5
 
 
 def parameters(given: Mapping[str, Any]) -> dict[str, Any]:
-    """`field`: the column; `low` and `high`: its smallest and largest value; `bins`: 10 unless told; `bits`."""
-    _cells.only(given, "field", "low", "high", "bins", "bits")
+    """`field`: the column; `low` and `high`: its smallest and largest value; `bins`: 10 unless told; `bits`; `by`."""
+    _cells.only(given, "field", "low", "high", "bins", "bits", _regions.PARAMETER)
     field = given.get("field")
     if not isinstance(field, str) or not FIELD_NAME.fullmatch(field):
         raise AnalysisError("field: the name of a column, in lower-case letters, digits and underscores")
@@ -44,7 +46,8 @@ def parameters(given: Mapping[str, Any]) -> dict[str, Any]:
     high = _cells.whole(given, "high", low, low + MOST_VALUES - 1)
     most = min(MOST_BINS, high - low + 1)
     bins = _cells.whole(given, "bins", 1, most, min(BINS, most))
-    return {"field": field, "low": low, "high": high, "bins": bins, "bits": _cells.read_bits(given)}
+    bits = _cells.read_bits(given)
+    return {"field": field, "low": low, "high": high, "bins": bins, "bits": bits, **_regions.read(given)}
 
 
 def columns(parameters: Mapping[str, Any]) -> dict[str, records.Column]:
@@ -57,6 +60,11 @@ def cells(parameters: Mapping[str, Any]) -> Cells:
     field, low, high = (parameters[name] for name in ("field", "low", "high"))
     bins = tuple((low + start, low + stop - 1, stop - start) for start, stop in _bins(parameters))
     return Group({field: bins}), Group({field: ((low, high, high - low + 1),)}, "count, sum and sum of squares")
+
+
+def by_region(parameters: Mapping[str, Any]) -> bool:
+    """Whether the same is opened of each regional network too."""
+    return _regions.asked(parameters)
 
 
 def length(parameters: Mapping[str, Any]) -> int:
@@ -77,21 +85,41 @@ async def check(run: Any) -> list[int]:
 
 
 async def compute(run: Any) -> Any:
-    """Bins where they suffice; count, sum and sum of squares over all; then which of these are opened."""
+    """Bins where they suffice; count, sum and sum of squares over all; which of these are opened; then each region."""
     import numpy as np
 
     layout, bins = _layout(run.parameters), run.parameters["bins"]
     counts, present = _cells.totals(run, layout)
     sums = layout.grouped(counts)
     kept, ok = await _cells.suppress(run, layout, sums, present)
-    offsets = np.arange(layout.count).astype(object)
-    moments = [sums[-1], counts @ offsets % shares.FIELD, counts @ (offsets * offsets) % shares.FIELD]
-    if not _has_sums(run.parameters):
-        moments[1:] = 0, 0
     rest = (sums[-1:] - kept[:bins].sum()) % shares.FIELD
     whole = await run.multiply(ok[bins:], await rest_may_be_known(run, layout, rest, (1 - ok[:bins]) % shares.FIELD))
-    known = await run.multiply(whole.repeat(MOMENTS), np.array(moments, dtype=object))
-    return await run.shared([kept[:bins], ok[:bins], known, whole])
+    known = await run.multiply(whole.repeat(MOMENTS), np.array(_moments(run.parameters, counts), dtype=object))
+    parts = [kept[:bins], ok[:bins], known, whole]
+    if by_region(run.parameters):
+        parts += await _parts(run, layout)
+    return await run.shared(parts)
+
+
+async def _parts(run: Any, layout: _cells.Cells) -> list[Any]:
+    """The same of each region, where it may be told."""
+    import numpy as np
+
+    parts = _regions.split(run, layout)
+    shown, opened, whole = await _regions.suppress(run, layout, parts)
+    moments = np.array([_moments(run.parameters, part.counts) for part in parts.values()], dtype=object)
+    known = (await run.multiply(whole.repeat(MOMENTS), moments.ravel())).reshape(moments.shape)
+    return [np.concatenate(row) for row in zip(shown, opened, known, whole.reshape(-1, 1), strict=True)]
+
+
+def _moments(parameters: Mapping[str, Any], counts: Any) -> list[Any]:
+    """Count, sum and sum of squares of shared counts per value, from `low` on; 0 for sums that may not be opened."""
+    import numpy as np
+
+    if not _has_sums(parameters):
+        return [counts.sum() % shares.FIELD, 0, 0]
+    offsets = np.arange(len(counts)).astype(object)
+    return [(counts @ weights) % shares.FIELD for weights in (offsets**0, offsets, offsets * offsets)]
 
 
 async def rest_may_be_known(run: Any, layout: _cells.Cells, rest: Any, suppressed: Any) -> Any:
@@ -111,23 +139,35 @@ async def rest_may_be_known(run: Any, layout: _cells.Cells, rest: Any, suppresse
 
 def outcome(opened: Opened) -> dict[str, Any]:
     """Numbers for people; None where they were suppressed. The variance is that of a sample (n - 1)."""
-    bins, low = opened.parameters["bins"], opened.parameters["low"]
-    if len(opened.values) != 2 * bins + MOMENTS + 1:
+    people = regions.grouped(opened.contributors) if by_region(opened.parameters) else {}
+    size = 2 * opened.parameters["bins"] + MOMENTS + 1
+    if len(opened.values) != size * (1 + len(people)):
         raise AnalysisError("the result has another length than this analysis gives")
-    *moments, ok = opened.values[2 * bins :]
-    counts = _cells.opened(opened.values[:bins], opened.values[bins : 2 * bins], opened.minimum_cell)
-    [count] = _cells.opened(moments[:1], [ok], opened.minimum_cell)
+    rows = (opened.values[start : start + size] for start in range(0, len(opened.values), size))
+    whole, *parts = (_told(opened.parameters, row, opened.minimum_cell) for row in rows)
+    if not people:
+        return whole
+    each = zip(people.items(), parts, strict=True)
+    return {**whole, "regions": [{"region": name, "contributors": len(own), **part} for (name, own), part in each]}
+
+
+def _told(parameters: Mapping[str, Any], values: Sequence[int], minimum: int) -> dict[str, Any]:
+    """What was opened of the whole, or of one region."""
+    bins, low = parameters["bins"], parameters["low"]
+    *moments, ok = values[2 * bins :]
+    counts = _cells.opened(values[:bins], values[bins : 2 * bins], minimum)
+    [count] = _cells.opened(moments[:1], [ok], minimum)
     histogram: list[dict[str, Any]] = [
         {"bin": label, "count": found} if found is not None else {"bin": label, "suppressed": True}
-        for label, found in zip(_labels(opened.parameters), counts, strict=True)
+        for label, found in zip(_labels(parameters), counts, strict=True)
     ]
     result: dict[str, Any] = dict.fromkeys(("count", "sum", "mean", "variance"))
     if count is not None:
         _, total, squares = moments
         result.update(count=count)
-        if _has_sums(opened.parameters):
+        if _has_sums(parameters):
             result.update(sum=total + count * low, mean=round(low + total / count, 6))
-        if count > 1 and _has_sums(opened.parameters):
+        if count > 1 and _has_sums(parameters):
             # Whole numbers until the last step, and from `low` on: no difference of two large roundings.
             result["variance"] = round((count * squares - total * total) / (count * (count - 1)), 6)
     return {**result, "histogram": histogram, "suppressed": counts.count(None)}

@@ -74,6 +74,7 @@ class OpenedResult:
         texts = (self.question, asked.analysis, asked.parameters)
         numbers = (asked.minimum_cell, asked.minimum_contributors)
         kinds = all(isinstance(one, str) for one in texts) and all(type(one) is int for one in numbers)
+        kinds = kinds and type(asked.by_region) is bool
         if self.network != network or not kinds or type(self.computed) is not bool or self.session:
             raise ValueError("no opened result of this network")
 
@@ -86,7 +87,8 @@ class OpenedResult:
         day = time.strftime("%Y-%m-%d", time.gmtime(self.at))
         alike = None in (self.asked.columns, now.columns) or self.asked.columns == now.columns
         where = "" if self.network == network else f" in {self.network}"
-        return Earlier(self.contributors, minimum, apart, alike, f"{self.question}{where} of {day}")
+        named = f"{self.question}{where} of {day}"
+        return Earlier(self.contributors, minimum, apart, alike, named, self.asked.regions)
 
 
 class Opened:
@@ -232,7 +234,8 @@ def asked(plan: Plan) -> Asked:
     """What decides which numbers the plan's result has. Raises AnalysisError."""
     stated = analyses.cells_of(plan.analysis, plan.parameters)
     parameters = statement.digest(plan.parameters)
-    return Asked(plan.analysis, parameters, stated, plan.minimum_cell, plan.minimum_contributors)
+    by_region = analyses.by_region(plan.analysis, plan.parameters)
+    return Asked(plan.analysis, parameters, stated, plan.minimum_cell, plan.minimum_contributors, by_region)
 
 
 def meet(one: Plan, other: Plan) -> bool:

@@ -52,7 +52,7 @@ Cells = tuple[Group, ...]
 class Asked:
     """What decides which numbers a result has. `cells` is None where the analysis states none.
 
-    `parameters` is a digest of all parameters.
+    `parameters` is a digest of all parameters. `by_region`: the cells of each regional network are opened too.
     """
 
     analysis: str
@@ -60,12 +60,14 @@ class Asked:
     cells: Cells | None
     minimum_cell: int
     minimum_contributors: int
+    by_region: bool = False
 
     @property
     def content(self) -> dict[str, Any]:
-        """It as JSON."""
+        """It as JSON, in which an earlier release finds nothing new where nothing is."""
         cells = None if self.cells is None else [group.content for group in self.cells]
-        return {**vars(self), "cells": cells}
+        found = {**vars(self), "cells": cells}
+        return found if self.by_region else {name: value for name, value in found.items() if name != "by_region"}
 
     @classmethod
     def parse(cls, content: Mapping[str, Any]) -> Asked:
@@ -77,6 +79,11 @@ class Asked:
     def minima(self) -> tuple[int, int]:
         """The minimum cell and the minimum of contributors."""
         return self.minimum_cell, self.minimum_contributors
+
+    @property
+    def regions(self) -> int:
+        """The minimum of contributors of a region that is told about; 0 where none is."""
+        return self.minimum_contributors if self.by_region else 0
 
     @property
     def columns(self) -> frozenset[str] | None:

@@ -172,7 +172,8 @@ async def _compute(
     except agreement.TooFewError as error:
         raise PartyLostError(None, str(error)) from error
     known = {name: editions.in_tag(tags[name]) for name in sound.contributors}
-    if why := differencing.refused(earlier, known):
+    by_region = analyses.by_region(plan["analysis"], plan["parameters"])
+    if why := differencing.refused(earlier, known, plan["minimum_contributors"] if by_region else 0):
         raise PartyLostError(None, why)
     steps.done("confirm")
     kept = matrix_of(rows, sound.contributors, plan["length"])
