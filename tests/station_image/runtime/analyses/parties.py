@@ -21,6 +21,7 @@ from station_image.runtime import analyses
 from station_image.runtime.base import documents
 from station_image.runtime.computer import MOST_SESSIONS
 from station_image.runtime.data import editions, shares
+from station_image.runtime.data.differencing import Earlier
 from station_image.runtime.data.seal import KEY, NONCE
 from station_image.runtime.wire import frames
 from tests.harness.stations import ROOT, answers, wait_until
@@ -103,7 +104,7 @@ class Parties:
     def connected(self, job: Job, connect: Callable[[Pairs], dict[tuple[int, int], Pair]] | None = None) -> list[Line]:
         """The parties of one session, who wait for the shares; `Line.close` ends each."""
         size = len(job.bodies)
-        lines = [Line(self._computer(number), job.plan, number) for number in range(size)]
+        lines = [Line(self._computer(number), job.plan, number, job.earlier) for number in range(size)]
         pairs = list(itertools.combinations(range(size), 2))
         wires = connect(pairs) if connect else {pair: socket.socketpair() for pair in pairs}
         for (one, other), (ours, theirs) in wires.items():
@@ -128,7 +129,7 @@ class Ran:
 
 
 class Job:
-    """A plan, and the shares of all contributors for each computing party."""
+    """A plan, and the shares of all contributors for each computing party. `earlier`: what was opened before."""
 
     def __init__(
         self,
@@ -138,7 +139,9 @@ class Job:
         size: int,
         minimum_cell: int = 10,
         minimum_contributors: int = 3,
+        earlier: Sequence[Earlier] = (),
     ) -> None:
+        self.earlier = earlier
         self.analysis = analyses.find(analysis)
         completed = self.analysis.parameters(parameters)
         self.plan: dict[str, Any] = {
@@ -171,13 +174,13 @@ class Job:
 class Line:
     """The agent's end of one session."""
 
-    def __init__(self, path: Path, plan: Mapping[str, Any], number: int) -> None:
+    def __init__(self, path: Path, plan: Mapping[str, Any], number: int, earlier: Sequence[Earlier]) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.connect(str(path))
         self._socket.settimeout(60)
         self._stream = self._socket.makefile("rb")
         begin = {"event": "begin", "plan": plan, "digest": "0" * 64, "number": number}
-        self.send(begin, documents.canonical({"earlier": []}))
+        self.send(begin, documents.canonical({"earlier": [one.content for one in earlier]}))
 
     def send(self, header: Mapping[str, Any], body: bytes = b"") -> None:
         self._socket.sendall(frames.encode(header, len(body)) + body)

@@ -6,13 +6,15 @@ import itertools
 import random
 import statistics
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from station_image.runtime import analyses
 from station_image.runtime.analyses import Source, _regions, descriptive
-from tests.station_image.runtime.analyses.parties import Parties
+from station_image.runtime.data.differencing import Earlier
+from tests.station_image.runtime.analyses.parties import Job, Parties
 from tests.station_image.runtime.data.test_cells import follows
 
 WIDE = {"field": "weken", "low": 0, "high": 39, "bins": 4, "by": "region"}
@@ -221,6 +223,28 @@ def test_who_lies_hides_its_own_region_and_tells_of_no_other(parties: Parties) -
     values = {f"west.{n}": [5] * 9 for n in range(3)} | {"east.0": [5] * 1000, "east.1": [5], "east.2": []}
     found = asked(parties, WIDE, values)
     assert [one["count"] for one in found["regions"]] == [None, None]
+
+
+def test_a_region_that_differs_too_little_from_an_earlier_result_of_it_ends_the_session(parties: Parties) -> None:
+    """The east asked itself before, with one organisation more; of the whole alone enough differ."""
+    before = Earlier({f"east.{number}": "0" for number in range(4)}, 3, "", True, "thuis of 2026-11-25")
+    without = {name: value for name, value in WIDE.items() if name != "by"}
+    assert parties.run(_nine_each(without, before)).ends
+    job = _nine_each(WIDE, before)
+    lines = parties.connected(job)
+    for line, body in zip(lines, job.bodies, strict=True):
+        line.intake(job, body)
+    with ThreadPoolExecutor(len(lines)) as pool:
+        ends = list(pool.map(lambda line: line.until("failed")[0], lines))
+    for line in lines:
+        line.close()
+    assert {"1 organisations (east.3) only" in end["reason"] for end in ends} == {True}
+
+
+def _nine_each(given: Mapping[str, Any], before: Earlier) -> Job:
+    own = descriptive.numbers(Source("", "", descriptive.parameters(given)), [(5,)] * 9)
+    numbers = {f"{region}.{number}": own for region in ("east", "west") for number in range(3)}
+    return Job("descriptive/1", given, numbers, 3, earlier=[before])
 
 
 # Without parties
