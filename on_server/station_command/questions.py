@@ -106,6 +106,22 @@ def figures(row: Line) -> list[str]:
     ]
 
 
+def by_region(document: Mapping[str, Any]) -> list[str]:
+    """What a question opens of each regional network beside the whole, and who that is."""
+    if document["parameters"].get("by") != "region":
+        return []
+    found: dict[str, list[str]] = {}
+    for station in document["contributors"]:
+        region, _, organisation = station.rpartition(".")
+        found.setdefault(region, []).append(organisation)
+    least = document["minimum_contributors"]
+    return [
+        f"the same is opened of each region, where {least} of its own contributors have enough, and nothing follows of "
+        "another:",
+        *(f"  {region}: {', '.join(organisations)}" for region, organisations in found.items()),
+    ]
+
+
 def _show_one(row: Line) -> None:
     document = row["document"]
     say(f"{row['question']} in {row['network']}: {STATES.get(row['state'], row['state'])}")
@@ -117,7 +133,7 @@ def _show_one(row: Line) -> None:
     for field in [*LABELS, *sorted(set(document) - set(LABELS) - hidden)]:
         if field in document:
             say(f"  {LABELS.get(field, field):<21} {_value(field, document[field])}")
-    for line in figures(row):
+    for line in (*figures(row), *by_region(document)):
         say(line)
     say("who together could read the inputs:")
     for line in privacy(document):

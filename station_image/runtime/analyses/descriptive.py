@@ -148,7 +148,7 @@ def outcome(opened: Opened) -> dict[str, Any]:
     if not people:
         return whole
     each = zip(people.items(), parts, strict=True)
-    return {**whole, "regions": [{"region": name, "contributors": len(own), **part} for (name, own), part in each]}
+    return {**whole, "regions": {name: {"contributors": len(own), **part} for (name, own), part in each}}
 
 
 def _told(parameters: Mapping[str, Any], values: Sequence[int], minimum: int) -> dict[str, Any]:

@@ -254,6 +254,35 @@ def test_a_question_says_which_table_it_names(tmp_path: Path, tables: list[str],
     assert "\n  sha256:ab\n" in done.stdout
 
 
+@pytest.mark.parametrize("parameters", [{"by": "region"}, {}])
+def test_a_question_by_region_says_which_regions_these_are(tmp_path: Path, parameters: dict[str, str]) -> None:
+    row = question()
+    row["document"] |= {"parameters": parameters, "contributors": ["oost.a", "oost.b", "west.a"]}
+    done, _ = against(tmp_path, answered(0, questions=[row], problems={}), "questions", "griep")
+    least = "the same is opened of each region, where 3 of its own contributors have enough, and nothing follows of"
+    assert (least in done.stdout) is bool(parameters)
+    assert ("\n  oost: a, b\n  west: a\n" in done.stdout) is bool(parameters)
+
+
+def test_a_result_by_region_shows_each(tmp_path: Path) -> None:
+    histogram = [{"bin": "0-11", "count": 12}, {"bin": "12-23", "suppressed": True}]
+    part = {"contributors": 3, "count": None, "histogram": histogram, "suppressed": 1}
+    whole: dict[str, Any] = {"session": "ab" * 16, "analysis": "descriptive/1", "question": "vroeg", "network": "kring"}
+    whole |= {"contributors": ["oost.a"], "left_out": {}, "result": {"count": 40, "regions": {"oost": part}}}
+    done, _ = against(tmp_path, answered(result=whole), "results", "abab")
+    lines = [line.rstrip() for line in done.stdout.splitlines()]
+    assert lines[lines.index("regions:") :][:6] == [
+        *(
+            "regions:",
+            "  oost:",
+            "    contributors: 3",
+            "    count: (suppressed)",
+            "    suppressed: 1",
+            "    histogram:",
+        ),
+    ]
+
+
 def test_a_proposed_question_ends_with_its_result_and_where_it_lies(tmp_path: Path) -> None:
     account = {"session": "s", "outcome": "done", "root": "", "left_out": {"gerda.b": "away"}, "contributors": ["x"]}
     events = [{"event": "proposed", "session": "s", "contributors": ["gerda.a"]}]

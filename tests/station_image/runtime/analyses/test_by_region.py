@@ -134,7 +134,7 @@ def test_random_values_give_what_plain_python_gives_and_the_whole_is_as_without(
     parameters, values, cell, contributors = drawn(seed)
     how = {"minimum_cell": cell, "minimum_contributors": contributors}
     found, plainly = asked(parties, parameters, values, **how), Plainly(parameters, values, cell, contributors)
-    told = {one.pop("region"): one for one in found.pop("regions")}
+    told = found.pop("regions")
     assert list(told) == sorted(plainly.regions)
     for region, one in told.items():
         counts = [row.get("count") for row in one.pop("histogram")]
@@ -196,8 +196,7 @@ def test_a_hidden_region_does_not_follow_from_the_whole_and_the_other_one(partie
     found = asked(parties, WIDE, values, size=size)
     assert [row["count"] for row in found["histogram"]] == [36, 27, 12, 12]
     assert found["count"] == 87
-    east, west = found["regions"]
-    assert (east["region"], west["region"]) == ("east", "west")
+    east, west = found["regions"]["east"], found["regions"]["west"]
     assert [row.get("count") for row in east["histogram"]] == [None, 12, None, None]
     assert [row.get("count") for row in west["histogram"]] == [None, 15, 12, 12], "36 less 27 would be the east"
     assert (east["count"], west["count"]) == (None, None)
@@ -208,21 +207,23 @@ def test_a_region_of_too_few_organisations_is_hidden_and_so_is_the_one_beside_it
     values = {f"west.{n}": [5] * 9 for n in range(4)} | {f"east.{n}": [5] * 9 for n in range(2)}
     found = asked(parties, WIDE, values)
     assert found["count"] == 54
-    assert [(one["region"], one["contributors"], one["count"]) for one in found["regions"]] == [
-        ("east", 2, None),
-        ("west", 4, None),
-    ]
-    assert {row.get("count") for one in found["regions"] for row in one["histogram"]} == {None}
+    told = found["regions"]
+    assert {name: (one["contributors"], one["count"]) for name, one in told.items()} == {
+        "east": (2, None),
+        "west": (4, None),
+    }
+    assert {row.get("count") for one in told.values() for row in one["histogram"]} == {None}
     third = {f"north.{n}": [5] * 9 for n in range(3)}
     more = asked(parties, WIDE, {**values, **third})
-    assert [one["count"] for one in more["regions"]] == [None, None, 36], "the smallest of the others stays with it"
+    counts = {name: one["count"] for name, one in more["regions"].items()}
+    assert counts == {"east": None, "north": None, "west": 36}, "the smallest of the others stays with it"
 
 
 def test_who_lies_hides_its_own_region_and_tells_of_no_other(parties: Parties) -> None:
     """One of the east says as much as it can: not enough organisations have something there."""
     values = {f"west.{n}": [5] * 9 for n in range(3)} | {"east.0": [5] * 1000, "east.1": [5], "east.2": []}
     found = asked(parties, WIDE, values)
-    assert [one["count"] for one in found["regions"]] == [None, None]
+    assert [one["count"] for one in found["regions"].values()] == [None, None]
 
 
 def test_a_region_that_differs_too_little_from_an_earlier_result_of_it_ends_the_session(parties: Parties) -> None:
