@@ -2,6 +2,7 @@
 # ruff: noqa: D103 (what a rule is for stands in its `why`, where the author of a question reads it)
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from network_topology import context, model, names, source, tables
@@ -11,6 +12,8 @@ from network_topology.rules.rule import Finding, Rule, rule
 
 FEWEST_CONTRIBUTORS, SMALLEST_CELL, USUAL_CELL, LARGEST_CELL = 3, 5, 10, 1000
 RESERVED = "acceptance"
+BY, REGION = "by", "region"
+"""The parameter of analyses that can tell the outcome of each regional network beside the whole, and its value."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -237,6 +240,44 @@ def analysis_fits(question: Question, known: context.Context) -> Iterator[Findin
         yield Finding(("fields",), text, f"write exactly these fields: {', '.join(wanted)}")
 
 
+@rule(
+    "parameters",
+    "contributes",
+    "minimum_contributors",
+    why="each of several regional networks is told where enough of its own organisations contribute",
+    remedy="name more of its organisations, or leave `by` out",
+)
+def by_region_tells(question: Question, _: context.Context) -> Iterator[Finding]:
+    asked, definition, at = question.asked, question.definition, ("parameters", BY)
+    if asked.parameters.get(BY) != REGION:
+        return
+    if definition.kind == "regional":
+        remedy = f"leave `{BY}` out: the whole is that region; a question of a federation can be asked by region"
+        yield Finding(at, f"the outcome of one regional network is asked by {REGION}", remedy)
+        return
+    least = asked.minimum_contributors
+    having = Counter(names.home(definition.network, slug)[0] for slug in set(asked.contributes))
+    if len(having) == 1 or not told_by_region(having.values(), least):
+        there = ", ".join(f"{count} of {slug}" for slug, count in sorted(having.items()))
+        text = f"contributors are {there}, of which no region can be told with a minimum of {least}"
+        yield Finding(at, text)
+        return
+    for slug in sorted(slug for slug, count in having.items() if count < least):
+        text = f"{having[slug]} of {slug} contribute, so that it stays hidden, and as a rule one of the others with it"
+        yield Finding(at, text, severity="warning")
+
+
+def told_by_region(contributors: Iterable[int], minimum: int) -> int:
+    """Of how many regions an outcome can be told, by how many contribute in each; a station sees to it itself.
+
+    Those with too few are told together, with the smallest of the others until they are enough.
+    """
+    left, together = sorted(contributors), 0
+    while left and (left[0] < minimum or 0 < together < minimum):
+        together += left.pop(0)
+    return len(left)
+
+
 TABLE: tuple[Rule[Question], ...] = (
     question_named,
     question_name_free,
@@ -250,6 +291,7 @@ TABLE: tuple[Rule[Question], ...] = (
     contributors_reached,
     cells_suffice,
     cells_possible,
+    by_region_tells,
     annex_signed,
     annex_follows,
     annex_date,
