@@ -64,10 +64,13 @@ def _members(federation: Federation, known: context.Context, networks: Path) -> 
         reading = load.read_what_can_be(networks / slug / names.FILE)
         one = reading.definition
         wrong = [*reading.violations, *(rules.check(one, known) if isinstance(one, model.Definition) else ())]
-        # Another technique has a rule of the federation, which says more than that the definition cannot be used.
-        others = (each for each in wrong if each.rule != computing.technique_known.name)
+        # These have rules of the federation, which say more than that the definition cannot be used.
+        others = (each for each in wrong if each.rule not in _OF_FEDERATION)
         found[slug] = one if _sound(others) else None
     return found
+
+
+_OF_FEDERATION = {computing.technique_known.name, computing.release_exists.name}
 
 
 def _sound(found: Iterable[Violation]) -> bool:

@@ -29,7 +29,8 @@ class Context:
     """`regions` maps slug to name; `releases` maps the names that a definition may use to their session protocols.
 
     `dev` may be used also where it is not described. `networks` has what is defined here of the networks that a
-    federation names, None for one that cannot be used. `fields_of` knows the analyses of the station image; without it
+    federation names, None for one that cannot be used. `spoken` has the session protocols of those of which these are
+    known otherwise than by the name of their release. `fields_of` knows the analyses of the station image; without it
     what a question asks of them is not looked at.
     """
 
@@ -38,6 +39,7 @@ class Context:
     releases: Mapping[str, frozenset[int]]
     fields_of: Fields | None = None
     networks: Mapping[str, model.Network | None] = dataclasses.field(default_factory=dict)
+    spoken: Mapping[str, frozenset[int]] = dataclasses.field(default_factory=dict)
 
 
 def shipped(today: datetime.date, fields_of: Fields | None = None) -> Context:

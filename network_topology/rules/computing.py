@@ -12,7 +12,7 @@ COUNTS = (3, 5, 7)
 
 # What an author may have in mind instead, and why it is no spelling of the same thing.
 _OTHER_TECHNIQUES = {
-    "mpc": "is secret sharing in another program, whose messages and checks differ from those of the station image",
+    "mpc": "is secret sharing in another vendor's program, whose messages and checks are not the station image's",
     "fl": "is federated learning, another technique: model parameters leave the organisation in the clear",
     "pht": "is a personal health train, another technique: programs travel to the data and results leave one by one",
     "he": "is homomorphic encryption, another technique: somebody holds the key to the outcome",
@@ -29,9 +29,12 @@ _OTHER_TECHNIQUES = {
 )
 def technique_known(definition: model.Network, _: context.Context) -> Iterator[Finding]:
     if definition.technique != TECHNIQUE:
-        family = definition.technique.split("/")[0]
-        reason = _OTHER_TECHNIQUES.get(family, "is not a technique that is known here")
-        yield Finding(("technique",), f"{definition.technique!r} {reason}")
+        yield Finding(("technique",), f"{definition.technique!r} {why_another(definition.technique)}")
+
+
+def why_another(technique: str) -> str:
+    """What a technique that is not the one of the station image is, as it goes on after its name."""
+    return _OTHER_TECHNIQUES.get(technique.split("/")[0], "is not a technique that is known here")
 
 
 @rule("release", why="a network runs a release that is pinned by digest", remedy="", outside=True)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from base import errors
+from network_topology.federations import rules
 from network_topology.federations.model import Federation
 from network_topology.federations.model import Member as Named
 from publication import folder, publication, verified
@@ -52,6 +53,11 @@ def read(
     for slug in sorted(federation.members):
         memory = kept / f"{slug}.json" if kept else None
         found[slug] = _read(federation, lineage, slug, place_of(slug), moment, memory)
+    published = {slug: one.published for slug, one in found.items() if one.published is not None}
+    spoken = {slug: frozenset(one.release.protocols) for slug, one in published.items()}
+    apart = rules.apart(federation, {slug: one.definition for slug, one in published.items()}, spoken)
+    for slug, reasons in apart.items():
+        found[slug] = dataclasses.replace(found[slug], wrong=(*found[slug].wrong, *reasons))
     return found
 
 

@@ -13,7 +13,7 @@ from network_topology.rules import papers as regional_papers
 from network_topology.rules.rule import Rule
 from network_topology.violation import Violation
 
-__all__ = ["TABLE", "check", "require", "require_alone"]
+__all__ = ["TABLE", "apart", "check", "require", "require_alone"]
 
 
 def _of(shared: Rule[Federation], *reads: str, **texts: str) -> Rule[Federation]:
@@ -73,6 +73,27 @@ def check(federation: Federation, known: context.Context, unreadable: frozenset[
     `known.networks` has the networks that it names, as far as they are defined here.
     """
     return every(TABLE, federation, known, unreadable)
+
+
+COMPUTE_TOGETHER = (members.member_technique, members.member_releases, members.member_personal_data)
+"""Those on what a member computes with, and on what: it may change that at any time."""
+
+
+def apart(
+    federation: Federation, published: Mapping[str, model.Definition], spoken: Mapping[str, frozenset[int]]
+) -> dict[str, list[str]]:
+    """Member → why it cannot compute with the others as it publishes itself, each with what to do.
+
+    `spoken`: the session protocols of the release that each publishes.
+    """
+    known = context.Context(datetime.date.max, {}, {}, networks=published, spoken=spoken)
+    found: dict[str, list[str]] = {}
+    for one in COMPUTE_TOGETHER:
+        for finding in one.find(federation, known):
+            slug = str(finding.at[1])
+            text = finding.text.removeprefix(members.said_of(slug))
+            found.setdefault(slug, []).append(f"{text}, but {one.why}: {finding.remedy or one.remedy}")
+    return found
 
 
 def require(federation: Federation, members: Mapping[str, model.Definition]) -> None:

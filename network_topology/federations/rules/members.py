@@ -9,7 +9,7 @@ from network_topology import context, model, names
 from network_topology.federations.model import FORM, Federation
 from network_topology.federations.resolved import listed, resolve
 from network_topology.rules import membership
-from network_topology.rules.computing import TECHNIQUE
+from network_topology.rules.computing import TECHNIQUE, why_another
 from network_topology.rules.rule import Finding, rule
 
 FEWEST = 2
@@ -179,27 +179,37 @@ def member_technique(federation: Federation, known: context.Context) -> Iterator
         return  # that is the one thing to mend, and nothing is wrong with its members
     for slug, region in resolve(federation, known).members.items():
         if region.technique != federation.technique:
-            yield Finding(("members", slug), _member(slug, f"it computes by {region.technique!r}"))
+            text = f"it computes by {region.technique!r}, which {why_another(region.technique)}"
+            yield Finding(("members", slug), _member(slug, text))
 
 
 @rule("members", why="stations compute together where their session protocols meet", remedy="", outside=True)
 def member_releases(federation: Federation, known: context.Context) -> Iterator[Finding]:
     """Every member that stands aside is named, with the protocol that most members speak, of several the newest."""
     regions = resolve(federation, known).members
-    spoken = {slug: known.releases[one.release] for slug, one in regions.items() if one.release in known.releases}
-    if not spoken or frozenset.intersection(*spoken.values()):
-        return
-    speaking = Counter(number for numbers in spoken.values() for number in numbers)
-    common = max(speaking, key=lambda number: (speaking[number], number))
-    way = sorted(release for release, numbers in known.releases.items() if common in numbers)
+    spoken = {slug: _spoken(slug, one, known) for slug, one in regions.items()}
+    met = [numbers for numbers in spoken.values() if numbers]
+    speaking = Counter(number for numbers in met for number in numbers)
+    common = max(speaking, key=lambda number: (speaking[number], number), default=0)
+    together = not met or bool(frozenset.intersection(*met))
+    way = sorted(release for release, numbers in known.releases.items() if common in numbers or not met)
+    remedy = f"have it move to one of: {', '.join(way)}" if way else f"have it move to a release that speaks {common}"
     for slug, numbers in spoken.items():
-        if common not in numbers:
+        release = regions[slug].release
+        if numbers is None:
+            text = f"of its release {release!r} nobody knows here which session protocol it speaks"
+            yield Finding(("members", slug), _member(slug, text), remedy)
+        elif numbers and not together and common not in numbers:
             said = ", ".join(map(str, sorted(numbers)))
-            text = (
-                f"its release {regions[slug].release!r} speaks session protocol {said}, and {speaking[common]} of "
-                f"{len(spoken)} members speak {common}"
-            )
-            yield Finding(("members", slug), _member(slug, text), f"have it move to one of: {', '.join(way)}")
+            text = f"its release {release!r} speaks session protocol {said}"
+            others = f"{speaking[common]} of {len(met)} members speak {common}"
+            yield Finding(("members", slug), _member(slug, f"{text}, and {others}"), remedy)
+
+
+def _spoken(slug: str, region: model.Definition, known: context.Context) -> frozenset[int] | None:
+    """The session protocols of a member; none of a working tree that nobody described, None where nobody knows."""
+    unknown = frozenset[int]() if region.release == context.DEVELOPMENT else None
+    return known.spoken.get(slug) or known.releases.get(region.release, unknown)
 
 
 @rule(
@@ -234,5 +244,10 @@ def _well_named(slug: str) -> bool:
     return names.is_slug(slug) and slug not in names.RESERVED
 
 
+def said_of(slug: str) -> str:
+    """How a sentence about a member begins."""
+    return f"member {slug!r}: "
+
+
 def _member(slug: str, text: str) -> str:
-    return f"member {slug!r}: {text}"
+    return said_of(slug) + text

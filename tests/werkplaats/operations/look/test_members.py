@@ -164,3 +164,54 @@ def test_what_root_holders_changed_among_themselves_is_the_same_root_still(
 def test_a_federation_has_no_calendar_yet(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["status", NAME, "--calendar"]) == errors.WRONG_USE
     assert f"{NAME} has no calendar of its own" in capsys.readouterr().err
+
+
+def test_a_region_of_another_vendor_release_and_data_is_refused_with_all_reasons_wherever_it_is_met(
+    regions: Regions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A member whose definition changed later: by `check`, by `status`, and before anything more is certified."""
+    path = regions.home / "networks" / SALLAND / "network.yml"
+    document = yaml.safe_load(path.read_text())
+    path.write_text(
+        yaml.safe_dump({**document, "technique": "mpc/vreemd", "release": "vreemd-7.1", "personal_data": False})
+    )
+    before = regions.read()
+    told = []
+    for words in (["check", NAME], ["status", NAME]):
+        assert cli.main(words) == errors.FOUND
+        said = capsys.readouterr()
+        told.append(said.out + said.err)
+    told.append(regions.trust("publish", expect=errors.FOUND))
+    for text in told:
+        about = text.replace("\n", " ")
+        assert f"member {SALLAND!r}: it computes by 'mpc/vreemd', which is secret sharing in another vendor's" in about
+        assert "have the region move to the technique of the federation, or take it out" in about
+        assert f"member {SALLAND!r}: of its release 'vreemd-7.1' nobody knows here" in about
+        assert "have it move to one of: dev" in about
+        assert f"member {SALLAND!r}: it uses no data on persons" in about
+        assert "or write `personal_data: false` here" in about
+    assert regions.read().number == before.number
+
+
+def test_a_region_that_publishes_another_release_and_other_data_is_named_with_both_and_is_certified_no_more(
+    unfederated: Regions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody's definition of it is another one here; what it publishes itself is."""
+    for name in (SALLAND, TWENTE):
+        unfederated.yes(name)
+    own = unfederated.own[SALLAND]
+    moved = own.definition.model_copy(update={"personal_data": False, "release": "0.9.0"})
+    older = {"0.9.0": {**RELEASES["dev"], "release": "0.9.0", "protocols": [1]}}
+    publishing.publish(unfederated.place(SALLAND), moved, older, own.authority)
+    reasons = [
+        "its release '0.9.0' speaks session protocol 1, and 1 of 2 members speak 2, but stations compute together "
+        "where their session protocols meet: have it move to a release that speaks 2",
+        "it uses no data on persons, but this federation may use data on persons: have the region assess that and "
+        "change its definition, or write `personal_data: false` here",
+    ]
+    told = unfederated.trust("publish")
+    assert all(f"{SALLAND}: waits: {one}" in told for one in reasons), told
+    assert unfederated.read().crossed.keys() == {TWENTE}
+    found = wrong(capsys)
+    assert found[TWENTE] == []
+    assert [one for one in found[SALLAND] if one in reasons] == reasons
