@@ -206,11 +206,15 @@ class Verifier:
         certificate: x509.Certificate,
         lists: Mapping[str, str] = types.MappingProxyType({}),
         between: Sequence[x509.Certificate] = (),
+        instead: Sequence[x509.Certificate] = (),
     ) -> str:
-        """What `openssl verify` says, "" where it takes it; `lists`: who, with another list than one in force."""
+        """What `openssl verify` says, "" where it takes it; `lists`: who, with another list than one in force.
+
+        `instead`: what the gateway trusts in place of these three.
+        """
         own, home, other = self.of.own, self.of.regions[TWENTE], self.of.regions[SALLAND]
         in_force = {"own": home.crl(), "federation": own.crl(), "other": other.crl(), **lists}
-        trusted = (home.certificate, own.certificate, self.crossed)
+        trusted = instead or (home.certificate, own.certificate, self.crossed)
         files = {
             "trusted": b"".join(map(profile.as_pem, trusted)),
             "lists": "".join(in_force.values()).encode(),
@@ -257,9 +261,20 @@ def test_a_revoked_cross_certificate_refuses_the_region_elsewhere_and_nobody_els
 
 
 def test_a_ca_of_a_region_names_no_station_of_another_one_through_the_federation(verifier: Verifier) -> None:
-    salland = verifier.of.regions[SALLAND]
+    """Gains: it plays stations of its neighbours; without constraints the federation would hand that on."""
+    salland, home, own = (verifier.of.regions[SALLAND], verifier.of.regions[TWENTE], verifier.of.own)
     made = salland.station("ggd", stranger(), subject=names.subject(TWENTE, "mst"))
     assert "permitted subtree violation" in verifier.says(made)
+    without = own.cross(salland, without=x509.NameConstraints)
+    assert verifier.says(made, instead=(home.certificate, own.certificate, without)) == ""
+
+
+def test_a_ca_of_a_region_names_no_station_of_another_one_in_its_own_region_either(verifier: Verifier) -> None:
+    salland = verifier.of.regions[SALLAND]
+    made = salland.station("ggd", stranger(), subject=names.subject(TWENTE, "mst"))
+    assert "permitted subtree violation" in verifier.says(made, instead=(salland.certificate,))
+    unconstrained = pki.Authority(SALLAND, key=salland.key, constrained=False)
+    assert verifier.says(made, instead=(unconstrained.certificate,)) == ""
 
 
 @pytest.mark.parametrize("name", [SALLAND, TWENTE])

@@ -80,6 +80,20 @@ def test_what_was_opened_in_one_network_counts_in_the_others(tmp_path: Path, ask
     kept.check(elsewhere, "daily", time.time())  # how often is agreed for each question by itself
 
 
+def test_where_each_network_remembers_for_itself_a_question_of_both_tells_what_one_has(
+    tmp_path: Path, asked: Plan
+) -> None:
+    """The same with that off: the federation's total less the region's is the one organisation more."""
+    figures, elsewhere = dict(zip("abcd", (11, 7, 5, 13), strict=True)), dataclasses.replace(asked, network="kring")
+    totals = []
+    for question, people in ((asked, "abc"), (elsewhere, "abcd")):
+        kept = opened.Opened(tmp_path / f"{question.network}.json")
+        assert differencing.refused(kept.earlier(question), dict.fromkeys(people, "1")) == ""
+        kept.add(question, dict.fromkeys(people, "1"))
+        totals.append(sum(figures[name] for name in people))
+    assert totals[1] - totals[0] == figures["d"]
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from((1, 2, 3)), st.sampled_from((2, 3)), MAPS), max_size=8))
 def test_whatever_is_asked_each_pair_of_results_is_apart_in_cells_or_in_enough_organisations(
