@@ -11,6 +11,7 @@ from tests.docs import documents
 POWERS = documents.ROOT / "docs" / "powers.md"
 ROLES = (
     "Coordinator",
+    "Coordinator of a federation",
     "Relay",
     "Stranger",
     "Member",

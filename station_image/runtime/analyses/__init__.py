@@ -64,6 +64,9 @@ class Analysis(Protocol):
     def cells(self, parameters: Mapping[str, Any]) -> Cells:
         """What it opens numbers about, totals too. One without this is answered beside no other on the same data."""
 
+    def by_region(self, parameters: Mapping[str, Any]) -> bool:
+        """Whether it opens those of each regional network too. One without this never does."""
+
     def length(self, parameters: Mapping[str, Any]) -> int:
         """How many numbers each contributor shares."""
 
@@ -100,7 +103,7 @@ def cells_of(name: str, parameters: Mapping[str, Any]) -> Cells | None:
 
 
 def by_region(name: str, parameters: Mapping[str, Any]) -> bool:
-    """Whether an analysis opens the same of each regional network too. Raises AnalysisError."""
+    """Whether an analysis opens its cells of each regional network too. Raises AnalysisError."""
     asked = getattr(find(name), "by_region", None)
     return asked is not None and asked(parameters)
 
