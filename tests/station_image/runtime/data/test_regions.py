@@ -128,6 +128,21 @@ def test_one_region_s_new_data_do_not_let_other_bins_of_another_be_told(tmp_path
     assert differencing.refused(earlier, {**now, **dict.fromkeys(EAST, "2")}, 3) == ""
 
 
+def test_what_is_left_who_asks_at_home_what_two_regions_asked_sees_what_the_other_one_has(
+    tmp_path: Path, by_region: Plan
+) -> None:
+    """Not prevented, as docs/privacy.md says: enough organisations differ, however few persons these have there.
+
+    With or without regions: in a bin in which the east has one person, the whole alone is told.
+    """
+    whole, west = 12 + 1, 12
+    kept = opened.Opened(tmp_path / "runs.json")
+    for question, contributors in ((by_region, BOTH), (of_region(by_region), dict.fromkeys(WEST, "1"))):
+        assert differencing.refused(kept.earlier(question), contributors, 3 if question is by_region else 0) == ""
+        kept.add(question, contributors)
+    assert whole - west == 1
+
+
 def test_another_station_is_told_and_an_earlier_release_finds_nothing_new_elsewhere(
     tmp_path: Path, by_region: Plan
 ) -> None:
