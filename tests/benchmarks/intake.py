@@ -65,10 +65,10 @@ def once() -> dict[str, Any]:
     for body in deposits.values():
         shares.check(body, NUMBERS)
     times.append(time.perf_counter())
-    body = b"".join(deposits[name] for name in names)
-    held = session.read({"length": NUMBERS, "session": ""}, dict.fromkeys(names, ""), body)
+    plan, held = {"length": NUMBERS, "session": ""}, {name: ("", body) for name, body in deposits.items()}
+    session.read(plan, held)
     times.append(time.perf_counter())
-    summed = session.matrix_of(held, names, NUMBERS).sum(axis=0) % shares.FIELD
+    summed = session.rows_of(plan, held, names).sum()
     times.append(time.perf_counter())
     even = CONTRIBUTORS - CONTRIBUTORS // 2
     wanted = [(even * one + (CONTRIBUTORS - even) * other) % shares.FIELD for one, other in zip(*rows, strict=True)]

@@ -115,11 +115,11 @@ async def check(run: Any, cells: Cells) -> list[int]:
 
     weights = run.weights("cells", cells.length + len(cells.groups))
     of_bits, of_groups = weights[: cells.length], weights[cells.length :]
-    matrix, found = run.matrix(), []
+    rows, found = run.rows(), []
     together = max(1, AT_ONCE // len(weights))
-    for start in range(0, len(matrix), together):
+    for start in range(0, len(rows), together):
         lefts, rights = [], []
-        for row in matrix[start : start + together]:
+        for row in rows[start : start + together]:
             counts, present = cells.counts(row)
             lefts.append(np.concatenate((row * of_bits, cells.grouped(counts) * of_groups)) % shares.FIELD)
             rights.append(np.concatenate((row - 1, 1 - present)) % shares.FIELD)
@@ -131,8 +131,7 @@ async def check(run: Any, cells: Cells) -> list[int]:
 
 def totals(run: Any, cells: Cells) -> tuple[Any, Any]:
     """Own shares of the totals per cell, and of the number of contributors present per group."""
-    summed = run.matrix().sum(axis=0) % shares.FIELD
-    return cells.counts(summed)
+    return cells.counts(run.rows().sum())
 
 
 async def enough_present(run: Any, present: Any) -> Any:

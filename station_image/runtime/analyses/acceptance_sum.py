@@ -64,8 +64,8 @@ async def check(_: Any) -> list[int]:
 
 async def compute(run: Any) -> Any:
     """Sums, sums of squares, and a chain of squarings whose end the computing parties open and check among them."""
-    columns = run.matrix().T
-    sums = columns.sum(axis=1) % shares.FIELD
+    rows = run.rows()
+    columns, sums = rows.columns(0, LENGTH).T, rows.sum()
     squares = await run.inner(columns, columns)
     chain = sums[:1]
     for _ in range(run.parameters["rounds"]):

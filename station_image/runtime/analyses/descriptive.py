@@ -129,7 +129,8 @@ async def rest_may_be_known(run: Any, layout: _cells.Cells, rest: Any, suppresse
     if layout.count < 2 * bins:
         return none
     # In how many suppressed bins each contributor is present; at least one makes it present in the rest.
-    present = run.matrix()[:, layout.count * layout.bits :][:, :bins]
+    first = layout.count * layout.bits
+    present = run.rows().columns(first, first + bins)
     found = await run.inner(present, suppressed.reshape(1, bins).repeat(len(present), axis=0))
     each = 1 - await run.below(found, 1, bins)
     there = each.sum(keepdims=True) % shares.FIELD

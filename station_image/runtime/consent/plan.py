@@ -30,7 +30,8 @@ ACCEPTANCE_INTAKE, ACCEPTANCE_SESSION = 60, 600
 """Acceptance needs nobody's consent, so it may hold a place for minutes only."""
 LARGEST_MINIMUM = 1000
 LONGEST_NAME = 100
-MEMORY = 256 * 1024 * 1024
+MEMORY = 640 * 1024 * 1024
+"""Bytes of shares that a computer holds for all its sessions, of the 2 GiB of its container (`stacks/parts.py`)."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,9 @@ class Plan:
         """The plan as JSON."""
         return asdict(self)
 
-    @property
+    @functools.cached_property
     def digest(self) -> str:
-        """What answers, shares, channels and results are bound to."""
+        """What answers, shares, channels and results are bound to. Made once: hundreds of contributors make it long."""
         return statement.digest(self.content)
 
     @property

@@ -27,6 +27,7 @@ from ..base import documents
 from ..data import shares
 from ..wire import frames
 from .mesh import PartyLostError, ViolationError
+from .rows import Rows
 from .verified.products import Verified
 
 OUTSIDE = "its inputs are outside what the analysis takes"
@@ -72,15 +73,15 @@ async def agree(party: Verified, plan: Mapping[str, Any], digest: str, tags: Map
     return Agreed(common, left_out), hashlib.sha256(documents.canonical([digest, coins])).digest()
 
 
-async def check_degrees(party: Verified, agreed: Agreed, matrix: Any, coin: bytes) -> Agreed:
-    """Step 3: leave out contributors whose shares in `matrix` (contributors, numbers) are of a higher degree."""
-    rows, length = matrix.shape
-    if not rows:
+async def check_degrees(party: Verified, agreed: Agreed, rows: Rows, coin: bytes) -> Agreed:
+    """Step 3: leave out contributors whose shares are of a higher degree."""
+    count, length = rows.shape
+    if not count:
         return agreed
     factors = weights(coin, "degrees", length)
-    mask = party.random(rows)
+    mask = party.random(count)
     combined = []
-    for row, hidden in zip(matrix, mask, strict=True):
+    for row, hidden in zip(rows, mask, strict=True):
         combined.append((int(row @ factors) + int(hidden)) % shares.FIELD)
         await asyncio.sleep(0)  # row by row: a product over all of them would hold up signs of life
     bad = shares.inconsistent(await party.rows(combined), party.threshold)

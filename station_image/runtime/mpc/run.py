@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .agreement import weights
+from .rows import Rows
 from .verified.products import Verified
 
 
@@ -32,7 +33,7 @@ class Run:
         party: Verified,
         plan: Mapping[str, Any],
         contributors: Sequence[str],
-        matrix: Any,
+        rows: Rows,
         coin: bytes,
         opening: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
@@ -41,13 +42,16 @@ class Run:
         self.minimum_contributors: int = plan["minimum_contributors"]
         self.contributors = list(contributors)
         self._party = party
-        self._matrix = matrix
+        self._rows = rows
         self._coin = coin
         self._opening = opening
 
-    def matrix(self) -> Any:
-        """This party's shares: object array of shape (contributors, numbers). Linear work on it costs no message."""
-        return self._matrix
+    def rows(self) -> Rows:
+        """This party's shares, a row for each contributor; `sum` and `columns` of them. They are read anew each time.
+
+        Linear work on them costs no message.
+        """
+        return self._rows
 
     def weights(self, purpose: str, count: int) -> Any:
         """Public random numbers that nobody could know before all shares were fixed; others for each `purpose`."""

@@ -9,8 +9,6 @@ import socket
 import time
 from typing import Any
 
-import numpy as np
-
 from .. import analyses
 from ..base.journal import note
 from ..data import differencing, editions, shares
@@ -20,10 +18,13 @@ from ..wire import frames
 from . import agreement
 from .agent_link import AgentLink
 from .mesh import Mesh, PartyLostError, ViolationError
+from .rows import Rows
 from .run import Run, Shared
 from .verified.products import Verified
 
 MEMORY = 4 * 1024 * 1024 * 1024
+Deposits = dict[str, tuple[str, bytes]]
+"""Contributor → tag and packed shares."""
 
 
 def run(sock: socket.socket) -> None:
@@ -41,7 +42,7 @@ async def _serve(sock: socket.socket) -> None:
     earlier = [Earlier(**one) for one in frames.parse(body)["earlier"]]
     mesh = Mesh(number, len(plan["computing"]), asyncio.get_running_loop(), plan["intake"])
     mesh.start(lambda: link.send({"event": "beat"}))
-    intake: asyncio.Future[tuple[dict[str, str], bytes]] = mesh.loop.create_future()
+    intake: asyncio.Future[Deposits] = mesh.loop.create_future()
     memory = Memory(link, mesh.loop)
     reader = asyncio.create_task(_listen(link, mesh, intake, memory))
     reader.add_done_callback(lambda task: None if task.cancelled() else mesh.fail(task.exception() or EOFError()))
@@ -85,17 +86,18 @@ class Memory:
             self._kept.set_result(None)
 
 
-async def _listen(
-    link: AgentLink, mesh: Mesh, intake: asyncio.Future[tuple[dict[str, str], bytes]], memory: Memory
-) -> None:
-    """Take what the agent brings: connections of peers, then the shares. It ends the process by closing."""
+async def _listen(link: AgentLink, mesh: Mesh, intake: asyncio.Future[Deposits], memory: Memory) -> None:
+    """Take what the agent brings: connections of peers, and shares as they arrive. It ends the process by closing."""
+    deposits: Deposits = {}
     while True:
         header, body = await link.receive()
         if header["event"] == "peer":
             keys = (bytes.fromhex(header[way]) for way in ("send", "receive"))
             await mesh.attach(header["number"], link.descriptor(), Channel(*keys))
+        elif header["event"] == "deposit" and not intake.done():
+            deposits.setdefault(header["contributor"], (header["tag"], body))
         elif header["event"] == "intake" and not intake.done():
-            intake.set_result((header["tags"], body))
+            intake.set_result(deposits)
         elif header["event"] == "remembered":
             memory.kept()
         elif header["event"] == "leave":
@@ -107,15 +109,15 @@ async def _session(
     plan: dict[str, Any],
     digest: str,
     earlier: list[Earlier],
-    intake: asyncio.Future[Any],
+    intake: asyncio.Future[Deposits],
     memory: Memory,
     link: AgentLink,
 ) -> tuple[dict[str, Any], Shared]:
     await mesh.ready()
     link.send({"event": "connected"})
-    tags, body = await mesh.first(intake)
+    deposits = await mesh.first(intake)
     steps = Steps()
-    agreed, outcome = await mesh.first(_compute(mesh, plan, digest, earlier, tags, body, memory, steps))
+    agreed, outcome = await mesh.first(_compute(mesh, plan, digest, earlier, deposits, memory, steps))
     await mesh.first(memory.keep(agreed))
     steps.done("remember")
     await mesh.finish()
@@ -149,22 +151,21 @@ async def _compute(
     plan: dict[str, Any],
     digest: str,
     earlier: list[Earlier],
-    tags: dict[str, str],
-    body: bytes,
+    deposits: Deposits,
     memory: Memory,
     steps: Steps,
 ) -> tuple[agreement.Agreed, Shared]:
     party = Verified(mesh.lines(), mesh.number, mesh.parties, mesh.keys, digest.encode())
-    rows = read(plan, tags, body)
+    read(plan, deposits)
+    tags = {name: tag for name, (tag, _) in deposits.items()}
     steps.done("read")
     await party.start()
-    held, coin = await agreement.agree(party, plan, digest, {name: tags[name] for name in rows})
+    held, coin = await agreement.agree(party, plan, digest, tags)
     steps.done("agree")
-    matrix = matrix_of(rows, held.contributors, plan["length"])
-    agreed = await agreement.check_degrees(party, held, matrix, coin)
+    agreed = await agreement.check_degrees(party, held, rows_of(plan, deposits, held.contributors), coin)
     steps.done("check shares")
     analysis = analyses.find(plan["analysis"])
-    run = Run(party, plan, agreed.contributors, matrix_of(rows, agreed.contributors, plan["length"]), coin)
+    run = Run(party, plan, agreed.contributors, rows_of(plan, deposits, agreed.contributors), coin)
     sound = await agreement.check_inputs(analysis, run, agreed)
     steps.done("check inputs")
     try:
@@ -176,7 +177,7 @@ async def _compute(
     if why := differencing.refused(earlier, known, plan["minimum_contributors"] if by_region else 0):
         raise PartyLostError(None, why)
     steps.done("confirm")
-    kept = matrix_of(rows, sound.contributors, plan["length"])
+    kept = rows_of(plan, deposits, sound.contributors)
     opening = functools.partial(memory.keep, sound)
     outcome: Shared = await analysis.compute(Run(party, plan, sound.contributors, kept, coin, opening))
     await party.verify()  # whatever an analysis left
@@ -184,21 +185,16 @@ async def _compute(
     return sound, outcome
 
 
-def read(plan: dict[str, Any], tags: dict[str, str], body: bytes) -> dict[str, list[int]]:
-    """Shares per contributor; one with numbers outside the field is as good as absent."""
-    width = plan["length"] * shares.WIDTH
-    rows = {}
-    for position, name in enumerate(sorted(tags)):
+def read(plan: dict[str, Any], deposits: Deposits) -> None:
+    """Drop what is no shares: a contributor with numbers outside the field is as good as absent."""
+    for name, (_, body) in list(deposits.items()):
         try:
-            rows[name] = shares.unpack(memoryview(body)[position * width : (position + 1) * width], plan["length"])
+            shares.check(body, plan["length"])
         except shares.ShareError:
             note("deposit-refused", session=plan["session"], contributor=name)
-    return rows
+            del deposits[name]
 
 
-def matrix_of(rows: dict[str, list[int]], names: list[str], length: int) -> Any:
-    """Object array of shape (names, length)."""
-    matrix = np.empty((len(names), length), dtype=object)
-    for position, name in enumerate(names):
-        matrix[position, :] = rows[name]
-    return matrix
+def rows_of(plan: dict[str, Any], deposits: Deposits, names: list[str]) -> Rows:
+    """The shares of some contributors, in the order of their names."""
+    return Rows([deposits[name][1] for name in names], plan["length"])

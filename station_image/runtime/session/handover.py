@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from ..base import documents
 from ..consent.plan import Plan
@@ -45,11 +45,13 @@ class ComputerLink:
         """Have the process tell the other parties because of whom this one leaves."""
         await self._connection.send({"event": "leave", "root": root, "reason": reason})
 
-    async def intake(self, deposits: Mapping[str, tuple[str, bytes]]) -> None:
-        """Hand over the shares of all contributors, sorted by name."""
-        tags = {name: tag for name, (tag, _) in deposits.items()}
-        bodies = [deposits[name][1] for name in sorted(deposits)]
-        await self._connection.send_parts({"event": "intake", "tags": tags}, bodies)
+    async def deposit(self, contributor: str, tag: str, body: bytes) -> None:
+        """Hand over the shares of one contributor."""
+        await self._connection.send({"event": "deposit", "contributor": contributor, "tag": tag}, body)
+
+    async def complete(self) -> None:
+        """Tell the process that no more shares come."""
+        await self._connection.send({"event": "intake"})
 
     async def remembered(self) -> None:
         """Tell the process that what it is about to open is remembered here."""

@@ -1,27 +1,39 @@
-"""The shares that contributors bring to one computing party for one session, until all came or declined."""
+"""The shares that contributors bring to one computing party for one session, until all came or declined.
+
+They are handed on to the computer as they come: of hundreds of contributors they are more than an agent's memory.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 
+from ..base import memory
 from ..base.journal import note
-from ..base.refusal import RefusedError
+from ..base.refusal import BusyError, RefusedError
 from ..consent.plan import Plan
 from ..data import editions, shares
 
+WAITING = memory.limit() // 16
+"""Bytes of shares that may wait here to be handed on; one deposit always may."""
+Deposit = tuple[str, str, bytes]
+"""Contributor, tag, shares."""
+
 
 class Intake:
-    """Open from the answer to the proposal until `close`. `say` tells the proposer what happens."""
+    """Open from the answer to the proposal until `next` gives None. `say` tells the proposer what happens."""
 
     def __init__(self, plan: Plan, say: Callable[..., None]) -> None:
         self.open = True
         self.editions: dict[str, str] = {}
         self._plan = plan
         self._say = say
-        self._deposits: dict[str, tuple[str, bytes]] = {}
+        self._tags: dict[str, str] = {}
         self._declined: set[str] = set()
-        self._complete = asyncio.Event()
+        self._waiting: asyncio.Queue[Deposit | None] = asyncio.Queue()
+        self._bytes = 0
+        """Of what waits."""
+        self._until: float | None = None
 
     def check(self, peer: str) -> None:
         """Raise RefusedError unless shares of `peer` are expected."""
@@ -31,7 +43,10 @@ class Intake:
             raise RefusedError("intake: it is over")
 
     def deposit(self, peer: str, tag: str, body: bytes) -> None:
-        """Keep the shares of `peer`; the same submission may come twice, another may not follow it."""
+        """Take the shares of `peer`; the same submission may come twice, another may not follow it.
+
+        Raises RefusedError, BusyError for one that may come again.
+        """
         self.check(peer)
         if len(body) != self._plan.body_length or not 16 <= len(tag) <= editions.LONGEST_TAG:
             raise RefusedError(f"shares: {len(body)} bytes where {self._plan.body_length} belong")
@@ -39,10 +54,17 @@ class Intake:
             shares.check(body, self._plan.length)
         except shares.ShareError as error:
             raise RefusedError(f"shares: {error}") from error
-        if self._deposits.setdefault(peer, (tag, body))[0] != tag:
+        if self._tags.get(peer, tag) != tag:
             raise RefusedError("shares: a second submission")
+        if peer in self._tags:
+            return
+        if self._bytes and self._bytes + len(body) > WAITING:
+            raise BusyError("shares: those of others are handed on first; bring them again")
+        self._tags[peer] = tag
+        self._bytes += len(body)
+        self._waiting.put_nowait((peer, tag, body))
         self.editions[peer] = editions.in_tag(tag)
-        self._say("intake", have=len(self._deposits), of=len(self._plan.contributors))
+        self._say("intake", have=len(self._tags), of=len(self._plan.contributors))
         self._look_whether_complete()
 
     def decline(self, peer: str, why: str) -> None:
@@ -59,19 +81,27 @@ class Intake:
 
     def waits_for(self, peer: str) -> bool:
         """Whether `peer` may still come."""
-        return self.open and peer in self._plan.contributors and peer not in {*self._deposits, *self._declined}
+        return self.open and peer in self._plan.contributors and peer not in self._tags and peer not in self._declined
 
-    async def close(self) -> dict[str, tuple[str, bytes]]:
-        """Wait until it is complete or its time is over; tag and shares of those that came."""
+    async def next(self) -> Deposit | None:
+        """What came next; None once everybody came or declined or the time, from the first call on, is over."""
+        if self._until is None:
+            self._until = asyncio.get_running_loop().time() + self._plan.intake
         try:
-            await asyncio.wait_for(self._complete.wait(), self._plan.intake)
+            async with asyncio.timeout_at(self._until if self.open else None):
+                came = await self._waiting.get()
         except TimeoutError:
             missing = [peer for peer in self._plan.contributors if self.waits_for(peer)]
             note("intake-incomplete", session=self._plan.session, missing=",".join(missing))
-        self.open = False
-        deposits, self._deposits = self._deposits, {}
-        return deposits
+            self.open = False
+            self._waiting.put_nowait(None)
+            came = await self._waiting.get()  # what came before that counts
+        if came is None:
+            self.open = False
+        else:
+            self._bytes -= len(came[2])
+        return came
 
     def _look_whether_complete(self) -> None:
-        if {*self._deposits, *self._declined} == set(self._plan.contributors):
-            self._complete.set()
+        if self._tags.keys() | self._declined == set(self._plan.contributors):
+            self._waiting.put_nowait(None)

@@ -350,9 +350,10 @@ class Session:
                 await asyncio.sleep(RETRY)
 
     async def _intake(self, link: ComputerLink) -> None:
-        deposits = await self.intake.close()
-        self._say("computing", contributors=len(deposits))
-        await link.intake(deposits)
+        while (came := await self.intake.next()) is not None:
+            await link.deposit(*came)
+        self._say("computing", contributors=len(self.intake.editions))
+        await link.complete()
 
     def _say(self, event: str, **facts: Any) -> None:
         self._events.put_nowait({"event": event, **facts})

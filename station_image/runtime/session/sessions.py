@@ -10,7 +10,7 @@ from typing import Any
 
 from ..accepted.networks import Network
 from ..accepted.statement import StatementKey
-from ..base import background, memory
+from ..base import background
 from ..base.journal import note, plain
 from ..base.refusal import BusyError, RefusedError
 from ..consent import bundle, opened, plan
@@ -40,8 +40,8 @@ KEEPS_PLACE = 20.0
 MADE_WAY = "its place was given to a station that had none; try again"
 PROPOSALS = 60, 0.5
 """Each proposer: so many proposals at once, then one in so many seconds."""
-MEMORY = memory.limit() * 3 // 8
-"""Bytes of shares that all running sessions hold."""
+MEMORY = plan.MEMORY
+"""Bytes of shares that all running sessions hold in the computer."""
 START_WITHIN = 20.0
 REMEMBER = plan.VALID + plan.CLOCK_SKEW + 60
 

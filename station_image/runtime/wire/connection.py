@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import socket
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
@@ -110,15 +110,11 @@ class Connection:
 
     async def send(self, header: Mapping[str, Any], body: Bytes = b"", timeout: float = 30.0) -> None:
         """Write one frame. Raises ConnectionLostError when it cannot be written within `timeout` seconds."""
-        await self.send_parts(header, [body] if body else [], timeout)
-
-    async def send_parts(self, header: Mapping[str, Any], parts: Sequence[Bytes], timeout: float = 30.0) -> None:
-        """Write one frame whose body is `parts`, without a copy of all. Raises ConnectionLostError."""
         try:
             async with self._writing, asyncio.timeout(timeout):
-                await self._loop.sock_sendall(self.sock, frames.encode(header, sum(map(len, parts))))
-                for part in parts:
-                    await self._loop.sock_sendall(self.sock, part)
+                await self._loop.sock_sendall(self.sock, frames.encode(header, len(body)))
+                if body:
+                    await self._loop.sock_sendall(self.sock, body)
         except TimeoutError as error:
             self.close()  # half a frame may be out: nothing sensible can follow
             raise ConnectionLostError(f"the other side read nothing for {timeout:g} s") from error

@@ -158,7 +158,7 @@ class Job:
         }
         self.tags = {name: editions.tag("0") for name in sorted(numbers)}
         split = [shares.split(numbers[name], self.plan["threshold"], size) for name in self.tags]
-        self.bodies = [b"".join(shares.pack(rows[number]) for rows in split) for number in range(size)]
+        self.bodies = [[shares.pack(rows[number]) for rows in split] for number in range(size)]
 
     def outcome(self, ends: Sequence[tuple[Mapping[str, Any], bytes]]) -> dict[str, Any]:
         """The result for people, with `left_out` and the opened `values`."""
@@ -190,9 +190,11 @@ class Line:
         with sock:
             socket.send_fds(self._socket, [frames.encode(header)], [sock.fileno()])
 
-    def intake(self, job: Job, body: bytes) -> None:
+    def intake(self, job: Job, bodies: Sequence[bytes]) -> None:
         """Bring the shares of all contributors."""
-        self.send({"event": "intake", "tags": job.tags}, body)
+        for (name, tag), body in zip(job.tags.items(), bodies, strict=True):
+            self.send({"event": "deposit", "contributor": name, "tag": tag}, body)
+        self.send({"event": "intake"})
 
     def until(self, event: str) -> tuple[dict[str, Any], bytes]:
         """Follow until the session's process says `event`; what it is about to open is remembered meanwhile."""

@@ -10,6 +10,7 @@ import numpy as np
 from station_image.runtime.base import documents
 from station_image.runtime.data import shares
 from station_image.runtime.mpc import agreement, sharing
+from station_image.runtime.mpc.rows import Rows
 from station_image.runtime.mpc.verified.party import P
 from station_image.runtime.mpc.verified.products import Verified
 from tests.station_image.runtime.mpc.verified.parties import own, ran
@@ -22,12 +23,12 @@ SECRET = 123_456
 READ: list[int] = []
 
 
-async def honest(party: Verified, matrix: Any) -> Any:
+async def honest(party: Verified, rows: Rows) -> Any:
     held, coin = await agreement.agree(party, PLAN, DIGEST, TAGS)
-    return await agreement.check_degrees(party, held, matrix, coin)
+    return await agreement.check_degrees(party, held, rows, coin)
 
 
-async def liar(party: Verified, matrix: Any) -> Any:
+async def liar(party: Verified, rows: Rows) -> Any:
     """As `agree` and `check_degrees`, but with one coin for party 0 and another for party 2."""
     mine = [documents.canonical({"coin": digit * 64, "held": TAGS}) for digit in "012"]
     await party._each([agreement._commitment(DIGEST, LIAR, opening) for opening in mine])
@@ -51,7 +52,7 @@ async def liar(party: Verified, matrix: Any) -> Any:
             weight = shares.lagrange((0, outside + 1), other + 1, P)[0]
             total -= function(place, 1)[0] * weight
     # With the own share, party 2's follows from party 0's: one equation with one unknown.
-    mine_too = int(matrix[0, 0])
+    mine_too = int(rows.columns(0, 1)[0, 0])
     first = (total - 2 * factor[2] * mine_too) * pow(factor[0] - factor[2], -1, P)
     READ.append((2 * first - mine_too) % P)
 
@@ -62,7 +63,7 @@ def tried(kind: type[Verified]) -> list[Any]:
 
     async def work(party: Verified) -> Any:
         act = liar if party.number == LIAR else honest
-        return await act(party, rows[party.number].reshape(1, 1))
+        return await act(party, Rows.of([rows[party.number]]))
 
     READ.clear()
     return ran(3, work, {LIAR: lying}, honest=kind)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytest
 
 from station_image.runtime.data import shares
 from station_image.runtime.mpc import agreement
+from station_image.runtime.mpc.rows import Rows
 from station_image.runtime.mpc.verified.party import P
 from station_image.runtime.mpc.verified.products import Verified
 from tests.station_image.runtime.mpc.verified.parties import own, ran
@@ -39,9 +39,9 @@ def tried(size: int, kind: type[Verified]) -> list[Any]:
     rows = [own([5, 6, 7], size) for _ in NAMES]
 
     async def work(party: Verified) -> Any:
-        matrix = np.array([row[party.number] for row in rows], dtype=object)
+        mine = Rows.of([row[party.number] for row in rows])
         held, coin = await agreement.agree(party, PLAN, DIGEST, dict.fromkeys(NAMES, "a tag"))
-        found = await agreement.check_degrees(party, held, matrix, coin)
+        found = await agreement.check_degrees(party, held, mine, coin)
         return found.contributors
 
     return ran(size, work, {LIAR: TwoRows}, honest=kind)

@@ -112,15 +112,20 @@ async def readable(sock: socket.socket) -> None:
     loop.remove_reader(sock)
 
 
-def test_shares_go_over_in_the_order_of_the_contributors_names(path: Path, agreed: Plan) -> None:
+def test_shares_go_over_one_contributor_after_the_other(path: Path, agreed: Plan) -> None:
     async def agent(link: ComputerLink) -> None:
-        await link.intake({"n.c": ("tag c", b"ccc"), "n.a": ("tag a", b"aaa"), "n.b": ("tag b", b"bbb")})
+        await link.deposit("n.c", "tag c", b"ccc")
+        await link.deposit("n.a", "tag a", b"aaa")
+        await link.complete()
 
     async def computer(connection: Connection) -> None:
         await connection.receive(LARGE, LARGE)
+        for name, brought in (("c", b"ccc"), ("a", b"aaa")):
+            header, body = await connection.receive(LARGE, LARGE)
+            assert header == {"event": "deposit", "contributor": f"n.{name}", "tag": f"tag {name}"}
+            assert bytes(body) == brought
         header, body = await connection.receive(LARGE, LARGE)
-        assert header == {"event": "intake", "tags": {"n.a": "tag a", "n.b": "tag b", "n.c": "tag c"}}
-        assert bytes(body) == b"aaabbbccc"
+        assert (header, bytes(body)) == ({"event": "intake"}, b"")
 
     linked(path, agreed, agent, computer)
 

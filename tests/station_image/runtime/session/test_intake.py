@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from station_image.runtime.base.refusal import RefusedError
+from station_image.runtime.base.refusal import BusyError, RefusedError
 from station_image.runtime.data import shares
+from station_image.runtime.session import intake
 from station_image.runtime.session.intake import Intake
 from tests.station_image.runtime.neighbours import plain_plan, run
 from tests.station_image.runtime.views import Small
@@ -31,6 +31,13 @@ class Told:
     def say(self, event: str, **facts: Any) -> None:
         self.events.append({"event": event, **facts})
 
+    async def handed_on(self) -> list[tuple[str, str, bytes]]:
+        """All that is handed on, until it is over."""
+        found = []
+        while (came := await self.intake.next()) is not None:
+            found.append(came)
+        return found
+
 
 @pytest.fixture
 def told(tmp_path: Path) -> Told:
@@ -42,7 +49,7 @@ def test_it_is_over_as_soon_as_everybody_came_or_declined(told: Told) -> None:
         told.intake.deposit(peer, TAG, BODY)
         assert told.events[-1] == {"event": "intake", "have": number, "of": 4}
     told.intake.decline("n.d", "allowance: none")
-    assert run(told.intake.close(), 4) == dict.fromkeys(EVERYBODY[:3], (TAG, BODY))
+    assert run(told.handed_on(), 4) == [(peer, TAG, BODY) for peer in EVERYBODY[:3]]
     assert told.events[-1] == {"event": "contributor", "station": "n.d", "reason": "allowance: none"}
     assert told.intake.editions == dict.fromkeys(EVERYBODY[:3], "edition")
 
@@ -53,7 +60,7 @@ def test_it_is_over_with_its_time_and_who_is_missing_is_noted(
     told = Told(tmp_path, seconds=0.01)
     told.intake.deposit("n.a", TAG, BODY)
     told.intake.absent("n.c", "does not answer")
-    assert list(run(told.intake.close())) == ["n.a"]
+    assert run(told.handed_on()) == [("n.a", TAG, BODY)]
     assert "missing=n.b,n.c,n.d" in capsys.readouterr().out
     assert not told.intake.waits_for("n.b")
     with pytest.raises(RefusedError, match="intake: it is over"):
@@ -92,10 +99,27 @@ def test_what_does_not_belong_is_refused_and_nothing_of_it_kept(
         told.intake.deposit(peer, tag, body)
     assert told.events == []
 
-    async def closed() -> dict[str, Any]:
-        closing = asyncio.create_task(told.intake.close())
-        for one in EVERYBODY:
-            told.intake.decline(one, "no")
-        return await closing
+    for one in EVERYBODY:
+        told.intake.decline(one, "no")
+    assert run(told.handed_on()) == []
 
-    assert run(closed()) == {}
+
+def test_so_much_waits_to_be_handed_on_and_who_comes_then_may_come_again(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The shares of 625 contributors are more than an agent's memory."""
+    monkeypatch.setattr(intake, "WAITING", 2 * len(BODY))
+    for peer in EVERYBODY[:2]:
+        told.intake.deposit(peer, TAG, BODY)
+    with pytest.raises(BusyError, match="those of others are handed on first"):
+        told.intake.deposit("n.c", TAG, BODY)
+    assert told.intake.waits_for("n.c")
+    assert run(told.intake.next()) == ("n.a", TAG, BODY)
+    told.intake.deposit("n.c", TAG, BODY)
+    assert not told.intake.waits_for("n.c")
+
+
+def test_one_that_is_larger_than_what_may_wait_is_handed_on_alone(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "WAITING", 1)
+    told.intake.deposit("n.a", TAG, BODY)
+    assert run(told.intake.next()) == ("n.a", TAG, BODY)

@@ -15,9 +15,11 @@ from typing import Any
 
 import pytest
 
+from station_image.runtime import analyses
 from station_image.runtime.accepted import statement
 from station_image.runtime.accepted.networks import Network
 from station_image.runtime.base.refusal import RefusedError
+from station_image.runtime.consent import plan as plans
 from station_image.runtime.consent.plan import Plan
 from station_image.runtime.data import seal, shares
 from station_image.runtime.session import sealed, sessions, turns
@@ -461,6 +463,13 @@ def test_sessions_whose_shares_would_not_fit_together_are_not_accepted(
                 assert reason(row) == "the shares of all running sessions would not fit in this station's memory"
 
     run(work())
+
+
+def test_the_shares_of_a_whole_country_about_all_areas_fit() -> None:
+    """25 regions of 25 organisations, with as many bits as a question has that says nothing of them."""
+    hotspots = analyses.find("hotspots/1")
+    length = hotspots.length(hotspots.parameters({"areas": ["1000-4999"]}))
+    assert 625 * length * shares.WIDTH <= min(sessions.MEMORY, plans.MEMORY)
 
 
 def test_an_id_is_answered_once_and_after_a_restart_neither(station: Computing, tmp_path: Path) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pytest
 
 from station_image.runtime import analyses
 from station_image.runtime.data import shares
 from station_image.runtime.mpc.mesh import PartyLostError
+from station_image.runtime.mpc.rows import Rows
 from station_image.runtime.mpc.run import Run
 from station_image.runtime.mpc.verified.products import Verified
 from tests.station_image.runtime.mpc.verified.parties import ran
@@ -36,9 +36,9 @@ def analysed(
         return None
 
     async def work(party: Verified) -> Any:
-        matrix = np.array([rows[party.number] for rows in split], dtype=object)
-        bad = await analysis.check(Run(party, plan, list(numbers), matrix, COIN))
-        return bad, await analysis.compute(Run(party, plan, list(numbers), matrix, COIN, remembered))
+        own = Rows.of([rows[party.number] for rows in split])
+        bad = await analysis.check(Run(party, plan, list(numbers), own, COIN))
+        return bad, await analysis.compute(Run(party, plan, list(numbers), own, COIN, remembered))
 
     return ran(size, work, kinds)
 
