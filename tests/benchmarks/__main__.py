@@ -31,6 +31,7 @@ from tests.benchmarks import (
     topology,
     verified,
 )
+from tests.benchmarks.national import measured as national
 from tests.harness import sandboxes
 from werkplaats.operations import progress
 from werkplaats.operations.home import locks
@@ -47,6 +48,7 @@ BENCHMARKS: dict[str, Measure] = {
     "records": lambda _: records.measure(),
     "session": lambda _: session.measure(),
     "verified": lambda _: verified.measure(),
+    "national": lambda _: national.measure(),
     **{f"network-{size}": functools.partial(network.measure, size) for size in network.RUNS},
     "joining": network.joining,
     "federation-6": functools.partial(federation.measure, "6"),

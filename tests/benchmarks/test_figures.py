@@ -10,6 +10,7 @@ import pytest
 
 from tests.benchmarks import __main__ as bench
 from tests.benchmarks import bare, broken, machine, network, race, topology
+from tests.benchmarks.national import measured
 from tests.harness import chance, sandboxes, sized
 from werkplaats.operations.home import networks
 
@@ -123,3 +124,19 @@ def test_the_figure_of_all_regions_is_of_625_organisations_and_has_a_limit() -> 
     assert (row["organisations"], row["unit"], row["most"]) == (625, "s", 1.0)
     assert (federation["organisations"], federation["unit"], federation["most"]) == (625, "s", 1.0)
     assert (each["unit"], each["most"]) == ("times", 2.0)
+
+
+@pytest.mark.slow
+def test_a_small_federation_is_measured_as_a_large_one_is() -> None:
+    """Three regions of four; what is asked is right, or no row comes."""
+    rows = {
+        row["name"].removeprefix("national: "): row for row in measured.measure(3, 4, (3,), (5, 8, 12), 40, 0.25, 0.5)
+    }
+    session = rows["session, 3 parties, 40 areas, 12 contributors"]
+    assert list(session["phases"]) == ["answers", "contributions", "computing", "opening", "handing over"]
+    sent = rows["what a contributor sends, 3 parties, 40 areas, 12 contributors"]
+    assert sent["value"] > sent["floor"] == 0.016
+    assert {row["organisations"] for row in rows.values()} == {5, 8, 12}
+    for name, row in rows.items():
+        if "most" in row and row["unit"] != "times":
+            assert 0 < row["value"] <= row["most"], name

@@ -9,6 +9,7 @@ import base64
 import functools
 import re
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +48,17 @@ def write(root: Path, authority: pki.Authority, own: pki.Party, peers: list[dict
     `root` stands for the server's `/run/werkplaats`; `port` is where the gateway is called, None if it is not.
     """
     network = compiled.network(authority, own.organisation, peers, certificate=own.pem, port=port)
+    place(root, names.station_id(NETWORK, own.organisation), [network], pki.key_pem(own.key))
+
+
+def place(root: Path, station: str, networks: list[Mapping[str, Any]], key: bytes, most: int = CONNECTIONS) -> None:
+    """The same of a station in these networks, as host variables tell of them; `most` connections at a time."""
     placed = {
         file["path"].removeprefix(f"{tls_mesh.COMPILED}/"): base64.b64decode(file["content"])
-        for file in server_part.render(ROLE, _task(own.organisation, network))
+        for file in server_part.render(ROLE, _task(station, networks, most))
         if file["path"].startswith(f"{tls_mesh.COMPILED}/")
     }
-    made = files.assemble(files.Inputs(placed, frozenset(), pki.key_pem(own.key)))
+    made = files.assemble(files.Inputs(placed, frozenset(), key))
     (root / "tls" / "run").mkdir(parents=True)
     (root / "tls" / "run").chmod(0o777)  # the gateway makes its sockets there, under a uid of its own
     for name, content in {**made, "haproxy.cfg": _here(made["haproxy.cfg"], root)}.items():
@@ -76,18 +82,18 @@ def _here(config: bytes, root: Path) -> bytes:
     return text.encode()
 
 
-def _task(organisation: str, network: dict[str, Any]) -> dict[str, Any]:
+def _task(station: str, networks: list[Mapping[str, Any]], most: int) -> dict[str, Any]:
     """The arguments of the role's task, with its defaults."""
     defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text())
     variables = {
-        "id": names.station_id(NETWORK, organisation),
+        "id": station,
         "groups": defaults["tls_mesh_groups"] if _version() >= (3, 0) else CLASSICAL,
-        "maxconn": CONNECTIONS,
-        "files": 4 * CONNECTIONS,
+        "maxconn": most,
+        "files": 4 * most,
         "old_worker_hours": defaults["tls_mesh_old_worker_hours"],
         "capabilities": "",
     }
-    return {"variables": variables, **tls_mesh.gateway_files([network], HERE)}
+    return {"variables": variables, **tls_mesh.gateway_files(networks, HERE)}
 
 
 @functools.cache

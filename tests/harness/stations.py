@@ -77,6 +77,11 @@ class Station:
         self.key = Ed25519PrivateKey.generate()
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.sabotaged: set[str] = set()
+        self.make_folders()
+        self.write_key(self.key)
+
+    def make_folders(self) -> None:
+        """The folders that its server has, each of whom it is on one."""
         for name in (
             "peers",
             "agent",
@@ -95,7 +100,6 @@ class Station:
             if SEPARATE:
                 os.chown(made, GATEWAY_UID if name == "peers" else AGENT_UID, GROUP)
             made.chmod(0o770)
-        self.write_key(self.key)
 
     @property
     def public(self) -> str:
@@ -240,10 +244,11 @@ class Running:
 class Proposal:
     """A session that was proposed."""
 
-    def __init__(self, path: Path, request: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, request: Mapping[str, Any], silence: float = 60.0) -> None:
+        """`silence`: seconds in which something is told, at least."""
         self.events: list[dict[str, Any]] = []
         self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.settimeout(60)
+        self._socket.settimeout(silence)
         self._socket.connect(str(path))
         self._lines = self._socket.makefile("rwb")
         self._lines.write(json.dumps(request).encode() + b"\n")
@@ -252,23 +257,24 @@ class Proposal:
     def until(self, *kinds: str) -> list[dict[str, Any]]:
         """Follow until an event of one of these kinds, "done" for the end; returns all so far."""
         while not self.events or not ({self.events[-1].get("event"), "done" in self.events[-1] and "done"} & {*kinds}):
-            self._next()
+            self.next()
         return self.events
 
     def until_computing(self, parties: int) -> None:
         """Follow until so many computing parties compute."""
         while sum(event.get("event") == "computing" for event in self.events) < parties:
-            assert not self._next().get("done"), self.events[-1]
+            assert not self.next().get("done"), self.events[-1]
 
     def answer(self) -> dict[str, Any]:
         """Follow until the end."""
-        while not self._next().get("done"):
+        while not self.next().get("done"):
             pass
         self._lines.close()
         self._socket.close()
         return self.events[-1]
 
-    def _next(self) -> dict[str, Any]:
+    def next(self) -> dict[str, Any]:
+        """Follow one event further."""
         line = self._lines.readline()
         assert line, "the proposer's agent went away"
         self.events.append(json.loads(line))
