@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,9 +42,9 @@ class Bundle:
         """The public key that a computing party made for this session."""
         return public_key(self.answers[party]["answer"]["key"], party)
 
-    @property
+    @functools.cached_property
     def content(self) -> dict[str, Any]:
-        """The bundle as JSON."""
+        """The bundle as JSON. Made once: each contributor is told it, and it is as long as there are contributors."""
         return {"plan": self.plan.content, "signature": self.signature, "answers": self.answers}
 
 

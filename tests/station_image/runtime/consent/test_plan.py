@@ -232,3 +232,12 @@ def test_a_signature_for_one_purpose_is_worth_nothing_for_another(small: Small, 
 def test_a_plan_is_refused_when_another_than_its_proposer_brings_it(small: Small, network: Network) -> None:
     with pytest.raises(RefusedError, match=r"not proposed by n\.b"):
         bundle.parse_proposal(signed(small, network), network, "n.b")
+
+
+def test_what_grows_with_the_contributors_is_made_once_and_not_for_each_of_them(network: Network) -> None:
+    """Each deposit is held against the digest, and each contributor told the bundle: hundreds of times hundreds."""
+    agreed = plan.parse(content(network))
+    assert agreed.digest is agreed.digest
+    assert dataclasses.replace(agreed, intake=11).digest != agreed.digest
+    whole = bundle.Bundle(agreed, "", {})
+    assert whole.content is whole.content
