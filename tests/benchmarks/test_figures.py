@@ -124,6 +124,7 @@ def test_the_figure_of_all_regions_is_of_625_organisations_and_has_a_limit() -> 
     assert (row["organisations"], row["unit"], row["most"]) == (625, "s", 1.0)
     assert (federation["organisations"], federation["unit"], federation["most"]) == (625, "s", 1.0)
     assert (each["unit"], each["most"]) == ("times", 2.0)
+    assert all(bench.line(one, None) for one in (row, federation, each))
 
 
 @pytest.mark.slow

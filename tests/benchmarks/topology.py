@@ -1,6 +1,7 @@
 """How long it takes from the files of the whole country to compiled networks: 25 regions of 25 organisations.
 
-And to the federation of all of them, with 25 organisations each and with 7: it is to take as long for each of them.
+And to the federation of all of them, with 25 organisations each and with 7, and what an operator reads of it when one
+more takes part: it is to take as long for each of them.
 
 Each file is loaded, checked and compiled as if it were the only one; the regions and releases are read once, as one
 run of `werkplaats check` does. Times are of the processor and the clock of one process.
@@ -14,10 +15,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from network_topology import check, context, load, rules
+from network_topology import check, context, diff, load, rules
 from network_topology.compiling import compile
 from network_topology.federations import country
 from network_topology.federations.compile import compile_federation
+from network_topology.federations.joined import joined
 
 NETWORKS, ORGANISATIONS, RUNS = 25, 25, 3
 FEW = 7
@@ -27,7 +29,7 @@ Result = TypeVar("Result")
 
 
 def measure() -> list[dict[str, Any]]:
-    """Seconds for load, check and compile of 25 files of 25 organisations, and of the federation of all of them."""
+    """Seconds for load, check and compile of 25 files of 25 organisations; of the federation of all, and its diff."""
     return [regions(), *federation()]
 
 
@@ -54,7 +56,7 @@ def federation() -> list[dict[str, Any]]:
     large, small = (_federated(count) for count in (ORGANISATIONS, FEW))
     ratio = (large / ORGANISATIONS) / (small / FEW)
     rows = (
-        ("load, check and compile a federation of 25 networks", large, "s", 1.0),
+        ("load, check, compile and diff a federation of 25 networks", large, "s", 1.0),
         (f"one organisation of {NETWORKS * ORGANISATIONS} over one of {NETWORKS * FEW}", ratio, "times", 2.0),
     )
     return [
@@ -65,6 +67,7 @@ def federation() -> list[dict[str, Any]]:
             "unit": unit,
             "floor": None,
             "most": most,
+            "phases": {},
         }
         for name, value, unit, most in rows
     ]
@@ -79,6 +82,12 @@ def _federated(organisations: int) -> float:
             found = check.network(country.NAME, Path(folder), known).federation
             if found is None or len(compile_federation(found).stations) != NETWORKS * organisations:
                 raise AssertionError(f"this is no sound federation of {NETWORKS} networks")
+            whole = joined(found)
+            last = max(whole.organisations.keys() - set(whole.computing))
+            kept = {slug: card for slug, card in whole.organisations.items() if slug != last}
+            changes = diff.changes(whole.model_copy(update={"organisations": kept}), whole)
+            if not any(last in change.text for change in changes):
+                raise AssertionError(f"nobody is told of {last}")
             taken.append(time.process_time() - before)
     return min(taken)
 
