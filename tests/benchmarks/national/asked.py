@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import io
 import json
 import random
 import re
@@ -51,7 +53,8 @@ class Question:
         self.name = f"griep-{size}"
         others = random.Random(size).sample(nation.contributors, size - len(nation.parties))  # noqa: S311
         self.servers = [*nation.parties, *others]
-        network = Networks(nation.parties[0].root / "networks.d").find(nation.name)
+        with contextlib.redirect_stdout(io.StringIO()):  # a station's journal is no figure
+            network = Networks(nation.parties[0].root / "networks.d").find(nation.name)
         people = sorted(one.id for one in self.servers)
         whole = questions.document(network)
         named = {key: {one: whole[key][one] for one in people} for key in ("operators", "statement_keys", "agreements")}

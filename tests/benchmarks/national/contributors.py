@@ -18,6 +18,7 @@ from station_image.runtime.base import background
 from station_image.runtime.base.folders import Folders
 from station_image.runtime.relay import relay
 from station_image.runtime.wire import polling
+from tests.benchmarks.national import patient
 
 
 async def keep(folders: list[Path]) -> None:
@@ -35,6 +36,7 @@ def main() -> None:
     """Keep the agents of the folders that are named."""
     seconds, *folders = sys.argv[1:]
     with (
+        patient.patience(),
         mock.patch.object(networks, "LOOK_EVERY", float(seconds)),
         mock.patch.object(polling, "LOOK_EVERY", float(seconds)),
         mock.patch.object(relay, "CHANGE_EVERY", float(seconds)),
