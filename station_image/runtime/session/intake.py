@@ -10,12 +10,12 @@ from collections.abc import Callable
 
 from ..base import memory
 from ..base.journal import note
-from ..base.refusal import BusyError, RefusedError
+from ..base.refusal import RefusedError
 from ..consent.plan import Plan
 from ..data import editions, shares
 
 WAITING = memory.limit() // 16
-"""Bytes of shares that may wait here to be handed on; one deposit always may."""
+"""Bytes of shares that wait here to be handed on, at most; one deposit always may."""
 Deposit = tuple[str, str, bytes]
 """Contributor, tag, shares."""
 
@@ -33,6 +33,7 @@ class Intake:
         self._waiting: asyncio.Queue[Deposit | None] = asyncio.Queue()
         self._bytes = 0
         """Of what waits."""
+        self._fewer = asyncio.Event()
         self._until: float | None = None
 
     def check(self, peer: str) -> None:
@@ -43,10 +44,7 @@ class Intake:
             raise RefusedError("intake: it is over")
 
     def deposit(self, peer: str, tag: str, body: bytes) -> None:
-        """Take the shares of `peer`; the same submission may come twice, another may not follow it.
-
-        Raises RefusedError, BusyError for one that may come again.
-        """
+        """Take the shares of `peer`; the same submission may come twice, another may not follow it."""
         self.check(peer)
         if len(body) != self._plan.body_length or not 16 <= len(tag) <= editions.LONGEST_TAG:
             raise RefusedError(f"shares: {len(body)} bytes where {self._plan.body_length} belong")
@@ -58,14 +56,23 @@ class Intake:
             raise RefusedError("shares: a second submission")
         if peer in self._tags:
             return
-        if self._bytes and self._bytes + len(body) > WAITING:
-            raise BusyError("shares: those of others are handed on first; bring them again")
         self._tags[peer] = tag
         self._bytes += len(body)
         self._waiting.put_nowait((peer, tag, body))
         self.editions[peer] = editions.in_tag(tag)
         self._say("intake", have=len(self._tags), of=len(self._plan.contributors))
         self._look_whether_complete()
+
+    async def room(self, count: int) -> None:
+        """Wait until so many bytes more may wait here, or none is taken any more."""
+        while self.open and self._bytes and self._bytes + count > WAITING:
+            self._fewer.clear()
+            await self._fewer.wait()
+
+    def end(self) -> None:
+        """Take nothing any more."""
+        self.open = False
+        self._fewer.set()
 
     def decline(self, peer: str, why: str) -> None:
         """`peer` says that it does not contribute: it is not waited for any longer."""
@@ -93,13 +100,14 @@ class Intake:
         except TimeoutError:
             missing = [peer for peer in self._plan.contributors if self.waits_for(peer)]
             note("intake-incomplete", session=self._plan.session, missing=",".join(missing))
-            self.open = False
+            self.end()
             self._waiting.put_nowait(None)
             came = await self._waiting.get()  # what came before that counts
         if came is None:
-            self.open = False
+            self.end()
         else:
             self._bytes -= len(came[2])
+            self._fewer.set()
         return came
 
     def _look_whether_complete(self) -> None:

@@ -180,7 +180,7 @@ class Session:
             # Whatever it is, the proposer must hear an end; the text of an unknown error may hold values.
             report.update(root=self.network.self_id, reason=f"its agent failed ({type(error).__name__})")
             background.blame(error)
-        self.intake.open = False
+        self.intake.end()
         report.update(self._remembered, counts=bool(self._remembered))
         report.update(session=self.plan.session, plan=self.plan.digest, party=self.network.self_id)
         report["ended"] = int(time.time())
@@ -223,6 +223,7 @@ class Session:
 
     def close(self) -> None:
         """Drop what was not handed on."""
+        self.intake.end()
         for channel in self._channels.values():
             if channel.done() and not channel.cancelled():
                 channel.result().close()

@@ -152,6 +152,7 @@ class Sessions:
         session = self._find(caller)
         if "register" in content:
             session.keep_head(caller.peer, content["register"])
+        await session.intake.room(len(body))
         session.deposit(caller.peer, tag, content.get("signature"), body)
 
     async def _decline(self, caller: Caller, content: Mapping[str, Any], _: bytes) -> None:

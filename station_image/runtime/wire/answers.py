@@ -6,6 +6,7 @@ Every caller was identified by the hello before it gets here.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,8 +64,10 @@ class Answers:
         try:
             if kind in self._kinds:
                 content, length = await connection.receive_header(self._kinds[kind].content)
-                body = await self.body(connection, caller, length)
-                await connection.send(await self.answer(caller, content, body))
+                async with self._lent(caller, length):
+                    # Until it is answered: who takes it may have to wait until it can be handed on.
+                    answer = await self.answer(caller, content, bytes(await connection.read_body(length)))
+                await connection.send(answer)
             elif kind in self._streams:
                 await self._streams[kind](connection, caller)
             else:
@@ -83,11 +86,13 @@ class Answers:
 
     async def body(self, connection: Connection, caller: Caller, length: int) -> bytes:
         """The `length` bytes that come with a request, if they may. Raises FrameError, RefusedError."""
+        async with self._lent(caller, length):
+            return bytes(await connection.read_body(length))
+
+    def _lent(self, caller: Caller, length: int) -> AbstractAsyncContextManager[None]:
         kind = self._kinds.get(_kind(caller))
         limit_body(length, kind.limit(caller) if kind else 0)
-        # Lent while they arrive: then they are taken or thrown away before another task has its turn.
-        async with self.budget.lent(caller.peer, length):
-            return bytes(await connection.read_body(length))
+        return self.budget.lent(caller.peer, length)
 
     async def answer(self, caller: Caller, content: Mapping[str, Any], body: bytes) -> Answer:
         """The answer to a request, whichever way it came; a refusal is an answer too."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from station_image.runtime.base.refusal import BusyError, RefusedError
+from station_image.runtime.base.refusal import RefusedError
 from station_image.runtime.data import shares
 from station_image.runtime.session import intake
 from station_image.runtime.session.intake import Intake
@@ -104,22 +105,31 @@ def test_what_does_not_belong_is_refused_and_nothing_of_it_kept(
     assert run(told.handed_on()) == []
 
 
-def test_so_much_waits_to_be_handed_on_and_who_comes_then_may_come_again(
-    told: Told, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_so_much_waits_to_be_handed_on_and_who_brings_more_waits(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     """The shares of 625 contributors are more than an agent's memory."""
     monkeypatch.setattr(intake, "WAITING", 2 * len(BODY))
-    for peer in EVERYBODY[:2]:
-        told.intake.deposit(peer, TAG, BODY)
-    with pytest.raises(BusyError, match="those of others are handed on first"):
+
+    async def work() -> None:
+        for peer in EVERYBODY[:2]:
+            await told.intake.room(len(BODY))
+            told.intake.deposit(peer, TAG, BODY)
+        brings = asyncio.create_task(told.intake.room(len(BODY)))
+        await asyncio.sleep(0.01)
+        assert not brings.done()
+        assert await told.intake.next() == ("n.a", TAG, BODY)
+        await brings
         told.intake.deposit("n.c", TAG, BODY)
-    assert told.intake.waits_for("n.c")
-    assert run(told.intake.next()) == ("n.a", TAG, BODY)
-    told.intake.deposit("n.c", TAG, BODY)
-    assert not told.intake.waits_for("n.c")
+        brings = asyncio.create_task(told.intake.room(len(BODY)))
+        told.intake.end()
+        await brings
+        with pytest.raises(RefusedError, match="intake: it is over"):
+            told.intake.deposit("n.d", TAG, BODY)
+
+    run(work())
 
 
 def test_one_that_is_larger_than_what_may_wait_is_handed_on_alone(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake, "WAITING", 1)
+    run(told.intake.room(len(BODY)))
     told.intake.deposit("n.a", TAG, BODY)
     assert run(told.intake.next()) == ("n.a", TAG, BODY)
