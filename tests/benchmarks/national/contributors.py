@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from unittest import mock
 
@@ -23,7 +24,10 @@ from tests.benchmarks.national import patient
 
 async def keep(folders: list[Path]) -> None:
     """Be the agents of these stations until the process ends."""
-    asyncio.get_running_loop().set_exception_handler(background.blame_context)
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(background.blame_context)
+    # They count and share out one after the other, so that others of them are heard meanwhile.
+    loop.set_default_executor(ThreadPoolExecutor(1))
     for folder in folders:
         one = agent.assemble(Folders(folder))
         for part in (one.networks, one.polling, one.desk.wayback, one.relay):

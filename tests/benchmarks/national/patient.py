@@ -12,9 +12,10 @@ from unittest import mock
 from station_image.runtime import agent
 from station_image.runtime.consent import plan
 from station_image.runtime.control import verbs
+from station_image.runtime.session import contribution
 from station_image.runtime.wire import polling, polls
 
-SILENCE = 300.0
+SILENCE, RETRY = 300.0, 5.0
 
 
 @contextmanager
@@ -24,6 +25,7 @@ def patience() -> Iterator[None]:
         mock.patch.object(polls, "SILENCE", SILENCE),
         mock.patch.object(polling, "SILENCE", SILENCE),
         mock.patch.object(polls.Poll.ask, "__defaults__", (SILENCE,)),
+        mock.patch.object(contribution, "RETRY", RETRY),
         mock.patch.object(verbs, "INTAKE_DATA", plan.LONGEST_INTAKE),
     ):
         yield
