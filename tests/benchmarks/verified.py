@@ -24,8 +24,8 @@ PROMISED = 2.5
 
 
 CONTRIBUTORS = 50
-MOST_MB = 600
-"""The computer of a station has 2 GiB, and its agent lets three sessions of such inputs run at once."""
+MOST_MB = 500
+"""The computer of a station has 2 GiB, and its agent lets four sessions about data run at once."""
 LOOK_EVERY = 0.05
 
 
