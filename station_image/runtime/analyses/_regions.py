@@ -46,11 +46,10 @@ class Part:
 
 def split(run: Any, cells: _cells.Cells) -> dict[str, Part]:
     """The part of each region: one sum per region, and no message."""
-    matrix, places = run.matrix(), {name: place for place, name in enumerate(run.contributors)}
+    rows, places = run.rows(), {name: place for place, name in enumerate(run.contributors)}
     found = {}
     for name, own in regions.grouped(run.contributors).items():
-        summed = matrix[[places[one] for one in own]].sum(axis=0) % shares.FIELD
-        found[name] = Part(*cells.counts(summed))
+        found[name] = Part(*cells.counts(rows.at(places[one] for one in own).sum()))
     return found
 
 

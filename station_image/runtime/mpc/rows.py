@@ -5,7 +5,7 @@ A row becomes numbers when it is looked at, and is forgotten afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,10 @@ class Rows:
     def __getitem__(self, some: slice) -> Rows:
         """Some of the rows."""
         return Rows(self._packed[some], self.shape[1])
+
+    def at(self, places: Iterable[int]) -> Rows:
+        """The rows at these places, in this order."""
+        return Rows([self._packed[place] for place in places], self.shape[1])
 
     def columns(self, first: int, stop: int) -> Any:
         """The numbers from `first` to before `stop` of every row, all at once: object array."""

@@ -19,6 +19,7 @@ def test_they_are_the_numbers_that_were_packed() -> None:
     assert (rows.shape, len(rows)) == ((3, 3), 3)
     assert [list(row) for row in rows] == NUMBERS
     assert [list(row) for row in rows[1:]] == NUMBERS[1:]
+    assert [list(row) for row in rows.at([2, 0])] == [NUMBERS[2], NUMBERS[0]]
     assert rows.columns(1, 3).tolist() == [row[1:] for row in NUMBERS]
 
 
