@@ -39,18 +39,17 @@ FILES = (
 )
 # Below these only folders are looked at: what lies in them is the stations' and people's.
 PLACES = ("run/werkplaats", "var/lib/werkplaats")
-# `werkplaats` asks for these itself in every run.
+# `werkplaats` asks for these itself in every run, with all that lies below them.
 OTHERS = (
     "etc/werkplaats/accepted/*",
     "etc/werkplaats/networks.d/*/questions.json",
     "etc/werkplaats/networks.d/*/tables.json",
     "etc/werkplaats/networks.d/*/publication",
-    "etc/werkplaats/networks.d/*/publication/*",
+    "etc/werkplaats/networks.d/*/members",
     "var/lib/werkplaats/publications/inbox/*",
     "var/lib/werkplaats/fetched/*",
     "var/lib/werkplaats/relayed/*",
     "__pycache__",
-    "__pycache__/*",
 )
 UNITS = ("docker.service", "haproxy.service", "ssh.service", "systemd-timesyncd.service", "chrony.service",
          "ntpsec.service", "openntpd.service", "werkplaats-gateway.service", "werkplaats-firewall.service",
@@ -79,7 +78,7 @@ def rows(root: Path) -> Iterator[bytes]:
 
 def _row(root: Path, path: Path, *, content: bool) -> bytes:
     name = path.relative_to(root)
-    if any(name.match(other) for other in OTHERS):
+    if any(one.match(other) for one in (name, *name.parents) for other in OTHERS):
         return b""
     try:
         found = path.lstat()

@@ -36,12 +36,20 @@ class Said(Protocol):
     """What a publication of any kind says of itself."""
 
     @property
+    def number(self) -> int:
+        """Which publication of its root it is."""
+
+    @property
     def root(self) -> str:
         """The fingerprint of its root."""
 
     @property
     def trusted(self) -> tuple[trust.Trust, ...]:
         """Its CAs, each with its list."""
+
+    @property
+    def root_version(self) -> int:
+        """How often its root holders named its keys."""
 
 
 Kind = TypeVar("Kind", bound=Said)
@@ -104,7 +112,7 @@ def read_as(
     """Read and verify the publication of a network of any kind, by what makes of its files what that kind says."""
     before = trusted.load(kept) if kept else None
     known = before if root is None or before is None else _of_root(before, folder, network, root)
-    taken = _take(verify, folder, network, known, moment)
+    taken = take_as(verify, folder, network, known, moment)
     made, following = taken.verified, taken.following
     if root is not None and root != made.root:
         raise errors.AcceptanceError(
@@ -134,10 +142,10 @@ def take(
 
     For so many seconds (PATIENCE_SECONDS) it is read once more where another one took its place as it was read.
     """
-    return _take(verified.verify, folder, network, known, moment, patience)
+    return take_as(verified.verify, folder, network, known, moment, patience)
 
 
-def _take(
+def take_as(
     verify: Verify[Kind],
     folder: Path,
     network: str,
@@ -145,6 +153,7 @@ def _take(
     moment: datetime.datetime | None = None,
     patience: float | None = None,
 ) -> Read[Kind]:
+    """The same of a network of any kind."""
     found, following = _read(folder, network, known, moment, patience)
     made = verify(found, moment or canonical.now())
     for before in revocations.load_all(known.crl) if known and known.crl else ():
@@ -158,10 +167,15 @@ def last(folder: Path, network: str, kept: Path) -> verified.Verified:
 
     Raises PublicationError where it was never right.
     """
+    return last_as(verified.verify, folder, network, trusted.load(kept)).verified
+
+
+def last_as(verify: Verify[Kind], folder: Path, network: str, known: trusted.Trusted | None) -> Read[Kind]:
+    """The same of a network of any kind, beside what was `known`."""
     source = folders.source(folder)
-    moment = reading.lately(source)
-    found, _ = reading.read(source, folder, network, trusted.load(kept), moment)
-    return verified.verify(found, canonical.moment(found.published))
+    found, following = reading.read(source, folder, network, known, reading.lately(source))
+    made = verify(found, canonical.moment(found.published))
+    return Read(made, found.files, dataclasses.replace(following, crl=found.files["crl.pem"]))
 
 
 def _of_root(before: trusted.Trusted, folder: Path, network: str, root: str) -> trusted.Trusted | None:

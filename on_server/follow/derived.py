@@ -34,7 +34,8 @@ def accepted(document: Document) -> str:
 
 def parts(document: Document) -> dict[str, str]:
     """The same a part each: by these stations tell each other what they accepted."""
-    made = {name: digest(document[name]) for name in ("definition", "statement_keys", "holders", "release")}
+    named = ("definition", "statement_keys", "holders", *(["release"] if "release" in document else []))
+    made = {name: digest(document[name]) for name in named}
     authority, successor = document["authority"], document.get("successor")
     return {**made, "authority": digest([authority, successor]) if successor else authority}
 
@@ -43,12 +44,13 @@ def view(document: Document) -> dict[str, Any]:
     """All of network.json but whose it is (`self`)."""
     described, keys, network = document["definition"], document["statement_keys"], document["network"]
     people = {slug: one for slug, one in described["organisations"].items() if one.get("role") != "coordinator_only"}
-    ids = {slug: f"{network}.{slug}" for slug in people}
+    # A federation names them `<regional network>/<organisation>`, and each has the id that it has there.
+    ids = {slug: slug.replace("/", ".") if "/" in slug else f"{network}.{slug}" for slug in people}
     return {
         "network": network,
         "definition": digest(described),
         "accepted": parts(document),
-        "release": described["release"],
+        "release": described.get("release", ""),
         "coordinator": ids.get(described["coordinator"]),
         "computing": [ids[slug] for slug in described["computing"]],
         "threshold": threshold(described["computing"]),

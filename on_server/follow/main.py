@@ -1,7 +1,8 @@
 """The follower: takes the newest publication from where it can, and has what applies by itself in force here.
 
 werkplaats-follow                   one run (this is what werkplaats-follow.service does every few minutes)
-werkplaats-follow --bring NETWORK   keep the publication that the operator brings on standard input (`werkplaats up`)
+werkplaats-follow --bring NETWORK   keep the publication that the operator brings on standard input (`werkplaats up`);
+                                    FEDERATION/MEMBER: that of another member of a federation
 werkplaats-follow --timer           have the timer run; prints one JSON line
 werkplaats-follow --stop WHY        apply nothing by itself any more, whatever is published; `up` and people still can
 werkplaats-follow --start           follow again, at once
@@ -59,14 +60,23 @@ def _run(paths: Paths, ask: parts.Ask, reload: Reload) -> bool:
     with places.lock(paths):
         if telling.stopped(paths):
             return True
-        told = telling.before(paths)
-        before = {name: seen.state(paths, name) for name in paths.names()}
-        todo = [n for n in before if seen.news(paths, n) or told.get(n, {}).get("state") != before[n]]
-        if todo:
-            _follow(paths, {name: before[name] for name in todo}, told, ask, reload)
-            telling.tell(paths, {name: told[name] for name in before if name in told})
+        names = paths.names()
+        regional = [name for name in names if not paths.home(name)]
+        # By what is in place of its home network a federation is read, which holds up nothing of that one.
+        good = [_of(paths, some, names, ask, reload) for some in (regional, names[len(regional) :])]
         paths.ran.touch()
-        return not any(told[name]["problem"] for name in todo if name in told)
+        return all(good)
+
+
+def _of(paths: Paths, some: Iterable[str], names: Iterable[str], ask: parts.Ask, reload: Reload) -> bool:
+    """Follow some of the networks; returns whether all went well."""
+    told = telling.before(paths)
+    before = {name: seen.state(paths, name) for name in some}
+    todo = [name for name in before if seen.news(paths, name) or told.get(name, {}).get("state") != before[name]]
+    if todo:
+        _follow(paths, {name: before[name] for name in todo}, told, ask, reload)
+        telling.tell(paths, {name: told[name] for name in names if name in told})
+    return not any(told[name]["problem"] for name in todo if name in told)
 
 
 def _follow(paths: Paths, todo: Mapping[str, str], told: dict[str, Any], ask: parts.Ask, reload: Reload) -> None:
@@ -114,7 +124,7 @@ def _question(paths: Paths, network: str) -> dict[str, Any]:
     view = places.document((paths.networks / network / "network.json").read_text())
     accepted, keys = paths.accepted(network), paths.own_keys
     ca = paths.at(texts.authorities(network))
-    return {
+    asked = {
         "organisation": view["stations"][view["self"]]["organisation"],
         "accepted": accepted.read_text() if accepted.exists() else None,
         "keys": "".join(path.read_text() for path in keys) if all(path.exists() for path in keys) else "",
@@ -122,6 +132,14 @@ def _question(paths: Paths, network: str) -> dict[str, Any]:
         "kept": str(paths.kept(network)),
         "sources": [str(source) for source in paths.sources(network)],
     }
+    if home := paths.home(network):
+        found = {member: (kept, paths.sources(member)) for member, kept in paths.members(network).items()}
+        found[home] = (paths.kept(home), [])
+        asked["members"] = {
+            member: {"kept": str(kept), "sources": [str(source) for source in sources]}
+            for member, (kept, sources) in found.items()
+        }
+    return asked
 
 
 def bring(paths: Paths, network: str, text: bytes) -> bool:
@@ -130,6 +148,8 @@ def bring(paths: Paths, network: str, text: bytes) -> bool:
         given = places.document(text)
         if _older(paths, network, given["publication"]) or not placing.keep(paths, network, given["publication"]):
             return False
+        if "/" in network:
+            return True  # its federation's row tells what was applied of it
         told = telling.before(paths)
         row = {"by": "up", "at": telling.now(), "number": given["number"], "from": "its operator", "applies": []}
         told[network] = {"problem": "", **told.get(network, {}), "applied": row}

@@ -20,7 +20,7 @@ from on_server import disk
 from on_server.follow.texts import COMPILED
 
 _EXCHANGE, _AT_FDCWD = 2, -100  # renameat2(2)
-PUBLICATION, FETCHED = "publication", "/var/lib/werkplaats/fetched"
+PUBLICATION, MEMBERS, FETCHED = "publication", "members", "/var/lib/werkplaats/fetched"
 MOST_COPIES = 1000
 """Of peers, of which a network has 624."""
 MOST_VALUES, MOST_DEEP = 2_000_000, 32
@@ -58,27 +58,42 @@ class Paths:
         return self.at("/run/werkplaats/follow.ran")
 
     def names(self) -> list[str]:
-        """The networks of this server."""
-        if not self.networks.is_dir():
-            return []
-        found = sorted(path.parent.name for path in self.networks.glob("*/network.json"))
-        # Of a federation more is to be read than its own publication: that is brought by `up`.
-        return [one for one in found if not self.at(f"{COMPILED}/networks/{one}/home").exists()]
+        """The networks of this server; a federation, which goes by what its home network has, after these."""
+        found = (path.parent.name for path in self.networks.glob("*/network.json"))
+        return sorted(found, key=lambda name: (self.home(name) != "", name))
+
+    def home(self, network: str) -> str:
+        """The network whose gateway and certificate serve a federation; "" of one that has its own."""
+        place = self.at(f"{COMPILED}/networks/{network}/home")
+        return place.read_text().strip() if place.exists() else ""
 
     def kept(self, network: str) -> Path:
-        """The publication that was read last: whole, for whoever passes it on."""
-        return self.networks / network / PUBLICATION
+        """The publication that was read last: whole, for whoever passes it on.
+
+        That of another member of a federation is `FEDERATION/MEMBER`.
+        """
+        name, _, member = network.partition("/")
+        return self.networks / name / (f"{MEMBERS}/{member}" if member else PUBLICATION)
+
+    def members(self, federation: str) -> dict[str, Path]:
+        """Where the publication of each member of a federation is kept, but that of the home network."""
+        there = sorted((self.networks / federation / MEMBERS).glob("[!.]*"))
+        return {path.name: path for path in there if path.name != self.home(federation)}
+
+    def publications(self, network: str) -> dict[str, Path]:
+        """Where each publication is kept that a network is followed by: its own, and those of members."""
+        return {network: self.kept(network), **self.members(network)}
 
     def accepted(self, network: str) -> Path:
         """What the operator accepted."""
         return self.at(f"/etc/werkplaats/accepted/{network}.json")
 
     def inbox(self, network: str) -> Path:
-        """Where people put a publication, from a stick or with scp."""
+        """Where people put the publication of a network, from a stick or with scp."""
         return self.at(f"/var/lib/werkplaats/publications/inbox/{network}")
 
     def relayed(self, network: str) -> Path:
-        """A folder for each peer from which the agent heard of another publication."""
+        """A folder for each peer from which the agent heard of another publication, of this network or a member."""
         return self.at(f"/var/lib/werkplaats/relayed/{network}")
 
     def fetched(self, network: str) -> Path:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +31,15 @@ def keep(paths: Paths, network: str, files: Document) -> bool:
 
 
 def followed(paths: Paths, network: str, answer: Document) -> list[str]:
-    """Place an answer; returns the paths that changed. Raises RuleError, before anything but the publication is."""
+    """Place an answer; returns the paths that changed. Raises RuleError, before anything but the publications is."""
     changed = []
-    if files := answer.get("publication"):
-        before = places.texts(paths.kept(network))
+    for of, files in _publications(paths, network, answer):
+        before = places.texts(paths.kept(of))
         rules.published(files)
         rules.newer(before, files)
         signed.require(before, files)
-        if keep(paths, network, files):
-            changed.append(str(paths.kept(network)))
+        if keep(paths, of, files):
+            changed.append(str(paths.kept(of)))
     if answer.get("place"):
         wanted, gone = held(paths, network, answer["place"])
         changed += [path for path, text in wanted.items() if places.put(paths.at(path), text)]
@@ -47,6 +47,15 @@ def followed(paths: Paths, network: str, answer: Document) -> list[str]:
             places.take_away(folder, paths.at("/etc/werkplaats/gateway") / f".gone.{folder.name}")
             changed.append(str(folder))
     return changed
+
+
+def _publications(paths: Paths, network: str, answer: Document) -> Iterator[tuple[str, Document]]:
+    """Each publication of an answer by what it is kept as. One that no operator brought has no root to follow from."""
+    if files := answer.get("publication"):
+        yield network, files
+    for member, files in answer.get("members", {}).items():
+        rules.require(member in paths.members(network), f"{member[:60]} is no other member of which anything is kept")
+        yield f"{network}/{member}", files
 
 
 def held(paths: Paths, network: str, place: Document) -> tuple[dict[str, str], list[Path]]:
@@ -58,9 +67,8 @@ def held(paths: Paths, network: str, place: Document) -> tuple[dict[str, str], l
     before, after = places.document(paths.accepted(network).read_text()), places.document(place["accepted"])
     rules.require(entry["network"] == network, "it is of another network")
     rules.accepted(before, after)
-    kept = places.texts(paths.kept(network))
-    _require_number(before, after, kept)
-    _require_stated(before, after, kept)
+    _require_number(before, after, places.texts(paths.kept(network)))
+    _require_stated(paths, before, after)
     rules.view(places.document(paths.at(f"{own}/network.json").read_text()), entry["network_json"], after)
     rules.agreed(place["files"])
     found = {f"/etc/werkplaats/accepted/{network}.json": place["accepted"]}
@@ -82,21 +90,29 @@ def _require_number(before: Document, after: Document, kept: Mapping[str, str]) 
         rules.require(after[name] <= number, f"its {name} {after[name]} is none that was published")
 
 
-def _require_stated(before: Document, after: Document, kept: Mapping[str, str]) -> None:
+def _require_stated(paths: Paths, before: Document, after: Document) -> None:
     """Raise RuleError where the number of a key that was seen rises and no identity that is published states it.
 
     A station whose number here is higher than its own is refused by this one until its operator looks at it.
     """
-    network, known = after["network"], before.get("seen", {})
-    for organisation, keys in after.get("seen", {}).items():
-        higher = {key: number for key, number in keys.items() if number > known.get(organisation, {}).get(key, 0)}
+    known = before.get("seen", {})
+    for reference, keys in after.get("seen", {}).items():
+        higher = {key: number for key, number in keys.items() if number > known.get(reference, {}).get(key, 0)}
+        member, _, organisation = reference.rpartition("/")
+        kept = places.texts(_kept(paths, after["network"], member)) if higher else {}
         for key, number in higher.items():
             found = _identity(kept, organisation)
             said = found.get("statement_key") == key and found["statement"]["serial"] == number
-            good = said and signed.stated(
-                network, organisation, key, found["statement"], public("x509", found["certificate_chain_pem"])
-            )
-            rules.require(good, f"number {number} of a key of {organisation} is none that it signed")
+            about = member or after["network"], organisation, key
+            good = said and signed.stated(*about, found["statement"], public("x509", found["certificate_chain_pem"]))
+            rules.require(good, f"number {number} of a key of {reference} is none that it signed")
+
+
+def _kept(paths: Paths, network: str, member: str) -> Path:
+    """Where the publication lies by which a station is known: that of its own region."""
+    if not member or member == paths.home(network):
+        return paths.kept(member or network)
+    return paths.members(network).get(member, paths.kept(network))
 
 
 def _identity(kept: Mapping[str, str], organisation: str) -> Document:
@@ -109,12 +125,22 @@ def _identity(kept: Mapping[str, str], organisation: str) -> Document:
 def _gateway(paths: Paths, entry: Document) -> dict[str, str]:
     """What of the gateway's own files is placed: of the CAs those of before or fewer, `up` brings another one.
 
-    A CA goes last: beside a list of one that is not there nothing at all would be loaded.
+    A CA goes last: beside a list of one that is not there nothing at all would be loaded. A federation has nothing
+    else, and no certificate of its own.
     """
+    rules.require(entry.get("home") == (paths.home(entry["network"]) or None), "it is of another home network")
     wanted = texts.gateway(entry)
     names = {path.rpartition("/")[2]: path for path in wanted}
     rules.authorities(paths.at(names["ca.pem"]).read_text(), entry["ca_pem"])
     _require_lists(paths, names, entry)
+    if "home" not in entry:
+        _require_own(paths, names, entry)
+    order = ("crl.pem", "statement.json", "certificate.pem", "ca.pem")
+    return {names[name]: wanted[names[name]] for name in order if name in names}
+
+
+def _require_own(paths: Paths, names: Mapping[str, str], entry: Document) -> None:
+    """Raise RuleError unless its certificate and its statement are of this server's own keys."""
     request = paths.own_keys[0].read_text()
     own = [public("req", request), public("x509", paths.at(names["certificate.pem"]).read_text())]
     placed = paths.at(names["statement.json"])
@@ -128,8 +154,7 @@ def _gateway(paths: Paths, entry: Document) -> dict[str, str]:
         rules.require(
             any(signed.stated(*about, key) for key in own), "its statement is not signed by this server's key"
         )
-    rules.certificate(wanted[names["certificate.pem"]], lambda pem: public("x509", pem), own)
-    return {names[name]: wanted[names[name]] for name in ("crl.pem", "statement.json", "certificate.pem", "ca.pem")}
+    rules.certificate(entry["certificate_pem"] + (entry.get("chain_pem") or ""), lambda pem: public("x509", pem), own)
 
 
 def _require_lists(paths: Paths, names: Mapping[str, str], entry: Document) -> None:

@@ -18,6 +18,7 @@ LARGEST_FILE, LARGEST_WHOLE, MOST_FILES = 4 * 1024 * 1024, 32 * 1024 * 1024, 400
 _PUBLISHED = re.compile(
     r"metadata/(timestamp|[0-9]{1,9}\.(root|snapshot|targets|network|releases))\.json"
     r"|targets/[0-9a-f]{64}\.(definition\.json|(ca|crl)\.pem)"
+    r"|targets/members/[0-9a-f]{64}\.[a-z0-9-]{1,100}(\.sandbox)?\.pem"
     r"|targets/(identities|questions|tables)/[0-9a-f]{64}\.[a-z0-9-]{1,100}\.json"
     r"|targets/releases/[0-9a-f]{64}\.[A-Za-z0-9][A-Za-z0-9._-]{0,100}\.json"
 )
@@ -123,6 +124,8 @@ def definition(before: Document, after: Document) -> None:
     """Hold a definition to the one before: nobody and no address is new in it."""
     _same(before, after, _FIXED)
     _in_order(before.get("computing", ()), after.get("computing", ()))
+    for slug, root in after.get("roots", {}).items():
+        require(before.get("roots", {}).get(slug) == root, f"it adds a member {slug[:60]}, or another root of it")
     for field in ("organisations", "processors"):
         require(after.get(field, {}).keys() <= before.get(field, {}).keys(), f"it adds to {field}")
     for slug, card in after.get("processors", {}).items():

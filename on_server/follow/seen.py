@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from on_server.follow import places
 from on_server.follow.places import Paths
@@ -14,13 +15,15 @@ _ROOT = re.compile(r"metadata/([0-9]{1,9})\.root\.json")
 
 
 def news(paths: Paths, network: str) -> bool:
-    """Whether a source has another publication than is kept, and not plainly an older one.
+    """Whether a source has another publication than is kept, of a network or a member, and not plainly an older one."""
+    return any(_news(paths.sources(of), kept) for of, kept in paths.publications(network).items())
 
-    A later root begins the numbers anew: what a thief of the key before counted says nothing beside it.
-    """
-    kept = places.read(paths.kept(network) / NEWEST, LARGEST)
-    later = root(newest_root(places.files(paths.kept(network))) + 1)
-    for source in paths.sources(network):
+
+def _news(sources: Iterable[Path], place: Path) -> bool:
+    """A later root begins the numbers anew: what a thief of the key before counted says nothing beside it."""
+    kept = places.read(place / NEWEST, LARGEST)
+    later = root(newest_root(places.files(place)) + 1)
+    for source in sources:
         found = places.read(source / NEWEST, LARGEST)
         if found and places.read(source / later, LARGEST):
             return True
@@ -67,7 +70,10 @@ def state(paths: Paths, network: str) -> str:
     own, gateway = paths.networks / network, paths.at(f"/etc/werkplaats/gateway/compiled/networks/{network}")
     files = [paths.accepted(network), *paths.own_keys]
     files += [own / f"{name}.json" for name in ("network", "questions", "tables")]
-    files += [*places.files(paths.kept(network)).values(), *places.files(gateway).values()]
+    # Of a federation also what is kept of its home network, which is followed by itself.
+    home = [paths.kept(paths.home(network))] if paths.home(network) else []
+    folders = [*paths.publications(network).values(), *home, gateway]
+    files += [path for folder in folders for path in places.files(folder).values()]
     found = hashlib.sha256()
     for path in files:
         content = path.read_bytes() if path.is_file() else b""

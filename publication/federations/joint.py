@@ -9,12 +9,12 @@ as they are given a network.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from cryptography import x509
 
 from base import errors
-from network_topology import model, names, questions, rules, violation
+from network_topology import model, names, questions, rules, tables, violation
 from network_topology.federations.joined import joined
 from network_topology.federations.resolved import Resolved
 from publication import acceptance, identity, profile, trust, verified
@@ -59,6 +59,22 @@ class Joint(verified.Verified):
         }
         return dataclasses.replace(self, trusted=own, regions={slug: some for slug, some in regions.items() if some})
 
+    def beside(self, there: Iterable[x509.Certificate], home: str) -> Joint:
+        """The same with no CA but these, which a gateway in the region `home` has beside its own.
+
+        By the very certificate that it has: another one has other constraints, or another term.
+        """
+        found = {(one.subject, profile.key_of(one)): one for one in there}
+
+        def known(some: Iterable[trust.Trust]) -> tuple[trust.Trust, ...]:
+            with_ = ((one, found.get((one.authority.subject, one.key))) for one in some)
+            return tuple(dataclasses.replace(one, authority=here) for one, here in with_ if here)
+
+        regions = {slug: some if slug == home else known(some) for slug, some in self.regions.items()}
+        return dataclasses.replace(
+            self, trusted=known(self.trusted), regions={slug: some for slug, some in regions.items() if some}
+        )
+
     def out(self, organisation: str) -> str:
         """Why no station of the federation lets that of an organisation in; "" of one that is let in."""
         if organisation in self.identities:
@@ -87,12 +103,8 @@ def join(said: Federated, met: Mapping[str, Member]) -> Joint:
     for everybody, and where the whole breaks a rule that its parts did not.
     """
     published = {slug: _published(one) for slug, one in met.items()}
-    resolved = Resolved(said.definition, {slug: one.definition for slug, one in published.items()})
-    consents = {slug: one.consent.organisations for slug, one in met.items() if one.consent and not one.left}
-    regions = {slug: tuple(_crossed(said, slug, one)) for slug, one in published.items() if slug in consents}
-    regions = {slug: some for slug, some in regions.items() if some}
     try:
-        definition = joined(resolved)
+        definition = joined(Resolved(said.definition, {slug: one.definition for slug, one in published.items()}))
         rules.require(definition)
         for name, asked in said.questions.items():
             questions.require(name, asked, definition, said.figures)
@@ -101,11 +113,44 @@ def join(said: Federated, met: Mapping[str, Member]) -> Joint:
             f"{said.network} cannot be used as its members publish themselves now: {error}",
             f"werkplaats status {said.network} says what each of them is to do",
         ) from error
+    return _joint(said, met, definition, said.questions)
+
+
+def standing(said: Federated, met: Mapping[str, Member], accepted: model.Joined) -> Joint:
+    """What takes away of what they say, where they cannot be joined: the definition that was accepted stands.
+
+    Nobody is in it whom it does not name, or whom they do not both name now. A member of another root than was accepted
+    is none, and so is one of which no publication could be read.
+    """
+    known = {
+        slug: one
+        for slug, one in met.items()
+        if one.published and slug in said.definition.members and accepted.roots.get(slug) in one.published.lineage
+    }
+
+    def holds(name: str, asked: model.Question) -> bool:
+        try:
+            questions.require(name, asked, accepted, said.figures)
+        except (violation.DefinitionError, tables.TableError):
+            return False
+        return True
+
+    return _joint(said, known, accepted, {name: one for name, one in said.questions.items() if holds(name, one)})
+
+
+def _joint(
+    said: Federated, met: Mapping[str, Member], definition: model.Joined, asked: Mapping[str, model.Question]
+) -> Joint:
+    """Those whom all name, by their own regions and by the federation, in a definition."""
+    published = {slug: _published(one) for slug, one in met.items()}
+    consents = {slug: one.consent.organisations for slug, one in met.items() if one.consent and not one.left}
+    regions = {slug: tuple(_crossed(said, slug, one)) for slug, one in published.items() if slug in consents}
+    regions = {slug: some for slug, some in regions.items() if some}
     found: dict[str, identity.Identity] = {}
-    for reference in definition.organisations:
+    for reference in definition.organisations.keys() & {*said.definition.organisations}:
         slug, organisation = names.home(said.network, reference)
-        one = published[slug].identities.get(organisation)
-        if one and slug in regions and organisation in consents[slug]:
+        one = published[slug].identities.get(organisation) if slug in regions else None
+        if one and organisation in consents[slug]:
             found[reference] = one
     return Joint(
         network=said.network,
@@ -113,14 +158,14 @@ def join(said: Federated, met: Mapping[str, Member]) -> Joint:
         published=said.published,
         definition=definition,
         trusted=said.trusted,
-        identities=found,
+        identities=dict(sorted(found.items())),
         releases={},
         holders=said.holders,
         root_version=said.root_version,
         lineage=said.lineage,
         ends=said.ends,
         regions=regions,
-        questions=said.questions,
+        questions=asked,
         figures=said.figures,
     )
 

@@ -26,7 +26,7 @@ class Member:
     """A regional network as it is met. `published` is None where that could not be read, or is not of it.
 
     `left`: its root holders do not say yes to this federation, or not to this root. `wrong`: all that is not as the
-    federation says, as sentences, each with what to do.
+    federation says, as sentences, each with what to do. `taken`: what was read, with its files, while its word counts.
     """
 
     network: str
@@ -34,6 +34,7 @@ class Member:
     consent: Consent | None
     left: bool
     wrong: tuple[str, ...]
+    taken: publication.Taken | None = None
 
 
 def read(
@@ -69,56 +70,62 @@ def _read(
     moment: datetime.datetime,
     kept: Path | None,
 ) -> Member:
-    named = federation.members[slug]
     if not folder.there(place):
         return Member(slug, None, None, False, (f"its publication is not here: fetch it into {place}",))
+    root = federation.members[slug].root
     try:
-        made, ended = _good_once(place, slug, named.root, kept, moment)
+        taken = _of_root(place, slug, root, kept, moment)
+    except errors.ExpiredError as error:
+        # A region that lets its publication end holds up no news of the others: what it said stands, nothing is added.
+        made = publication.last(place, slug, kept or place / "nothing-is-kept")
+        if root in made.lineage:
+            return meet(federation, lineage, slug, made, (str(error),))
+        return Member(slug, None, None, False, (str(error),))
     except errors.WerkplaatsError as error:
         return Member(slug, None, None, False, (str(error),))
+    return dataclasses.replace(meet(federation, lineage, slug, taken.verified), taken=taken)
+
+
+def meet(
+    federation: Federation,
+    lineage: Collection[str],
+    slug: str,
+    made: verified.Verified,
+    ended: tuple[str, ...] = (),
+) -> Member:
+    """A member by what it publishes, of the root that the federation names; `ended`: why its word counts no more."""
     consent = made.federations.get(federation.network)
     left = consent is None or bool(lineage and consent.root not in lineage)
-    wrong = _wrong(federation.network, slug, named, made, consent, left)
+    wrong = _wrong(federation.network, slug, federation.members[slug], made, consent, left)
     return Member(slug, made, consent, left, (*ended, *wrong))
 
 
-def _good_once(
-    place: Path, slug: str, root: str, kept: Path | None, moment: datetime.datetime
-) -> tuple[verified.Verified, tuple[str, ...]]:
-    """The publication of a member and why its word counts no more, if so: what it said stands, and nothing is added.
-
-    A region that lets its publication end holds up no news of the others.
-    """
-    try:
-        return _of_root(place, slug, root, kept, moment), ()
-    except errors.ExpiredError as error:
-        made = publication.last(place, slug, kept or place / "nothing-is-kept")
-        if root not in made.lineage:
-            raise
-        return made, (str(error),)
-
-
-def _of_root(place: Path, slug: str, root: str, kept: Path | None, moment: datetime.datetime) -> verified.Verified:
+def _of_root(place: Path, slug: str, root: str, kept: Path | None, moment: datetime.datetime) -> publication.Taken:
     """The publication of a member, of the root that the federation names or of one that follows from it.
 
     What was kept counts, but where the member was founded anew and the federation names its new root: an operator is
     asked about that one before anything of it is taken.
     """
     try:
-        made = publication.read(place, slug, kept, moment=moment)
+        taken = publication.read_on(place, slug, kept, moment=moment)
     except errors.OtherRootError:
-        made = publication.read(place, slug, moment=moment)
-        if root not in made.lineage:
+        taken = publication.read_on(place, slug, moment=moment)
+        if root not in taken.verified.lineage:
             raise
-        return publication.read(place, slug, kept, root=made.root, moment=moment)
-    if root not in made.lineage:
-        raise errors.PublicationError(
-            f"its publication has root {made.root}, and the definition names {root}",
-            "have one of its root holders read it to you",
-        )
+        return publication.read_on(place, slug, kept, root=taken.verified.root, moment=moment)
+    if root not in taken.verified.lineage:
+        raise other_root(taken.verified, root)
     if kept and not kept.exists():
-        publication.read(place, slug, kept, root=made.root, moment=moment)
-    return made
+        return publication.read_on(place, slug, kept, root=taken.verified.root, moment=moment)
+    return taken
+
+
+def other_root(made: verified.Verified, root: str) -> errors.PublicationError:
+    """What is said where a federation names a root from which that of a member does not follow."""
+    return errors.PublicationError(
+        f"its publication has root {made.root}, and the definition names {root}",
+        "have one of its root holders read it to you",
+    )
 
 
 def _wrong(

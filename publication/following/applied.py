@@ -11,6 +11,9 @@ from network_topology import model
 from publication import acceptance, verified
 from publication.following import entry, own_keys
 
+MOST_SAID = 40
+"""Sentences of one kind that are told of one network."""
+
 
 class Root(enum.Enum):
     """Of which root what was accepted on a server is, beside that of a publication."""

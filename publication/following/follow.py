@@ -6,6 +6,9 @@ key nor data nor network is in its reach. What it answers is held to rules by th
     {"networks": {network: {"organisation", "accepted", "keys", "ca", "kept": folder, "sources": [folder, …]}}}
     {"networks": {network: {"from", "number", "published", "ends", "sources": {folder: why not}, "applies", "waits",
                             "refused", "publication": {name: text}, "place": {"accepted", "entry", "files"} or null}}}
+
+About a federation it is asked with `"members": {slug: {"kept", "sources"}}` too, and answers with what is new of
+theirs: `"members": {slug: {name: text}}`. Its home network is one of them, of which only what is kept is read.
 """
 
 from __future__ import annotations
@@ -14,21 +17,14 @@ import dataclasses
 import datetime
 import json
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from base import canonical, errors, values
 from network_topology.compiling import compile as compiler
-from publication import acceptance, profile, publication, reading, trust, verified
-from publication import folder as folders
-from publication.following import applied, asked, entry, kept
-
-LOOK_SECONDS = 40.0
-"""After which no further source of a network is begun: whoever owns one could have all others wait."""
-MOST_SAID = 40
-"""Sentences of one kind that are told of one network."""
+from publication import acceptance, profile, trust, verified
+from publication.following import applied, asked, entry, federation, looking
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,88 +35,70 @@ class Server:
     organisation: str
     accepted: str | None
     keys: str
-    kept: Path
-    sources: tuple[Path, ...]
     ca: str
     """The CAs that the gateway trusts, beside which no follower brings another one."""
+    kept: Path
+    sources: tuple[Path, ...]
 
 
 def main() -> int:
     """Answer one question; exit code 0."""
     question = values.mapping(sys.stdin.buffer.read())
-    found = {}
-    for network, one in question["networks"].items():
-        sources = tuple(Path(source) for source in one["sources"])
-        given = (one["organisation"], one["accepted"], one["keys"], Path(one["kept"]))
-        server = Server(network, *given, sources, one["ca"])
-        found[network] = followed(server)
+    found = {network: answered(network, one) for network, one in question["networks"].items()}
     sys.stdout.write(json.dumps({"networks": found}))
     return 0
 
 
+def answered(network: str, one: Mapping[str, Any], moment: datetime.datetime | None = None) -> dict[str, Any]:
+    """What belongs on a server of the network that it is asked about."""
+    given = one["organisation"], one["accepted"], one["keys"], one["ca"]
+    if "members" in one:
+        places = {slug: _sources(member) for slug, member in one["members"].items()}
+        return federation.followed(federation.Server(network, *given, _sources(one), places), moment)
+    return followed(Server(network, *given, *_sources(one)), moment)
+
+
+def _sources(one: Mapping[str, Any]) -> tuple[Path, tuple[Path, ...]]:
+    return Path(one["kept"]), tuple(Path(source) for source in one["sources"])
+
+
 def followed(server: Server, moment: datetime.datetime | None = None) -> dict[str, Any]:
     """What belongs on a server now, of the newest publication that any of its sources has."""
-    told: dict[str, str] = {}
+    told: looking.Told = {}
     found: dict[str, Any] = {"sources": told, "applies": [], "waits": [], "refused": "", "place": None}
     try:
-        known = kept.read(server.kept)
+        newest = looking.newest(verified.verify, server.network, server.kept, server.sources, told, moment=moment)
     except errors.WerkplaatsError as error:
         return {**found, "refused": str(error)}
-    newest: tuple[tuple[int, ...], Path, publication.Taken] | None = None
-    right = set[bytes]()
-    until = time.monotonic() + LOOK_SECONDS
-    for source in (server.kept, *server.sources):
-        if not folders.there(source):
-            continue
-        if time.monotonic() >= until:
-            told[str(source)] = "was not looked at: those before it took too long"
-            continue
-        try:
-            said = folders.source(source)(reading.NEWEST) or b""
-            if said in right:
-                continue  # it says what another one said, and that was right: most peers have the same
-            taken = publication.take(source, server.network, known, moment, patience=0)  # else the next run reads it
-        except errors.WerkplaatsError as error:
-            told[str(source)] = str(error)
-            continue
-        told[str(source)] = ""
-        right.add(said)
-        if newest is None or _age(taken) > newest[0]:
-            newest = (_age(taken), source, taken)
     if newest is None:
         return {**found, "refused": told.get(str(server.kept)) or "there is no publication that could be read"}
-    return found | _of(server, newest[1], newest[2])
+    return found | _of(server, newest)
 
 
-def _age(taken: publication.Taken) -> tuple[int, ...]:
-    """Which of two publications of one root is newer: its root, then when the coordinator spoke last."""
-    return taken.verified.root_version, reading.version(taken.following)
-
-
-def _of(server: Server, source: Path, taken: publication.Taken) -> dict[str, Any]:
-    published = taken.verified
+def _of(server: Server, newest: looking.Found[verified.Verified]) -> dict[str, Any]:
+    published = newest.taken.verified
     made = applied.judge(published, server.organisation, server.accepted, server.keys)
     try:
-        place = _place(server, taken, made)
+        place = _place(server, published, made)
     except errors.WerkplaatsError as error:
         place, made.refused = None, str(error)
     return {
-        "from": str(source),
+        "from": str(newest.source),
         "number": published.number,
         "published": published.published,
         "ends": canonical.stamp(min(published.ends.values())),
-        "applies": made.applies[:MOST_SAID],
-        "waits": made.waits[:MOST_SAID],
+        "applies": made.applies[: applied.MOST_SAID],
+        "waits": made.waits[: applied.MOST_SAID],
         "refused": made.refused,
-        "publication": kept.laid(taken.following, taken.files),
+        "publication": newest.laid,
         "place": place,
     }
 
 
-def _place(server: Server, taken: publication.Taken, made: applied.Applied) -> Mapping[str, Any] | None:
+def _place(server: Server, published: verified.Verified, made: applied.Applied) -> Mapping[str, Any] | None:
     if made.view is None or server.organisation not in made.view.statement_keys:
         return None
-    published, network = taken.verified, compiler.compile_network(made.view.definition)
+    network = compiler.compile_network(made.view.definition)
     documents, _ = asked.wanted(made.view, network, published.questions, server.organisation)
     return {
         "accepted": applied.text(made.view),

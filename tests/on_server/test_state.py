@@ -17,6 +17,8 @@ KEPT = {
     "etc/werkplaats/gateway/compiled/base.cfg": "global\n",
     "etc/werkplaats/accepted/proeftuin.json": "{}",
     "etc/werkplaats/networks.d/proeftuin/questions.json": "{}",
+    "etc/werkplaats/networks.d/proeftuin/publication/metadata/timestamp.json": "{}",
+    "etc/werkplaats/networks.d/kring/members/west/metadata/timestamp.json": "{}",
     "usr/local/lib/werkplaats/on_server/station_command/cli.py": "pass\n",
     "usr/local/lib/werkplaats/on_server/station_command/__pycache__/cli.pyc": "",
     "var/lib/werkplaats/data/in/gerda/griep/data.csv": "1;2\n",
@@ -54,6 +56,8 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 OTHERS: dict[str, Callable[[Path], object]] = {
     "a definition is accepted": edit("etc/werkplaats/accepted/proeftuin.json"),
     "a question is delivered": edit("etc/werkplaats/networks.d/proeftuin/questions.json"),
+    "a publication is followed": edit("etc/werkplaats/networks.d/proeftuin/publication/metadata/timestamp.json"),
+    "that of a member is": edit("etc/werkplaats/networks.d/kring/members/west/metadata/timestamp.json"),
     "Python compiles": edit("usr/local/lib/werkplaats/on_server/station_command/__pycache__/cli.pyc"),
     "data are brought": edit("var/lib/werkplaats/data/in/gerda/griep/more.csv"),
 }

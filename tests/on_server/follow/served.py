@@ -87,14 +87,8 @@ class Served:
 
     def ask(self, question: bytes) -> bytes:
         """The part that parses, without its unit."""
-        found = {}
-        for name, one in values.mapping(question)["networks"].items():
-            sources = tuple(map(Path, one["sources"]))
-            server = follow.Server(
-                name, one["organisation"], one["accepted"], one["keys"], Path(one["kept"]), sources, one["ca"]
-            )
-            found[name] = follow.followed(server)
-        return json.dumps({"networks": found}).encode()
+        networks = values.mapping(question)["networks"]
+        return json.dumps({"networks": {name: follow.answered(name, one) for name, one in networks.items()}}).encode()
 
     def reload(self) -> str:
         self.reloads += 1

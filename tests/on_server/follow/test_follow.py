@@ -14,7 +14,7 @@ import pytest
 
 from on_server.follow import main, places, seen, telling
 from publication import folder, profile, publication
-from publication.following import follow, kept
+from publication.following import kept, looking
 from tests.harness.coordinator import make_keys
 from tests.on_server.follow.served import NETWORK, OWN, Served
 from tests.publication import publications
@@ -202,7 +202,7 @@ def test_sources_that_take_long_are_left_for_the_next_run(server: Served, monkey
     revoke(server)
     server.inbox()
     heard = server.inbox({**publications.gathered(server.folder), seen.NEWEST: b"{}"}, peer="ziekenhuis")
-    monkeypatch.setattr(follow, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(looking, "LOOK_SECONDS", 0.0)
     server.run()
     assert server.told["sources"][str(heard)] == "was not looked at: those before it took too long"
 
@@ -344,13 +344,13 @@ def test_what_many_peers_have_is_read_once_and_a_broken_copy_of_it_hides_none(
     for peer in "bcdef":
         server.inbox(peer=peer)
     read = []
-    real = publication.take
+    real = publication.take_as
 
-    def take(folder: Path, *given: Any, **how: Any) -> publication.Taken:
+    def take(verify: Any, folder: Path, *given: Any, **how: Any) -> publication.Taken:
         read.append(folder.name)
-        return real(folder, *given, **how)
+        return real(verify, folder, *given, **how)
 
-    monkeypatch.setattr(publication, "take", take)
+    monkeypatch.setattr(publication, "take_as", take)
     assert server.run()
     assert read == ["publication", "a", "b"]
     assert server.told["from"].endswith("/b")

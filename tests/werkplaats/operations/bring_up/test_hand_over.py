@@ -84,7 +84,7 @@ def test_what_is_brought_to_servers_is_what_was_judged_and_is_read_once(
 ) -> None:
     """Read again for the bringing, another publication could lie there by then, which nobody judged."""
     read, brought = [], dict[str, Any]()
-    real = publication._take
+    real = publication.take_as
 
     def take(verify: Any, folder: Path, *given: Any, **how: Any) -> publication.Taken:
         read.append(folder)
@@ -99,7 +99,7 @@ def test_what_is_brought_to_servers_is_what_was_judged_and_is_read_once(
             return {organisation: remote.Done("", exited=1) for organisation in organisations}
 
     root = publication.read(network.publication, network.name).root
-    monkeypatch.setattr(publication, "_take", take)
+    monkeypatch.setattr(publication, "take_as", take)
     found = hand_over.applicable(network, cast("Any", servers), ["ggd"], root=root)
     assert found.publication
     network.publication.unlink()  # where nothing lies any more, nothing can be read again
