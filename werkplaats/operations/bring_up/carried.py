@@ -9,11 +9,12 @@ import concurrent.futures
 import hashlib
 import json
 from collections.abc import Iterable
+from typing import Any
 
 from base import errors
+from on_server.follow.places import Paths
 from publication import publication
 from publication.following import kept
-from werkplaats.operations.home import networks
 from werkplaats.operations.reach import remote, servers
 
 FOLLOW = "/usr/local/sbin/werkplaats-follow"
@@ -22,16 +23,19 @@ _LISTED = 'cd "$1" && find -L . -type f -exec sha256sum {} +'
 
 
 def bring(
-    network: networks.Network, remotes: remote.Remotes, organisations: Iterable[str], taken: publication.Taken | None
+    network: str, remotes: remote.Remotes, organisations: Iterable[str], taken: publication.Read[Any] | None
 ) -> dict[str, str]:
-    """Bring what was taken to each server that has another one; returns organisation → why, of who failed."""
+    """Bring what was taken to each server that has another one; returns organisation → why, of who failed.
+
+    `network`: whose publication it is, as the server keeps it; that of a member is `FEDERATION/MEMBER`.
+    """
     wanted = list(organisations)
     if not wanted or taken is None:
         return {}
     files = kept.laid(taken.following, taken.files)
     text = json.dumps({"number": taken.verified.number, "publication": files})
     listed = {f"{hashlib.sha256(content.encode()).hexdigest()}  ./{name}" for name, content in files.items()}
-    folder = f"/etc/werkplaats/networks.d/{network.name}/publication"
+    folder = str(Paths().kept(network))
     there = remotes.ask_all(wanted, "sh", "-c", _LISTED, "listed", folder)
     failed: dict[str, str] = {}
 
@@ -41,7 +45,7 @@ def bring(
             failed[organisation] = str(answer)
         elif answer.exited or {*answer.stdout.splitlines()} != listed:
             try:
-                done = remotes.ask(organisation, FOLLOW, "--bring", network.name, given=text)
+                done = remotes.ask(organisation, FOLLOW, "--bring", network, given=text)
             except errors.WerkplaatsError as error:
                 failed[organisation] = str(error)
             else:

@@ -10,6 +10,7 @@ import dataclasses
 import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from base import canonical, errors
 from network_topology import names
@@ -18,22 +19,28 @@ from publication import acceptance, folder, publication
 from publication.federations import federated, joint, members
 from publication.following import entry
 from werkplaats.operations import progress
-from werkplaats.operations.bring_up import hand_over, questions
+from werkplaats.operations.bring_up import carried, hand_over, questions
 from werkplaats.operations.home import networks, places, vault
 from werkplaats.operations.reach import remote, servers
 
 Told = dict[str, dict[str, list[str]]]
 """Federation → organisation → sentences."""
+Taken = Mapping[str, publication.Read[Any]]
+"""The publications of a federation and its members, by what a server keeps each as; of who ended there is none."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Beside:
-    """A federation on servers of one region; `found` is by the organisations' own slugs, `problem` says why not."""
+    """A federation on servers of one region; `found` is by the organisations' own slugs, `problem` says why not.
+
+    `taken`: what a server is to keep, once what was read is kept here too.
+    """
 
     federation: networks.Federation
     published: joint.Joint | None = None
     found: hand_over.Applicable = dataclasses.field(default_factory=hand_over.Applicable)
     problem: str = ""
+    taken: Taken = dataclasses.field(default_factory=dict)
 
     def gone(self, reference: str) -> str:
         """Why an organisation that accepted it is none of it any more; "" where it is, or where that is not known."""
@@ -77,6 +84,20 @@ class Federations:
             if not one.problem and (organisation not in one.found.refused or one.gone(reference))
         }
         return sorted(self.accepted.get(organisation, frozenset()) - told - {self.region})
+
+    def bring(self, remotes: remote.Remotes, organisations: Sequence[str]) -> dict[str, str]:
+        """Bring what was taken to servers that are in federations, as `carried.bring` does; returns who failed.
+
+        A server has the publication of its own region already.
+        """
+        failed: dict[str, str] = {}
+        for one in self.each:
+            own = names.reference(one.federation.name, self.region)
+            inside = [o for o in organisations if any(of is one for of, *_ in self._in_force(o))]
+            for name, taken in one.taken.items():
+                if name != own:
+                    failed |= carried.bring(name, remotes, inside, taken)
+        return failed
 
     def deliver(
         self, remotes: remote.Remotes, ready: Sequence[str], say: progress.Say
@@ -135,7 +156,12 @@ class Federations:
 
 
 def read(federation: networks.Federation, root: str | None = None) -> joint.Joint:
-    """What a federation and its members publish, as far as that lies here.
+    """What a federation and its members publish, as `read_on` does."""
+    return read_on(federation, root)[0]
+
+
+def read_on(federation: networks.Federation, root: str | None = None) -> tuple[joint.Joint, Taken]:
+    """What a federation and its members publish, as far as that lies here, together and each alone.
 
     `root` is as it was told by people; then what is read is kept, and nothing older is taken afterwards. Raises
     PublicationError (ExpiredError, OtherRootError, RevocationError), AcceptanceError for another root than was told.
@@ -145,10 +171,11 @@ def read(federation: networks.Federation, root: str | None = None) -> joint.Join
         raise errors.PublicationError(f"its publication is not here: {lies}", "fetch it there")
     kept = _kept(federation)
     memory = kept if root is not None or kept.exists() else None
-    said = publication.read_as(federated.verify, lies, federation.name, memory, root=root, moment=moment).verified
-    beside = kept.with_name(members.KEPT) if memory else None
+    own = publication.read_as(federated.verify, lies, federation.name, memory, root=root, moment=moment)
+    said, beside = own.verified, kept.with_name(members.KEPT) if memory else None
     met = members.read(said.definition, said.lineage, federation.publication_of, moment, beside)
-    return joint.join(said, met)
+    taken = {names.reference(federation.name, slug): one.taken for slug, one in met.items() if one.taken}
+    return joint.join(said, met), {federation.name: own, **taken}
 
 
 def _kept(federation: networks.Federation) -> Path:
@@ -190,7 +217,7 @@ def beside(
         if federation.made_here and not folder.there(federation.publication_of(federation.name)):
             continue  # a twin that nobody made
         try:
-            one = look(federation, read(federation), network, remotes, organisations)
+            one = _beside(federation, network, remotes, organisations)
             _require_one_truth(one, found)
         except errors.WerkplaatsError as error:
             one = Beside(federation, problem=str(error))
@@ -206,6 +233,20 @@ def beside(
         if untold := made.untold(organisation):
             say(f"{organisation}: keeps what it has of {', '.join(untold)}")
     return made
+
+
+def _beside(
+    federation: networks.Federation,
+    network: networks.Network,
+    remotes: remote.Remotes,
+    organisations: Iterable[str],
+) -> Beside:
+    known = _kept(federation).exists()
+    published, taken = read_on(federation)
+    found = look(federation, published, network, remotes, organisations)
+    if not known:  # what was read proves nothing, but where servers have just told whose the root is
+        taken = read_on(federation)[1] if _kept(federation).exists() else {}
+    return dataclasses.replace(found, taken=taken)
 
 
 def _require_one_truth(one: Beside, others: Iterable[Beside]) -> None:

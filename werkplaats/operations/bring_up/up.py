@@ -176,7 +176,8 @@ class Run:
             self.outcome.configured = dict(played.changed)
             self.outcome.left_out |= played.failed
             self.outcome.waiting = {o: why for o, why in self.outcome.waiting.items() if o not in played.failed}
-            self.outcome.left_out |= carried.bring(self.network, remotes, self._able(hosts), applicable.taken)
+            self.outcome.left_out |= carried.bring(self.network.name, remotes, self._able(hosts), applicable.taken)
+            self.outcome.left_out |= self.beside.bring(remotes, self._able(hosts))
             self.outcome.left_out |= enforce.overtaken(self.network, remotes, applicable.taken, self._able(hosts))
             ready = {o: hosts[o] for o in self._able(hosts)}
             notes.keep({o: ready[o] for o in ready if o not in same})

@@ -169,7 +169,11 @@ def _followed(answer: remote.Answer, network: str) -> tuple[str, tuple[str, ...]
     try:
         told = values.mapping(answer.stdout)
         said = (
-            *telling.lines(told["networks"].get(network, {})),
+            *(
+                line if name == network else f"{name}: {line}"
+                for name, row in told["networks"].items()
+                for line in telling.lines(row)
+            ),
             f"looks for what is published every {told['every']} s",
         )
         return "; ".join(told["faults"]), said

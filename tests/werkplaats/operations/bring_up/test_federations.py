@@ -10,9 +10,10 @@ from typing import Any, cast
 import pytest
 
 from base import errors
-from publication import acceptance
+from publication import acceptance, publication
+from publication.following import kept
 from tests.werkplaats.regions import NAME, SALLAND, TWENTE, Regions, made_regions, regions, unfederated
-from werkplaats.operations.bring_up import federations, hand_over
+from werkplaats.operations.bring_up import carried, federations, hand_over
 from werkplaats.operations.home import networks
 from werkplaats.operations.reach import remote
 
@@ -215,3 +216,31 @@ def test_the_memory_begins_where_servers_accepted_the_root_and_goes_back_to_noth
     said: list[str] = []
     seen(regions, servers, said)
     assert "is of an older publication than was read before" in said[0]
+
+
+def test_a_server_in_a_federation_is_brought_what_it_and_its_other_members_publish(
+    regions: Regions, servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With it its follower begins: of which root all that comes later is, people said here."""
+    brought: list[tuple[str, list[str]]] = []
+
+    def bring(name: str, _: object, organisations: list[str], taken: publication.Read[Any]) -> dict[str, str]:
+        brought.append((name, organisations))
+        known = kept.known({one: text.encode() for one, text in kept.laid(taken.following, taken.files).items()})
+        assert known is not None
+        return {THERE: "it went away"} if name == NAME else {}
+
+    monkeypatch.setattr(carried, "bring", bring)
+    found = seen(regions, servers)
+    assert found.bring(cast("Any", servers), [HERE, THERE]) == {THERE: "it went away"}
+    assert brought == [(NAME, [HERE, THERE]), (f"{NAME}/{SALLAND}", [HERE, THERE])]
+    brought.clear()
+    seen(regions, Servers(None)).bring(cast("Any", servers), [HERE])
+    assert {name for name, organisations in brought if organisations} == set(), "nobody is in it there"
+
+
+def test_of_a_federation_whose_root_nobody_said_yes_to_nothing_is_brought(
+    regions: Regions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(carried, "bring", lambda *given: pytest.fail(str(given)))
+    seen(regions, Servers(None)).bring(cast("Any", None), [HERE])

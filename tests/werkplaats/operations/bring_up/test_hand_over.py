@@ -104,7 +104,7 @@ def test_what_is_brought_to_servers_is_what_was_judged_and_is_read_once(
     assert found.publication
     network.publication.unlink()  # where nothing lies any more, nothing can be read again
     there = cast("Any", Asked(acceptance.accept(found.publication)))
-    assert carried.bring(network, there, ["ggd"], found.taken) == {}
+    assert carried.bring(network.name, there, ["ggd"], found.taken) == {}
     assert read == [network.publication]
     assert brought["ggd"]["number"] == found.publication.number
     laid = {name: text.encode() for name, text in brought["ggd"]["publication"].items()}
@@ -150,7 +150,7 @@ def test_a_server_with_the_newest_word_beside_other_files_is_brought_all_of_it(
     there = publications.put(tmp_path / "there", laid)
     subprocess.run(["sh", "-c", spoil], cwd=there, check=True)
     here = cast("Any", Here(acceptance.accept(found.publication)))
-    assert carried.bring(network, here, ["ggd"], found.taken) == {}
+    assert carried.bring(network.name, here, ["ggd"], found.taken) == {}
     assert calls == (["ggd"] if brought else [])
 
 
@@ -158,7 +158,7 @@ def test_without_a_known_root_nothing_is_brought(network: Any, servers: Servers)
     found = hand_over.applicable(network, cast("Any", servers), [])
     assert found.publication is not None
     assert found.taken is None
-    assert carried.bring(network, cast("Any", servers), ["ggd"], found.taken) == {}
+    assert carried.bring(network.name, cast("Any", servers), ["ggd"], found.taken) == {}
 
 
 def test_a_server_that_went_away_before_it_could_keep_is_refused_and_the_others_keep(
