@@ -95,9 +95,14 @@ class Network:
         )
 
     @property
+    def home(self) -> str:
+        """The regional network of which this station's gateway has its certificate."""
+        return self.stations[self.self_id].home
+
+    @property
     def at_home(self) -> bool:
-        """Whether it is a regional network of which this station's gateway has its certificate, and no federation."""
-        return self.stations[self.self_id].home == self.name
+        """Whether it is that network itself, and no federation."""
+        return self.home == self.name
 
     def is_computing(self, station: str) -> bool:
         """Whether `station` is a computing party of this network."""

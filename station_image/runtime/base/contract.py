@@ -79,6 +79,7 @@ FOLDERS = (
 RELAYED = "relayed/{network}/{peer}"
 """A publication as a peer gave it: `metadata/` and `targets/`, of which the agent verified nothing but names and sizes.
 
+In a federation `{network}` is the member whose publication it is, and `{peer}` has the federation and a + before it.
 A copy of each peer that has a newer one than `networks.d/<network>/publication`, which is what the agent gives others.
 Each is there whole or not at all, and is exchanged or goes at any moment. Names that begin with a dot are none.
 """

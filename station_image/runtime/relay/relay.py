@@ -2,7 +2,7 @@
 
 So news goes from any station to all that it has a link with, whatever becomes of the place where the coordinator
 publishes; from there on once the follower of each server verified it. An organisation without an inbound port asks the
-computing parties, and is asked over its poll.
+computing parties, and is asked over its poll. In a federation so goes what each of its members publishes, too.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..base.journal import note
 from ..wire.answers import Answers
 from ..wire.peers import CallFailedError, Peers
 from .giving import Giving
-from .shape import ShapeError, Versions
+from .shape import ShapeError
 from .shelf import Copies
 from .taking import Taking
 
@@ -43,28 +43,28 @@ class Relay:
 
     def answer_in(self, answers: Answers) -> None:
         """Answer other stations."""
-        self._giving.answer_in(answers, self._taking.consider)
+        self._giving.answer_in(answers, self._taking.hear)
 
     async def keep(self) -> None:
         """Look again and again; what was there before this agent goes first."""
         await _noted(asyncio.to_thread(self._copies.clear))
         following = 0.0
         while True:
-            newer = await self._giving.refresh()
+            newer = {whose.network for whose in await self._giving.refresh()}
             for network in newer:
                 self._taking.proved(network)
             await _noted(self._taking.tidy())
             self._taking.again()
             if time.monotonic() >= following:
-                newer = list(self._networks.current())
+                newer = {*self._networks.current()}
                 # Jitter, or all stations that began together would ask together for ever.
                 following = time.monotonic() + LOOK_EVERY * random.uniform(0.5, 1.5)  # noqa: S311  # no secret
-            for network in newer:
+            for network in sorted(newer):
                 self.tell(network)
             await asyncio.sleep(CHANGE_EVERY)
 
     def tell(self, name: str) -> None:
-        """Tell every station within reach which publication is here, in the background, and hear which one it has."""
+        """Tell every station within reach which publications are here, in the background, and hear which it has."""
         network = self._networks.current().get(name)
         if network is None:
             return
@@ -77,10 +77,10 @@ class Relay:
     async def _exchange(self, network: Network, peer: str) -> None:
         told = None
         try:
-            while told != (own := self._giving.versions(network.name)):
-                answer, _ = await self._peers.ask(network, peer, {"kind": "publication"}, {"versions": list(own)})
+            while told != (own := self._giving.told(network, peer)):
+                answer, _ = await self._peers.ask(network, peer, {"kind": "publication"}, own)
                 told = own  # and once more where another one came meanwhile
-                self._taking.consider(network, peer, Versions.parse(answer.get("versions")))
+                self._taking.hear(network, peer, answer)
         except CallFailedError:
             return  # it is asked again; a release of before knows no publications
         except ShapeError as error:

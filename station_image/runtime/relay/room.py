@@ -28,7 +28,7 @@ class _Taken:
 
 
 class Room:
-    """Of one network. Safe in threads."""
+    """Of one network: in a federation for the copies of all its members, by whose and which. Safe in threads."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

@@ -20,6 +20,8 @@ LARGEST_WHOLE = 64 * 1024 * 1024
 MOST_FILES = 2000
 LARGEST_VERSION = 2**53 - 1
 LONGEST_NAME = 200
+MOST_MEMBERS = 60
+"""Of a federation, of whose publications stations tell each other in one request of 8 KiB: there are 25 regions."""
 FOLDERS = "metadata", "targets"
 NEWEST = "metadata/timestamp.json"
 LARGEST_NEWEST = 64 * 1024
@@ -66,6 +68,28 @@ class Versions(NamedTuple):
 
 
 NOTHING = Versions(0, 0, 0)
+
+
+class Whose(NamedTuple):
+    """A publication: in which network stations tell it to each other, and of which network it is.
+
+    In a federation both differ for those of its members.
+    """
+
+    network: str
+    of: str
+
+    @property
+    def field(self) -> dict[str, str]:
+        """What a request says of it beside its network: nothing of the network's own, as before there were others."""
+        return {} if self.of == self.network else {"of": self.of}
+
+
+def parse_members(content: object) -> dict[str, Versions]:
+    """Member of a federation → which publication of it a station says that it has. Raises ShapeError."""
+    if not isinstance(content, dict) or len(content) > MOST_MEMBERS:
+        raise ShapeError(f"members: not an object of at most {MOST_MEMBERS}")
+    return {name: Versions.parse(versions) for name, versions in content.items()}
 
 
 class Item(NamedTuple):

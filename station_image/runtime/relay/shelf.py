@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ..base import files
 from .room import Room
-from .shape import FOLDERS, LARGEST_FILE, NEWEST, NOTHING, Item, Listing, ShapeError, Versions, named_digest
+from .shape import FOLDERS, LARGEST_FILE, NEWEST, NOTHING, Item, Listing, ShapeError, Versions, Whose, named_digest
 
 Stamp = tuple[Path, int, int, int]
 FOLDER_MODE = 0o750
@@ -82,12 +82,15 @@ class _Copy:
 
 
 class Copies:
-    """What peers gave, under `folder`: `<network>/<peer>`. One task at a time for each of them."""
+    """What peers gave, under `folder`: `<network>/<peer>`. One task at a time for each of them.
+
+    That of a member of a federation lies under the member's own name, as `<federation>+<peer>`.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._whole: dict[tuple[str, str], _Copy] = {}
-        self._arriving: dict[tuple[str, str], Arrival] = {}
+        self._whole: dict[tuple[Whose, str], _Copy] = {}
+        self._arriving: dict[tuple[Whose, str], Arrival] = {}
         self._rooms: defaultdict[str, Room] = defaultdict(Room)
 
     def clear(self) -> None:
@@ -97,54 +100,60 @@ class Copies:
         for path in self._folder.glob("*"):
             shutil.rmtree(path)
 
-    def all(self) -> list[tuple[str, str]]:
-        """Network and peer of each copy."""
+    def all(self) -> list[tuple[Whose, str]]:
+        """Whose each copy is, and of which peer."""
         return sorted(self._whole)
 
-    def versions(self, network: str, peer: str) -> Versions:
-        """Which publication of a network the copy of a peer is; NOTHING where there is no copy."""
-        found = self._whole.get((network, peer))
+    def versions(self, whose: Whose, peer: str) -> Versions:
+        """Which publication the copy of a peer is; NOTHING where there is no copy."""
+        found = self._whole.get((whose, peer))
         return found.versions if found else NOTHING
 
-    def drop(self, network: str, peer: str) -> None:
+    def drop(self, whose: Whose, peer: str) -> None:
         """Remove the copy of a peer. Raises OSError."""
-        if self._whole.pop((network, peer), None) is not None:
-            _remove(self._folder / network / peer)
-        self.settle(network, peer)
+        if self._whole.pop((whose, peer), None) is not None:
+            _remove(self._place(whose, peer))
+        self.settle(whose, peer)
 
-    def contents(self, network: str) -> Mapping[str, Path]:
+    def contents(self, whose: Whose) -> Mapping[str, Path]:
         """A file of each content that lies here, by digest."""
         return {
-            item.digest: self._folder / network / peer / item.name
-            for (name, peer), copy in sorted(self._whole.items())
-            if name == network
+            item.digest: self._place(whose, peer) / item.name
+            for (one, peer), copy in sorted(self._whole.items())
+            if one == whose
             for item in copy.listing.items
         }
 
-    def arrive(self, network: str, peer: str, listing: Listing) -> Arrival:
+    def arrive(self, whose: Whose, peer: str, listing: Listing) -> Arrival:
         """A copy that is not there yet; `settle` once nothing of it arrives any more. Raises OSError."""
         self._folder.mkdir(FOLDER_MODE, exist_ok=True)
-        (self._folder / network).mkdir(FOLDER_MODE, exist_ok=True)
+        self._place(whose, peer).parent.mkdir(FOLDER_MODE, exist_ok=True)
         if listing.size > shutil.disk_usage(self._folder).free // PARTS:
             raise OSError(errno.ENOSPC, f"a copy of {listing.size} bytes, and little is free on the disk")
-        before = self._whole.get((network, peer))  # which lies here until the new one is whole
-        for other in self._rooms[network].take(peer, listing.size + (before.listing.size if before else 0)):
-            if arriving := self._arriving.get((network, other)):
+        before = self._whole.get((whose, peer))  # which lies here until the new one is whole
+        size = listing.size + (before.listing.size if before else 0)
+        for other in self._rooms[whose.network].take(f"{whose.of}/{peer}", size):
+            of, _, owner = other.partition("/")
+            one = Whose(whose.network, of), owner
+            if arriving := self._arriving.get(one):
                 arriving.lost = True
-            if self._whole.pop((network, other), None) is not None:
-                _remove(self._folder / network / other)
-        self._arriving[network, peer] = arrival = Arrival(self._folder / network / peer, listing)
+            if self._whole.pop(one, None) is not None:
+                _remove(self._place(*one))
+        self._arriving[whose, peer] = arrival = Arrival(self._place(whose, peer), listing)
         return arrival
 
-    def settle(self, network: str, peer: str) -> None:
+    def settle(self, whose: Whose, peer: str) -> None:
         """Nothing arrives of a peer: only what lies here whole takes room."""
-        self._arriving.pop((network, peer), None)
-        whole = self._whole.get((network, peer))
-        self._rooms[network].settle(peer, whole.listing.size if whole else 0)
+        self._arriving.pop((whose, peer), None)
+        whole = self._whole.get((whose, peer))
+        self._rooms[whose.network].settle(f"{whose.of}/{peer}", whole.listing.size if whole else 0)
 
-    def keep(self, network: str, peer: str, versions: Versions, listing: Listing) -> None:
+    def _place(self, whose: Whose, peer: str) -> Path:
+        return self._folder / whose.of / (peer if whose.of == whose.network else f"{whose.network}+{peer}")
+
+    def keep(self, whose: Whose, peer: str, versions: Versions, listing: Listing) -> None:
         """Remember a copy that arrived."""
-        self._whole[network, peer] = _Copy(versions, listing)
+        self._whole[whose, peer] = _Copy(versions, listing)
 
 
 class Arrival:

@@ -20,9 +20,9 @@ from ..accepted.networks import Network, Networks
 from ..base import background, documents
 from ..base.journal import note
 from ..wire.peers import CallFailedError, Peers
-from .giving import MOST_BYTES, MOST_SPANS, Giving
+from .giving import MOST_BYTES, MOST_SPANS, Giving, places
 from .pace import Pace
-from .shape import Item, Listing, ShapeError, Versions
+from .shape import Item, Listing, ShapeError, Versions, Whose, parse_members
 from .shelf import Arrival, Copies
 
 AT_ONCE = 8
@@ -46,34 +46,36 @@ class Taking:
         self._peers = peers
         self._copies = copies
         self._paces: defaultdict[tuple[str, str], Pace] = defaultdict(Pace)
-        self._arriving: dict[tuple[str, str], asyncio.Event] = {}
-        self._claims: dict[tuple[str, str], Versions] = {}
-        self._busy: set[tuple[str, str]] = set()
-        self._places = asyncio.Semaphore(AT_ONCE)
+        self._arriving: dict[tuple[Whose, str], asyncio.Event] = {}
+        self._claims: dict[tuple[Whose, str], Versions] = {}
+        self._busy: set[tuple[Whose, str]] = set()
+        self._asked: set[tuple[str, str]] = set()
+        """Network and peer: a peer is asked for one publication at a time, whoever's, and holds one place at most."""
+        self._slots = asyncio.Semaphore(AT_ONCE)
 
     def again(self) -> None:
         """Take what was to wait and need not any more."""
         networks = self._networks.current()
-        for (name, peer), claimed in list(self._claims.items()):
-            network = networks.get(name)
-            if network is not None and peer in network.stations:
-                self.consider(network, peer, claimed)
+        for (whose, peer), claimed in list(self._claims.items()):
+            network = networks.get(whose.network)
+            if network is not None and peer in network.stations and whose in places(network):
+                self.consider(network, whose, peer, claimed)
             else:
-                del self._claims[name, peer]
+                del self._claims[whose, peer]
 
     async def tidy(self) -> None:
         """Remove the copies that are no news here, or whose peers left. Raises OSError."""
         networks = self._networks.current()
-        for name, peer in self._copies.all():
-            network = networks.get(name)
-            news = self._copies.versions(name, peer) > self._giving.versions(name)
-            if (news and network and peer in network.stations) or (name, peer) in self._busy:
+        for whose, peer in self._copies.all():
+            network = networks.get(whose.network)
+            news = self._copies.versions(whose, peer) > self._giving.versions(whose)
+            if (news and network and peer in network.stations) or (whose, peer) in self._busy:
                 continue
-            self._busy.add((name, peer))
+            self._busy.add((whose, peer))
             try:
-                await asyncio.to_thread(self._copies.drop, name, peer)
+                await asyncio.to_thread(self._copies.drop, whose, peer)
             finally:
-                self._busy.discard((name, peer))
+                self._busy.discard((whose, peer))
 
     def proved(self, network: str) -> None:
         """What was verified on this server is newer than it was."""
@@ -81,22 +83,32 @@ class Taking:
             if name == network:
                 pace.proved()
 
-    def consider(self, network: Network, peer: str, claimed: Versions) -> None:
-        """Take the publication of `peer` in the background if it is wanted; where it must wait, later."""
-        key = (network.name, peer)
+    def hear(self, network: Network, peer: str, content: Mapping[str, Any]) -> None:
+        """Consider what `peer` says that it has, of what this station has too. Raises ShapeError."""
+        own = Versions.parse(content.get("versions"))
+        said = {**parse_members(content.get("members", {})), network.name: own}
+        for whose in places(network):
+            if whose.of in said:
+                self.consider(network, whose, peer, said[whose.of])
+
+    def consider(self, network: Network, whose: Whose, peer: str, claimed: Versions) -> None:
+        """Take a publication of `peer` in the background if it is wanted; where it must wait, later."""
+        key = (whose, peer)
         self._claims.pop(key, None)
-        if claimed <= self._giving.versions(network.name) or claimed == self._copies.versions(*key):
+        if claimed <= self._giving.versions(whose) or claimed == self._copies.versions(*key):
             return
         self._claims[key] = claimed
-        if key not in self._busy and self._paces[key].may():
+        line = (network.name, peer)
+        if key not in self._busy and line not in self._asked and self._paces[line].may():
             self._busy.add(key)
-            background.start(self._take(network, peer, claimed))
+            self._asked.add(line)
+            background.start(self._take(network, whose, peer, claimed))
 
-    async def _take(self, network: Network, peer: str, claimed: Versions) -> None:
+    async def _take(self, network: Network, whose: Whose, peer: str, claimed: Versions) -> None:
         pace = self._paces[network.name, peer]
-        facts = {"network": network.name, "peer": peer}
+        facts = {"network": network.name, **whose.field, "peer": peer}
         try:
-            versions = await self._fetch(network, peer, claimed, pace)
+            versions = await self._fetch(network, whose, peer, claimed, pace)
         except CallFailedError as error:
             pace.broken()
             note("publication-not-taken", **facts, why=error.why)
@@ -110,38 +122,39 @@ class Taking:
             pace.taken()
             note("publication-taken", **facts, versions=",".join(map(str, versions)))
         finally:
-            self._copies.settle(network.name, peer)
-            self._busy.discard((network.name, peer))
+            self._copies.settle(whose, peer)
+            self._busy.discard((whose, peer))
+            self._asked.discard((network.name, peer))
 
-    async def _fetch(self, network: Network, peer: str, claimed: Versions, pace: Pace) -> Versions:
+    async def _fetch(self, network: Network, whose: Whose, peer: str, claimed: Versions, pace: Pace) -> Versions:
         """Have a whole copy of what `peer` has. Raises CallFailedError, ShapeError, OSError."""
-        line = _Line(self._peers, self._places, network, peer)
+        line = _Line(self._peers, self._slots, network, whose, peer)
         told = await line.ask("publication-list", {})
         pace.count(len(documents.canonical(told)))
         listing = Listing.parse(told.get("files"))
-        async with self._after_the_same(network.name, listing.digest):
+        async with self._after_the_same(whose, listing.digest):
             return await self._copy(line, listing, claimed, pace)
 
     async def _copy(self, line: _Line, listing: Listing, claimed: Versions, pace: Pace) -> Versions:
-        network, peer = line.network.name, line.peer
-        arrival = await asyncio.to_thread(self._copies.arrive, network, peer, listing)
+        whose, peer = line.whose, line.peer
+        arrival = await asyncio.to_thread(self._copies.arrive, whose, peer, listing)
         try:
-            missing = await asyncio.to_thread(arrival.take_over, self._here(network))
+            missing = await asyncio.to_thread(arrival.take_over, self._here(whose))
             need = sum(item.size for item in missing)
             if need > pace.left:
                 raise ShapeError(f"has {need} bytes more, after what came from it in the last hour")
             line.seconds += need / SLOWEST
             await _pour(line, listing, missing, arrival, pace)
             versions = await asyncio.to_thread(arrival.finish, claimed)
-            self._copies.keep(network, peer, versions, listing)
+            self._copies.keep(whose, peer, versions, listing)
             return versions
         finally:
             await asyncio.to_thread(arrival.give_up)
 
     @asynccontextmanager
-    async def _after_the_same(self, network: str, digest: str) -> AsyncIterator[None]:
+    async def _after_the_same(self, whose: Whose, digest: str) -> AsyncIterator[None]:
         """Where another gives the very same just now, wait a little: then most of it lies here."""
-        key = (network, digest)
+        key = (whose, digest)
         if key in self._arriving:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._arriving[key].wait(), SAME_WITHIN)
@@ -153,29 +166,32 @@ class Taking:
             if self._arriving.get(key) is over:
                 del self._arriving[key]
 
-    def _here(self, network: str) -> dict[str, Any]:
-        held = self._giving.held(network)
+    def _here(self, whose: Whose) -> dict[str, Any]:
+        held = self._giving.held(whose)
         own = {item.digest: held.stamp[0] / item.name for item in held.listing.items} if held else {}
-        return {**self._copies.contents(network), **own}
+        return {**self._copies.contents(whose), **own}
 
 
 class _Line:
     """One peer, as it is asked in one go: `seconds` are left to it, in which it alone was waited for."""
 
-    def __init__(self, peers: Peers, places: asyncio.Semaphore, network: Network, peer: str) -> None:
+    def __init__(self, peers: Peers, slots: asyncio.Semaphore, network: Network, whose: Whose, peer: str) -> None:
         self._peers = peers
-        self._places = places
-        self.network = network
+        self._slots = slots
+        self._network = network
+        self.whose = whose
         self.peer = peer
         self.seconds = GRACE
 
     async def ask(self, kind: str, content: Mapping[str, Any]) -> dict[str, Any]:
         """One answer. Raises CallFailedError; ShapeError for one that took more time than it may in all."""
-        async with self._places:
+        async with self._slots:
             begun = time.monotonic()
             try:
                 async with asyncio.timeout(ANSWER_WITHIN):
-                    told, _ = await self._peers.ask(self.network, self.peer, {"kind": kind}, content)
+                    told, _ = await self._peers.ask(
+                        self._network, self.peer, {"kind": kind}, {**content, **self.whose.field}
+                    )
             except TimeoutError as error:
                 raise CallFailedError(self.peer, f"said nothing whole for {ANSWER_WITHIN:g} s") from error
             self.seconds -= time.monotonic() - begun

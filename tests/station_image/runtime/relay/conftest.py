@@ -11,7 +11,7 @@ import pytest
 from publication import reading
 from station_image.runtime.relay import shelf, taking
 from tests.publication import publications
-from tests.station_image.runtime.relay.wired import FILES, NETWORK, Station
+from tests.station_image.runtime.relay.wired import FILES, NETWORK, OWN, Station
 from tests.station_image.runtime.views import Small
 
 
@@ -39,7 +39,7 @@ def make(
         made = Station(name, small, tmp_path / name, stations)
         made.publish(first)
         made.known = reading.read(first.get, publications.PLACE, NETWORK)[1]
-        made.relay._giving._held[NETWORK] = shelf.look(made.place)
+        made.relay._giving._held[OWN] = shelf.look(made.place)
         return made
 
     return do

@@ -20,7 +20,7 @@ from tests.harness.fuzzing import examples
 from tests.publication import publications
 from tests.station_image.runtime.neighbours import run
 from tests.station_image.runtime.relay.hostile import gives
-from tests.station_image.runtime.relay.wired import FILES, NETWORK, NEWER, Hostile, Station
+from tests.station_image.runtime.relay.wired import FILES, NETWORK, NEWER, OWN, Hostile, Station
 from tests.station_image.runtime.views import Small
 from tests.station_image.runtime.wire.listening import JSON, OBJECT
 
@@ -82,7 +82,7 @@ def test_only_bytes_that_were_listed_are_given(blamed: list[BaseException], span
     async def work(station: Station, _: dict[str, Any]) -> None:
         station.publish(MADE)
         await station.step()
-        held = station.relay._giving.held(NETWORK)
+        held = station.relay._giving.held(OWN)
         assert held
         try:
             told = await station.told("n.a", "publication-files", {"list": held.listing.digest, "spans": spans})

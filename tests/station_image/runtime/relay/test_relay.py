@@ -22,7 +22,7 @@ from station_image.runtime.wire.peers import CallFailedError
 from tests.publication import publications
 from tests.station_image.runtime.neighbours import run, until
 from tests.station_image.runtime.relay.hostile import HUGE, garbage, gives
-from tests.station_image.runtime.relay.wired import FILES, NETWORK, NEWER, Hostile, Station, Told, rest
+from tests.station_image.runtime.relay.wired import FILES, NETWORK, NEWER, OWN, Hostile, Station, Told, rest
 
 Make = Callable[[str], Station]
 
@@ -138,9 +138,9 @@ def test_one_that_is_exchanged_meanwhile_is_asked_for_again_and_never_mixed(
         await b.step()
         a.publish(maker.relayed(NEWER, 2))
         await a.relay._giving.refresh()
-        listing = a.relay._giving.held(NETWORK)
+        listing = a.relay._giving.held(OWN)
         assert listing
-        b.relay._taking.consider(b.network, "n.a", listing.versions)
+        b.relay._taking.consider(b.network, OWN, "n.a", listing.versions)
         a.publish(maker.relayed(NEWER, 3))
         with pytest.raises(BusyError, match="another publication is here since"):
             await a.told("n.b", "publication-files", {"list": listing.listing.digest, "spans": [[0, 0, 1]]})

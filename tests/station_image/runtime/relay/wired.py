@@ -15,6 +15,7 @@ from station_image.runtime.base import contract
 from station_image.runtime.base.documents import canonical
 from station_image.runtime.base.refusal import BusyError, RefusedError
 from station_image.runtime.relay.relay import Relay
+from station_image.runtime.relay.shape import Whose
 from station_image.runtime.wire import frames
 from station_image.runtime.wire.answers import ANSWER_BODY, Answers
 from station_image.runtime.wire.connection import SMALL
@@ -24,6 +25,7 @@ from tests.publication import publications
 from tests.station_image.runtime.views import Small
 
 NETWORK = "n"
+OWN = Whose(NETWORK, NETWORK)
 FILES = {"definition.json": b"1", "crl.pem": b"list 1", "releases/1.0.0.json": b"a release"}
 NEWER = {**FILES, "definition.json": b"2", "crl.pem": b"list 2"}
 Told = Callable[[str, Mapping[str, Any]], Coroutine[Any, Any, dict[str, Any]]]
@@ -101,8 +103,8 @@ class Station:
 
     async def step(self) -> None:
         """What `keep` does once, and all that follows from it until everybody rests."""
-        for network in await self.relay._giving.refresh():
-            self.relay._taking.proved(network)
+        for whose in await self.relay._giving.refresh():
+            self.relay._taking.proved(whose.network)
         await self.relay._taking.tidy()
         self.relay.tell(NETWORK)
         await rest()
