@@ -5,7 +5,9 @@ One story at running servers, in order: each test goes on where the one before i
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import functools
 import json
 import re
 import subprocess
@@ -15,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.end_to_end.test_follow import put
 from tests.harness import sandboxes
 from tests.harness.stations import wait_until
 
@@ -220,6 +223,56 @@ def test_a_question_over_both_regions_sees_it(country: Country) -> None:
     assert together["result"]["hotspots"] == [str(PLANTED)], together
     refused = country.regions["west"].person("scientist", "ggd", *words, expect=None)
     assert refused.returncode, "who may not see the outcome may not ask"
+
+
+OFTEN = "/run/systemd/system/werkplaats-follow.timer.d"
+LOOKS = "[Timer]\\nOnActiveSec=\\nOnUnitActiveSec=\\nOnActiveSec=5s\\nOnUnitActiveSec=5s\\nRandomizedDelaySec=0\\n"
+
+
+@contextlib.contextmanager
+def looking_often(country: Country) -> Iterator[None]:
+    """Each follower looks every 5 s, as `follower_every` may say in `servers.yml`, in place of every 300 s."""
+    again = "systemctl daemon-reload && systemctl restart werkplaats-follow.timer"
+    for one in EVERYBODY:
+        country.on(one, "sh", "-c", f"mkdir -p {OFTEN} && printf '{LOOKS}' > {OFTEN}/often.conf && {again}")
+    try:
+        yield
+    finally:
+        for one in EVERYBODY:
+            country.on(one, "sh", "-c", f"rm -r {OFTEN} && {again}")
+
+
+def test_whom_one_region_revokes_is_out_in_the_other_one_with_nobody_logged_in(
+    country: Country, session: subprocess.Popen[str], note: Callable[[str], None]
+) -> None:
+    """One server of the other region has what is published, in its inbox; the stations tell each other."""
+    oost, west = country.regions["oost"], country.regions["west"]
+    first = "thuiszorg"
+    addresses = west.on("ziekenhuis", "hostname", "-I").stdout.split()
+    called = [one for one in addresses if oost.connections(first, one)]
+    assert called, addresses
+    west.run("trust revoke", "ziekenhuis", "--reason", "certificateHold", "--yes")
+    put(oost, first, of=west)
+
+    def cut(reference: str, network: str) -> bool:
+        return "ziekenhuis" in str(country.status(reference, network)["cut"])
+
+    with looking_often(country):
+        begun = time.monotonic()
+        for one in ORGANISATIONS:
+            wait_until(functools.partial(cut, f"oost/{one}", NAME), f"{one} to cut it", 60)
+        note(f"all stations of one region cut whom another revoked {time.monotonic() - begun:.0f} s after one had it")
+        assert not oost.standing(ORGANISATIONS, called[0])
+        heard = functools.partial(cut, "west/ggd", west.name)
+        wait_until(heard, "its own region to hear of it by way of the other one", 60)
+    for one in ORGANISATIONS:
+        assert not oost.on(one, "sh", "-c", "ls /run/werkplaats/peers | grep west.sandbox.ziekenhuis").stdout
+        told = json.loads(oost.on(one, "cat", "/var/lib/werkplaats/followed.json").stdout)["networks"][NAME]
+        place = "publications/inbox" if one == first else f"relayed/west.sandbox/{NAME}+"
+        assert told["applied"]["from"].startswith(f"/var/lib/werkplaats/{place}"), told
+        assert told["applied"]["by"] == "werkplaats-follow", told
+    assert session.poll() is None, session.communicate()
+    west.run("trust reinstate", "ziekenhuis")
 
 
 def test_a_region_leaves_alone_and_is_cut_off_and_works_on_by_itself_until_it_is_taken_back(

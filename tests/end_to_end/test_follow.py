@@ -38,12 +38,20 @@ _JOINING = f"""
 OTHERS = tuple(one for one in ORGANISATIONS if one != GONE)
 
 
-def put(network: sandboxes.Sandbox, organisation: str, publication: Path | None = None) -> None:
-    """Put the publication, or this copy of it, in the inbox of a server, as an administrator with a stick does."""
-    packed = io.BytesIO()
+def put(
+    network: sandboxes.Sandbox,
+    organisation: str,
+    publication: Path | None = None,
+    of: sandboxes.Sandbox | None = None,
+) -> None:
+    """Put the publication, or this copy of it, in the inbox of a server, as an administrator with a stick does.
+
+    It may be that `of` another region in a federation.
+    """
+    of, packed = of or network, io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
-        archive.add(publication or (network.vault / "publication").resolve(), arcname=".")
-    folder = f"/var/lib/werkplaats/publications/inbox/{network.name}"
+        archive.add(publication or (of.vault / "publication").resolve(), arcname=".")
+    folder = f"/var/lib/werkplaats/publications/inbox/{of.name}"
     tar = f"tar --no-same-owner --no-same-permissions -xC {folder}.new"
     line = f"rm -rf {folder}.new && mkdir {folder}.new && {tar} && rm -rf {folder} && mv -T {folder}.new {folder}"
     done = subprocess.run(
