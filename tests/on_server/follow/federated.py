@@ -81,8 +81,8 @@ class Member:
         networks = values.mapping(question)["networks"]
         return json.dumps({"networks": {name: follow.answered(name, one) for name, one in networks.items()}}).encode()
 
-    def run(self, ask: Any = None) -> bool:
-        return main.run(self.paths, ask or self.ask, lambda: "", lambda _: b'{"networks": {}}')
+    def run(self, ask: Any = None, fetch: Any = None) -> bool:
+        return main.run(self.paths, ask or self.ask, lambda: "", fetch or (lambda _: b'{"networks": {}}'))
 
     @property
     def told(self) -> dict[str, Any]:

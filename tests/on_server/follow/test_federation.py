@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
 import json
 import shutil
 from pathlib import Path
@@ -13,8 +14,9 @@ import pytest
 import yaml
 
 from base import canonical
-from publication.following import follow
+from publication.following import fetch, follow
 from tests.on_server.follow.federated import GONE, ORGANISATION, OTHER, OWN, Member, member
+from tests.on_server.follow.test_fetching import Folder, serving
 from tests.publication.published import QUESTION
 from tests.werkplaats.regions import NAME, SALLAND, TWENTE, Regions, made_regions, regions, unfederated
 from werkplaats.operations.coordinator import revocation
@@ -193,3 +195,26 @@ def test_a_federation_that_is_broken_holds_up_nothing_of_the_home_network(server
     server.run(ask)
     assert server.paths.names() == [TWENTE, NAME]
     assert asked == [[], [NAME]], "of what is no view nothing can be asked"
+
+
+def test_what_is_published_at_the_place_of_a_federation_is_fetched(server: Member) -> None:
+    """Its own `publication_url`, which the operator accepted; that of another member nobody accepted here."""
+    server.regions.definition["publication_url"] = "https://kring.example/proeftuin"
+    server.regions.write()
+    server.regions.trust("publish")
+    server.up()
+    server.regions.trust("revoke", SALLAND, "--reason", "certificateHold", "--yes")
+    asked: list[str] = []
+    with serving(functools.partial(Folder, asked, directory=str(server.regions.place(NAME)))) as url:
+
+        def fetched(question: bytes) -> bytes:
+            networks = json.loads(question)["networks"]
+            found = {
+                name: fetch.fetched(name, url, Path(one["kept"]), 5.0, near=True) for name, one in networks.items()
+            }
+            return json.dumps({"networks": found}).encode()
+
+        assert server.run(fetch=fetched), server.told
+    assert asked
+    assert not any(one.startswith(SALLAND) for one in server.accepted()["statement_keys"])
+    assert server.told["applied"]["from"] == str(server.paths.fetched(NAME))
