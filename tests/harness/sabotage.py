@@ -22,6 +22,7 @@ from station_image.runtime.data import cells, differencing, seal, shares
 from station_image.runtime.session.contribution import Contributions
 from station_image.runtime.wire import hello
 from station_image.runtime.wire.proxy import Identity
+from tests.station_image.runtime import phases
 
 PICKLE = b"\x80\x04"
 
@@ -408,6 +409,18 @@ def _bend_second_deposit(bend: Any) -> None:
         return await deposit(self, network, bundle, party, tag, body, until)
 
     Contributions._deposit = bent  # type: ignore[method-assign]
+
+
+def stands_still() -> None:
+    """A station that goes no further than one phase of each session (`phases`)."""
+    getattr(phases, sys.argv[2])()
+
+
+def many_sessions() -> None:
+    """Compute in as many acceptance sessions as there are phases."""
+    from station_image.runtime.session import sessions
+
+    sessions.ACCEPTANCE_MOST = sessions.ACCEPTANCE_OF_ONE = len(phases.PHASES)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import threading
+import time
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
@@ -20,6 +21,8 @@ class AgentLink:
     """Reads in the event loop; writes from any thread. When the agent is gone the process ends: nobody would ask."""
 
     def __init__(self, sock: socket.socket) -> None:
+        self.heard = time.monotonic()
+        """When the agent last said something."""
         self._sock = sock
         self._loop = asyncio.get_running_loop()
         self._data = bytearray()
@@ -63,6 +66,7 @@ class AgentLink:
                 os._exit(0)  # an agent that was killed before it read all of ours resets the connection
             if not data:
                 os._exit(0)
+            self.heard = time.monotonic()
             self._descriptors.extend(descriptors)
             self._data.extend(data)
 

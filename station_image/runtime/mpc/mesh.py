@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from ..base.journal import plain
 from ..data.seal import Channel
@@ -24,6 +24,7 @@ from .patience import Patience
 T = TypeVar("T")
 BEAT_EVERY = 1.0
 SILENCE = 5.0
+AGENT_SILENCE = 6.0
 FAREWELL = 0.5
 HEARSAY = 2.0
 """Seconds to see for oneself what another says of a third: signs of life of the same party are missed together."""
@@ -49,6 +50,12 @@ class ViolationError(PartyLostError):
         super().__init__(root, f"it sent {what}")
 
 
+class Agent(Protocol):
+    """This station's own agent: `heard` is when it last said something, monotonic."""
+
+    heard: float
+
+
 class Mesh:
     """Connections to all other computing parties, by number."""
 
@@ -68,6 +75,7 @@ class Mesh:
         self._keyed: set[int] = set()
         self._byes: set[int] = set()
         self._gone: set[int] = set()
+        self._agent: Agent | None = None
         self._stop = threading.Event()
         self._farewell: tuple[int, bytes] | None = None
 
@@ -82,8 +90,12 @@ class Mesh:
         if self._farewell is not None:
             peer.write(exchanger.LEAVE, *self._farewell)
 
-    def start(self, also: Callable[[], None]) -> None:
-        """Start the watchdog, and the thread that beats; `also` is called with each beat."""
+    def start(self, also: Callable[[], None], agent: Agent | None = None) -> None:
+        """Start the watchdog, and the thread that beats; `also` is called with each beat.
+
+        `agent`: without it nothing goes on, and the others, that hear the beats of here, would wait for it.
+        """
+        self._agent = agent
         self.loop.set_exception_handler(lambda _, context: self.fail(context.get("exception") or EOFError()))
         threading.Thread(target=self._beat, args=(also,), daemon=True).start()
         self.loop.create_task(self._watch())
@@ -201,6 +213,10 @@ class Mesh:
             await asyncio.sleep(step)
             now = time.monotonic()
             late = max(0.0, now - before - 2 * step)
+            if self._agent is not None:
+                self._agent.heard += late
+                if now - self._agent.heard > AGENT_SILENCE:
+                    self.fail(PartyLostError(self.number, f"its agent gave no sign of life for {AGENT_SILENCE:g} s"))
             for peer in self._peers.values():
                 self._wait(peer, now - before - late)
                 peer.heard += late

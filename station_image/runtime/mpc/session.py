@@ -41,7 +41,7 @@ async def _serve(sock: socket.socket) -> None:
     plan, digest, number = begin["plan"], begin["digest"], begin["number"]
     earlier = [Earlier(**one) for one in frames.parse(body)["earlier"]]
     mesh = Mesh(number, len(plan["computing"]), asyncio.get_running_loop(), plan["intake"])
-    mesh.start(lambda: link.send({"event": "beat"}))
+    mesh.start(lambda: link.send({"event": "beat"}), link)
     intake: asyncio.Future[Deposits] = mesh.loop.create_future()
     memory = Memory(link, mesh.loop)
     reader = asyncio.create_task(_listen(link, mesh, intake, memory))

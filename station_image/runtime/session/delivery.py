@@ -15,7 +15,7 @@ from ..base.refusal import RefusedError
 from ..consent.bundle import Bundle
 from ..data.seal import SealError
 from ..wire.peers import CallFailedError, Peers
-from . import sealed
+from . import alive, sealed
 
 DELIVERED_WITHIN = 6.0
 """A gateway that takes over new settings ends connections and polls: for some seconds nobody can be asked there."""
@@ -41,13 +41,19 @@ class Delivery:
         return {party: why for party, why in zip(results, outcomes, strict=True) if why}
 
     async def _to(self, party: str, account: Mapping[str, Any], row: bytes) -> str:
+        try:
+            why = await alive.unless_gone(self._tried(party, account, row), self._peers, self._network, party)
+        except alive.GoneError as error:
+            why = str(error)
+        if why:
+            note("result-undelivered", session=self._plan.session, station=party, why=why)
+        return why
+
+    async def _tried(self, party: str, account: Mapping[str, Any], row: bytes) -> str:
         until = time.monotonic() + DELIVERED_WITHIN
         while True:
             why, passing = await self._undelivered(party, account, row)
-            if not why:
-                return ""
-            if not passing or time.monotonic() + RETRY > until:
-                note("result-undelivered", session=self._plan.session, station=party, why=why)
+            if not why or not passing or time.monotonic() + RETRY > until:
                 return why
             await asyncio.sleep(RETRY)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import socket
 from collections.abc import Sequence
 
@@ -9,9 +11,10 @@ from ..base import documents
 from ..consent.plan import Plan
 from ..data.differencing import Earlier
 from ..wire import frames
-from ..wire.connection import LARGE, Connection, open_unix
+from ..wire.connection import LARGE, Connection, ConnectionLostError, open_unix
 
-SILENCE = 8.0
+BEAT_EVERY = 1.0
+SILENCE = 7.0
 RESULT = 64 * 1024 * 1024
 
 
@@ -20,6 +23,7 @@ class ComputerLink:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._beating = asyncio.create_task(self._beat())
 
     @classmethod
     async def begin(cls, path: str, plan: Plan, number: int, earlier: Sequence[Earlier]) -> ComputerLink:
@@ -66,4 +70,12 @@ class ComputerLink:
 
     def close(self) -> None:
         """End the session's process, if it still runs."""
+        self._beating.cancel()
         self._connection.close()
+
+    async def _beat(self) -> None:
+        """Tell the process that this agent is there: the other parties see no more of a station than its computer."""
+        with contextlib.suppress(ConnectionLostError):
+            while True:
+                await asyncio.sleep(BEAT_EVERY)
+                await self._connection.send({"event": "beat"})

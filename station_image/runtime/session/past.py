@@ -22,6 +22,10 @@ class Past:
         row = {"network": network.name, "session": session, "outcome": outcome, "root": root, "reason": reason}
         self._ended.append({**row, "ended": int(time.time())})
 
+    def of(self, network: str, session: str) -> dict[str, Any] | None:
+        """How one of them ended."""
+        return next((row for row in self._ended if (row["network"], row["session"]) == (network, session)), None)
+
     def last(self, network: str) -> dict[str, Any] | None:
         """The last session of `network`."""
         return next((row for row in reversed(self._ended) if row["network"] == network), None)

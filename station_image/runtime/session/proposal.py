@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ..accepted import statement
@@ -20,11 +20,15 @@ from ..consent.register import Register
 from ..wire.connection import LARGE, Connection, ConnectionLostError
 from ..wire.frames import FrameError
 from ..wire.peers import CallFailedError, Peers
+from . import alive
 from .results import ResultError, Results
 
-SILENCE = 13.0
+SILENCE = 8.0
+"""Seconds without a word of a party that computes: it says every KEEP_WARM of `session` that it is there."""
+ANSWER_WITHIN = 15.0
+"""Seconds for the answer of a party that lives; what others hold a place for is START_WITHIN of `sessions`."""
 RESULT_WITHIN = 25.0
-FAREWELL = 5.0
+FAREWELL = 3.5
 """Seconds for the other reports once one says that it failed: parties look for a while for what another told them."""
 REPORT: Mapping[str, type] = {"outcome": str, "root": str, "reason": str, "contributors": list, "left_out": dict}
 Tell = Callable[[dict[str, Any]], None]
@@ -70,7 +74,11 @@ class Proposals:
         heard = {} if plan.question == ACCEPTANCE else self._register.heard(plan.statement_keys)
         async with contextlib.AsyncExitStack() as stack:
             lines = await self._open_all(network, plan, stack)
-            answers = await _answers(network, plan, signature, lines, heard)
+            try:
+                answers = await _answers(self._peers, network, plan, signature, lines, heard)
+            except ProposalRefusedError as error:
+                await _withdraw(lines.values(), str(error))
+                raise
             agreed = bundle.Bundle(plan, signature, answers)
             self._register.add("proposal", **plan.facts, registers=agreed.registers)
             tell({"event": "accepted", "session": plan.session, "by": list(plan.computing)})
@@ -78,8 +86,15 @@ class Proposals:
 
     async def _open_all(self, network: Network, plan: Plan, stack: contextlib.AsyncExitStack) -> dict[str, Connection]:
         request = {"kind": "propose", "session": plan.session}
-        calling = [self._peers.open(network, party, request) for party in plan.computing]
-        opened = await asyncio.gather(*(stack.enter_async_context(call) for call in calling), return_exceptions=True)
+
+        async def call(party: str) -> Connection:
+            work = stack.enter_async_context(self._peers.open(network, party, request))
+            try:
+                return await alive.unless_gone(work, self._peers, network, party)
+            except alive.GoneError as error:
+                raise CallFailedError(party, str(error)) from error
+
+        opened = await asyncio.gather(*map(call, plan.computing), return_exceptions=True)
         failed: dict[str, CallFailedError] = {}
         for party, outcome in zip(plan.computing, opened, strict=True):
             if isinstance(outcome, CallFailedError):
@@ -93,6 +108,7 @@ class Proposals:
 
 
 async def _answers(
+    peers: Peers,
     network: Network,
     plan: Plan,
     signature: str,
@@ -101,7 +117,7 @@ async def _answers(
 ) -> dict[str, dict[str, Any]]:
     async def answer(party: str, line: Connection) -> dict[str, Any]:
         await line.send({"plan": plan.content, "signature": signature, "heard": heard.get(party)})
-        row, _ = await line.receive(LARGE)
+        row, _ = await alive.unless_gone(line.receive(LARGE, timeout=ANSWER_WITHIN), peers, network, party)
         if "refused" in row:
             raise RefusedError(plain(row["refused"]))
         said = row.get("answer")
@@ -121,7 +137,7 @@ async def _answers(
     said_no = False
     answers: dict[str, dict[str, Any]] = {}
     for party, outcome in zip(lines, given, strict=True):
-        if isinstance(outcome, RefusedError | ConnectionLostError | FrameError):
+        if isinstance(outcome, RefusedError | ConnectionLostError | FrameError | alive.GoneError):
             reasons[party] = str(outcome)
             said_no = said_no or isinstance(outcome, RefusedError)
         elif isinstance(outcome, BaseException):
@@ -131,6 +147,16 @@ async def _answers(
     if reasons:
         raise ProposalRefusedError(reasons, said_no)
     return answers
+
+
+async def _withdraw(lines: Iterable[Connection], why: str) -> None:
+    """Tell those who accepted that the session does not begin, and because of whom."""
+
+    async def tell(line: Connection) -> None:
+        with contextlib.suppress(ConnectionLostError):
+            await line.send({"withdrawn": plain(why)}, timeout=1.0)
+
+    await asyncio.gather(*map(tell, lines))
 
 
 async def _follow(

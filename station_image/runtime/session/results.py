@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from .. import analyses
 from ..accepted.networks import Network
 from ..accepted.statement import StatementKey
-from ..base import files
+from ..base import background, files
 from ..base.documents import canonical
 from ..base.journal import note
 from ..base.refusal import RefusedError
@@ -30,9 +30,11 @@ from ..data import seal, shares
 from ..wire.answers import Answers
 from ..wire.connection import LARGE
 from ..wire.hello import Caller
-from . import sealed
+from ..wire.peers import Peers
+from . import alive, sealed
 
 COMPLETE_WITHIN = 20.0
+"""Seconds for the shares of all parties, from the first on, as long as those that are missing are there."""
 
 
 class ResultError(Exception):
@@ -50,16 +52,18 @@ class Collector:
     rows: dict[int, list[int]] = field(default_factory=dict)
     commons: dict[int, bytes] = field(default_factory=dict)
     timer: asyncio.TimerHandle | None = None
+    minding: list[asyncio.Task[None]] = field(default_factory=list)
 
 
 class Results:
     """Outcomes of sessions that this station may see."""
 
-    def __init__(self, key: StatementKey, folder: Path, gate: Gate, register: Register) -> None:
+    def __init__(self, key: StatementKey, folder: Path, gate: Gate, register: Register, peers: Peers) -> None:
         self._key = key
         self._folder = folder
         self._gate = gate
         self._register = register
+        self._peers = peers
         self._collectors: dict[str, Collector] = {}
 
     def answer_in(self, answers: Answers) -> None:
@@ -99,6 +103,8 @@ class Results:
         if collector.timer is None:
             loop = asyncio.get_running_loop()
             collector.timer = loop.call_later(COMPLETE_WITHIN, self._incomplete, collector)
+            others = [party for party in agreed.computing if party != network.self_id]
+            collector.minding = [background.start(self._mind(network, collector, party)) for party in others]
         return sealed.sign_result_key(self._key, agreed, network.self_id, collector.private)
 
     def _expected(self, caller: Caller) -> tuple[Collector, int]:
@@ -158,6 +164,13 @@ class Results:
             if not collector.finished.done():
                 collector.finished.set_result(outcome)
 
+    async def _mind(self, network: Network, collector: Collector, party: str) -> None:
+        """End the wait when a computing party is gone, or over with the session, and its shares are not here."""
+        agreed = collector.plan
+        await alive.gone(self._peers, network, party, agreed.session)
+        if agreed.number(party) not in collector.rows and self._collectors.get(agreed.digest) is collector:
+            self._incomplete(collector)
+
     def _incomplete(self, collector: Collector) -> None:
         self._drop(collector)
         missing = [party for number, party in enumerate(collector.plan.computing) if number not in collector.rows]
@@ -169,6 +182,9 @@ class Results:
         self._collectors.pop(collector.plan.digest, None)
         if collector.timer is not None:
             collector.timer.cancel()
+        for task in collector.minding:
+            if task is not asyncio.current_task():
+                task.cancel()
 
     def _path(self, agreed: Plan) -> Path:
         return self._folder / agreed.session / "result.json"

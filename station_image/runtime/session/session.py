@@ -23,16 +23,17 @@ from ..data.seal import SealError
 from ..wire.connection import Connection, ConnectionLostError
 from ..wire.frames import FrameError
 from ..wire.peers import CallFailedError, Peers
-from . import sealed
+from . import alive, sealed
 from .contribution import Contributions
 from .delivery import ACCOUNT, Delivery
 from .handover import ComputerLink
 from .intake import Intake
 
 CHANNEL_WITHIN = 20.0
-"""Seconds for all channels: on busy machines one party has the plan later than another (START_WITHIN of `sessions`)."""
+"""Seconds for all channels, with parties that live: on busy machines one has the plan later than another
+(START_WITHIN of `sessions`)."""
 RETRY = 0.3
-KEEP_WARM = 4.0
+KEEP_WARM = 2.0
 FAREWELL = 0.4
 """Seconds that a computer has to tell the other parties why it leaves when somebody was cut."""
 
@@ -84,6 +85,7 @@ class Session:
         self._heads: dict[str, dict[str, Any]] = {}
         self._remembered: dict[str, Any] = {}
         """Whose figures others may have the result of, once this party remembers that."""
+        self._minding: list[asyncio.Task[None]] = []
         self._parted: asyncio.Future[SessionFailedError] = asyncio.get_running_loop().create_future()
         self._private = seal.generate()
         self.public_key = seal.public(self._private)
@@ -239,6 +241,8 @@ class Session:
         except ConnectionLostError as error:
             raise SessionFailedError(us, "its computer does not run") from error
         feeding = asyncio.create_task(self._feed(link))
+        others = [party for party in self.plan.computing if party != us]
+        self._minding = [asyncio.create_task(self._mind(party)) for party in others]
         try:
             async with asyncio.timeout(self.plan.deadline):
                 return await self._unparted(link)
@@ -247,8 +251,9 @@ class Session:
         except (ConnectionLostError, FrameError) as error:
             raise SessionFailedError(us, "its computer ended or is stuck") from error
         finally:
-            feeding.cancel()
-            await asyncio.wait({feeding})
+            for task in (feeding, *self._minding):
+                task.cancel()
+            await asyncio.wait({feeding, *self._minding})
             link.close()
 
     async def _unparted(self, link: ComputerLink) -> tuple[dict[str, Any], bytes]:
@@ -279,6 +284,9 @@ class Session:
                 continue
             if event["event"] == "failed":
                 raise self._failure(event)
+            if event["event"] == "connected":
+                for task in self._minding:
+                    task.cancel()  # from here on the computers see it themselves
             self._say(event["event"])
 
     def _failure(self, event: dict[str, Any]) -> SessionFailedError:
@@ -307,6 +315,17 @@ class Session:
             await self._leave(link, error)
         except ConnectionLostError:
             return  # the computer is gone: whoever listens to it knows
+
+    async def _mind(self, party: str) -> None:
+        """End the session when a computing party is gone before the computers are connected."""
+        gone = await alive.gone(self._peers, self.network, party, self.plan.session)
+        if not gone.about:
+            self.end(gone.why, party)
+            return
+        await asyncio.sleep(alive.HEARSAY)
+        if not self._parted.done():
+            why = f"{party} left and says of {gone.about}: {gone.why}"
+            self._parted.set_result(SessionFailedError("", why, told_by=party))
 
     async def _contribute(self) -> None:
         try:

@@ -24,6 +24,8 @@ from ..wire.budget import Rates
 from ..wire.connection import LARGE, Connection, ConnectionLostError
 from ..wire.frames import FrameError
 from ..wire.hello import Caller
+from ..wire.peers import Peers
+from . import alive
 from .past import Past
 from .session import Session
 from .turns import Turns
@@ -61,6 +63,7 @@ class Sessions:
         seen: Seen,
         register: Register,
         past: Past,
+        peers: Peers,
         witness: Witness = _nobody,
     ) -> None:
         self._make = make
@@ -70,6 +73,7 @@ class Sessions:
         self._seen = seen
         self._register = register
         self._past = past
+        self._peers = peers
         self._sessions: dict[str, Session] = {}
         self._since: dict[str, float] = {}
         self._deposit_at_most = 0
@@ -83,6 +87,7 @@ class Sessions:
         answers.add_stream("channel", self._channel)
         answers.add("deposit", self._deposit, self._expected_body)
         answers.add("decline", self._decline)
+        answers.add(alive.KIND, self._alive)
 
     @property
     def running(self) -> int:
@@ -111,17 +116,28 @@ class Sessions:
             self._register.weigh(content.get("heard"), caller.peer)
             if session is None:
                 return
-            content, _ = await connection.receive(LARGE, timeout=START_WITHIN)
-            agreed = bundle.parse(content, network, proposed)
+            agreed = await self._brought(connection, network, proposed)
             await self._witness(network, proposed)
             if proposed.session not in self._sessions:
                 raise BusyError(f"session: {MADE_WAY}")
-        except (ConnectionLostError, FrameError, RefusedError):
+        except (ConnectionLostError, FrameError, RefusedError, alive.GoneError) as error:
+            root = "" if isinstance(error, RefusedError) else caller.peer
             if session is not None:
+                self._past.add(network, proposed.session, "failed", root, f"it was not begun: {error}")
                 self._release(session)
+            if isinstance(error, alive.GoneError):
+                raise ConnectionLostError(f"{caller.peer}: {error}") from error
             raise
         background.start(self._run(session, agreed))
         await session.narrate(connection)
+
+    async def _brought(self, connection: Connection, network: Network, proposed: Plan) -> bundle.Bundle:
+        """What the proposer brings once all have answered. Raises GoneError when it is not there any more."""
+        bringing = connection.receive(LARGE, timeout=START_WITHIN)
+        content, _ = await alive.unless_gone(bringing, self._peers, network, proposed.proposer)
+        if "withdrawn" in content:
+            raise RefusedError(f"session: {proposed.proposer} withdrew it ({plain(content['withdrawn'])})")
+        return bundle.parse(content, network, proposed)
 
     def _enter(self, network: Network, proposed: Plan, reason: str) -> None:
         """What was answered to a proposal, in the register."""
@@ -158,6 +174,14 @@ class Sessions:
     async def _decline(self, caller: Caller, content: Mapping[str, Any], _: bytes) -> None:
         """A computing party does not contribute to a session that it computes in. Raises RefusedError."""
         self._find(caller).intake.decline(caller.peer, plain(content.get("reason")))
+
+    async def _alive(self, caller: Caller, _: Mapping[str, Any], __: bytes) -> dict[str, Any]:
+        """Whether this station computes in a session still, and how it ended where it did."""
+        network, name = caller.network.name, str(caller.request.get("session"))
+        running = self._sessions.get(name)
+        past = self._past.of(network, name) or {}
+        ended = {"known": bool(past), "root": past.get("root", ""), "reason": past.get("reason", "")}
+        return {"running": running is not None and running.network.name == network, **ended}
 
     async def tell_again(self, network: Network, peer: str) -> None:
         """A contributor without inbound port just came back: tell it of sessions that still wait for it."""

@@ -34,6 +34,7 @@ from ..wire.budget import Rates
 from ..wire.connection import LARGE
 from ..wire.hello import Caller
 from ..wire.peers import CallFailedError, Peers
+from . import alive
 
 LOOK_EVERY, WAITING_EVERY = 60.0, 5.0
 """Seconds between two looks; the second while an agreement is waited for."""
@@ -271,8 +272,10 @@ class WayBack:
     async def _compare(self, network: Network, party: str, head: Mapping[str, Any]) -> None:
         number = head["entries"]
         try:
-            told, _ = await self._peers.ask(network, party, {"kind": "head"}, {"head": dict(head)})
-        except CallFailedError as error:
-            raise RefusedError(f"register: {party} could not be asked for its entry {number} ({error.why})") from error
+            asking = self._peers.ask(network, party, {"kind": "head"}, {"head": dict(head)})
+            told, _ = await alive.unless_gone(asking, self._peers, network, party)
+        except (CallFailedError, alive.GoneError) as error:
+            why = error.why if isinstance(error, CallFailedError) else error
+            raise RefusedError(f"register: {party} could not be asked for its entry {number} ({why})") from error
         if told.get("digest") != head["digest"]:
             raise RefusedError(f"register: entry {number} of {party} is not the one that it told of before")

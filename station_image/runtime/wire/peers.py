@@ -60,6 +60,10 @@ class Peers:
         """Whether the gateway has an outbound socket to `peer`."""
         return self._socket(peer).exists()
 
+    def can_ask(self, network: Network, peer: str) -> bool:
+        """Whether another station can be asked now: over a connection of ours, or one that it holds open to us."""
+        return peer != network.self_id and (self.can_call(peer) or self.polls.find(network.name, peer) is not None)
+
     def callable(self) -> list[str]:
         """Ids of the peers that the gateway has an outbound socket for: the compiled outbound links."""
         return sorted(path.name.removesuffix(".sock") for path in self._sockets.glob("*.sock"))

@@ -110,6 +110,8 @@ class FakePeers:
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict[str, Any], dict[str, Any], bytes]] = []
         self.told: Callable[[str, Mapping[str, Any]], dict[str, Any]] = lambda *_: {"ok": True}
+        self.answering: set[str] = set()
+        """Whom it could ask whether they are there; nobody, unless a test is about that."""
         self.lines: dict[str, Callable[[Connection], Awaitable[None]]] = {}
         self.contacts: list[str] = []
         self.left: list[str] = []
@@ -122,6 +124,9 @@ class FakePeers:
 
     def can_call(self, peer: str) -> bool:
         return peer in self.lines
+
+    def can_ask(self, _: Network, peer: str) -> bool:
+        return peer in self.answering
 
     def contact(self, peer: str) -> None:
         self.contacts.append(peer)

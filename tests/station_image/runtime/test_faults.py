@@ -6,13 +6,14 @@ import contextlib
 import json
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
 
 from tests.harness.region import Region
 from tests.harness.stations import Station, replace, wait_until
+from tests.station_image.runtime.phases import PHASES, stood
 from tests.station_image.runtime.test_sessions import right
 
 pytestmark = pytest.mark.slow
@@ -37,11 +38,23 @@ def _vanish(station: Station) -> None:
     station.signal(signal.SIGSTOP)
 
 
-def _freeze_session(station: Station) -> None:
+def _freeze_computer(station: Station) -> None:
     station.signal(signal.SIGSTOP, "computer")
 
 
-FAULTS = [_kill_computer, _kill_agent, _kill_everything, _vanish, _freeze_session]
+def _kill_gateway(station: Station) -> None:
+    station.kill("gateway")
+
+
+def _freeze_agent(station: Station) -> None:
+    station.signal(signal.SIGSTOP, "agent")
+
+
+def _freeze_gateway(station: Station) -> None:
+    station.signal(signal.SIGSTOP, "gateway")
+
+
+FAULTS = [_kill_computer, _kill_agent, _kill_everything, _vanish, _freeze_computer]
 
 
 @pytest.mark.parametrize(
@@ -81,6 +94,60 @@ def _wait_for_end(station: Station, network: str, root: str) -> None:
     wait_until(ended, f"{station.organisation} to end the session", 2 * AT_MOST)
     last = station.status(network)["last_session"]
     assert (last["outcome"], last["root"]) == ("failed", root)
+
+
+ITS_COMPUTER = [phase for phase in PHASES if phase not in ("agreeing", "results")]
+"""The phases in which a computing party has a process in its computer."""
+
+
+@pytest.mark.parametrize(
+    ("hurt", "phases"),
+    [
+        (_kill_agent, PHASES),
+        (_kill_computer, ITS_COMPUTER),
+        (_kill_gateway, PHASES),
+        (_vanish, PHASES),
+        (_freeze_agent, PHASES),
+        (_freeze_computer, ITS_COMPUTER),
+        (_freeze_gateway, PHASES),
+    ],
+)
+def test_in_every_phase_a_lost_computing_party_is_named_within_ten_seconds_and_the_next_session_works(
+    region: Region, hurt: Callable[[Station], None], phases: Sequence[str]
+) -> None:
+    """A session for each phase; the one that stands still is called by one of the others, and calls the other."""
+    lost, others = region["gelre"], [region["ggd"], region["sensire"]]
+    for station in others:
+        station.restart("agent", sabotage="many_sessions")
+    lost.restart("agent", "computer", sabotage="many_sessions+stands_still")
+    before = {part: len(lost.log(part)) for part in ("agent", "computer")}
+
+    def stands_in() -> set[str]:
+        return {phase for part, length in before.items() for phase in stood(lost.log(part)[length:])}
+
+    sessions = {phase: region["ggd"].propose(rounds=1 + PHASES.index(phase)) for phase in phases}
+    wait_until(lambda: stands_in() == set(phases), "every phase to be reached")
+    hurt(lost)
+    since = time.monotonic()
+    answers = {phase: proposal.answer() for phase, proposal in sessions.items()}
+    for station in others:
+        _wait_until_idle(station)
+    assert time.monotonic() - since < AT_MOST
+    for phase, answer in answers.items():
+        assert answer["exit"] == 4, (phase, answer)
+        if phase == "agreeing":
+            assert list(answer["reasons"]) == [lost.id], answer
+            continue
+        assert answer["root"] == lost.id, (phase, answer)
+        # Who sees it first tells the other, perhaps before that looks: then it is one word, which names nobody.
+        failed = [report for report in answer["reports"].values() if report["outcome"] != "done"]
+        assert all(lost.id in report["root"] + report["reason"] for report in failed), (phase, answer)
+    region.heal()
+    assert right(region["sensire"].ask("session", "--network", "drie"))
+
+
+def _wait_until_idle(station: Station) -> None:
+    wait_until(lambda: station.status()["sessions"] == 0, f"{station.organisation} to end its sessions", AT_MOST)
 
 
 def test_a_computing_party_that_is_off_is_named_before_anything_starts(region: Region) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import os
 import socket
+import time
 
 import pytest
 
@@ -45,6 +46,29 @@ def test_who_leaves_is_heard_by_one_that_is_about_to_send_and_is_not_named() -> 
 
     error = asyncio.run(run())
     assert (error.root, str(error)) == (None, "a product is not what it says")
+
+
+class Standing:
+    """An agent that says nothing any more."""
+
+    def __init__(self) -> None:
+        self.heard = time.monotonic()
+
+
+def test_a_party_whose_agent_stands_still_leaves_and_is_named_by_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its computer lives and gives its beats, and what it waits for never comes."""
+    monkeypatch.setattr(mesh, "AGENT_SILENCE", 0.3)
+
+    async def run() -> PartyLostError:
+        one, other = await two()
+        one.start(lambda: None, Standing())
+        own = await ended(one)
+        assert (own.root, str(own)) == (0, "its agent gave no sign of life for 0.3 s")
+        await one.leave(own)
+        return await ended(other)
+
+    error = asyncio.run(run())
+    assert (error.root, str(error)) == (0, "it left: its agent gave no sign of life for 0.3 s")
 
 
 LIAR = 2

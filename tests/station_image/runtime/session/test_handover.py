@@ -177,6 +177,21 @@ def test_a_computer_that_says_nothing_is_given_up(path: Path, agreed: Plan, monk
     linked(path, agreed, agent, computer)
 
 
+def test_the_computer_hears_that_its_agent_is_there(path: Path, agreed: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handover, "BEAT_EVERY", 0.01)
+
+    async def agent(link: ComputerLink) -> None:
+        with pytest.raises(ConnectionLostError):
+            await link.next_event()
+        link.close()
+
+    async def computer(connection: Connection) -> None:
+        await connection.receive(LARGE, LARGE)
+        assert [(await connection.receive())[0] for _ in range(2)] == [{"event": "beat"}] * 2
+
+    linked(path, agreed, agent, computer)
+
+
 def test_a_computer_that_ends_is_seen(path: Path, agreed: Plan) -> None:
     async def agent(link: ComputerLink) -> None:
         with pytest.raises(ConnectionLostError, match="the connection"):

@@ -6,20 +6,22 @@ import asyncio
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from station_image.runtime.base import contract
 from station_image.runtime.consent.plan import Plan
 from station_image.runtime.data import shares
-from station_image.runtime.session import results, sealed
+from station_image.runtime.session import alive, results, sealed
 from station_image.runtime.session.results import ResultError, Results
 from station_image.runtime.wire import frames
 from station_image.runtime.wire.answers import Answers
+from station_image.runtime.wire.peers import Peers
 from tests.station_image.runtime import questions
 from tests.station_image.runtime.neighbours import (
     PRIVATE,
+    FakePeers,
     Own,
     agreed_bundle,
     bring_row,
@@ -40,7 +42,8 @@ class Receiver:
         self.small = Small.make(folder)
         self.own = Own(self.small, "n.a", folder / "station")
         self.answers = Answers()
-        self.results = Results(self.own.key, self.own.folders.results, self.own.gate, self.own.register)
+        own, self.peers = self.own, FakePeers()
+        self.results = Results(own.key, own.folders.results, own.gate, own.register, cast(Peers, self.peers))
         self.results.answer_in(self.answers)
 
     def plan(self, **changes: Any) -> Plan:
@@ -175,6 +178,24 @@ def test_who_sends_no_share_in_time_is_named(station: Receiver, monkeypatch: pyt
             await waiting
 
     run(work())
+
+
+def test_a_party_that_is_gone_before_it_sent_its_share_is_named_at_once(
+    station: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alive, "EVERY", 0.01)
+    agreed = station.plan()
+    station.peers.answering = {"n.b", "n.c"}
+    station.peers.told = lambda peer, _: {"running": peer == "n.b", "known": False}
+
+    async def work() -> None:
+        waiting = station.results.expect(agreed)
+        await station.send(agreed, "n.a")
+        await station.send(agreed, "n.b")
+        with pytest.raises(ResultError, match=r"no share of the result came from n\.c$"):
+            await waiting
+
+    run(work(), seconds=5)
 
 
 def test_a_party_sends_its_shares_once_and_none_after_the_result(station: Receiver) -> None:

@@ -17,7 +17,7 @@ from station_image.runtime.accepted import statement
 from station_image.runtime.base.refusal import RefusedError
 from station_image.runtime.consent.bundle import Bundle
 from station_image.runtime.data import seal, shares
-from station_image.runtime.session import delivery, sealed, session
+from station_image.runtime.session import alive, delivery, sealed, session
 from station_image.runtime.session.session import Session
 from station_image.runtime.wire.connection import LARGE, Connection
 from tests.station_image.runtime.neighbours import (
@@ -488,6 +488,26 @@ def test_a_party_whose_channel_does_not_come_is_named(party: Party, monkeypatch:
 
     report = run(party.until_over(leaves, before=one_only))
     assert (report["root"], report["reason"]) == ("n.b", "no channel with it came about")
+
+
+@pytest.mark.parametrize(
+    ("ended_on", "root", "told_by", "reason"),
+    [
+        ("n.b", "n.b", "", "it ended the session: its computer does not run"),
+        ("n.a", "", "n.b", "n.b left and says of n.a: it ended the session: its computer does not run"),
+    ],
+)
+def test_a_party_that_ended_before_the_channels_came_about_ends_it_here_too(
+    party: Party, monkeypatch: pytest.MonkeyPatch, ended_on: str, root: str, told_by: str, reason: str
+) -> None:
+    monkeypatch.setattr(alive, "EVERY", 0.01)
+    monkeypatch.setattr(alive, "HEARSAY", 0.01)
+    party.peers.answering = {"n.b"}
+    said = {"running": False, "known": True, "root": ended_on, "reason": "its computer does not run"}
+    party.peers.told = lambda _, request: said if request["kind"] == "alive" else {"ok": True}
+    report = run(party.until_over(leaves, before=lambda: None), seconds=5)
+    assert (report["outcome"], report["root"], report["told_by"]) == ("failed", root, told_by)
+    assert report["reason"] == reason
 
 
 def test_only_a_party_with_a_lower_number_opens_a_channel_and_once(party: Party) -> None:

@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -22,7 +22,7 @@ from station_image.runtime.base.refusal import RefusedError
 from station_image.runtime.consent import plan as plans
 from station_image.runtime.consent.plan import Plan
 from station_image.runtime.data import seal, shares
-from station_image.runtime.session import sealed, sessions, turns
+from station_image.runtime.session import alive, sealed, sessions, turns
 from station_image.runtime.session.intake import Intake
 from station_image.runtime.session.past import Past
 from station_image.runtime.session.sessions import Sessions
@@ -30,7 +30,9 @@ from station_image.runtime.session.status import Status
 from station_image.runtime.wire import frames
 from station_image.runtime.wire.answers import Answers
 from station_image.runtime.wire.connection import LARGE, Connection
+from station_image.runtime.wire.peers import CallFailedError, Peers
 from tests.station_image.runtime.neighbours import (
+    FakePeers,
     Own,
     data_plan,
     deliver,
@@ -112,7 +114,9 @@ class Computing:
         self.past, self.answers = Past(), Answers()
         self.made: list[FakeSession] = []
         own = self.own
-        self.sessions = Sessions(self.make, own.key, own.gate, own.seen, own.register, self.past)
+        self.peers = FakePeers()
+        peers = cast(Peers, self.peers)
+        self.sessions = Sessions(self.make, own.key, own.gate, own.seen, own.register, self.past, peers)
         self.sessions.answer_in(self.answers)
 
     def make(self, network: Network, plan: Plan) -> Any:
@@ -190,6 +194,54 @@ def test_who_left_ends_the_sessions_of_its_network_that_it_takes_part_in(station
             for network, name in (("m", "n.c"), ("n", "n.d"), ("n", "n.c")):
                 station.sessions.part(network, name)
             assert session.parted == ["n.c"]
+
+    run(work())
+
+
+@pytest.mark.parametrize("way", ["withdrawn", "gone", "closed"])
+def test_a_session_that_does_not_begin_leaves_its_place_and_says_why(
+    station: Computing, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    monkeypatch.setattr(alive, "EVERY", 0.01)
+    monkeypatch.setattr(alive, "SILENCE", 0.05)
+    agreed = station.plan()
+    station.peers.answering = {"n.a"}
+
+    def away(peer: str, _: Mapping[str, Any]) -> dict[str, Any]:
+        raise CallFailedError(peer, "does not answer")
+
+    async def work() -> None:
+        async with station.proposed(agreed) as (_, line):
+            assert station.sessions.running == 1
+            if way == "withdrawn":
+                await line.send({"withdrawn": "n.c: it gave no sign of life for 6 s"})
+            elif way == "gone":
+                station.peers.told = away
+            else:
+                line.close()
+            await until(lambda: not station.sessions.running)
+
+    run(work(), seconds=5)
+    last = station.past.last("n") or {}
+    said = {
+        "withdrawn": ("", "it was not begun: session: n.a withdrew it (n.c: it gave no sign of life for 6 s)"),
+        "gone": ("n.a", "it was not begun: it gave no sign of life for 0.05 s"),
+        "closed": ("n.a", "it was not begun: the other side closed the connection"),
+    }
+    assert (last["session"], last["outcome"]) == (agreed.session, "failed")
+    assert (last["root"], last["reason"]) == said[way]
+
+
+def test_who_asks_hears_whether_a_session_runs_and_how_it_ended(station: Computing) -> None:
+    async def work() -> None:
+        agreed = station.plan()
+        async with station.running(agreed):
+            runs = await station.ask("n.c", "alive", agreed)
+        await until(lambda: not station.sessions.running)
+        over = await station.ask("n.c", "alive", agreed)
+        other = await station.ask("n.c", "alive", dataclasses.replace(agreed, session="cd" * 16))
+        assert (runs["running"], over["running"], over["known"]) == (True, False, True)
+        assert (other["running"], other["known"]) == (False, False)
 
     run(work())
 
