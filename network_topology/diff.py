@@ -55,6 +55,7 @@ def changes(old: model.Definition | None, new: model.Definition) -> list[Change]
         found += _plain("signatures", f"how many {role.removesuffix('s')} holders must sign", before, after, waits=True)
     found += _members(old, new)
     found += _computing(old, new)
+    found += _alternates(old, new)
     found += _organisations(old, new)
     found += _processors(old, new)
     return found
@@ -79,6 +80,7 @@ def _first(new: model.Definition) -> Iterator[Change]:
     for slug in sorted(new.organisations):
         yield Change("organisation", _joins(new, slug), adds=True)
     yield from _computing_words(new)
+    yield from _alternates(None, new)
     for slug, processor in sorted(new.processors.items()):
         yield Change("processor", _operates(slug, processor), adds=True)
 
@@ -131,10 +133,26 @@ def _computing(old: model.Definition, new: model.Definition) -> Iterator[Change]
     if old.computing != new.computing and set(old.computing) == set(new.computing):
         order = ", ".join(new.computing)
         yield Change("computing", f"the computing parties are numbered anew: {order}", adds=True)
-    before, after = operators.threshold(old), operators.threshold(new)
+    before, after = operators.threshold(old.computing), operators.threshold(new.computing)
     if before != after:
         text = f"{after + 1} computing parties together can read the inputs, instead of {before + 1}"
         yield Change("threshold", text, adds=after < before)
+
+
+def _alternates(old: model.Definition | None, new: model.Definition) -> Iterator[Change]:
+    """Another set waits: its parties see shares and results as those of the first do."""
+    before, after = (old.computing_alternates if old else ()), new.computing_alternates
+    for parties in after:
+        if parties not in before:
+            who = ", ".join(_name(new, slug) for slug in parties)
+            text = f"another set may compute and see results: {who}; any {operators.threshold(parties) + 1} of it"
+            yield Change("computing", f"{text} together can read the inputs", adds=True)
+    for parties in before:
+        if parties not in after and old is not None:
+            who = ", ".join(_name(old, slug) for slug in parties)
+            yield Change("computing", f"this set computes no more: {who}", adds=False)
+    if before != after and sorted(before) == sorted(after):
+        yield Change("computing", "the other sets of computing parties are tried in another order", adds=False)
 
 
 def _computing_words(new: model.Definition) -> Iterator[Change]:

@@ -138,6 +138,10 @@ class Network(Closed):
     the computing parties."""
     computing: tuple[str, ...]
     """The computing parties in party order: 3, 5 or 7 organisations, from different operators."""
+    computing_alternates: tuple[tuple[str, ...], ...] = ()
+    """Other sets of computing parties, in order: where one of `computing` cannot be reached, the first set of which all
+    can computes in a session. What holds for `computing` holds for each of them. Any two sets have more than the
+    threshold of their parties in common."""
     dpia: datetime.date | None = None
     """The day on which the data protection impact assessment of the network was signed."""
     publication_url: str | None = None
@@ -157,6 +161,23 @@ class Network(Closed):
     def places(self) -> source.Source:
         """Where each value stands in its file; of a definition that was made in memory: nowhere."""
         return self._places
+
+    @property
+    def sets(self) -> tuple[tuple[str, ...], ...]:
+        """Every set of computing parties, in the order in which they are tried."""
+        return self.computing, *self.computing_alternates
+
+    @property
+    def placed_sets(self) -> Iterator[tuple[source.Keys, tuple[str, ...]]]:
+        """The same, each with where it stands."""
+        yield ("computing",), self.computing
+        for number, parties in enumerate(self.computing_alternates):
+            yield ("computing_alternates", number), parties
+
+    @property
+    def computes(self) -> tuple[str, ...]:
+        """Every organisation that computes in one of the sets, those of the first set first."""
+        return tuple(dict.fromkeys(one for parties in self.sets for one in parties))
 
     @property
     def printed(self) -> Iterator[tuple[source.Keys, str, str]]:

@@ -1,6 +1,6 @@
 """Who operates which server. Privacy is counted per operator: whoever has root on a server can read what is on it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from network_topology import model
 
@@ -23,14 +23,14 @@ def name_of(definition: model.Definition, operator: str) -> str:
     return card.name if card else operator
 
 
-def threshold(definition: model.Network) -> int:
-    """How many computing parties together still learn nothing: (m-1)/2 of m."""
-    return max(0, (len(definition.computing) - 1) // 2)
+def threshold(parties: Sequence[str]) -> int:
+    """How many of these computing parties together still learn nothing: (m-1)/2 of m."""
+    return max(0, (len(parties) - 1) // 2)
 
 
-def computing_per_operator(definition: model.Definition) -> dict[str, list[str]]:
-    """The computing parties by operator; the operator with most of them comes first. Unknown parties count for none."""
-    known = (slug for slug in dict.fromkeys(definition.computing) if slug in definition.organisations)
+def computing_per_operator(definition: model.Definition, parties: Iterable[str]) -> dict[str, list[str]]:
+    """These computing parties by operator; who has most of them comes first. Unknown parties count for none."""
+    known = (slug for slug in dict.fromkeys(parties) if slug in definition.organisations)
     return grouped((operator_of(definition, slug), slug) for slug in known)
 
 

@@ -148,7 +148,7 @@ def document(
     It names those who take part and nobody else: who joins elsewhere makes it no other question. Raises LookupError
     naming those who have no statement key.
     """
-    people = taking_part(asked, network.computing)
+    people = taking_part(asked, network.computes)
     if missing := [slug for slug in people if slug not in key_digests]:
         raise LookupError(f"{', '.join(missing)} has no certificate yet, or no longer")
     ids = {slug: network.stations[slug].id for slug in people}
@@ -163,6 +163,7 @@ def document(
         "results": sorted(ids[slug] for slug in asked.results_to),
         "computing": [ids[slug] for slug in network.computing],
         "threshold": network.threshold,
+        **compiled.named_alternates([[ids[slug] for slug in one] for one in network.computing_alternates]),
         "operators": {ids[slug]: network.stations[slug].operated_by for slug in people},
         "statement_keys": {ids[slug]: key_digests[slug] for slug in people},
         "minimum_cell": asked.minimum_cell,

@@ -300,7 +300,9 @@ def _seen(
 
 def _without_removed(accepted: model.Definition, current: model.Definition) -> model.Definition:
     kept = {name: one for name, one in accepted.organisations.items() if name in current.organisations}
-    smaller = accepted.model_copy(update={"organisations": kept})
+    sets = tuple(one for one in accepted.computing_alternates if one in current.computing_alternates)
+    alternates = tuple(one for one in sets if {*one} <= kept.keys())
+    smaller = accepted.model_copy(update={"organisations": kept, "computing_alternates": alternates})
     try:
         rules.require(smaller)
     except violation.DefinitionError:

@@ -20,7 +20,7 @@ def compile_network(definition: model.Definition) -> CompiledNetwork:
     rules.require(definition)
     accepted = digest(definition)
     definition = addresses.printed(definition)
-    links = links_of(definition.computing, (slug for slug, one in definition.stations.items() if one.contributes))
+    links = links_of(definition.sets, (slug for slug, one in definition.stations.items() if one.contributes))
     peers = {slug: _peers(definition, slug, links) for slug in definition.stations}
     stations = {slug: _station(definition, slug, peers[slug]) for slug in definition.stations}
     return CompiledNetwork(
@@ -33,8 +33,9 @@ def compile_network(definition: model.Definition) -> CompiledNetwork:
         coordinator_name=definition.organisations[definition.coordinator].name,
         release=definition.release,
         technique=definition.technique,
-        threshold=operators.threshold(definition),
+        threshold=operators.threshold(definition.computing),
         computing=definition.computing,
+        computing_alternates=definition.computing_alternates,
         stations=stations,
         links=links,
         operators={one.operated_by: operators.name_of(definition, one.operated_by) for one in stations.values()},
@@ -83,6 +84,9 @@ def station_view(
         "coordinator": coordinator.id if coordinator else None,
         "computing": [network.stations[slug].id for slug in network.computing],
         "threshold": network.threshold,
+        **compiled.named_alternates(
+            [[network.stations[slug].id for slug in parties] for parties in network.computing_alternates]
+        ),
         "stations": {
             network.stations[slug].id: _card(network.stations[slug], statement_keys[slug], serials.get(slug, 1))
             for slug in known
@@ -103,16 +107,22 @@ def _card(station: Station, statement_key: str, serial: int) -> dict[str, Any]:
     }
 
 
-def links_of(computing: Sequence[str], contributors: Iterable[str]) -> tuple[compiled.Link, ...]:
+def links_of(sets: Sequence[Sequence[str]], contributors: Iterable[str]) -> tuple[compiled.Link, ...]:
     """Who opens connections to whom, as it follows from the roles.
 
-    Computing parties call each other both ways: the lower party number opens a session's MPC channel, but any agent
-    may have something to say. Results go to the computing parties, over the links they have; links with purpose
-    `result` to other result parties follow from questions, which are not part of a network's file.
+    The computing parties of one set call each other both ways: the lower party number opens a session's MPC channel,
+    but any agent may have something to say. Who is in no set with a computing party calls it. Results go to the
+    computing parties, over the links they have; links with purpose `result` to other result parties follow from
+    questions, which are not part of a network's file.
     """
-    compute = (compiled.Link(one, other, "compute") for one in computing for other in computing if one != other)
+    together = dict.fromkeys((one, other) for parties in sets for one in parties for other in parties if one != other)
+    computes = dict.fromkeys(party for parties in sets for party in parties)
+    compute = (compiled.Link(*pair, "compute") for pair in together)
     contribute = (
-        compiled.Link(one, party, "contribute") for one in contributors if one not in computing for party in computing
+        compiled.Link(one, party, "contribute")
+        for one in dict.fromkeys((*contributors, *computes))
+        for party in computes
+        if one != party and (one, party) not in together
     )
     return (*compute, *contribute)
 
@@ -140,7 +150,7 @@ def _peer(definition: model.Definition, slug: str, inbound: bool, outbound: bool
 
 def _station(definition: model.Definition, slug: str, peers: tuple[compiled.Peer, ...]) -> Station:
     card, network = definition.organisations[slug], definition.network
-    computes = slug in definition.computing
+    computes = slug in definition.computes
     roles: tuple[compiled.Role, ...] = ("contributor",) if card.contributes else ()
     gateway = card.gateway
     return Station(
@@ -154,7 +164,7 @@ def _station(definition: model.Definition, slug: str, peers: tuple[compiled.Peer
         dns=names.dns(network, slug),
         spiffe=names.spiffe(network, slug),
         gateway=compiled.Gateway(gateway.name, gateway.port, gateway.egress, gateway.addresses) if gateway else None,
-        party=definition.computing.index(slug) if computes else None,
+        party=definition.computing.index(slug) if slug in definition.computing else None,
         contributes=card.contributes,
         roles=(*roles, "computing_party", "result_party") if computes else roles,
         peers=peers,

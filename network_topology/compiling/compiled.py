@@ -114,3 +114,14 @@ class CompiledNetwork:
     operators: Mapping[str, str]
     privacy: tuple[str, ...]
     digest: str
+    computing_alternates: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def computes(self) -> tuple[str, ...]:
+        """Everybody who computes in one of the sets, those of the first set first."""
+        return tuple(dict.fromkeys(one for parties in (self.computing, *self.computing_alternates) for one in parties))
+
+
+def named_alternates(sets: list[list[str]]) -> dict[str, list[list[str]]]:
+    """The field of a document that says which other sets may compute; none where there are none, as of old."""
+    return {"computing_alternates": sets} if sets else {}

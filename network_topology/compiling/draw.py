@@ -36,12 +36,12 @@ class _Box:
 
 def svg(network: compiled.CompiledNetwork) -> str:
     """The map as one SVG text, of fixed width and of a height that fits its stations."""
-    outside = [one for one in network.stations.values() if one.party is None]
+    outside = [one for one in network.stations.values() if one.organisation not in network.computes]
     outside.sort(key=lambda one: (one.domain, one.name))
-    middle_height = max(_column_height((len(outside) + 1) // 2), _ring_height(len(network.computing)))
+    middle_height = max(_column_height((len(outside) + 1) // 2), _ring_height(len(network.computes)))
     boxes = {
         **_columns([one.organisation for one in outside], middle_height),
-        **_ring(network.computing, middle_height),
+        **_ring(network.computes, middle_height),
     }
     colours = _colours(network)
     foot = HEADER + middle_height + pen.MARGIN
@@ -105,6 +105,7 @@ def _header(network: compiled.CompiledNetwork) -> Iterator[str]:
     yield pen.words(pen.MARGIN, 50, network.title, 26, weight=600)
     count = len(network.stations)
     parties = f"{len(network.computing)} computing parties, threshold {network.threshold}"
+    parties += pen.other_sets(network.computing_alternates)
     line = f"{network.network} · {network.kind} · {count} stations · {parties} · coordinator {network.coordinator_name}"
     yield pen.words(pen.MARGIN, 76, f"{line} · release {network.release}", 14, pen.SOFT)
     if network.illustrative:
@@ -116,8 +117,9 @@ def _links(network: compiled.CompiledNetwork, boxes: dict[str, _Box]) -> Iterato
     for link in network.links:
         if link.purpose != "compute":
             yield _curve(boxes[link.source], boxes[link.target])
+    computes = network.computes
     for link in network.links:
-        if link.purpose == "compute" and network.computing.index(link.source) < network.computing.index(link.target):
+        if link.purpose == "compute" and computes.index(link.source) < computes.index(link.target):
             (x1, y1), (x2, y2) = boxes[link.source].middle, boxes[link.target].middle
             ends = f'x1="{pen.short(x1)}" y1="{pen.short(y1)}" x2="{pen.short(x2)}" y2="{pen.short(y2)}"'
             yield f'<line {ends} stroke="{pen.COMPUTE}" stroke-width="3" stroke-opacity="0.75"/>'
@@ -134,14 +136,14 @@ def _curve(card: _Box, hub: _Box) -> str:
 
 
 def _station(station: compiled.Station, box: _Box, colours: dict[str, str]) -> str:
-    computes = station.party is not None
+    computes = "computing_party" in station.roles
     colour = colours.get(station.operated_by, _OWN) if station.operated_by != station.organisation else _OWN
     edge = f'stroke="{pen.COMPUTE}" stroke-width="2.5"' if computes else f'stroke="{pen.LINE}" stroke-width="1.2"'
     where = f"{station.gateway.name}:{station.gateway.port}" if station.gateway else "no inbound port"
     size = (
         f'x="{pen.short(box.x)}" y="{pen.short(box.y)}" width="{pen.short(box.width)}" height="{pen.short(box.height)}"'
     )
-    number = f"{station.party + 1} · " if station.party is not None else ""
+    number = f"{station.party + 1} · " if station.party is not None else "in another set · " if computes else ""
     domain = station.domain.replace("_", " ")
     if computes:
         about = [domain if station.contributes else f"{domain}, computes only", where]

@@ -1,7 +1,7 @@
 """What every map is drawn with: its width, colours and font, and texts that fit where they stand."""
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from xml.sax.saxutils import escape
 
 WIDTH, MARGIN = 1480, 32
@@ -53,3 +53,9 @@ def illustrative() -> Iterator[str]:
 def short(number: float) -> str:
     """A number of pixels, short and the same everywhere."""
     return f"{number:.1f}".removesuffix(".0")
+
+
+def other_sets(alternates: Sequence[Sequence[str]]) -> str:
+    """How a heading goes on where other sets of computing parties are named."""
+    count = len(alternates)
+    return f", {count} other set{'' if count == 1 else 's'}" if count else ""

@@ -29,10 +29,11 @@ def compile_federation(resolved: Resolved) -> compiled.CompiledFederation:
         coordinator=federation.coordinator,
         coordinator_name=resolved.name(federation.coordinator),
         technique=federation.technique,
-        threshold=resolved.threshold,
+        threshold=operators.threshold(federation.computing),
         computing=federation.computing,
+        computing_alternates=federation.computing_alternates,
         members=members,
-        links=regional.links_of(federation.computing, (one.reference for one in stations.values() if one.contributes)),
+        links=regional.links_of(federation.sets, (one.reference for one in stations.values() if one.contributes)),
         operators=resolved.operator_names,
         privacy=_privacy(resolved, stations),
         digest=regional.digest(federation),
@@ -69,9 +70,13 @@ def _station(resolved: Resolved, slug: str, organisation: str) -> compiled.Stati
 
 def _privacy(resolved: Resolved, stations: Mapping[str, compiled.Station]) -> tuple[str, ...]:
     called = resolved.operator_names
-    held = [(called[operator], len(parties)) for operator, parties in resolved.computing_per_operator().items()]
-    parties = [stations[one].name for one in resolved.federation.computing]
-    return privacy.counted(resolved.threshold, parties, _serving(resolved, stations), held)
+    sets = resolved.federation.sets
+    held = [
+        [(called[operator], len(its)) for operator, its in resolved.computing_per_operator(parties).items()]
+        for parties in sets
+    ]
+    named = [[stations[one].name for one in parties] for parties in sets]
+    return privacy.counted(named, _serving(resolved, stations), held)
 
 
 def _serving(resolved: Resolved, stations: Mapping[str, compiled.Station]) -> Iterator[str]:

@@ -59,6 +59,7 @@ class CompiledFederation:
     operators: Mapping[str, str]
     privacy: tuple[str, ...]
     digest: str
+    computing_alternates: tuple[tuple[str, ...], ...] = ()
 
     @property
     def stations(self) -> dict[str, Station]:

@@ -48,6 +48,7 @@ def _header(federation: compiled.CompiledFederation) -> Iterator[str]:
     yield pen.words(pen.MARGIN, 50, federation.title, 26, weight=600)
     count = len(federation.stations)
     parties = f"{len(federation.computing)} computing parties, threshold {federation.threshold}"
+    parties += pen.other_sets(federation.computing_alternates)
     members = f"{len(federation.members)} regional networks · {count} stations"
     line = f"{federation.network} · {federation.kind} · {members} · {parties}"
     yield pen.words(pen.MARGIN, 76, f"{line} · coordinator {federation.coordinator_name}", 14, pen.SOFT)
@@ -63,7 +64,7 @@ def _heading(text: str, top: float, anchor: str = "") -> Iterator[str]:
 def _members(federation: compiled.CompiledFederation, top: float) -> tuple[list[str], float]:
     """A box for each member with the computing parties in it, all as high as the highest, and where they end."""
     across = min(MEMBERS_ACROSS, len(federation.members))
-    parties = {slug: _parties(member, _width(across)) for slug, member in federation.members.items()}
+    parties = {slug: _parties(federation, member, _width(across)) for slug, member in federation.members.items()}
     height = TEXT_ROW * (2 + max(map(len, parties.values()))) + 20
     found = []
     for number, (slug, member) in enumerate(federation.members.items()):
@@ -76,10 +77,13 @@ def _members(federation: compiled.CompiledFederation, top: float) -> tuple[list[
     return found, _end(len(federation.members), across, height, top)
 
 
-def _parties(member: compiled.Member, width: float) -> list[str]:
-    """The computing parties of a member in party order, each on as many lines as its name may take."""
+def _parties(federation: compiled.CompiledFederation, member: compiled.Member, width: float) -> list[str]:
+    """The computing parties of a member in party order, then those of other sets; on as many lines as a name takes."""
     numbered = sorted((one.party + 1, one.name) for one in member.stations.values() if one.party is not None)
-    return [row for number, name in numbered for row in pen.rows(f"{number} · {name}", width - 2 * PAD, 12, most=4)]
+    elsewhere = {reference for parties in federation.computing_alternates for reference in parties}
+    others = sorted(one.name for one in member.stations.values() if one.party is None and one.reference in elsewhere)
+    names = [*(f"{number} · {name}" for number, name in numbered), *(f"in another set · {name}" for name in others)]
+    return [row for name in names for row in pen.rows(name, width - 2 * PAD, 12, most=4)]
 
 
 def _stations(federation: compiled.CompiledFederation, member: compiled.Member, top: float) -> tuple[list[str], float]:

@@ -20,6 +20,7 @@ def joined(resolved: Resolved) -> model.Joined:
         technique=federation.technique,
         personal_data=federation.personal_data,
         computing=federation.computing,
+        computing_alternates=federation.computing_alternates,
         dpia=federation.dpia,
         publication_url=federation.publication_url,
         signatures=federation.signatures,

@@ -37,20 +37,14 @@ class Resolved:
         return self.members[slug], operators.operator_of(self.members[slug], organisation)
 
     @functools.cached_property
-    def threshold(self) -> int:
-        """How many computing parties together still learn nothing."""
-        return operators.threshold(self.federation)
-
-    @functools.cached_property
     def stations(self) -> dict[str, model.Organisation]:
         """The organisations that take part with a station, as far as they are known: by reference, in that order."""
         cards = {one: self.card(one) for one in self.federation.organisations}
         return {one: card for one, card in cards.items() if card is not None and card.role != "coordinator_only"}
 
-    @functools.cached_property
-    def parties(self) -> tuple[str, ...]:
-        """The computing parties that take part and are known, each once, as references in party order."""
-        return tuple(one for one in dict.fromkeys(self.federation.computing) if one in self.stations)
+    def known(self, parties: Sequence[str]) -> tuple[str, ...]:
+        """Those of a set of computing parties that take part and are known, each once, as references in party order."""
+        return tuple(one for one in dict.fromkeys(parties) if one in self.stations)
 
     @functools.cached_property
     def operated_by(self) -> dict[str, str]:
@@ -72,9 +66,9 @@ class Resolved:
             found.setdefault(operator, operators.name_of(*self.operator(reference)))
         return found
 
-    def computing_per_operator(self) -> dict[str, list[str]]:
-        """The computing parties by operator; who has most of them comes first."""
-        return operators.grouped((self.operated_by[one], one) for one in self.parties)
+    def computing_per_operator(self, parties: Sequence[str]) -> dict[str, list[str]]:
+        """The computing parties of a set by operator; who has most of them comes first."""
+        return operators.grouped((self.operated_by[one], one) for one in self.known(parties))
 
 
 def resolve(federation: Federation, known: context.Context) -> Resolved:

@@ -14,6 +14,7 @@ def sandbox_twin(resolved: Resolved) -> Resolved:
         "network": names.twin(federation.network),
         "coordinator": _moved(federation.coordinator),
         "computing": tuple(map(_moved, federation.computing)),
+        "computing_alternates": tuple(tuple(map(_moved, parties)) for parties in federation.computing_alternates),
         "members": {names.twin(slug): one for slug, one in federation.members.items()},
         "publication_url": None,
     }

@@ -4,7 +4,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from network_topology import context, model
+from network_topology import context, model, source
 from network_topology.rules.rule import Finding, rule
 
 TECHNIQUE = "mpc/mpyc"
@@ -45,42 +45,64 @@ def release_exists(definition: model.Definition, known: context.Context) -> Iter
         yield Finding(("release",), text, f"write one of: {', '.join(usable)}")
 
 
+SETS = ("computing", "computing_alternates")
+
+
 @rule(
-    "computing",
+    *SETS,
     why="a network has 3, 5 or 7, so that a majority protects the inputs and the work stays affordable",
     remedy="name 3, 5 or 7 organisations with different operators",
 )
 def computing_count(definition: model.Network, _: context.Context) -> Iterator[Finding]:
-    if (count := len(definition.computing)) not in COUNTS:
-        text = "1 computing party is named" if count == 1 else f"{count} computing parties are named"
-        yield Finding(("computing",), text)
+    for at, parties in definition.placed_sets:
+        if (count := len(parties)) not in COUNTS:
+            text = "1 computing party is named" if count == 1 else f"{count} computing parties are named"
+            yield Finding(at, f"{which(at)}{text}")
 
 
-@rule("computing", why="one organisation holds one share of every input", remedy="name another organisation")
+@rule(*SETS, why="one organisation holds one share of every input", remedy="name another organisation")
 def computing_distinct(definition: model.Network, _: context.Context) -> Iterator[Finding]:
-    for slug, count in Counter(definition.computing).items():
-        if count > 1:
-            second = [number for number, one in enumerate(definition.computing) if one == slug][1]
-            yield Finding(("computing", second), f"computing party {slug!r} is named {count} times")
+    for at, parties in definition.placed_sets:
+        for slug, count in Counter(parties).items():
+            if count > 1:
+                second = [number for number, one in enumerate(parties) if one == slug][1]
+                yield Finding((*at, second), f"computing party {slug!r} is named {count} times")
 
 
 @rule(
-    "computing",
+    *SETS,
+    why="only who computed knows of whom a result was opened, and refuses another that could be subtracted from it: an "
+    "honest party must be in both",
+    remedy="have any two sets share more than the threshold of their parties: 2 of 3, 3 of 5, 4 of 7",
+)
+def sets_overlap(definition: model.Network, _: context.Context) -> Iterator[Finding]:
+    sets = [(at, {*parties}) for at, parties in definition.placed_sets if len(parties) in COUNTS]
+    for number, (at, parties) in enumerate(sets):
+        for other_at, others in sets[:number]:
+            both, other = len(parties & others), which(other_at).rstrip(": ") or "`computing`"
+            if parties == others:
+                yield Finding(at, f"{which(at)}its parties are those of {other}", "remove one of the two")
+            elif both <= min(len(parties) - 1, len(others) - 1) // 2:
+                yield Finding(at, f"{which(at)}only {both} of its parties compute in {other} too")
+
+
+@rule(
+    *SETS,
     "organisations",
     "role",
     why="a computing party is an organisation of this network with a station",
     remedy="add it to `organisations`, or name another",
 )
 def computing_exists(definition: model.Definition, _: context.Context) -> Iterator[Finding]:
-    for number, slug in enumerate(definition.computing):
+    for at, slug in placed(definition):
         if slug not in definition.organisations:
-            yield Finding(("computing", number), f"there is no organisation {slug!r}")
+            yield Finding(at, f"there is no organisation {slug!r}")
         elif slug not in definition.stations:
-            yield Finding(("computing", number), f"organisation {slug!r} has no station")
+            yield Finding(at, f"organisation {slug!r} has no station")
 
 
 @rule(
-    "computing",
+    *SETS,
     "organisations",
     "gateway",
     "role",
@@ -88,7 +110,19 @@ def computing_exists(definition: model.Definition, _: context.Context) -> Iterat
     remedy="give it a gateway with name, port and egress, or name another computing party",
 )
 def computing_has_gateway(definition: model.Definition, _: context.Context) -> Iterator[Finding]:
-    for number, slug in enumerate(definition.computing):
+    for at, slug in placed(definition):
         card = definition.stations.get(slug)
         if card is not None and card.gateway is None:
-            yield Finding(("computing", number), f"computing party {slug!r} has no gateway")
+            yield Finding(at, f"computing party {slug!r} has no gateway")
+
+
+def which(at: source.Keys) -> str:
+    """How a finding on a whole set begins: nothing for the first one."""
+    return f"alternate {int(at[1]) + 1}: " if len(at) > 1 else ""
+
+
+def placed(definition: model.Network) -> Iterator[tuple[source.Keys, str]]:
+    """Every computing party of every set, and where it stands."""
+    for at, parties in definition.placed_sets:
+        for number, slug in enumerate(parties):
+            yield (*at, number), slug

@@ -207,10 +207,11 @@ def coordinator_only(definition: model.Definition, _: context.Context) -> Iterat
     "organisations",
     "contributes",
     "computing",
+    "computing_alternates",
     why="an organisation with a station puts in data, computes, or does both",
     remedy="remove `contributes: false`, add it to `computing`, or take it out of the network",
 )
 def takes_part(definition: model.Definition, _: context.Context) -> Iterator[Finding]:
     for slug, card in definition.stations.items():
-        if not card.contributes and slug not in definition.computing:
+        if not card.contributes and slug not in definition.computes:
             yield Finding(("organisations", slug, "contributes"), organisation(slug, "it has no part in the network"))

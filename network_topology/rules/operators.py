@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from network_topology import context, model, names
 from network_topology import operators as counted
+from network_topology.rules.computing import which
 from network_topology.rules.rule import Finding, organisation, rule
 
 
@@ -40,6 +41,7 @@ def operator_known(definition: model.Definition, _: context.Context) -> Iterator
 
 @rule(
     "computing",
+    "computing_alternates",
     "organisations",
     "operator",
     "coordinator",
@@ -50,15 +52,17 @@ def operator_known(definition: model.Definition, _: context.Context) -> Iterator
     remedy="let each computing party operate its own server, or choose parties with different operators",
 )
 def operator_below_threshold(definition: model.Definition, _: context.Context) -> Iterator[Finding]:
-    threshold = counted.threshold(definition)
     excused = names.is_sandbox(definition.network) or not definition.personal_data
-    for operator, parties in counted.computing_per_operator(definition).items():
-        if len(parties) > threshold >= 1:
-            text = (
-                f"{counted.name_of(definition, operator)} operates {len(parties)} computing parties "
-                f"({', '.join(parties)}) and so could read every input by itself, where the threshold is {threshold}"
-            )
-            yield Finding(("computing",), text, severity="warning" if excused else "error")
+    for at, computing in definition.placed_sets:
+        threshold = counted.threshold(computing)
+        for operator, parties in counted.computing_per_operator(definition, computing).items():
+            if len(parties) > threshold >= 1:
+                text = (
+                    f"{counted.name_of(definition, operator)} operates {len(parties)} computing parties "
+                    f"({', '.join(parties)}) and so could read every input by itself, where the threshold is "
+                    f"{threshold}"
+                )
+                yield Finding(at, f"{which(at)}{text}", severity="warning" if excused else "error")
 
 
 @rule(

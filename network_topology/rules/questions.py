@@ -94,7 +94,7 @@ def results_arrive(question: Question, _: context.Context) -> Iterator[Finding]:
     if not question.asked.results_to:
         yield Finding(("results_to",), "nobody may see the outcome")
     for number, slug in enumerate(question.asked.results_to):
-        if slug not in linked | set(question.definition.computing):
+        if slug not in linked | set(question.definition.computes):
             yield Finding(("results_to", number), f"{source.short(slug)!r} is to see the outcome")
 
 
@@ -106,7 +106,7 @@ def results_arrive(question: Question, _: context.Context) -> Iterator[Finding]:
     outside=True,
 )
 def agreements_hold(question: Question, known: context.Context) -> Iterator[Finding]:
-    for slug in taking_part(question.asked, question.definition.computing):
+    for slug in taking_part(question.asked, question.definition.computes):
         card = question.definition.stations.get(slug)
         agreement = card.agreement if card else None
         if agreement is None:

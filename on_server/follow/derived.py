@@ -46,6 +46,7 @@ def view(document: Document) -> dict[str, Any]:
     people = {slug: one for slug, one in described["organisations"].items() if one.get("role") != "coordinator_only"}
     # A federation names them `<regional network>/<organisation>`, and each has the id that it has there.
     ids = {slug: slug.replace("/", ".") if "/" in slug else f"{network}.{slug}" for slug in people}
+    alternates = described.get("computing_alternates", ())
     return {
         "network": network,
         "definition": digest(described),
@@ -54,6 +55,7 @@ def view(document: Document) -> dict[str, Any]:
         "coordinator": ids.get(described["coordinator"]),
         "computing": [ids[slug] for slug in described["computing"]],
         "threshold": threshold(described["computing"]),
+        **({"computing_alternates": [[ids[slug] for slug in one] for one in alternates]} if alternates else {}),
         "stations": {ids[slug]: _card(slug, people[slug], document) for slug in people if slug in keys},
         "cut": {ids[slug]: {"organisation": slug} for slug in people if slug not in keys},
     }

@@ -25,7 +25,7 @@ def wanted(
     digests = {slug: _key_digest(key) for slug, key in view.statement_keys.items()}
     found, waiting = Documents(), {}
     for name, one in sorted(asked.items()):
-        if organisation not in questions.taking_part(one, network.computing):
+        if organisation not in questions.taking_part(one, network.computes):
             continue
         try:
             found[name] = questions.document(name, one, view.definition, network, digests)

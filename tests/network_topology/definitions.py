@@ -24,10 +24,11 @@ def trees(draw: st.DrawFn) -> dict[str, Any]:
     count = draw(st.integers(3, 25))
     slugs = [f"org-{number}" for number in range(count)]
     parties = draw(st.sampled_from([one for one in (3, 5, 7) if one <= count]))
-    computing = draw(st.permutations(slugs))[:parties]
+    mixed = draw(st.permutations(slugs))
+    computing, others = mixed[:parties], mixed[parties : parties + 1] if draw(st.booleans()) else []
     cards: dict[str, Any] = {}
     for number, slug in enumerate(slugs):
-        computes = slug in computing
+        computes = slug in (*computing, *others)
         card: dict[str, Any] = {
             "name": f"Organisation {number}",
             "domain": draw(st.sampled_from(model.DOMAINS)),
@@ -51,6 +52,7 @@ def trees(draw: st.DrawFn) -> dict[str, Any]:
         "technique": "mpc/mpyc",
         "release": "dev",
         "computing": tuple(computing),
+        "computing_alternates": tuple((*computing[:-1], other) for other in others),
         "dpia": datetime.date(2026, 2, 1),
         "processors": {"company": {"name": "Company", "agreement": dict(SIGNED)}},
         "organisations": cards,

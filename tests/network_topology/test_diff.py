@@ -26,6 +26,7 @@ OTHERS: dict[type[pydantic.BaseModel], dict[str, Any]] = {
         "release": "1.0.0",
         "personal_data": False,
         "computing": ("ggd",),
+        "computing_alternates": (("ggd", "ziekenhuis", "ggz"),),
         "dpia": None,
         "publication_url": "https://publicatie.ggd.example/proefdorp/",
         "signatures": model.Signatures(root=3),
@@ -134,6 +135,19 @@ def test_fewer_computing_parties_wait_because_fewer_then_suffice_to_read() -> No
     assert ("3 computing parties together can read the inputs, instead of 2", False) in said(SOUND, five)
     assert ("GGZ Proefdorp (ggz) becomes a computing party and sees results", True) in said(SOUND, five)
     assert ("GGZ Proefdorp (ggz) is no computing party any more", False) in said(five, SOUND)
+
+
+def test_another_set_of_computing_parties_waits_and_one_less_does_not() -> None:
+    sets = (("ggd", "ziekenhuis", "ggz"), ("ggd", "thuiszorg", "ggz"))
+    two, one, turned = (
+        SOUND.model_copy(update={"computing_alternates": some}) for some in (sets, sets[:1], sets[::-1])
+    )
+    names = "GGD Proefdorp (ggd), Thuiszorg Proefdorp (thuiszorg), GGZ Proefdorp (ggz)"
+    added = f"another set may compute and see results: {names}; any 2 of it together can read the inputs"
+    assert said(one, two) == [(added, True)]
+    assert said(two, one) == [(f"this set computes no more: {names}", False)]
+    assert said(two, turned) == [("the other sets of computing parties are tried in another order", False)]
+    assert added in [change.text for change in diff.changes(None, two) if change.adds]
 
 
 def test_nothing_changes_between_equals() -> None:

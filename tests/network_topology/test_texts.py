@@ -42,6 +42,7 @@ def whole() -> dict[str, Any]:
         "processors": {"firma": model.Processor(name="Firma", agreement=agreement)},
         "organisations": {"a": card},
         "members": {"gerda": ("a",)},
+        "computing_alternates": (("a", "b", "c"),),
     }
     return SOUND.model_copy(update=added).model_dump(mode="json")
 

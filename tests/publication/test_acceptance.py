@@ -200,6 +200,31 @@ def test_a_computing_party_that_leaves_is_cut_and_the_threshold_stays(
 
 
 @pytest.mark.usefixtures("approved")
+def test_who_leaves_takes_the_sets_with_it_that_it_would_compute_in_and_a_new_set_waits(
+    coordinator: Any, publish: Callable[..., Any]
+) -> None:
+    cards = coordinator.definition.organisations
+    gateway = cards["thuiszorg"].gateway.model_copy(
+        update={"name": "mesh.huisartsen.example", "egress": ("192.0.2.9/32",)}
+    )
+    sets = (("ggd", "ziekenhuis", "huisartsen"), ("ggd", "thuiszorg", "huisartsen"))
+    computes = cards["huisartsen"].model_copy(update={"gateway": gateway, "egress": (), "operator": "itself"})
+    before = coordinator.definition.model_copy(
+        update={"organisations": {**cards, "huisartsen": computes}, "computing_alternates": sets[:1]}
+    )
+    accepted = acceptance.accept(publish(before))
+    wider = publish(before.model_copy(update={"computing_alternates": sets}))
+    assert "another set may compute and see results" in texts(acceptance.compare(accepted, wider).waits)
+    view = acceptance.accepted_view(accepted, wider)
+    assert view
+    assert view.definition.computing_alternates == sets[:1]
+    less = without(before, "huisartsen", computing_alternates=(), coordinator="ziekenhuis")  # of which one thing waits
+    gone = acceptance.accepted_view(accepted, publish(less))
+    assert gone
+    assert (gone.definition.computing_alternates, "huisartsen" in gone.definition.organisations) == ((), False)
+
+
+@pytest.mark.usefixtures("approved")
 def test_another_image_under_the_same_release_waits_and_the_old_one_stays(publish: Callable[..., Any]) -> None:
     accepted = acceptance.accept(publish())
     after = publish(releases={"dev": release(image="1")})

@@ -48,6 +48,7 @@ TABLE: tuple[Rule[Federation], ...] = (
     regional_computing.technique_known,
     regional_computing.computing_count,
     regional_computing.computing_distinct,
+    regional_computing.sets_overlap,
     computing.computing_takes_part,
     computing.computing_is_reached,
     computing.computing_regions,

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from network_topology import context, names, operators
 from network_topology.federations.model import FORM, Federation
 from network_topology.federations.resolved import Resolved, as_read, listed, resolve
+from network_topology.rules.computing import SETS, placed, which
 from network_topology.rules.rule import Finding, rule
 from network_topology.violation import Severity
 
@@ -14,7 +15,7 @@ APART = "where they are not one, have their regions call them so that they are t
 
 
 @rule(
-    "computing",
+    *SETS,
     "members",
     "organisations",
     why="a computing party is one of the organisations that take part",
@@ -22,13 +23,13 @@ APART = "where they are not one, have their regions call them so that they are t
 )
 def computing_takes_part(federation: Federation, _: context.Context) -> Iterator[Finding]:
     taking_part = {*federation.organisations}
-    for number, one in enumerate(federation.computing):
+    for at, one in placed(federation):
         if one not in taking_part:
-            yield Finding(("computing", number), f"{one!r} does not take part")
+            yield Finding(at, f"{one!r} does not take part")
 
 
 @rule(
-    "computing",
+    *SETS,
     "members",
     "organisations",
     why="the others call a computing party",
@@ -36,13 +37,13 @@ def computing_takes_part(federation: Federation, _: context.Context) -> Iterator
 )
 def computing_is_reached(federation: Federation, known: context.Context) -> Iterator[Finding]:
     stations = resolve(federation, known).stations
-    for number, one in enumerate(federation.computing):
+    for at, one in placed(federation):
         if one in stations and stations[one].gateway is None:
-            yield Finding(("computing", number), f"computing party {one!r} has no gateway")
+            yield Finding(at, f"computing party {one!r} has no gateway")
 
 
 @rule(
-    "computing",
+    *SETS,
     "members",
     "organisations",
     why="what is asked of several regions is not computed by one of them",
@@ -50,22 +51,24 @@ def computing_is_reached(federation: Federation, known: context.Context) -> Iter
 )
 def computing_regions(federation: Federation, known: context.Context) -> Iterator[Finding]:
     resolved = resolve(federation, known)
-    held = operators.grouped((_network(one), one) for one in resolved.parties)
     able = Counter(_network(one) for one, card in resolved.stations.items() if card.gateway)
-    if held and len(held) < (wanted := min(len(resolved.parties), len(able))):
-        text = f"the computing parties are from {listed(sorted(held), 'member')}, where {wanted} can be had"
-        yield Finding(("computing",), text)
-        return
-    # Of two regions one has the majority of three, whoever is chosen; more than that is nobody's need.
-    most = max(resolved.threshold, _evenly(able, len(resolved.parties)))
-    for slug, parties in held.items():
-        if len(parties) > most:
-            text = f"{len(parties)} computing parties ({', '.join(parties)}) are from {slug}, where {most} will do"
-            yield Finding(("computing",), text)
+    for at, computing in federation.placed_sets:
+        computes = resolved.known(computing)
+        held = operators.grouped((_network(one), one) for one in computes)
+        if held and len(held) < (wanted := min(len(computes), len(able))):
+            text = f"the computing parties are from {listed(sorted(held), 'member')}, where {wanted} can be had"
+            yield Finding(at, f"{which(at)}{text}")
+            continue
+        # Of two regions one has the majority of three, whoever is chosen; more than that is nobody's need.
+        most = max(operators.threshold(computing), _evenly(able, len(computes)))
+        for slug, parties in held.items():
+            if len(parties) > most:
+                text = f"{len(parties)} computing parties ({', '.join(parties)}) are from {slug}, where {most} will do"
+                yield Finding(at, f"{which(at)}{text}")
 
 
 @rule(
-    "computing",
+    *SETS,
     "members",
     "organisations",
     why="organisations of one domain have one interest, and one umbrella that may tell them what to do",
@@ -73,18 +76,20 @@ def computing_regions(federation: Federation, known: context.Context) -> Iterato
 )
 def computing_domains(federation: Federation, known: context.Context) -> Iterator[Finding]:
     resolved = resolve(federation, known)
-    held = operators.grouped((resolved.stations[one].domain, one) for one in resolved.parties)
-    for domain, parties in held.items():
-        if len(parties) > resolved.threshold >= 1:
-            text = (
-                f"{len(parties)} computing parties ({', '.join(parties)}) are from one domain ({domain}), where the "
-                f"threshold is {resolved.threshold}"
-            )
-            yield Finding(("computing",), text)
+    for at, computing in federation.placed_sets:
+        threshold = operators.threshold(computing)
+        held = operators.grouped((resolved.stations[one].domain, one) for one in resolved.known(computing))
+        for domain, parties in held.items():
+            if len(parties) > threshold >= 1:
+                text = (
+                    f"{len(parties)} computing parties ({', '.join(parties)}) are from one domain ({domain}), where "
+                    f"the threshold is {threshold}"
+                )
+                yield Finding(at, f"{which(at)}{text}")
 
 
 @rule(
-    "computing",
+    *SETS,
     "members",
     "organisations",
     "personal_data",
@@ -94,15 +99,17 @@ def computing_domains(federation: Federation, known: context.Context) -> Iterato
 def computing_operators(federation: Federation, known: context.Context) -> Iterator[Finding]:
     resolved = resolve(federation, known)
     severity: Severity = "error" if federation.personal_data else "warning"
-    for operator, parties in resolved.computing_per_operator().items():
-        if len(parties) > resolved.threshold >= 1:
-            alike = _namesakes(resolved, parties)
-            text = (
-                f"{alike}{resolved.operator_names[operator]} operates {len(parties)} computing parties "
-                f"({', '.join(parties)}) and so could read every input by itself, where the threshold is "
-                f"{resolved.threshold}"
-            )
-            yield Finding(("computing",), text, APART if alike else "", severity)
+    for at, computing in federation.placed_sets:
+        threshold = operators.threshold(computing)
+        for operator, parties in resolved.computing_per_operator(computing).items():
+            if len(parties) > threshold >= 1:
+                alike = _namesakes(resolved, parties)
+                text = (
+                    f"{alike}{resolved.operator_names[operator]} operates {len(parties)} computing parties "
+                    f"({', '.join(parties)}) and so could read every input by itself, where the threshold is "
+                    f"{threshold}"
+                )
+                yield Finding(at, f"{which(at)}{text}", APART if alike else "", severity)
 
 
 def _namesakes(resolved: Resolved, parties: list[str]) -> str:

@@ -5,12 +5,23 @@ from pathlib import Path
 
 import pytest
 
-from network_topology import load, names
+from network_topology import load, model, names
 from network_topology.compiling import compile, compiled
 from station_image.runtime.accepted.networks import Networks
 
 NETWORKS = Path(load.__file__).with_name("networks")
 PROEFTUIN = compile.compile_network(load.find("proeftuin.sandbox", NETWORKS))
+SOUND = load.read(Path(__file__).parents[1] / "sound.yml")
+GATEWAY = model.Gateway(name="mesh.ggz.example", port=8443, egress=("192.0.2.5/32",))
+WITH_GATEWAY = SOUND.organisations["ggz"].model_copy(update={"gateway": GATEWAY, "egress": ()})
+SETS = compile.compile_network(
+    SOUND.model_copy(
+        update={
+            "organisations": {**SOUND.organisations, "ggz": WITH_GATEWAY},
+            "computing_alternates": (("ggd", "ziekenhuis", "ggz"),),
+        }
+    )
+)
 KEYS = {slug: base64.b64encode(slug.encode().ljust(32)).decode() for slug in PROEFTUIN.stations}
 
 
@@ -42,6 +53,37 @@ def test_computing_parties_call_each_other_both_ways() -> None:
     assert [PROEFTUIN.stations[slug].party for slug in PROEFTUIN.computing] == [0, 1, 2]
     pairs = {(link.source, link.target) for link in PROEFTUIN.links if link.purpose == "compute"}
     assert pairs == {(one, other) for one in PROEFTUIN.computing for other in PROEFTUIN.computing if one != other}
+
+
+def test_of_several_sets_each_calls_its_own_and_contributors_call_all_of_them() -> None:
+    """thuiszorg and ggz are never in one set: each calls the other, as a contributor does."""
+    network, view = SETS, compile.station_view(SETS, "ggd", dict.fromkeys(SETS.stations, "x"), {}, {})
+    assert network.computes == ("ggd", "ziekenhuis", "thuiszorg", "ggz")
+    calls = {(link.source, link.target): link.purpose for link in network.links}
+    for parties in (network.computing, *network.computing_alternates):
+        assert all(calls[one, other] == "compute" for one in parties for other in parties if one != other)
+    assert calls["thuiszorg", "ggz"] == calls["ggz", "thuiszorg"] == "contribute"
+    assert {target for source, target in calls if source == "huisartsen"} == {*network.computes}
+    assert [network.stations[slug].party for slug in network.computes] == [0, 1, 2, None]
+    assert "computing_party" in network.stations["ggz"].roles
+    rows = network.stations["ggz"].firewall
+    assert {row.counterpart for row in rows if (row.direction, row.purpose) == ("in", "mesh")} == {
+        network.stations[slug].name for slug in ("ggd", "ziekenhuis", "thuiszorg", "huisartsen")
+    }
+    ids = [network.stations[slug].id for slug in ("ggd", "ziekenhuis", "ggz")]
+    assert (view["computing"][2], view["computing_alternates"]) == (network.stations["thuiszorg"].id, [ids])
+    assert "computing_alternates" not in compile.station_view(PROEFTUIN, "ggd", KEYS, {}, {})
+
+
+def test_privacy_is_said_of_every_set() -> None:
+    names = [SETS.stations[slug].name for slug in ("ggd", "ziekenhuis", "ggz")]
+    at = SETS.privacy.index(
+        f"Another set may compute, and then every input of that session is shared over it: {names[0]}, {names[1]} and "
+        f"{names[2]}."
+    )
+    assert SETS.privacy[at + 1].startswith("One of them alone learns nothing")
+    assert SETS.privacy[at + 2].startswith("So at least 2 operators would have to work together, any of")
+    assert SETS.privacy[-1] == "An input is safe only as long as this holds for every set that computes with it."
 
 
 def test_contributors_do_not_know_each_other() -> None:

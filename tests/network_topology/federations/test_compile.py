@@ -75,7 +75,8 @@ def test_a_country_of_small_networks_has_as_many_computing_parties_as_it_can(
     found = check.network(country.NAME, tmp_path, KNOWN)
     assert found.errors == ()
     assert found.federation is not None
-    assert len(found.federation.parties) == max(count for count in computing.COUNTS if count <= organisations)
+    parties = found.federation.known(found.federation.federation.computing)
+    assert len(parties) == max(count for count in computing.COUNTS if count <= organisations)
 
 
 def test_the_script_never_writes_over_a_network_that_is_there(tmp_path: Path) -> None:

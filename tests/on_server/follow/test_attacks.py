@@ -224,6 +224,10 @@ TAKEN_OVER: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
         "adds an address",
     ),
     "a stranger": (change("accepted/definition/organisations/vreemd", {"name": "V"}), "adds to organisations"),
+    "another set of them": (
+        change("accepted/definition/computing_alternates", [["ggd", "ziekenhuis", "huisartsen"]]),
+        "it adds a set of computing parties",
+    ),
     "fewer computing parties": (change("accepted/definition/computing", ["ggd"]), "fewer computing parties"),
     "personal data": (change("accepted/definition/personal_data", False), "changes personal_data"),
     "another place": (
