@@ -20,6 +20,7 @@ Run = Callable[[argparse.Namespace, Tell], Line]
 Show = Callable[[Line, argparse.Namespace], None]
 NETWORK = ("--network", {"help": "which one, where it is not the home network"})
 BOTH = "rows that stand in two files are right as they are and count twice, until a file has other rows"
+COMPUTING = ("--computing", {"type": int, "metavar": "N", "help": "set of computing parties (the first that is there)"})
 QUESTION = ("name", {"metavar": "NAME", "help": "a question"})
 
 
@@ -52,6 +53,7 @@ def _session(options: argparse.Namespace, tell: Tell) -> Line:
         "results": options.results_to,
         "intake": options.intake,
         "deadline": options.deadline,
+        "computing": options.computing,
     }
     return agent.ask(options.socket, {"verb": "session", **request}, tell)
 
@@ -63,6 +65,7 @@ SESSION = (
     ("--intake", {"type": int, "help": "seconds to wait for contributors (10)"}),
     ("--deadline", {"type": int, "help": "seconds after which the session is given up (600, the most)"}),
     ("--results-to", {"action": "append", "metavar": "ORGANISATION", "help": "result party (the proposer)"}),
+    COMPUTING,
 )
 ALLOW = (
     QUESTION,
@@ -87,8 +90,8 @@ VERBS = (
     Verb("data", "look at the CSV files for a question as a session would",
          (QUESTION, ("--both", {"action": "store_const", "const": True, "help": BOTH}), NETWORK),
          _asking("network", "both", question="name"), sessions.show_data),
-    Verb("propose", "ask an agreed question now and wait for its result", (QUESTION, NETWORK),
-         _asking("network", question="name"), sessions.show_propose),
+    Verb("propose", "ask an agreed question now and wait for its result", (QUESTION, NETWORK, COMPUTING),
+         _asking("network", "computing", question="name"), sessions.show_propose),
     Verb("results", "the results that lie here; with SESSION one of them",
          (("session", {"metavar": "SESSION", "nargs": "?", "help": "its first characters are enough"}),),
          _asking("session"), sessions.show_results),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from on_server.station_command import agent, allowing
@@ -18,6 +18,7 @@ LABELS = {
     "fields": "fields",
     "contributors": "contributors",
     "computing": "computing parties",
+    "computing_alternates": "or another set of them",
     "threshold": "threshold",
     "results": "results go to",
     "minimum_cell": "minimum cell",
@@ -73,7 +74,16 @@ def privacy(document: Mapping[str, Any]) -> list[str]:
 
     And who could open what was to stay hidden.
     """
-    parties, threshold, operators = document["computing"], document["threshold"], document["operators"]
+    first, others = document["computing"], document.get("computing_alternates", [])
+    said = _guarded(first, document["threshold"], document["operators"])
+    for parties in others:
+        said.append(f"Another set may compute a session: {', '.join(parties)}.")
+        said += _guarded(parties, (len(parties) - 1) // 2, document["operators"])
+    return said
+
+
+def _guarded(parties: Sequence[str], threshold: int, operators: Mapping[str, str]) -> list[str]:
+    """How many of one set of computing parties learn nothing together."""
     held = Counter(operators.get(party, party) for party in parties)
     shares, enough = 0, 0
     for _, count in held.most_common():
@@ -158,6 +168,8 @@ def _show_differences(row: Line) -> None:
 def _value(field: str, value: Any) -> str:
     if field == "agreements" and isinstance(value, Mapping):
         return "; ".join(f"{name}: {_agreement(one)}" for name, one in value.items())
+    if field == "computing_alternates" and isinstance(value, list):
+        return "; or ".join(", ".join(map(str, parties)) for parties in value)  # whole: it is who may compute
     if field == "statement_keys" and isinstance(value, Mapping):
         return ", ".join(f"{name}: {key[:16]}" for name, key in value.items())
     return "(none)" if value is None else short(value)

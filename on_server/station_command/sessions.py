@@ -17,6 +17,8 @@ def progress(line: Line) -> None:
     event = line.get("event")
     if event == "proposed":
         say(f"session {line['session']} proposed; contributors: {', '.join(line['contributors'])}")
+    elif event == "passed":
+        say(f"{', '.join(line['computing'])} do not compute this: {line['why']}")
     elif event == "accepted":
         say(f"accepted by {', '.join(line['by'])}")
     elif event == "link":

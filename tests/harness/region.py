@@ -89,12 +89,17 @@ class Region:
         replace(station.root / "networks.d" / "host.json", host)
 
     def network(
-        self, name: str, computing: Sequence[str], contributors: Sequence[str], others: Sequence[str] = ()
+        self,
+        name: str,
+        computing: Sequence[str],
+        contributors: Sequence[str],
+        others: Sequence[str] = (),
+        alternates: Sequence[Sequence[str]] = (),
     ) -> None:
         """Give all members their view of a network."""
         members = list(dict.fromkeys([*computing, *contributors, *others]))
         for organisation in members:
-            self.write_view(name, self[organisation], computing, contributors, members)
+            self.write_view(name, self[organisation], computing, contributors, members, alternates)
 
     def usual_networks(self) -> None:
         """Networks drie, vijf and zeven, as every test finds them."""
@@ -103,7 +108,13 @@ class Region:
         self.network("zeven", SEVEN, ALL)
 
     def write_view(
-        self, name: str, station: Station, computing: Sequence[str], contributors: Sequence[str], members: Sequence[str]
+        self,
+        name: str,
+        station: Station,
+        computing: Sequence[str],
+        contributors: Sequence[str],
+        members: Sequence[str],
+        alternates: Sequence[Sequence[str]] = (),
     ) -> None:
         """One station's networks.d/<name>."""
         rows = {
@@ -128,6 +139,8 @@ class Region:
             "threshold": (len(computing) - 1) // 2,
             "stations": rows,
         }
+        if alternates:
+            view["computing_alternates"] = [[self[party].id for party in parties] for parties in alternates]
         folder = station.root / "networks.d" / name
         folder.mkdir(exist_ok=True)
         replace(folder / "gateway.json", station.gateway)

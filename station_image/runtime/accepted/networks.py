@@ -11,7 +11,7 @@ import asyncio
 import base64
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -82,11 +82,28 @@ class Network:
     """Part of what the operator accepted → its digest; other stations are told, and compared by whoever verifies."""
     cut: Mapping[str, str] = field(default_factory=dict)
     """Id → organisation of those in the definition whose keys are not, or no longer, accepted here."""
+    alternates: tuple[tuple[str, ...], ...] = ()
+    """Other sets of computing parties, in order."""
+
+    @property
+    def sets(self) -> tuple[tuple[str, ...], ...]:
+        """Every set of parties that may compute, in the order in which they are tried."""
+        return self.computing, *self.alternates
+
+    @property
+    def computes(self) -> tuple[str, ...]:
+        """Everybody who computes in one of the sets, those of the first set first."""
+        return tuple(dict.fromkeys(one for parties in self.sets for one in parties))
 
     @property
     def problem(self) -> str:
         """Why nothing can be computed in this network; empty when it can."""
-        missing = ", ".join(self.cut[party] for party in self.computing if party in self.cut)
+        problems = [self.missing(parties) for parties in self.sets]
+        return problems[0] if all(problems) else ""
+
+    def missing(self, parties: Iterable[str]) -> str:
+        """Why a set of computing parties cannot compute; empty when it can."""
+        missing = ", ".join(self.cut[party] for party in parties if party in self.cut)
         if not missing:
             return ""
         return (
@@ -105,8 +122,18 @@ class Network:
         return self.home == self.name
 
     def is_computing(self, station: str) -> bool:
-        """Whether `station` is a computing party of this network."""
-        return station in self.computing
+        """Whether `station` is a computing party of this network, in whichever set."""
+        return station in self.computes
+
+    def threshold_of(self, parties: Sequence[str]) -> int:
+        """How many parties of one of the sets together still learn nothing; of another, -1."""
+        if tuple(parties) == self.computing:
+            return self.threshold
+        return (len(parties) - 1) // 2 if tuple(parties) in self.alternates else -1
+
+    def together(self, one: str, other: str) -> bool:
+        """Whether two stations compute in one set: then both call the other."""
+        return any(one in parties and other in parties for parties in self.sets)
 
     def own_gateway(self) -> Gateway:
         """What our own gateway shows, read at use: it changes with each renewal.
@@ -266,6 +293,7 @@ def _network(path: Path) -> Network:
             coordinator=str(content["coordinator"]),
             computing=tuple(map(str, content["computing"])),
             threshold=int(content["threshold"]),
+            alternates=tuple(tuple(map(str, parties)) for parties in content.get("computing_alternates", ())),
             stations=stations,
             folder=path.parent,
             accepted={str(part): str(digest) for part, digest in content.get("accepted", {}).items()},
@@ -275,15 +303,16 @@ def _network(path: Path) -> Network:
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise NetworkError(f"{path}: {error!r}") from error
-    parties = len(network.computing)
     if network.name != path.parent.name:
         raise NetworkError(f"{path}: is of network {network.name!r}")
-    if network.self_id not in stations or not set(network.computing) <= stations.keys() | network.cut.keys():
+    if network.self_id not in stations or not set(network.computes) <= stations.keys() | network.cut.keys():
         raise NetworkError(f"{path}: names a station that is not among its stations")
     if stations.keys() & network.cut.keys():
         raise NetworkError(f"{path}: has a key for a station that is cut")
-    if len(set(network.computing)) != parties or not 0 < 2 * network.threshold < parties:
-        raise NetworkError(f"{path}: threshold {network.threshold} with {parties} computing parties")
+    for parties in network.sets:
+        threshold = network.threshold_of(parties)
+        if len(set(parties)) != len(parties) or not 0 < 2 * threshold < len(parties):
+            raise NetworkError(f"{path}: threshold {threshold} with {len(parties)} computing parties")
     return network
 
 

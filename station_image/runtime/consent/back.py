@@ -87,7 +87,7 @@ def waits_for(register: Register, network: Network) -> list[str]:
     if own(register, network) is None:
         return []
     granted = {network.self_id, *(by for name, by in register.index.granted if name == network.name)}
-    return [one for one in network.computing if one in network.stations and one not in granted]
+    return [one for one in network.computes if one in network.stations and one not in granted]
 
 
 def withheld(register: Register, network: Network) -> str:

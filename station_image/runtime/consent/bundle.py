@@ -67,8 +67,9 @@ def parse(content: dict[str, Any], network: Network, answered: Plan | None = Non
     if answered is not None and plan.digest != answered.digest:
         raise RefusedError("plan: not the one that was answered")
     answers = content.get("answers")
-    if not isinstance(answers, dict) or set(answers) != set(network.computing):
-        raise RefusedError("answers: not one of each computing party of the accepted definition")
+    # Whether these are a set of the accepted definition is looked at with the rest of the plan (`plan.check`).
+    if not isinstance(answers, dict) or set(answers) != set(plan.computing):
+        raise RefusedError("answers: not one of each computing party that the plan names")
     for party, row in answers.items():
         if not isinstance(row, dict) or set(row) != {"answer", "signature"}:
             raise RefusedError(f"answers: {party} gave none")

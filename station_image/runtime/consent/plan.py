@@ -6,7 +6,7 @@ import functools
 import json
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -114,12 +114,14 @@ _KINDS: Mapping[str, type] = {
 def check(plan: Plan, network: Network, now: float | None = None) -> None:
     """Raise RefusedError unless `plan` is what the accepted definition of `network` provides for."""
     now = time.time() if now is None else now
-    check_whole(network)
+    if tuple(plan.computing) not in network.sets:
+        raise RefusedError("computing: not as in the definition that this station accepted")
+    if missing := network.missing(plan.computing):
+        raise RefusedError(missing)
     for found, wanted, name in (
         (plan.protocol in PROTOCOL_VERSIONS, True, "protocol"),
         (plan.network, network.name, "network"),
-        (plan.computing, list(network.computing), "computing"),
-        (plan.threshold, network.threshold, "threshold"),
+        (plan.threshold, network.threshold_of(plan.computing), "threshold"),
         (plan.field, str(shares.FIELD), "field"),
     ):
         if found != wanted:
@@ -196,7 +198,7 @@ def _check_question(plan: Plan, network: Network) -> None:
     if plan.proposer not in document["results"]:
         raise RefusedError(f"proposer: {plan.proposer} is no result party of {plan.question}")
     try:
-        fixed = asked(document, network)
+        fixed = asked(document, network, plan.computing)
     except analyses.AnalysisError as error:
         raise RefusedError(f"question: this release cannot answer {plan.question} ({error})") from error
     for name, wanted in fixed.items():
@@ -210,8 +212,12 @@ def _check_question(plan: Plan, network: Network) -> None:
             raise RefusedError(f"statement_keys: {station} has another key in the question")
 
 
-def asked(document: Mapping[str, Any], network: Network) -> dict[str, Any]:
-    """The fields of a plan that a question fixes. Raises AnalysisError, RefusedError."""
+def asked(document: Mapping[str, Any], network: Network, computing: Sequence[str] = ()) -> dict[str, Any]:
+    """The fields of a plan that a question fixes, with one of its sets of computing parties; else with the first.
+
+    Raises AnalysisError, RefusedError.
+    """
+    another = list(computing) in document.get("computing_alternates", [])
     parameters = tables.resolved(document["parameters"], network.figures)
     return {
         "network": document["network"],
@@ -219,8 +225,8 @@ def asked(document: Mapping[str, Any], network: Network) -> dict[str, Any]:
         "analysis": document["analysis"],
         "parameters": _completed(document["analysis"], canonical(parameters)),
         "contributors": document["contributors"],
-        "computing": document["computing"],
-        "threshold": document["threshold"],
+        "computing": list(computing) if another else document["computing"],
+        "threshold": (len(computing) - 1) // 2 if another else document["threshold"],
         "results": document["results"],
         "minimum_cell": document["minimum_cell"],
         "minimum_contributors": document["minimum_contributors"],
@@ -258,8 +264,11 @@ def _check_analysis(plan: Plan) -> None:
 
 
 def question(network: Network, document: Mapping[str, Any], **choices: Any) -> Plan:
-    """A plan of a question, proposed by this station. Raises AnalysisError, RefusedError."""
-    fixed = asked(document, network)
+    """A plan of a question, proposed by this station; `computing` may be another of its sets than the first.
+
+    Raises AnalysisError, RefusedError.
+    """
+    fixed = asked(document, network, choices.pop("computing", ()))
     analysis, parameters = fixed.pop("analysis"), fixed.pop("parameters")
     return make(network, analysis, parameters, **fixed, **choices)
 
@@ -277,13 +286,14 @@ def make(here: Network, analysis_name: str, parameters: Mapping[str, Any], **cho
         "proposer": here.self_id,
         "computing": list(here.computing),
         "field": str(shares.FIELD),
-        "threshold": here.threshold,
         "length": analysis.length(completed),
         "proposed": int(time.time()),
         **choices,
     }
+    draft["threshold"] = here.threshold_of(draft["computing"])
     people = {draft["proposer"], *draft["contributors"], *draft["computing"], *draft["results"]}
-    check_whole(here)
+    if missing := here.missing(draft["computing"]):
+        raise RefusedError(missing)
     _check_known(people, here)
     plan = Plan(statement_keys={name: here.stations[name].key_digest for name in people}, **draft)
     check(plan, here)

@@ -39,6 +39,8 @@ class Request:
     deadline: int = DEADLINE
     both: bool = False
     station: str = ""
+    computing: int = 0
+    """Which set of computing parties, from 1 on; 0 is the first that is there."""
 
 
 async def read(reader: asyncio.StreamReader, verbs: Collection[str]) -> Request:
@@ -109,6 +111,7 @@ _KINDS: Mapping[str, Callable[[str, object], Any]] = {
     "deadline": _whole,
     "both": _flag,
     "station": _text,
+    "computing": _whole,
 }
 
 

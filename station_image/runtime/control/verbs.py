@@ -7,7 +7,7 @@ import functools
 import json
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Container, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from ..consent.allowances import Allowances
 from ..consent.gate import Gate
 from ..consent.register import Register, RegisterError
 from ..data import astray, repeats
+from ..session import sets
 from ..session.proposal import ProposalRefusedError, Proposals
 from ..session.status import Status
 from ..session.wayback import WayBack
@@ -148,10 +149,17 @@ async def _propose(desk: Desk, request: Request, tell: Tell) -> dict[str, Any]:
     plan.check_whole(desk.network(request.network))
     network, document = desk.question(request)
     desk.gate.permitted(network, document["question"])
-    session = secrets.token_hex(16)
-    proposed = plan.question(network, document, session=session, intake=INTAKE_DATA, deadline=DEADLINE_DATA)
-    tell({"event": "proposed", "session": session, "contributors": proposed.contributors})
-    account = await desk.proposals.run(network, proposed, tell)
+    agreed = [document["computing"], *document.get("computing_alternates", [])]
+
+    async def propose(parties: tuple[str, ...]) -> dict[str, Any]:
+        session = secrets.token_hex(16)
+        own = {"session": session, "intake": INTAKE_DATA, "deadline": DEADLINE_DATA}
+        proposed = plan.question(network, document, computing=parties, **own)
+        tell({"event": "proposed", "session": session, "contributors": proposed.contributors})
+        return await desk.proposals.run(network, proposed, tell)
+
+    usable = [parties for parties in _sets(network, request) if list(parties) in agreed]
+    account = await sets.first(network, usable or [network.computing], propose, tell)
     return {"exit": _session_exit(account), **account}
 
 
@@ -276,23 +284,37 @@ async def _results(desk: Desk, request: Request, __: Tell) -> dict[str, Any]:
 async def _session(desk: Desk, request: Request, tell: Tell) -> dict[str, Any]:
     """Acceptance with everybody; without whom not all computing parties know while somebody joins or leaves."""
     network = desk.network(request.network)
-    left_out: dict[str, str] = {}
-    while True:
-        proposed = _acceptance(network, request, left_out)
-        tell({"event": "proposed", "session": proposed.session, "contributors": proposed.contributors})
-        try:
-            account = await desk.proposals.run(network, proposed, tell)
-            break
-        except ProposalRefusedError as error:
-            unknown = plan.unknown_elsewhere(proposed, error.reasons)
-            if not unknown or len(unknown) == len(proposed.contributors):
-                raise
-            left_out |= unknown
-    account["left_out"] = left_out | account.get("left_out", {})
+    plan.check_whole(network)
+
+    async def propose(parties: tuple[str, ...]) -> dict[str, Any]:
+        left_out: dict[str, str] = {}
+        while True:
+            proposed = _acceptance(network, parties, request, left_out)
+            tell({"event": "proposed", "session": proposed.session, "contributors": proposed.contributors})
+            try:
+                account = await desk.proposals.run(network, proposed, tell)
+            except ProposalRefusedError as error:
+                unknown = plan.unknown_elsewhere(proposed, error.reasons)
+                if not unknown or len(unknown) == len(proposed.contributors):
+                    raise
+                left_out |= unknown
+            else:
+                return {**account, "left_out": left_out | account.get("left_out", {})}
+
+    account = await sets.first(network, _sets(network, request), propose, tell)
     return {"exit": _session_exit(account), **account}
 
 
-def _acceptance(network: Network, request: Request, without: Container[str]) -> plan.Plan:
+def _sets(network: Network, request: Request) -> Sequence[tuple[str, ...]]:
+    """The sets of computing parties to try: all of them, or the one that was asked for, counted from 1."""
+    if not request.computing:
+        return network.sets
+    if not 1 <= request.computing <= len(network.sets):
+        raise WrongUseError(f"computing: {network.name} has {len(network.sets)} set(s) of computing parties")
+    return network.sets[request.computing - 1 : request.computing]
+
+
+def _acceptance(network: Network, parties: tuple[str, ...], request: Request, without: Container[str]) -> plan.Plan:
     members = network.stations.items()
     contributors = sorted(name for name, member in members if member.contributes and name not in without)
     return plan.make(
@@ -300,6 +322,7 @@ def _acceptance(network: Network, request: Request, without: Container[str]) -> 
         request.analysis,
         request.parameters,
         session=secrets.token_hex(16),
+        computing=list(parties),
         contributors=contributors,
         results=_stations(network, request.results or [network.self_id]),
         minimum_cell=0,

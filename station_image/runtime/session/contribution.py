@@ -97,7 +97,10 @@ class Contributions:
         """A computing party brings a plan that all computing parties accepted: contribute to it."""
         if not caller.network.is_computing(caller.peer):
             raise RefusedError(f"{caller.peer} is not a computing party")
-        await self.begin(caller.network, bundles.parse(dict(content), caller.network))
+        bundle = bundles.parse(dict(content), caller.network)
+        if caller.peer not in bundle.plan.computing:
+            raise RefusedError(f"computing: {caller.peer} is not in the set that this plan names")
+        await self.begin(caller.network, bundle)
 
     async def _receipt(self, caller: Caller, content: Mapping[str, Any], _: bytes) -> None:
         """Take a computing party's signed report of a session that this station contributed to."""
@@ -179,7 +182,7 @@ class Contributions:
                 for party, row in zip(agreed.computing, rows, strict=True)
             )
         )
-        if not network.is_computing(network.self_id):
+        if network.self_id not in agreed.computing:
             self._past.add(network, agreed.session, "contributed" if all(outcomes) else "contributed in part")
         acceptance = agreed.question == plan.ACCEPTANCE
         self._register.add_asked("contributed", agreed.proposer, acceptance, **agreed.facts, parties=sum(outcomes))
@@ -208,4 +211,4 @@ class Contributions:
 
 def _learns_of_it(network: Network, agreed: Plan) -> bool:
     """Whether this station knows from others only what of its data was opened."""
-    return agreed.question != plan.ACCEPTANCE and not network.is_computing(network.self_id)
+    return agreed.question != plan.ACCEPTANCE and network.self_id not in agreed.computing

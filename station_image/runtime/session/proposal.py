@@ -64,6 +64,7 @@ class Proposals:
             account.update(outcome="failed", reason=str(error) or "no result came in time")
         finally:
             self._results.forget(plan)
+        account["computing"] = list(plan.computing)
         account["milliseconds"] = int(1000 * (time.monotonic() - started))
         note("session-proposed", session=plan.session, outcome=account["outcome"])
         return account

@@ -120,7 +120,7 @@ class Session:
 
         Raises RefusedError for what is no head of its register.
         """
-        if not self.network.is_computing(peer):
+        if peer not in self.plan.computing:
             told = check_head(head, peer, self.network)
             self._heads[peer] = told | {"key": self.network.stations[peer].key_digest}
 
@@ -306,7 +306,7 @@ class Session:
         for peer in self.plan.contributors:
             if peer == self.network.self_id:
                 background.start(self._contribute())
-            elif not self.network.is_computing(peer):
+            elif peer not in self.plan.computing:
                 background.start(self.tell_contributor(peer))
         channels = [self._channel(link, party) for party in self.plan.computing if party != self.network.self_id]
         try:

@@ -207,6 +207,8 @@ class Sessions:
         if not network.is_computing(network.self_id):
             raise RefusedError(f"{network.self_id} is not a computing party")
         self._gate.check(network, proposed)
+        if network.self_id not in proposed.computing:
+            raise RefusedError(f"computing: {network.self_id} is not in the set that this plan names")
         if running := [one.plan for one in self._sessions.values() if opened.meet(one.plan, proposed)]:
             # Neither would know what the other opens, so that the two could be subtracted from each other.
             if any(plan.proposer != proposed.proposer for plan in running):

@@ -30,7 +30,7 @@ LOOK_EVERY = 1.0
 
 
 class Polling:
-    """Our polls with computing parties, in every network where we are not one ourselves."""
+    """Our polls with the computing parties of each network that do not call us: those that we compute with do."""
 
     def __init__(self, networks: Networks, peers: Peers, answers: Answers) -> None:
         self._networks = networks
@@ -47,8 +47,8 @@ class Polling:
             wanted = {
                 (network.name, party)
                 for network in self._networks.current().values()
-                if not network.is_computing(network.self_id)
-                for party in network.computing
+                for party in network.computes
+                if party != network.self_id and not network.together(party, network.self_id)
                 if party in network.stations and self._peers.can_call(party)
             }
             for key, task in list(self._ours.items()):

@@ -184,6 +184,23 @@ def test_who_could_read_the_inputs_is_counted_per_operator(operators: dict[str, 
     assert said in " ".join(questions.privacy(document))
 
 
+def test_a_steward_reads_every_set_that_may_compute_and_who_could_read_the_inputs_of_it(tmp_path: Path) -> None:
+    row = question()
+    row["document"]["operators"] = {"gerda.a": "a", "gerda.b": "b", "gerda.c": "c", "gerda.d": "b"}
+    row["document"]["computing_alternates"] = [["gerda.a", "gerda.b", "gerda.d"], ["gerda.a", "gerda.c", "gerda.d"]]
+    done, _ = against(tmp_path, answered(questions=[row]), "questions", "griep")
+    sets = "gerda.a, gerda.b, gerda.d; or gerda.a, gerda.c, gerda.d"
+    assert f"or another set of them {sets}" in " ".join(done.stdout.split())
+    said = questions.privacy(row["document"])
+    assert said[2] == (
+        "So at least 2 operators would have to work together. Of the computing parties, a runs 1, b runs 1, c runs 1."
+    )
+    assert said[3] == "Another set may compute a session: gerda.a, gerda.b, gerda.d."
+    assert said[6] == "ONE OPERATOR ALONE COULD READ EVERY INPUT. Of the computing parties, b runs 2, a runs 1."
+    assert said[7] == "Another set may compute a session: gerda.a, gerda.c, gerda.d."
+    assert len(said) == 11
+
+
 def test_a_changed_question_is_shown_field_by_field(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = question()["document"] | {"minimum_cell": 20}
     (tmp_path / "gerda~griep.json").write_text(json.dumps({"question": before}))
@@ -292,6 +309,15 @@ def test_a_proposed_question_ends_with_its_result_and_where_it_lies(tmp_path: Pa
     assert done.returncode == 1
     for said in ("session s proposed", "left out: gerda.b: away", "/var/lib/werkplaats/data/out/s/result.json"):
         assert said in done.stdout
+
+
+def test_a_set_of_which_one_is_away_is_named_and_one_is_chosen_by_its_number(tmp_path: Path) -> None:
+    passed = {"event": "passed", "computing": ["gerda.a", "gerda.b"], "why": "gerda.b: does not answer"}
+    account = {"session": "s", "outcome": "done", "root": "", "left_out": {}, "contributors": ["x"], "milliseconds": 5}
+    lines = [passed, *answered(0, **account, result=RESULT)]
+    done, asked = against(tmp_path, lines, "propose", "griep", "--computing", "2")
+    assert asked["computing"] == 2
+    assert "gerda.a, gerda.b do not compute this: gerda.b: does not answer" in done.stdout
 
 
 @pytest.mark.parametrize(("counts", "said"), [([], []), (["gerda.a", "gerda.b"], ["gerda.a, gerda.b"])])

@@ -111,7 +111,7 @@ class Agreed:
             people = changed.participants
             keys = {one: network.stations[one].key_digest for one in people if one in network.stations}
             changed = dataclasses.replace(changed, statement_keys=keys)
-            return {party: await _answer(assembled, network, party, changed) for party in network.computing[1:]}
+            return {party: await answer_of(assembled, network, party, changed) for party in network.computing[1:]}
 
         return as_station(self["ggd"], "drie", work)
 
@@ -120,7 +120,8 @@ class Agreed:
         return Proposal(path, {"verb": verb, "network": "drie", **request})
 
 
-async def _answer(assembled: Any, network: Network, party: str, proposed: plan.Plan) -> str:
+async def answer_of(assembled: Any, network: Network, party: str, proposed: plan.Plan) -> str:
+    """What a party answers to a plan: why not, or "" for yes."""
     request = {"kind": "propose", "session": proposed.session}
     async with assembled.peers.open(network, party, request) as line:
         signature = assembled.key.sign(statement.PLAN, proposed.content)

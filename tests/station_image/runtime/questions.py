@@ -37,6 +37,8 @@ def document(network: Network, /, **changes: Any) -> dict[str, Any]:
         "until": "2099-01-01",
         "at_most": "unlimited",
     }
+    if network.alternates:
+        found["computing_alternates"] = [list(parties) for parties in network.alternates]
     return copy.deepcopy({**found, **changes})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import datetime
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,10 +51,12 @@ class Small:
 
     folder: Path
     keys: dict[str, StatementKey]
+    alternates: Sequence[Sequence[str]] = ()
 
     @classmethod
-    def make(cls, folder: Path) -> Small:
-        small = cls(folder, {name: StatementKey(Ed25519PrivateKey.generate()) for name in PRINTS})
+    def make(cls, folder: Path, alternates: Sequence[Sequence[str]] = ()) -> Small:
+        """`alternates`: other sets of computing parties."""
+        small = cls(folder, {name: StatementKey(Ed25519PrivateKey.generate()) for name in PRINTS}, alternates)
         for name in PRINTS:
             small.write(name)
         return small
@@ -69,8 +72,16 @@ class Small:
             }
             for other, key in self.keys.items()
         }
-        common = {"network": "n", "definition": "sha256:0", "release": "dev", "coordinator": "n.a", "threshold": 1}
+        common: dict[str, Any] = {
+            "network": "n",
+            "definition": "sha256:0",
+            "release": "dev",
+            "coordinator": "n.a",
+            "threshold": 1,
+        }
         common["accepted"] = {"release": "sha256:1"}
+        if self.alternates:
+            common["computing_alternates"] = self.alternates
         return {**common, "self": name, "computing": list(PARTIES), "stations": rows}
 
     def gateway(self, name: str, **how: Any) -> Gateway:

@@ -93,6 +93,13 @@ def test_a_view_with_a_computing_party_that_is_cut_is_taken_and_its_key_is_pinne
     assert small.networks("n.a").find("n") == found, "nor is it after a restart"
 
 
+@pytest.mark.parametrize("parties", [["n.a", "n.b"], ["n.a", "n.b", "n.b"], ["n.a", "n.b", "n.x"]])
+def test_another_set_that_could_not_compute_is_not_taken(tmp_path: Path, parties: list[str]) -> None:
+    networks = Small.make(tmp_path, [parties]).networks("n.a")
+    assert networks.current() == {}
+    assert "networks.d cannot be used" in networks.problem
+
+
 def test_a_network_whose_contributor_is_cut_computes_on(tmp_path: Path) -> None:
     small = Small.make(tmp_path)
     small.write("n.a", **small.without("n.a", "n.d"))

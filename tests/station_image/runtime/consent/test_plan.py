@@ -16,6 +16,7 @@ from station_image.runtime.accepted.networks import Network
 from station_image.runtime.analyses import hotspots
 from station_image.runtime.base.refusal import RefusedError
 from station_image.runtime.consent import bundle, plan
+from tests.station_image.runtime import questions
 from tests.station_image.runtime.views import PARTIES, Small
 
 HEAD = {"entries": 0, "digest": "0" * 64}
@@ -140,6 +141,65 @@ def test_whether_there_is_such_a_question_is_asked_before_its_parameters_are_exp
     with pytest.raises(RefusedError):
         plan.check(plan.parse(content(network, **acceptance)), network, NOW)
     assert expanded, "without the first look they are, or this test shows nothing"
+
+
+OTHER = ["n.b", "n.a", "n.d"]
+
+
+@pytest.fixture
+def sets(tmp_path: Path) -> Small:
+    """Network n, in which n.d may take the place of n.c."""
+    return Small.make(tmp_path / "sets", [OTHER])
+
+
+def test_either_set_of_the_definition_may_compute_in_its_own_order(sets: Small) -> None:
+    view = sets.networks("n.a").find("n")
+    for parties in (list(PARTIES), OTHER):
+        made = plan.parse(content(view) | plan_of(view, parties))
+        assert (made.computing, made.threshold) == (parties, 1)
+        plan.check(made, sets.networks("n.d").find("n"), NOW)
+
+
+@pytest.mark.parametrize("parties", [["n.a", "n.b", "n.d"], ["n.a", "n.c", "n.d"], ["n.a", "n.b"], [*OTHER, "n.c"]])
+def test_parties_that_are_no_set_of_the_definition_are_refused_whatever_else_is_right(
+    sets: Small, parties: list[str]
+) -> None:
+    view = sets.networks("n.a").find("n")
+    with pytest.raises(RefusedError, match="computing: not as in the definition"):
+        plan.check(plan.parse(content(view, computing=parties)), view, NOW)
+
+
+def test_a_question_fixes_the_sets_that_its_steward_allowed(sets: Small) -> None:
+    """A set that is only in the definition, or that the question has and the definition not, computes nothing of it."""
+    view = sets.networks("n.a").find("n")
+    document = questions.document(view)
+    both = dataclasses.replace(view, questions={"griep": document})
+    one = {name: value for name, value in document.items() if name != "computing_alternates"}
+    made = plan.question(both, document, session="0" * 32, intake=10, deadline=60, computing=OTHER)
+    assert (made.computing, made.threshold) == (OTHER, 1)
+    plan.check(made, both)
+    with pytest.raises(RefusedError, match="computing: not as in the question"):
+        plan.check(made, dataclasses.replace(view, questions={"griep": one}))
+    with pytest.raises(RefusedError, match="computing: not as in the definition"):
+        plan.check(made, dataclasses.replace(both, alternates=()))
+
+
+def test_the_other_set_computes_where_a_party_of_the_first_is_cut(sets: Small) -> None:
+    whole = sets.networks("n.a").find("n")
+    first, other = (plan.parse(content(whole) | plan_of(whole, one, sorted(OTHER))) for one in (list(PARTIES), OTHER))
+    sets.write("n.a", **sets.without("n.a", "n.c"))
+    view = sets.networks("n.a").find("n")
+    assert view.problem == ""
+    plan.check(other, view, NOW)
+    with pytest.raises(RefusedError, match="cannot compute: c is cut"):
+        plan.check(first, view, NOW)
+
+
+def plan_of(view: Network, parties: list[str], contributors: list[str] | None = None) -> dict[str, Any]:
+    """What a plan has of those who compute and contribute."""
+    people = {*parties, *(contributors or [*PARTIES, "n.d"]), "n.a"}
+    keys = {name: view.stations[name].key_digest for name in people}
+    return {"computing": parties, "contributors": contributors or [*PARTIES, "n.d"], "statement_keys": keys}
 
 
 def test_a_plan_with_another_key_of_a_participant_is_refused_and_the_station_named(network: Network) -> None:

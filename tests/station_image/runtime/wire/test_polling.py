@@ -96,6 +96,18 @@ def test_a_computing_party_that_is_cut_is_polled_no_more(small: Small) -> None:
     keeping(small, {"n.a": for_ever, "n.c": held}, work)
 
 
+def test_who_computes_in_another_set_polls_those_of_whom_it_is_in_none(tmp_path: Path) -> None:
+    """n.d computes with n.a and n.b, which call it; n.c does so as it calls any contributor: over the poll."""
+    sets = Small.make(tmp_path / "sets", [["n.a", "n.b", "n.d"]])
+
+    async def work(peers: FakePeers) -> None:
+        await until(lambda: peers.opened)
+        await asyncio.sleep(0.02)
+        assert {peer for peer, _ in peers.opened} == {"n.c"}
+
+    keeping(sets, dict.fromkeys(("n.a", "n.b", "n.c"), for_ever), work)
+
+
 def test_a_computing_party_polls_nobody(small: Small) -> None:
     async def work(peers: FakePeers) -> None:
         await asyncio.sleep(0.02)
