@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Iterable
 
 from base import errors
+from network_topology.compiling import compile as compiler
+from network_topology.federations.compiled import CompiledFederation
 from stacks import drive
 from werkplaats.operations import host, progress
 from werkplaats.operations.bring_up import together, up
@@ -93,7 +94,7 @@ def _together(given: argparse.Namespace, federation: networks.Federation) -> int
         _print(one.network, one.outcome, one.reporter)
     print()
     verify_verb.print_report(federation.name, outcome.report)
-    _print_session(compiled.computing, outcome.report)
+    _print_session(compiled, outcome.report)
     for organisation, why in outcome.left_out.items():
         print(f"left out: {organisation}: {why}; when that is mended run the same command again")
     print(f"time: {reporter.seconds:.1f} s")
@@ -131,7 +132,7 @@ def _print(network: networks.Network, outcome: up.Outcome, reporter: progress.Pr
     print()
     if outcome.report:
         verify_verb.print_report(network.name, outcome.report)
-        _print_session(network.compiled.computing, outcome.report)
+        _print_session(network.compiled, outcome.report)
     print(
         f"changed: servers {drive.summary(outcome.servers)}; configuration {sum(outcome.configured.values())} tasks; "
         f"stations {drive.summary(outcome.stations)}"
@@ -161,10 +162,12 @@ _STATES = {
 }
 
 
-def _print_session(computing: Iterable[str], report: verify.Report) -> None:
+def _print_session(compiled: compiler.CompiledNetwork | CompiledFederation, report: verify.Report) -> None:
     if not (session := report.session):
         return
-    parties = ", ".join(computing)
+    organisations = {one.id: organisation for organisation, one in compiled.stations.items()}
+    told = session.get("computing", [compiled.stations[one].id for one in compiled.computing])
+    parties = ", ".join(organisations.get(party, party) for party in told)
     print(f"acceptance: {len(session.get('contributors', ()))} organisations contributed, {parties} computed")
     for name, value in dict(session.get("result", {})).items():
         print(f"  {name}: {value}")

@@ -180,11 +180,23 @@ def links(
 def _session(
     network: networks.Network, remotes: remote.Remotes, reached: Sequence[str]
 ) -> tuple[dict[str, Any], Verdict]:
-    """Run the acceptance computation, proposed by the first computing party that is reached."""
+    """Run the acceptance computation with every set, proposed by the first computing party that is reached.
+
+    What is returned of it is of the first set.
+    """
     proposer = next((o for o in (*network.compiled.computing, *reached) if o in reached), None)
     if proposer is None:
         return {}, Verdict("session", network.name, "acceptance", "no server is reached that could propose a session")
-    return session(network, remotes, proposer)
+    sets = (network.compiled.computing, *network.compiled.computing_alternates)
+    if len(sets) == 1:
+        return session(network, remotes, proposer)
+    told = [session(network, remotes, proposer, "--computing", str(number)) for number in range(1, len(sets) + 1)]
+    wrong = [
+        f"computed by {', '.join(parties)}: {verdict.reason}"
+        for parties, (_, verdict) in zip(sets, told, strict=True)
+        if verdict.reason
+    ]
+    return told[0][0], Verdict("session", proposer, "acceptance", "; ".join(wrong))
 
 
 def session(

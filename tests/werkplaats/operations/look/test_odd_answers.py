@@ -52,6 +52,27 @@ def test_a_station_that_answers_oddly_is_not_well_and_the_others_are_seen(said: 
     assert status.lines([een, twee])
 
 
+def test_every_set_of_computing_parties_computes_and_one_that_does_not_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sets = SimpleNamespace(computing=("een", "twee", "drie"), computing_alternates=(("een", "twee", "vier"),))
+    asked: list[tuple[str, ...]] = []
+
+    def ask(_: Remotes, __: str, *command: str, **___: Any) -> remote.Done:
+        asked.append(command)
+        good = command[-1] == "1"
+        return remote.Done(json.dumps({"session": command[-1]}), "" if good else "vier is away", 0 if good else 4)
+
+    monkeypatch.setattr(Remotes, "ask", ask)
+    network = cast("Any", SimpleNamespace(name="n", compiled=sets))
+    document, verdict = verify._session(network, cast("Any", Remotes("")), ["een"])
+    assert document == {"session": "1"}
+    assert verdict.reason == "computed by een, twee, vier: vier is away"
+    sets.computing_alternates = ()
+    assert verify._session(network, cast("Any", Remotes("")), ["een"])[1].reason != ""
+    assert [command[-2:] for command in asked] == [("--computing", "1"), ("--computing", "2"), ("n", "--json")]
+
+
 @pytest.mark.parametrize("said", ODD, ids=lambda said: said[:40])
 def test_a_session_of_which_nothing_can_be_read_is_not_good(said: str) -> None:
     network = cast("Any", SimpleNamespace(name="n"))
