@@ -33,9 +33,13 @@ STEP = 0.25
 
 @dataclass(frozen=True)
 class Gone:
-    """Why a station is gone. Where it ended the session itself, `about` is the station that it says it failed on."""
+    """Why a station is gone. `seen`: it fell silent, or says that it failed itself.
+
+    Else it left for what it says, perhaps of station `about`: that names nobody, as who ended it first may have lied.
+    """
 
     why: str
+    seen: bool = True
     about: str = ""
 
 
@@ -102,5 +106,6 @@ async def _passed(awaited: asyncio.Future[Any], most: float) -> float:
 def _ended(peer: str, told: Mapping[str, Any]) -> Gone:
     about, reason = plain(told.get("root", ""), 100), plain(told.get("reason", ""))
     if told.get("known") is not True:
-        return Gone("it knows nothing of the session any more")
-    return Gone(f"it ended the session: {reason}", "" if about == peer else about)
+        return Gone("it knows nothing of the session any more", seen=False)
+    seen = about == peer
+    return Gone(f"it ended the session: {reason}", seen, "" if seen else about)

@@ -29,7 +29,7 @@ from ..wire.answers import Answers
 from ..wire.connection import LARGE
 from ..wire.hello import Caller
 from ..wire.peers import CallFailedError, Peers
-from . import sealed
+from . import alive, sealed
 from .past import Past
 
 T = TypeVar("T")
@@ -127,8 +127,13 @@ class Contributions:
             return
         if counts:
             self._opened.add(agreed, {caller.network.self_id: editions.in_tag(tag)}, computed=False)
-        elif list(told_by.values()).count(False) > agreed.threshold and True not in told_by.values():
+        elif self._failed(agreed):
             self._opened.forget(agreed)  # of these one is honest, and would have had to help
+
+    def _failed(self, agreed: Plan) -> bool:
+        """Whether more parties than can lie together say that nothing was opened, and none that something was."""
+        told = [*self._receipts.get(agreed.session, {}).values()]
+        return told.count(False) > agreed.threshold and True not in told
 
     def _first(self, agreed: Plan, tag: str) -> bool:
         """Remember that this station contributes to a plan; False when it did before."""
@@ -199,10 +204,13 @@ class Contributions:
         content = {"signature": signature, "register": self._register.signed_head}
         while True:
             try:
-                await self._peers.ask(network, party, request, content, body)
-            except CallFailedError as error:
-                if error.refused or time.monotonic() + RETRY > until:
-                    note("deposit-failed", session=agreed.session, party=party, why=error.why)
+                asking = self._peers.ask(network, party, request, content, body)
+                await alive.unless_gone(asking, self._peers, network, party)
+            except (CallFailedError, alive.GoneError) as error:
+                refused = isinstance(error, CallFailedError) and error.refused
+                if refused or self._failed(agreed) or time.monotonic() + RETRY > until:
+                    why = error.why if isinstance(error, CallFailedError) else error
+                    note("deposit-failed", session=agreed.session, party=party, why=why)
                     return False
                 await asyncio.sleep(RETRY)
             else:

@@ -319,12 +319,12 @@ class Session:
     async def _mind(self, party: str) -> None:
         """End the session when a computing party is gone before the computers are connected."""
         gone = await alive.gone(self._peers, self.network, party, self.plan.session)
-        if not gone.about:
+        if gone.seen:
             self.end(gone.why, party)
             return
         await asyncio.sleep(alive.HEARSAY)
         if not self._parted.done():
-            why = f"{party} left and says of {gone.about}: {gone.why}"
+            why = f"{party} left{f' and says of {gone.about}' if gone.about else ''}: {gone.why}"
             self._parted.set_result(SessionFailedError("", why, told_by=party))
 
     async def _contribute(self) -> None:

@@ -69,10 +69,20 @@ def _ended(root: str) -> dict[str, Any]:
         ([RUNS, RUNS, None], SILENT),
         ([AWAY, RUNS, AWAY, AWAY, RUNS, None], SILENT),
         ([RUNS, _ended("n.b")], Gone("it ended the session: its computer  does not run")),
-        ([RUNS, _ended("n.c")], Gone("it ended the session: its computer  does not run", "n.c")),
-        ([{**RUNS, "running": False}], Gone("it knows nothing of the session any more")),
+        ([RUNS, _ended("n.c")], Gone("it ended the session: its computer  does not run", seen=False, about="n.c")),
+        ([RUNS, _ended("")], Gone("it ended the session: its computer  does not run", seen=False)),
+        ([{**RUNS, "running": False}], Gone("it knows nothing of the session any more", seen=False)),
     ],
-    ids=["stands still", "is away", "falls silent", "is back in time", "failed", "says whom it failed on", "new"],
+    ids=[
+        "stands still",
+        "is away",
+        "falls silent",
+        "is back in time",
+        "failed",
+        "says whom it failed on",
+        "was told to",
+        "new",
+    ],
 )
 def test_a_station_is_gone_once_it_says_nothing_or_has_ended_the_session(
     network: Network, answers: list[Any], gone: Gone

@@ -181,6 +181,24 @@ def test_a_party_that_is_away_is_asked_again_while_the_intake_lasts(station: Con
     assert station.own.entries("contributed")[0]["parties"] == 3
 
 
+@pytest.mark.parametrize(("heard", "over"), [(["n.a"], False), (["n.a", "n.b"], True)])
+def test_a_party_that_died_is_asked_no_more_once_enough_others_say_that_the_session_failed(
+    station: Contributor, heard: list[str], over: bool
+) -> None:
+    station.peers.told = away("n.c")
+    agreed = station.plan(intake=60)
+
+    async def work() -> None:
+        assert await station.start(agreed) == {"ok": True}
+        await until(lambda: station.peers.kinds("deposit").count("n.c") > 3)
+        for party in heard:
+            await station.ask(party, "receipt", report(station.small, agreed, party, outcome="failed", counts=False))
+        await asyncio.sleep(0.1)
+        assert bool(station.own.entries("contributed")) is over
+
+    run(work())
+
+
 def test_a_party_that_stays_away_or_refuses_leaves_the_others_their_shares(
     station: Contributor, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -495,6 +495,7 @@ def test_a_party_whose_channel_does_not_come_is_named(party: Party, monkeypatch:
     [
         ("n.b", "n.b", "", "it ended the session: its computer does not run"),
         ("n.a", "", "n.b", "n.b left and says of n.a: it ended the session: its computer does not run"),
+        ("", "", "n.b", "n.b left: it ended the session: its computer does not run"),
     ],
 )
 def test_a_party_that_ended_before_the_channels_came_about_ends_it_here_too(
