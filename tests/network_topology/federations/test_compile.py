@@ -14,7 +14,8 @@ import pytest
 from base import errors
 from network_topology import check, context, names
 from network_topology.compiling import pen
-from network_topology.federations import compile, compiled, country, draw
+from network_topology.federations import compile, compiled, country, draw, twin
+from network_topology.federations.joined import joined
 from network_topology.rules import computing, membership
 from tests.network_topology.definitions import FEDERATIONS, NETWORKS
 
@@ -42,6 +43,28 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(params=[*FEDERATIONS, country.NAME])
 def one(request: pytest.FixtureRequest, made: Path) -> compiled.CompiledFederation:
     return federation(request.param, made if request.param == country.NAME else NETWORKS)
+
+
+def test_another_set_of_a_federation_is_told_to_stations_and_privacy_is_said_of_it(made: Path) -> None:
+    """One party of the first set has another of its region beside it."""
+    found = check.network(country.NAME, made, KNOWN).federation
+    assert found
+    cards, first = found.stations, found.federation.computing
+    region = first[0].split("/")[0]
+    other = next(one for one in cards if one.split("/")[0] == region and cards[one].gateway and one not in first)
+    parties = (other, *first[1:])
+    changed = found.federation.model_copy(update={"computing_alternates": (parties,)})
+    resolved = dataclasses.replace(found, federation=changed)
+    network = compile.compile_federation(resolved)
+    assert network.computing_alternates == joined(resolved).computing_alternates == (parties,)
+    calls = {(link.source, link.target): link.purpose for link in network.links}
+    assert all(calls[one, another] == "compute" for one in parties for another in parties if one != another)
+    assert calls[first[0], other] == calls[other, first[0]] == "contribute"
+    [said] = [one for one in network.privacy if one.startswith("Another set may compute")]
+    assert cards[other].name in said
+    assert "in another set" in draw.svg(network)
+    moved = twin.sandbox_twin(resolved).federation.computing_alternates
+    assert moved == (tuple(one.replace("/", ".sandbox/") for one in parties),)
 
 
 def test_the_country_is_made_of_its_seed_and_of_nothing_else() -> None:

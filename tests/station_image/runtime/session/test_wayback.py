@@ -54,6 +54,9 @@ class Wired:
     def callable(self) -> list[str]:
         return [name for name in self.stations if name != self.name]
 
+    def can_ask(self, _: Network, __: str) -> bool:
+        return False  # whether it is there; answers here come at once
+
     async def ask(
         self, _: Network, peer: str, request: Mapping[str, Any], content: Mapping[str, Any] | None = None
     ) -> tuple[dict[str, Any], bytes]:
@@ -555,6 +558,10 @@ def test_who_left_the_network_is_not_waited_for(restored: Parties) -> None:
     station.says()
     network = station.own.network
     assert back.waits_for(station.own.register, network) == ["n.a", "n.c"]
+    sets = dataclasses.replace(network, alternates=(("n.b", "n.a", "n.d"),))
+    assert back.waits_for(station.own.register, sets) == ["n.a", "n.c", "n.d"], (
+        "who computes in another set remembers too"
+    )
     left = dataclasses.replace(network, stations={name: one for name, one in network.stations.items() if name != "n.c"})
     assert back.waits_for(station.own.register, left) == ["n.a"]
 
