@@ -55,21 +55,16 @@ def agent() -> None:
 
     _told_by(sessions.Sessions, "_reserve", lambda _, proposed, __: proposed.parameters)
     _told_by(session.Session, "_compute", lambda one: one.plan.parameters)
-    send, close = connection.Connection.send, intake.Intake.close
+    send = connection.Connection.send
 
     async def answered(self: Any, header: Any, *rest: Any, **named: Any) -> None:
         if isinstance(header.get("answer"), dict):
             await _reached("agreeing")
         await send(self, header, *rest, **named)
 
-    async def gathered(self: Any) -> Any:
-        await _reached("gathering")
-        deposits = await close(self)
-        await _reached("handing over")
-        return deposits
-
     connection.Connection.send = answered  # type: ignore[method-assign]
-    intake.Intake.close = gathered  # type: ignore[method-assign]
+    _before(intake.Intake, "next", "gathering")
+    _before(handover.ComputerLink, "deposit", "handing over")
     _before(session.Session, "_channel", "channels")
     _before(handover.ComputerLink, "remembered", "opening")
     _before(delivery.Delivery, "to_all", "results")

@@ -83,7 +83,7 @@ def run(network: Asked, name: str, seed: int, say: progress.Say) -> Contrast:
     )
     _each(asked.contributes, lambda one: accounts.put(one, synthetic.csv("postcode4", records[one])))
     say(f"synthetic records (seed {seed}) put at {len(records)} organisations")
-    taking_part = sorted({*asked.contributes, *asked.results_to, *network.compiled.computes})
+    taking_part = sorted({*asked.contributes, *asked.results_to, *network.definition.computes})
     _each(taking_part, accounts.allow)
     say(f"{name} is allowed by the stewards of {', '.join(taking_part)}")
     asker = asked.results_to[0]
