@@ -159,6 +159,10 @@ async def _propose(desk: Desk, request: Request, tell: Tell) -> dict[str, Any]:
         return await desk.proposals.run(network, proposed, tell)
 
     usable = [parties for parties in _sets(network, request) if list(parties) in agreed]
+    if request.computing and not usable:
+        raise WrongUseError(
+            f"computing: {document['question']} does not name set {request.computing}, and is not asked of it"
+        )
     account = await sets.first(network, usable or [network.computing], propose, tell)
     return {"exit": _session_exit(account), **account}
 

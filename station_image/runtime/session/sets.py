@@ -12,6 +12,7 @@ from typing import Any
 
 from ..accepted.networks import Network
 from ..base.journal import plain
+from ..base.refusal import RefusedError
 from .proposal import ProposalRefusedError, Tell
 
 Parties = tuple[str, ...]
@@ -23,7 +24,8 @@ async def first(
 ) -> Account:
     """What `propose` gives with the first set that is there; `passed` in it are those before, and why.
 
-    Raises ProposalRefusedError when one says no, or when somebody of each set is away.
+    Raises ProposalRefusedError when one says no, or when somebody of each set is away; RefusedError when each has
+    somebody who is cut.
     """
     away: dict[str, str] = {}
     passed: list[dict[str, Any]] = []
@@ -41,4 +43,6 @@ async def first(
                 return {**account, "passed": passed} if passed else account
         passed.append({"computing": list(parties), "why": plain(why)})
         tell({"event": "passed", **passed[-1]})
+    if not away:
+        raise RefusedError("; ".join(one["why"] for one in passed))
     raise ProposalRefusedError(away, refused=False)

@@ -12,10 +12,10 @@ import pytest
 from station_image.runtime.accepted.networks import Network
 from station_image.runtime.consent.plan import Plan
 from station_image.runtime.control import verbs
-from station_image.runtime.control.requests import Request
+from station_image.runtime.control.requests import Request, WrongUseError
 from station_image.runtime.session.proposal import ProposalRefusedError
 from tests.station_image.runtime.neighbours import run
-from tests.station_image.runtime.views import Small
+from tests.station_image.runtime.views import PARTIES, Small
 
 NETWORK = cast("Any", SimpleNamespace(accepted={"release": "sha256:1", "authority": "sha256:2"}))
 TOLD = {"release": "1.0.0", "definition": "sha256:0", "accepted": {"release": "sha256:3", "authority": "sha256:2"}}
@@ -87,3 +87,16 @@ def test_a_peer_writes_no_line_of_its_own() -> None:
     assert found["definition"].startswith("sha256:0  [2J")
     assert len(found["definition"]) == 80
     assert found["accepted"] == {"release": "a b"}
+
+
+def test_a_question_is_asked_of_no_other_set_than_the_one_that_was_chosen(tmp_path: Path) -> None:
+    """It was agreed before that set was: what is chosen is who may hold shares."""
+    network = Small.make(tmp_path, [("n.a", "n.b", "n.d")]).networks("n.a").find("n")
+    document, proposals = {"question": "griep", "computing": list(PARTIES)}, Proposals({})
+    gate = SimpleNamespace(permitted=lambda *_: None)
+    desk: Any = SimpleNamespace(
+        network=lambda _: network, question=lambda _: (network, document), gate=gate, proposals=proposals
+    )
+    with pytest.raises(WrongUseError, match="griep does not name set 2"):
+        run(verbs._propose(desk, Request(verb="propose", computing=2), lambda _: None))
+    assert proposals.proposed == []

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from station_image.runtime.base.refusal import RefusedError
 from station_image.runtime.session import sets
 from station_image.runtime.session.proposal import ProposalRefusedError
 from tests.station_image.runtime.views import PARTIES, Small
@@ -63,6 +64,15 @@ def test_a_party_that_says_no_is_not_asked_round(tmp_path: Path) -> None:
     with pytest.raises(ProposalRefusedError, match="ran before"):
         proposing.first()
     assert proposing.asked == [PARTIES]
+
+
+def test_where_the_only_set_that_is_asked_for_has_somebody_who_is_cut_it_is_said_who(tmp_path: Path) -> None:
+    proposing = Proposing(tmp_path)
+    proposing.small.write("n.a", **proposing.small.without("n.a", "n.b"))
+    network = proposing.small.networks("n.a").find("n")
+    with pytest.raises(RefusedError, match="cannot compute: b is cut"):
+        asyncio.run(sets.first(network, [PARTIES], proposing.propose, proposing.told.append))
+    assert proposing.asked == []
 
 
 def test_a_set_with_somebody_who_is_cut_is_passed(tmp_path: Path) -> None:
