@@ -165,11 +165,14 @@ async def _follow(
 ) -> dict[str, dict[str, Any]]:
     """Signed reports of all computing parties; of one that fell silent, that it did."""
 
+    heard: dict[str, float] = {}
+
     async def follow(party: str, line: Connection) -> dict[str, Any]:
         try:
             await line.send(agreed.content)
             while True:
                 event, _ = await line.receive(LARGE, timeout=SILENCE)
+                heard[party] = time.monotonic()
                 if event.get("event") == "ended":
                     return _report(network, agreed.plan, party, event)
                 if "refused" in event:
@@ -179,11 +182,17 @@ async def _follow(
         except (ConnectionLostError, FrameError, StatementError) as error:
             return _silent(party, error)
 
-    return await _collect({asyncio.create_task(follow(*item)): item[0] for item in lines.items()})
+    return await _collect({asyncio.create_task(follow(*item)): item[0] for item in lines.items()}, heard)
 
 
-async def _collect(following: Mapping[asyncio.Task[dict[str, Any]], str]) -> dict[str, dict[str, Any]]:
-    """All reports; once one says that the session failed, the others have some seconds left to say so too."""
+async def _collect(
+    following: Mapping[asyncio.Task[dict[str, Any]], str], heard: Mapping[str, float]
+) -> dict[str, dict[str, Any]]:
+    """All reports; once one says that the session failed, the others have some seconds left to say so too.
+
+    `heard`: when each said something last. Who still does, and only has not ended, is not silent: whoever said that it
+    failed may have said so to nobody else.
+    """
     waiting, until = set(following), None
     try:
         while waiting and (until is None or time.monotonic() < until):
@@ -195,7 +204,12 @@ async def _collect(following: Mapping[asyncio.Task[dict[str, Any]], str]) -> dic
         for task in waiting:
             task.cancel()
     silent = "it said nothing more after the session had failed for others"
-    return {party: _silent(party, silent) if task in waiting else task.result() for task, party in following.items()}
+    found = {}
+    for task, party in following.items():
+        found[party] = _silent(party, silent) if task in waiting else task.result()
+        if task in waiting and until is not None and heard.get(party, 0.0) > until - FAREWELL:
+            found[party] |= {"root": "", "reason": "it had not ended when the session had failed for others"}
+    return found
 
 
 def _silent(party: str, why: object) -> dict[str, Any]:

@@ -294,6 +294,29 @@ def test_once_it_failed_for_one_the_others_have_not_for_ever_to_say_so(
     assert account["reports"]["n.c"] == {"outcome": "silent", "root": "n.c", "reason": silent}
 
 
+def test_a_liar_that_fails_alone_has_nobody_named_who_goes_on(
+    station: Proposing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It reports a failure to whoever asked and computes on with the others, who say that they are there."""
+    monkeypatch.setattr(proposal, "FAREWELL", 0.3)
+
+    async def goes_on(connection: Connection) -> None:
+        await connection.receive(LARGE)
+        public = seal.public(PRIVATE["n.c"])
+        answer = bundle.sign_answer(station.small.keys["n.c"], station.plan.digest, "n.c", "", station.head, public)
+        await connection.send(answer)
+        await connection.receive(LARGE)
+        while True:
+            await connection.send({"event": "busy"})
+            await asyncio.sleep(0.05)
+
+    station.peers.lines["n.a"] = station.failed("n.a", "n.c", "it gave no sign of life for 5 s")
+    station.peers.lines["n.c"] = goes_on
+    account = station.run()
+    assert (account["outcome"], account["root"]) == ("failed", "")
+    assert account["reports"]["n.c"]["reason"] == "it had not ended when the session had failed for others"
+
+
 def test_a_report_that_is_not_signed_by_its_party_or_on_another_session_counts_as_none(station: Proposing) -> None:
     async def forged(agreed: Plan) -> dict[str, Any]:
         return {**report(station.small, agreed, "n.b"), "signature": "AAAA"}
