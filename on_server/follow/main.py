@@ -62,8 +62,10 @@ def _run(paths: Paths, ask: parts.Ask, reload: Reload) -> bool:
             return True
         names = paths.names()
         regional = [name for name in names if not paths.home(name)]
-        # By what is in place of its home network a federation is read, which holds up nothing of that one.
-        good = [_of(paths, some, names, ask, reload) for some in (regional, names[len(regional) :])]
+        # By what is in place of its home network a federation is read, which holds up nothing of that one, nor of
+        # another federation.
+        apart = ([federation] for federation in names[len(regional) :])
+        good = [_of(paths, some, names, ask, reload) for some in (regional, *apart)]
         paths.ran.touch()
         return all(good)
 
@@ -87,7 +89,7 @@ def _follow(paths: Paths, todo: Mapping[str, str], told: dict[str, Any], ask: pa
     same = [name for name, state in todo.items() if seen.state(paths, name) == state]
     for name in todo.keys() - {*same}:
         told.get(name, {}).pop("state", None)
-    changed = {}
+    changed: dict[str, list[str]] = {}
     for name in same:
         answer, row = answers.get(name, {}), dict(told.get(name, {}))
         row |= {
@@ -96,10 +98,16 @@ def _follow(paths: Paths, todo: Mapping[str, str], told: dict[str, Any], ask: pa
         }
         row |= {key: answer.get(key) for key in ("from", "number", "published", "ends", "sources", "waits", "refused")}
         row.pop("state", None)
+        changed[name] = []
         try:
-            changed[name] = placing.followed(paths, name, answer)
+            refused = placing.keep_each(paths, name, answer, changed[name])
+            if refused or answer.get("left"):
+                # What is placed follows from what is kept: one that is not kept holds up nothing of the others.
+                answer, fault = _as_kept(paths, name, ask)
+                row["problem"] = "; ".join([*refused, *([fault] if fault else [])])
+            placing.placed(paths, name, answer, changed[name])
         except parts.NO_ANSWER as error:
-            changed[name], row["problem"] = [], row["problem"] or f"what was read is not placed: {error}"
+            row["problem"] = row["problem"] or f"what was read is not placed: {error}"
         if changed[name]:
             row["applied"] = {"by": "werkplaats-follow", "at": telling.now(),
                               **{field: answer.get(field) for field in ("number", "from", "applies")}}  # fmt: skip
@@ -109,6 +117,14 @@ def _follow(paths: Paths, todo: Mapping[str, str], told: dict[str, Any], ask: pa
         told[name]["problem"] = told[name]["problem"] or failed
         if not told[name]["problem"]:
             told[name]["state"] = seen.state(paths, name)
+
+
+def _as_kept(paths: Paths, network: str, ask: parts.Ask) -> tuple[dict[str, Any], str]:
+    """What the part that parses answers of a federation by nothing but what is kept of it and its members."""
+    asked = _question(paths, network)
+    kept = {member: {**one, "sources": []} for member, one in asked["members"].items()}
+    answers, fault = parts.answers(ask, {network: {**asked, "sources": [], "members": kept}})
+    return answers.get(network, {}), fault
 
 
 def _questions(paths: Paths, names: Iterable[str]) -> dict[str, Any]:

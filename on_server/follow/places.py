@@ -105,7 +105,8 @@ class Paths:
         try:
             with os.scandir(self.relayed(network)) as there:
                 named = (Path(one.path) for one in there if not one.name.startswith("."))
-                heard = sorted(itertools.islice(named, MOST_COPIES))
+                # What stations of other regions gave (FEDERATION+PEER) comes after what the own ones did.
+                heard = sorted(itertools.islice(named, MOST_COPIES), key=lambda path: ("+" in path.name, path.name))
         except OSError:
             heard = []
         return [self.inbox(network), self.fetched(network), *heard]

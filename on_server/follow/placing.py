@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from on_server.follow import places, rules, seen, signed, texts
+from on_server.follow.parts import NO_ANSWER
 from on_server.follow.places import Paths
 from on_server.gateway import files as gateway
 from on_server.keys import raw_of
@@ -30,23 +31,41 @@ def keep(paths: Paths, network: str, files: Document) -> bool:
     return True
 
 
-def followed(paths: Paths, network: str, answer: Document) -> list[str]:
-    """Place an answer; returns the paths that changed. Raises RuleError, before anything but the publications is."""
-    changed = []
+def keep_each(paths: Paths, network: str, answer: Document, changed: list[str]) -> list[str]:
+    """Keep the publications of an answer, of a federation each by itself, and add the paths that `changed`.
+
+    Returns why some of a federation's are not kept. Raises RuleError where that of a network is not.
+    """
+    refused = []
     for of, files in _publications(paths, network, answer):
-        before = places.texts(paths.kept(of))
-        rules.published(files)
-        rules.newer(before, files)
-        signed.require(before, files)
+        try:
+            _require(paths, of, files)
+        except NO_ANSWER as error:
+            if not paths.home(network):
+                raise
+            refused.append(f"what was read of {of.rpartition('/')[2]} is not kept: {error}")
+            continue
         if keep(paths, of, files):
             changed.append(str(paths.kept(of)))
-    if answer.get("place"):
-        wanted, gone = held(paths, network, answer["place"])
-        changed += [path for path, text in wanted.items() if places.put(paths.at(path), text)]
-        for folder in gone:
-            places.take_away(folder, paths.at("/etc/werkplaats/gateway") / f".gone.{folder.name}")
-            changed.append(str(folder))
-    return changed
+    return refused
+
+
+def _require(paths: Paths, of: str, files: Document) -> None:
+    before = places.texts(paths.kept(of))
+    rules.published(files)
+    rules.newer(before, files)
+    signed.require(before, files)
+
+
+def placed(paths: Paths, network: str, answer: Document, changed: list[str]) -> None:
+    """Place what an answer says of this server, and add the paths that `changed`. Raises RuleError before any did."""
+    if not answer.get("place"):
+        return
+    wanted, gone = held(paths, network, answer["place"])
+    changed += [path for path, text in wanted.items() if places.put(paths.at(path), text)]
+    for folder in gone:
+        places.take_away(folder, paths.at("/etc/werkplaats/gateway") / f".gone.{folder.name}")
+        changed.append(str(folder))
 
 
 def _publications(paths: Paths, network: str, answer: Document) -> Iterator[tuple[str, Document]]:
@@ -59,7 +78,7 @@ def _publications(paths: Paths, network: str, answer: Document) -> Iterator[tupl
 
 
 def held(paths: Paths, network: str, place: Document) -> tuple[dict[str, str], list[Path]]:
-    """Path → text of what an answer puts there, in the order of placing, and the folders of peers that go.
+    """Path → text of what an answer puts there, in the order of placing, and the folders of peers and members that go.
 
     Raises RuleError where the answer does what it may not.
     """
@@ -80,7 +99,8 @@ def held(paths: Paths, network: str, place: Document) -> tuple[dict[str, str], l
     there = [path for path in sorted(peers.iterdir()) if path.is_dir()] if peers.is_dir() else []
     for peer in (path.name for path in there if path.name in serials):
         found |= texts.serial(entry, peer, serials[peer])
-    return found, [path for path in there if path.name not in serials]
+    left = [kept for member, kept in paths.members(network).items() if member not in after["definition"]["roots"]]
+    return found, [*(path for path in there if path.name not in serials), *left]
 
 
 def _require_number(before: Document, after: Document, kept: Mapping[str, str]) -> None:

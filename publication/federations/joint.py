@@ -135,6 +135,9 @@ def standing(said: Federated, met: Mapping[str, Member], accepted: model.Joined)
             return False
         return True
 
+    # A set that the federation takes out is out, whatever its members say.
+    sets = tuple(one for one in accepted.computing_alternates if one in said.definition.computing_alternates)
+    accepted = accepted.model_copy(update={"computing_alternates": sets})
     return _joint(said, known, accepted, {name: one for name, one in said.questions.items() if holds(name, one)})
 
 

@@ -21,8 +21,9 @@ from publication.federations import federated, joint, members
 from publication.following import applied, asked, entry, kept, looking
 from publication.publication import Kind
 
-MOST_NEW = 8 * 1024 * 1024
-"""Characters of members' publications that are kept anew after one run; what finds no place is after a next one."""
+MOST_NEW, MOST_VALUES = 8 * 1024 * 1024, 1_000_000
+"""Characters, and values as JSON, of members' publications that are kept anew after one run; the rest is after a next
+one, but for one that is larger by itself: that comes with `up`."""
 Sources = tuple[Path, Sequence[Path]]
 """Where a publication is kept, and where a newer one may lie."""
 
@@ -41,7 +42,10 @@ class Server:
 
 
 def followed(server: Server, moment: datetime.datetime | None = None) -> dict[str, Any]:
-    """The answer about a federation: that about a network, and `members`: slug → publication that is new."""
+    """The answer about a federation: that about a network, and `members`: slug → publication that is new.
+
+    `left` are those of which the new one found no place in it: then what is placed is to be asked for by what is kept.
+    """
     told: looking.Told = {}
     found: dict[str, Any] = {"sources": told, "applies": [], "waits": [], "refused": "", "place": None}
     seconds = looking.LOOK_SECONDS / (1 + len(server.members))
@@ -63,6 +67,10 @@ def followed(server: Server, moment: datetime.datetime | None = None) -> dict[st
         place, made.refused = None, str(error)
     new = {slug: one for slug, one in each.items() if one.source != server.members[slug][0]}
     brought = [str(one.source) for one in new.values()]
+    fit = dict(_that_fit({slug: one.laid for slug, one in new.items()}))
+    left = sorted(new.keys() - fit.keys())
+    for slug in left:
+        told[str(new[slug].source)] = "found no place this time beside what is new of others, or is too large by itself"
     return found | {
         "from": str(said.source) if said.source != server.own[0] or not brought else ", ".join(brought),
         "number": published.number,
@@ -72,7 +80,8 @@ def followed(server: Server, moment: datetime.datetime | None = None) -> dict[st
         "waits": made.waits[: applied.MOST_SAID],
         "refused": made.refused,
         "publication": said.laid,
-        "members": dict(_that_fit({slug: one.laid for slug, one in new.items()})),
+        "members": fit,
+        "left": left,
         "place": place,
     }
 
@@ -153,8 +162,9 @@ def _certificates(server: Server) -> list[Any]:
 
 def _that_fit(publications: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, Mapping[str, str]]]:
     """The smallest first: a large one of one member keeps none of the others from being kept."""
-    left = MOST_NEW
+    left = [MOST_NEW, MOST_VALUES]
     for slug, files in sorted(publications.items(), key=lambda one: sum(map(len, one[1].values()))):
-        left -= sum(map(len, files.values()))
-        if left >= 0:
+        sizes = sum(map(len, files.values())), sum(text.count(mark) for text in files.values() for mark in "[{,:")
+        if all(size <= most for size, most in zip(sizes, left, strict=True)):
+            left = [most - size for size, most in zip(sizes, left, strict=True)]
             yield slug, files

@@ -73,6 +73,15 @@ def test_whom_another_region_revokes_is_out_by_list_view_and_gateway(server: Mem
     assert (server.paths.kept(f"{NAME}/{SALLAND}") / "metadata/timestamp.json").read_bytes() == newest, "passed on"
 
 
+def test_what_is_kept_of_a_network_that_is_no_member_any_more_goes_with_the_next_news(server: Member) -> None:
+    """Else what lies in its inbox would be news for ever, and all of the federation be read anew at each look."""
+    shutil.copytree(server.paths.kept(f"{NAME}/{SALLAND}"), server.paths.kept(f"{NAME}/weg"))
+    revoke(server)
+    server.given(SALLAND)
+    assert server.run(), server.told
+    assert {*server.paths.members(NAME)} == {SALLAND}
+
+
 def test_what_the_home_network_publishes_counts_once_its_own_follower_placed_it(server: Member) -> None:
     """Its publication is followed as any network's; in the federation it is read as it is kept."""
     assert server.run()

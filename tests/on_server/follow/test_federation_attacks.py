@@ -6,6 +6,7 @@ Each is refused by a sentence, and nothing on the server is another; each is see
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from typing import Any
 import pytest
 
 from network_topology import load
-from on_server.follow import placing, rules, seen, signed
+from on_server.follow import placing, rules, seen, signed, texts
 from publication import publication
+from publication.following import federation
 from tests.harness import pki
 from tests.harness.coordinator import founded
 from tests.on_server.follow.federated import GONE, OTHER, Member
@@ -100,6 +102,62 @@ def test_a_publication_of_one_network_in_the_place_of_another_is_refused_and_nam
     server.run()
     assert f"is another root of {SALLAND} than was accepted here" in server.told["sources"][str(source)]
     assert server.state() == before
+
+
+def cut_off(server: Member) -> None:
+    """The federation cuts a member off, and that lies here."""
+    server.regions.trust("revoke", SALLAND, "--reason", "certificateHold", "--yes")
+    server.given(NAME)
+
+
+def test_what_a_member_signs_that_no_server_keeps_holds_up_nothing_of_the_others(server: Member) -> None:
+    """Gains: whom anybody revokes stays let in, wherever a station of that region is called."""
+    revoke(server)
+    deep: list[Any] = []
+    for _ in range(40):
+        deep = [deep]
+    maker = publications.Maker(online=server.regions.own[SALLAND].roles.online())
+    published = publications.gathered(server.regions.place(SALLAND))
+    server.given(SALLAND, maker.resigned(published, "snapshot", lambda one: one.unrecognized_fields.update(deep=deep)))
+    cut_off(server)
+    assert not server.run()
+    assert f"what was read of {SALLAND} is not kept: it is nested too deep" in server.told["problem"]
+    assert PEER in server.view()["cut"]
+    assert OTHER not in server.accepted()["statement_keys"]
+
+
+def test_what_is_too_large_to_be_kept_beside_others_counts_for_nothing_that_is_placed(
+    server: Member, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is placed is held to what is kept, so that it would never be placed."""
+    monkeypatch.setattr(federation, "MOST_NEW", 10)
+    kept = server.paths.kept(f"{NAME}/{SALLAND}")
+    before = (kept / seen.NEWEST).read_bytes()
+    revoke(server)
+    source = server.given(SALLAND)
+    assert server.run(), server.told
+    assert server.asked == 2, "once more, by what is kept"
+    assert "is too large by itself" in server.told["sources"][str(source)]
+    assert PEER not in server.view()["cut"]
+    assert (kept / seen.NEWEST).read_bytes() == before
+    cut_off(server)
+    assert server.run(), server.told
+    assert PEER in server.view()["cut"]
+
+
+def test_of_each_federation_is_asked_apart(server: Member) -> None:
+    """Gains: one that takes all memory or time of the part that parses stops the others."""
+    asked: list[list[str]] = []
+
+    def ask(question: bytes) -> bytes:
+        asked.append([*json.loads(question)["networks"]])
+        return server.ask(question)
+
+    for place in (server.paths.networks, server.paths.at(f"{texts.COMPILED}/networks")):
+        shutil.copytree(place / NAME, place / "tweede")
+    shutil.copyfile(server.paths.accepted(NAME), server.paths.accepted("tweede"))
+    server.run(ask)
+    assert asked == [[NAME], ["tweede"]]
 
 
 Answer = dict[str, Any]

@@ -55,6 +55,15 @@ def test_it_is_accepted_compiled_and_told_to_a_station_as_a_network_is(regions: 
     assert view["cut"] == {}
 
 
+def test_a_set_that_the_federation_took_out_is_out_also_where_its_members_cannot_be_joined(regions: Regions) -> None:
+    """Gains: a region that publishes what breaks a rule keeps a set that its operator computes in."""
+    said = federated.read(regions.place(NAME), NAME)
+    met = members.read(said.definition, said.lineage, regions.place, canonical.now())
+    definition = joined(regions).definition
+    accepted = definition.model_copy(update={"computing_alternates": (definition.computing[::-1],)})
+    assert joint.standing(said, met, accepted).definition == definition
+
+
 def test_a_gateway_is_given_what_others_are_let_in_by_and_nothing_of_its_own_region(regions: Regions) -> None:
     published = joined(regions)
     accepted = acceptance.accept(published)
