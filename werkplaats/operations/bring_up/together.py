@@ -148,19 +148,12 @@ def _verified(
     links = verify.links(federation, answers, unreachable, agreed)
     checks = [verify.Verdict("check", one, "reachable", why) for one, why in unreachable.items()]
     say(verify.links_in_words(links))
-    session, verdict = _session(federation, reached, answers)
+
+    def at(reference: str) -> tuple[remote.Remotes, str]:
+        slug, organisation = names.home(federation.name, reference)
+        return reached[slug][1], organisation
+
+    able = [one for one, answer in answers.items() if isinstance(answer, remote.Done)]
+    session, verdict = verify.sessions(federation, able, at)
     say(verify.session_in_words(session, verdict))
     return verify.Report((*checks, *links, verdict), session, agreed.digests())
-
-
-def _session(
-    federation: networks.Federation, reached: Reached, able: Mapping[str, remote.Answer]
-) -> tuple[dict[str, object], verify.Verdict]:
-    """A joint computation, proposed by the first computing party that is reached."""
-    proposer = next((one for one in (*federation.definition.computing, *able) if one in able), None)
-    if proposer is None:
-        return {}, verify.Verdict(
-            "session", federation.name, "acceptance", "no server is reached that could propose a session"
-        )
-    slug, organisation = names.home(federation.name, proposer)
-    return verify.session(federation, reached[slug][1], organisation)

@@ -163,7 +163,7 @@ def _accepted(answer: remote.Answer, organisation: str) -> tuple[str, bool]:
 
 
 def _followed(answer: remote.Answer, network: str) -> tuple[str, tuple[str, ...]]:
-    """What keeps a station from following its network, and what its follower tells; nothing of one that has none."""
+    """What keeps a station from following, and what its follower tells of its network and of federations beside it."""
     if isinstance(answer, servers.UnreachableError) or not answer.stdout.startswith("{"):
         return "", ()
     try:

@@ -6,7 +6,7 @@ import concurrent.futures
 import dataclasses
 import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from network_topology import names
@@ -89,7 +89,7 @@ def _together(
     """What stations do with each other: every link, then a session."""
     found = links(network, remotes.ask_all(reached, *LINKS), unreachable, agreed)
     say(links_in_words(found))
-    session, verdict = _session(network, remotes, reached)
+    session, verdict = sessions(network, reached, lambda one: (remotes, one))
     say(session_in_words(session, verdict))
     return found, session, verdict
 
@@ -177,17 +177,21 @@ def links(
     return verdicts
 
 
-def _session(
-    network: networks.Network, remotes: remote.Remotes, reached: Sequence[str]
+def sessions(
+    network: networks.Network | networks.Federation,
+    reached: Collection[str],
+    at: Callable[[str], tuple[remote.Remotes, str]],
 ) -> tuple[dict[str, Any], Verdict]:
     """Run the acceptance computation with every set, proposed by the first computing party that is reached.
 
-    What is returned of it is of the first set.
+    `reached` are those who could, as the definition calls them; `at`: how the server of one of them is reached, and
+    as whom. What is returned of it is of the first set.
     """
-    proposer = next((o for o in (*network.compiled.computing, *reached) if o in reached), None)
-    if proposer is None:
+    named = next((o for o in (*network.compiled.computing, *reached) if o in reached), None)
+    if named is None:
         return {}, Verdict("session", network.name, "acceptance", "no server is reached that could propose a session")
-    sets = (network.compiled.computing, *network.compiled.computing_alternates)
+    remotes, proposer = at(named)
+    sets = network.definition.sets
     if len(sets) == 1:
         return session(network, remotes, proposer)
     told = [session(network, remotes, proposer, "--computing", str(number)) for number in range(1, len(sets) + 1)]

@@ -55,7 +55,8 @@ def test_a_station_that_answers_oddly_is_not_well_and_the_others_are_seen(said: 
 def test_every_set_of_computing_parties_computes_and_one_that_does_not_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    sets = SimpleNamespace(computing=("een", "twee", "drie"), computing_alternates=(("een", "twee", "vier"),))
+    sets = [("een", "twee", "drie"), ("een", "twee", "vier")]
+    compiled = SimpleNamespace(computing=sets[0])
     asked: list[tuple[str, ...]] = []
 
     def ask(_: Remotes, __: str, *command: str, **___: Any) -> remote.Done:
@@ -64,12 +65,13 @@ def test_every_set_of_computing_parties_computes_and_one_that_does_not_is_named(
         return remote.Done(json.dumps({"session": command[-1]}), "" if good else "vier is away", 0 if good else 4)
 
     monkeypatch.setattr(Remotes, "ask", ask)
-    network = cast("Any", SimpleNamespace(name="n", compiled=sets))
-    document, verdict = verify._session(network, cast("Any", Remotes("")), ["een"])
+    network = cast("Any", SimpleNamespace(name="n", compiled=compiled, definition=SimpleNamespace(sets=sets)))
+    remotes = cast("Any", Remotes(""))
+    document, verdict = verify.sessions(network, ["een"], lambda one: (remotes, one))
     assert document == {"session": "1"}
     assert verdict.reason == "computed by een, twee, vier: vier is away"
-    sets.computing_alternates = ()
-    assert verify._session(network, cast("Any", Remotes("")), ["een"])[1].reason != ""
+    sets.pop()
+    assert verify.sessions(network, ["een"], lambda one: (remotes, one))[1].reason != ""
     assert [command[-2:] for command in asked] == [("--computing", "1"), ("--computing", "2"), ("n", "--json")]
 
 
