@@ -12,6 +12,7 @@ from typing import Any
 
 import docker
 
+from base import errors
 from stacks import labels
 
 STACK = "werkplaats-between"
@@ -20,7 +21,8 @@ STACK = "werkplaats-between"
 def connect(federation: str, subnet: str, servers: Mapping[str, str]) -> list[str]:
     """Have these servers (container → the name by which others call it) reach each other; returns who did not yet.
 
-    `subnet` (CIDR) is that of the network where there is none yet. A server that is not there is left out.
+    `subnet` (CIDR) is that of the network where there is none yet. A server that is not there is left out. Raises
+    EngineError, also where somebody else has that subnet.
     """
     with _engine() as engine:
         network = _there(engine, federation) or _made(engine, federation, subnet)
@@ -46,7 +48,7 @@ def federations() -> set[str]:
 
 
 def remove(federation: str) -> bool:
-    """Take the network of a federation away; returns whether there was one."""
+    """Take the network of a federation away; returns whether there was one. Raises EngineError."""
     with _engine() as engine:
         network = _there(engine, federation)
         if network is None:
@@ -58,11 +60,17 @@ def remove(federation: str) -> bool:
     return True
 
 
+class EngineError(errors.UnmetError):
+    """This machine's engine did not do what was asked of it."""
+
+
 @contextlib.contextmanager
 def _engine() -> Iterator[docker.DockerClient]:
     client = docker.from_env()
     try:
         yield client
+    except docker.errors.DockerException as error:
+        raise EngineError(f"the container engine of this machine: {error}", "run the same command again") from error
     finally:
         client.close()
 

@@ -71,8 +71,16 @@ def connect(federation: networks.Federation, regions: Iterable[networks.Network]
         for organisation in federation.definition.members[region.name].organisations
         if organisation in _made_here(region)
     }
-    subnet, _ = seeds.addresses(_addresses(federation), (), _taken_subnets(federation.name))
-    if new := between.connect(federation.name, subnet, made):
+    record = _addresses(federation)
+    while True:
+        subnet, _ = seeds.addresses(record, (), _taken_subnets(federation.name))
+        try:
+            new = between.connect(federation.name, subnet, made)
+            break
+        except between.EngineError:  # as in `up`
+            if seeds.holds(record, _taken_subnets(federation.name)):
+                raise
+    if new:
         say(f"{len(new)} servers reach those of other regions of {federation.name} now")
 
 
