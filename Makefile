@@ -56,7 +56,7 @@ docs: $(DOCS_VENV)/.docs ## README and guides as a site, in build/docs; a link t
 	@echo "made: build/docs/index.html"
 
 clean: ## remove the demos' networks, the build folder and the virtual environments
-	@if [ -x $(BIN)/werkplaats ]; then for one in $(NETWORK) $(FEDERATION); do $(BIN)/werkplaats destroy $$one --yes; done; fi
+	@if [ -x $(BIN)/werkplaats ]; then for one in $(NETWORK) $(FEDERATION); do $(BIN)/werkplaats destroy $$one --yes || exit 1; done; fi
 	@rm -rf build $(VENV) $(DOCS_VENV)
 
 .PHONY: help token demo demo-federation test lint bench soak docs clean

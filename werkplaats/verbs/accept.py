@@ -100,7 +100,8 @@ def _regions(
             found.append((region, part))
     if not found:
         raise errors.UsageError(
-            f"no server of this operator is one of {', '.join(given.only) or federation.name}",
+            f"no server of this operator takes part in {federation.name}"
+            + (f" as one of {', '.join(given.only)}" if given.only else ""),
             "servers stand in the inventory of their regional network",
         )
     return found

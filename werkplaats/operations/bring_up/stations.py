@@ -169,7 +169,7 @@ def _stack(
         # A station that is not ours to touch now is declared only where it exists: it would be removed otherwise.
         declared = [organisation for organisation in remotes.servers if organisation in images or organisation in known]
         # Computing parties first: every other station calls them as soon as it is there, until they answer.
-        declared.sort(key=lambda organisation: organisation not in network.compiled.computing)
+        declared.sort(key=lambda organisation: organisation not in network.compiled.computes)
         wanted = {**_images_before(state / drive.PLAN), **images}
         return program.StationsPlan(network.name, tuple(_spec(remotes, o, wanted.get(o, NO_IMAGE)) for o in declared))
 
