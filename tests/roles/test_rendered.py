@@ -94,7 +94,7 @@ def whole() -> dict[str, Any]:
             "gateway": {**gateway, "name": f"{slug}.example", "addresses": (f"192.0.2.{number}",)},
             "agreement": signed,
         }
-        for number, slug in enumerate(("een", "twee", "drie"), 1)
+        for number, slug in enumerate(("een", "twee", "drie", "vijf"), 1)
     }
     cards["vier"] = {**cards["een"], "name": "VIER", "egress": ("192.0.2.8/32",)}
     del cards["vier"]["gateway"]
@@ -107,6 +107,7 @@ def whole() -> dict[str, Any]:
         "technique": "mpc/mpyc",
         "release": "dev",
         "computing": ("een", "twee", "drie"),
+        "computing_alternates": (("een", "twee", "vijf"),),
         "dpia": datetime.date(2026, 2, 1),
         "publication_url": "https://publicatie.een.example/anywhere/",
         "processors": {"company": {"name": "Company", "agreement": dict(SIGNED)}},
