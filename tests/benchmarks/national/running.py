@@ -107,9 +107,11 @@ class Watch:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, wrong: type[BaseException] | None, *_: object) -> None:
         self._over.set()
         self._thread.join()
+        if wrong:
+            return  # what is wrong is told, and not that a process is gone by now
         for part, before in self._before.items():
             self.held[part] = round(peak(self._pid(part)), 1)
             self.seconds[part] = round(_processor(self._pid(part)) - before, 2)
