@@ -37,6 +37,8 @@ DROPPED = re.compile(
     rf"|{STANDARD}/lib-dynload/(_test|_xx|xx|_ctypes_test|_curses|_dbm|_gdbm|_tkinter|_sqlite3|readline|_lzma|_bz2|_uuid"
     r"|_codecs_(cn|hk|jp|kr|tw|iso2022)|_multibytecodec|_lsprof)"
     rf"|{DIST}/numpy/(f2py|distutils|doc|_pyinstaller|tests|testing|random|fft|ma|polynomial|_core/include|_core/lib)/"
+    # Names that numpy had before, but for the one that MPyC says.
+    rf"|{DIST}/numpy/(compat/|core/(?!__init__|_utils|umath))"
     rf"|{DIST}/numpy/_core/_(simd|multiarray_tests|umath_tests|operand_flag_tests|rational_tests|struct_ufunc_tests)\."
     r"|/tests?/|\.(pyi|pxd|pyx|[ach])$|/py\.typed$|/__pycache__/"
 )

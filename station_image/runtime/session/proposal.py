@@ -208,7 +208,7 @@ async def _collect(
     for task, party in following.items():
         found[party] = _silent(party, silent) if task in waiting else task.result()
         if task in waiting and until is not None and heard.get(party, 0.0) > until - FAREWELL:
-            found[party] |= {"root": "", "reason": "it had not ended when the session had failed for others"}
+            found[party] |= {"root": "", "reason": f"{party} had not ended when the session had failed for others"}
     return found
 
 

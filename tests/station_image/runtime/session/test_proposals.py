@@ -314,7 +314,7 @@ def test_a_liar_that_fails_alone_has_nobody_named_who_goes_on(
     station.peers.lines["n.c"] = goes_on
     account = station.run()
     assert (account["outcome"], account["root"]) == ("failed", "")
-    assert account["reports"]["n.c"]["reason"] == "it had not ended when the session had failed for others"
+    assert account["reports"]["n.c"]["reason"] == "n.c had not ended when the session had failed for others"
 
 
 def test_a_report_that_is_not_signed_by_its_party_or_on_another_session_counts_as_none(station: Proposing) -> None:
