@@ -70,7 +70,7 @@ class Country:
 QUESTION = """
 analysis: hotspots/1
 purpose: Where influenza rises, over the border too
-parameters: {{areas: [7001-7010]}}
+parameters: {{areas: [{areas}]}}
 fields: {{postcode4: four digits of the postcode where the patient lives}}
 contributes: [{contributes}]
 results_to: [{results_to}]
@@ -86,9 +86,11 @@ EVERYBODY = tuple(f"{region}/{one}" for region in REGIONS for one in ORGANISATIO
 WITH_ONE_MORE = (*(one for one in EVERYBODY if one.startswith("oost")), "west/ggd")
 
 
-def written(network: sandboxes.Sandbox, name: str, contributes: tuple[str, ...], results_to: str) -> None:
+def written(
+    network: sandboxes.Sandbox, name: str, contributes: tuple[str, ...], results_to: str, areas: str = "7001-7010"
+) -> None:
     """The author of a question writes it beside the network's definition."""
-    text = QUESTION.format(contributes=", ".join(contributes), results_to=results_to)
+    text = QUESTION.format(contributes=", ".join(contributes), results_to=results_to, areas=areas)
     folder = network.definition.parent / "questions"
     folder.mkdir(exist_ok=True)
     (folder / f"{name}.yml").write_text(text)
@@ -107,6 +109,7 @@ def country(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Country]:
     # A twin knows the roots of its members by what lies on this machine.
     members = (MEMBER.format(name=one, root=64 * digit) for one, digit in zip(REGIONS, "12", strict=True))
     federation.definition.write_text(DEFINITION + "".join(members))
+    written(federation, "buikgriep-grens", EVERYBODY, "oost/ggd", "7431-7470")  # of no area of the other questions
     written(federation, "griep-grens", EVERYBODY, "oost/ggd")
     written(federation, "griep-grens-en-een", WITH_ONE_MORE, "oost/ggd")
     try:
@@ -144,11 +147,19 @@ def started(country: Country) -> dict[str, str]:
 def test_two_regions_federate_under_a_running_session_and_compute_together(
     country: Country, session: subprocess.Popen[str], note: Callable[[str], None]
 ) -> None:
+    """By the Makefile's own recipe for a demonstration, on two regions that are up."""
     before, began = started(country), time.monotonic()
-    told = country.federation.up()
-    assert told["verified"], told
-    for region in told["regions"].values():
-        assert region["changes"]["stations"] == region["changes"]["servers"] == [], region
+    regions = " ".join(one.name for one in country.regions.values())
+    printed = sandboxes.make("demo-federation", country.federation, f"FEDERATION={NAME}", f"REGIONS={regions}")
+    assert f"{NAME}: verified: 15 of 15 links good, 1 of 1 sessions good" in printed
+    changed = [line for line in printed if line.startswith("changed: ")]
+    assert len(changed) == 4, "each region by itself, and with the federation"
+    assert all(line.startswith("changed: servers no changes; ") for line in changed), changed
+    assert all(line.endswith("; stations no changes") for line in changed), changed
+    assert [
+        line for line in printed if re.fullmatch(r"meanwhile oost.sandbox computed by itself: \d+ sessions.*", line)
+    ]
+    assert "  exactly these were planted; records of no person left any server" in printed
     note(f"two running regions of three federated in {time.monotonic() - began:.0f} s, nothing restarted")
     assert session.poll() is None, session.communicate()
     assert started(country) == before
@@ -249,8 +260,13 @@ def test_whom_one_region_revokes_is_out_in_the_other_one_with_nobody_logged_in(
     oost, west = country.regions["oost"], country.regions["west"]
     first = "thuiszorg"
     addresses = west.on("ziekenhuis", "hostname", "-I").stdout.split()
-    called = [one for one in addresses if oost.connections(first, one)]
-    assert called, addresses
+    called: list[str] = []
+
+    def calls() -> bool:
+        called[:] = [one for one in addresses if oost.connections(first, one)]
+        return bool(called)
+
+    wait_until(calls, f"a connection of {first} with one of {addresses}", 60)  # it begins anew now and then
     west.run("trust revoke", "ziekenhuis", "--reason", "certificateHold", "--yes")
     put(oost, first, of=west)
 
@@ -320,18 +336,3 @@ def test_what_one_network_gives_out_ends_at_it(country: Country) -> None:
     together(country)
     oost.on("ggd", "sh", "-c", f"cp /root/kept.pem {place}")
     assert oost.on("ggd", "gateway-reload").returncode == 0
-
-
-def test_make_demo_federation_goes_on_with_what_is_up(country: Country) -> None:
-    """The Makefile's own recipe: its regions and their federation are there, sessions of one go on, and it is asked."""
-    for reference in EVERYBODY:
-        region, organisation = reference.split("/")
-        country.regions[region].take_away(organisation, "griep-grens", NAME)
-    regions = " ".join(one.name for one in country.regions.values())
-    settings = f"FEDERATION={NAME}", f"REGIONS={regions}"
-    printed = sandboxes.make("demo-federation", country.federation, *settings)
-    assert f"{NAME}: verified: 15 of 15 links good, 1 of 1 sessions good" in printed
-    assert [
-        line for line in printed if re.fullmatch(r"meanwhile oost.sandbox computed by itself: \d+ sessions.*", line)
-    ]
-    assert "  exactly these were planted; records of no person left any server" in printed
