@@ -75,6 +75,13 @@ class Joint(verified.Verified):
             self, trusted=known(self.trusted), regions={slug: some for slug, some in regions.items() if some}
         )
 
+    def alone(self, own: str, one: identity.Identity, accepted: model.Joined) -> Joint:
+        """As a station finds it that none of the others lets in any more: it lets in none of them, and asks nothing.
+
+        `accepted`: what it was in before.
+        """
+        return dataclasses.replace(self, definition=accepted, identities={own: one}, regions={}, questions={})
+
     def out(self, organisation: str) -> str:
         """Why no station of the federation lets that of an organisation in; "" of one that is let in."""
         if organisation in self.identities:

@@ -2,7 +2,8 @@
 
 What one of them publishes holds up nothing of the others. Where it cannot be read, or ended, what it said last counts;
 and where what all of them say cannot be joined, because a card breaks a rule of the whole or a member is new, what was
-accepted stands: lists, cuts and withdrawn identities apply, and all else waits for the operator's own `up`.
+accepted stands: lists, cuts and withdrawn identities apply, and all else waits for the operator's own `up`. A station
+of a region that left, or was cut off, closes its doors.
 """
 
 from __future__ import annotations
@@ -55,9 +56,11 @@ def followed(server: Server, moment: datetime.datetime | None = None) -> dict[st
         each: dict[str, looking.Found[verified.Verified]] = {
             slug: _counts(verified.verify, slug, sources, told, seconds, moment)
             for slug, sources in sorted(server.members.items())
-            if slug in said.taken.verified.definition.members
+            if slug in said.taken.verified.definition.members or slug == _home(server)
         }
         published = _together(server, said.taken.verified, each, told)
+        out = published.out(server.organisation)
+        published = (_alone(server, published, each) if out else None) or published
     except errors.WerkplaatsError as error:
         return {**found, "refused": str(error)}
     made = applied.judge(published, server.organisation, server.accepted, server.keys)
@@ -78,7 +81,7 @@ def followed(server: Server, moment: datetime.datetime | None = None) -> dict[st
         "ends": canonical.stamp(min(published.ends.values())),
         "applies": made.applies[: applied.MOST_SAID],
         "waits": made.waits[: applied.MOST_SAID],
-        "refused": made.refused,
+        "refused": made.refused or out,
         "publication": said.laid,
         "members": fit,
         "left": left,
@@ -111,18 +114,37 @@ def _together(
     told: looking.Told,
 ) -> joint.Joint:
     """All of it joined; where that cannot be, and why is told, what was accepted without what was taken away."""
-    there = {slug: one.taken.verified for slug, one in each.items()}
+    there = {slug: one.taken.verified for slug, one in each.items() if slug in said.definition.members}
     met = {slug: members.meet(said.definition, said.lineage, slug, one) for slug, one in there.items()}
     try:
         for slug, member in said.definition.members.items():
             _require_of(slug, member.root, there)
         return joint.join(said, met)
     except errors.PublicationError as error:
-        accepted = acceptance.load(applied.document(server.accepted))
-        if accepted is None or not isinstance(accepted.definition, model.Joined):
+        accepted = _accepted(server)
+        if accepted is None:
             raise
         told[str(server.own[0])] = f"nothing is added of what its members say now, only taken away: {error}"
-        return joint.standing(said, met, accepted.definition)
+        return joint.standing(said, met, accepted)
+
+
+def _accepted(server: Server) -> model.Joined | None:
+    """The definition that was accepted; None where none was."""
+    accepted = acceptance.load(applied.document(server.accepted))
+    return accepted.definition if accepted and isinstance(accepted.definition, model.Joined) else None
+
+
+def _alone(
+    server: Server, published: joint.Joint, each: Mapping[str, looking.Found[verified.Verified]]
+) -> joint.Joint | None:
+    """The federation as this station is to find it that is out; None where its own region publishes it no more."""
+    _, organisation = names.home(server.network, server.organisation)
+    accepted, own = _accepted(server), each[_home(server)].taken.verified.identities.get(organisation)
+    return published.alone(server.organisation, own, accepted) if accepted and own else None
+
+
+def _home(server: Server) -> str:
+    return names.home(server.network, server.organisation)[0]
 
 
 def _require_of(slug: str, root: str, there: Mapping[str, verified.Verified]) -> None:
@@ -138,8 +160,7 @@ def _place(server: Server, published: joint.Joint, made: applied.Applied) -> Map
         return None
     network = compiler.compile_network(made.view.definition)
     documents, _ = asked.wanted(made.view, network, published.questions, server.organisation)
-    home, _ = names.home(server.network, server.organisation)
-    trusted = published.beside(_certificates(server), home)
+    trusted = published.beside(_certificates(server), _home(server))
     if not trusted.narrowed(made.view).trusted:
         raise errors.AcceptanceError(
             f"the gateway of {server.organisation} has no CA yet of {server.network}",

@@ -118,6 +118,45 @@ def test_whom_the_federation_cuts_off_is_out(server: Member) -> None:
     assert any("are pinned" in one for one in server.told["waits"])
 
 
+def left(server: Member) -> None:
+    server.regions.consent(TWENTE, None)
+    server.bring(TWENTE)
+
+
+def cut_off(server: Member) -> None:
+    server.regions.trust("revoke", TWENTE, "--reason", "certificateHold", "--yes")
+    server.given(NAME)
+
+
+@pytest.mark.parametrize("change", [left, cut_off])
+def test_a_station_of_a_region_that_is_none_of_it_any_more_closes_its_doors(server: Member, change: Any) -> None:
+    """Gains: who is revoked in another region later is let in here for good, since nothing applies any more."""
+    change(server)
+    assert server.run(), server.told
+    assert [*server.accepted()["statement_keys"]] == [OWN]
+    assert [*server.view()["stations"]] == [OWN.replace("/", ".")]
+    assert server.gateway("ca.pem").read_text().count("BEGIN") == 1, "the federation's own"
+    assert [*server.gateway("peers").iterdir()] == []
+    assert f"{TWENTE} takes no part in {NAME} now" in server.told["refused"]
+    if change is cut_off:
+        server.regions.trust("reinstate", TWENTE)
+        server.given(NAME)
+        assert server.run(), server.told
+        assert [*server.accepted()["statement_keys"]] == [OWN], "its operator says yes to each anew"
+        assert server.told["refused"] == ""
+        assert any(f"the keys of {OTHER} are pinned" in one for one in server.told["waits"])
+
+
+def test_a_station_that_its_own_region_revoked_changes_nothing_and_says_so(server: Member) -> None:
+    """It comes back with new keys only; until then all others refuse it."""
+    revoke(server, ORGANISATION, TWENTE)
+    server.bring(TWENTE)
+    before = {name: text for name, text in server.state().items() if "/publication/" not in name}
+    assert server.run(), server.told
+    assert "withdrew its certificate" in server.told["refused"]
+    assert {name: text for name, text in server.state().items() if "/publication/" not in name} == before
+
+
 def test_questions_of_a_federation_come_and_wait_for_their_steward_and_end(server: Member) -> None:
     folder = server.regions.path.parent / "questions"
     folder.mkdir(exist_ok=True)
