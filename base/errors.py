@@ -23,6 +23,7 @@
             ├── drive.DriveError                  the Pulumi engine could not do what was asked
             │   └── drive.PartsError              so much of it, for some organisations alone; for all others it is done
             ├── install.EngineError               the Pulumi engine cannot be had
+            ├── between.EngineError               the container engine of this machine did not do what it was asked
             ├── seeds.SeedError                   no address is left for a sandbox
             ├── make.ImageError                   the image of a sandbox server cannot be made
             ├── images.ImageError                 the image of a station cannot be made

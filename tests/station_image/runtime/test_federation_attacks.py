@@ -233,7 +233,7 @@ def test_a_contributor_answers_for_no_computing_party(country: Country) -> None:
     bundle.parse(answered(itself), network)
     added = {**itself, "west.c": "west.c"}
     added.pop("oost.b")
-    with pytest.raises(RefusedError, match="answers: not one of each computing party of the accepted definition"):
+    with pytest.raises(RefusedError, match="answers: not one of each computing party that the plan names"):
         bundle.parse(answered(added), network)
     bundle.parse(answered(added), dataclasses.replace(network, computing=tuple(added)))
     posing = {**itself, "oost.b": "west.c"}

@@ -180,7 +180,7 @@ def test_a_plan_removes_no_station_of_a_server_that_this_operator_does_not_run_a
 def test_the_plan_of_a_run_for_some_keeps_the_image_of_the_others(tmp_path: Path) -> None:
     remotes: Any = SimpleNamespace(servers=("ggd", "zorg"), config=tmp_path / "ssh_config")
     network: Any = SimpleNamespace(
-        name="gerda", compiled=SimpleNamespace(computing=("ggd",)), vault=SimpleNamespace(folder=tmp_path)
+        name="gerda", compiled=SimpleNamespace(computes=("ggd",)), vault=SimpleNamespace(folder=tmp_path)
     )
     engine: Any = None
     newer = "sha256:" + "2" * 64
