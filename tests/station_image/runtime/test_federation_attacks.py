@@ -217,11 +217,10 @@ def test_a_contributor_is_no_computing_party_whoever_proposes_it(country: Countr
 def test_a_contributor_answers_for_no_computing_party(country: Country) -> None:
     """Before a share leaves a contributor: who computes is who answered, each with the key that is pinned for it."""
     agreed = country.made("west.a")
-    signature = country.keys["west.a"].sign(statement.PLAN, agreed.content)
     private = next(iter(PRIVATE.values()))
 
-    def answered(signers: dict[str, str]) -> dict[str, Any]:
-        public = seal.public(private)
+    def answered(signers: dict[str, str], agreed: plan.Plan = agreed) -> dict[str, Any]:
+        signature, public = country.keys["west.a"].sign(statement.PLAN, agreed.content), seal.public(private)
         rows = {
             party: bundle.sign_answer(country.keys[signer], agreed.digest, party, "", HEAD, public)
             for party, signer in signers.items()
@@ -235,7 +234,10 @@ def test_a_contributor_answers_for_no_computing_party(country: Country) -> None:
     added.pop("oost.b")
     with pytest.raises(RefusedError, match="answers: not one of each computing party that the plan names"):
         bundle.parse(answered(added), network)
-    bundle.parse(answered(added), dataclasses.replace(network, computing=tuple(added)))
+    other = country.made("west.a", computing=[*added])
+    bundle.parse(answered(added, other), network)
+    with pytest.raises(RefusedError, match="computing: not as in the definition that this station accepted"):
+        plan.check(other, network)  # whatever is brought is held to this too
     posing = {**itself, "oost.b": "west.c"}
     with pytest.raises(RefusedError, match=r"oost\.b did not sign this with its pinned statement key"):
         bundle.parse(answered(posing), network)
