@@ -136,6 +136,8 @@ def session(country: Country) -> Iterator[subprocess.Popen[str]]:
     oost = country.regions["oost"]
     process = proposed(country, oost.name)
     wait_until(lambda: all(country.status(f"oost/{one}", oost.name)["sessions"] for one in ORGANISATIONS), "it", 60)
+    for one in ORGANISATIONS:  # it takes what processor time all else leaves
+        oost.on(one, "sh", "-c", "renice -n 19 -p $(pgrep -f station_image.runtime.computer)")
     yield process
     process.kill()
     process.wait()
@@ -295,11 +297,11 @@ def test_whom_one_region_revokes_is_out_in_the_other_one_with_nobody_logged_in(
 def test_a_region_leaves_alone_and_is_cut_off_and_works_on_by_itself_until_it_is_taken_back(
     country: Country, session: subprocess.Popen[str]
 ) -> None:
-    federation, west = country.federation, country.regions["west"]
+    """Its own operator does nothing meanwhile: who is gone is out at the others."""
+    federation, oost, west = country.federation, country.regions["oost"], country.regions["west"]
     west.run("trust root leave", NAME)
     west.run("trust publish")
-    for region in country.regions.values():
-        region.up(expect=None)
+    oost.up(expect=None)
     gone(country, "it left")
     root = re.search("the root of .* is (sha256:[0-9a-f]{64})", federation.run("trust root show").stdout)
     assert root
@@ -307,8 +309,7 @@ def test_a_region_leaves_alone_and_is_cut_off_and_works_on_by_itself_until_it_is
     west.run("trust publish")
     federation.run("trust publish")
     federation.run("trust revoke", "west.sandbox", "--reason", "certificateHold", "--yes")
-    for region in country.regions.values():
-        region.up(expect=None)
+    oost.up(expect=None)
     gone(country, "it was cut off")
     federation.run("trust reinstate", "west.sandbox")
     federation.run("accept", "--yes")
