@@ -297,11 +297,12 @@ def test_whom_one_region_revokes_is_out_in_the_other_one_with_nobody_logged_in(
 def test_a_region_leaves_alone_and_is_cut_off_and_works_on_by_itself_until_it_is_taken_back(
     country: Country, session: subprocess.Popen[str]
 ) -> None:
-    """Its own operator does nothing meanwhile: who is gone is out at the others."""
+    """Where it is cut off its own operator does nothing: it is out at the others."""
     federation, oost, west = country.federation, country.regions["oost"], country.regions["west"]
     west.run("trust root leave", NAME)
     west.run("trust publish")
-    oost.up(expect=None)
+    for region in country.regions.values():
+        region.up(expect=None)
     gone(country, "it left")
     root = re.search("the root of .* is (sha256:[0-9a-f]{64})", federation.run("trust root show").stdout)
     assert root
