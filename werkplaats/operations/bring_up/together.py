@@ -44,11 +44,13 @@ def bring_up(federation: networks.Federation, reporter: progress.Progress) -> Ou
     regions = [federation.member(slug) for slug in federation.definition.members]
     runs = {one.name: up.Run(one, up.Options(all_steps=True), reporter.about(one.name)) for one in regions}
     with _locked(federation, regions, "up", reporter), contextlib.ExitStack() as begun:
+        with reporter.phase("federate") as say:
+            root = _consented(federation, regions, say)
         for run in runs.values():
             begun.enter_context(run.begun())
         with reporter.phase("federate") as say:
             servers.connect(federation, regions, say)
-            known, left_out = _federate(federation, runs, say)
+            known, left_out = _federate(federation, root, runs, say)
         for run in runs.values():
             run.finish()
         with reporter.phase("acceptance") as say:
@@ -92,22 +94,29 @@ def _locked(
         yield
 
 
+def _consented(federation: networks.Federation, regions: Sequence[networks.Network], say: progress.Say) -> str:
+    """Have the root holders of each member say yes, which the `up` of that member publishes; returns whose root it is.
+
+    It comes first, so that what a member publishes first says so already.
+    """
+    root = steps.found(federation)
+    for region in regions:
+        organisations = tuple(sorted(federation.definition.members[region.name].organisations))
+        with region.vault.coordinating("up"):
+            steps.found(region)
+            new = federating.consent(region, federation.name, whole.Consent(root=root, organisations=organisations))
+        if new:
+            say(f"{region.name}: its root holders say yes to {federation.name}")
+    return root
+
+
 def _federate(
-    federation: networks.Federation, runs: Mapping[str, up.Run], say: progress.Say
+    federation: networks.Federation, root: str, runs: Mapping[str, up.Run], say: progress.Say
 ) -> tuple[networks.Federation, dict[str, str]]:
-    """Take all steps of it, those of its members' root holders and of every operator too.
+    """Take the steps of its coordinator and of every operator.
 
     Returns it as it is known then, with the roots of its members, and who could not accept it.
     """
-    root = steps.found(federation)
-    for slug, run in runs.items():
-        organisations = tuple(sorted(federation.definition.members[slug].organisations))
-        consent = whole.Consent(root=root, organisations=organisations)
-        with run.network.vault.coordinating("up"):
-            new = federating.consent(run.network, federation.name, consent)
-        if new:
-            say(f"{slug}: its root holders say yes to {federation.name}")
-            run.agree()
     known = federation.again()
     with known.vault.coordinating("up"):
         federating.publish(known, say)

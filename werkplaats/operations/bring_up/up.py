@@ -105,11 +105,11 @@ class Run:
                 self._wanted = self._offered(self.remotes, wanted)
             self._station_image = image.result()
         with self.remotes:
-            self.agree()
+            self._agree()
             yield
 
-    def agree(self) -> None:
-        """Take the steps that this run may take; once more after something was published since."""
+    def _agree(self) -> None:
+        """Take the steps that this run may take."""
         remotes, wanted = self.remotes, self.reached()
         with self.reporter.phase("configure") as say:
             if self.options.all_steps:
