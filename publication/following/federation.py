@@ -30,14 +30,9 @@ Sources = tuple[Path, Sequence[Path]]
 
 
 @dataclasses.dataclass(frozen=True)
-class Server:
-    """What is asked of one federation: as it is on this server. `members`: slug → where that publication lies."""
+class Server(looking.Server):
+    """The same of a federation. `members`: slug → where that publication lies."""
 
-    network: str
-    organisation: str
-    accepted: str | None
-    keys: str
-    ca: str
     own: Sources
     members: Mapping[str, Sources]
 

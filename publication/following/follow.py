@@ -28,15 +28,9 @@ from publication.following import applied, asked, entry, federation, looking
 
 
 @dataclasses.dataclass(frozen=True)
-class Server:
-    """What is asked of one network: as it is on this server."""
+class Server(looking.Server):
+    """The same of a regional network."""
 
-    network: str
-    organisation: str
-    accepted: str | None
-    keys: str
-    ca: str
-    """The CAs that the gateway trusts, beside which no follower brings another one."""
     kept: Path
     sources: tuple[Path, ...]
 

@@ -22,6 +22,18 @@ Told = dict[str, str]
 
 
 @dataclasses.dataclass(frozen=True)
+class Server:
+    """What is asked of one network of any kind: as it is on this server."""
+
+    network: str
+    organisation: str
+    accepted: str | None
+    keys: str
+    ca: str
+    """The CAs that the gateway trusts, beside which no follower brings another one."""
+
+
+@dataclasses.dataclass(frozen=True)
 class Found(Generic[Kind]):
     """A publication that was read, and where."""
 
