@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -130,3 +130,16 @@ def served(root: Path, coordinator: Coordinator, folder: Path, own: str = OWN) -
     server.publish(questions={})
     server.up()
     return server
+
+
+def taken_over(
+    ask: Callable[[bytes], bytes], network: str, change: Callable[[dict[str, Any]], None]
+) -> Callable[[bytes], bytes]:
+    """The part that parses, with what it answers of a network changed by somebody who took it over."""
+
+    def answer(question: bytes) -> bytes:
+        answers = json.loads(ask(question))
+        change(answers["networks"][network])
+        return json.dumps(answers).encode()
+
+    return answer

@@ -18,7 +18,7 @@ from on_server.follow import places, placing, rules, seen, signed
 from publication import publication
 from tests.harness import pki
 from tests.harness.coordinator import founded
-from tests.on_server.follow.served import NETWORK, OWN, Served
+from tests.on_server.follow.served import NETWORK, OWN, Served, taken_over
 from tests.publication import publications
 from tests.publication.publications import Files
 from tests.publication.published import RELEASES
@@ -290,22 +290,13 @@ TAKEN_OVER: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
 }
 
 
-def taken_over(server: Served, name: str) -> Callable[[bytes], bytes]:
-    def ask(question: bytes) -> bytes:
-        answer = json.loads(server.ask(question))
-        TAKEN_OVER[name][0](answer["networks"][NETWORK])
-        return json.dumps(answer).encode()
-
-    return ask
-
-
 @pytest.mark.parametrize("name", TAKEN_OVER)
 def test_whoever_took_over_the_part_that_parses_adds_nothing(
     server: Served, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Gains: bytes of a stranger become a key, a peer or an address that this server trusts."""
     before = server.state()
-    assert not server.run(taken_over(server, name))
+    assert not server.run(taken_over(server.ask, NETWORK, TAKEN_OVER[name][0]))
     assert TAKEN_OVER[name][1] in server.told["problem"]
     assert server.state() == before
     held = ("require", "published", "newer", "accepted", "view", "agreed", "statement", "certificate", "authorities")
@@ -313,7 +304,7 @@ def test_whoever_took_over_the_part_that_parses_adds_nothing(
         monkeypatch.setattr(rules, rule, lambda *_: None)
     monkeypatch.setattr(placing, "_require_number", lambda *_: None)
     monkeypatch.setattr(signed, "require", lambda *_: None)
-    server.run(taken_over(server, name))
+    server.run(taken_over(server.ask, NETWORK, TAKEN_OVER[name][0]))
     assert server.state() != before, "it lands with the rules off"
 
 

@@ -20,6 +20,7 @@ from publication.following import federation
 from tests.harness import pki
 from tests.harness.coordinator import founded
 from tests.on_server.follow.federated import GONE, OTHER, Member
+from tests.on_server.follow.served import taken_over
 from tests.on_server.follow.test_federation import PEER, RELAYED, made_regions, regions, revoke, server, unfederated
 from tests.publication import publications
 from tests.publication.published import RELEASES
@@ -245,15 +246,6 @@ TAKEN_OVER: dict[str, tuple[Callable[[Answer], None], str]] = {
 }  # fmt: skip
 
 
-def taken_over(server: Member, name: str) -> Callable[[bytes], bytes]:
-    def ask(question: bytes) -> bytes:
-        answer = json.loads(server.ask(question))
-        TAKEN_OVER[name][0](answer["networks"][NAME])
-        return json.dumps(answer).encode()
-
-    return ask
-
-
 @pytest.mark.parametrize("name", TAKEN_OVER)
 def test_whoever_took_over_the_part_that_parses_adds_nothing(
     server: Member, name: str, monkeypatch: pytest.MonkeyPatch
@@ -262,7 +254,7 @@ def test_whoever_took_over_the_part_that_parses_adds_nothing(
     revoke(server, "ggd-ijsselland")
     server.given(SALLAND)
     before = server.state()
-    assert not server.run(taken_over(server, name))
+    assert not server.run(taken_over(server.ask, NAME, TAKEN_OVER[name][0]))
     assert TAKEN_OVER[name][1] in server.told["problem"]
     kept = str(server.paths.kept(f"{NAME}/{SALLAND}").relative_to(server.paths.at("/etc")))
     changed = {path for path, text in server.state().items() if before.get(path) != text}
@@ -275,5 +267,5 @@ def test_whoever_took_over_the_part_that_parses_adds_nothing(
     monkeypatch.setattr(placing, "_require_number", lambda *_: None)
     monkeypatch.setattr(signed, "require", lambda *_: None)
     after = server.state()
-    server.run(taken_over(server, name))
+    server.run(taken_over(server.ask, NAME, TAKEN_OVER[name][0]))
     assert server.state() != after, "it lands with the rules off"
