@@ -99,5 +99,5 @@ def remove_left_behind(said: whole.Said) -> None:
         said("removing the bare servers")
         servers.docker("rm", "--force", "--volumes", *left)
     if servers.docker("network", "ls", "--quiet", "--filter", f"name=^{NAME}$").strip():
-        servers.docker("network", "rm", NAME)
+        servers.remove_network(NAME)
     shutil.rmtree(FOLDER)

@@ -66,7 +66,7 @@ def kort(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sandboxes.Sandbox
     made.vault.chmod(0o700)
     (made.vault / "inventory" / "lifetimes.txt").write_text(LIFETIMES)
     for left in servers.docker("network", "ls", "--quiet", "--filter", "name=^kort-site$").split():
-        servers.docker("network", "rm", left)  # of a run that was killed
+        servers.remove_network(left)  # of a run that was killed
     servers.docker("network", "create", "--subnet", SUBNET, "kort-site")
     try:
         assert made.up()["verified"]
@@ -74,7 +74,7 @@ def kort(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sandboxes.Sandbox
         yield made
     finally:
         made.run("destroy", "--yes", expect=None)
-        servers.docker("network", "rm", "kort-site")
+        servers.remove_network("kort-site")
 
 
 def often(network: sandboxes.Sandbox) -> None:

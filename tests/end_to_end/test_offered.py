@@ -185,7 +185,7 @@ def remove() -> None:
     if left := servers.docker("ps", "--all", "--quiet", "--filter", "name=^offered[.]").split():
         servers.docker("rm", "--force", "--volumes", *left)
     if servers.docker("network", "ls", "--quiet", "--filter", f"name=^{WAN}$"):
-        servers.docker("network", "rm", WAN)
+        servers.remove_network(WAN)
 
 
 def differences(before: str, after: str) -> list[str]:

@@ -181,7 +181,7 @@ class House:
         if left := servers.docker("ps", "--all", "--quiet", "--filter", f"network={WAN}").split():
             servers.docker("rm", "--force", "--volumes", *left)
         if servers.docker("network", "ls", "--quiet", "--filter", f"name=^{WAN}$"):
-            servers.docker("network", "rm", WAN)
+            servers.remove_network(WAN)
 
     def _owners(self, *, first: bool = False, running: bool = False) -> dict[str, Owners]:
         def look(name: str) -> Owners:

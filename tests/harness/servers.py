@@ -5,7 +5,9 @@ A whole network is a matter of `sandboxes`; this is for tests that need one serv
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import json
 import subprocess
 import time
 from dataclasses import dataclass
@@ -19,8 +21,31 @@ SECONDS = 90.0
 
 
 def docker(*words: str) -> str:
-    """The local engine, which is where a server's power switch is; raises CalledProcessError."""
-    return subprocess.run(["docker", *words], check=True, capture_output=True, text=True, timeout=120).stdout.strip()
+    """The local engine, which is where a server's power switch is; raises AssertionError with what the engine said."""
+    done = subprocess.run(["docker", *words], check=False, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, f"docker {' '.join(words)}: {done.stderr}"
+    return done.stdout.strip()
+
+
+def remove_network(name: str) -> None:
+    """Remove a network of the engine whose containers are gone.
+
+    An engine under load keeps the endpoint of a container for a while after it removed that, sometimes for good, and
+    refuses until then: what is left is taken off, and the engine asked again, for 20 s.
+    """
+    end = time.monotonic() + 20
+    while True:
+        for left in json.loads(docker("network", "inspect", "--format", "{{json .Containers}}", name)).values():
+            with contextlib.suppress(AssertionError):  # it went by itself meanwhile
+                docker("network", "disconnect", "--force", name, left["Name"])
+        try:
+            docker("network", "rm", name)
+        except AssertionError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
+        else:
+            return
 
 
 @dataclass(frozen=True)

@@ -68,5 +68,20 @@ def test_servers_disks_and_network_of_a_run_that_was_cut_off_go_and_those_of_oth
         assert servers.docker("inspect", "--format", "{{.Name}}", "leftovers.3") == "/leftovers.3"
     finally:
         servers.docker("rm", "--force", "leftovers.1", "leftovers.2", "leftovers.3")
-        servers.docker("network", "rm", "leftovers.shared")
+        servers.remove_network("leftovers.shared")
         servers.docker("image", "rm", image)
+
+
+@pytest.mark.servers
+@pytest.mark.slow
+def test_a_network_goes_where_the_engine_keeps_an_endpoint_in_it(tmp_path: Path) -> None:
+    """As one under load does of a container that it removed; here the container is there still, and runs."""
+    servers.docker("network", "create", "leftovers.kept")
+    boot = servers.boot("leftovers.4", tmp_path, "leftovers.kept")
+    try:
+        with pytest.raises(AssertionError, match="has active endpoints"):
+            servers.docker("network", "rm", "leftovers.kept")
+        servers.remove_network("leftovers.kept")
+        assert "leftovers.kept" not in servers.docker("network", "ls", "--format", "{{.Name}}").split()
+    finally:
+        boot.remove()

@@ -14,7 +14,7 @@ import pytest
 from stacks.servers import seeds
 from stacks.servers.image import make
 from station_image.builder import images
-from tests.harness.servers import Server, boot, docker
+from tests.harness.servers import Server, boot, docker, remove_network
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
 PATIENCE = 60.0
@@ -31,7 +31,7 @@ def booted(folder: Path, *, bare: bool = False) -> Iterator[Server]:
         yield made
     finally:
         docker("rm", "--force", "--volumes", name)
-        docker("network", "rm", name)
+        remove_network(name)
 
 
 @pytest.fixture(scope="module")

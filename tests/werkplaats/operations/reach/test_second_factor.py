@@ -43,7 +43,7 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[servers.Ser
     finally:
         for one in booted:
             one.remove()
-        servers.docker("network", "rm", NETWORK)
+        servers.remove_network(NETWORK)
 
 
 def located(server: servers.Server) -> str:
