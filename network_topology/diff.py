@@ -1,6 +1,7 @@
 """What differs between two definitions of a network, in people's words: what an operator reads before accepting."""
 
 import dataclasses
+import datetime
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -46,6 +47,7 @@ def changes(old: model.Definition | None, new: model.Definition) -> list[Change]
     found: list[Change] = []
     for field, (words, waits) in _PLAIN.items():
         found += _plain(field, words, getattr(old, field), getattr(new, field), waits)
+    found += _upgrade(old, new)
     found += _switches(old, new)
     if old.coordinator != new.coordinator:
         text = f"the coordinator is {_name(new, new.coordinator)} instead of {_name(old, old.coordinator)}"
@@ -66,6 +68,8 @@ def _first(new: model.Definition) -> Iterator[Change]:
     yield Change("coordinator", f"the coordinator is {_name(new, new.coordinator)}", adds=True)
     if new.release:
         yield Change("release", f"stations run release {new.release}", adds=True)
+    if new.upgrading_from or new.upgrading_until:
+        yield Change("release", _meanwhile(new), adds=True)
     for slug, root in sorted(_roots(new).items()):
         yield Change("member", f"{slug} takes part, whose root is {root}", adds=True)
     for field in ("kind", "region", "technique", "dpia"):
@@ -88,6 +92,26 @@ def _first(new: model.Definition) -> Iterator[Change]:
 def _plain(field: str, words: str, before: object, after: object, waits: bool) -> Iterator[Change]:
     if before != after:
         yield Change(field, f"{words} is {_said(after)} instead of {_said(before)}", waits)
+
+
+def _upgrade(old: model.Definition, new: model.Definition) -> Iterator[Change]:
+    """That an upgrade ends waits for nobody: it takes a release away that was said yes to, and adds none."""
+    before, after = ((one.upgrading_from, one.upgrading_until) for one in (old, new))
+    if before == after:
+        return
+    if not after[0]:
+        yield Change("release", f"no station may run release {before[0]} any more", adds=False)
+    else:
+        yield Change("release", _meanwhile(new), adds=before[0] != after[0] or _later(before[1], after[1]))
+
+
+def _meanwhile(new: model.Definition) -> str:
+    earlier, until = new.upgrading_from, new.upgrading_until
+    return f"stations may run release {earlier} until {until}, while release {new.release} comes to them"
+
+
+def _later(before: datetime.date | None, after: datetime.date | None) -> bool:
+    return before is None or after is None or after > before
 
 
 def _switches(old: model.Definition, new: model.Definition) -> Iterator[Change]:

@@ -201,6 +201,10 @@ class Definition(Network):
     """The organisation that keeps this definition and the network's CA."""
     release: str
     """The release of the station image that the network runs or moves to, one of releases/, or `dev`."""
+    upgrading_from: str = ""
+    """The release before it, which stations may go on running until the upgrade has come to them."""
+    upgrading_until: datetime.date | None = None
+    """The last day on which they may. Afterwards who still runs it is behind, and `upgrading_from` is taken out."""
     processors: dict[str, Processor] = {}
     """The processors that run servers, by slug."""
     organisations: dict[str, Organisation] = {}

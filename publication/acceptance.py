@@ -48,6 +48,8 @@ class Accepted(Remembered):
     authority: model.Digest
     release: model.Release | None = None
     """The image that was said yes to; a federation ships none."""
+    earlier: model.Release | None = None
+    """The one that may go on running while that one comes to the stations."""
     successor: model.Digest | None = None
     """The key of the CA that takes the place of `authority`, from the yes to it until that one is trusted no more."""
 
@@ -83,8 +85,18 @@ class Accepted(Remembered):
             "statement_keys": canonical.digest(self.statement_keys),
             "holders": canonical.digest(self.holders.model_dump(mode="json")),
             "authority": canonical.digest(self.authorities) if self.successor else self.authority,
-            **({"release": canonical.digest(verified.document(self.release))} if self.release else {}),
+            **({"release": canonical.digest(self._releases)} if self.release else {}),
         }
+
+    @property
+    def releases(self) -> tuple[model.Release, ...]:
+        """Those of which a station may run the image: the one that it moves to, and the one that it may come from."""
+        return tuple(one for one in (self.release, self.earlier) if one)
+
+    @property
+    def _releases(self) -> Any:
+        documents = [verified.document(one) for one in self.releases]
+        return documents if self.earlier else documents[0]
 
     @property
     def digest(self) -> str:
@@ -96,10 +108,11 @@ class Accepted(Remembered):
         return {**self._document(), "digest": self.digest}
 
     def _document(self, without: set[str] | None = None) -> dict[str, Any]:
-        unsaid = {*(without or ()), *(field for field in ("successor", "release") if getattr(self, field) is None)}
+        described = {"definition": self.definition, "release": self.release, "earlier": self.earlier}
+        unsaid = {*(without or ()), *described, *(() if self.successor else ("successor",))}
         return {
-            **self.model_dump(mode="json", exclude={"definition", *unsaid}),
-            "definition": verified.document(self.definition),
+            **self.model_dump(mode="json", exclude=unsaid),
+            **{field: verified.document(one) for field, one in described.items() if one},
         }
 
 
@@ -171,6 +184,10 @@ def _require(found: Accepted) -> None:
             found.definition.release == (found.release.release if found.release else ""),
             "it has another release than its definition names",
         ),
+        (
+            found.definition.upgrading_from == (found.earlier.release if found.earlier else ""),
+            "it has another release to come from than its definition names",
+        ),
         (isinstance(found.holders, Holders) == bool(found.definition.release), "it ships a release that nobody signs"),
         (found.statement_keys.keys() <= found.definition.stations.keys(), "it has a key of who has no station"),
         (len({*found.statement_keys.values()}) == len(found.statement_keys), "two stations have one statement key"),
@@ -198,6 +215,7 @@ def accept(publication: verified.Verified, before: Remembered | None = None) -> 
         statement_keys=publication.statement_keys,
         **_authorities(publication, {one.key for one in publication.trusted}),
         release=publication.release,
+        earlier=publication.earlier,
         seen=_seen(before, publication, publication.statement_keys),
     )
 
@@ -437,8 +455,10 @@ def _authority_changes(accepted: Accepted, publication: verified.Verified) -> li
 
 def _release_changes(accepted: Accepted, publication: verified.Verified) -> list[diff.Change]:
     """A release of another name shows in the definition; here, the same name for another image."""
-    same_name = accepted.definition.release == publication.definition.release
-    if not same_name or accepted.release == publication.release:
-        return []
-    text = f"release {publication.definition.release} is not the one that was accepted: its contents changed"
-    return [diff.Change("release", text, True)]
+    known = {one.release: one for one in accepted.releases}
+    published = (one for one in (publication.release, publication.earlier) if one)
+    return [
+        diff.Change("release", f"release {one.release} is not the one that was accepted: its contents changed", True)
+        for one in published
+        if known.get(one.release, one) != one
+    ]

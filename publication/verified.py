@@ -105,6 +105,11 @@ class Verified:
         """The release that the definition names."""
         return self.releases[self.definition.release]
 
+    @property
+    def earlier(self) -> model.Release | None:
+        """The release that stations may go on running while that one comes to them; None where no upgrade goes on."""
+        return self.releases.get(self.definition.upgrading_from)
+
 
 def document(described: model.Network | model.Question | model.Release) -> dict[str, Any]:
     """A definition, question or release as it is published; `canonical.digest` of it is its digest for everybody."""
@@ -126,11 +131,11 @@ def verify(whole: Whole, moment: datetime.datetime) -> Verified:
     trusted = parts.trusted(whole, moment)
     people = _identities(whole, definition, trusted)
     releases = {release: _release(whole, release, name) for release, name in parts.named(whole, "releases")}
-    if definition.release not in releases:
-        raise errors.PublicationError(
-            f"{whole.place / 'definition.json'} names release {definition.release}, which is not in releases/",
-            FETCH,
-        )
+    for named in filter(None, (definition.release, definition.upgrading_from)):
+        if named not in releases:
+            raise errors.PublicationError(
+                f"{whole.place / 'definition.json'} names release {named}, which is not in releases/", FETCH
+            )
     there = figures(whole)
 
     def held(name: str, one: model.Question) -> None:

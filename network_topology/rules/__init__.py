@@ -42,6 +42,8 @@ TABLE: tuple[Rule[model.Definition], ...] = (
     gateways.egress_shared,
     computing.technique_known,
     computing.release_exists,
+    computing.upgrade_whole,
+    computing.upgrade_meets,
     computing.computing_count,
     computing.computing_distinct,
     computing.sets_overlap,

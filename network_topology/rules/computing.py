@@ -45,6 +45,33 @@ def release_exists(definition: model.Definition, known: context.Context) -> Iter
         yield Finding(("release",), text, f"write one of: {', '.join(usable)}")
 
 
+@rule(
+    "upgrading_from",
+    why="an upgrade goes from one release to another, and ends",
+    remedy="write both `upgrading_from: VERSION` and `upgrading_until: DAY`, or neither",
+)
+def upgrade_whole(definition: model.Definition, _: context.Context) -> Iterator[Finding]:
+    earlier, until = definition.upgrading_from, definition.upgrading_until
+    if bool(earlier) != (until is not None):
+        yield Finding(("upgrading_from",) if earlier else ("upgrading_until",), "the one stands without the other")
+    elif earlier and earlier == definition.release:
+        yield Finding(("upgrading_from",), f"release {earlier} is the release itself")
+
+
+@rule("upgrading_from", why="stations of both releases compute together meanwhile", remedy="", outside=True)
+def upgrade_meets(definition: model.Definition, known: context.Context) -> Iterator[Finding]:
+    earlier, release = definition.upgrading_from, definition.release
+    if not earlier or earlier == release:
+        return
+    if earlier not in known.releases:
+        usable = ", ".join(sorted(known.releases.keys() - {release})) or "(no other is known here)"
+        yield Finding(("upgrading_from",), f"there is no release {earlier!r}", f"write one of: {usable}")
+    elif release in known.releases and not known.releases[earlier] & known.releases[release]:
+        said = (", ".join(map(str, sorted(known.releases[one]))) for one in (earlier, release))
+        text = f"release {earlier} speaks session protocol {next(said)}, and release {release} speaks {next(said)}"
+        yield Finding(("upgrading_from",), text, "upgrade to a release in between first, which speaks both")
+
+
 SETS = ("computing", "computing_alternates")
 
 

@@ -34,8 +34,11 @@ def accepted(document: Document) -> str:
 
 def parts(document: Document) -> dict[str, str]:
     """The same a part each: by these stations tell each other what they accepted."""
-    named = ("definition", "statement_keys", "holders", *(["release"] if "release" in document else []))
-    made = {name: digest(document[name]) for name in named}
+    made = {name: digest(document[name]) for name in ("definition", "statement_keys", "holders")}
+    if "release" in document:
+        made["release"] = digest(
+            [document[one] for one in ("release", "earlier")] if "earlier" in document else document["release"]
+        )
     authority, successor = document["authority"], document.get("successor")
     return {**made, "authority": digest([authority, successor]) if successor else authority}
 

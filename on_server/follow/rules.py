@@ -80,8 +80,8 @@ def _numbers(files: Document) -> dict[str, int]:
 def accepted(before: Document, after: Document) -> None:
     """Hold a new accepted document to the one that lies here, which the operator made."""
     fields = {*before, "seen"}
-    require(fields - {"seen", "successor"} <= {*after} <= fields, "its accepted document has other fields")
-    _same(before, after, ("network", "holders", "release"))
+    require(fields - {"seen", "successor", "earlier"} <= {*after} <= fields, "its accepted document has other fields")
+    _same(before, after, ("network", "holders", "release", *(["earlier"] if "earlier" in after else [])))
     trusted = [[one[name] for name in ("authority", "successor") if one.get(name)] for one in (before, after)]
     require({*trusted[1]} <= {*trusted[0]}, "it changes authority, and adds a CA")
     numbers = [(one["root"], one["publication"]) for one in (before, after)]
@@ -123,6 +123,10 @@ _FIXED_CARD = ("role", "operator", "contributes")
 def definition(before: Document, after: Document) -> None:
     """Hold a definition to the one before: nobody and no address is new in it."""
     _same(before, after, _FIXED)
+    if after.get("upgrading_from"):  # that an upgrade ends takes away
+        _same(before, after, ("upgrading_from",))
+        sooner = before["upgrading_until"] >= after.get("upgrading_until", "none")  # days, as ISO 8601 writes them
+        require(sooner, "it has an upgrade last longer")
     _in_order(before.get("computing", ()), after.get("computing", ()))
     for slug, root in after.get("roots", {}).items():
         require(before.get("roots", {}).get(slug) == root, f"it adds a member {slug[:60]}, or another root of it")

@@ -55,11 +55,16 @@ def read(
         memory = kept / f"{slug}.json" if kept else None
         found[slug] = _read(federation, lineage, slug, place_of(slug), moment, memory)
     published = {slug: one.published for slug, one in found.items() if one.published is not None}
-    spoken = {slug: frozenset(one.release.protocols) for slug, one in published.items()}
+    spoken = {slug: _spoken(one) for slug, one in published.items()}
     apart = rules.apart(federation, {slug: one.definition for slug, one in published.items()}, spoken)
     for slug, reasons in apart.items():
         found[slug] = dataclasses.replace(found[slug], wrong=(*found[slug].wrong, *reasons))
     return found
+
+
+def _spoken(published: verified.Verified) -> frozenset[int]:
+    both = (published.release, published.earlier)
+    return frozenset(number for one in both if one for number in one.protocols)
 
 
 def _read(

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from network_topology import context, load, model
 
-KNOWN = context.Context(datetime.date(2026, 6, 1), {"twente": "GGD Twente"}, {"dev": frozenset({2})})
+KNOWN = context.Context(
+    datetime.date(2026, 6, 1), {"twente": "GGD Twente"}, {"dev": frozenset({2}), "0.9.0": frozenset({2})}
+)
 NETWORKS = Path(load.__file__).with_name("networks")
 _KINDS = {name: load.read_what_can_be(load.path_of(name, NETWORKS)).definition for name in load.known(NETWORKS)}
 REGIONAL = [name for name, one in _KINDS.items() if isinstance(one, model.Definition)]

@@ -15,7 +15,7 @@ FILES = sorted(path.relative_to(BROKEN) for path in BROKEN.rglob("*.yml"))
 KNOWN = context.Context(
     today=datetime.date(2026, 6, 1),
     regions={"noord-en-oost-gelderland": "GGD Noord- en Oost-Gelderland"},
-    releases={"dev": frozenset({2}), "1.0.0": frozenset({1, 2})},
+    releases={"dev": frozenset({2}), "1.0.0": frozenset({1, 2}), "0.1.0": frozenset({1})},
 )
 HOSTILE = {
     "alias",

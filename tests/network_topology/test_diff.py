@@ -24,6 +24,8 @@ OTHERS: dict[type[pydantic.BaseModel], dict[str, Any]] = {
         "coordinator": "ggz",
         "technique": "other",
         "release": "1.0.0",
+        "upgrading_from": "0.9.0",
+        "upgrading_until": datetime.date(2026, 7, 1),
         "personal_data": False,
         "computing": ("ggd",),
         "computing_alternates": (("ggd", "ziekenhuis", "ggz"),),
@@ -127,6 +129,35 @@ def test_joining_waits_and_leaving_does_not() -> None:
 )
 def test_a_change_is_said_in_words(new: model.Definition, expected: list[tuple[str, bool]]) -> None:
     assert said(SOUND, new) == expected
+
+
+def upgrading(earlier: str, until: str) -> model.Definition:
+    day = datetime.date.fromisoformat(until) if until else None
+    return SOUND.model_copy(update={"upgrading_from": earlier, "upgrading_until": day})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "text", "waits"),
+    [
+        (
+            *(("", ""), ("0.9.0", "2026-07-01")),
+            *("stations may run release 0.9.0 until 2026-07-01, while release dev comes to them", True),
+        ),
+        (
+            *(("0.9.0", "2026-07-01"), ("0.9.0", "2026-07-02")),
+            *("stations may run release 0.9.0 until 2026-07-02, while release dev comes to them", True),
+        ),
+        (
+            *(("0.9.0", "2026-07-02"), ("0.9.0", "2026-07-01")),
+            *("stations may run release 0.9.0 until 2026-07-01, while release dev comes to them", False),
+        ),
+        (("0.9.0", "2026-07-01"), ("", ""), "no station may run release 0.9.0 any more", False),
+    ],
+)
+def test_that_an_upgrade_ends_waits_for_nobody_and_that_it_begins_or_lasts_longer_does(
+    old: tuple[str, str], new: tuple[str, str], text: str, waits: bool
+) -> None:
+    assert said(upgrading(*old), upgrading(*new)) == [(text, waits)]
 
 
 def test_fewer_computing_parties_wait_because_fewer_then_suffice_to_read() -> None:

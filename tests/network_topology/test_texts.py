@@ -39,6 +39,7 @@ def whole() -> dict[str, Any]:
         "region": "twente",
         "dpia": DAY,
         "publication_url": "https://publicatie.a.example/",
+        "upgrading_from": "0.9.0",
         "processors": {"firma": model.Processor(name="Firma", agreement=agreement)},
         "organisations": {"a": card},
         "members": {"gerda": ("a",)},

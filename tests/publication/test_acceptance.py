@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from base import canonical, errors
 from network_topology import load, model
 from network_topology.compiling import compile as compiler
+from on_server.follow import derived
 from publication import acceptance, verified
 from tests.publication.published import RELEASES, release, texts, without
 from werkplaats.operations.coordinator import ledger
@@ -233,6 +235,50 @@ def test_another_image_under_the_same_release_waits_and_the_old_one_stays(publis
     assert view
     assert view.release
     assert verified.document(view.release) == RELEASES["dev"]
+
+
+UPGRADING = {"upgrading_from": "dev", "upgrading_until": datetime.date(2026, 7, 1)}
+BOTH = {"dev": release(), "1.0.0": release("1.0.0", image="1")}
+
+
+@pytest.mark.usefixtures("approved")
+def test_while_an_upgrade_goes_on_both_images_are_said_yes_to_and_that_it_ends_waits_for_nobody(
+    publish: Callable[..., Any], coordinator: Any
+) -> None:
+    accepted = acceptance.accept(publish())
+    moves = coordinator.definition.model_copy(update={"release": "1.0.0", **UPGRADING})
+    both = publish(moves, BOTH)
+    view = acceptance.accepted_view(accepted, both)
+    assert view
+    assert [one.release for one in view.releases] == ["dev"], "nobody said yes to the other one"
+    accepted = acceptance.accept(both)
+    assert [one.release for one in accepted.releases] == ["1.0.0", "dev"]
+    assert acceptance.load(json.loads(json.dumps(accepted.document()))) == accepted
+    assert accepted.parts["release"] == derived.parts(accepted.document())["release"]
+    ended = publish(moves.model_copy(update={"upgrading_from": "", "upgrading_until": None}), BOTH)
+    assert texts(acceptance.compare(accepted, ended).applies) == "no station may run release dev any more"
+    view = acceptance.accepted_view(accepted, ended)
+    assert view
+    assert [one.release for one in view.releases] == ["1.0.0"]
+
+
+@pytest.mark.usefixtures("approved")
+def test_another_image_under_the_name_of_the_earlier_release_waits(
+    publish: Callable[..., Any], coordinator: Any
+) -> None:
+    accepted = acceptance.accept(publish())
+    moves = coordinator.definition.model_copy(update={"release": "1.0.0", **UPGRADING})
+    after = publish(moves, {**BOTH, "dev": release(image="2")})
+    assert "release dev is not the one that was accepted" in texts(acceptance.compare(accepted, after).waits)
+
+
+@pytest.mark.usefixtures("approved")
+def test_a_publication_without_the_release_that_stations_come_from_is_refused(
+    publish: Callable[..., Any], coordinator: Any
+) -> None:
+    moves = coordinator.definition.model_copy(update={"release": "1.0.0", **UPGRADING})
+    with pytest.raises(errors.PublicationError, match="names release dev, which is not in releases/"):
+        publish(moves, {"1.0.0": BOTH["1.0.0"]})
 
 
 def test_another_root_or_ca_waits_and_until_then_nothing_may_be_applied(

@@ -54,7 +54,7 @@ def signed_anew(coordinator: Any, folder: Path) -> Callable[..., None]:
         whole = publications.whole_of(publications.gathered(folder))
         files = {name: content for name, content in {**whole.files, **changed}.items() if content is not None}
         releases = {name: content for name, content in files.items() if name.startswith("releases/")}
-        held = coordinator.roles.prepare(releases, "releases/dev.json", canonical.now())
+        held = coordinator.roles.prepare(releases, ["releases/dev.json"], canonical.now())
         made = publishing.assembled(held, files, whole.number + 1, canonical.now(), coordinator.roles.online())
         placing.write(folder, made, whole.number + 1)
 

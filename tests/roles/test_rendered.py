@@ -110,6 +110,8 @@ def whole() -> dict[str, Any]:
         "computing_alternates": (("een", "twee", "vijf"),),
         "dpia": datetime.date(2026, 2, 1),
         "publication_url": "https://publicatie.een.example/anywhere/",
+        "upgrading_from": "0.9.0",
+        "upgrading_until": datetime.date(2026, 7, 1),
         "processors": {"company": {"name": "Company", "agreement": dict(SIGNED)}},
         "organisations": cards,
     }

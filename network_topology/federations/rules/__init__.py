@@ -41,6 +41,7 @@ TABLE: tuple[Rule[Federation], ...] = (
     members.consent_date,
     members.member_technique,
     members.member_releases,
+    members.member_upgrades,
     members.member_personal_data,
     members.coordinator_of_member,
     holders.signatures_of_two,

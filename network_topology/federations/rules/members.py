@@ -207,9 +207,38 @@ def member_releases(federation: Federation, known: context.Context) -> Iterator[
 
 
 def _spoken(slug: str, region: model.Definition, known: context.Context) -> frozenset[int] | None:
-    """The session protocols of a member; none of a working tree that nobody described, None where nobody knows."""
+    """The session protocols of a member; none of a working tree that nobody described, None where nobody knows.
+
+    While an upgrade goes on in it its stations speak those of either release.
+    """
     unknown = frozenset[int]() if region.release == context.DEVELOPMENT else None
-    return known.spoken.get(slug) or known.releases.get(region.release, unknown)
+    found = known.spoken.get(slug) or known.releases.get(region.release, unknown)
+    return found and found | known.releases.get(region.upgrading_from, frozenset())
+
+
+@rule(
+    "members",
+    why="that is the last day on which its stations may run the release before",
+    remedy="have the others move before that day, or this one later",
+    severity="warning",
+    outside=True,
+)
+def member_upgrades(federation: Federation, known: context.Context) -> Iterator[Finding]:
+    """Until which day members still meet of which one moves to a release that the others do not speak with."""
+    regions = resolve(federation, known).members
+    now = {slug: _spoken(slug, one, known) for slug, one in regions.items()}
+    if not (met := [numbers for numbers in now.values() if numbers]) or not frozenset.intersection(*met):
+        return
+    for slug, region in regions.items():
+        later = known.releases.get(region.release) if region.upgrading_until else None
+        apart = [
+            other for other, numbers in now.items() if other != slug and numbers and not numbers & (later or numbers)
+        ]
+        if later and apart:
+            speaks = ", ".join(map(str, sorted(later)))
+            until = f"it computes with {', '.join(apart)} until {region.upgrading_until}"
+            text = f"{until}: release {region.release} speaks session protocol {speaks}"
+            yield Finding(("members", slug), _member(slug, text))
 
 
 @rule(

@@ -22,7 +22,7 @@ FILES = sorted(path.relative_to(BROKEN) for path in BROKEN.rglob("*.yml"))
 KNOWN = dataclasses.replace(
     REGIONAL,
     regions={"twente": "Twente", "zeeland": "Zeeland", "groningen": "Groningen", "utrecht": "Utrecht"},
-    releases={**REGIONAL.releases, "0.9.0": frozenset({1})},
+    releases={**REGIONAL.releases, "0.9.0": frozenset({1}), "1.9.0": frozenset({2, 3}), "2.0.0": frozenset({3})},
 )
 MODEL = {"kind", "missing", "shape", "twin", "unknown"}
 

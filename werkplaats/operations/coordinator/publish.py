@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -46,7 +46,7 @@ def publish(
     approved = _approved(definition, authority, identities)
     identified = {f"identities/{name}.json": one for name, one in approved.items()}
     files = {name: canonical.pretty(one) for name, one in identified.items()} | agreed(asked or {}, figures or {})
-    needed = f"releases/{definition.release}.json"
+    needed = [f"releases/{one}.json" for one in (definition.release, definition.upgrading_from) if one]
     return lay(folder, definition, authority, files, moment, verified.verify, roles.release_files(releases), needed)
 
 
@@ -67,7 +67,7 @@ def lay(
     moment: datetime.datetime,
     verify: Callable[[Whole, datetime.datetime], Read],
     releases: Mapping[str, bytes] = types.MappingProxyType({}),
-    needed: str = "",
+    needed: Collection[str] = (),
 ) -> Read:
     """Lay a publication of a network of any kind: definition, CAs and their lists, and its own files beside these.
 

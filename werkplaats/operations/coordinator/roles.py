@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -414,12 +414,12 @@ class Roles:
 
     # for who publishes
 
-    def prepare(self, releases: Mapping[str, bytes], needed: str, moment: datetime.datetime) -> InForce:
+    def prepare(self, releases: Mapping[str, bytes], needed: Collection[str], moment: datetime.datetime) -> InForce:
         """What the coordinator publishes: all that is in force, after what can be signed here was.
 
         Asks the holders for what is due, and for `releases` (name → content), where some are given, that they did not
-        sign for; a federation has none. Raises UsageError where nothing was founded, PublicationError where the file
-        `needed` waits for them.
+        sign for; a federation has none. Raises UsageError where nothing was founded, PublicationError where one of the
+        files `needed` waits for them.
         """
         self.ask(self.wanted(), moment)
         if releases:
@@ -436,8 +436,8 @@ class Roles:
         contents = {name: _read(self.folder / name) for name in (signed.signed.targets if signed else ())}
         return InForce(self.roots, targets.to_bytes(), signed.to_bytes() if signed else None, contents)
 
-    def _waits_for(self, needed: str, signed: Metadata[Any]) -> bool:
-        return needed not in signed.signed.targets and self._next(RELEASES) is not None
+    def _waits_for(self, needed: Collection[str], signed: Metadata[Any]) -> bool:
+        return not {*needed} <= {*signed.signed.targets} and self._next(RELEASES) is not None
 
     def settle(self) -> None:
         """Sign with the keys that lie here, and have what waits take effect where that is enough."""
