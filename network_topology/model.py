@@ -285,13 +285,41 @@ class Question(Closed):
     """How long and how often the question may be asked."""
 
 
-class ReleaseOfTree(Closed):
+ReleaseName = Annotated[str, pydantic.Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
+AnalysisName = Annotated[str, pydantic.Field(pattern=r"^[a-z][a-z0-9_]{0,40}/[1-9][0-9]{0,3}$")]
+
+
+class Breaking(Closed):
+    """A change after which something that worked works no more."""
+
+    affects: str
+    """Whom: how the sentence "This only affects you if …" goes on."""
+    do: str
+    """What they do about it; it ends with the command to run."""
+
+
+class Notes(Closed):
+    """What people write of a release; all else follows from what it is built from."""
+
+    release: ReleaseName
+    """Its name: a version, or `dev`."""
+    may_upgrade_from: tuple[ReleaseName, ...] = ()
+    """The releases of which a station may take this one, and back: what they keep is read by both."""
+    security_fixes: tuple[str, ...] = ()
+    """What it repairs that somebody could abuse, a line each, with the number under which it is known (CVE-…)."""
+    breaking: tuple[Breaking, ...] = ()
+    """What works no more; empty where everything does."""
+
+
+class ReleaseOfTree(Notes):
     """A release as releases/ describes the one of a working tree: its image is made here, and pinned nowhere."""
 
-    release: Annotated[str, pydantic.Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
-    """Its name: a version, or `dev`."""
     protocols: Annotated[tuple[Annotated[int, pydantic.Field(ge=1, le=65535)], ...], pydantic.Field(min_length=1)]
     """The versions of the session protocol that its stations speak."""
+    analyses: tuple[AnalysisName, ...] = ()
+    """The analyses that its stations can run, each with its version, as questions name them."""
+    formats: dict[str, Annotated[int, pydantic.Field(ge=1, le=65535)]] = {}
+    """What its stations keep: file → version of its format. Releases of before this was said have none."""
 
 
 class Release(ReleaseOfTree):
@@ -303,3 +331,7 @@ class Release(ReleaseOfTree):
     """The digest by which the containerd store knows it."""
     archive: Digest
     """The digest of the file that `docker load` takes."""
+    sbom: Digest | None = None
+    """The digest of its parts list."""
+    source: Digest | None = None
+    """The digest of what it is built from: the sources of its runtime, and the lock of its packages."""

@@ -18,6 +18,7 @@ import pydantic
 
 from base import canonical, errors
 from network_topology import diff, model, rules, violation
+from network_topology.rules import texts
 from publication import identity, verified
 from publication.whole import Holders, Keys, RootHolders
 
@@ -191,6 +192,7 @@ def _require(found: Accepted) -> None:
         (isinstance(found.holders, Holders) == bool(found.definition.release), "it ships a release that nobody signs"),
         (found.statement_keys.keys() <= found.definition.stations.keys(), "it has a key of who has no station"),
         (len({*found.statement_keys.values()}) == len(found.statement_keys), "two stations have one statement key"),
+        *((False, one.text) for one in texts.unseen(verified.document(found.release) if found.release else {})),
     ):
         if not holds:
             raise unreadable(fault)

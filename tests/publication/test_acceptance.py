@@ -94,6 +94,7 @@ def cards(document: Any) -> Any:
         (lambda found: found["release"].pop("image_id"), "Field required"),
         (lambda found: found["release"].update(image_id="debian:latest"), "should match pattern"),
         (lambda found: found["release"].update(notes="\x1b[2J"), "Extra inputs are not permitted"),
+        (lambda found: found["release"].update(security_fixes=["\x1b[2J"]), "holds the character U"),
     ],
 )
 def test_an_accepted_document_is_held_to_all_that_a_publication_is_held_to(
@@ -110,6 +111,18 @@ def test_an_accepted_document_is_held_to_all_that_a_publication_is_held_to(
     document["digest"] = canonical.digest(said)
     with pytest.raises(errors.AcceptanceError, match=rf"cannot be read.*{told}.*accept it anew"):
         acceptance.load(document)
+
+
+@pytest.mark.usefixtures("approved")
+def test_what_was_accepted_before_releases_said_more_is_read_as_it_was(publish: Callable[..., Any]) -> None:
+    """Its digest is of what lies there: what a release may say since then is no part of it."""
+    document = json.loads(json.dumps(acceptance.accept(publish()).document()))
+    assert document["release"].keys() == {"release", "protocols", "image_id", "manifest_digest", "archive"}
+    said = {name: value for name, value in document.items() if name not in ("digest", "publication", "root", "seen")}
+    assert document["digest"] == canonical.digest(said)
+    found = acceptance.load(document)
+    assert found is not None
+    assert found.document() == document
 
 
 @pytest.mark.parametrize("document", [[0], "", 0, [], False])

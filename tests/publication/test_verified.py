@@ -86,6 +86,13 @@ def test_bytes_become_what_is_verified_and_that_what_is_accepted(relayed: public
         ({"protocols": []}, "protocols: Tuple should have at least 1 item"),
         ({"protocols": [True]}, "protocols.0: Input should be a valid integer"),
         ({"notes": "\x1b[2J"}, "notes: Extra inputs are not permitted"),
+        ({"security_fixes": ["\x1b[2J"]}, "holds the character U\\+001B"),
+        ({"breaking": [{"affects": "you \u202e", "do": "nothing"}]}, "holds the character U\\+202E"),
+        ({"breaking": [{"affects": "you", "do": "a\nb"}]}, "holds the character U\\+000A"),
+        ({"formats": {"state/\u200b": 1}}, "holds the character U\\+200B"),
+        ({"analyses": ["hotspots/1\n"]}, "analyses.0: String should match pattern"),
+        ({"may_upgrade_from": ["1.0.0 "]}, "may_upgrade_from.0: String should match pattern"),
+        ({"breaking": []}, "is not in the form that is published"),
     ],
 )
 def test_a_release_that_its_coordinator_signed_is_held_to_its_model(
