@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from station_image.builder import images
+from station_image.builder import making
 from tests.harness import sandboxes
 
 pytestmark = pytest.mark.servers
@@ -65,7 +65,7 @@ def test_plain_docker_ps_on_a_server_shows_name_digest_and_release(toets: sandbo
     assert pinned.startswith("sha256:")
     for part in ("agent", "computer"):
         [line] = [line for line in told.splitlines() if line.endswith(f" station-{part}")]
-        assert f' {pinned.removeprefix("sha256:")[:12]}   "{images.STARTED_AS} ' in line
+        assert f' {pinned.removeprefix("sha256:")[:12]}   "{making.started_as("dev")} ' in line
 
 
 def test_the_map_is_a_picture_with_every_organisation(toets: sandboxes.Sandbox) -> None:

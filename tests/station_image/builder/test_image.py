@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from station_image.builder import images, packages, sbom
+from station_image.builder import images, making, packages, sbom
 
 ROOT = images.PACKAGE.parent
 LARGEST = 64_000_000
@@ -195,7 +195,10 @@ def test_a_package_url_is_one_also_with_an_epoch_and_a_plus() -> None:
 def test_an_engine_knows_the_loaded_image_by_the_digest_that_was_foretold(image: images.StationImage) -> None:
     subprocess.run(["docker", "load", "--quiet", "--input", str(image.archive)], check=True, capture_output=True)
     known = subprocess.run(
-        ["docker", "image", "inspect", "--format", "{{.Id}}", images.TAG], check=True, capture_output=True, text=True
+        ["docker", "image", "inspect", "--format", "{{.Id}}", making.tag("dev")],
+        check=True,
+        capture_output=True,
+        text=True,
     )
     assert known.stdout.strip() in (image.image_id, image.manifest_digest)
 
@@ -230,9 +233,9 @@ def test_plain_docker_ps_shows_the_release_beside_the_digest(image: images.Stati
         command = subprocess.run(["docker", "top", started], check=True, capture_output=True, text=True)
     finally:
         subprocess.run(["docker", "rm", "--force", started], check=True, capture_output=True)
-    assert re.match(rf'{started[:12]} +{image.image_id.removeprefix("sha256:")[:12]} +"{images.STARTED_AS} ', line), (
-        line
-    )
+    assert re.match(
+        rf'{started[:12]} +{image.image_id.removeprefix("sha256:")[:12]} +"{making.started_as("dev")} ', line
+    ), line
     assert "python3 -c import signal" in command.stdout, "it became what it was to start"
 
 
