@@ -35,6 +35,7 @@ VERBS = (
     "destroy",
     "session",
     "rehearse",
+    "upgrade",
     "trust",
     "backup",
     "completion",

@@ -13,8 +13,7 @@ from typing import Any
 import yaml
 
 from base import errors
-from station_image.builder import images
-from werkplaats.operations.bring_up import federations, hand_over, hostvars
+from werkplaats.operations.bring_up import federations, hand_over, hostvars, stations
 from werkplaats.operations.home import networks
 from werkplaats.operations.reach import remote, ssh_config
 
@@ -58,7 +57,8 @@ def read(network: networks.Network, only: Sequence[str]) -> Inventory:
         reached = [o for o in wanted if o not in unreachable]
         applicable = hand_over.applicable(network, remotes, reached)
         beside = federations.beside(network, remotes, reached, lambda _: None, looking=True)
-        hosts = hostvars.applied(network, applicable, reached, images.current(), beside)
+        running = stations.running(remotes, applicable.views)
+        hosts = hostvars.applied(network, applicable, reached, running, beside)
         left_out = {o: why for o, why in (unreachable | applicable.refused).items() if o in wanted}
         missing = [o for o in reached if o not in hosts and o not in left_out]
         waiting = dict.fromkeys(missing, f"has no certificate or acceptance yet: werkplaats up {network.name}")
@@ -68,19 +68,19 @@ def read(network: networks.Network, only: Sequence[str]) -> Inventory:
         return Inventory(text(remotes, hosts), left_out, waiting)
 
 
-def text(remotes: remote.Remotes, stations: HostVars) -> str:
+def text(remotes: remote.Remotes, hosts: HostVars) -> str:
     """YAML for these servers (organisation → station), each by its name in the ssh_config of the network.
 
     What a station is told comes from the coordinator and from other organisations. Ansible takes text of an inventory
     for templates, which can run programs on this machine: this text it must not.
     """
-    hosts = {
+    rows = {
         organisation: {
             "ansible_ssh_common_args": shlex.join(("-F", str(remotes.config))),
             "engine_host": ssh_config.alias(organisation, ssh_config.ENGINE),
             "mitogen_ssh_compression": False,  # what travels is small, or compressed already
             "station": _Untrusted(station),
         }
-        for organisation, station in stations.items()
+        for organisation, station in hosts.items()
     }
-    return yaml.dump({"all": {"hosts": hosts}}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    return yaml.dump({"all": {"hosts": rows}}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)

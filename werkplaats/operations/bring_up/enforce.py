@@ -63,7 +63,7 @@ def enforce(network: networks.Network, remotes: remote.Remotes) -> Outcome:
     reached = [organisation for organisation in remotes.servers if organisation not in found.left_out]
     applicable = hand_over.applicable(network, remotes, reached)
     hand_over.keep(network, remotes, applicable)
-    hosts = hostvars.applied(network, applicable, applicable.views, None)
+    hosts = hostvars.applied(network, applicable, applicable.views, {})
     published = applicable.publication
     for organisation in reached:
         if published and published.out(organisation):

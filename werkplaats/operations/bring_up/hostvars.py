@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from network_topology.compiling import compiled
-from publication import verified
+from publication import acceptance, verified
 from publication.following import entry as entries
 from station_image.builder import images
 from werkplaats.operations.bring_up import federations, hand_over
@@ -39,13 +39,14 @@ def applied(
     network: networks.Network,
     applicable: hand_over.Applicable,
     organisations: Iterable[str],
-    image: images.StationImage | None,
+    running: Mapping[str, str],
     beside: federations.Federations | None = None,
 ) -> dict[str, HostVars]:
     """Host variables of the servers that have an identity and an accepted definition.
 
-    A server can be given the image that it lacks only where `image` is that one, made here. `beside` are the
-    federations of which it may have accepted some.
+    `running`: organisation → the image that its station runs, of whom that may stay, as `stations.running` tells. A
+    server can be given an image that it lacks only where that is on this machine. `beside` are the federations of which
+    it may have accepted some.
     """
     found = {}
     for organisation in organisations:
@@ -54,10 +55,7 @@ def applied(
             continue
         accepted = applicable.compiled(organisation)
         entry = entries.made(accepted, organisation, view, published)
-        # A release that is not accepted yet is not brought: the accepted one is on the server already.
-        wanted = view.release.image_id if view.release else ""
-        archive = str(image.archive) if image and wanted == image.image_id else ""
-        own = {"id": wanted, "archive": archive}
+        own = _image(view, running.get(organisation, ""))
         station = accepted.stations[organisation]
         of = beside or federations.Federations(network.name)
         untold, rows = of.untold(organisation), (*station.firewall, *of.rows(organisation))
@@ -69,6 +67,17 @@ def applied(
         if untold:
             found[organisation]["untold"] = untold
     return found
+
+
+def _image(view: acceptance.Accepted, runs: str) -> HostVars:
+    """The image that a station runs, as long as its operator's yes holds for it; else the one that they said yes to.
+
+    A release that is not accepted yet is not brought: the accepted one is on the server already.
+    """
+    accepted = [one.image_id for one in view.releases]
+    wanted = runs if runs in accepted else next(iter(accepted), "")
+    image = images.built(wanted)
+    return {"id": wanted, "archive": str(image.archive) if image else ""}
 
 
 def _server(station: compiled.Station, entries: list[HostVars], image: HostVars, own: servers.Server) -> HostVars:

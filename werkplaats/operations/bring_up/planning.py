@@ -83,7 +83,8 @@ def plan(network: networks.Network, only: Sequence[str], reporter: progress.Prog
             for told in (applicable.waiting, applicable.applies)
         )
         beside = federations.beside(network, remotes, reached, lambda text: reporter.say(text, "plan"), looking=True)
-        hosts = hostvars.applied(network, applicable, reached, image, beside)
+        running = stations.running(remotes, applicable.views)
+        hosts = hostvars.applied(network, applicable, reached, running, beside)
         found.configuration = _configuration(network, remotes, hosts, reporter)
         missing = {o: applicable.refused.get(o, "has no certificate or acceptance yet") for o in reached}
         found.configuration += [f"{o}: {why}" for o, why in missing.items() if o not in hosts]

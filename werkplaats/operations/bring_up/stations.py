@@ -8,6 +8,7 @@ import time
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
+from publication import acceptance
 from stacks import drive, plans
 from stacks.components import station
 from stacks.engine import install
@@ -106,6 +107,16 @@ def _unfit(container: Mapping[str, str], known: Collection[str]) -> str:
     if container["id"] not in known:
         return "a run that was killed left behind"
     return "" if container["state"] == "running" else f"does not run: {container['state']}"
+
+
+def running(remotes: remote.Remotes, views: Mapping[str, acceptance.Accepted]) -> dict[str, str]:
+    """Organisation → the image that its station runs, of those whose operators said yes to more than one.
+
+    Only an upgrade moves a station from one of them to the other. "" where agent and computer do not run the same.
+    """
+    asked = [organisation for organisation, view in views.items() if view.earlier]
+    seen, _ = observed.observe(remotes, asked) if asked else ({}, {})
+    return {organisation: one.image for organisation, one in seen.items()}
 
 
 def wait(remotes: remote.Remotes, organisations: Iterable[str], say: progress.Say) -> None:

@@ -163,7 +163,8 @@ class Run:
             wanted = self.reached()
             self.beside = federations.beside(self.network, remotes, wanted, say)
             self.outcome.federations = self.beside.told()
-            hosts = hostvars.applied(self.network, applicable, wanted, self._station_image, self.beside)
+            running = stations.running(remotes, applicable.views)
+            hosts = hostvars.applied(self.network, applicable, wanted, running, self.beside)
             self.outcome.waiting = self._waiting(applicable, [o for o in wanted if o not in hosts])
             fresh = [o for o in wanted if o not in applicable.views]
             notes = unchanged.Notes(self.network.run_folder, remotes)
@@ -232,7 +233,8 @@ def verify_network(
         applicable = hand_over.applicable(network, remotes, reached, looking=True)
         say = functools.partial(reporter.say, phase="verify")
         beside = federations.beside(network, remotes, reached, say, looking=True)
-        hosts = hostvars.applied(network, applicable, reached, None, beside)
+        running = stations.running(remotes, applicable.views)
+        hosts = hostvars.applied(network, applicable, reached, running, beside)
         missing = [o for o in reached if o not in hosts]
         left_out |= {o: applicable.refused.get(o, "nothing is accepted on it yet") for o in missing}
         agreed = agreement.Agreed({o: applicable.views[o] for o in hosts}, applicable.publication)

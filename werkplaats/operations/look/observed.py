@@ -19,6 +19,12 @@ class Observed:
 
     containers: Mapping[str, Mapping[str, str]]
 
+    @property
+    def image(self) -> str:
+        """The image that both parts are made from; "" where there are not both, or they are of two images."""
+        ids = [one["image"] for one in self.containers.values()]
+        return ids[0] if len(ids) == len(parts.PARTS) and len({*ids}) == 1 else ""
+
     def as_wanted(self, image: str) -> bool:
         """Whether both parts run, from this image."""
         return all(

@@ -150,7 +150,7 @@ def test_what_all_accepted_is_compiled_once(network: Any, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(compiler, "compile_network", compile_network)
     network.server = server
-    hosts = hostvars.applied(network, found, DEFINITION.stations, None)
+    hosts = hostvars.applied(network, found, DEFINITION.stations, {})
     assert set(hosts) == set(DEFINITION.stations)
     assert compiled == ["proeftuin"]
 

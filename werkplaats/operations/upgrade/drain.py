@@ -1,0 +1,60 @@
+"""Draining: a station begins and joins no new session, and what runs there ends first.
+
+It is a lease that ends by itself, so that an upgrade that is killed leaves no station out.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+
+from werkplaats.operations import progress
+from werkplaats.operations.look import station_says
+from werkplaats.operations.reach import remote, servers
+from werkplaats.operations.upgrade.failure import Code, StoppedError
+
+LEASE = 120
+"""Seconds beyond those that sessions are waited for: replacing a station takes some of them."""
+POLL = 0.5
+
+
+class Drain:
+    """The stations of one operator."""
+
+    def __init__(self, remotes: remote.Remotes, say: progress.Say) -> None:
+        self._remotes = remotes
+        self._say = say
+
+    def wait(self, organisations: Sequence[str], seconds: int) -> None:
+        """Begin, and wait until no session runs; raises StoppedError where one goes on, and takes all back first.
+
+        One whose agent does not answer runs none.
+        """
+        self._remotes.ask_all(organisations, "station", "drain", "--seconds", str(seconds + LEASE), "--json")
+        end, busy = time.monotonic() + seconds, [*organisations]
+        told = False
+        while busy := self._busy(busy):
+            if time.monotonic() > end:
+                self.end(organisations)
+                raise StoppedError(Code.BUSY, busy[0], f"a session goes on after {seconds} s")
+            if not told:
+                self._say(f"waiting for sessions at {', '.join(busy)}, at most {seconds} s")
+                told = True
+            time.sleep(POLL)
+
+    def end(self, organisations: Iterable[str]) -> None:
+        """They take part again; one that does not drain is left as it is."""
+        asked = [*organisations]
+        if asked:
+            self._remotes.ask_all(asked, "station", "drain", "--end", "--json")
+
+    def _busy(self, organisations: Sequence[str]) -> list[str]:
+        answers = self._remotes.ask_all(organisations, "station", "status", "--json")
+        return [one for one, answer in answers.items() if running(answer)]
+
+
+def running(answer: remote.Answer) -> int:
+    """How many sessions a station says that it takes part in."""
+    if isinstance(answer, servers.UnreachableError):
+        return 0
+    return int(station_says.document_of(answer).get("running", 0))

@@ -1,0 +1,157 @@
+"""What is looked at before anything moves: all that would stop an upgrade half-way, of every station at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from network_topology import model
+from station_image.builder import images
+from werkplaats.checks import lapse
+from werkplaats.operations.bring_up import hand_over
+from werkplaats.operations.home import networks
+from werkplaats.operations.look import observed, station_says
+from werkplaats.operations.reach import remote, servers
+from werkplaats.operations.upgrade.failure import Code, Failure
+
+CLOCK_SECONDS = 60
+"""By which a clock may differ: a plan of a session is refused that seems so far in the future."""
+ROOM = 4
+"""Times the archive: the engine keeps it unpacked, and for a while as it came."""
+SMALLEST_ROOM = 256 * 1024 * 1024
+_DISK = 'df --output=avail -B1 "$(docker info --format {{.DockerRootDir}})" | tail -1'
+
+
+def image_of(release: model.Release) -> tuple[images.StationImage | None, list[Failure]]:
+    """The image of a release on this machine, with every byte as its release says."""
+    image = images.built(release.image_id)
+    if image is None:
+        text = f"the image of release {release.release}, {release.image_id[:19]}…, is not on this machine"
+        return None, [_of(Code.IMAGE, "", text)]
+    described = model.Release.model_validate_json(image.folder.joinpath("release.json").read_bytes())
+    wrong = image.altered()
+    if not wrong and described != release:
+        wrong = f"{image.folder} says another thing of release {release.release} than was said yes to"
+    return image, [_of(Code.IMAGE, "", wrong)] if wrong else []
+
+
+def look(
+    network: networks.Network,
+    remotes: remote.Remotes,
+    organisations: Sequence[str],
+    to: model.Release,
+    archive: Path | None,
+) -> list[Failure]:
+    """Every reason not to begin, of these servers; changes nothing."""
+    unreachable = remotes.probe()
+    found = [_of(Code.UNREACHABLE, o, unreachable[o]) for o in organisations if o in unreachable]
+    reached = [o for o in organisations if o not in unreachable]
+    found += accepted(network, remotes, reached, to)
+    running, lost = observed.observe(remotes, reached)
+    found += [_of(Code.HEALTH, o, why) for o, why in lost.items()]
+    need = max(SMALLEST_ROOM, ROOM * archive.stat().st_size) if archive else SMALLEST_ROOM
+    room = remotes.ask_all(reached, "sh", "-c", _DISK)
+    clocks = {o: (answer, time.time()) for o, answer in remotes.ask_all(reached, "date", "+%s").items()}
+    told = remotes.ask_all(reached, "station", "status", "--json")
+    ending = remotes.ask_all(reached, *lapse.command(network.name))
+    for organisation in (o for o in reached if o not in lost):
+        found += _space(organisation, room[organisation], need)
+        found += _clock(organisation, *clocks[organisation])
+        found += _health(network.name, organisation, told[organisation], running[organisation])
+        found += [_of(Code.CERTIFICATE, organisation, wrong) for wrong in lapse.read(_text(ending[organisation])).wrong]
+    return found
+
+
+def accepted(
+    network: networks.Network, remotes: remote.Remotes, organisations: Iterable[str], to: model.Release
+) -> list[Failure]:
+    """Who has not said yes to the image: whoever ships one reads all data, so that a name is not enough."""
+    applicable = hand_over.applicable(network, remotes, organisations, looking=True)
+    found = []
+    for organisation in organisations:
+        view = applicable.views.get(organisation)
+        if why := applicable.refused.get(organisation):
+            found.append(_of(Code.NOT_ACCEPTED, organisation, why))
+        elif view is None or to not in view.releases:
+            yes = ", ".join(one.release for one in view.releases) if view else "none"
+            text = f"release {to.release} with this image is not accepted here; accepted: {yes}"
+            found.append(_of(Code.NOT_ACCEPTED, organisation, text))
+    return found
+
+
+def jump(to: model.Release, earlier: Iterable[model.Release], known: Iterable[model.Release]) -> list[Failure]:
+    """Why the image of a release may not take the place of those that run, or go back to: one of both names the other.
+
+    Where releases in between lead there they are named.
+    """
+    found = []
+    for one in earlier:
+        forwards, backwards = one.release in to.may_upgrade_from, to.release in one.may_upgrade_from
+        if one.image_id == to.image_id or forwards or backwards:
+            continue
+        way = _way(one.release, to.release, known)
+        also = f"; by way of {', then '.join(way)}" if way else ""
+        text = f"release {to.release} does not say that it may take the place of {one.release}{also}"
+        found.append(_of(Code.JUMP, "", text))
+    return found
+
+
+def _way(start: str, end: str, known: Iterable[model.Release]) -> list[str]:
+    """The shortest row of releases from one to another, without the first."""
+    after: dict[str, list[str]] = {}
+    for one in known:
+        for earlier in one.may_upgrade_from:
+            after.setdefault(earlier, []).append(one.release)
+    ways = [[start]]
+    met = {start}
+    while ways:
+        way = ways.pop(0)
+        if way[-1] == end:
+            return way[1:]
+        for following in sorted(set(after.get(way[-1], [])) - met):
+            met.add(following)
+            ways.append([*way, following])
+    return []
+
+
+def _space(organisation: str, answer: remote.Answer, need: int) -> Iterator[Failure]:
+    said = _text(answer).strip()
+    if not said.isdecimal():
+        yield _of(Code.HEALTH, organisation, f"its engine does not say where it keeps images: {said or 'nothing'}")
+    elif int(said) < need:
+        text = f"{int(said) / 1e6:.0f} MB are free where its engine keeps images, and {need / 1e6:.0f} MB are needed"
+        yield _of(Code.SPACE, organisation, text)
+
+
+def _clock(organisation: str, answer: remote.Answer, here: float) -> Iterator[Failure]:
+    said = _text(answer).strip()
+    if said.isdecimal() and abs(off := int(said) - here) > CLOCK_SECONDS:
+        yield _of(Code.CLOCK, organisation, f"its clock is {abs(off):.0f} s {'ahead' if off > 0 else 'behind'}")
+
+
+def _health(network: str, organisation: str, answer: remote.Answer, running: observed.Observed) -> Iterator[Failure]:
+    document = station_says.document_of(answer)
+    if not document:
+        yield _of(Code.HEALTH, organisation, station_says.SILENT)
+        return
+    problem = station_says.problem_of(document, network) or document.get("register", {}).get("problem", "")
+    if problem:
+        yield _of(Code.HEALTH, organisation, problem)
+    if not document.get("computer"):
+        yield _of(Code.HEALTH, organisation, "its computer does not run")
+    if len({one["image"] for one in running.containers.values()}) > 1:
+        yield _of(Code.HEALTH, organisation, "agent and computer run different images: werkplaats up mends that")
+
+
+def _text(answer: remote.Answer) -> str:
+    return "" if isinstance(answer, servers.UnreachableError) else answer.stdout
+
+
+def _of(code: Code, organisation: str, text: str) -> Failure:
+    return Failure(code=code, organisation=organisation, text=" ".join(text.split())[:600])
+
+
+def running(seen: Mapping[str, observed.Observed]) -> dict[str, str]:
+    """Organisation → the image that both parts of its station run; "" where they do not, or not the same."""
+    return {o: one.image if one.image and one.as_wanted(one.image) else "" for o, one in seen.items()}
