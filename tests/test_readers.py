@@ -27,6 +27,7 @@ ALLOWED = {
     "on_server/gateway/loaded.py serials": "what it wrote itself; whatever else it is counts as none",
     "on_server/keys.py _seen": "says what to do about an accepted definition that is none",
     "on_server/keys.py _signed": "says what to do about a statement that is none",
+    "on_server/station_command/agent.py _is_replaced": "what the agent wrote; whatever else it is says nothing",
     "on_server/station_command/agent.py ask": "the agent's answer; another one is AgentAwayError",
     "on_server/station_command/allowing.py earlier": "an allowance; whatever else it is counts as none",
     "plugins/modules/server_part.py told": "what one of our programs printed; whatever else it is counts as nothing",
@@ -45,6 +46,7 @@ ALLOWED = {
     "station_image/runtime/control/requests.py parse": "a request over the socket; WrongUseError",
     "station_image/runtime/control/verbs.py _results": "results that the agent wrote itself, each as a whole",
     "station_image/runtime/data/repeats.py _all": "its own file; unreadable, people are asked again",
+    "station_image/runtime/releases/draining.py _lasts": "what the agent before wrote; else it says nothing",
     "station_image/runtime/session/results.py _open": "a computing party's account; ResultError",
     "station_image/runtime/wire/frames.py parse": "the one place of the wire; FrameError",
     # On the controller, and still not by `base.values`.

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 SOCKET = "/run/werkplaats/control/agent.sock"
+DRAINING = "draining"
+"""Beside the socket: until when an agent drains, in seconds since 1970."""
 DONE, FOUND, WRONG_USE, REFUSED, FAILED = range(5)
 SILENCE = 7200.0
+WAIT, AGAIN = 120.0, 1.0
+"""Seconds that an agent is waited for which is being replaced, and between two times that it is asked."""
 Line = dict[str, Any]
 Tell = Callable[[Line], None]
 
@@ -56,6 +62,40 @@ def ask(path: str, request: Mapping[str, Any], tell: Tell) -> Line:
     except (OSError, ValueError, RecursionError) as error:
         raise AgentAwayError(f"{path}: the agent does not answer; `docker ps` shows whether it runs") from error
     raise AgentAwayError(f"{path}: the agent stopped while it was asked; see `journalctl CONTAINER_NAME=station-agent`")
+
+
+def ask_patiently(path: str, request: Mapping[str, Any], tell: Tell) -> Line:
+    """The same of an agent that may be about to be replaced: of the next one then. Raises AgentAwayError.
+
+    Not of a session that all accepted already.
+    """
+    until, heard = time.monotonic() + WAIT, set[str]()
+
+    def hear(line: Line) -> None:
+        heard.add(str(line.get("event")))
+        tell(line)
+
+    while True:
+        try:
+            answer = ask(path, request, hear)
+            if "drains" not in answer or time.monotonic() > until:
+                return answer
+        except AgentAwayError:
+            if "accepted" in heard or not _is_replaced(path) or time.monotonic() > until:
+                raise
+            answer = {}
+        if "waits" not in heard:
+            hear({"event": "waits", "for": sorted(answer.get("drains", ["this station"]))})
+        time.sleep(AGAIN)
+
+
+def _is_replaced(path: str) -> bool:
+    """Whether an agent that is away said before that another one will come, and its time for that is not over."""
+    try:
+        left = float(json.loads(Path(path).with_name(DRAINING).read_text())["until"]) - time.time()
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False
+    return left > 0
 
 
 def questions(path: str, network: str | None = None) -> list[Line]:

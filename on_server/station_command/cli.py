@@ -9,7 +9,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from on_server.station_command import agent, allowing, going_back, questions, sessions
@@ -17,6 +17,7 @@ from on_server.station_command.agent import Line, StationError, Tell
 from on_server.station_command.words import plain
 
 Run = Callable[[argparse.Namespace, Tell], Line]
+Ask = Callable[[str, Mapping[str, Any], Tell], Line]
 Show = Callable[[Line, argparse.Namespace], None]
 NETWORK = ("--network", {"help": "which one, where it is not the home network"})
 BOTH = "rows that stand in two files are right as they are and count twice, until a file has other rows"
@@ -34,13 +35,13 @@ class Verb(NamedTuple):
     show: Show
 
 
-def _asking(*names: str, **renamed: str) -> Run:
+def _asking(*names: str, ask: Ask = agent.ask, **renamed: str) -> Run:
     """Ask the agent with these options: by their own names, or request's key = option."""
 
     def run(options: argparse.Namespace, tell: Tell) -> Line:
         keys = {**{name: name for name in names}, **renamed}
         request = {key: getattr(options, option) for key, option in keys.items()}
-        return agent.ask(options.socket, {"verb": options.verb, **request}, tell)
+        return ask(options.socket, {"verb": options.verb, **request}, tell)
 
     return run
 
@@ -55,7 +56,7 @@ def _session(options: argparse.Namespace, tell: Tell) -> Line:
         "deadline": options.deadline,
         "computing": options.computing,
     }
-    return agent.ask(options.socket, {"verb": "session", **request}, tell)
+    return agent.ask_patiently(options.socket, {"verb": "session", **request}, tell)
 
 
 SESSION = (
@@ -66,6 +67,10 @@ SESSION = (
     ("--deadline", {"type": int, "help": "seconds after which the session is given up (600, the most)"}),
     ("--results-to", {"action": "append", "metavar": "ORGANISATION", "help": "result party (the proposer)"}),
     COMPUTING,
+)
+DRAIN = (
+    ("--seconds", {"type": int, "metavar": "N", "help": "it ends by itself after so long (600, at most 3600)"}),
+    ("--end", {"action": "store_const", "const": True, "help": "begin new sessions again"}),
 )
 ALLOW = (
     QUESTION,
@@ -80,6 +85,8 @@ VERBS = (
     Verb("links", "call every peer that this station has a link to", (), _asking(), sessions.show_links),
     Verb("session", "propose a session without data to all computing parties and wait for its end", SESSION, _session,
          sessions.show_session),
+    Verb("drain", "begin no new session here for a while, before this station is replaced; running ones go on", DRAIN,
+         _asking("seconds", "end"), sessions.show_drain),
     Verb("questions", "the questions that were delivered to this station; with NAME all about one",
          (("name", {"metavar": "NAME", "nargs": "?", "help": "a question"}), NETWORK),
          questions.run, questions.show),
@@ -91,7 +98,7 @@ VERBS = (
          (QUESTION, ("--both", {"action": "store_const", "const": True, "help": BOTH}), NETWORK),
          _asking("network", "both", question="name"), sessions.show_data),
     Verb("propose", "ask an agreed question now and wait for its result", (QUESTION, NETWORK, COMPUTING),
-         _asking("network", "computing", question="name"), sessions.show_propose),
+         _asking("network", "computing", ask=agent.ask_patiently, question="name"), sessions.show_propose),
     Verb("results", "the results that lie here; with SESSION one of them",
          (("session", {"metavar": "SESSION", "nargs": "?", "help": "its first characters are enough"}),),
          _asking("session"), sessions.show_results),

@@ -19,6 +19,8 @@ def progress(line: Line) -> None:
         say(f"session {line['session']} proposed; contributors: {', '.join(line['contributors'])}")
     elif event == "passed":
         say(f"{', '.join(line['computing'])} do not compute this: {line['why']}")
+    elif event == "waits":
+        say(f"waits for {', '.join(line['for'])}, which is being upgraded")
     elif event == "accepted":
         say(f"accepted by {', '.join(line['by'])}")
     elif event == "link":
@@ -35,6 +37,8 @@ def show_status(answer: Line, _: argparse.Namespace) -> None:
         say(f"problem: {answer['problem']}")
     if not answer["computer"]:
         say("problem: the computer does not run; `docker ps` shows why")
+    if answer.get("draining"):
+        say(f"no new session begins here for {answer['draining']} s: this station drains")
     register = answer.get("register", {})
     if register.get("problem"):
         say(f"problem: the register: {register['problem']}")
@@ -56,6 +60,14 @@ def show_status(answer: Line, _: argparse.Namespace) -> None:
         for peer, seen in row["peers"].items():
             ago = "not seen since start" if seen["seconds_ago"] is None else f"seen {seen['seconds_ago']} s ago"
             say(f"  {peer}: {ago}{', polls' if seen['polls'] else ''}")
+
+
+def show_drain(answer: Line, _: argparse.Namespace) -> None:
+    """Print for how long nothing new begins, and what is waited for."""
+    roles = ", ".join(f"{count} {role}" for role, count in answer["roles"].items() if count)
+    running = f"{answer['sessions']} sessions go on{f' ({roles})' if roles else ''}"
+    begins = f"no new session begins here for {answer['draining']} s" if answer["draining"] else "sessions begin here"
+    say(f"{begins}; {running}")
 
 
 def show_links(answer: Line, _: argparse.Namespace) -> None:

@@ -12,6 +12,7 @@ Its rooms, of which each knows only those below it:
     agent, computer     put the parts together, each given what it needs
     control             what the organisation's own people ask
     session · mpc       a session from proposal to result · what computing parties compute
+    releases            which release each station runs, and who is away while it is replaced
     consent · wire      whether this station takes part · bytes from others
     analyses            one file each
     accepted · data     who is who · records, shares, editions

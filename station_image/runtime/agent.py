@@ -25,17 +25,20 @@ from .consent.opened import Opened
 from .consent.register import Register
 from .consent.seen import Seen
 from .control import requests
+from .control.desk import Desk
 from .control.server import Server
-from .control.verbs import Desk
 from .relay.relay import Relay
+from .releases.draining import Draining, Patience
+from .releases.known import Known
 from .session import sessions
 from .session.contribution import Contributions
+from .session.meeting import Meetings
 from .session.past import Past
 from .session.proposal import Proposals
 from .session.results import Results
 from .session.session import Session
 from .session.sessions import Sessions
-from .session.status import Status
+from .session.status import Part, Status
 from .session.wayback import WayBack
 from .wire.answers import Answers
 from .wire.mesh_server import MeshServer
@@ -61,6 +64,7 @@ class Agent:
 def assemble(folders: Folders) -> Agent:
     """An agent from its folders. Raises StatementError without a usable key."""
     key = StatementKey.read(folders.stored(contract.STATEMENT_KEY))
+    release = os.environ.get("STATION_RELEASE", "dev")
     networks = Networks(folders.networks)
     answers = Answers()
     peers = Peers(key, networks, folders.peers, answers.serve)
@@ -70,17 +74,23 @@ def assemble(folders: Folders) -> Agent:
     seen = Seen(folders.stored(contract.SEEN), sessions.REMEMBER)
     gate = Gate(allowances, opened, register)
     past = Past()
-    contributions = Contributions(key, folders, gate, seen, register, opened, peers, past)
-    computed = functools.partial(Session, key, register, opened, peers, contributions, folders.computer_socket)
+    draining = Draining(folders.root / contract.DRAINING, networks, peers)
+    known = Known(key, release, peers, draining)
+    contributions = Contributions(key, folders, gate, seen, register, opened, peers, past, draining.check_joined)
+    common = (key, register, opened, peers, contributions, folders.computer_socket)
+    computed = functools.partial(Session, *common, starting=lambda: draining.starting)
     wayback = WayBack(key, networks, register, opened, peers, folders.allowances)
-    computing = Sessions(computed, key, gate, seen, register, past, peers, wayback.witness)
+    computing = Sessions(computed, key, gate, seen, register, past, peers, wayback.witness, draining.check)
     results = Results(key, folders.results, gate, register, peers)
     proposals = Proposals(key, register, results, peers)
-    status = Status(os.environ.get("STATION_RELEASE", "dev"), computing, past)
+    others: dict[str, Part] = {"contributing": contributions, "proposing": proposals, "results": results}
+    status = Status(release, computing, past, others, lambda: draining.left)
+    meetings = Meetings(known, draining, peers, Patience())
     relay = Relay(networks, peers, folders.relayed)
-    for part in (status, contributions, computing, results, wayback, relay):
+    for part in (status, draining, known, contributions, computing, results, wayback, relay):
         part.answer_in(answers)
     answers.add_stream("poll", peers.polls.serve)
+    peers.polls.watch(known.polled)
     peers.polls.watch(computing.tell_again)
     networks.watch(computing.part)
     return Agent(
@@ -92,7 +102,7 @@ def assemble(folders: Folders) -> Agent:
         MeshServer(key, networks, peers, answers),
         Polling(networks, peers, answers),
         relay,
-        Desk(folders, networks, allowances, gate, register, peers, proposals, status, wayback),
+        Desk(folders, networks, allowances, gate, register, peers, proposals, meetings, draining, status, wayback),
     )
 
 

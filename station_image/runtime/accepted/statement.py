@@ -30,6 +30,7 @@ GATEWAY_KEY = "gateway key of a station"
 REGISTER_HEAD = "head of a register"
 WENT_BACK = "register that went back"
 AGREED_BACK = "agreement that a register went back"
+RELEASE = "release of a station"
 
 
 class StatementError(ValueError):

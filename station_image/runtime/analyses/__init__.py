@@ -5,6 +5,7 @@ The agent imports these modules too: numpy and MPyC are imported inside `check` 
 
 from __future__ import annotations
 
+import functools
 import importlib
 import re
 from collections.abc import Collection, Mapping
@@ -81,6 +82,13 @@ class Analysis(Protocol):
 
     def outcome(self, opened: Opened) -> dict[str, Any]:
         """The result for people. Raises AnalysisError when the opened numbers cannot be right."""
+
+
+@functools.cache
+def available() -> tuple[str, ...]:
+    """The names of all analyses that this release has, with their versions, sorted."""
+    names = sorted(path.stem for path in Path(__file__).parent.glob("[a-z]*.py"))
+    return tuple(f"{name}/{importlib.import_module(f'{__name__}.{name}').VERSION}" for name in names)
 
 
 def find(name: str) -> Analysis:

@@ -88,6 +88,8 @@ Each is there whole or not at all, and is exchanged or goes at any moment. Names
 MESH_SOCKET = "agent/mesh.sock"
 CONTROL_SOCKET = "control/agent.sock"
 COMPUTER_SOCKET = "compute/computer.sock"
+DRAINING = "control/draining"
+"""Until when this station drains, in seconds since 1970: `{"until": …}`, for the programs of the server."""
 
 
 @dataclass(frozen=True)

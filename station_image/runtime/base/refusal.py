@@ -9,3 +9,12 @@ class RefusedError(Exception):
 
 class BusyError(RefusedError):
     """This station cannot now, and may be asked again."""
+
+
+class DrainsError(BusyError):
+    """`station` is about to be replaced, and begins nothing for `seconds`, or until it is back."""
+
+    def __init__(self, station: str, seconds: int) -> None:
+        super().__init__(f"{station} is being upgraded: no new session begins there now")
+        self.station = station
+        self.seconds = seconds

@@ -41,6 +41,8 @@ class Request:
     station: str = ""
     computing: int = 0
     """Which set of computing parties, from 1 on; 0 is the first that is there."""
+    seconds: int = 600
+    end: bool = False
 
 
 async def read(reader: asyncio.StreamReader, verbs: Collection[str]) -> Request:
@@ -112,6 +114,8 @@ _KINDS: Mapping[str, Callable[[str, object], Any]] = {
     "both": _flag,
     "station": _text,
     "computing": _whole,
+    "seconds": _whole,
+    "end": _flag,
 }
 
 

@@ -10,11 +10,12 @@ from ..accepted.networks import NetworkError
 from ..analyses import AnalysisError
 from ..base import background
 from ..base.journal import note
-from ..base.refusal import RefusedError
+from ..base.refusal import DrainsError, RefusedError
 from ..session.proposal import ProposalRefusedError
 from . import requests
+from .desk import Desk, Tell
 from .requests import WrongUseError
-from .verbs import VERBS, Desk, Tell
+from .verbs import VERBS
 
 WRONG_USE, REFUSED, FAILED = 2, 3, 4
 
@@ -43,6 +44,9 @@ class Server:
         try:
             request = await requests.read(reader, VERBS)
             return await VERBS[request.verb](self._desk, request, tell)
+        except DrainsError as error:
+            # Whoever asked is to ask again, of the agent that comes after this one.
+            return {"exit": REFUSED, "error": str(error), "drains": {error.station: error.seconds}}
         except (WrongUseError, NetworkError, AnalysisError, RefusedError) as error:
             return {"exit": WRONG_USE, "error": str(error)}
         except ProposalRefusedError as error:

@@ -5,75 +5,22 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
-import secrets
 import time
-from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from .. import analyses
 from ..accepted import statement, tables
-from ..accepted.networks import Network, Networks
-from ..base.folders import Folders
+from ..accepted.networks import Network
 from ..base.journal import plain
-from ..consent import back, plan
-from ..consent.allowances import Allowances
-from ..consent.gate import Gate
-from ..consent.register import Register, RegisterError
+from ..consent import back
+from ..consent.register import RegisterError
 from ..data import astray, repeats
-from ..session import sets
-from ..session.proposal import ProposalRefusedError, Proposals
-from ..session.status import Status
-from ..session.wayback import WayBack
-from ..wire.peers import CallFailedError, Peers
-from .requests import Request, WrongUseError, unknown
-
-INTAKE_DATA, DEADLINE_DATA = 60, 3600
-Tell = Callable[[dict[str, Any]], None]
-
-
-@dataclass(frozen=True)
-class Desk:
-    """The parts of the agent that this organisation's own people may ask; no part is given it."""
-
-    folders: Folders
-    networks: Networks
-    allowances: Allowances
-    gate: Gate
-    register: Register
-    peers: Peers
-    proposals: Proposals
-    status: Status
-    wayback: WayBack
-
-    def network(self, name: str) -> Network:
-        """The network of a name, or else the home network. Raises WrongUseError, NetworkError."""
-        networks = self.networks.current()
-        if name:
-            return self.networks.find(name)
-        homes = [one for one in networks.values() if one.at_home]
-        if len(homes) != 1:
-            known = ", ".join(networks) or "(none)"
-            raise WrongUseError(f"this station is in {len(networks)} networks; name one: {known}")
-        return homes[0]
-
-    @property
-    def trouble(self) -> str:
-        """Why questions wait for what happened to a register, here or elsewhere; "" when they do not."""
-        if self.register.problem:
-            return self.register.problem
-        networks = self.networks.current().values()
-        withheld = [why for network in networks if (why := back.withheld(self.register, network))]
-        owed = [f"{name} went back in its register; the steward looks with `station went-back`"
-                for name in self.wayback.owed()]  # fmt: skip
-        return "; ".join([*dict.fromkeys(withheld), *owed])
-
-    def question(self, request: Request) -> tuple[Network, Mapping[str, Any]]:
-        """The question that a request names. Raises WrongUseError, NetworkError."""
-        network, name = self.network(request.network), request.question
-        if name not in network.questions:
-            raise unknown("question", name, f" in {network.name}", network.questions)
-        return network, network.questions[name]
+from ..releases.draining import LONGEST
+from ..wire.peers import CallFailedError
+from . import asking
+from .desk import Desk, Tell, stations
+from .requests import Request, WrongUseError
 
 
 async def _status(desk: Desk, _: Request, __: Tell) -> dict[str, Any]:
@@ -98,7 +45,18 @@ async def _status(desk: Desk, _: Request, __: Tell) -> dict[str, Any]:
     cannot = any(row["problem"] for row in (register, *networks.values()))
     bad = problem or not networks or not computer or cannot
     whole = {"problem": problem, "computer": computer, "register": register, "networks": networks}
-    return {"exit": 1 if bad else 0, **whole}
+    return {"exit": 1 if bad else 0, **desk.status.work, **whole}
+
+
+async def _drain(desk: Desk, request: Request, __: Tell) -> dict[str, Any]:
+    """Begin nothing new for some seconds, or again; who is told of it, and what runs, is all that it changes."""
+    if request.end:
+        await desk.draining.end()
+    elif 1 <= request.seconds <= LONGEST:
+        await desk.draining.begin(request.seconds)
+    else:
+        raise WrongUseError(f"seconds: {request.seconds}, outside 1 to {LONGEST}")
+    return {"exit": 0, **desk.status.work}
 
 
 def _version(network: Network, told: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,29 +100,6 @@ async def _links(desk: Desk, _: Request, tell: Tell) -> dict[str, Any]:
 
     rows = [*strangers, *await asyncio.gather(*(one(*item) for item in asked))]
     return {"exit": 0 if all(row["ok"] for row in rows) else 1, "links": rows}
-
-
-async def _propose(desk: Desk, request: Request, tell: Tell) -> dict[str, Any]:
-    """Ask an agreed question: everything about it is in its document."""
-    plan.check_whole(desk.network(request.network))
-    network, document = desk.question(request)
-    desk.gate.permitted(network, document["question"])
-    agreed = [document["computing"], *document.get("computing_alternates", [])]
-
-    async def propose(parties: tuple[str, ...]) -> dict[str, Any]:
-        session = secrets.token_hex(16)
-        own = {"session": session, "intake": INTAKE_DATA, "deadline": DEADLINE_DATA}
-        proposed = plan.question(network, document, computing=parties, **own)
-        tell({"event": "proposed", "session": session, "contributors": proposed.contributors})
-        return await desk.proposals.run(network, proposed, tell)
-
-    usable = [parties for parties in _sets(network, request) if list(parties) in agreed]
-    if request.computing and not usable:
-        raise WrongUseError(
-            f"computing: {document['question']} does not name set {request.computing}, and is not asked of it"
-        )
-    account = await sets.first(network, usable or [network.computing], propose, tell)
-    return {"exit": _session_exit(account), **account}
 
 
 async def _questions(desk: Desk, _: Request, __: Tell) -> dict[str, Any]:
@@ -264,7 +199,7 @@ async def _go_back(desk: Desk, request: Request, tell: Tell) -> dict[str, Any]:
 async def _agree(desk: Desk, request: Request, __: Tell) -> dict[str, Any]:
     """Enter that the steward agrees to what another station says, as the steward's file says."""
     network = desk.network(request.network)
-    [station] = _stations(network, [request.station])
+    [station] = stations(network, [request.station])
     desk.wayback.agree(network, station)
     return {"exit": 0, "network": network.name, "station": station}
 
@@ -285,75 +220,11 @@ async def _results(desk: Desk, request: Request, __: Tell) -> dict[str, Any]:
     return {"exit": 0, "results": rows}
 
 
-async def _session(desk: Desk, request: Request, tell: Tell) -> dict[str, Any]:
-    """Acceptance with everybody; without whom not all computing parties know while somebody joins or leaves."""
-    network = desk.network(request.network)
-    plan.check_whole(network)
-
-    async def propose(parties: tuple[str, ...]) -> dict[str, Any]:
-        left_out: dict[str, str] = {}
-        while True:
-            proposed = _acceptance(network, parties, request, left_out)
-            tell({"event": "proposed", "session": proposed.session, "contributors": proposed.contributors})
-            try:
-                account = await desk.proposals.run(network, proposed, tell)
-            except ProposalRefusedError as error:
-                unknown = plan.unknown_elsewhere(proposed, error.reasons)
-                if not unknown or len(unknown) == len(proposed.contributors):
-                    raise
-                left_out |= unknown
-            else:
-                return {**account, "left_out": left_out | account.get("left_out", {})}
-
-    account = await sets.first(network, _sets(network, request), propose, tell)
-    return {"exit": _session_exit(account), **account}
-
-
-def _sets(network: Network, request: Request) -> Sequence[tuple[str, ...]]:
-    """The sets of computing parties to try: all of them, or the one that was asked for, counted from 1."""
-    if not request.computing:
-        return network.sets
-    if not 1 <= request.computing <= len(network.sets):
-        raise WrongUseError(f"computing: {network.name} has {len(network.sets)} set(s) of computing parties")
-    return network.sets[request.computing - 1 : request.computing]
-
-
-def _acceptance(network: Network, parties: tuple[str, ...], request: Request, without: Container[str]) -> plan.Plan:
-    members = network.stations.items()
-    contributors = sorted(name for name, member in members if member.contributes and name not in without)
-    return plan.make(
-        network,
-        request.analysis,
-        request.parameters,
-        session=secrets.token_hex(16),
-        computing=list(parties),
-        contributors=contributors,
-        results=_stations(network, request.results or [network.self_id]),
-        minimum_cell=0,
-        minimum_contributors=min(2, len(contributors)),
-        intake=request.intake,
-        deadline=request.deadline,
-    )
-
-
-def _stations(network: Network, named: Iterable[str]) -> list[str]:
-    """Station ids, of ids or organisations."""
-    ids = {member.organisation: name for name, member in network.stations.items()}
-    return sorted({ids.get(name, name) for name in named})
-
-
-def _session_exit(account: Mapping[str, Any]) -> int:
-    """0 right and complete, 1 right without somebody, 4 failed or wrong."""
-    if account["outcome"] != "done" or account.get("result", {}).get("correct") is False:
-        return 4
-    return 1 if account["left_out"] else 0
-
-
 VERBS: Mapping[str, Callable[[Desk, Request, Tell], Awaitable[dict[str, Any]]]] = {
     "status": _status,
     "links": _links,
-    "session": _session,
-    "propose": _propose,
+    "session": asking.session,
+    "propose": asking.propose,
     "questions": _questions,
     "allowances": _allowances,
     "data": _data,
@@ -362,4 +233,5 @@ VERBS: Mapping[str, Callable[[Desk, Request, Tell], Awaitable[dict[str, Any]]]] 
     "back": _back,
     "go_back": _go_back,
     "agree": _agree,
+    "drain": _drain,
 }

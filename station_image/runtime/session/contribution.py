@@ -34,8 +34,14 @@ from .past import Past
 
 T = TypeVar("T")
 RETRY = 0.5
+STRAGGLERS = 5.0
+"""Seconds in which the other parties tell how a session ended, once one did."""
 MOST = 50
 """Contributions whose reports are still taken."""
+
+
+def _always(_: Network, __: int) -> None:
+    return
 
 
 class Contributions:
@@ -51,6 +57,7 @@ class Contributions:
         opened: Opened,
         peers: Peers,
         past: Past,
+        joins: Callable[[Network, int], None] = _always,
     ) -> None:
         self._key = key
         self._folders = folders
@@ -60,15 +67,25 @@ class Contributions:
         self._opened = opened
         self._peers = peers
         self._past = past
+        self._joins = joins
         self._plans: dict[str, tuple[Plan, str]] = {}
         self._receipts: dict[str, dict[str, bool]] = {}
         """Of each session, the parties that told how it ended, and whether it counts for them."""
         self._reading: dict[str, asyncio.Task[Any]] = {}
+        self._until: dict[str, float] = {}
+        """Until when each session that this station contributes to, and does not compute, can be going on."""
 
     def answer_in(self, answers: Answers) -> None:
         """Answer computing parties: when a session starts, and when it ended."""
         answers.add("start", self._start, content=LARGE)
         answers.add("receipt", self._receipt, content=LARGE)
+
+    @property
+    def going(self) -> set[str]:
+        """The sessions that this station contributes to, and does not compute, as far as it knows."""
+        now = time.monotonic()
+        self._until = {session: until for session, until in self._until.items() if until > now}
+        return set(self._until)
 
     async def begin(self, network: Network, bundle: Bundle) -> None:
         """Check `bundle`, read the data and contribute in the background; one that was seen before is left alone.
@@ -81,6 +98,18 @@ class Contributions:
         self._gate.check(network, agreed)
         if self._plans.get(agreed.session, (None, ""))[0] == agreed:
             return  # another computing party asked before: the data are read once
+        if network.self_id not in agreed.computing:
+            self._joins(network, agreed.proposed)
+            self._until[agreed.session] = time.monotonic() + agreed.intake + agreed.deadline
+        try:
+            await self._bring_once(network, bundle)
+        except BaseException:
+            self._until.pop(agreed.session, None)
+            raise
+
+    async def _bring_once(self, network: Network, bundle: Bundle) -> None:
+        """Read the data, and contribute in the background unless that was begun. Raises RefusedError."""
+        agreed = bundle.plan
         try:
             brought = await self._once(agreed, lambda: asyncio.to_thread(self._bring, network, agreed))
         except ValueError as error:
@@ -121,6 +150,9 @@ class Contributions:
         outcome, acceptance = plain(report.get("outcome"), 20), agreed.question == plan.ACCEPTANCE
         counts = outcome == "done" or report.get("counts") is True
         told_by[caller.peer] = counts
+        if agreed.session in self._until:
+            late = 0.0 if told_by.keys() == set(agreed.computing) else STRAGGLERS
+            self._until[agreed.session] = min(self._until[agreed.session], time.monotonic() + late)
         told = {"party": caller.peer, "outcome": outcome, "counts": counts}
         self._register.add_asked("receipt", caller.peer, acceptance, **agreed.facts, **told)
         if not _learns_of_it(caller.network, agreed):
@@ -178,6 +210,7 @@ class Contributions:
         rows = await asyncio.to_thread(lambda: shares.split(inputs, agreed.threshold, len(agreed.computing)))
         if gone := [party for party in agreed.computing if not self._peers.still(network, party)]:
             note("contribution-stopped", session=agreed.session, gone=",".join(gone))
+            self._until.pop(agreed.session, None)
             return
         if _learns_of_it(network, agreed):
             self._opened.expect(agreed, {network.self_id: editions.in_tag(tag)})
@@ -187,6 +220,8 @@ class Contributions:
                 for party, row in zip(agreed.computing, rows, strict=True)
             )
         )
+        if not any(outcomes):
+            self._until.pop(agreed.session, None)
         if network.self_id not in agreed.computing:
             self._past.add(network, agreed.session, "contributed" if all(outcomes) else "contributed in part")
         acceptance = agreed.question == plan.ACCEPTANCE

@@ -13,7 +13,7 @@ from ..accepted import statement
 from ..accepted.networks import Network
 from ..accepted.statement import StatementError, StatementKey
 from ..base.journal import note, plain
-from ..base.refusal import RefusedError
+from ..base.refusal import DrainsError, RefusedError
 from ..consent import bundle
 from ..consent.plan import ACCEPTANCE, Plan
 from ..consent.register import Register
@@ -35,12 +35,16 @@ Tell = Callable[[dict[str, Any]], None]
 
 
 class ProposalRefusedError(Exception):
-    """Somebody does not take part; `reasons` by station. `refused` is False when nobody said no, only was away."""
+    """Somebody does not take part; `reasons` by station. `refused` is False when nobody said no, only was away.
 
-    def __init__(self, reasons: Mapping[str, str], refused: bool) -> None:
+    `drains`: of these who is about to be replaced, and can be waited for.
+    """
+
+    def __init__(self, reasons: Mapping[str, str], refused: bool, drains: Iterable[str] = ()) -> None:
         super().__init__("; ".join(f"{station}: {why}" for station, why in sorted(reasons.items())))
         self.reasons = dict(reasons)
         self.refused = refused
+        self.drains = frozenset(drains)
 
 
 class Proposals:
@@ -51,10 +55,13 @@ class Proposals:
         self._register = register
         self._results = results
         self._peers = peers
+        self.going: set[str] = set()
+        """The sessions that it has proposed and that have not ended."""
 
     async def run(self, network: Network, plan: Plan, tell: Tell) -> dict[str, Any]:
         """Have `plan` carried out. Raises ProposalRefusedError. Returns the account of the session."""
         started = time.monotonic()
+        self.going.add(plan.session)
         waiting = self._results.expect(plan) if network.self_id in plan.results else None
         try:
             account = _account(plan, await self._carried_out(network, plan, tell))
@@ -64,6 +71,7 @@ class Proposals:
             account.update(outcome="failed", reason=str(error) or "no result came in time")
         finally:
             self._results.forget(plan)
+            self.going.discard(plan.session)
         account["computing"] = list(plan.computing)
         account["milliseconds"] = int(1000 * (time.monotonic() - started))
         note("session-proposed", session=plan.session, outcome=account["outcome"])
@@ -120,7 +128,8 @@ async def _answers(
         await line.send({"plan": plan.content, "signature": signature, "heard": heard.get(party)})
         row, _ = await alive.unless_gone(line.receive(LARGE, timeout=ANSWER_WITHIN), peers, network, party)
         if "refused" in row:
-            raise RefusedError(plain(row["refused"]))
+            drains = row.get("drains")
+            raise DrainsError(party, drains) if type(drains) is int else RefusedError(plain(row["refused"]))
         said = row.get("answer")
         if isinstance(said, dict) and said.get("accepted") is False:
             raise RefusedError(plain(said.get("reason")))
@@ -136,17 +145,21 @@ async def _answers(
     given = await asyncio.gather(*(answer(*item) for item in lines.items()), return_exceptions=True)
     reasons: dict[str, str] = {}
     said_no = False
+    drains: set[str] = set()
     answers: dict[str, dict[str, Any]] = {}
     for party, outcome in zip(lines, given, strict=True):
         if isinstance(outcome, RefusedError | ConnectionLostError | FrameError | alive.GoneError):
             reasons[party] = str(outcome)
-            said_no = said_no or isinstance(outcome, RefusedError)
+            if isinstance(outcome, DrainsError):
+                drains.add(party)
+            else:
+                said_no = said_no or isinstance(outcome, RefusedError)
         elif isinstance(outcome, BaseException):
             raise outcome
         else:
             answers[party] = outcome
     if reasons:
-        raise ProposalRefusedError(reasons, said_no)
+        raise ProposalRefusedError(reasons, said_no, drains)
     return answers
 
 

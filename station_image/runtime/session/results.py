@@ -71,6 +71,11 @@ class Results:
         answers.add("result-key", self._tell_key, content=LARGE)
         answers.add("result", self._receive, self._expected_row)
 
+    @property
+    def going(self) -> set[str]:
+        """The sessions of which an outcome is waited for."""
+        return {collector.plan.session for collector in self._collectors.values()}
+
     def expect(self, agreed: Plan) -> asyncio.Future[dict[str, Any]]:
         """A future of the outcome, for the proposer that waits for it."""
         return self._collector(agreed).finished

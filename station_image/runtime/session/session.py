@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from ..consent.opened import Opened
 from ..consent.plan import ACCEPTANCE, Plan
 from ..consent.register import Register
 from ..data import seal
+from ..data.differencing import Earlier
 from ..data.seal import SealError
 from ..wire.connection import Connection, ConnectionLostError
 from ..wire.frames import FrameError
@@ -65,7 +67,9 @@ class Session:
         computer: Path,
         network: Network,
         plan: Plan,
+        starting: Callable[[], float] = lambda: 0.0,
     ) -> None:
+        self._starting = starting
         self.network = network
         self.plan = plan
         self._key = key
@@ -237,7 +241,7 @@ class Session:
             raise self._parted.result()
         earlier = self._opened.earlier(self.plan)
         try:
-            link = await ComputerLink.begin(str(self._computer), self.plan, self._number, earlier)
+            link = await self._computer_link(earlier)
         except ConnectionLostError as error:
             raise SessionFailedError(us, "its computer does not run") from error
         feeding = asyncio.create_task(self._feed(link))
@@ -255,6 +259,16 @@ class Session:
                 task.cancel()
             await asyncio.wait({feeding, *self._minding})
             link.close()
+
+    async def _computer_link(self, earlier: Sequence[Earlier]) -> ComputerLink:
+        """A link with the computer; where both were replaced it may have to start yet. Raises ConnectionLostError."""
+        while True:
+            try:
+                return await ComputerLink.begin(str(self._computer), self.plan, self._number, earlier)
+            except ConnectionLostError:
+                if not self._starting():
+                    raise
+            await asyncio.sleep(RETRY)
 
     async def _unparted(self, link: ComputerLink) -> tuple[dict[str, Any], bytes]:
         """What the computer found, unless somebody leaves before that."""

@@ -33,6 +33,8 @@ from .turns import Turns
 Make = Callable[[Network, Plan], Session]
 Witness = Callable[[Network, Plan], Awaitable[None]]
 """Raises RefusedError where the register of a computing party is not the one that this station heard of."""
+Begins = Callable[[Network], None]
+"""Raises DrainsError while no new session begins here."""
 MOST, MOST_OF_ONE = 4, 3
 """Sessions about data at once, and of one proposer."""
 ACCEPTANCE_MOST, ACCEPTANCE_OF_ONE = 3, 2
@@ -52,6 +54,10 @@ async def _nobody(_: Network, __: Plan) -> None:
     return
 
 
+def _always(_: Network) -> None:
+    return
+
+
 class Sessions:
     """Sessions by id, from the answer to a proposal until the end."""
 
@@ -65,8 +71,10 @@ class Sessions:
         past: Past,
         peers: Peers,
         witness: Witness = _nobody,
+        begins: Begins = _always,
     ) -> None:
         self._make = make
+        self._begins = begins
         self._witness = witness
         self._key = key
         self._gate = gate
@@ -94,12 +102,18 @@ class Sessions:
         """How many sessions this station computes in now, answered proposals included."""
         return len(self._sessions)
 
+    @property
+    def going(self) -> set[str]:
+        """Their ids."""
+        return set(self._sessions)
+
     async def _propose(self, connection: Connection, caller: Caller) -> None:
         """Answer a proposal; after the bundle of all answers, compute, and tell the proposer how it goes."""
         network = caller.network
         if wait := self._proposals.allow(caller.peer):
             raise BusyError(f"proposals: more than a station may make at once; ask again in {math.ceil(wait)} s")
         content, _ = await connection.receive(LARGE)
+        self._begins(network)
         proposed, _ = bundle.parse_proposal(content, network, caller.peer)
         session, reason = None, ""
         try:

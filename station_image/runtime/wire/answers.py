@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..base.journal import note, plain
-from ..base.refusal import BusyError, RefusedError
+from ..base.refusal import BusyError, DrainsError, RefusedError
 from .budget import Budget
 from .connection import SMALL, Connection, ConnectionLostError, Lend
 from .frames import FrameError, limit_body
@@ -116,8 +116,9 @@ def _kind(caller: Caller) -> str:
 
 
 def refusal(error: Exception) -> Answer:
-    """How somebody is told why not; `again`: it may ask again."""
-    return {"refused": plain(error), **({"again": True} if isinstance(error, BusyError) else {})}
+    """How somebody is told why not; `again`: it may ask again, `drains`: after so many seconds at the latest."""
+    drains = {"drains": error.seconds} if isinstance(error, DrainsError) else {}
+    return {"refused": plain(error), **({"again": True} if isinstance(error, BusyError) else {}), **drains}
 
 
 def _unknown() -> Answer:

@@ -11,7 +11,7 @@ from unittest import mock
 
 from station_image.runtime import agent
 from station_image.runtime.consent import plan
-from station_image.runtime.control import verbs
+from station_image.runtime.control import asking
 from station_image.runtime.session import contribution
 from station_image.runtime.wire import polling, polls
 
@@ -26,7 +26,7 @@ def patience() -> Iterator[None]:
         mock.patch.object(polling, "SILENCE", SILENCE),
         mock.patch.object(polls.Poll.ask, "__defaults__", (SILENCE,)),
         mock.patch.object(contribution, "RETRY", RETRY),
-        mock.patch.object(verbs, "INTAKE_DATA", plan.LONGEST_INTAKE),
+        mock.patch.object(asking, "INTAKE_DATA", plan.LONGEST_INTAKE),
     ):
         yield
 

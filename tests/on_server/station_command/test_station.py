@@ -7,12 +7,14 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
-from on_server.station_command import allowing, questions
+from on_server.station_command import agent, allowing, questions
 from tests.harness import starters
 
 STATION = starters.starter("station")
@@ -419,3 +421,74 @@ def test_status_tells_of_the_register(tmp_path: Path) -> None:
         "problem: the register: line 3 is not as it was written",
         "the register: something that was no entry was cut off; entry 2 says what",
     ]
+
+
+def test_draining_says_for_how_long_and_what_goes_on(tmp_path: Path) -> None:
+    roles = {"computing": 1, "contributing": 0, "proposing": 1, "results": 1}
+    answer = {"done": True, "exit": 0, "draining": 60, "sessions": 1, "roles": roles}
+    done, asked = against(tmp_path, [answer], "drain", "--seconds", "60")
+    assert asked == {"verb": "drain", "seconds": 60}
+    said = "no new session begins here for 60 s; 1 sessions go on (1 computing, 1 proposing, 1 results)\n"
+    assert (done.returncode, done.stdout) == (0, said)
+    (tmp_path / "agent.sock").unlink()
+    done, asked = against(tmp_path, [{**answer, "draining": 0, "sessions": 0, "roles": {}}], "drain", "--end")
+    assert (asked, done.stdout) == (
+        {"verb": "drain", "end": True},
+        "sessions begin here; 0 sessions go on\n",
+    )
+
+
+class Replaced:
+    """An agent that drains, is away for a moment, and is followed by one that answers."""
+
+    def __init__(self, path: Path, *, said: bool) -> None:
+        self.path, self.events = path, list[dict[str, Any]]()
+        if said:
+            path.with_name("draining").write_text(json.dumps({"until": time.time() + 60}))
+
+    def ask(self, *ends: list[dict[str, Any]] | None) -> dict[str, Any]:
+        """What `station session` is told in the end; each of `ends` is one attempt, None an agent that is away."""
+        left = [*ends]
+
+        def ask(path: str, request: Any, tell: agent.Tell) -> agent.Line:
+            del path, request
+            lines = left.pop(0)
+            for line in (lines or [])[:-1]:
+                tell(line)
+            if not lines or "event" in lines[-1]:
+                raise agent.AgentAwayError("the agent does not answer")
+            return lines[-1]
+
+        with mock.patch.multiple(agent, ask=ask, AGAIN=0.0):
+            answer = agent.ask_patiently(str(self.path), {"verb": "session"}, self.events.append)
+        assert left == []
+        return answer
+
+
+DRAINS: list[dict[str, Any]] = [{"exit": 3, "error": "n.a is being upgraded", "drains": {"n.a": 60}}]
+DONE: list[dict[str, Any]] = [{"event": "accepted"}, {"exit": 0}]
+
+
+def test_a_session_that_is_asked_for_while_the_agent_is_replaced_is_asked_of_the_next_one(tmp_path: Path) -> None:
+    replaced = Replaced(tmp_path / "agent.sock", said=True)
+    assert replaced.ask(DRAINS, None, DRAINS, DONE) == {"exit": 0}
+    assert replaced.events == [{"event": "waits", "for": ["n.a"]}, {"event": "accepted"}]
+
+
+def test_a_session_that_all_had_accepted_is_not_asked_for_again(tmp_path: Path) -> None:
+    with pytest.raises(agent.AgentAwayError):
+        Replaced(tmp_path / "agent.sock", said=True).ask([{"event": "accepted"}, {"event": "computing"}])
+
+
+def test_an_agent_that_is_away_without_having_said_so_is_not_waited_for(tmp_path: Path) -> None:
+    with pytest.raises(agent.AgentAwayError):
+        Replaced(tmp_path / "agent.sock", said=False).ask(None)
+    replaced = Replaced(tmp_path / "agent.sock", said=True)
+    replaced.path.with_name("draining").write_text('{"until": 1}')
+    with pytest.raises(agent.AgentAwayError):
+        replaced.ask(None)
+
+
+def test_it_is_not_waited_for_for_ever(tmp_path: Path) -> None:
+    with mock.patch.object(agent, "WAIT", -1.0):
+        assert Replaced(tmp_path / "agent.sock", said=True).ask(DRAINS)["drains"] == {"n.a": 60}

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from station_image.runtime.accepted.statement import StatementKey
 from station_image.runtime.base.documents import canonical
 from station_image.runtime.consent.register import Register
-from station_image.runtime.control import verbs
+from station_image.runtime.control import asking
 from tests.harness.stations import Station, replace
 from tests.station_image.runtime.agreed import AREAS, MEMBERS, PLANTED_TOTALS, Agreed
 
@@ -75,7 +75,7 @@ def test_who_only_contributes_and_withdrew_is_not_waited_for_and_the_others_go_o
     assert answer["exit"] == 1
     assert list(answer["left_out"]) == [agreed["huisarts"].id]
     assert agreed.opened(answer) == {4: PLANTED_TOTALS[4] - 1}, "without its case in 4 there are enough, in 31 not"
-    assert time.monotonic() - started < verbs.INTAKE_DATA / 4
+    assert time.monotonic() - started < asking.INTAKE_DATA / 4
 
 
 def test_with_too_few_left_there_is_no_result(agreed: Agreed) -> None:
@@ -219,7 +219,7 @@ def test_data_that_cannot_be_used_is_explained_at_home_and_nowhere_else(agreed: 
     agreed.put(member, "postcode;leeftijd\n1004;geheim\n")
     started, proposal = time.monotonic(), agreed.propose()
     answer = proposal.answer()
-    assert time.monotonic() - started < verbs.INTAKE_DATA / 4
+    assert time.monotonic() - started < asking.INTAKE_DATA / 4
     assert list(answer["left_out"]) == [agreed[member].id]
     told = agreed.tell(member, "data", question=agreed.name)
     assert told["exit"] == 1

@@ -11,8 +11,11 @@ import pytest
 
 from station_image.runtime.accepted.networks import Network
 from station_image.runtime.consent.plan import Plan
-from station_image.runtime.control import verbs
+from station_image.runtime.control import asking, verbs
+from station_image.runtime.control.desk import Tell
 from station_image.runtime.control.requests import Request, WrongUseError
+from station_image.runtime.releases.draining import Patience
+from station_image.runtime.session.meeting import Meeting
 from station_image.runtime.session.proposal import ProposalRefusedError
 from tests.station_image.runtime.neighbours import run
 from tests.station_image.runtime.views import PARTIES, Small
@@ -28,7 +31,7 @@ class Proposals:
         self.refusals = refusals
         self.proposed: list[list[str]] = []
 
-    async def run(self, _: Network, plan: Plan, __: verbs.Tell) -> dict[str, Any]:
+    async def run(self, _: Network, plan: Plan, __: Tell) -> dict[str, Any]:
         self.proposed.append(plan.contributors)
         reasons = {
             party: why
@@ -41,11 +44,20 @@ class Proposals:
         return {"outcome": "done", "left_out": {}, "result": {"correct": True}}
 
 
+class Meetings:
+    """Everybody is there."""
+
+    patience = Patience()
+
+    async def of(self, *_: Any) -> Meeting:
+        return Meeting({}, {}, refused=False)
+
+
 def session(folder: Path, refusals: Mapping[str, Mapping[str, str]]) -> tuple[dict[str, Any], list[list[str]]]:
     """An acceptance session of n.a, and with whom it was proposed, one after another."""
     network, proposals = Small.make(folder).networks("n.a").find("n"), Proposals(refusals)
-    desk: Any = SimpleNamespace(network=lambda _: network, proposals=proposals)
-    return run(verbs._session(desk, Request(verb="session"), lambda _: None)), proposals.proposed
+    desk: Any = SimpleNamespace(network=lambda _: network, proposals=proposals, meetings=Meetings())
+    return run(asking.session(desk, Request(verb="session"), lambda _: None)), proposals.proposed
 
 
 UNKNOWN, CUT = (
@@ -95,8 +107,12 @@ def test_a_question_is_asked_of_no_other_set_than_the_one_that_was_chosen(tmp_pa
     document, proposals = {"question": "griep", "computing": list(PARTIES)}, Proposals({})
     gate = SimpleNamespace(permitted=lambda *_: None)
     desk: Any = SimpleNamespace(
-        network=lambda _: network, question=lambda _: (network, document), gate=gate, proposals=proposals
+        network=lambda _: network,
+        question=lambda _: (network, document),
+        gate=gate,
+        proposals=proposals,
+        meetings=Meetings(),
     )
     with pytest.raises(WrongUseError, match="griep does not name set 2"):
-        run(verbs._propose(desk, Request(verb="propose", computing=2), lambda _: None))
+        run(asking.propose(desk, Request(verb="propose", computing=2), lambda _: None))
     assert proposals.proposed == []

@@ -24,7 +24,7 @@ from station_image.runtime.consent.plan import Plan
 from station_image.runtime.data import seal, shares
 from station_image.runtime.session import alive, sealed, sessions, turns
 from station_image.runtime.session.intake import Intake
-from station_image.runtime.session.past import Past
+from station_image.runtime.session.past import KEPT, Past
 from station_image.runtime.session.sessions import Sessions
 from station_image.runtime.session.status import Status
 from station_image.runtime.wire import frames
@@ -814,3 +814,16 @@ def test_peers_are_told_what_runs_and_what_ended(station: Computing) -> None:
         assert (after["last_session"]["session"], after["last_session"]["outcome"]) == (agreed.session, "done")
 
     run(work())
+
+
+def test_the_newest_session_of_a_network_is_told_and_old_ones_are_dropped(tmp_path: Path) -> None:
+    network = Small.make(tmp_path).networks("n.a").find("n")
+    past = Past()
+    assert past.last("n") is None
+    for number in range(KEPT + 5):
+        past.add(network, str(number), "done")
+    last = past.last("n")
+    assert last is not None
+    assert last["session"] == str(KEPT + 4)
+    assert past.last("m") is None
+    assert len(past._ended) == KEPT

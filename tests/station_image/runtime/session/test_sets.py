@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from station_image.runtime.base.refusal import RefusedError
+from station_image.runtime.releases.draining import PATIENCE, Patience
 from station_image.runtime.session import sets
 from station_image.runtime.session.proposal import ProposalRefusedError
 from tests.station_image.runtime.views import PARTIES, Small
@@ -81,3 +82,74 @@ def test_a_set_with_somebody_who_is_cut_is_passed(tmp_path: Path) -> None:
     assert proposing.first()["computing"] == list(THIRD)
     assert proposing.asked == [THIRD]
     assert all(one["why"].startswith("cannot compute: b is cut") for one in proposing.told)
+
+
+def drains(*others: str, **also: str) -> dict[str, ProposalRefusedError]:
+    """Why nobody is asked: these drain, and `also` are away."""
+    reasons = dict.fromkeys(others, "is being upgraded") | {f"n.{name}": why for name, why in also.items()}
+    return {"error": ProposalRefusedError(reasons, refused=False, drains=others)}
+
+
+class Waiting(Proposing):
+    """Each attempt ends as told, the last one well."""
+
+    def __init__(self, folder: Path, *ends: dict[str, ProposalRefusedError], sets: int = 1) -> None:
+        super().__init__(folder)
+        self.ends = [*ends]
+        self.patience = Patience()
+        self.sets = sets
+
+    async def propose(self, parties: tuple[str, ...]) -> dict[str, Any]:
+        self.asked.append(parties)
+        if self.ends:
+            raise self.ends.pop(0)["error"]
+        return {"computing": list(parties)}
+
+    def first(self) -> dict[str, Any]:
+        network = self.small.networks("n.a").find("n")
+        asked = network.sets[: self.sets]
+        return asyncio.run(sets.first(network, asked, self.propose, self.told.append, self.patience))
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sets, "RETRY", 0.0)
+
+
+def test_who_is_replaced_is_waited_for_and_that_is_said_once(tmp_path: Path) -> None:
+    proposing = Waiting(tmp_path, drains("n.b"), drains("n.b"), drains("n.d"))
+    assert proposing.first() == {"computing": list(PARTIES)}
+    assert proposing.told == [{"event": "waits", "for": ["n.b"]}, {"event": "waits", "for": ["n.d"]}]
+
+
+def test_another_set_computes_at_once_where_one_of_the_first_is_replaced(tmp_path: Path) -> None:
+    proposing = Waiting(tmp_path, drains("n.c"), sets=2)
+    assert proposing.first()["computing"] == list(OTHER)
+    assert [one["event"] for one in proposing.told] == ["passed"]
+
+
+def test_a_contributor_that_is_replaced_is_in_every_set_so_no_other_one_is_tried(tmp_path: Path) -> None:
+    proposing = Waiting(tmp_path, drains("n.d"), sets=2)
+    assert proposing.first()["computing"] == list(PARTIES)
+    assert proposing.asked == [PARTIES, PARTIES]
+
+
+def test_a_set_that_waits_only_for_who_is_replaced_is_waited_for_where_the_others_miss_somebody(tmp_path: Path) -> None:
+    ends = (drains("n.c"), {"error": ProposalRefusedError({"n.d": "does not answer"}, refused=False)})
+    proposing = Waiting(tmp_path, *ends, sets=2)
+    assert proposing.first()["computing"] == list(PARTIES)
+    assert proposing.told[-1] == {"event": "waits", "for": ["n.c"]}
+
+
+def test_nobody_is_waited_for_where_another_one_is_simply_away(tmp_path: Path) -> None:
+    proposing = Waiting(tmp_path, drains("n.b", c="does not answer"))
+    with pytest.raises(ProposalRefusedError, match=r"n\.c: does not answer"):
+        proposing.first()
+    assert len(proposing.asked) == 1
+
+
+def test_who_was_waited_for_long_enough_is_named(tmp_path: Path) -> None:
+    proposing = Waiting(tmp_path, drains("n.b"))
+    proposing.patience.waited(["n.b"], PATIENCE + 1)
+    with pytest.raises(ProposalRefusedError, match=r"n\.b: is being upgraded"):
+        proposing.first()
