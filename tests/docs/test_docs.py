@@ -38,6 +38,7 @@ VERBS = (
     "destroy",
     "session",
     "rehearse",
+    "upgrade",
     "trust",
     "backup",
     "completion",

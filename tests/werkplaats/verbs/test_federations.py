@@ -29,6 +29,7 @@ OTHERS = {
     "rehearse": ["rehearse", NAME],
     "trust request": ["trust", "request", NAME],
     "trust roll": ["trust", "roll", NAME, "--yes"],
+    "upgrade start": ["upgrade", "start", NAME, "--to", "1.1.0", "--yes"],
 }
 
 

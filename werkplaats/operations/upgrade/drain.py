@@ -57,4 +57,4 @@ def running(answer: remote.Answer) -> int:
     """How many sessions a station says that it takes part in."""
     if isinstance(answer, servers.UnreachableError):
         return 0
-    return int(station_says.document_of(answer).get("running", 0))
+    return int(station_says.document_of(answer).get("sessions", 0))
