@@ -23,6 +23,7 @@ from tests.station_image.runtime.data import test_records
 from werkplaats import cli
 from werkplaats.operations.home import places
 from werkplaats.operations.reach import inventory
+from werkplaats.operations.upgrade import failure
 
 ROOT = documents.ROOT
 VERBS = (
@@ -311,3 +312,8 @@ def test_every_function_that_the_guide_names_in_a_file_is_there() -> None:
             for function in re.findall(r"`(\w+)`", functions):
                 defined = rf"^\s*((async )?def|class) {function}\b|^[A-Z_, ]*\b{function}\b[A-Z_, ]* ="
                 assert re.search(defined, source, re.MULTILINE), f"{place} has no {function}"
+
+
+def test_the_codes_of_an_upgrade_are_told_as_they_are_in_the_code() -> None:
+    rows = documents.table(ROOT / "docs" / "upgrades.md", "When it stops")
+    assert [row[0].strip("`") for row in rows] == [code.value for code in failure.Code]

@@ -15,16 +15,19 @@ Exit code 3 when something keeps it from beginning, 5 when it paused.
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from base import errors
 from stacks.engine import install
 from werkplaats.operations import progress
+from werkplaats.operations.bring_up import hand_over
 from werkplaats.operations.home import networks
 from werkplaats.operations.look import observed
 from werkplaats.operations.reach import remote
-from werkplaats.operations.upgrade import begin, machine, preflight
+from werkplaats.operations.upgrade import begin, behind, machine, preflight
 from werkplaats.operations.upgrade.state import Phase, Store, Upgrade
 from werkplaats.verbs import common, named
 
@@ -152,16 +155,25 @@ def _pause(network: networks.Network, store: Store) -> int:
 def _status(given: argparse.Namespace, network: networks.Network, store: Store) -> int:
     upgrade = store.load()
     with network.remotes() as remotes:
-        unreachable = remotes.probe()
-        seen, _ = observed.observe(remotes, [one for one in remotes.servers if one not in unreachable])
+        away = remotes.probe()
+        reached = [one for one in remotes.servers if one not in away]
+        seen, _ = observed.observe(remotes, reached)
+        found = behind.look(network, remotes, reached)
+        published = hand_over.applicable(network, remotes, [], looking=True).publication
     runs = preflight.running(seen)
+    late = behind.sentences(published, found, datetime.date.today()) if published else []
     if given.json:
-        common.print_json({"network": network.name, "upgrade": _document(upgrade), "runs": runs, "away": unreachable})
+        common.print_json({
+            "network": network.name,
+            "upgrade": _document(upgrade),
+            "images": runs,
+            "away": away,
+            "releases": [dataclasses.asdict(one) for one in found],
+            "behind": late,
+        })  # fmt: skip
         return _code(upgrade)
-    if upgrade is None:
-        print(f"{network.name}: no upgrade was begun from here")
-        return errors.DONE
-    for line in _lines(upgrade, runs, unreachable):
+    lines = _lines(upgrade, runs, away) if upgrade else [f"{network.name}: no upgrade was begun from here"]
+    for line in (*lines, *(f"behind: {one}" for one in late)):
         print(line)
     return _code(upgrade)
 
