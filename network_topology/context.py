@@ -42,18 +42,21 @@ class Context:
     spoken: Mapping[str, frozenset[int]] = dataclasses.field(default_factory=dict)
 
 
-def shipped(today: datetime.date, fields_of: Fields | None = None) -> Context:
-    """The regions and releases that this project comes with.
+def shipped(today: datetime.date, fields_of: Fields | None = None, own: Path = RELEASES) -> Context:
+    """The regions and releases that this project comes with, and the releases in the folder `own`.
 
-    Raises DefinitionError where one of these files cannot be read.
+    A release that is not built and pinned yet is none that a definition may name. Raises DefinitionError where one of
+    these files cannot be read.
     """
     regions = _tree(REGIONS)["regions"]
-    releases = {path.stem: _protocols(path) for path in sorted(RELEASES.glob("*.yml"))}
+    trees = {path: _tree(path) for folder in (own, RELEASES) for path in sorted(folder.glob("*.yml"))}
+    usable = {path: tree for path, tree in trees.items() if path.stem == DEVELOPMENT or "image_id" in tree}
+    releases = {path.stem: _protocols(path, tree) for path, tree in usable.items()}
     return Context(today, {slug: region["name"] for slug, region in regions.items()}, releases, fields_of)
 
 
-def _protocols(path: Path) -> frozenset[int]:
-    said = _tree(path).get("protocols")
+def _protocols(path: Path, tree: Mapping[str, Any]) -> frozenset[int]:
+    said = tree.get("protocols")
     if isinstance(said, tuple) and said and all(type(one) is int for one in said):
         return frozenset(said)
     text, remedy = "the session protocols that this release speaks are missing", "write them, as in `protocols: [2]`"

@@ -111,7 +111,7 @@ class Verified:
         return self.releases.get(self.definition.upgrading_from)
 
 
-def document(described: model.Network | model.Question | model.Release) -> dict[str, Any]:
+def document(described: model.Network | model.Question | model.Notes) -> dict[str, Any]:
     """A definition, question or release as it is published; `canonical.digest` of it is its digest for everybody."""
     return described.model_dump(mode="json", exclude_defaults=True)
 

@@ -32,7 +32,7 @@ def run(given: argparse.Namespace) -> int:
     targets = given.targets or sorted(path.parent.name for path in home.networks.glob("*/network.yml"))
     if not targets:
         raise errors.UsageError(f"{home.networks} has no network", "write one as <network>/network.yml")
-    known = places.known()
+    known = places.known(home)
     found = {target: _check(target, home, known) for target in targets}
     if given.json:
         common.print_json({name: [_plain(one) for one in outcome.violations] for name, outcome in found.items()})

@@ -120,7 +120,7 @@ def differs(folders: content.Folders, newest: learn.Newest | None) -> list[str]:
     """What publishing the definition that is here would change: an old one takes back what was agreed since."""
     if newest is None:
         return []
-    found = check.network(folders.network, folders.home.networks, places.known())
+    found = check.network(folders.network, folders.home.networks, places.known(folders.home))
     if found.federation is not None:
         return [str(one) for one in load.regional_wanted(found.federation.federation).violations]
     if found.definition is None:

@@ -156,11 +156,11 @@ class Federation(Kept):
 
     def member(self, slug: str) -> Network:
         """The regional network of a member, with all of its questions. Raises as `find` does."""
-        return _network(self.home, check.network(slug, self.home.networks, places.known()))
+        return _network(self.home, check.network(slug, self.home.networks, places.known(self.home)))
 
     def again(self) -> Federation:
         """The same as it is defined and as its members publish now. Raises as `find` does."""
-        found = check.network(self.name, self.home.networks, places.known())
+        found = check.network(self.name, self.home.networks, places.known(self.home))
         if found.federation is None:
             raise violation.DefinitionError(found.violations)
         return _federation(found.federation, found, self.home)
@@ -197,7 +197,7 @@ def federations(network: Network) -> list[Federation]:
         defined = load.read_what_can_be(network.home.networks / name / names.FILE).definition
         if isinstance(defined, federal.Federation) and slug in defined.members:
             twin = names.twin(name) if names.is_sandbox(network.name) else name
-            one = check.network(twin, network.home.networks, places.known())
+            one = check.network(twin, network.home.networks, places.known(network.home))
             if one.federation:
                 found.append(_federation(one.federation, one, network.home))
     return found
@@ -223,7 +223,7 @@ def _root_here(slug: str, place: places.Home) -> str:
 
 def _checked(name: str, folder: Path | None) -> tuple[places.Home, check.Outcome]:
     place = places.home(folder)
-    return place, check.network(name, place.networks, places.known())
+    return place, check.network(name, place.networks, places.known(place))
 
 
 def _network(place: places.Home, found: check.Outcome) -> Network:

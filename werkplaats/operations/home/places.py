@@ -25,6 +25,8 @@ class Home:
     networks: Path
     inventories: Path
     publications: Path
+    releases: Path = context.RELEASES
+    """Releases beside those that this suite comes with."""
 
     def inventory(self, network: str, vault: Path) -> Path:
         """The operator's inventory and the coordinator's records of a network; in its vault where that is a sandbox."""
@@ -39,13 +41,13 @@ def home(folder: Path | None = None) -> Home:
     """The home that `--home` or WERKPLAATS_HOME names; without either the examples of this checkout."""
     chosen = folder or (Path(os.environ[HOME_VARIABLE]) if HOME_VARIABLE in os.environ else None)
     if chosen:
-        return Home(chosen / "networks", chosen / "inventories", chosen / "publications")
+        return Home(chosen / "networks", chosen / "inventories", chosen / "publications", chosen / "releases")
     return Home(EXAMPLES, CHECKOUT / "inventories", CHECKOUT / "build" / "publications")
 
 
-def known() -> context.Context:
+def known(home: Home | None = None) -> context.Context:
     """What rules know besides the files: the day, the regions, the releases, the analyses of this release."""
-    return context.shipped(datetime.date.today(), _fields)
+    return context.shipped(datetime.date.today(), _fields, home.releases if home else context.RELEASES)
 
 
 def _fields(name: str, parameters: Mapping[str, Any]) -> tuple[str, ...]:

@@ -45,7 +45,7 @@ def running(people: People, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str],
     """A network that is published, with one station; the holders' keys. A newer release is known."""
     known = places.known()
     monkeypatch.setattr(
-        places, "known", lambda: dataclasses.replace(known, releases={**known.releases, NEWER: frozenset({2})})
+        places, "known", lambda _: dataclasses.replace(known, releases={**known.releases, NEWER: frozenset({2})})
     )
     holders = people.published()
     people.approve("ggd")
