@@ -61,10 +61,14 @@ class StationImage:
         """`sha256:…` by which the containerd store knows it."""
         return str(self.release["manifest_digest"])
 
-    def altered(self) -> str:
-        """Which of its files is another than its release says, in words; "" where none is. Reads all of them."""
+    def altered(self, release: Mapping[str, Any] | None = None) -> str:
+        """Which of its files is another than `release` says, or its own, in words; "" where none is. Reads all of them.
+
+        The release that was accepted says so for who brings the image to a server: its own lies where the image does.
+        """
+        said = self.release if release is None else release
         for path, name in ((self.archive, "archive"), (self.sbom, "sbom")):
-            pinned = self.release.get(name)
+            pinned = said.get(name)
             if pinned is not None and (there := making.digest(path)) != pinned:
                 return f"{path} was changed after it was built: it is {there}, and its release says {pinned}"
         return ""
@@ -79,7 +83,7 @@ def current(
 
 def _current(build: Path, wanted: Wanted) -> StationImage | None:
     try:
-        return _in(build / (build / "inputs" / wanted.inputs).read_text())
+        return lying_in(build / (build / "inputs" / wanted.inputs).read_text())
     except OSError:
         return None
 
@@ -87,12 +91,12 @@ def _current(build: Path, wanted: Wanted) -> StationImage | None:
 def built(image_id: str, build: Path = BUILD) -> StationImage | None:
     """Return the image of this id, of whatever release, if it was built here or its folder was brought; else None."""
     match = re.fullmatch(r"sha256:([0-9a-f]{64})", image_id)
-    found = _in(build / match[1]) if match else None
+    found = lying_in(build / match[1]) if match else None
     return found if found and found.release.get("image_id") == image_id else None
 
 
-def _in(folder: Path) -> StationImage | None:
-    """The image in a folder; None where nobody can read it, or somebody removed a part of it."""
+def lying_in(folder: Path) -> StationImage | None:
+    """Return the image in a folder; None where nobody can read it, or somebody removed a part of it."""
     try:
         image = StationImage(folder, values.mapping((folder / RELEASE).read_bytes()))
     except (OSError, ValueError):
@@ -143,7 +147,7 @@ def _make(wanted: Wanted, build: Path, cache: Path, progress: Progress) -> Stati
         work.mkdir()
         made = StationImage(work, making.make(wanted, cache, work, progress))
         folder = build / made.image_id.removeprefix("sha256:")
-        there = _in(folder)  # one that is in use is not replaced by its equal
+        there = lying_in(folder)  # one that is in use is not replaced by its equal
         if there is None or there.release != made.release:
             shutil.rmtree(folder, ignore_errors=True)
             files.put_in_place(work, folder)
@@ -153,6 +157,11 @@ def _make(wanted: Wanted, build: Path, cache: Path, progress: Progress) -> Stati
     size = (folder / ARCHIVE).stat().st_size / 1e6
     progress(f"made the station image {made.image_id[:19]}, {size:.0f} MB, in {time.monotonic() - started:.1f} s")
     return StationImage(folder, made.release)
+
+
+def packages_folder() -> Path:
+    """Where this user's fetched packages lie."""
+    return _cache_folder() / "packages"
 
 
 def _cache_folder() -> Path:

@@ -56,13 +56,17 @@ class Source:
         """What a release says of it: `sha256:…` of the runtime's files and the lock, each with its name and size."""
         return f"sha256:{digest_of(self.folder, [*self.runtime, self.lock])}"
 
+    @property
+    def is_there(self) -> bool:
+        """Whether this is a folder with `station_image/`."""
+        return self.lock.is_file() and len(self.runtime) > 1 and self.runtime[0].is_file()
+
     def require(self) -> None:
-        """Raise SourceError where this is no folder with `station_image/`."""
-        missing = [path for path in (self.lock, *self.runtime[:1]) if not path.is_file()]
-        if missing or len(self.runtime) == 1:
+        """Raise SourceError where it is none."""
+        if not self.is_there:
             raise SourceError(
-                f"{self.folder} has no {(missing or [self.folder / PACKAGE / 'runtime'])[0].relative_to(self.folder)}; "
-                "name the folder of a checkout of this project, which has station_image/"
+                f"{self.folder} has no {PACKAGE}/ with runtime/ and builder/{packages.LOCK.name}; name the folder of a "
+                "checkout of this project"
             )
 
     def copy(self, target: Path) -> None:
