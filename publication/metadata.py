@@ -71,6 +71,11 @@ def due(ends: datetime.datetime, life: datetime.timedelta, moment: datetime.date
     return ends - moment < life / 3
 
 
+def signs(role: str) -> str:
+    """The command with which those sign who hold a role that is offline, without what it needs."""
+    return "werkplaats release sign" if role == RELEASES else "werkplaats trust root sign"
+
+
 def who(role: str) -> str:
     """Whose word a role is."""
     return {RELEASES: "the release holders"}.get(

@@ -334,8 +334,7 @@ def _until(source: Source, role: str) -> str:
 def _renew(role: str, network: str) -> str:
     if role in metadata.COORDINATORS:
         return f"the coordinator runs werkplaats trust publish {network}"
-    verb = "release" if role == RELEASES else "root"
-    return f"{metadata.who(role)} sign it anew with werkplaats trust {verb} sign {network}"
+    return f"{metadata.who(role)} sign it anew with {metadata.signs(role)} {network}"
 
 
 def version(known: trusted.Trusted) -> int:

@@ -37,6 +37,7 @@ VERBS = (
     "rehearse",
     "upgrade",
     "trust",
+    "release",
     "backup",
     "completion",
 )

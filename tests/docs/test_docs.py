@@ -41,6 +41,7 @@ VERBS = (
     "rehearse",
     "upgrade",
     "trust",
+    "release",
     "backup",
     "completion",
 )

@@ -32,6 +32,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PROEFTUIN = ROOT / "network_topology" / "networks" / "proeftuin"
 DEFINITION = (PROEFTUIN / "network.yml").read_text()
 QUESTION = "griep-hotspots"
+HOLDERS = {"root": "trust root", "release": "release"}
+"""What holders of keys begin their commands with."""
 
 
 @dataclasses.dataclass
@@ -211,13 +213,13 @@ def found_root(network: Sandbox) -> None:
     keys = {kind: [str(network.state / f"{kind}-{one}") for one in "ab"] for kind in ("root", "release")}
     for kind, files in keys.items():
         for file in files:
-            network.run(f"trust {kind} key", file)
+            network.run(f"{HOLDERS[kind]} key", file)
     named = [word for kind, files in keys.items() for file in files for word in (f"--{kind}", f"{file}.pub")]
     network.run("trust root found", *named)
     network.run("trust publish", expect=3)  # asks release holders for the image
     for kind, files in keys.items():
         for file in files:
-            network.run(f"trust {kind} sign", "--key", file, "--yes")
+            network.run(f"{HOLDERS[kind]} sign", "--key", file, "--yes")
 
 
 def up_step_by_step(network: Sandbox) -> dict[str, Any]:

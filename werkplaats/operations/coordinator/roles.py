@@ -430,8 +430,8 @@ class Roles:
         if root is None or targets is None or (ships and (signed is None or self._waits_for(needed, signed))):
             raise errors.PublicationError(
                 f"{self.network} cannot be published yet: {'; '.join(self.missing())}",
-                f"they look at it and sign with werkplaats trust root sign {self.network} and werkplaats trust release "
-                f"sign {self.network}, in the files of {self.waiting}",
+                f"they look at it and sign with {metadata.signs(ROOT)} {self.network} and {metadata.signs(RELEASES)} "
+                f"{self.network}, in the files of {self.waiting}",
             )
         contents = {name: _read(self.folder / name) for name in (signed.signed.targets if signed else ())}
         return InForce(self.roots, targets.to_bytes(), signed.to_bytes() if signed else None, contents)

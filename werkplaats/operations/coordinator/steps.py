@@ -16,6 +16,7 @@ from werkplaats.operations import progress
 from werkplaats.operations.coordinator import approval, authority, learn, ledger, renewal, revocation, roles
 from werkplaats.operations.coordinator import publish as publishing
 from werkplaats.operations.home import networks, places, vault
+from werkplaats.operations.release import find
 
 
 def receive(network: networks.Network, asked: identity.Request) -> identity.Request:
@@ -233,12 +234,12 @@ def reinstate(network: networks.Network, organisation: str, say: progress.Say) -
 
 
 def release(network: networks.Network, image: images.StationImage | None) -> Mapping[str, Any]:
-    """The document of the release to publish: of the image that was made here, else the one that its holders signed.
+    """The document of the release to publish: the one that is known here, else the one that its holders signed.
 
-    Raises UsageError where there is neither.
+    Raises UsageError where there is neither, and as `known_release`.
     """
-    if image is not None and image.release["release"] == network.definition.release:
-        return image.release
+    if known := known_release(network, image):
+        return known
     if signed := held_by(network).release(network.definition.release):
         return signed
     raise errors.UsageError(
@@ -246,6 +247,24 @@ def release(network: networks.Network, image: images.StationImage | None) -> Map
         "signed what it is",
         f"werkplaats up {network.name} makes it",
     )
+
+
+def known_release(network: networks.Network, image: images.StationImage | None) -> Mapping[str, Any] | None:
+    """What the release is that the definition names, by its file under releases/ or by the image that was made here.
+
+    None where neither says so. Raises RefusedError where its holders signed for other contents under its number.
+    """
+    name = network.definition.release
+    if pinned := find.pinned(name, network.home):
+        known, signed = verified.document(pinned), held_by(network).release(name)
+        if signed is not None and signed != known:
+            raise errors.RefusedError(
+                f"release {name} of {network.name} is taken by other contents: its release holders signed for image "
+                f"{signed.get('image_id')}, and releases/{name}.yml has {pinned.image_id}",
+                "give it another version: a release never changes. werkplaats release diff shows what differs",
+            )
+        return known
+    return image.release if image is not None and image.release["release"] == name else None
 
 
 def authority_of(network: networks.Kept, *, keyless: bool = False) -> authority.Authority:

@@ -149,8 +149,7 @@ def _roles(network: str, published: verified.Verified) -> Iterator[End]:
         life = ends - said if role in metadata.COORDINATORS else metadata.LIFETIMES[role]
         who, remedy = metadata.who(role).removeprefix("the "), f"werkplaats trust publish {network}"
         if role not in metadata.COORDINATORS:
-            verb = "release" if role == metadata.RELEASES else "root"
-            sign = f"werkplaats trust {verb} sign {network} --key FILE"
+            sign = f"{metadata.signs(role)} {network} --key FILE"
             who, remedy = f"coordinator, {who}", f"{remedy}, which asks them anew; each of them: {sign}; {remedy}"
         yield End("role", f"{role} of the publication", ends, ends - life / 3, who, remedy)
 

@@ -18,7 +18,6 @@ roll        have another CA take the place of the one there is, for the same key
             whoever did not accept it does not talk with who did; --stolen is that with another key to publish, too
             (coordinator)
 root        the root holders' keys, which say who may publish: make, found, change, sign, replace the coordinator
-release     the release holders' keys: make, sign a release
 
 On a federation `root`, `publish`, `revoke` and `reinstate` work: it certifies the CAs of its members, of which
 ORGANISATION is one then; a member that is cut off goes on by itself.
@@ -62,10 +61,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "roll": "have another CA take the place of the one there is",
         "reinstate": "certify the keys of an organisation again whose certificate is on hold",
     }
-    signing.arguments(actions.add_parser("root", help="the keys of root holders, and what they sign"), signing.ROOT)
-    signing.arguments(
-        actions.add_parser("release", help="the keys of release holders, and what they sign"), signing.RELEASE
-    )
+    root = actions.add_parser("root", help="the keys of root holders, and what they sign")
+    signing.arguments(root.add_subparsers(dest="step", required=True, metavar="STEP"), signing.ROOT)
     made = {action: actions.add_parser(action, help=text) for action, text in helps.items()}
     for action, one in made.items():
         common.network_argument(one)
@@ -145,7 +142,7 @@ def _do(given: argparse.Namespace, network: networks.Network, wrong: errors.Werk
             if wrong:
                 print(f"note: in force is put what was published last: {wrong}", file=sys.stderr)
             return errors.DONE
-        case "root" | "release":
+        case "root":
             return signing.run(given, network)
         case "revoke":
             steps.revoke(network, given.organisation, given.reason, print)
@@ -277,7 +274,7 @@ def _publish(
             steps.found(network)
         image = images.current()
         release = steps.release(network, image)
-        published = steps.publish(network, release, print, ask=image is not None and release == image.release)
+        published = steps.publish(network, release, print, ask=steps.known_release(network, image) is not None)
     except (errors.RefusedError, errors.UsageError, errors.FoundError) as error:
         _show(network, _go_on(network, error), before)
         if must:

@@ -1,4 +1,4 @@
-"""`trust root` and `trust release`: the offline keys of a publication, and what their holders sign.
+"""`trust root`, `release key` and `release sign`: the offline keys of a publication, and what their holders sign.
 
 key           make a holder's key in a file of its own, or name one on a token; its public half goes to the coordinator
 found         name the holders of a network that has none yet (coordinator); they sign for it
@@ -31,6 +31,7 @@ from werkplaats.operations.home import keyfiles, networks, tokens
 from werkplaats.verbs import common
 
 ROOT, RELEASE = "root", "release"
+VERBS = {ROOT: "trust root", RELEASE: "release"}
 ACTIONS = {
     ROOT: {
         "key": "make a root holder's key, or name one on a token",
@@ -52,11 +53,11 @@ OF_HOLDERS = ("key", "sign", "show")
 _SIGNED = {ROOT: (metadata.ROOT, metadata.TARGETS), RELEASE: (metadata.RELEASES,)}
 
 
-def arguments(parser: argparse.ArgumentParser, kind: str) -> None:
-    """The step of `trust root` or `trust release`, and what it needs."""
-    steps_of = parser.add_subparsers(dest="step", required=True, metavar="STEP")
+def arguments(steps_of: argparse._SubParsersAction[argparse.ArgumentParser], kind: str) -> None:
+    """The steps of holders of the root or of releases, and what each needs."""
     made = {name: steps_of.add_parser(name, help=text) for name, text in ACTIONS[kind].items()}
-    for one in made.values():
+    for name, one in made.items():
+        one.set_defaults(kind=kind, step=name)
         common.network_argument(one)
     made["key"].add_argument(
         "file", type=Path, metavar="FILE", help="where the key is to lie, encrypted, or what says which token has it"
@@ -197,16 +198,16 @@ def _ask(network: networks.Kept, own: roles.Roles, wanted: roles.Wanted) -> None
 
 def _sign(given: argparse.Namespace, network: networks.Kept, own: roles.Roles) -> int:
     own.hold()
-    words, wanted = own.words(), _SIGNED[given.action]
+    words, wanted = own.words(), _SIGNED[given.kind]
     if not any(own.waits(role) for role in wanted):
-        print(f"nothing waits for {given.action} holders of {own.network}")
+        print(f"nothing waits for {given.kind} holders of {own.network}")
         return errors.DONE
     print("\n".join(words))
     common.confirm("is this what was agreed, and do you sign it?", yes=given.yes)
     signer = keyfiles.signer(given.key)
-    if not own.sign([signer], wanted, network.vault.coordinating(f"trust {given.action} sign")):
+    if not own.sign([signer], wanted, network.vault.coordinating(f"{VERBS[given.kind]} sign")):
         raise errors.RefusedError(
-            f"{given.key} is not the key of a {given.action} holder of {own.network}",
+            f"{given.key} is not the key of a {given.kind} holder of {own.network}",
             "name the file of a key that is listed",
         )
     print("signed; " + ("; ".join(own.missing()) or f"nothing waits: werkplaats trust publish {own.network}"))

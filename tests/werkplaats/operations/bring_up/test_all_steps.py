@@ -77,6 +77,7 @@ def network(tmp_path: Path) -> Any:
     return SimpleNamespace(
         name="proeftuin",
         definition=DEFINITION,
+        home=places.home(tmp_path),
         questions={},
         figures={},
         vault=kept,
