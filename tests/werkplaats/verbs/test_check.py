@@ -25,7 +25,7 @@ KNOWN = context.Context(
 
 @pytest.fixture(autouse=True)
 def _the_day_of_the_golden_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(places, "known", lambda: KNOWN)
+    monkeypatch.setattr(places, "known", lambda _: KNOWN)
 
 
 def place(home: Path, path: Path) -> str:
