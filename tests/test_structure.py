@@ -11,7 +11,7 @@ MOST = 16
 """Python modules that a folder may have, its `__init__.py` not counted."""
 NOT_OURS = {"build"}  # what commands make
 # Folders of tests that are about the whole, and so about no folder.
-ABOUT_THE_WHOLE = {"benchmarks", "docs", "end_to_end", "faults", "guests", "harness"}
+ABOUT_THE_WHOLE = {"benchmarks", "docs", "end_to_end", "faults", "guests", "harness", "upgrades"}
 
 
 def modules() -> list[Path]:
@@ -35,7 +35,7 @@ def test_a_test_lies_in_the_folder_of_what_it_tests() -> None:
 
 def test_a_program_that_tests_of_servers_start_has_a_stderr_of_its_own() -> None:
     """Ssh makes the one that it has non-blocking, for all who share it; Ansible then refuses to run, tests later."""
-    folders = [ROOT / "tests" / name for name in ("end_to_end", "faults", "guests", "harness", "roles")]
+    folders = [ROOT / "tests" / name for name in ("end_to_end", "faults", "guests", "harness", "roles", "upgrades")]
     started = {
         f"{path.relative_to(ROOT)}:{call.lineno}": {word.arg for word in call.keywords}
         for folder in folders

@@ -18,7 +18,7 @@ LOOK = {
     "status": (["status", NAME], errors.FOUND),
 }
 ON_SERVERS = {"accept": ["accept", NAME], "verify": ["verify", NAME]}
-NEED_NO_DEFINITION = {"backup", "completion"}
+NEED_NO_DEFINITION = {"backup", "completion", "release"}
 OTHERS = {
     "doctor": ["doctor", NAME],
     "plan": ["plan", NAME],

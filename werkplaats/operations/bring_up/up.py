@@ -35,6 +35,7 @@ from werkplaats.operations.home import networks
 from werkplaats.operations.look import agreement, verify
 from werkplaats.operations.offered import examine, table
 from werkplaats.operations.reach import remote
+from werkplaats.operations.release import build
 
 HostVars = Mapping[str, Mapping[str, Any]]
 BOOT_SECONDS = 120.0
@@ -133,7 +134,7 @@ class Run:
 
     def _image(self) -> images.StationImage:
         with self.reporter.phase("image") as say:
-            return images.ensure(say)
+            return build.build(self.network.definition.release, self.network.home, say)
 
     def _reach(self) -> tuple[remote.Remotes, list[str]]:
         remotes = self.network.remotes()

@@ -102,7 +102,7 @@ def publish(
     `release` is the document of the image that the network runs. Where it was not made on this machine, and is only
     what its holders signed, they are not to be asked for it: another one that waits for them goes on waiting.
     """
-    releases = {network.definition.release: release} if ask else {}
+    releases = {network.definition.release: release, **_earlier(network)} if ask else {}
     held_by(network).settle()  # as `go_on`
     own = authority_of(network)
     require_signed(network, own)
@@ -231,6 +231,13 @@ def reinstate(network: networks.Network, organisation: str, say: progress.Say) -
     """Certify the keys of an organisation whose certificate is on hold again."""
     one = renewal.reinstate(network.definition, organisation, authority_of(network))
     say(f"{organisation}: its keys are certified again, {_until(one)}")
+
+
+def _earlier(network: networks.Network) -> dict[str, Mapping[str, Any]]:
+    """What its holders signed of the release that stations come from: it stays beside the one that they move to."""
+    name = network.definition.upgrading_from
+    signed = held_by(network).release(name) if name else None
+    return {name: signed} if signed else {}
 
 
 def release(network: networks.Network, image: images.StationImage | None) -> Mapping[str, Any]:

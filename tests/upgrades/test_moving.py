@@ -12,13 +12,11 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.harness import chance, going, sandboxes, servers
-from tests.harness.stations import wait_until
+from tests.harness import chance, going, sandboxes
 from tests.station_image.builder import releases
 from tests.station_image.builder.releases import NEWER, OLDER
 
