@@ -28,7 +28,9 @@ from .control import requests
 from .control.desk import Desk
 from .control.server import Server
 from .relay.relay import Relay
+from .releases import formats
 from .releases.draining import Draining, Patience
+from .releases.formats import FormatError
 from .releases.known import Known
 from .session import sessions
 from .session.contribution import Contributions
@@ -62,8 +64,9 @@ class Agent:
 
 
 def assemble(folders: Folders) -> Agent:
-    """An agent from its folders. Raises StatementError without a usable key."""
+    """An agent from its folders. Raises StatementError without a usable key, FormatError over a newer one's files."""
     key = StatementKey.read(folders.stored(contract.STATEMENT_KEY))
+    formats.ready(folders)
     release = os.environ.get("STATION_RELEASE", "dev")
     networks = Networks(folders.networks)
     answers = Answers()
@@ -72,7 +75,7 @@ def assemble(folders: Folders) -> Agent:
     register = Register(folders.register, folders.state, key)
     opened = Opened(folders.stored(contract.OPENED))
     seen = Seen(folders.stored(contract.SEEN), sessions.REMEMBER)
-    gate = Gate(allowances, opened, register)
+    gate = Gate(allowances, opened, register, release)
     past = Past()
     draining = Draining(folders.root / contract.DRAINING, networks, peers)
     known = Known(key, release, peers, draining)
@@ -151,7 +154,7 @@ def main() -> int:
     try:
         agent = assemble(Folders.from_environment())
         asyncio.run(run(agent))
-    except (StatementError, OSError) as error:
+    except (StatementError, FormatError, OSError) as error:
         note("agent-cannot-start", why=error)
         return 1
     return 0

@@ -10,8 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-PROTOCOL_VERSIONS = (2,)
-"""Versions of the session protocol between agents that this release speaks, oldest first."""
+PROTOCOL_VERSIONS = (2, 3)
+"""Versions of the session protocol between agents that this release speaks, oldest first.
+
+In 3 a plan says which release each participant runs.
+"""
 
 # Accounts. The numbers are the same on every server: containers know only numbers.
 AGENT_UID = 5001
@@ -94,7 +97,7 @@ DRAINING = "control/draining"
 
 @dataclass(frozen=True)
 class Stored:
-    """A file that outlives a release. `version` counts its formats; no file says its own yet."""
+    """A file that outlives a release. `version` counts its formats; which one each has is in `FORMATS`."""
 
     path: str
     version: int = 1
@@ -104,11 +107,14 @@ STATEMENT_KEY = Stored("state/statement.key")
 EDITION_KEY = Stored("state/edition.key")
 REGISTER = Stored("register/register.jsonl")
 REGISTER_HEAD = Stored("state/register.json")
-OPENED = Stored("state/runs.json", 3)
+OPENED = Stored("state/runs.json", 4)
+"""From format 4 on with the releases that computed each result."""
 SEEN = Stored("state/seen.json")
 ALLOWANCE = Stored("allowances/{network}~{question}.json")
 RESULT = Stored("data/out/{session}/result.json")
-STORED = (STATEMENT_KEY, EDITION_KEY, REGISTER, REGISTER_HEAD, OPENED, SEEN, ALLOWANCE, RESULT)
+FORMATS = Stored("state/formats.json")
+"""`path` of each of these → the format that it has here."""
+STORED = (STATEMENT_KEY, EDITION_KEY, REGISTER, REGISTER_HEAD, OPENED, SEEN, ALLOWANCE, RESULT, FORMATS)
 """What a station keeps. A release that changes a format raises its version and reads the one before it too."""
 
 

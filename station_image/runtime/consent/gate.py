@@ -18,14 +18,17 @@ from .register import Register
 class Gate:
     """Nobody but this organisation's own people opens it."""
 
-    def __init__(self, allowances: Allowances, opened: Opened, register: Register) -> None:
+    def __init__(self, allowances: Allowances, opened: Opened, register: Register, release: str = "") -> None:
         self._allowances = allowances
         self._opened = opened
         self._register = register
+        self._release = release
 
     def check(self, network: Network, proposed: Plan) -> None:
         """Raise RefusedError naming the field unless this station takes part in `proposed` now."""
         plan.check(proposed, network)
+        if (said := proposed.releases.get(network.self_id, "")) not in ("", self._release):
+            raise RefusedError(f"releases: {network.self_id} runs {self._release}, not {said}")
         if proposed.question == plan.ACCEPTANCE:
             return
         document = self.permitted(network, proposed.question)

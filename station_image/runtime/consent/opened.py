@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from .. import analyses
 from ..accepted import statement
-from ..base import files
+from ..base import contract, files
 from ..base.contract import FREQUENCIES, HOUR
 from ..base.journal import note
 from ..base.refusal import RefusedError
@@ -35,6 +35,7 @@ class OpenedResult:
     """One opened result. `contributors` is station → edition, of a station that did not compute it only itself.
 
     `session`: the one that this station contributed to, as long as it does not know whether anything was opened.
+    `releases`: those of the computing parties, every time that it was opened, where a plan told them.
     """
 
     network: str
@@ -44,11 +45,13 @@ class OpenedResult:
     contributors: Mapping[str, str]
     computed: bool
     session: str = ""
+    releases: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def content(self) -> dict[str, Any]:
-        """It as JSON."""
-        return {**vars(self), "contributors": dict(self.contributors), "asked": self.asked.content}
+        """It as JSON, as others are told it: of a release that knows nothing of releases too."""
+        found = {name: value for name, value in vars(self).items() if name != "releases"}
+        return {**found, "contributors": dict(self.contributors), "asked": self.asked.content}
 
     @classmethod
     def parse(cls, row: Mapping[str, Any]) -> OpenedResult:
@@ -59,7 +62,10 @@ class OpenedResult:
         if "asked" in row:
             asked = row["asked"]
             parsed = asked if isinstance(asked, Asked) else Asked.parse(asked)
-            return cls(**{**row, "asked": parsed, "contributors": people})
+            releases = tuple(row.get("releases", ()))
+            if not all(isinstance(release, str) for release in releases):
+                raise TypeError("no releases")
+            return cls(**{**row, "asked": parsed, "contributors": people, "releases": releases})
         return cls(row["network"], row["question"], Asked("", "", None, 0, 0), row["at"], people, bool(people))
 
     @property
@@ -99,7 +105,7 @@ class Opened:
         self._results: list[OpenedResult] = []
         self.problem = ""
         try:
-            self._results = _sharing(map(OpenedResult.parse, _rows(json.loads(path.read_text()))))
+            _, self._results = read(path.read_text())
         except FileNotFoundError:
             pass
         except (OSError, ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError) as error:
@@ -136,8 +142,11 @@ class Opened:
         """Remember that the result of `plan` is opened; the same again only moves the time."""
         now = time.time()
         fresh = OpenedResult(plan.network, plan.question, asked(plan), now, dict(contributors), computed)
-        others = [one for one in self._results if replace(one, at=now, session="") != fresh and now - one.at < KEEP]
-        self._results = _sharing([*others, fresh])
+        again = [one for one in self._results if replace(one, at=now, session="") == fresh]
+        releases = {*_releases(plan), *(release for one in again for release in one.releases)}
+        known = {id(one) for one in again}
+        others = [one for one in self._results if id(one) not in known and now - one.at < KEEP]
+        self._results = _sharing([*others, replace(fresh, releases=tuple(sorted(releases)))])
         self._write()
 
     def expect(self, plan: Plan, own: Mapping[str, str]) -> None:
@@ -146,7 +155,7 @@ class Opened:
         Who computes it tells how it ended, but perhaps while this station is down.
         """
         found = OpenedResult(plan.network, plan.question, asked(plan), time.time(), dict(own), False, plan.session)
-        self._results = _sharing([*self._results, found])
+        self._results = _sharing([*self._results, replace(found, releases=_releases(plan))])
         self._write()
 
     def forget(self, plan: Plan) -> None:
@@ -155,12 +164,7 @@ class Opened:
         self._write()
 
     def _write(self) -> None:
-        # Each asked set once: the same question is asked every day, and says of thousands of areas which cells it has.
-        places = {asked: place for place, asked in enumerate(dict.fromkeys(one.asked for one in self._results))}
-        rows = [
-            {**vars(one), "contributors": dict(one.contributors), "asked": places[one.asked]} for one in self._results
-        ]
-        files.replace(self._path, json.dumps({"asked": [asked.content for asked in places], "results": rows}))
+        files.replace(self._path, written(self._results, contract.OPENED.version))
 
     def told(self, network: str, station: str, computing: bool, begin: int) -> tuple[str, int]:
         """What `station` may be given back of results of a network: JSON from the `begin`-th on, and where to go on.
@@ -190,7 +194,8 @@ class Opened:
         for one in learnt:
             at = min(float(one.at), now)
             before = known.get(one.same)
-            known[one.same] = replace(one, at=at if before is None else max(at, before.at))
+            of_it = () if before is None else before.releases
+            known[one.same] = replace(one, at=at if before is None else max(at, before.at), releases=of_it)
         self._results = _sharing(sorted(known.values(), key=lambda one: one.at))
         self._write()
         return len(learnt)
@@ -204,14 +209,46 @@ class Opened:
         return [(one, one.beside(now, plan.network, apart[id(one.asked)])) for one in results if id(one.asked) in apart]
 
 
-def _rows(content: Any) -> list[Mapping[str, Any]]:
-    """The rows of the file, each with what it asked; until format 2 it stood in each. Raises KeyError, ValueError."""
-    if isinstance(content, list):
-        return content
-    asked, rows = [Asked.parse(one) for one in content["asked"]], list(content["results"])
-    if any(type(row["asked"]) is not int or row["asked"] < 0 for row in rows):
-        raise ValueError("no place among what was asked")
-    return [{**row, "asked": asked[row["asked"]]} for row in rows]
+def read(text: str) -> tuple[int, list[OpenedResult]]:
+    """Which format a file has, and the results in it. Raises KeyError, ValueError, TypeError and the like."""
+    content = json.loads(text)
+    if isinstance(content, list):  # until format 2 what was asked stood in each
+        return 2, _sharing(map(OpenedResult.parse, content))
+    asked = [Asked.parse(one) for one in content["asked"]]
+    tables: dict[str, list[Any]] = {"asked": asked}
+    if "releases" in content:
+        tables["releases"] = list(content["releases"])
+    rows = list(content["results"])
+    if any(type(row[name]) is not int or row[name] < 0 for row in rows for name in tables):
+        raise ValueError("no place among what was asked, or the releases")
+    placed = ({**row, **{name: table[row[name]] for name, table in tables.items()}} for row in rows)
+    return 3 if len(tables) == 1 else 4, _sharing(map(OpenedResult.parse, placed))
+
+
+def written(results: Iterable[OpenedResult], version: int) -> str:
+    """The text of a file in format 3 or 4."""
+    results = [*results]
+    # Each asked set once: the same question is asked every day, and says of thousands of areas which cells it has.
+    asked = {one: place for place, one in enumerate(dict.fromkeys(one.asked for one in results))}
+    releases = {one: place for place, one in enumerate(dict.fromkeys(one.releases for one in results))}
+    rows = [
+        {
+            **vars(one),
+            "contributors": dict(one.contributors),
+            "asked": asked[one.asked],
+            "releases": releases[one.releases],
+        }
+        for one in results
+    ]
+    tables: dict[str, Any] = {"asked": [one.content for one in asked], "releases": [list(one) for one in releases]}
+    if version < 4:
+        del tables["releases"]
+        rows = [{name: value for name, value in row.items() if name != "releases"} for row in rows]
+    return json.dumps({**tables, "results": rows})
+
+
+def _releases(plan: Plan) -> tuple[str, ...]:
+    return tuple(sorted({release for one, release in plan.ran.get("releases", {}).items() if one in plan.computing}))
 
 
 def _learnt(network: str, text: object) -> list[OpenedResult]:

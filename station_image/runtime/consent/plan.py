@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import re
@@ -13,7 +14,7 @@ from typing import Any
 from .. import analyses
 from ..accepted import statement, tables
 from ..accepted.networks import Network
-from ..base.contract import PROTOCOL_VERSIONS
+from ..base import contract
 from ..base.documents import canonical
 from ..base.journal import plain
 from ..base.refusal import RefusedError
@@ -30,6 +31,7 @@ ACCEPTANCE_INTAKE, ACCEPTANCE_SESSION = 60, 600
 """Acceptance needs nobody's consent, so it may hold a place for minutes only."""
 LARGEST_MINIMUM = 1000
 LONGEST_NAME = 100
+LONGEST_RELEASE = 40
 MEMORY = 640 * 1024 * 1024
 """Bytes of shares that a computer holds for all its sessions, of the 2 GiB of its container (`stacks/parts.py`)."""
 
@@ -57,11 +59,13 @@ class Plan:
     proposed: int
     intake: int
     deadline: int
+    releases: dict[str, str] = dataclasses.field(default_factory=dict)
+    """Participant → the release that it runs, of those of whom the proposer knows. From protocol 3 on."""
 
     @property
     def content(self) -> dict[str, Any]:
-        """The plan as JSON."""
-        return asdict(self)
+        """The plan as JSON, with the fields of its protocol."""
+        return {name: value for name, value in asdict(self).items() if name in _names(self.protocol)}
 
     @functools.cached_property
     def digest(self) -> str:
@@ -74,6 +78,11 @@ class Plan:
         # A proposer writes any text there; what is agreed has shorter names.
         network, question = plain(self.network, LONGEST_NAME), plain(self.question, LONGEST_NAME)
         return {"session": self.session, "plan": self.digest, "network": network, "question": question}
+
+    @property
+    def ran(self) -> dict[str, Any]:
+        """How an entry of a register and a result tell by which releases it was computed."""
+        return {"releases": self.releases} if self.releases else {}
 
     @property
     def body_length(self) -> int:
@@ -90,12 +99,22 @@ class Plan:
         return self.computing.index(station)
 
 
+_SINCE: Mapping[str, int] = {"releases": 3}
+"""The protocol from which on a plan has a field; it has the others in each."""
+
+
+def _names(protocol: object) -> set[str]:
+    """The fields of a plan of some protocol; what is no number has those of the newest."""
+    newest = protocol if isinstance(protocol, int) else contract.PROTOCOL_VERSIONS[-1]
+    return {name for name in _KINDS if _SINCE.get(name, 0) <= newest}
+
+
 def parse(content: object) -> Plan:
     """A plan of well-formed fields. Raises RefusedError naming the first field that is not."""
-    if not isinstance(content, dict) or set(content) != {field.name for field in fields(Plan)}:
+    if not isinstance(content, dict) or set(content) != _names(content.get("protocol")):
         raise RefusedError("the plan does not have exactly the fields of this protocol version")
     for name, kind in _KINDS.items():
-        value = content[name]
+        value = content.get(name, {})
         if not isinstance(value, kind) or isinstance(value, bool):
             raise RefusedError(f"{name}: not {'a text' if kind is str else 'of the right kind'}")
         if isinstance(value, list) and not (value and all(isinstance(item, str) for item in value)):
@@ -119,7 +138,7 @@ def check(plan: Plan, network: Network, now: float | None = None) -> None:
     if missing := network.missing(plan.computing):
         raise RefusedError(missing)
     for found, wanted, name in (
-        (plan.protocol in PROTOCOL_VERSIONS, True, "protocol"),
+        (plan.protocol in contract.PROTOCOL_VERSIONS, True, "protocol"),
         (plan.network, network.name, "network"),
         (plan.threshold, network.threshold_of(plan.computing), "threshold"),
         (plan.field, str(shares.FIELD), "field"),
@@ -129,6 +148,7 @@ def check(plan: Plan, network: Network, now: float | None = None) -> None:
     # Whether it may be asked at all comes before whatever its size makes costly.
     _check_question(plan, network)
     _check_people(plan, network)
+    _check_releases(plan)
     _check_analysis(plan)
     if not now - VALID <= plan.proposed <= now + CLOCK_SKEW:
         raise RefusedError("proposed: the proposal expired, or the clocks of the stations differ by minutes")
@@ -183,6 +203,13 @@ def _check_people(plan: Plan, network: Network) -> None:
             raise RefusedError(f"statement_keys: {station} has another key in the definition that was accepted here")
     if plan.statement_keys != pinned:
         raise RefusedError("statement_keys: names somebody who does not take part")
+
+
+def _check_releases(plan: Plan) -> None:
+    if not plan.releases.keys() <= plan.participants:
+        raise RefusedError("releases: names somebody who does not take part")
+    if any(not isinstance(one, str) or plain(one, LONGEST_RELEASE) != one for one in plan.releases.values()):
+        raise RefusedError("releases: not names of releases")
 
 
 def _check_question(plan: Plan, network: Network) -> None:
@@ -278,7 +305,7 @@ def make(here: Network, analysis_name: str, parameters: Mapping[str, Any], **cho
     analysis = analyses.find(analysis_name)
     completed = analysis.parameters(parameters)
     draft: dict[str, Any] = {
-        "protocol": PROTOCOL_VERSIONS[-1],
+        "protocol": contract.PROTOCOL_VERSIONS[-1],
         "network": here.name,
         "question": ACCEPTANCE,
         "analysis": analysis_name,
@@ -298,3 +325,9 @@ def make(here: Network, analysis_name: str, parameters: Mapping[str, Any], **cho
     plan = Plan(statement_keys={name: here.stations[name].key_digest for name in people}, **draft)
     check(plan, here)
     return plan
+
+
+def agreed_in(plan: Plan, protocol: int, releases: Mapping[str, str]) -> Plan:
+    """The same in some protocol, with the releases of those of whom they are known."""
+    told = {one: releases[one] for one in sorted(plan.participants) if one in releases}
+    return dataclasses.replace(plan, protocol=protocol, releases=told if protocol >= _SINCE["releases"] else {})

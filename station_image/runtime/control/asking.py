@@ -30,8 +30,7 @@ async def propose(desk: Desk, request: Request, tell: Tell) -> dict[str, Any]:
         proposed = plan.question(network, document, computing=parties, **own)
         met = await desk.meetings.of(network, proposed)
         tell({"event": "proposed", "session": session, "contributors": proposed.contributors})
-        met.require()
-        return await desk.proposals.run(network, proposed, tell)
+        return await desk.proposals.run(network, met.agree(proposed), tell)
 
     usable = [parties for parties in _sets(network, request) if list(parties) in agreed]
     if request.computing and not usable:
@@ -54,9 +53,9 @@ async def session(desk: Desk, request: Request, tell: Tell) -> dict[str, Any]:
             proposed = _acceptance(network, parties, request, left_out)
             met = await desk.meetings.of(network, proposed)
             tell({"event": "proposed", "session": proposed.session, "contributors": proposed.contributors})
-            met.require()
+            agreed = met.agree(proposed)
             try:
-                account = await desk.proposals.run(network, proposed, tell)
+                account = await desk.proposals.run(network, agreed, tell)
             except ProposalRefusedError as error:
                 unknown = plan.unknown_elsewhere(proposed, error.reasons)
                 if not unknown or len(unknown) == len(proposed.contributors):

@@ -17,9 +17,8 @@ from ..accepted.statement import StatementError, StatementKey
 from ..base import contract
 from ..base.journal import plain
 from ..base.refusal import RefusedError
+from ..consent.plan import LONGEST_RELEASE
 
-LONGEST = 40
-"""Characters of a release's name."""
 MOST = 200
 """Protocols or analyses of one release."""
 
@@ -68,7 +67,7 @@ def read(told: object, network: Network, station: str) -> About:
     kinds = (
         (found.network, found.station) == (network.name, station)
         and isinstance(found.release, str)
-        and plain(found.release, LONGEST) == found.release
+        and plain(found.release, LONGEST_RELEASE) == found.release
         and max(len(found.protocols), len(found.analyses)) <= MOST
         and all(type(one) is int for one in found.protocols)
         and all(isinstance(one, str) for one in found.analyses)

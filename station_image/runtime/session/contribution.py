@@ -225,7 +225,8 @@ class Contributions:
         if network.self_id not in agreed.computing:
             self._past.add(network, agreed.session, "contributed" if all(outcomes) else "contributed in part")
         acceptance = agreed.question == plan.ACCEPTANCE
-        self._register.add_asked("contributed", agreed.proposer, acceptance, **agreed.facts, parties=sum(outcomes))
+        told = {**agreed.facts, **agreed.ran, "parties": sum(outcomes)}
+        self._register.add_asked("contributed", agreed.proposer, acceptance, **told)
         note("contributed", session=agreed.session, parties=sum(outcomes), of=len(outcomes))
 
     async def _deposit(self, network: Network, bundle: Bundle, party: str, tag: str, body: bytes, until: float) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 from ..accepted.networks import Network
 from ..base.journal import note
 from ..base.refusal import DrainsError, RefusedError
-from ..consent.plan import Plan
+from ..consent.plan import Plan, agreed_in
 from ..releases import about, known
 from ..releases.about import About
 from ..releases.draining import Draining, Patience
@@ -33,10 +33,35 @@ class Meeting:
     away: Mapping[str, str]
     refused: bool
 
-    def require(self) -> None:
-        """Raise ProposalRefusedError unless all computing parties are there."""
+    def agree(self, drafted: Plan) -> Plan:
+        """The plan in the highest session protocol that all share, with the release of each.
+
+        Raises ProposalRefusedError unless all computing parties are there, and all share a protocol and the analysis.
+        """
         if self.away:
             raise ProposalRefusedError(self.away, self.refused)
+        without = {name: one for name, one in self.said.items() if drafted.analysis not in one.analyses}
+        if without:
+            why = f"which does not have {drafted.analysis}"
+            raise ProposalRefusedError({name: _behind(one, why, self._newest) for name, one in without.items()}, True)
+        shared = set.intersection(*({*one.protocols} for one in self.said.values()))
+        if not shared:
+            raise ProposalRefusedError(self._apart(), refused=True)
+        return agreed_in(drafted, max(shared), {name: one.release for name, one in self.said.items()})
+
+    @property
+    def _newest(self) -> About:
+        return max(self.said.values(), key=lambda one: (max(one.protocols, default=0), len(one.analyses)))
+
+    def _apart(self) -> dict[str, str]:
+        """Who is behind: those that share nothing with the newest, or else speak least."""
+        newest = self._newest
+        least = min(max(one.protocols, default=0) for one in self.said.values())
+        behind = {name: one for name, one in self.said.items() if not {*one.protocols} & {*newest.protocols}}
+        behind = behind or {name: one for name, one in self.said.items() if max(one.protocols, default=0) == least}
+        return {
+            name: _behind(one, f"which speaks session protocol {_listed(one)}", newest) for name, one in behind.items()
+        }
 
 
 class Meetings:
@@ -119,6 +144,19 @@ class Meetings:
             failed = [told for told in answers.values() if isinstance(told, CallFailedError) and told.peer not in met]
             reasons = {told.peer: told.why for told in failed}
             raise ProposalRefusedError({**reasons, **late}, any(told.refused for told in failed), waited)
+
+
+def _behind(one: About, why: str, newest: About) -> str:
+    """A sentence on a station that cannot take part: both sides, and the way out."""
+    return (
+        f"it runs release {one.release}, {why}; "
+        f"{newest.station} runs {newest.release}, which speaks session protocol {_listed(newest)}: bring "
+        f"{one.station} up with `werkplaats upgrade start {one.network} --to {newest.release}`"
+    )
+
+
+def _listed(one: About) -> str:
+    return " and ".join(map(str, one.protocols)) or "none"
 
 
 def _show(

@@ -89,7 +89,7 @@ class Proposals:
                 await _withdraw(lines.values(), str(error))
                 raise
             agreed = bundle.Bundle(plan, signature, answers)
-            self._register.add("proposal", **plan.facts, registers=agreed.registers)
+            self._register.add("proposal", **plan.facts, **plan.ran, registers=agreed.registers)
             tell({"event": "accepted", "session": plan.session, "by": list(plan.computing)})
             return await _follow(network, agreed, lines, tell)
 

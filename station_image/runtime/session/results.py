@@ -163,9 +163,8 @@ class Results:
         else:
             note("result", session=agreed.session, analysis=agreed.analysis)
             acceptance = agreed.question == plan.ACCEPTANCE
-            self._register.add_asked(
-                "result", agreed.proposer, acceptance, **agreed.facts, contributors=outcome["contributors"]
-            )
+            told = {**agreed.facts, **agreed.ran, "contributors": outcome["contributors"]}
+            self._register.add_asked("result", agreed.proposer, acceptance, **told)
             if not collector.finished.done():
                 collector.finished.set_result(outcome)
 
@@ -197,7 +196,7 @@ class Results:
     def _write(self, network: Network, agreed: Plan, outcome: Mapping[str, Any]) -> None:
         path = self._path(agreed)
         files.make_folder(path.parent, 0o750)
-        about = {"question": agreed.question, "analysis": agreed.analysis}
+        about = {"question": agreed.question, "analysis": agreed.analysis, **agreed.ran}
         document = {"network": network.name, "session": agreed.session, **about, **outcome}
         files.replace(path, json.dumps(document, indent=1) + "\n")
 

@@ -192,7 +192,7 @@ class Session:
         report["ended"] = int(time.time())
         note("session-ended", session=self.plan.session, outcome=report["outcome"], root=report["root"] or None)
         facts = {name: report[name] for name in ("outcome", "root", "contributors", "left_out", "counts")}
-        facts.update(self.plan.facts, registers={**bundle.registers, **self._heads})
+        facts.update(self.plan.facts, **self.plan.ran, registers={**bundle.registers, **self._heads})
         self._register.add_asked("run", self.plan.proposer, self.plan.question == ACCEPTANCE, **facts)
         signature = self._key.sign(statement.ENDED, report)
         background.start(self._receipts(report, signature))

@@ -161,7 +161,10 @@ def _common_version(offered: object) -> int:
         else set()
     )
     if not versions:
-        raise HelloError(f"no protocol version in common; this release speaks {list(PROTOCOL_VERSIONS)}")
+        said = f"no protocol version in common; this release speaks {list(PROTOCOL_VERSIONS)}"
+        raise HelloError(
+            f"{said}, the caller {plain(offered, 80)}: bring the older one up (`werkplaats upgrade start`)"
+        )
     return max(versions)
 
 

@@ -169,7 +169,7 @@ def test_every_blob_bears_its_own_digest_and_the_release_names_the_top_ones(
     config = json.loads(blobs["blobs/" + image.image_id.replace(":", "/")])
     assert config["rootfs"]["diff_ids"] == [layer["digest"] for layer in manifest["layers"]]
     assert image.release["archive"] == f"sha256:{hashlib.sha256(image.archive.read_bytes()).hexdigest()}"
-    assert image.release["protocols"] == [2]
+    assert image.release["protocols"] == [2, 3]
 
 
 def test_the_parts_list_has_every_pinned_package_with_its_hash(image: images.StationImage) -> None:

@@ -14,6 +14,7 @@ from station_image.builder import rootfs
 from station_image.runtime.base import contract
 from station_image.runtime.base.folders import Folders
 from station_image.runtime.data import editions
+from station_image.runtime.releases import formats
 from tests.harness.stations import ROOT
 from tests.station_image.runtime import questions
 from tests.station_image.runtime.neighbours import Own, data_plan, deliver
@@ -68,6 +69,7 @@ def test_what_a_station_keeps_lies_where_it_says(tmp_path: Path) -> None:
     own = Own(Small.make(tmp_path / "small"), "n.a", tmp_path / "station")
     deliver(own.small, {"n.a": own.folders.allowances})
     agreed = data_plan(own.network)
+    formats.ready(own.folders)
     own.register.add("answer")
     own.opened.add(agreed, {})
     own.seen.add("x")

@@ -191,7 +191,7 @@ def test_status_tells_of_every_peer_and_that_no_computer_runs(server: Server, ro
     [answer] = ask(server, {"verb": "status"})
     assert (answer["exit"], answer["computer"], answer["problem"]) == (1, False, "")
     row = answer["networks"]["n"]
-    assert (row["station"], row["sessions"], row["last_session"], row["versions"]) == ("n.a", 0, None, [2])
+    assert (row["station"], row["sessions"], row["last_session"], row["versions"]) == ("n.a", 0, None, [2, 3])
     nothing = {"seconds_ago": None, "polls": False}
     assert row["peers"] == {name: {**nothing, "outbound": name == "n.b"} for name in ("n.b", "n.c", "n.d")}
 

@@ -14,6 +14,7 @@ from station_image.runtime.consent.plan import Plan
 from station_image.runtime.control import asking, verbs
 from station_image.runtime.control.desk import Tell
 from station_image.runtime.control.requests import Request, WrongUseError
+from station_image.runtime.releases import about
 from station_image.runtime.releases.draining import Patience
 from station_image.runtime.session.meeting import Meeting
 from station_image.runtime.session.proposal import ProposalRefusedError
@@ -49,8 +50,9 @@ class Meetings:
 
     patience = Patience()
 
-    async def of(self, *_: Any) -> Meeting:
-        return Meeting({}, {}, refused=False)
+    async def of(self, network: Network, drafted: Plan) -> Meeting:
+        said = {network.self_id: about.own("dev", network)}
+        return Meeting({**said, **dict.fromkeys(drafted.computing, said[network.self_id])}, {}, refused=False)
 
 
 def session(folder: Path, refusals: Mapping[str, Mapping[str, str]]) -> tuple[dict[str, Any], list[list[str]]]:

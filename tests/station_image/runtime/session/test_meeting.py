@@ -84,7 +84,7 @@ def station(tmp_path: Path) -> Proposing:
 def test_parties_speak_for_themselves_and_show_what_contributors_signed(station: Proposing) -> None:
     station.peers.releases.update({"n.c": "1.1.0", "n.d": "0.9.0"})
     met = station.meet()
-    met.require()
+    met.agree(station.plan)
     assert {name: one.release for name, one in met.said.items()} == {
         **{"n.a": "1.0.0", "n.b": "1.0.0"},
         **{"n.c": "1.1.0", "n.d": "0.9.0"},
@@ -114,11 +114,11 @@ def test_who_nobody_knows_holds_nobody_up_and_what_another_signed_is_not_taken(s
 def test_a_party_that_is_away_is_told_of_once_the_session_is_proposed(station: Proposing) -> None:
     station.peers.away = {"n.c": False}
     with pytest.raises(ProposalRefusedError, match=r"n\.c: does not answer") as caught:
-        station.meet().require()
+        station.meet().agree(station.plan)
     assert caught.value.refused is False
     station.peers.away = {"n.c": True}
     with pytest.raises(ProposalRefusedError) as caught:
-        station.meet().require()
+        station.meet().agree(station.plan)
     assert caught.value.refused is True
 
 
@@ -133,7 +133,7 @@ def test_whoever_drains_is_named_with_all_who_know_it(station: Proposing, who: s
 def test_of_itself_each_knows_best(station: Proposing) -> None:
     """It is back, and others have not heard it yet."""
     station.peers.drains = {"n.b": {"n.c": 30}}
-    station.meet().require()
+    station.meet().agree(station.plan)
 
 
 def test_who_is_away_while_it_is_replaced_is_known_from_others(station: Proposing) -> None:
@@ -153,7 +153,7 @@ def test_nobody_is_waited_for_for_ever(station: Proposing) -> None:
     """A contributor is gone on without; a computing party is named."""
     station.meetings.patience.waited(["n.b", "n.d"], PATIENCE + 1)
     station.peers.drains = {"n.b": {"n.d": 30}}
-    station.meet().require()
+    station.meet().agree(station.plan)
     station.peers.drains = {"n.b": {"n.b": 30}}
     error = station.refusal()
     assert (set(error.reasons), error.drains) == ({"n.b"}, frozenset())

@@ -803,7 +803,7 @@ def test_peers_are_told_what_runs_and_what_ended(station: Computing) -> None:
 
     async def work() -> None:
         before = await status()
-        assert (before["station"], before["release"], before["versions"]) == ("n.b", "1.0.0", [2])
+        assert (before["station"], before["release"], before["versions"]) == ("n.b", "1.0.0", [2, 3])
         assert (before["definition"], before["uptime"]) == ("sha256:0", 0)
         assert before["accepted"] == {"release": "sha256:1"}
         assert (before["sessions"], before["last_session"]) == (0, None)
