@@ -27,16 +27,16 @@ CONTRACT = "station_image/runtime/base/contract.py"
 CHANGES: Mapping[str, tuple[tuple[str, str, str], ...]] = {
     OLDER: (
         (CONTRACT, r"(?m)^PROTOCOL_VERSIONS = \([0-9, ]+\)$", "PROTOCOL_VERSIONS = (2,)"),
-        (CONTRACT, r'(?m)^OPENED = Stored\("state/runs\.json", 3\)$', 'OPENED = Stored("state/runs.json", 2)'),
+        (CONTRACT, r'(?m)^OPENED = Stored\("state/runs\.json", 4\)$', 'OPENED = Stored("state/runs.json", 3)'),
     ),
-    NEWER: (("station_image/runtime/__init__.py", r"\Z", "\nNEWER = True\n"),),
+    NEWER: (),
 }
 NOTES: Mapping[str, dict[str, Any]] = {
     OLDER: {},
     NEWER: {
         "may_upgrade_from": [OLDER],
         "security_fixes": ["CVE-2026-0001: a peer could keep a session waiting"],
-        "breaking": [{"affects": "a program of yours reads state/runs.json", "do": "have it read format 3"}],
+        "breaking": [{"affects": "a program of yours reads state/runs.json", "do": "have it read format 4"}],
     },
 }
 
