@@ -77,6 +77,8 @@ class Station:
         self.key = Ed25519PrivateKey.generate()
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.sabotaged: set[str] = set()
+        self.package, self.release = ROOT, "dev"
+        """Where its software lies, and what release that says it is."""
         self.make_folders()
         self.write_key(self.key)
 
@@ -152,7 +154,8 @@ class Station:
     def _spawn(self, part: str, command: Sequence[str], uid: int) -> subprocess.Popen[bytes]:
         environment = {
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+            "PYTHONPATH": os.pathsep.join([str(self.package), str(ROOT), os.environ.get("PYTHONPATH", "")]),
+            "STATION_RELEASE": self.release,
             "STATION_ROOT": str(self.root),
             "STATION_AGENT_UID": str(AGENT_UID if SEPARATE else os.getuid()),
             "PYTHONPYCACHEPREFIX": str(self.region.folder / "pycache"),

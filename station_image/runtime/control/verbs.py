@@ -16,6 +16,7 @@ from ..base.journal import plain
 from ..consent import back
 from ..consent.register import RegisterError
 from ..data import astray, repeats
+from ..releases.about import MOST
 from ..releases.draining import LONGEST
 from ..wire.peers import CallFailedError
 from . import asking
@@ -60,11 +61,18 @@ async def _drain(desk: Desk, request: Request, __: Tell) -> dict[str, Any]:
 
 
 def _version(network: Network, told: Mapping[str, Any]) -> dict[str, Any]:
-    """What a peer tells of its release and of what its operator accepted; of another kind than texts, nothing."""
+    """What a peer tells of its release and of what its operator accepted; of another kind than it must be, nothing."""
     texts = {name: plain(told[name], 80) for name in ("release", "definition") if isinstance(told.get(name), str)}
     accepted = told.get("accepted")
     parts = {part: accepted.get(part) for part in network.accepted} if isinstance(accepted, dict) else {}
-    return {**texts, "accepted": {part: plain(one, 80) for part, one in parts.items() if isinstance(one, str)}}
+    found = {**texts, "accepted": {part: plain(one, 80) for part, one in parts.items() if isinstance(one, str)}}
+    for name, kind in (("versions", int), ("analyses", str)):
+        if isinstance(told.get(name), list) and all(type(one) is kind for one in told[name]):
+            found[name] = [one if kind is int else plain(one, 80) for one in told[name][:MOST]]
+    formats = told.get("formats")
+    if isinstance(formats, dict) and all(type(one) is int for one in formats.values()):
+        found["formats"] = {plain(path, 80): one for path, one in [*formats.items()][:MOST]}
+    return {**found, **{name: told[name] for name in ("draining", "sessions") if type(told.get(name)) is int}}
 
 
 async def _links(desk: Desk, _: Request, tell: Tell) -> dict[str, Any]:

@@ -40,27 +40,26 @@ class Meeting:
         """
         if self.away:
             raise ProposalRefusedError(self.away, self.refused)
-        without = {name: one for name, one in self.said.items() if drafted.analysis not in one.analyses}
+        without = {name for name, one in self.said.items() if drafted.analysis not in one.analyses}
         if without:
-            why = f"which does not have {drafted.analysis}"
-            raise ProposalRefusedError({name: _behind(one, why, self._newest) for name, one in without.items()}, True)
+            ahead = next(one for name, one in self.said.items() if name not in without)
+            lacks, has = f"which does not have {drafted.analysis}", "which has it"
+            raise ProposalRefusedError({one: _behind(self.said[one], lacks, ahead, has) for one in without}, True)
         shared = set.intersection(*({*one.protocols} for one in self.said.values()))
         if not shared:
             raise ProposalRefusedError(self._apart(), refused=True)
         return agreed_in(drafted, max(shared), {name: one.release for name, one in self.said.items()})
 
-    @property
-    def _newest(self) -> About:
-        return max(self.said.values(), key=lambda one: (max(one.protocols, default=0), len(one.analyses)))
-
     def _apart(self) -> dict[str, str]:
         """Who is behind: those that share nothing with the newest, or else speak least."""
-        newest = self._newest
-        least = min(max(one.protocols, default=0) for one in self.said.values())
-        behind = {name: one for name, one in self.said.items() if not {*one.protocols} & {*newest.protocols}}
-        behind = behind or {name: one for name, one in self.said.items() if max(one.protocols, default=0) == least}
+        rank = {name: (max(one.protocols, default=0), min(one.protocols, default=0)) for name, one in self.said.items()}
+        ahead = self.said[max(rank, key=lambda name: rank[name])]
+        apart = {name for name, one in self.said.items() if not {*one.protocols} & {*ahead.protocols}}
+        least = {name for name in rank if rank[name] == min(rank.values())}
+        speaks = {name: f"which speaks session protocol {_listed(one)}" for name, one in self.said.items()}
         return {
-            name: _behind(one, f"which speaks session protocol {_listed(one)}", newest) for name, one in behind.items()
+            name: _behind(self.said[name], speaks[name], ahead, speaks[ahead.station])
+            for name in sorted(apart or least)
         }
 
 
@@ -146,17 +145,14 @@ class Meetings:
             raise ProposalRefusedError({**reasons, **late}, any(told.refused for told in failed), waited)
 
 
-def _behind(one: About, why: str, newest: About) -> str:
+def _behind(one: About, lacks: str, ahead: About, has: str) -> str:
     """A sentence on a station that cannot take part: both sides, and the way out."""
-    return (
-        f"it runs release {one.release}, {why}; "
-        f"{newest.station} runs {newest.release}, which speaks session protocol {_listed(newest)}: bring "
-        f"{one.station} up with `werkplaats upgrade start {one.network} --to {newest.release}`"
-    )
+    way = f"bring {one.station} up with `werkplaats upgrade start {one.network} --to {ahead.release}`"
+    return f"it runs release {one.release}, {lacks}; {ahead.station} runs {ahead.release}, {has}: {way}"
 
 
-def _listed(one: About) -> str:
-    return " and ".join(map(str, one.protocols)) or "none"
+def _speaks(one: About) -> str:
+    return f"which speaks session protocol {' and '.join(map(str, one.protocols)) or 'none'}"
 
 
 def _show(
