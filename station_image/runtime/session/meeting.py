@@ -56,11 +56,8 @@ class Meeting:
         ahead = self.said[max(rank, key=lambda name: rank[name])]
         apart = {name for name, one in self.said.items() if not {*one.protocols} & {*ahead.protocols}}
         least = {name for name in rank if rank[name] == min(rank.values())}
-        speaks = {name: f"which speaks session protocol {_listed(one)}" for name, one in self.said.items()}
-        return {
-            name: _behind(self.said[name], speaks[name], ahead, speaks[ahead.station])
-            for name in sorted(apart or least)
-        }
+        behind = {name: self.said[name] for name in sorted(apart or least)}
+        return {name: _behind(one, _speaks(one), ahead, _speaks(ahead)) for name, one in behind.items()}
 
 
 class Meetings:

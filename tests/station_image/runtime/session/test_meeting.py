@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,9 +11,11 @@ from typing import Any, cast
 
 import pytest
 
-from station_image.runtime.base.refusal import DrainsError
-from station_image.runtime.consent.plan import Plan
+from station_image.runtime.base.refusal import DrainsError, RefusedError
+from station_image.runtime.consent.gate import Gate
+from station_image.runtime.consent.plan import Plan, agreed_in, check, parse
 from station_image.runtime.releases import about
+from station_image.runtime.releases.about import About
 from station_image.runtime.releases.draining import PATIENCE, Draining, Patience
 from station_image.runtime.releases.known import Known
 from station_image.runtime.session.meeting import Meeting, Meetings
@@ -184,3 +187,67 @@ def test_an_answer_that_cannot_be_read_is_a_no_of_who_gave_it(station: Proposing
     station.peers.told = told
     met = station.meet()
     assert (set(met.away), met.refused) == ({"n.c"}, True)
+
+
+def said(station: Proposing, **others: list[int]) -> Meeting:
+    """Who meets, by what each speaks; n.a speaks what this release does."""
+    protocols = {station.own.name: [2, 3]} | {f"n.{name}": one for name, one in others.items()}
+    told = {one: About("n", one, f"1.{len(speaks)}", speaks, HAS) for one, speaks in protocols.items()}
+    return Meeting(told, {}, refused=False)
+
+
+HAS = ["acceptance_sum/1"]
+
+
+@pytest.mark.parametrize(
+    ("protocols", "chosen"),
+    [({"b": [2, 3], "d": [3, 4]}, 3), ({"b": [2, 3], "d": [2]}, 2), ({"b": [1, 2, 3, 9], "d": [9, 2]}, 2), ({}, 3)],
+)
+def test_the_highest_protocol_that_all_share_is_chosen(
+    station: Proposing, protocols: dict[str, list[int]], chosen: int
+) -> None:
+    agreed = said(station, **protocols).agree(station.plan)
+    assert agreed.protocol == chosen
+    assert bool(agreed.releases) == (chosen >= 3) == ("releases" in agreed.content)
+    assert parse(agreed.content) == agreed
+    check(agreed, station.own.network)
+
+
+@pytest.mark.parametrize(
+    ("protocols", "behind"),
+    [
+        ({"b": [3], "d": [2]}, {"n.d"}),
+        ({"b": [4, 5], "d": [2, 3]}, {"n.a", "n.d"}),
+        ({"b": [], "d": [3]}, {"n.b"}),
+        ({"b": [2, 4], "d": [3, 4]}, {"n.a"}),
+    ],
+)
+def test_who_is_behind_is_told_where_all_share_none(
+    station: Proposing, protocols: dict[str, list[int]], behind: set[str]
+) -> None:
+    with pytest.raises(ProposalRefusedError) as caught:
+        said(station, **protocols).agree(station.plan)
+    assert (set(caught.value.reasons), caught.value.refused) == (behind, True)
+    assert all("werkplaats upgrade start n --to 1." in why for why in caught.value.reasons.values())
+
+
+def test_what_a_plan_says_of_another_release_than_the_own_is_refused(station: Proposing) -> None:
+    network, gate = station.own.network, Gate(cast("Any", None), station.own.opened, station.own.register, "1.1.0")
+    agreed = agreed_in(station.plan, 3, {"n.a": "1.1.0", "n.b": "0.1"})
+    gate.check(network, agreed)
+    with pytest.raises(RefusedError, match=r"releases: n\.a runs 1\.1\.0, not 1\.0\.0"):
+        gate.check(network, agreed_in(station.plan, 3, {"n.a": "1.0.0"}))
+    for releases in ({"n.x": "1.0.0"}, {"n.a": "a\nb"}, {"n.a": "x" * 41}, {"n.a": 3}):
+        with pytest.raises(RefusedError, match="releases: "):
+            check(dataclasses.replace(agreed, releases=cast("Any", releases)), network)
+
+
+def test_a_plan_has_exactly_the_fields_of_its_protocol(station: Proposing) -> None:
+    newer = agreed_in(station.plan, 3, {"n.a": "1.1.0"}).content
+    older = agreed_in(station.plan, 2, {"n.a": "1.1.0"}).content
+    assert newer.keys() - older.keys() == {"releases"}
+    for odd in ({**older, "releases": {}}, {**newer, "protocol": 2}, {**older, "protocol": 3}):
+        with pytest.raises(RefusedError, match="exactly the fields of this protocol version"):
+            parse(odd)
+    with pytest.raises(RefusedError, match="protocol: "):
+        check(parse({**newer, "protocol": 4}), station.own.network)
