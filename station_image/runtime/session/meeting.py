@@ -133,6 +133,7 @@ class Meetings:
         for party, told in answers.items():  # of itself each knows best
             if not isinstance(told, CallFailedError) and party not in told:
                 drains.pop(party, None)
+        drains.pop(network.self_id, None)  # what others heard of the agent before this one
         met = {one: seconds for one, seconds in drains.items() if one in people}
         waited = {one for one in met if self.patience.left(one) > 0}
         late = {one: str(DrainsError(one, met[one])) for one in met if one in waited or one in parties}

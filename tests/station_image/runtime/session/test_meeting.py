@@ -139,6 +139,12 @@ def test_of_itself_each_knows_best(station: Proposing) -> None:
     station.meet().agree(station.plan)
 
 
+def test_what_others_heard_of_the_agent_before_keeps_nobody_from_proposing(station: Proposing) -> None:
+    """The first session that a station proposed after it was replaced waited until its own lease was over."""
+    station.peers.drains = {"n.b": {"n.a": 700}, "n.c": {"n.a": 700}}
+    assert {*station.meet().said} >= {"n.a", "n.b", "n.c"}
+
+
 def test_who_is_away_while_it_is_replaced_is_known_from_others(station: Proposing) -> None:
     station.peers.drains = {"n.b": {"n.c": 30}}
     station.peers.away = {"n.c": False}
