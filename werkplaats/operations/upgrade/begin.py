@@ -62,6 +62,7 @@ def plan(
     moves = [one for one in wanted if runs.get(one) != to.image_id]
     earlier, unknown = _earlier(published, to, {one: runs.get(one, "") for one in moves})
     failures += unknown + preflight.jump(to, earlier, published.releases.values())
+    failures += preflight.formats(remotes, to, {one: runs.get(one, "") for one in moves}, earlier)
     planned = waves.waves(moves, network.compiled.computes, canary=options.canary, group=options.group)
     if moves and not failures:
         failures += _session(network, remotes)
@@ -99,6 +100,9 @@ def back(network: networks.Network, remotes: remote.Remotes, before: Upgrade | N
     ]
     failures += preflight.accepted(network, remotes, [one for one in there if one not in unreachable], before.earlier)
     failures += preflight.jump(before.earlier, [before.to], [])
+    seen, _ = observed.observe(remotes, [one for one in there if one not in unreachable])
+    images = {one: at.image for one, at in seen.items()}
+    failures += preflight.formats(remotes, before.earlier, images, [before.to])
     now = canonical.stamp(canonical.now())
     upgrade = before.model_copy(
         update={

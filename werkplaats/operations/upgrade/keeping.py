@@ -1,14 +1,69 @@
-"""What a station keeps, over a change of release: brought to the formats of the other one, with a copy of before."""
+"""What a station keeps, over a change of release.
+
+A newer release makes files of the one before new as its agent starts. Back they are made by the newer one too, which is
+the only one that knows both: its image runs once, beside a stopped agent. What a file was before stays beside it.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+
+from base import values
+from network_topology import model
+from stacks import parts
 from werkplaats.operations.look import station_says
 from werkplaats.operations.reach import remote
-from werkplaats.operations.upgrade.state import Upgrade
+from werkplaats.operations.upgrade.failure import Code, StoppedError
+
+MODULE = "station_image.runtime.formats"
+_AGENT = next(part for part in parts.PARTS if part.name == "agent")
 
 
-def bring(remotes: remote.Remotes, organisation: str, upgrade: Upgrade) -> None:
-    """Bring what a station keeps to the formats of the release that it moves to; raises StoppedError."""
+def older(to: model.Release, runs: model.Release | None) -> dict[str, int]:
+    """The formats that files must go back to, path → format, for `to` to read what `runs` wrote."""
+    return {path: one for path, one in to.formats.items() if runs and one < runs.formats.get(path, one)}
+
+
+def check(remotes: remote.Remotes, organisation: str, to: model.Release, runs: model.Release | None) -> str:
+    """Why what a station keeps cannot go back to the formats of a release; "" where it can. Changes nothing."""
+    if not runs or not (wanted := older(to, runs)):
+        return ""
+    return _wrong(_run(remotes, organisation, runs, wanted, "--check"))
+
+
+def bring(remotes: remote.Remotes, organisation: str, to: model.Release, runs: model.Release | None) -> None:
+    """Have files go back to the formats of a release, where they must; raises StoppedError, with the agent at work."""
+    if not runs or not (wanted := older(to, runs)):
+        return
+    remotes.ask(organisation, "docker", "stop", "station-agent")
+    if wrong := _wrong(_run(remotes, organisation, runs, wanted)):
+        remotes.ask(organisation, "docker", "start", "station-agent")
+        raise StoppedError(Code.FORMAT, organisation, wrong)
+
+
+def _run(
+    remotes: remote.Remotes, organisation: str, release: model.Release, wanted: Mapping[str, int], *options: str
+) -> remote.Done:
+    """Run a release's own program once, with the agent's folders and no more rights than that has."""
+    mounts = [
+        f"--mount=type=bind,source={one.source},target={one.target}{',readonly' if one.read_only else ''}"
+        for one in _AGENT.mounts
+    ]
+    confined = ("--network=none", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges")
+    user, program = f"--user={_AGENT.user}:{parts.GROUP}", ("python3", "-m", MODULE)
+    command = ("docker", "run", "--rm", *confined, user, *mounts, release.image_id, *program)
+    return remotes.ask(organisation, *command, "--to", json.dumps(wanted), *options)
+
+
+def _wrong(done: remote.Done) -> str:
+    if not done.exited:
+        return ""
+    try:
+        told = values.mapping(done.stdout)
+    except ValueError:
+        told = {}
+    return str(told.get("refused") or told.get("failed") or done.stderr.strip() or f"exit code {done.exited}")
 
 
 def silent(remotes: remote.Remotes, organisation: str) -> str:

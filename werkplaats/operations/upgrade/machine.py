@@ -122,8 +122,10 @@ class Machine:
             raise StoppedError(Code.LOAD, organisation, said.decode(errors="replace") or "its engine has no such image")
 
     def _replace(self, upgrade: Upgrade, moves: Sequence[str]) -> None:
+        seen, _ = observed.observe(self._remotes, moves)
+        known = {one.image_id: one for one in (upgrade.to, upgrade.earlier) if one}
         for one in moves:
-            keeping.bring(self._remotes, one, upgrade)
+            keeping.bring(self._remotes, one, upgrade.to, known.get(seen[one].image) if one in seen else None)
         self._say(f"making the containers of {', '.join(moves)} from release {upgrade.to.release}")
         wanted = dict.fromkeys(moves, upgrade.to.image_id)
         _, lost = stations.up(self._network, self._remotes, self._engine, wanted, self._say)

@@ -13,6 +13,7 @@ from werkplaats.operations.bring_up import hand_over
 from werkplaats.operations.home import networks
 from werkplaats.operations.look import observed, station_says
 from werkplaats.operations.reach import remote, servers
+from werkplaats.operations.upgrade import keeping
 from werkplaats.operations.upgrade.failure import Code, Failure
 
 CLOCK_SECONDS = 60
@@ -95,6 +96,15 @@ def jump(to: model.Release, earlier: Iterable[model.Release], known: Iterable[mo
         text = f"release {to.release} does not say that it may take the place of {one.release}{also}"
         found.append(_of(Code.JUMP, "", text))
     return found
+
+
+def formats(
+    remotes: remote.Remotes, to: model.Release, runs: Mapping[str, str], known: Iterable[model.Release]
+) -> list[Failure]:
+    """Of whom what is kept cannot go back to the formats of a release; `runs`: organisation → image."""
+    releases = {one.image_id: one for one in known}
+    wrong = {one: keeping.check(remotes, one, to, releases.get(image)) for one, image in runs.items()}
+    return [_of(Code.FORMAT, one, why) for one, why in wrong.items() if why]
 
 
 def _way(start: str, end: str, known: Iterable[model.Release]) -> list[str]:
