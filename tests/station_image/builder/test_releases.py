@@ -34,6 +34,7 @@ def test_two_releases_of_one_tree_are_two_images_each_of_which_says_what_it_is()
     assert older.image_id != newer.image_id
     assert older.release["source"] != newer.release["source"]
     assert older.release["protocols"] == [2]
+    assert newer.release["protocols"] == [2, 3]
     assert older.release["formats"]["state/runs.json"] < newer.release["formats"]["state/runs.json"]
     for version, image in ((OLDER, older), (NEWER, newer)):
         said = configuration(image)

@@ -97,7 +97,7 @@ def test_another_source_is_told_by_the_parts_that_differ(manager: Manager) -> No
     told = manager.run("verify", OLDER, *source(NEWER), expect=errors.FOUND)
     assert "what it is built from: the sources of the runtime, or the lock of its packages (source): " in told
     assert re.search(
-        r"the formats of what stations keep \(formats\): .*runs.json\": 2.*built here is .*runs.json\": 3", told
+        r"the formats of what stations keep \(formats\): .*runs.json\": 3.*built here is .*runs.json\": 4", told
     )
     assert f"in the image: opt/{CONTRACT} differs" in told
     assert "in the image: usr/lib" not in told, "what lies below is the same"
@@ -137,7 +137,7 @@ def test_a_name_is_taken_once_for_ever(manager: Manager) -> None:
     manager.run("build", "1.2.0", *source(NEWER))
     pinned = path.read_text()
     for here, other, field in (
-        ("protocols: [2]", "protocols: [2, 9]", "protocols"),
+        ("protocols: [2, 3]", "protocols: [2, 9]", "protocols"),
         (NEWER, OLDER, "may_upgrade_from"),
     ):
         path.write_text(pinned.replace(here, other))
@@ -150,10 +150,10 @@ def test_the_difference_between_two_releases_is_told(manager: Manager) -> None:
         releases.place(image, manager.build)
     told = manager.run("diff", OLDER, NEWER)
     assert f"a station may go from {OLDER} to {NEWER}, and back" in told
-    assert "state/runs.json is written anew on the way, and again on the way back: format 3 instead of 2" in told
+    assert "state/runs.json is written anew on the way, and again on the way back: format 4 instead of 3" in told
     assert "packages:\n  the same, in the same versions" in told
     document = json.loads(manager.run("diff", str(releases.older().folder), str(releases.newer().folder), "--json"))
-    assert document["formats"]["changed"] == {"state/runs.json": [2, 3]}
+    assert document["formats"]["changed"] == {"state/runs.json": [3, 4]}
     assert document["packages"] == {"added": {}, "removed": {}, "changed": {}}
 
 
