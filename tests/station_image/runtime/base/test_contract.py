@@ -102,6 +102,11 @@ def test_a_definition_knows_the_same_frequencies() -> None:
     assert typing.get_args(model.Frequency) == tuple(contract.FREQUENCIES)
 
 
+def test_the_release_of_a_working_tree_is_described_with_what_its_code_speaks() -> None:
+    described = yaml.safe_load((ROOT / "network_topology/releases/dev.yml").read_text())
+    assert tuple(described["protocols"]) == contract.PROTOCOL_VERSIONS
+
+
 def test_the_image_has_names_for_the_numbers_that_its_containers_run_as() -> None:
     users = [line.split(":")[:4] for line in rootfs.FILES["etc/passwd"].splitlines()]
     groups = [line.split(":")[:3] for line in rootfs.FILES["etc/group"].splitlines()]
