@@ -37,6 +37,10 @@ DROPPED = re.compile(
     rf"|{STANDARD}/lib-dynload/(_test|_xx|xx|_ctypes_test|_curses|_dbm|_gdbm|_tkinter|_sqlite3|readline|_lzma|_bz2|_uuid"
     r"|_codecs_(cn|hk|jp|kr|tw|iso2022)|_multibytecodec|_lsprof)"
     rf"|{DIST}/numpy/(f2py|distutils|doc|_pyinstaller|tests|testing|random|fft|ma|polynomial|_core/include|_core/lib)/"
+    # What neither MPyC nor our runtime asks of them.
+    rf"|{DIST}/numpy/(typing/|(conftest|matlib|_configtool|lib/(recfunctions|user_array|_user_array_impl))\.py$)"
+    rf"|{DIST}/cryptography/(hazmat/primitives/(twofactor/|(cmac|keywrap|poly1305|kdf/(concatkdf|kbkdf|x963kdf))\.py$)"
+    r"|fernet\.py$)"
     # Names that numpy had before, but for the one that MPyC says.
     rf"|{DIST}/numpy/(compat/|core/(?!__init__|_utils|umath))"
     rf"|{DIST}/numpy/_core/_(simd|multiarray_tests|umath_tests|operand_flag_tests|rational_tests|struct_ufunc_tests)\."
