@@ -116,6 +116,7 @@ def test_back_and_forwards_again_nothing_is_lost(station: Station) -> None:
     assert [row[2] for row in station.results] == [(), (), ()]
     assert (station.root / kept).exists()
     assert station.told("--show")["formats"][RUNS] == 3
+    assert station.told(*to(3))["moved"] == []
     assert station.told(*to(4))["moved"][0]["to"] == 4
     assert station.results == before
     assert station.others == others, "not a byte of the register, allowances, marks or keys"

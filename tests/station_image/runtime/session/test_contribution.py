@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
 from station_image.runtime import analyses
 from station_image.runtime.accepted import statement
-from station_image.runtime.base.refusal import RefusedError
+from station_image.runtime.accepted.networks import Network
+from station_image.runtime.base.refusal import DrainsError, RefusedError
 from station_image.runtime.consent import bundle
 from station_image.runtime.consent.opened import Opened
 from station_image.runtime.consent.plan import Plan
@@ -410,3 +412,46 @@ def test_until_enough_say_that_nothing_was_opened_a_contribution_is_remembered_a
     with pytest.raises(RefusedError, match="postcode4 7001-7040 beside postcode4 7001 of griep"):
         again.check_own(total, "n.d", editions.in_tag(tag))
     assert run(station.start(total))["refused"].startswith("cells: postcode4 7001-7040 beside")
+
+
+def test_a_contributor_that_drains_says_later_and_counts_what_it_joined_until_it_ended(station: Contributor) -> None:
+    agreed, drains = station.plan(), [True]
+
+    def joins(network: Network, proposed: int) -> None:
+        assert proposed == agreed.proposed
+        if drains:
+            raise DrainsError(network.self_id, 30)
+
+    station.contributions._joins = joins
+
+    async def work() -> None:
+        told = await station.start(agreed)
+        assert (told["again"], told["drains"], station.contributions.going) == (True, 30, set())
+        drains.clear()
+        await station.contributed(agreed)
+        drains.append(True)
+        assert await station.start(agreed) == {"ok": True}, "it joined before"
+        for party in PARTIES:
+            assert station.contributions.going == {agreed.session}
+            assert await station.ask(party, "receipt", report(station.small, agreed, party)) == {"ok": True}
+        assert station.contributions.going == set()
+
+    run(work())
+
+
+def test_what_it_could_not_contribute_to_or_will_not_hear_of_goes_on_no_longer(
+    station: Contributor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agreed = station.plan()
+    monkeypatch.setattr(contribution, "STRAGGLERS", 0.0)
+
+    async def work() -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(analyses, "bring", mock.Mock(side_effect=ValueError))
+            assert "refused" in await station.start(agreed)
+        assert station.contributions.going == set()
+        await station.contributed(agreed)
+        await station.ask("n.a", "receipt", report(station.small, agreed, "n.a"))
+        assert station.contributions.going == set(), "the others had time to say it too"
+
+    run(work())

@@ -157,6 +157,18 @@ def test_who_refuses_is_named_with_its_reason_and_nobody_gets_a_bundle(station: 
     assert {name: len(heard) for name, heard in brought.items()} == {"n.a": 1, "n.b": 1, "n.c": 1}
 
 
+@pytest.mark.parametrize(("said", "waits"), [(30, {"n.c"}), ("long", set()), (True, set())])
+def test_who_is_about_to_be_replaced_did_not_say_no(station: Proposing, said: Any, waits: set[str]) -> None:
+    async def later(line: Connection) -> None:
+        await line.receive(LARGE)
+        await line.send({"refused": "n.c is being upgraded", "again": True, "drains": said})
+
+    station.peers.lines["n.c"] = later
+    error = station.refusal()
+    assert (set(error.drains), error.refused, set(error.reasons)) == (waits, not waits, {"n.c"})
+    assert station.proposals.going == set()
+
+
 async def hangs_up(_: Connection) -> None:
     return None
 

@@ -543,6 +543,23 @@ def test_a_channel_that_nobody_needed_is_closed(party: Party) -> None:
 # How it fails
 
 
+def test_a_computer_that_is_replaced_with_its_agent_may_start_a_moment_later(
+    party: Party, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "RETRY", 0.01)
+
+    async def work() -> dict[str, Any]:
+        party.session = party.make()
+        party.session._starting = lambda: 1.0
+        party.all_there()
+        running = asyncio.create_task(party.session.run(agreed_bundle(party.small, party.agreed)))
+        await asyncio.sleep(0.05)
+        async with FakeComputer(party.own.folders.computer_socket, party.computing):
+            return await running
+
+    assert run(work())["outcome"] == "done"
+
+
 def test_without_its_computer_a_party_names_itself(party: Party) -> None:
     async def work() -> dict[str, Any]:
         return await party.make().run(agreed_bundle(party.small, party.agreed))

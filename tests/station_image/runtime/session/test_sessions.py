@@ -18,7 +18,7 @@ import pytest
 from station_image.runtime import analyses
 from station_image.runtime.accepted import statement
 from station_image.runtime.accepted.networks import Network
-from station_image.runtime.base.refusal import RefusedError
+from station_image.runtime.base.refusal import DrainsError, RefusedError
 from station_image.runtime.consent import plan as plans
 from station_image.runtime.consent.plan import Plan
 from station_image.runtime.data import seal, shares
@@ -827,3 +827,26 @@ def test_the_newest_session_of_a_network_is_told_and_old_ones_are_dropped(tmp_pa
     assert last["session"] == str(KEPT + 4)
     assert past.last("m") is None
     assert len(past._ended) == KEPT
+
+
+def test_a_party_that_drains_says_later_and_nothing_of_it_is_used_up(tmp_path: Path) -> None:
+    station, drains = Computing(tmp_path), [True]
+    agreed = station.plan()
+
+    def begins(network: Network) -> None:
+        if drains:
+            raise DrainsError(network.self_id, 30)
+
+    station.sessions._begins = begins
+
+    async def work() -> None:
+        async with station.proposed(agreed) as (row, _):
+            why = "n.b is being upgraded: no new session begins there now"
+            assert row == {"refused": why, "again": True, "drains": 30}
+        assert station.own.entries("answer") == []
+        drains.clear()
+        async with station.running(agreed):
+            assert station.sessions.going == {agreed.session}
+
+    run(work())
+    assert station.sessions.going == set()

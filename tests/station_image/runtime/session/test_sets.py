@@ -120,6 +120,7 @@ def test_who_is_replaced_is_waited_for_and_that_is_said_once(tmp_path: Path) -> 
     proposing = Waiting(tmp_path, drains("n.b"), drains("n.b"), drains("n.d"))
     assert proposing.first() == {"computing": list(PARTIES)}
     assert proposing.told == [{"event": "waits", "for": ["n.b"]}, {"event": "waits", "for": ["n.d"]}]
+    assert 0 < proposing.patience.left("n.b") < PATIENCE, "each is waited for so long in all, not each time"
 
 
 def test_another_set_computes_at_once_where_one_of_the_first_is_replaced(tmp_path: Path) -> None:
@@ -129,7 +130,7 @@ def test_another_set_computes_at_once_where_one_of_the_first_is_replaced(tmp_pat
 
 
 def test_a_contributor_that_is_replaced_is_in_every_set_so_no_other_one_is_tried(tmp_path: Path) -> None:
-    proposing = Waiting(tmp_path, drains("n.d"), sets=2)
+    proposing = Waiting(tmp_path, drains("n.z"), sets=2)
     assert proposing.first()["computing"] == list(PARTIES)
     assert proposing.asked == [PARTIES, PARTIES]
 
