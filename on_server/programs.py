@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 
 def run(*words: str) -> str:
@@ -15,6 +16,12 @@ def run(*words: str) -> str:
 def active(unit: str) -> bool:
     """Return whether systemd runs a unit."""
     return subprocess.run(("systemctl", "is-active", "--quiet", unit), check=False).returncode == 0
+
+
+def outdated(process: Path) -> bool:
+    """Whether a process, in /proc, still runs a program or library that an upgrade has replaced (proc(5), maps)."""
+    maps = (process / "maps").read_text(errors="replace").splitlines()
+    return any(" /usr/" in line and line.endswith(" (deleted)") for line in maps)
 
 
 def tell(changed: bool, message: str, *, waits: bool = False) -> None:

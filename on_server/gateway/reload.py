@@ -92,13 +92,7 @@ def in_force(paths: Paths) -> bool:
 
 
 def _old(process: Path) -> bool:
-    return _outdated(process) or _foreign(process)
-
-
-def _outdated(process: Path) -> bool:
-    """Whether the gateway still runs a program or library that an upgrade has replaced (proc(5), maps)."""
-    maps = (process / "maps").read_text().splitlines()
-    return any(" /usr/" in line and line.endswith(" (deleted)") for line in maps)
+    return programs.outdated(process) or _foreign(process)
 
 
 def _foreign(process: Path) -> bool:

@@ -6,15 +6,12 @@ The apt module of Ansible would first install python3-apt on somebody else's ser
 
 from __future__ import annotations
 
-import contextlib
 import os
-import re
 import subprocess
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.discs import SOURCES, without_discs  # what upgrades a server leaves out too
 
 DOCUMENTATION = r"""
 module: debian_packages
@@ -36,8 +33,6 @@ options:
 """
 
 POLICY = Path("/usr/sbin/policy-rc.d")
-SOURCES = Path("/etc/apt/sources.list")
-DISC = re.compile(r"\s*deb(-src)?\s+(\[[^]]*\]\s+)?cdrom:")
 
 
 def apt(sources: Path, *words: str) -> None:
@@ -91,21 +86,6 @@ def _install(sources: Path, names: list[str]) -> None:
         apt(sources, "install", "--no-install-recommends", "--no-remove", "--yes", *names)
     except RuntimeError as problem:
         raise RuntimeError(f"{problem}{failed}") from problem
-
-
-@contextlib.contextmanager
-def without_discs(sources: Path) -> Iterator[Path]:
-    """The list of sources without the disc that Debian was installed from: apt would wait for somebody to insert it."""
-    lines = sources.read_text(errors="surrogateescape").splitlines(keepends=True) if sources.exists() else []
-    kept = [line for line in lines if not DISC.match(line)]
-    if kept == lines:
-        yield sources
-        return
-    with tempfile.NamedTemporaryFile("w", suffix=".list", errors="surrogateescape") as copy:
-        copy.writelines(kept)
-        copy.flush()
-        Path(copy.name).chmod(0o644)  # apt reads as an account of its own
-        yield Path(copy.name)
 
 
 def main() -> None:
