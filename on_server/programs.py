@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -22,6 +23,13 @@ def outdated(process: Path) -> bool:
     """Whether a process, in /proc, still runs a program or library that an upgrade has replaced (proc(5), maps)."""
     maps = (process / "maps").read_text(errors="replace").splitlines()
     return any(" /usr/" in line and line.endswith(" (deleted)") for line in maps)
+
+
+def told(line: str) -> str:
+    """The message of what another of our programs told (`tell`); "" where it told nothing."""
+    with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
+        return str(json.loads(line)["message"])
+    return ""
 
 
 def tell(changed: bool, message: str, *, waits: bool = False) -> None:

@@ -27,11 +27,11 @@ UNITS = (
     *("gateway-finding.service", "gateway-finding.path", "werkplaats-firewall.service", "werkplaats-undo.service"),
     *("werkplaats-firewall-kept.timer", "werkplaats-firewall-kept.service"),
     *("werkplaats-follow.timer", "werkplaats-follow.service", "werkplaats-follow-read.service"),
-    "werkplaats-follow-fetch.service",
+    *("werkplaats-follow-fetch.service", "werkplaats-packages.timer", "werkplaats-packages.service"),
 )
 PROGRAMS = (
     *("gateway-reload", "guarded-change", "people-access", "station-cut", "engine-settings", "owners-parts"),
-    "werkplaats-follow",
+    *("werkplaats-follow", "server-packages"),
 )
 # The second is the name of earlier releases.
 SSHD = [Path("/etc/ssh/sshd_config.d") / f"{number}-werkplaats.conf" for number in (0, 60)]
@@ -48,6 +48,7 @@ FILES = (
     Path("/var/lib/werkplaats/followed.json"),
     Path("/var/lib/werkplaats/fetched"),
     Path("/var/lib/werkplaats/relayed"),
+    Path("/var/lib/werkplaats-packages"),
     Path("/run/werkplaats"),
     Path("/run/werkplaats-gateway"),
 )

@@ -28,6 +28,8 @@ ALLOWED = {
     "on_server/keys.py _seen": "says what to do about an accepted definition that is none",
     "on_server/keys.py _signed": "says what to do about a statement that is none",
     "on_server/station_command/agent.py _is_replaced": "what the agent wrote; whatever else it is says nothing",
+    "on_server/packages/look.py remembered": "what it wrote itself; whatever else it is counts as none",
+    "on_server/programs.py told": "what one of our programs printed; whatever else it is counts as nothing",
     "on_server/station_command/agent.py ask": "the agent's answer; another one is AgentAwayError",
     "on_server/station_command/allowing.py earlier": "an allowance; whatever else it is counts as none",
     "plugins/modules/server_part.py told": "what one of our programs printed; whatever else it is counts as nothing",

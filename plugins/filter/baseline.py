@@ -41,6 +41,7 @@ COMMANDS = {
     "/usr/local/sbin/guarded-change": "guard",
     "/usr/local/sbin/owners-parts": "owned",
     "/usr/local/sbin/people-access": "access",
+    "/usr/local/sbin/server-packages": "packages.main",
     "/usr/local/sbin/station-cut": "gateway.cut",
     "/usr/local/sbin/werkplaats-follow": "follow.main",
 }
@@ -93,7 +94,7 @@ def baseline_absent(managed: Mapping[str, bool]) -> list[str]:
 
 def baseline_links(managed: Mapping[str, bool]) -> list[dict[str, str]]:
     """Return the links that start our units at boot."""
-    wanted = [("multi-user", "werkplaats-undo.service")]
+    wanted = [("multi-user", "werkplaats-undo.service"), ("timers", "werkplaats-packages.timer")]
     if managed["firewall"]:
         wanted += [("multi-user", "werkplaats-firewall.service"), ("timers", "werkplaats-firewall-kept.timer")]
     return [{"path": f"{UNITS}/{by}.target.wants/{name}", "to": f"{UNITS}/{name}"} for by, name in wanted]

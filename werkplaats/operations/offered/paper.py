@@ -74,18 +74,18 @@ def placed(facts: Facts, wanted: Wanted) -> list[tuple[str, str]]:
         ("journal", "/etc/systemd/journald.conf.d/60-werkplaats.conf: at most 1 GB for all services together"),
         (
             "folders",
-            "/etc/werkplaats, /run/werkplaats, /var/lib/werkplaats, /usr/local/lib/werkplaats and "
-            "/usr/local/lib/werkplaats-follow",
+            "/etc/werkplaats, /run/werkplaats, /var/lib/werkplaats, /var/lib/werkplaats-packages, "
+            "/usr/local/lib/werkplaats and /usr/local/lib/werkplaats-follow",
         ),
         (
             "commands",
             "station and station-account in /usr/local/bin; engine-settings, gateway-reload, guarded-change, "
-            "owners-parts, people-access, station-cut and werkplaats-follow in /usr/local/sbin",
+            "owners-parts, people-access, server-packages, station-cut and werkplaats-follow in /usr/local/sbin",
         ),
         (
             "services",
             "werkplaats-gateway, werkplaats-firewall, werkplaats-firewall-kept, werkplaats-undo, gateway-reload, "
-            "gateway-finding, werkplaats-follow, werkplaats-follow-read, werkplaats-follow-fetch",
+            "gateway-finding, werkplaats-follow, werkplaats-follow-read, werkplaats-follow-fetch, werkplaats-packages",
         ),
     ]
     firewall = f"table inet werkplaats, which narrows who reaches TCP {wanted.port}" if wanted.port else ""

@@ -1,0 +1,1 @@
+"""Newer packages of a server: what there is of them, bringing them, and the way back."""

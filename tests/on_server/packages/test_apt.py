@@ -1,0 +1,107 @@
+"""What apt says, and what is made of it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from on_server.packages import apt, look
+from on_server.packages.error import PackageError
+
+POLICY = """\
+haproxy:
+  Installed: 3.0.11-1+deb13u1
+  Candidate: 3.0.12-1
+  Version table:
+     3.0.12-1 500
+        500 http://deb.debian.org/debian trixie/main amd64 Packages
+     3.0.11-1+deb13u2 500
+        500 http://security.debian.org/debian-security trixie-security/main amd64 Packages
+ *** 3.0.11-1+deb13u1 100
+        100 /var/lib/dpkg/status
+nano:
+  Installed: 8.4-1
+  Candidate: 8.5-1
+  Version table:
+     8.5-1 500
+        500 http://deb.debian.org/debian trixie/main amd64 Packages
+ *** 8.4-1 500
+        500 http://security.debian.org/debian-security trixie-security/main amd64 Packages
+        100 /var/lib/dpkg/status
+libc6:i386:
+  Installed: 2.41-12
+  Candidate: 2.41-12
+  Version table:
+ *** 2.41-12 100
+        100 /var/lib/dpkg/status
+gone:
+  Installed: 1
+  Candidate: (none)
+  Version table:
+ *** 1 100
+        100 /var/lib/dpkg/status
+"""
+THERE = {name: apt.Installed("ii", "1") for name in ("haproxy", "nano", "libc6:i386", "gone")}
+MIRROR = "http://deb.debian.org/debian"
+
+
+def test_an_update_is_one_of_security_where_any_version_above_the_installed_is() -> None:
+    """A point release comes after the fix and holds it: by the newest version alone it would be none."""
+    found = apt.policies(POLICY, THERE)
+    assert {name: (one.candidate, one.security) for name, one in found.items()} == {
+        "haproxy": ("3.0.12-1", True),
+        "nano": ("8.5-1", False),
+    }
+    assert found["nano"].sources == ((MIRROR, "trixie/main"),)
+
+
+needs_dpkg = pytest.mark.skipif(shutil.which("dpkg") is None, reason="no dpkg is here to compare versions")
+
+
+@needs_dpkg
+@pytest.mark.parametrize(
+    ("before", "since"),
+    [
+        ({}, "2026-03-04"),
+        ({"2.0": "2026-01-02"}, "2026-01-02"),  # an earlier one that was not brought either
+        ({"1.0": "2025-01-02"}, "2026-03-04"),  # what is installed by now
+        ({"3.0": "2026-02-03"}, "2026-02-03"),
+    ],
+)
+def test_days_are_counted_from_the_first_version_that_was_not_brought(before: Mapping[str, str], since: str) -> None:
+    newer = {"haproxy": apt.Offered("3.0", True, ((MIRROR, "trixie/main"),))}
+    there = {"haproxy": apt.Installed("ii", "1.0")}
+    dated = {("deb.debian.org_debian", "trixie"): "2026-03-04"}
+    found = look.since(newer, there, {"haproxy": before}, dated, "2026-05-06")
+    assert min(found["haproxy"].values()) == since
+    assert look.since(newer, there, {}, {}, "2026-05-06") == {"haproxy": {"3.0": "2026-05-06"}}
+
+
+def test_a_list_is_as_old_as_its_repository_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apt, "LISTS", tmp_path)
+    (tmp_path / "deb.debian.org_debian-security_dists_trixie-security_InRelease").write_text(
+        "Suite: stable-security\nDate: Wed, 04 Mar 2026 10:11:12 UTC\n"
+    )
+    (tmp_path / "nas_dists_trixie_Release").write_text("Date: some day\n")
+    (tmp_path / "nas_dists_trixie_main_binary-amd64_Packages").write_text("Date: x\n")
+    assert look.dates() == {("deb.debian.org_debian-security", "trixie-security"): "2026-03-04"}
+    source = ("http://deb.debian.org/debian-security/", "trixie-security/main")
+    assert look.listed(*source) in look.dates()
+
+
+def test_what_somebody_was_in_the_middle_of_is_ended_only_where_it_is_ours() -> None:
+    there = {"haproxy": apt.Installed("iU", "1"), "man-db": apt.Installed("it", "2")}
+    apt.require_whole(there, ["haproxy"])
+    with pytest.raises(PackageError, match=r"dpkg was interrupted in haproxy; `dpkg --configure -a`"):
+        apt.require_whole(there, ["docker.io"])
+
+
+def test_what_was_remembered_and_cannot_be_read_is_begun_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(look, "FOUND", tmp_path / "found.json")
+    assert look.remembered() == {}
+    for text in ("[]", "{", '{"day": 1}'):
+        look.FOUND.write_text(text)
+        assert look.remembered() == ({"day": 1} if "day" in text else {})
