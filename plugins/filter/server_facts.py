@@ -8,7 +8,7 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 Facts = Mapping[str, Any]
-PARTS = ("accounts", "sshd", "firewall", "time", "engine", "journal")
+PARTS = ("accounts", "sshd", "firewall", "time", "engine", "journal", "updates")
 
 
 def lacking(server: Facts, names: list[str], released: Sequence[str] = ()) -> dict[str, list[str]]:

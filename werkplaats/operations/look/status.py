@@ -14,7 +14,7 @@ from on_server.follow import telling
 from publication import acceptance, folder, publication, verified
 from werkplaats.checks import lapse
 from werkplaats.operations.home import networks, places
-from werkplaats.operations.look import observed, station_says
+from werkplaats.operations.look import observed, packages, station_says
 from werkplaats.operations.reach import remote, servers
 
 UNREADABLE = "cannot be read"
@@ -51,6 +51,8 @@ class StationStatus:
     allowances: tuple[Mapping[str, Any], ...] = ()  # rows of `station questions --json`, of this network
     follower: str = ""
     followed: tuple[str, ...] = ()  # what its follower tells: who applied what, when and from where; what waits
+    updates: tuple[str, ...] = ()  # packages that have a newer version, and for how many days; what a reboot is for
+    behind: tuple[str, ...] = ()  # which of them are later than they may be
 
     @property
     def wrong(self) -> list[str]:
@@ -62,7 +64,7 @@ class StationStatus:
         if self.out:
             found.append(self.out)
         ends = lapse.Ends(self.certificate_days, self.list_days, self.certificate_life, self.list_life)
-        return found + ends.wrong
+        return found + ends.wrong + list(self.behind)
 
     @property
     def good(self) -> bool:
@@ -98,7 +100,9 @@ def read(
     ending = remotes.ask_all(reached, *lapse.command(network.name))
     asked = remotes.ask_all(reached, "station", "questions", "--json")
     following = remotes.ask_all(reached, "/usr/local/sbin/werkplaats-follow", "--tell")
+    newer = remotes.ask_all(reached, *packages.TOLD)
     engines, lost = observed.observe(remotes, reached)
+    today = datetime.datetime.now(datetime.UTC).date()
     found = []
     for organisation, station in sorted(network.compiled.stations.items()):
         if organisation not in reached:
@@ -113,6 +117,8 @@ def read(
         digest, was_in = _accepted(accepted[organisation], organisation)
         answer = ending[organisation]
         follower, followed = _followed(following[organisation], network.name)
+        updates = packages.told(newer[organisation], remotes.servers[organisation])
+        within = remotes.servers[organisation].updates_within or packages.LONGEST_DELAY_DAYS
         ends = lapse.read("" if isinstance(answer, servers.UnreachableError) else answer.stdout)
         found.append(
             StationStatus(
@@ -139,6 +145,8 @@ def read(
                 allowances=_allowances(asked[organisation], network.name),
                 follower=follower,
                 followed=followed,
+                updates=tuple(packages.lines(updates, today)) if updates else (),
+                behind=tuple(packages.overdue(updates, today, within)) if updates else (),
             )
         )
     return found
@@ -254,7 +262,7 @@ def lines(found: Iterable[StationStatus]) -> list[str]:
             f"{one.organisation:<24} {state}, release {one.release or '?'}, certificate {days} days, "
             f"last session {one.last_session or 'none'}{cut}{mended}"
         )
-        rows += [f"{'':<24} {errors.printable(line)}" for line in one.followed]
+        rows += [f"{'':<24} {errors.printable(line)}" for line in (*one.followed, *one.updates)]
         if one.accepted:
             accepted.setdefault(one.accepted, []).append(one.organisation)
     return rows + [f"accepted: {digest} by {', '.join(by)}" for digest, by in accepted.items()]

@@ -51,6 +51,12 @@ def _journal(_: Facts, __: Wanted) -> list[str]:
     return ["Storage is not none", "SystemMaxUse, if it is set, at most half of the disk of /var/log (we would set 1G)"]
 
 
+def _updates(_: Facts, __: Wanted) -> list[str]:
+    return [
+        "Debian's security updates within 14 days (`updates_within`); HAProxy and an engine of ours come with upgrades"
+    ]
+
+
 SHEETS: dict[str, Callable[[Facts, Wanted], list[str]]] = {
     "accounts": _accounts,
     "sshd": _sshd,
@@ -58,6 +64,7 @@ SHEETS: dict[str, Callable[[Facts, Wanted], list[str]]] = {
     "time": _time,
     "engine": _engine,
     "journal": _journal,
+    "updates": _updates,
 }
 
 

@@ -33,6 +33,8 @@ def _range(text: str) -> str:
 Range = Annotated[str, pydantic.AfterValidator(_range)]
 
 
+Managed = Literal["accounts", "sshd", "firewall", "time", "engine", "journal", "updates"]
+
 # ssh reaches a host that is jumped over by a command of a shell.
 JUMP = r"^[A-Za-z0-9_\[][A-Za-z0-9_.@:,+\[\]-]*$"
 
@@ -63,9 +65,14 @@ class Entry(pydantic.BaseModel):
     follower_every: int | None = pydantic.Field(
         default=None, ge=5, le=86_400, description="Seconds between two looks for what is published; 300 where not said"
     )
+    updates_within: int | None = pydantic.Field(
+        default=None, ge=1, le=90, description="Days within which it has a security update; 14 where not said"
+    )
     people: dict[Literal["steward", "scientist"], Account] = {}
-    managed: dict[Literal["accounts", "sshd", "firewall", "time", "engine", "journal"], bool] = pydantic.Field(
-        default={}, description="Parts of the server that are its owner's: false; these are only checked"
+    managed: dict[Literal["accounts", "sshd", "firewall", "time", "engine", "journal", "updates"], bool] = (
+        pydantic.Field(
+            default={}, description="Parts of the server that are its owner's: false; these are only checked"
+        )
     )
 
 

@@ -22,9 +22,11 @@ class Server:
     """How one operator reaches one server; `key` is a private key file, or None for the ssh agent and config.
 
     `people`: account (steward, scientist) → `keys`, lines of public keys, and `from`, the ranges that they come from.
-    `managed`: part (accounts, sshd, firewall, time, engine, journal) → whether it is ours to set; what is not named is.
+    `managed`: part (accounts, sshd, firewall, time, engine, journal, updates) → whether it is ours to set; what is not
+    named is.
     `seen_from`: ranges from which callers of the mesh arrive, where what is in front of the server translates them.
     `follower_every`: seconds between two looks for what is published; None for the usual ones.
+    `updates_within`: days within which it has a security update; None for the usual ones.
     """
 
     organisation: str
@@ -38,6 +40,7 @@ class Server:
     managed: Mapping[str, bool] = dataclasses.field(default_factory=dict)
     seen_from: Sequence[str] = ()
     follower_every: int | None = None
+    updates_within: int | None = None
 
 
 class UnreachableError(errors.WerkplaatsError):

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from tests.publication import publications
-from werkplaats.operations.look import station_says, status, verify
+from tests.werkplaats.operations.look import test_packages
+from werkplaats.operations.look import packages, station_says, status, verify
 from werkplaats.operations.reach import remote
+from werkplaats.operations.reach.servers import Server
 
 
 def station(
@@ -86,7 +88,9 @@ CUT = "cannot compute: thuiszorg is cut"
 class Stations:
     """One server, whose station says `told` in `station status` and `station register`."""
 
-    servers = ("ggd",)
+    servers = {"ggd": Server("ggd", "192.0.2.1", "")}  # noqa: RUF012
+
+    packages = "{}"
 
     def __init__(self, **told: Any) -> None:
         self.told = {"networks": {"n": {"problem": ""}}, "sound": True, **told}
@@ -97,6 +101,8 @@ class Stations:
             return remote.Done("\n".join(map(json.dumps, rows)))
         if command[0] == "systemctl":
             return remote.Done("active\nactive")
+        if command[0] == packages.PROGRAM:
+            return remote.Done(self.packages)
         return remote.Done(json.dumps(self.told)) if command[0] == "station" else remote.Done("", "", 1)
 
     def ask_all(self, organisations: Any, *command: str) -> dict[str, remote.Done]:
@@ -120,6 +126,21 @@ def test_a_station_that_says_that_it_cannot_take_part_is_not_well(told: dict[str
     )
     [found] = status.read(network, stations, {}, status.Certificates({}, ""))
     assert found.wrong == wrong
+
+
+def test_a_server_that_is_behind_is_not_well_and_one_that_may_wait_longer_is() -> None:
+    rows = [test_packages.row("haproxy", "gateway", "2020-01-01"), test_packages.row("nano", "rest", "2020-01-01")]
+    network: Any = SimpleNamespace(
+        name="n", compiled=SimpleNamespace(stations={"ggd": SimpleNamespace(operator="ggd")})
+    )
+    stations: Any = Stations()
+    stations.packages = json.dumps({**test_packages.NOTHING, "packages": rows, "lists": "2999-01-01"})
+    [found] = status.read(network, stations, {}, status.Certificates({}, ""))
+    assert [line.partition(" waits")[0] for line in found.wrong] == ["the gateway", "Debian"]
+    assert [line for line in status.lines([found]) if line.strip().startswith("security update haproxy 2 (has 1)")]
+    stations.servers = {"ggd": dataclasses.replace(stations.servers["ggd"], updates_within=90_000)}
+    [found] = status.read(network, stations, {}, status.Certificates({}, ""))
+    assert found.wrong == []
 
 
 def test_what_was_cut_off_a_register_is_told_and_the_station_is_well() -> None:
