@@ -27,7 +27,7 @@ class Plan(NamedTuple):
 
 def read(part: str) -> Plan | None:
     """What was fetched for a part; None where nothing was, or not to its end."""
-    said = look.remembered(_folder(part) / "plan.json")
+    said = look.remembered(_folder(part) / look.PLAN)
     return Plan(**said) if said.keys() == {*Plan._fields} else None
 
 
@@ -46,7 +46,7 @@ def fetch(part: str, pairs: Mapping[str, str], *, back: bool) -> Plan:
         raise PackageError(f"{', '.join(held)} is held back by its owner", f"`apt-mark unhold {' '.join(held)}`")
     along = apt.require_alone(pairs)
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-    (folder / "plan.json").unlink(missing_ok=True)
+    (folder / look.PLAN).unlink(missing_ok=True)
     missing, wanted = dict[str, str](), set[Path]()
     for name, version in before.items() if back else ():
         try:
@@ -57,7 +57,7 @@ def fetch(part: str, pairs: Mapping[str, str], *, back: bool) -> Plan:
     for left in set(folder.iterdir()) - wanted:
         shutil.rmtree(left) if left.is_dir() else left.unlink()
     plan = Plan(before, dict(pairs), missing, along)
-    disk.write(folder / "plan.json", json.dumps(plan._asdict()).encode())
+    disk.write(folder / look.PLAN, json.dumps(plan._asdict()).encode())
     disk.sync_folder(folder)
     return plan
 

@@ -19,7 +19,7 @@ from on_server import disk, engine, engine_settings, programs
 from on_server.packages import apt
 
 FOLDER = Path("/var/lib/werkplaats-packages")
-FOUND = FOLDER / "found.json"
+FOUND, PLAN, RUNNING = FOLDER / "found.json", "plan.json", "running.json"
 GATEWAY = ("haproxy",)
 ENGINE = ("docker.io", "docker-cli", "containerd", "runc", "docker-ce", "docker-ce-cli", "containerd.io")
 UNITS = {"gateway": ("werkplaats-gateway.service",), "engine": (engine.UNIT, "containerd.service")}
@@ -40,7 +40,7 @@ def look(*, refresh: bool = False) -> Found:
     unreached = apt.refresh() if refresh else ""
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     there, before, dated = apt.installed(), remembered(), dates()
-    newer = apt.offered(there)
+    newer = with_cut_off(apt.offered(there), there)
     known = since(newer, there, before.get("since", {}), dated, today)
     security = [day for (_, suite), day in dated.items() if apt.SECURITY.search(suite)]
     old = outdated()
@@ -71,6 +71,18 @@ def look(*, refresh: bool = False) -> Found:
     }
     FOLDER.mkdir(mode=0o755, exist_ok=True)
     disk.write(FOUND, json.dumps(found).encode())
+    return found
+
+
+def with_cut_off(newer: Mapping[str, apt.Offered], there: Mapping[str, apt.Installed]) -> dict[str, apt.Offered]:
+    """What is newer, and all of a step that was cut off: apt says nothing of it, and it is to end, or to go back."""
+    found = dict(newer)
+    for own in ("gateway", "engine", "rest"):
+        after = remembered(FOLDER / own / PLAN).get("after", {})
+        half = any(name in there and there[name].state not in apt.INSTALLED for name in after)
+        if half or (FOLDER / own / RUNNING).exists():
+            found = {name: one for name, one in found.items() if part(name) != own}
+            found |= {name: apt.Offered(version, True, ()) for name, version in after.items() if name in there}
     return found
 
 

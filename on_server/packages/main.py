@@ -31,7 +31,7 @@ from on_server.packages.error import PackageError
 LOCK = Path("/run/werkplaats-packages.lock")
 TIMER = "werkplaats-packages.timer"
 LOCK_SECONDS = 840.0
-RUNNING = look.FOLDER / "engine/running.json"
+RUNNING = look.FOLDER / "engine" / look.RUNNING
 PARTS = ("gateway", "engine", "rest")
 HAVE_BACK = ("gateway", "engine")
 Pairs = Mapping[str, str]

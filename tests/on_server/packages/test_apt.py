@@ -99,6 +99,22 @@ def test_what_somebody_was_in_the_middle_of_is_ended_only_where_it_is_ours() -> 
         apt.require_whole(there, ["docker.io"])
 
 
+def test_a_step_that_was_cut_off_is_told_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a package that it is in the middle of apt says nothing, and with fewer of them the step would be another."""
+    monkeypatch.setattr(look, "FOLDER", tmp_path)
+    (tmp_path / "engine").mkdir()
+    (tmp_path / "engine" / look.PLAN).write_text('{"after": {"docker.io": "2", "runc": "3"}}')
+    newer = {"haproxy": apt.Offered("9", True, ())}
+    there = {name: apt.Installed("ii", "1") for name in ("haproxy", "docker.io", "runc")}
+    assert look.with_cut_off(newer, there) == newer
+    whole = {"haproxy": "9", "docker.io": "2", "runc": "3"}
+    half = look.with_cut_off(newer, there | {"docker.io": apt.Installed("iU", "2")})
+    assert {name: one.candidate for name, one in half.items()} == whole
+    (tmp_path / "engine" / look.RUNNING).write_text("{}")  # all is installed, and whether it comes up was not seen
+    late = look.with_cut_off(newer, there | {"docker.io": apt.Installed("ii", "2"), "runc": apt.Installed("ii", "3")})
+    assert {name: one.candidate for name, one in late.items()} == whole
+
+
 def test_what_was_remembered_and_cannot_be_read_is_begun_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(look, "FOUND", tmp_path / "found.json")
     assert look.remembered() == {}

@@ -224,6 +224,7 @@ def test_the_engine_begins_anew_and_its_container_goes_on_also_after_a_kill(een:
         with pytest.raises(errors.HalfWayError, match="take this step again"):
             cut_off.result()
     assert een.server.run(main).stdout == before
+    assert een.step("engine") == step, "what was cut off is not seen any more"
     with calling(een):
         done = een.run(step)
     assert done["went_on"] == ["station-agent"]
