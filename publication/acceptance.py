@@ -19,6 +19,7 @@ import pydantic
 from base import canonical, errors
 from network_topology import diff, model, rules, violation
 from network_topology.rules import texts
+from network_topology.steps import meanwhile
 from publication import identity, verified
 from publication.whole import Holders, Keys, RootHolders
 
@@ -300,7 +301,7 @@ def accepted_view(accepted: Accepted | None, publication: verified.Verified) -> 
         update={
             "publication": publication.number,
             "root": publication.root_version,
-            "definition": _without_removed(accepted.definition, publication.definition),
+            "definition": meanwhile.kept(accepted.definition, publication.definition),
             "statement_keys": keys,
             "seen": _seen(accepted, publication, keys),
             **_authorities(publication, trusted),
@@ -316,18 +317,6 @@ def _seen(
         keys = found.setdefault(organisation, {})
         keys[key] = max(keys.get(key, 0), publication.serial(organisation, key))
     return found
-
-
-def _without_removed(accepted: model.Definition, current: model.Definition) -> model.Definition:
-    kept = {name: one for name, one in accepted.organisations.items() if name in current.organisations}
-    sets = tuple(one for one in accepted.computing_alternates if one in current.computing_alternates)
-    alternates = tuple(one for one in sets if {*one} <= kept.keys())
-    smaller = accepted.model_copy(update={"organisations": kept, "computing_alternates": alternates})
-    try:
-        rules.require(smaller)
-    except violation.DefinitionError:
-        return accepted
-    return smaller
 
 
 def _pinned(publication: verified.Verified, organisation: str) -> diff.Change:

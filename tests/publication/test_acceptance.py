@@ -240,6 +240,26 @@ def test_who_leaves_takes_the_sets_with_it_that_it_would_compute_in_and_a_new_se
 
 
 @pytest.mark.usefixtures("approved")
+def test_a_set_that_was_accepted_stays_where_it_computes_first_from_now_on(
+    coordinator: Any, publish: Callable[..., Any]
+) -> None:
+    """Else those who have not accepted that yet, and those who have, would have no set in common."""
+    cards = coordinator.definition.organisations
+    gateway = cards["thuiszorg"].gateway.model_copy(update={"name": "mesh.huisartsen.example"})
+    computes = cards["huisartsen"].model_copy(update={"gateway": gateway, "egress": (), "operator": "itself"})
+    first, second = coordinator.definition.computing, ("ggd", "ziekenhuis", "huisartsen")
+    before = coordinator.definition.model_copy(
+        update={"organisations": {**cards, "huisartsen": computes}, "computing_alternates": (second,)}
+    )
+    accepted = acceptance.accept(publish(before))
+    turned = publish(before.model_copy(update={"computing": second, "computing_alternates": (first,)}))
+    assert "huisartsen) becomes a computing party" in texts(acceptance.compare(accepted, turned).waits)
+    view = acceptance.accepted_view(accepted, turned)
+    assert view
+    assert view.definition.sets == (first, second)
+
+
+@pytest.mark.usefixtures("approved")
 def test_another_image_under_the_same_release_waits_and_the_old_one_stays(publish: Callable[..., Any]) -> None:
     accepted = acceptance.accept(publish())
     after = publish(releases={"dev": release(image="1")})
