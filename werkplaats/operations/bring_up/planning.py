@@ -1,11 +1,19 @@
-"""Plan: what `up` would change, read from the definition, the servers and the engines. Changes nothing."""
+"""Plan: what `up` would change, read from the definition, the servers and the engines. Changes nothing.
+
+`ahead` asks no server: it has the steps from what is published to what the definition says now.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from base import errors
+from network_topology import load, model, names, twin
+from network_topology.steps import listed
+from publication import folder, publication, verified
 from stacks import drive
 from stacks.engine import install
 from stacks.servers.image import make as server_image
@@ -21,7 +29,7 @@ from werkplaats.operations.bring_up import (
     stations,
     unchanged,
 )
-from werkplaats.operations.home import networks
+from werkplaats.operations.home import networks, places
 from werkplaats.operations.reach import remote
 
 _WORDS = {"create": "make", "update": "change", "replace": "make anew", "delete": "remove"}
@@ -95,6 +103,38 @@ def plan(network: networks.Network, only: Sequence[str], reporter: progress.Prog
         found.stations = _sentences(outcome)
         found.questions = questions.planned(network, remotes, applicable) + beside.planned(remotes)
     return found
+
+
+def ahead(
+    network: networks.Network, against: Path | None, beside: Collection[listed.Beside], at_once: bool
+) -> listed.Plan:
+    """The steps from what is published, or from the definition in the file `against`, to what the definition says now.
+
+    Raises UsageError where that file is of another network, DefinitionError where it is none.
+    """
+    found = None if against else published(network)
+    before = _other(network, against) if against else found.definition if found else None
+    known = places.known()
+    return listed.plan(before, network.definition, known, beside=beside, questions=network.questions, at_once=at_once)
+
+
+def published(network: networks.Network) -> verified.Verified | None:
+    """What is published of a network, also where nobody said lately that it is the newest; None where nothing is."""
+    if not folder.there(network.publication):
+        return None
+    try:
+        return publication.read(network.publication, network.name, network.trusted)
+    except errors.ExpiredError:
+        return publication.last(network.publication, network.name, network.trusted)
+
+
+def _other(network: networks.Network, path: Path) -> model.Definition:
+    found = load.read(path)
+    if found.network != names.defined(network.name):
+        raise errors.UsageError(
+            f"{path} defines {found.network}, not {network.name}", "name a file of the same network"
+        )
+    return twin.sandbox_twin(found) if names.is_sandbox(network.name) else found
 
 
 def _configuration(
