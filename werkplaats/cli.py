@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from base import errors
+from werkplaats import VERSION
 
 # One verb, one file or folder in verbs/, one word in the command. A group is a verb whose first argument is the action.
 VERBS = (
@@ -41,6 +42,9 @@ VERBS = (
     "backup",
     "completion",
 )
+# Those that change something of a network, and what of them only looks, or is a brake that waits for nothing.
+CHANGING = ("accept", "up", "destroy", "session", "rehearse", "trust")
+LET_BY = ("revoke", "enforce", "show")
 # For every tool that is started: Ansible refuses to run in C, and in a locale that is not generated. What tools say is
 # read, so it is said in English, and LANGUAGE counts before LC_ALL (gettext(3)).
 LOCALE = "C.UTF-8"
@@ -57,6 +61,10 @@ def parser(words: Sequence[str] = VERBS) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--home", type=Path, help="folder with networks/ and inventories/ (default: $WERKPLAATS_HOME)")
+    top.add_argument("--version", action="version", version=f"werkplaats {VERSION}")
+    top.add_argument(
+        "--acknowledge", metavar="VERSION", help="the breaking changes of this suite were read, up to VERSION"
+    )
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name in VERBS:
         text = _description(name)
@@ -114,6 +122,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _main(arguments)
 
 
+def _run(given: argparse.Namespace) -> int:
+    """Run the verb, unless it would change a network and something that breaks was not acknowledged."""
+    network = getattr(given, "network", None)
+    if not network:
+        return int(given.run(given))
+    from werkplaats.operations.home import gate  # here: whoever asks about no network waits for no library
+
+    words = (getattr(given, name, None) for name in ("action", "step"))
+    changes = given.verb in CHANGING and not any(word in LET_BY for word in words)
+    gate.pass_by(network, given.acknowledge, changes=changes)
+    try:
+        return int(given.run(given))
+    except (errors.RefusedError, errors.UsageError):
+        changes = False  # nothing was
+        raise
+    finally:
+        if changes:
+            gate.remember(network)
+
+
 def _main(arguments: Sequence[str] | None) -> int:
     # Looking for plugins of pydantic reads the metadata of every installed package, a fifth of what `check` takes.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
@@ -126,7 +154,7 @@ def _main(arguments: Sequence[str] | None) -> int:
         argcomplete.autocomplete(parser(os.environ.get("COMP_LINE", "").split()))
     given = parser(words).parse_args(words)
     try:
-        return int(given.run(given))
+        return _run(given)
     except errors.WerkplaatsError as error:
         print(error.in_words(f"werkplaats {given.verb}"), file=sys.stderr)
         return error.exit_code
