@@ -48,6 +48,9 @@ soak: $(VENV)/.test ## kill `up` in every phase and at random seconds, 25 organi
 	@PATH="$(CURDIR)/$(BIN):$$PATH" pytest -v -s -m soak
 	@PATH="$(CURDIR)/$(BIN):$$PATH" WERKPLAATS_FUZZ_TIMES=20 pytest -q -m fuzz
 
+suite: ## this project as one file that needs no checkout, in build/suite: the same bytes from the same commit
+	@python3 scripts/suite.py build/suite
+
 $(DOCS_VENV)/.docs: requirements/docs.lock pyproject.toml
 	@sh scripts/make-venv $(DOCS_VENV) docs
 
@@ -59,4 +62,4 @@ clean: ## remove the demos' networks, the build folder and the virtual environme
 	@if [ -x $(BIN)/werkplaats ]; then for one in $(NETWORK) $(FEDERATION); do $(BIN)/werkplaats destroy $$one --yes || exit 1; done; fi
 	@rm -rf build $(VENV) $(DOCS_VENV)
 
-.PHONY: help token demo demo-federation test lint bench soak docs clean
+.PHONY: help token demo demo-federation test lint bench soak suite docs clean
