@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from on_server import discs
 from plugins.modules import debian_packages, server_facts
 
 
@@ -35,13 +36,13 @@ deb https://deb.example/debian trixie main # not cdrom:
 def test_a_disc_is_no_source_and_all_others_are(tmp_path: Path) -> None:
     sources = tmp_path / "sources.list"
     sources.write_text(LIST)
-    with debian_packages.without_discs(sources) as kept:
+    with discs.without_discs(sources) as kept:
         assert [line[:20] for line in kept.read_text().splitlines()] == ["# deb cdrom:[Debian ", "deb https://deb.exam"]
         assert kept != sources
     assert sources.read_text() == LIST
     sources.write_text("deb https://deb.example/debian trixie main\n")
     for path in (sources, tmp_path / "none"):
-        with debian_packages.without_discs(path) as kept:
+        with discs.without_discs(path) as kept:
             assert kept == path
 
 
