@@ -22,7 +22,10 @@ from network_topology import released
 from station_image.builder import images
 
 OLDER, NEWER = "1.0.0", "1.1.0"
+WRONG, FAR = "1.1.1", "2.0.0"
+"""One whose stations start and come to wrong sums, and one that may be upgraded to from none."""
 CONTRACT = "station_image/runtime/base/contract.py"
+SUM = "station_image/runtime/analyses/acceptance_sum.py"
 # File, what stands there, what stands there instead. What is not found raises: a release that is none tests nothing.
 CHANGES: Mapping[str, tuple[tuple[str, str, str], ...]] = {
     OLDER: (
@@ -30,6 +33,14 @@ CHANGES: Mapping[str, tuple[tuple[str, str, str], ...]] = {
         (CONTRACT, r'(?m)^OPENED = Stored\("state/runs\.json", 4\)$', 'OPENED = Stored("state/runs.json", 3)'),
     ),
     NEWER: (),
+    WRONG: (
+        (
+            SUM,
+            r"(?m)^    return derived\(source\.session, source\.station\)$",
+            '    return derived("", source.station)',
+        ),
+    ),
+    FAR: (),
 }
 NOTES: Mapping[str, dict[str, Any]] = {
     OLDER: {},
@@ -38,6 +49,8 @@ NOTES: Mapping[str, dict[str, Any]] = {
         "security_fixes": ["CVE-2026-0001: a peer could keep a session waiting"],
         "breaking": [{"affects": "a program of yours reads state/runs.json", "do": "have it read format 4"}],
     },
+    WRONG: {"may_upgrade_from": [OLDER, NEWER]},
+    FAR: {},
 }
 
 
