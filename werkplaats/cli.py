@@ -42,9 +42,9 @@ VERBS = (
     "backup",
     "completion",
 )
-# Those that change something of a network, and what of them only looks, or is a brake that waits for nothing.
-CHANGING = ("accept", "up", "destroy", "session", "rehearse", "trust")
-LET_BY = ("revoke", "enforce", "show")
+# Those that change something of a network; what of them only looks, or is a brake or a way back that waits for nothing.
+CHANGING = ("accept", "up", "destroy", "session", "rehearse", "upgrade", "trust")
+LET_BY = ("revoke", "enforce", "show", "status", "pause", "abort", "rollback")
 # For every tool that is started: Ansible refuses to run in C, and in a locale that is not generated. What tools say is
 # read, so it is said in English, and LANGUAGE counts before LC_ALL (gettext(3)).
 LOCALE = "C.UTF-8"

@@ -41,12 +41,8 @@ def definitions(old: model.Definition, new: model.Definition, known: context.Con
 def _cost(old: model.Definition, chain: Chain, known: context.Context | None) -> tuple[int, int, int]:
     steps = [*itertools.pairwise((old, *chain))]
     ends = sum(bool(sessions.ended(*one, known)) for one in steps)
-    left_out = sum(len(sessions.unheard(*one)) + _jumps(*one) for one in steps)
+    left_out = sum(len(sessions.unheard(*one)) + sessions.jumps(*one) for one in steps)
     return ends, left_out, len(chain)
-
-
-def _jumps(before: model.Definition, after: model.Definition) -> bool:
-    return _has_range(after) and sessions.jumps(before, after)
 
 
 def _chains(old: model.Definition, new: model.Definition, known: context.Context | None) -> Iterator[Chain]:
@@ -166,14 +162,10 @@ def _joined(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
 
 def _ranged(old: model.Definition, middle: model.Definition, today: datetime.date) -> model.Definition:
     """The same, in which stations may go on running the release of before."""
-    if not _has_range(middle) or old.release == middle.release or sessions.earlier(middle):
+    if old.release == middle.release or middle.upgrading_from:
         return middle
     until = today + datetime.timedelta(days=DAYS)
     return middle.model_copy(update={"upgrading_from": old.release, "upgrading_until": until})
-
-
-def _has_range(definition: model.Definition) -> bool:
-    return "upgrading_from" in type(definition).model_fields
 
 
 def _sound(definition: model.Definition, known: context.Context | None) -> bool:

@@ -168,7 +168,7 @@ def _signing(
     found, made = [], []
     if old is None or old.release != new.release:
         what = f"build release {new.release} themselves to the same digest, and sign it"
-        found.append(listing.aside(RELEASES, what, "trust release sign {} --key KEY", after=start))
+        found.append(listing.aside(RELEASES, what, "release sign {} --key KEY", after=start))
     for who, what, word in _keys(old, new, beside):
         made.append(listing.aside(who, what, word, after=start))
     if made:
@@ -212,7 +212,7 @@ def _stands(definition: model.Definition, slug: str) -> tuple[str, model.Agreeme
 
 
 def _upgrading(listing: Listing, old: model.Definition, new: model.Definition) -> None:
-    earlier = sessions.earlier(new)
+    earlier = new.upgrading_from
     if earlier and old.release != new.release:
         effect = f"none: stations of releases {earlier} and {new.release} compute together"
         word = f"upgrade start {{}} --to {new.release}"

@@ -82,14 +82,8 @@ def jumps(before: model.Definition, after: model.Definition) -> bool:
     return not _releases(before) & _releases(after)
 
 
-def earlier(definition: model.Definition) -> str:
-    """The release that stations may go on running while its own comes to them; "" where no upgrade goes on."""
-    found: str = getattr(definition, "upgrading_from", "")
-    return found
-
-
 def _releases(definition: model.Definition) -> set[str]:
-    return {definition.release, earlier(definition)} - {""}
+    return {definition.release, definition.upgrading_from} - {""}
 
 
 def _without_set(seen: Sequence[View]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from typing import Any
 
 from hypothesis import strategies as st
@@ -13,13 +12,6 @@ from tests.network_topology.definitions import trees
 
 RELEASES = {"dev": frozenset({2}), "1.0.0": frozenset({2}), "1.1.0": frozenset({2, 3}), "2.0.0": frozenset({3})}
 KNOWN = context.Context(ONE_RELEASE.today, ONE_RELEASE.regions, RELEASES)
-
-
-class Ranged(model.Definition):
-    """A definition that can say which release stations may still run during an upgrade."""
-
-    upgrading_from: str = ""
-    upgrading_until: datetime.date | None = None
 
 
 @st.composite
@@ -35,7 +27,7 @@ def pairs(draw: st.DrawFn) -> tuple[model.Definition, model.Definition]:
     for slug in draw(st.lists(st.sampled_from(sorted(new["organisations"])), max_size=4, unique=True)):
         new["organisations"][slug] = moved(new["organisations"][slug])
     old["release"], new["release"] = draw(st.tuples(st.sampled_from([*RELEASES]), st.sampled_from([*RELEASES])))
-    first, second = (Ranged.model_validate(one) for one in (old, new))
+    first, second = (model.Definition.model_validate(one) for one in (old, new))
     return first, second
 
 

@@ -12,7 +12,6 @@ from network_topology import load, model
 from network_topology.compiling import compile
 from network_topology.steps import listed
 from tests.network_topology.steps import pairs
-from tests.network_topology.steps.pairs import Ranged
 from werkplaats import cli
 
 PLACE = Path(load.__file__).with_name("networks")
@@ -134,9 +133,9 @@ def test_a_gateway_that_moves_to_where_another_one_was_stops_sessions() -> None:
 
 
 def test_another_release_is_allowed_beside_the_one_before_then_comes_in_waves_then_alone() -> None:
-    old, new = (Ranged.model_validate(GERDA.model_dump() | {"release": one}) for one in ("1.0.0", "1.1.0"))
+    old, new = (changed(release=one) for one in ("1.0.0", "1.1.0"))
     plan = listed.plan(old, new, KNOWN)
-    told = [(one.release, one.model_dump()["upgrading_from"]) for one in plan.definitions]
+    told = [(one.release, one.upgrading_from) for one in plan.definitions]
     assert told == [("1.1.0", "1.0.0"), ("1.1.0", "")]
     assert [who for who, _ in brief(plan)] == [
         "release holders", "coordinator", "every operator", "every operator", "coordinator", "coordinator"
@@ -147,7 +146,7 @@ def test_another_release_is_allowed_beside_the_one_before_then_comes_in_waves_th
 
 
 def test_releases_without_a_session_protocol_in_common_stop_sessions() -> None:
-    old, new = (Ranged.model_validate(GERDA.model_dump() | {"release": one}) for one in ("1.0.0", "2.0.0"))
+    old, new = (changed(release=one) for one in ("1.0.0", "2.0.0"))
     assert "because releases 1.0.0 and 2.0.0 have no session protocol in common" in said(listed.plan(old, new, KNOWN))
 
 

@@ -99,4 +99,4 @@ def test_a_verb_that_was_refused_changed_nothing_to_be_remembered(note: Path) ->
 
 def test_every_verb_that_changes_is_a_verb_and_brakes_wait_for_nothing() -> None:
     assert {*cli.CHANGING} <= {*cli.VERBS}
-    assert {"revoke", "enforce"} <= {*cli.LET_BY}
+    assert {"revoke", "enforce", "rollback"} <= {*cli.LET_BY}
