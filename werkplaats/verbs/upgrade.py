@@ -17,7 +17,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from base import errors
@@ -27,8 +27,8 @@ from werkplaats.operations.bring_up import hand_over
 from werkplaats.operations.home import networks
 from werkplaats.operations.look import observed
 from werkplaats.operations.reach import remote
-from werkplaats.operations.upgrade import begin, behind, machine, preflight
-from werkplaats.operations.upgrade.state import Phase, Store, Upgrade
+from werkplaats.operations.upgrade import begin, behind, drain, machine, preflight, servers, stations
+from werkplaats.operations.upgrade.state import Phase, Step, Store, Upgrade
 from werkplaats.verbs import common, named
 
 _HELP = {
@@ -54,7 +54,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
             step.add_argument("--dry-run", action="store_true", help="show what would be done, and do nothing")
         if name == "start":
             common.only_argument(step)
-            step.add_argument("--to", required=True, metavar="VERSION", help="the release, as the definition names it")
+            goal = step.add_mutually_exclusive_group(required=True)
+            goal.add_argument(
+                "--to", metavar="VERSION", help="stations move to this release, as the definition names it"
+            )
+            goal.add_argument(
+                "--servers", action="store_true", help="servers get newer packages: HAProxy, Debian's, the engine's"
+            )
             step.add_argument("--canary", metavar="ORGANISATION", default="", help="who moves first (a volunteer)")
             many, at_once = begin.Options.group, "how many move at once (%(default)s)"
             step.add_argument("--group", type=int, default=many, metavar="N", help=at_once)
@@ -100,7 +106,7 @@ def _change(given: argparse.Namespace, network: networks.Network, store: Store) 
                 if not given.json:
                     _print_plan(planned)
                 upgrade = planned.upgrade
-            question = f"bring {len(upgrade.stations)} stations of {network.name} to release {upgrade.to.release}?"
+            question = f"bring {len(upgrade.stations)} stations of {network.name} to {upgrade.goal}?"
             if upgrade.phase is not Phase.DONE:
                 common.confirm(question, yes=given.yes)
                 upgrade = _work(network, remotes, store, reporter, upgrade)
@@ -115,6 +121,8 @@ def _planned(
     if not given.dry_run:
         machine.require_over(before)
     options = begin.Options(given.only, given.canary, given.group, given.drain_seconds)
+    if given.servers:
+        return begin.plan_servers(network, remotes, options, before)
     return begin.plan(network, remotes, given.to, options, before)
 
 
@@ -122,8 +130,16 @@ def _work(
     network: networks.Network, remotes: remote.Remotes, store: Store, reporter: progress.Progress, upgrade: Upgrade
 ) -> Upgrade:
     with reporter.phase("upgrade") as say:
-        engine = install.ensure(say)
-        return machine.Machine(network, remotes, engine, store, say).run(upgrade)
+        mover = _mover(network, remotes, upgrade, say)
+        return machine.Machine(network, remotes, store, mover, say).run(upgrade)
+
+
+def _mover(network: networks.Network, remotes: remote.Remotes, upgrade: Upgrade, say: progress.Say) -> machine.Mover:
+    seconds = upgrade.drain_seconds
+    if upgrade.to is None:
+        return (servers.Back if upgrade.back else servers.Packages)(remotes, seconds, say)
+    engine = install.ensure(say)
+    return stations.Stations(network, remotes, engine, upgrade.to, upgrade.earlier, seconds, say)
 
 
 def _begun(network: networks.Network, before: Upgrade | None) -> Upgrade:
@@ -135,9 +151,9 @@ def _begun(network: networks.Network, before: Upgrade | None) -> Upgrade:
 def _abort(given: argparse.Namespace, store: Store, remotes: remote.Remotes, upgrade: Upgrade) -> int:
     if upgrade.phase.over:
         raise errors.RefusedError(f"the last upgrade of {upgrade.network} is {upgrade.phase}", "there is none to abort")
-    common.confirm(f"end the upgrade to release {upgrade.to.release} where it stands?", yes=given.yes)
+    common.confirm(f"end the upgrade to {upgrade.goal} where it stands?", yes=given.yes)
     unreachable = remotes.probe()
-    machine.release_all(remotes, [one for one in upgrade.stations if one not in unreachable])
+    drain.Drain(remotes, lambda _: None).end(one for one in upgrade.stations if one not in unreachable)
     store.goes_on()
     upgrade = store.save(upgrade.now(Phase.ABORTED))
     return _ended(given, upgrade, None)
@@ -183,33 +199,39 @@ def _code(upgrade: Upgrade | None) -> int:
 
 
 def _lines(upgrade: Upgrade, runs: Mapping[str, str], away: Mapping[str, str]) -> list[str]:
-    to, way = upgrade.to.release, "back to" if upgrade.back else "to"
-    which = f"upgrade {upgrade.number} {way} release {to}"
+    which = f"upgrade {upgrade.number} {'back to' if upgrade.back else 'to'} {upgrade.goal}"
     found = [f"{upgrade.network}: {which}: {upgrade.phase}, since {upgrade.changed}"]
     for number, wave in enumerate(upgrade.waves, 1):
         for one in wave:
             at = upgrade.stations[one]
-            there = "cannot be reached" if one in away else "moved" if runs.get(one) == upgrade.to.image_id else at.step
+            there = "cannot be reached" if one in away else "moved" if _is_there(upgrade, one, runs) else at.step
             took = f", {at.seconds:.1f} s" if at.seconds is not None and there == "moved" else ""
             found.append(f"  wave {number:<3} {one:<24} {there}{took}")
     found.append(f"  sessions over old and new in between: {upgrade.sessions}, all right")
     if upgrade.failure:
-        found.append(f"stopped: {upgrade.failure.line(upgrade.network, to)}")
+        found.append(f"stopped: {upgrade.failure.line(upgrade.network)}")
     if not upgrade.phase.over:
         found.append(f"next: werkplaats upgrade resume {upgrade.network} | rollback | abort")
     return found
 
 
+def _is_there(upgrade: Upgrade, organisation: str, runs: Mapping[str, str]) -> bool:
+    """By what its server runs, where that was looked at; else by what is kept."""
+    if upgrade.to and organisation in runs:
+        return runs[organisation] == upgrade.to.image_id
+    return upgrade.stations[organisation].step is Step.MOVED
+
+
 def _document(upgrade: Upgrade | None) -> dict[str, Any] | None:
     if upgrade is None:
         return None
-    remedy = upgrade.failure.remedy(upgrade.network, upgrade.to.release) if upgrade.failure else ""
+    remedy = upgrade.failure.remedy(upgrade.network) if upgrade.failure else ""
     return {**upgrade.model_dump(mode="json"), "remedy": remedy}
 
 
 def _show_plan(given: argparse.Namespace, planned: begin.Planned) -> int:
     upgrade = planned.upgrade
-    failures = [one.line(upgrade.network, upgrade.to.release) for one in planned.failures]
+    failures = [one.line(upgrade.network) for one in planned.failures]
     if given.json:
         common.print_json({
             "upgrade": _document(upgrade),
@@ -228,7 +250,7 @@ def _show_plan(given: argparse.Namespace, planned: begin.Planned) -> int:
 def _print_plan(planned: begin.Planned) -> None:
     upgrade = planned.upgrade
     earlier = f" from {upgrade.earlier.release}" if upgrade.earlier else ""
-    print(f"{upgrade.network}: {len(upgrade.stations)} stations move{earlier} to release {upgrade.to.release}")
+    print(f"{upgrade.network}: {len(upgrade.stations)} stations move{earlier} to {upgrade.goal}")
     for number, (wave, seconds) in enumerate(zip(upgrade.waves, planned.seconds, strict=True), 1):
         print(f"  wave {number:<3} about {seconds:4.0f} s: {', '.join(wave)}")
 
@@ -238,13 +260,8 @@ def _ended(given: argparse.Namespace, upgrade: Upgrade, reporter: progress.Progr
     if given.json:
         common.print_json({"upgrade": _document(upgrade), "seconds": seconds})
     elif not upgrade.stations:
-        print(f"{upgrade.network}: every station runs release {upgrade.to.release}; nothing to do")
+        print(f"{upgrade.network}: every station has {upgrade.goal}; nothing to do")
     else:
-        for line in _lines(upgrade, _moved(upgrade), {}):
+        for line in _lines(upgrade, {}, {}):
             print(line)
     return errors.DONE if upgrade.phase.over else errors.HALF_WAY
-
-
-def _moved(upgrade: Upgrade) -> Mapping[str, str]:
-    moved: Sequence[str] = [one for one, at in upgrade.stations.items() if at.step == "moved"]
-    return dict.fromkeys(moved, upgrade.to.image_id)

@@ -12,7 +12,7 @@ from werkplaats.operations.bring_up import hand_over
 from werkplaats.operations.home import networks
 from werkplaats.operations.look import observed, verify
 from werkplaats.operations.reach import remote
-from werkplaats.operations.upgrade import preflight, waves
+from werkplaats.operations.upgrade import packages, preflight, waves
 from werkplaats.operations.upgrade.failure import Code, Failure
 from werkplaats.operations.upgrade.state import Phase, Station, Step, Upgrade
 
@@ -55,9 +55,11 @@ def plan(
     to = _named(published, version, network.name)
     wanted = [one for one in remotes.servers if not options.only or one in options.only]
     image, failures = preflight.image_of(to)
-    failures += preflight.look(network, remotes, wanted, to, image.archive if image else None)
+    failures += preflight.look(network, remotes, wanted, image.archive if image else None)
     away = {one.organisation for one in failures if one.code is Code.UNREACHABLE}
-    seen, _ = observed.observe(remotes, [one for one in wanted if one not in away])
+    reached = [one for one in wanted if one not in away]
+    failures += preflight.accepted(network, remotes, reached, to)
+    seen, _ = observed.observe(remotes, reached)
     runs = preflight.running(seen)
     moves = [one for one in wanted if runs.get(one) != to.image_id]
     earlier, unknown = _earlier(published, to, {one: runs.get(one, "") for one in moves})
@@ -67,13 +69,42 @@ def plan(
     if moves and not failures:
         failures += _session(network, remotes)
     last = earlier[0] if earlier else (before.earlier if before and before.to == to else None)
-    known = _known(before)
+    return _planned(network, to, last, planned, options, before, failures)
+
+
+def plan_servers(
+    network: networks.Network, remotes: remote.Remotes, options: Options, before: Upgrade | None
+) -> Planned:
+    """The same of newer packages for servers, of which each has apt fetch its lists first."""
+    wanted = [one for one in remotes.servers if not options.only or one in options.only]
+    failures = preflight.look(network, remotes, wanted)
+    away = {one.organisation for one in failures if one.code is Code.UNREACHABLE}
+    found, lost = packages.look(remotes, [one for one in wanted if one not in away], refresh=True)
+    failures += [Failure(code=Code.PACKAGES, organisation=one, text=str(error)) for one, error in lost.items()]
+    moves = [one for one, there in found.items() if packages.steps(there)]
+    planned = waves.waves(moves, network.compiled.computes, canary=options.canary, group=options.group)
+    if moves and not failures:
+        failures += _session(network, remotes)
+    return _planned(network, None, None, planned, options, before, failures)
+
+
+def _planned(
+    network: networks.Network,
+    to: model.Release | None,
+    earlier: model.Release | None,
+    planned: waves.Waves,
+    options: Options,
+    before: Upgrade | None,
+    failures: Sequence[Failure],
+) -> Planned:
+    known = _known(before) if before and bool(before.to) == bool(to) else {}
     now = canonical.stamp(canonical.now())
+    moves = [one for wave in planned for one in wave]
     upgrade = Upgrade(
         network=network.name,
         number=(before.number if before else 0) + 1,
         to=to,
-        earlier=last,
+        earlier=earlier,
         waves=planned,
         stations={one: Station(step=Step.WAITS, since=now, seconds=known.get(one)) for one in moves},
         drain_seconds=options.drain_seconds,
@@ -86,23 +117,23 @@ def plan(
 
 def back(network: networks.Network, remotes: remote.Remotes, before: Upgrade | None) -> Planned:
     """What `rollback` would do of the last upgrade, wherever it stands: who moved goes back, and the last one first."""
-    if before is None or before.earlier is None:
+    if before is None or (before.to and not before.earlier):
         what = "was never upgraded from here" if before is None else "came from no release that is published"
         raise errors.RefusedError(f"{network.name} {what}", "there is nothing to go back to")
     if before.back:
-        text = f"the last upgrade of {network.name} went back to release {before.to.release} already"
-        raise errors.RefusedError(text, f"werkplaats upgrade start {network.name} --to {before.earlier.release}")
+        raise errors.RefusedError(
+            f"the last upgrade of {network.name} went back to {before.goal} already",
+            f"werkplaats upgrade start {network.name}",
+        )
     order = waves.back(before.waves)
     there = [one for wave in order for one in wave]
     unreachable = remotes.probe()
     failures = [
         Failure(code=Code.UNREACHABLE, organisation=one, text=unreachable[one]) for one in there if one in unreachable
     ]
-    failures += preflight.accepted(network, remotes, [one for one in there if one not in unreachable], before.earlier)
-    failures += preflight.jump(before.earlier, [before.to], [])
-    seen, _ = observed.observe(remotes, [one for one in there if one not in unreachable])
-    images = {one: at.image for one, at in seen.items()}
-    failures += preflight.formats(remotes, before.earlier, images, [before.to])
+    if before.to and before.earlier:
+        reached = [one for one in there if one not in unreachable]
+        failures += _no_way_back(network, remotes, reached, before.to, before.earlier)
     now = canonical.stamp(canonical.now())
     upgrade = before.model_copy(
         update={
@@ -120,6 +151,20 @@ def back(network: networks.Network, remotes: remote.Remotes, before: Upgrade | N
         }
     )
     return Planned(upgrade, waves.estimate(order, _known(before), USUAL_SECONDS), failures)
+
+
+def _no_way_back(
+    network: networks.Network,
+    remotes: remote.Remotes,
+    reached: Sequence[str],
+    comes_from: model.Release,
+    goes_to: model.Release,
+) -> list[Failure]:
+    failures = preflight.accepted(network, remotes, reached, goes_to)
+    failures += preflight.jump(goes_to, [comes_from], [])
+    seen, _ = observed.observe(remotes, reached)
+    images = {one: at.image for one, at in seen.items()}
+    return failures + preflight.formats(remotes, goes_to, images, [comes_from])
 
 
 def _published(network: networks.Network, remotes: remote.Remotes) -> verified.Verified:

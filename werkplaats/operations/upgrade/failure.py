@@ -37,6 +37,8 @@ class Code(enum.StrEnum):
     """An engine did not make the containers."""
     START = "start"
     """A station does not answer after its containers were made."""
+    PACKAGES = "packages"
+    """A server did not take a package, or something of it did not come up."""
     CANARY = "canary"
     """A session over all stations failed after some of them had moved."""
 
@@ -45,7 +47,7 @@ REMEDIES: Mapping[Code, str] = {
     Code.UNREACHABLE: "see to it that the server answers, or limit the upgrade with --only",
     Code.NOT_ACCEPTED: "its operator runs werkplaats accept {network}, once the definition that names it is published",
     Code.JUMP: "upgrade to a release in between first",
-    Code.IMAGE: "build it with werkplaats release build {release}, or bring the folder of its image",
+    Code.IMAGE: "build it with werkplaats release build, or bring the folder of its image",
     Code.SPACE: "make room on the server: docker image prune removes images that no container has",
     Code.CLOCK: "set the server's clock: timedatectl tells of what keeps it",
     Code.CERTIFICATE: "have it renewed: werkplaats trust publish {network}, then werkplaats up {network}",
@@ -55,9 +57,10 @@ REMEDIES: Mapping[Code, str] = {
     Code.FORMAT: "nothing was lost: its files are as they were; see what it says",
     Code.REPLACE: "see what the engine says, mend that",
     Code.START: "see docker logs station-agent on its server",
+    Code.PACKAGES: "see what it says, mend that; what did not come up was put back where there is a way back",
     Code.CANARY: "see what its reason says",
 }
-"""What is done about each; {network} and {release} are filled in."""
+"""What is done about each; {network} is filled in."""
 
 
 class Failure(pydantic.BaseModel):
@@ -69,14 +72,14 @@ class Failure(pydantic.BaseModel):
     organisation: str
     text: str
 
-    def remedy(self, network: str, release: str) -> str:
+    def remedy(self, network: str) -> str:
         """What people do about it."""
-        return REMEDIES[self.code].format(network=network, release=release)
+        return REMEDIES[self.code].format(network=network)
 
-    def line(self, network: str, release: str) -> str:
+    def line(self, network: str) -> str:
         """One line for people: place, what, remedy, code."""
         where = f"{self.organisation}: " if self.organisation else ""
-        return f"{where}{self.text} ({self.code}); {self.remedy(network, release)}"
+        return f"{where}{self.text} ({self.code}); {self.remedy(network)}"
 
 
 class StoppedError(Exception):

@@ -22,7 +22,7 @@ from werkplaats.operations.reach import remote, servers
 
 LOOK_SECONDS, STEP_SECONDS, REBOOT_SECONDS = 300.0, 2400.0, 600.0
 PARTS: tuple[Part, ...] = ("gateway", "rest", "engine")  # what talks to the internet comes first
-WAY_BACK = ("gateway", "engine")
+WAY_BACK: tuple[Literal["gateway", "engine"], ...] = ("gateway", "engine")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -41,14 +41,12 @@ def look(
     network: networks.Network,
     remotes: remote.Remotes,
     organisations: Sequence[str],
-    to: model.Release,
-    archive: Path | None,
+    archive: Path | None = None,
 ) -> list[Failure]:
-    """Every reason not to begin, of these servers; changes nothing."""
+    """Every reason not to begin, of these servers, which may get an image; changes nothing."""
     unreachable = remotes.probe()
     found = [_of(Code.UNREACHABLE, o, unreachable[o]) for o in organisations if o in unreachable]
     reached = [o for o in organisations if o not in unreachable]
-    found += accepted(network, remotes, reached, to)
     running, lost = observed.observe(remotes, reached)
     found += [_of(Code.HEALTH, o, why) for o, why in lost.items()]
     need = max(SMALLEST_ROOM, ROOM * archive.stat().st_size) if archive else SMALLEST_ROOM

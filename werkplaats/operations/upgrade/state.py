@@ -39,6 +39,7 @@ class Step(enum.StrEnum):
     BRINGS = "image"
     DRAINS = "drains"
     REPLACES = "replaces"
+    PACKAGES = "packages"
     STARTS = "starts"
     MOVED = "moved"
 
@@ -60,7 +61,8 @@ class Upgrade(pydantic.BaseModel):
 
     network: str
     number: Annotated[int, pydantic.Field(ge=1)]
-    to: model.Release
+    to: model.Release | None
+    """The release that stations move to; None where it is packages that come to their servers."""
     earlier: model.Release | None
     """The release to go back to; None where stations ran nothing that was released."""
     back: bool = False
@@ -73,6 +75,13 @@ class Upgrade(pydantic.BaseModel):
     changed: str
     sessions: Annotated[int, pydantic.Field(ge=0)] = 0
     """Sessions over old and new that were tried in between, and came out right."""
+
+    @property
+    def goal(self) -> str:
+        """What they move to, in words."""
+        if self.to:
+            return f"release {self.to.release}"
+        return "the packages of before" if self.back else "newer packages"
 
     def at(self, organisation: str, step: Step, seconds: float | None = None) -> Upgrade:
         """The same with a station at another step."""

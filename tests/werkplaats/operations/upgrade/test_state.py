@@ -79,7 +79,7 @@ def test_none_begins_before_the_last_one_is_over(phase: state.Phase) -> None:
 def test_every_code_has_a_remedy_that_can_be_filled_in() -> None:
     assert {*REMEDIES} == {*Code}
     for code in Code:
-        line = Failure(code=code, organisation="ggd", text="why").line("proeftuin", "1.1.0")
+        line = Failure(code=code, organisation="ggd", text="why").line("proeftuin")
         assert line.startswith(f"ggd: why ({code}); ")
         assert "{" not in line
 
