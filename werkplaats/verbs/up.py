@@ -20,6 +20,8 @@ from werkplaats.operations import host, progress
 from werkplaats.operations.bring_up import together, up
 from werkplaats.operations.home import networks
 from werkplaats.operations.look import verify
+from werkplaats.operations.upgrade import machine
+from werkplaats.operations.upgrade.state import Store
 from werkplaats.verbs import common, named
 from werkplaats.verbs import verify as verify_verb
 
@@ -57,6 +59,10 @@ def run(given: argparse.Namespace) -> int:
     with network.vault.lock("up") as lock:
         if lock.taken_over:
             reporter.say(lock.taken_over)
+        before = Store(network.vault).load()
+        if note := machine.unfinished(before):
+            reporter.say(f"note: {note}")
+        machine.cut_off(network, before)
         outcome = up.Run(network, up.Options(given.only, given.all_steps), reporter)()
     if given.json:
         common.print_json(_document(network, outcome, reporter))

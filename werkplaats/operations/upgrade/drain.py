@@ -13,8 +13,8 @@ from werkplaats.operations.look import station_says
 from werkplaats.operations.reach import remote, servers
 from werkplaats.operations.upgrade.failure import Code, StoppedError
 
-LEASE = 120
-"""Seconds beyond those that sessions are waited for: replacing a station takes some of them."""
+LEASE, RENEW = 120, 60
+"""Seconds of one lease, and after which it is given anew: who proposes waits as long, and replacing takes a few."""
 POLL = 0.5
 
 
@@ -30,17 +30,26 @@ class Drain:
 
         One whose agent does not answer runs none.
         """
-        self._remotes.ask_all(organisations, "station", "drain", "--seconds", str(seconds + LEASE), "--json")
-        end, busy = time.monotonic() + seconds, [*organisations]
+        self._begin(organisations)
+        begun = given = time.monotonic()
         told = False
-        while busy := self._busy(busy):
-            if time.monotonic() > end:
+        while busy := self._busy(organisations):
+            now = time.monotonic()
+            if now > begun + seconds:
                 self.end(organisations)
                 raise StoppedError(Code.BUSY, busy[0], f"a session goes on after {seconds} s")
+            if now > given + RENEW:
+                self._begin(organisations)
+                given = now
             if not told:
                 self._say(f"waiting for sessions at {', '.join(busy)}, at most {seconds} s")
                 told = True
             time.sleep(POLL)
+        if time.monotonic() > given + RENEW / 2:
+            self._begin(organisations)
+
+    def _begin(self, organisations: Sequence[str]) -> None:
+        self._remotes.ask_all(organisations, "station", "drain", "--seconds", str(LEASE), "--json")
 
     def end(self, organisations: Iterable[str]) -> None:
         """They take part again; one that does not drain is left as it is."""

@@ -99,6 +99,23 @@ class Machine:
         return self._store.save(upgrade.model_copy(update={"sessions": upgrade.sessions + 1}))
 
 
+def unfinished(before: Upgrade | None) -> str:
+    """What is said of an upgrade that is not over; "" where there is none."""
+    if before is None or before.phase.over:
+        return ""
+    return (
+        f"an upgrade to {before.goal} is not over: werkplaats upgrade status {before.network} tells what it waits for"
+    )
+
+
+def cut_off(network: networks.Network, before: Upgrade | None) -> None:
+    """Have stations take part again that an upgrade drained which was killed: the caller has the network's lock."""
+    if before and before.phase is Phase.RUNNING:
+        with network.remotes() as remotes:
+            away = remotes.probe()
+            Drain(remotes, lambda _: None).end(one for one in before.stations if one not in away)
+
+
 def require_over(before: Upgrade | None) -> None:
     """Raise RefusedError while another upgrade is not over."""
     if before and not before.phase.over:
