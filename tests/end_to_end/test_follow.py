@@ -22,7 +22,7 @@ import yaml
 from tests.end_to_end.conftest import MEMBER
 from tests.harness import going, sandboxes
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.apart]
 ORGANISATIONS = ("ggd", "ziekenhuis", "thuiszorg", "huisartsen")
 GONE = "huisartsen"
 COMPUTING = ("ggd", "ziekenhuis", "thuiszorg")
