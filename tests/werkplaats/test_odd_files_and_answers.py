@@ -175,7 +175,7 @@ def test_a_question_of_any_content(tmp_path_factory: pytest.TempPathFactory, dat
     path = tmp_path_factory.mktemp("odd") / "griep-hotspots.yml"
     path.write_bytes(written(data, QUESTION.read_text()))
     began = time.process_time()
-    asked, violations = questions.file(path, load.read(HERE / "network.yml"), places.known())
+    asked, violations = questions.file(path, load.read(HERE / "network.yml"), places.known(places.home()))
     assert asked is not None or violations
     assert all(isinstance(one, Violation) and errors.printable(str(one)).encode() for one in violations)
     assert time.process_time() - began < SLOWEST

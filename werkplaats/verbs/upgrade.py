@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import datetime
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -99,6 +100,8 @@ def _change(given: argparse.Namespace, network: networks.Network, store: Store) 
                 upgrade = _begun(network, before)
                 if upgrade.phase.over:
                     raise errors.RefusedError(f"the last upgrade of {network.name} is {upgrade.phase}", "start another")
+                if failures := begin.again(network, remotes, upgrade):
+                    return _show_plan(given, begin.Planned(upgrade, (), failures))
             else:
                 planned = _planned(given, network, remotes, before)
                 if planned.failures or given.dry_run:
@@ -153,10 +156,16 @@ def _abort(given: argparse.Namespace, store: Store, remotes: remote.Remotes, upg
         raise errors.RefusedError(f"the last upgrade of {upgrade.network} is {upgrade.phase}", "there is none to abort")
     common.confirm(f"end the upgrade to {upgrade.goal} where it stands?", yes=given.yes)
     unreachable = remotes.probe()
-    drain.Drain(remotes, lambda _: None).end(one for one in upgrade.stations if one not in unreachable)
+    there = [one for one in upgrade.stations if one in remotes.servers and one not in unreachable]
+    drain.Drain(remotes, lambda _: None).end(there)
     store.goes_on()
     upgrade = store.save(upgrade.now(Phase.ABORTED))
-    return _ended(given, upgrade, None)
+    code = _ended(given, upgrade, None)
+    seen, _ = observed.observe(remotes, there)
+    halted = [one for one, image in preflight.running(seen).items() if not image]
+    for one in halted:
+        print(f"{one}: its station does not run whole; werkplaats up {upgrade.network} mends that", file=sys.stderr)
+    return errors.HALF_WAY if halted else code
 
 
 def _pause(network: networks.Network, store: Store) -> int:
@@ -207,11 +216,11 @@ def _lines(upgrade: Upgrade, runs: Mapping[str, str], away: Mapping[str, str]) -
             there = "cannot be reached" if one in away else "moved" if _is_there(upgrade, one, runs) else at.step
             took = f", {at.seconds:.1f} s" if at.seconds is not None and there == "moved" else ""
             found.append(f"  wave {number:<3} {one:<24} {there}{took}")
-    found.append(f"  sessions over old and new in between: {upgrade.sessions}, all right")
+    found.append(f"  sessions over old and new came out right up to wave {upgrade.tried}")
     if upgrade.failure:
         found.append(f"stopped: {upgrade.failure.line(upgrade.network)}")
     if not upgrade.phase.over:
-        found.append(f"next: werkplaats upgrade resume {upgrade.network} | rollback | abort")
+        found.append(f"next: {machine.ways_on(upgrade)}")
     return found
 
 
@@ -250,8 +259,13 @@ def _show_plan(given: argparse.Namespace, planned: begin.Planned) -> int:
 def _print_plan(planned: begin.Planned) -> None:
     upgrade = planned.upgrade
     earlier = f" from {upgrade.earlier.release}" if upgrade.earlier else ""
-    print(f"{upgrade.network}: {len(upgrade.stations)} stations move{earlier} to {upgrade.goal}")
-    for number, (wave, seconds) in enumerate(zip(upgrade.waves, planned.seconds, strict=True), 1):
+    first = len(upgrade.waves) - len(
+        planned.seconds
+    )  # those before it moved already, in the upgrade that it goes on with
+    moving = upgrade.waves[first:]
+    what = "stations move" if upgrade.to else "servers move"
+    print(f"{upgrade.network}: {sum(map(len, moving))} {what}{earlier} to {upgrade.goal}")
+    for number, (wave, seconds) in enumerate(zip(moving, planned.seconds, strict=True), first + 1):
         print(f"  wave {number:<3} about {seconds:4.0f} s: {', '.join(wave)}")
 
 

@@ -14,7 +14,7 @@ from werkplaats.operations.home import places
 @pytest.mark.parametrize(("size", "computing"), [(4, 3), (10, 5), (24, 5), (25, 5)])
 def test_a_cut_network_has_its_size_and_no_violations(tmp_path: Path, size: int, computing: int) -> None:
     network = sized.sandbox(tmp_path, "meting", size)
-    found = check.network(network.name, network.home / "networks", places.known())
+    found = check.network(network.name, network.home / "networks", places.known(places.home()))
     assert found.definition is not None, found.violations
     assert len(found.definition.stations) == size
     assert len(found.definition.computing) == computing

@@ -26,7 +26,7 @@ TODAY = datetime.date(2026, 11, 1)
 
 def shipped() -> context.Context:
     """With the analyses of the station image, as `werkplaats check` has them."""
-    return context.shipped(TODAY, places.known().fields_of)
+    return context.shipped(TODAY, places.known(places.home()).fields_of)
 
 
 @pytest.mark.parametrize("name", [*FEDERATIONS, *map(names.twin, FEDERATIONS)])

@@ -114,7 +114,7 @@ def ahead(
     """
     found = None if against else published(network)
     before = _other(network, against) if against else found.definition if found else None
-    known = places.known()
+    known = places.known(network.home)
     return listed.plan(before, network.definition, known, beside=beside, questions=network.questions, at_once=at_once)
 
 

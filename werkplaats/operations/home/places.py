@@ -45,9 +45,9 @@ def home(folder: Path | None = None) -> Home:
     return Home(EXAMPLES, CHECKOUT / "inventories", CHECKOUT / "build" / "publications")
 
 
-def known(home: Home | None = None) -> context.Context:
+def known(home: Home) -> context.Context:
     """What rules know besides the files: the day, the regions, the releases, the analyses of this release."""
-    return context.shipped(datetime.date.today(), _fields, home.releases if home else context.RELEASES)
+    return context.shipped(datetime.date.today(), _fields, home.releases)
 
 
 def _fields(name: str, parameters: Mapping[str, Any]) -> tuple[str, ...]:

@@ -63,6 +63,12 @@ def pinned(version: str, home: places.Home) -> model.Release | None:
     return released.read(path).release if path else None
 
 
+def every(home: places.Home) -> list[model.Release]:
+    """All releases of which a file says what was built. Raises DefinitionError where one is not right."""
+    files = {path.stem: path for folder in (home.releases, context.RELEASES) for path in folder.glob("*.yml")}
+    return [one for name in sorted(files) if (one := pinned(name, home))]
+
+
 def find(named: str, home: places.Home, build: Path = images.BUILD) -> Found:
     """A release by version, or by the path of a release.json or of the folder that has one.
 

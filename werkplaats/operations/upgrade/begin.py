@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from base import canonical, errors
 from network_topology import model
 from publication import verified
 from werkplaats.operations.bring_up import hand_over
 from werkplaats.operations.home import networks
-from werkplaats.operations.look import observed, verify
+from werkplaats.operations.look import observed
 from werkplaats.operations.reach import remote
-from werkplaats.operations.upgrade import packages, preflight, waves
+from werkplaats.operations.release import find
+from werkplaats.operations.upgrade import canary, machine, packages, preflight, waves
 from werkplaats.operations.upgrade.failure import Code, Failure
 from werkplaats.operations.upgrade.state import Phase, Station, Step, Upgrade
 
@@ -47,85 +48,116 @@ def plan(
     options: Options,
     before: Upgrade | None,
 ) -> Planned:
-    """What `start` would do; changes nothing but that it has stations run one session over all of them.
+    """What `start` would do; changes nothing but that it has stations run a session over all of them.
 
-    Raises UsageError for a release that is not published, RefusedError where nothing is.
+    Raises UsageError for a release that the definition does not name, RefusedError where nothing is published.
     """
     published = _published(network, remotes)
     to = _named(published, version, network.name)
-    wanted = [one for one in remotes.servers if not options.only or one in options.only]
+    wanted = _wanted(remotes, options)
     image, failures = preflight.image_of(to)
     failures += preflight.look(network, remotes, wanted, image.archive if image else None)
-    away = {one.organisation for one in failures if one.code is Code.UNREACHABLE}
-    reached = [one for one in wanted if one not in away]
+    reached = _reached(wanted, failures)
     failures += preflight.accepted(network, remotes, reached, to)
     seen, _ = observed.observe(remotes, reached)
     runs = preflight.running(seen)
-    moves = [one for one in wanted if runs.get(one) != to.image_id]
-    earlier, unknown = _earlier(published, to, {one: runs.get(one, "") for one in moves})
-    failures += unknown + preflight.jump(to, earlier, published.releases.values())
-    failures += preflight.formats(remotes, to, {one: runs.get(one, "") for one in moves}, earlier)
-    planned = waves.waves(moves, network.compiled.computes, canary=options.canary, group=options.group)
-    if moves and not failures:
-        failures += _session(network, remotes)
-    last = earlier[0] if earlier else (before.earlier if before and before.to == to else None)
-    return _planned(network, to, last, planned, options, before, failures)
+    moves = {one: runs.get(one, "") for one in reached if runs.get(one) != to.image_id}
+    known = {one.image_id: one for one in (*find.every(network.home), *published.releases.values())}
+    earlier, unknown = _earlier(known, to, moves)
+    failures += unknown + preflight.jump(to, earlier, known.values())
+    failures += preflight.formats(remotes, to, moves, earlier)
+    going_on = before if before and before.to == to and not before.back else None
+    last = earlier[0] if earlier else going_on.earlier if going_on else None
+    return _planned(network, remotes, to, last, moves, options, before, failures)
+
+
+def _wanted(remotes: remote.Remotes, options: Options) -> list[str]:
+    if options.drain_seconds < 1:
+        raise errors.UsageError(f"sessions cannot be waited for {options.drain_seconds} s", "name at least 1")
+    return [one for one in remotes.servers if not options.only or one in options.only]
+
+
+def _reached(wanted: Sequence[str], failures: Sequence[Failure]) -> list[str]:
+    away = {one.organisation for one in failures if one.code is Code.UNREACHABLE}
+    return [one for one in wanted if one not in away]
 
 
 def plan_servers(
     network: networks.Network, remotes: remote.Remotes, options: Options, before: Upgrade | None
 ) -> Planned:
     """The same of newer packages for servers, of which each has apt fetch its lists first."""
-    wanted = [one for one in remotes.servers if not options.only or one in options.only]
+    wanted = _wanted(remotes, options)
     failures = preflight.look(network, remotes, wanted)
-    away = {one.organisation for one in failures if one.code is Code.UNREACHABLE}
-    found, lost = packages.look(remotes, [one for one in wanted if one not in away], refresh=True)
+    found, lost = packages.look(remotes, _reached(wanted, failures), refresh=True)
     failures += [Failure(code=Code.PACKAGES, organisation=one, text=str(error)) for one, error in lost.items()]
     moves = [one for one, there in found.items() if packages.steps(there)]
-    planned = waves.waves(moves, network.compiled.computes, canary=options.canary, group=options.group)
-    if moves and not failures:
-        failures += _session(network, remotes)
-    return _planned(network, None, None, planned, options, before, failures)
+    return _planned(network, remotes, None, None, moves, options, before, failures)
 
 
 def _planned(
     network: networks.Network,
+    remotes: remote.Remotes,
     to: model.Release | None,
     earlier: model.Release | None,
-    planned: waves.Waves,
+    moves: Collection[str],
     options: Options,
     before: Upgrade | None,
-    failures: Sequence[Failure],
+    failures: list[Failure],
 ) -> Planned:
-    known = _known(before) if before and bool(before.to) == bool(to) else {}
+    """The waves, behind those of an upgrade to the same that this one goes on with: a rollback is of both."""
+    planned = waves.waves(moves, network.compiled.computes, canary=options.canary, group=options.group)
+    works = canary.Works()
+    if moves and not failures:
+        works, why = canary.look(network, remotes)
+        failures += [Failure(code=Code.HEALTH, organisation="", text=f"no session works: {why}")] if why else []
+    same = before if before and bool(before.to) == bool(to) else None
+    known = {one: at.seconds for one, at in same.stations.items() if at.seconds is not None} if same else {}
+    going_on = same if same and to and same.to == to and not same.back else None
+    moved = tuple(
+        kept for wave in (going_on.waves if going_on else ()) if (kept := tuple(o for o in wave if o not in moves))
+    )
     now = canonical.stamp(canonical.now())
-    moves = [one for wave in planned for one in wave]
+    stations = {one: Station(step=Step.WAITS, since=now, seconds=known.get(one)) for one in moves}
+    earlier_ones = {one: at for one, at in going_on.stations.items() if one not in moves} if going_on and moves else {}
     upgrade = Upgrade(
         network=network.name,
         number=(before.number if before else 0) + 1,
         to=to,
         earlier=earlier,
-        waves=planned,
-        stations={one: Station(step=Step.WAITS, since=now, seconds=known.get(one)) for one in moves},
+        waves=(*moved, *planned) if moves else (),
+        stations={**earlier_ones, **stations},
         drain_seconds=options.drain_seconds,
         phase=Phase.RUNNING if moves else Phase.DONE,
+        works=works,
+        tried=len(moved) if moves else 0,
         began=now,
         changed=now,
     )
     return Planned(upgrade, waves.estimate(planned, known, USUAL_SECONDS), failures)
 
 
+def again(network: networks.Network, remotes: remote.Remotes, before: Upgrade) -> list[Failure]:
+    """Why an upgrade that was begun may not go on: what was said yes to, and what lies here, may be others by now."""
+    if before.to is None:
+        return []
+    there = [one for one in before.stations if one in remotes.servers]
+    away = remotes.probe()
+    reached = [one for one in there if one not in away]
+    _, failures = preflight.image_of(before.to)
+    return failures + preflight.accepted(network, remotes, reached, before.to)
+
+
 def back(network: networks.Network, remotes: remote.Remotes, before: Upgrade | None) -> Planned:
     """What `rollback` would do of the last upgrade, wherever it stands: who moved goes back, and the last one first."""
     if before is None or (before.to and not before.earlier):
-        what = "was never upgraded from here" if before is None else "came from no release that is published"
+        what = "was never upgraded from here" if before is None else "came from no release that is known here"
         raise errors.RefusedError(f"{network.name} {what}", "there is nothing to go back to")
     if before.back:
-        raise errors.RefusedError(
-            f"the last upgrade of {network.name} went back to {before.goal} already",
-            f"werkplaats upgrade start {network.name}",
-        )
-    order = waves.back(before.waves)
+        on = "start another" if before.phase.over else machine.ways_on(before)
+        raise errors.RefusedError(f"the last upgrade of {network.name} goes back to {before.goal} already", on)
+    order = tuple(
+        kept for wave in waves.back(before.waves) if (kept := tuple(one for one in wave if one in remotes.servers))
+    )
     there = [one for wave in order for one in wave]
     unreachable = remotes.probe()
     failures = [
@@ -135,6 +167,7 @@ def back(network: networks.Network, remotes: remote.Remotes, before: Upgrade | N
         reached = [one for one in there if one not in unreachable]
         failures += _no_way_back(network, remotes, reached, before.to, before.earlier)
     now = canonical.stamp(canonical.now())
+    known = {one: at.seconds for one, at in before.stations.items() if at.seconds is not None}
     upgrade = before.model_copy(
         update={
             "number": before.number + 1,
@@ -142,15 +175,15 @@ def back(network: networks.Network, remotes: remote.Remotes, before: Upgrade | N
             "earlier": before.to,
             "back": True,
             "waves": order,
-            "stations": {one: Station(since=now, seconds=_known(before).get(one)) for one in there},
+            "stations": {one: Station(since=now, seconds=known.get(one)) for one in there},
             "phase": Phase.RUNNING,
             "failure": None,
             "began": now,
             "changed": now,
-            "sessions": 0,
+            "tried": 0,
         }
     )
-    return Planned(upgrade, waves.estimate(order, _known(before), USUAL_SECONDS), failures)
+    return Planned(upgrade, waves.estimate(order, known, USUAL_SECONDS), failures)
 
 
 def _no_way_back(
@@ -161,7 +194,7 @@ def _no_way_back(
     goes_to: model.Release,
 ) -> list[Failure]:
     failures = preflight.accepted(network, remotes, reached, goes_to)
-    failures += preflight.jump(goes_to, [comes_from], [])
+    failures += preflight.jump(goes_to, [comes_from], [], back=True)
     seen, _ = observed.observe(remotes, reached)
     images = {one: at.image for one, at in seen.items()}
     return failures + preflight.formats(remotes, goes_to, images, [comes_from])
@@ -191,29 +224,20 @@ def _named(published: verified.Verified, version: str, network: str) -> model.Re
 
 
 def _earlier(
-    published: verified.Verified, to: model.Release, runs: Mapping[str, str]
+    known: Mapping[str, model.Release], to: model.Release, runs: Mapping[str, str]
 ) -> tuple[list[model.Release], list[Failure]]:
-    """The releases that run where something moves, and who runs an image of none."""
-    known = {one.image_id: one for one in published.releases.values()}
+    """The release that runs where something moves, and who runs an image of none, or of yet another one."""
     found = {image: known[image] for image in runs.values() if image in known and image != to.image_id}
-    strange = [_strange(one, image) for one, image in runs.items() if image not in known]
-    return [found[image] for image in sorted(found)], strange
+    wrong = [_strange(one, image) for one, image in runs.items() if image not in known]
+    if len(found) > 1:
+        told = ", ".join(sorted(one.release for one in found.values()))
+        text = f"stations run releases {told}, and an upgrade comes from one: bring those of one first, by --only"
+        wrong.append(Failure(code=Code.JUMP, organisation="", text=text))
+    return [found[image] for image in sorted(found)], wrong
 
 
 def _strange(organisation: str, image: str) -> Failure:
     if not image:
         return Failure(code=Code.HEALTH, organisation=organisation, text="its station does not run")
-    text = f"it runs image {image[:19]}…, of no release that is published"
+    text = f"it runs image {image[:19]}…, of no release that is known here"
     return Failure(code=Code.JUMP, organisation=organisation, text=text)
-
-
-def _session(network: networks.Network, remotes: remote.Remotes) -> list[Failure]:
-    """Whether a session works now: else nobody could tell afterwards what broke it."""
-    _, verdict = verify.sessions(network, [*remotes.servers], lambda one: (remotes, one))
-    if verdict.good:
-        return []
-    return [Failure(code=Code.HEALTH, organisation="", text=f"no session works: {verdict.reason}")]
-
-
-def _known(before: Upgrade | None) -> dict[str, float]:
-    return {one: at.seconds for one, at in before.stations.items() if at.seconds is not None} if before else {}

@@ -6,8 +6,10 @@ It is a lease that ends by itself, so that an upgrade that is killed leaves no s
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
+from base import values
 from werkplaats.operations import progress
 from werkplaats.operations.look import station_says
 from werkplaats.operations.reach import remote, servers
@@ -49,7 +51,18 @@ class Drain:
             self._begin(organisations)
 
     def _begin(self, organisations: Sequence[str]) -> None:
-        self._remotes.ask_all(organisations, "station", "drain", "--seconds", str(LEASE), "--json")
+        """Have them drain; raises StoppedError of one that does not, though its agent is there."""
+        given = self._remotes.ask_all(organisations, "station", "drain", "--seconds", str(LEASE), "--json")
+        for one, answer in given.items():
+            if isinstance(answer, servers.UnreachableError):
+                raise StoppedError(Code.UNREACHABLE, one, str(answer))
+            if not _told(answer).get("draining") and station_says.document_of(self._status([one])[one]):
+                why = answer.stderr.strip() or answer.stdout.strip() or "it does not say why"
+                self.end(o for o in organisations if o != one)
+                raise StoppedError(Code.DRAIN, one, f"its station does not drain: {why}")
+
+    def _status(self, organisations: Sequence[str]) -> Mapping[str, remote.Answer]:
+        return self._remotes.ask_all(organisations, "station", "status", "--json")
 
     def end(self, organisations: Iterable[str]) -> None:
         """They take part again; one that does not drain is left as it is."""
@@ -58,12 +71,16 @@ class Drain:
             self._remotes.ask_all(asked, "station", "drain", "--end", "--json")
 
     def _busy(self, organisations: Sequence[str]) -> list[str]:
-        answers = self._remotes.ask_all(organisations, "station", "status", "--json")
-        return [one for one, answer in answers.items() if running(answer)]
+        return [one for one, answer in self._status(organisations).items() if running(answer)]
+
+
+def _told(answer: remote.Done) -> dict[str, Any]:
+    try:
+        return values.mapping(answer.stdout)
+    except ValueError:
+        return {}
 
 
 def running(answer: remote.Answer) -> int:
-    """How many sessions a station says that it takes part in."""
-    if isinstance(answer, servers.UnreachableError):
-        return 0
+    """How many sessions a station says that it takes part in; 0 of one that says nothing."""
     return int(station_says.document_of(answer).get("sessions", 0))

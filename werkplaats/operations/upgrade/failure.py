@@ -27,6 +27,8 @@ class Code(enum.StrEnum):
     """A certificate or revocation list ends soon."""
     HEALTH = "health"
     """A station is not well."""
+    DRAIN = "drain"
+    """A station goes on beginning sessions, though it was told not to."""
     BUSY = "busy"
     """A session went on for longer than was waited."""
     LOAD = "load"
@@ -52,6 +54,7 @@ REMEDIES: Mapping[Code, str] = {
     Code.CLOCK: "set the server's clock: timedatectl tells of what keeps it",
     Code.CERTIFICATE: "have it renewed: werkplaats trust publish {network}, then werkplaats up {network}",
     Code.HEALTH: "werkplaats status {network} and werkplaats verify {network} tell what is wrong; mend that first",
+    Code.DRAIN: "see what it says; a station of a release that cannot drain is replaced by werkplaats up",
     Code.BUSY: "wait until the session has ended, or give --drain-seconds",
     Code.LOAD: "see what the engine says, mend that",
     Code.FORMAT: "nothing was lost: its files are as they were; see what it says",

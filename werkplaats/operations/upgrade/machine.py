@@ -14,8 +14,8 @@ from base import errors
 from stacks import drive
 from werkplaats.operations import progress
 from werkplaats.operations.home import networks
-from werkplaats.operations.look import verify
 from werkplaats.operations.reach import remote, servers
+from werkplaats.operations.upgrade import canary
 from werkplaats.operations.upgrade.drain import Drain
 from werkplaats.operations.upgrade.failure import Code, StoppedError
 from werkplaats.operations.upgrade.state import Phase, Step, Store, Upgrade
@@ -56,7 +56,7 @@ class Machine:
                 if self._store.pause_is_asked:
                     self._say("paused, as was asked")
                     return self._store.save(upgrade.now(Phase.PAUSED))
-                upgrade = self._wave(upgrade, number, wave)
+                upgrade = self._wave(upgrade, number, [one for one in wave if one in self._remotes.servers])
         except StoppedError as stopped:
             failure = stopped.failure
         except servers.UnreachableError as error:
@@ -75,8 +75,15 @@ class Machine:
             if upgrade.stations[one].step is not Step.MOVED:
                 upgrade = self._store.save(upgrade.at(one, Step.MOVED))
         self._drain.end(done)  # of a run that was killed after it
-        if not moves:
-            return upgrade
+        if moves:
+            upgrade = self._moved(upgrade, number, moves)
+        # Also where a run before this one moved them, and did not come to it, or found that it failed.
+        last = number == len(upgrade.waves)
+        if number > upgrade.tried and (last or not upgrade.back):
+            upgrade = self._tried(upgrade, number, wave)
+        return upgrade
+
+    def _moved(self, upgrade: Upgrade, number: int, moves: Sequence[str]) -> Upgrade:
         self._say(f"wave {number} of {len(upgrade.waves)}: {', '.join(moves)}")
         began = time.monotonic()
 
@@ -88,15 +95,17 @@ class Machine:
         took = (time.monotonic() - began) / len(moves)
         for one in moves:
             upgrade = self._store.save(upgrade.at(one, Step.MOVED, took))
-        return self._tried(upgrade, number, moves)
+        return upgrade
 
-    def _tried(self, upgrade: Upgrade, number: int, moves: Sequence[str]) -> Upgrade:
-        """A session over all stations, old and new, before anybody else moves."""
-        _, verdict = verify.sessions(self._network, [*self._remotes.servers], lambda one: (self._remotes, one))
-        if not verdict.good:
-            raise StoppedError(Code.CANARY, moves[0], f"after wave {number}: {verdict.reason}")
+    def _tried(self, upgrade: Upgrade, number: int, wave: Sequence[str]) -> Upgrade:
+        """A session over all stations, old and new, before anybody else moves; who goes back is tried once, at the end.
+
+        What is wrong may be the very reason why they go back.
+        """
+        if wrong := canary.worse(upgrade.works, *canary.look(self._network, self._remotes)):
+            raise StoppedError(Code.CANARY, wave[0] if wave else "", f"after wave {number}: {wrong}")
         self._say(f"wave {number}: a session over old and new came out right")
-        return self._store.save(upgrade.model_copy(update={"sessions": upgrade.sessions + 1}))
+        return self._store.save(upgrade.model_copy(update={"tried": number}))
 
 
 def unfinished(before: Upgrade | None) -> str:
@@ -113,13 +122,18 @@ def cut_off(network: networks.Network, before: Upgrade | None) -> None:
     if before and before.phase is Phase.RUNNING:
         with network.remotes() as remotes:
             away = remotes.probe()
-            Drain(remotes, lambda _: None).end(one for one in before.stations if one not in away)
+            Drain(remotes, lambda _: None).end(o for o in before.stations if o in remotes.servers and o not in away)
 
 
 def require_over(before: Upgrade | None) -> None:
     """Raise RefusedError while another upgrade is not over."""
     if before and not before.phase.over:
         raise errors.RefusedError(
-            f"the upgrade of {before.network} to {before.goal} is {before.phase}",
-            f"werkplaats upgrade resume {before.network}, or rollback, or abort",
+            f"the upgrade of {before.network} to {before.goal} is {before.phase}", ways_on(before)
         )
+
+
+def ways_on(before: Upgrade) -> str:
+    """What can be done about an upgrade that is not over; one that goes back goes back already."""
+    back = "" if before.back else " | rollback"
+    return f"werkplaats upgrade resume {before.network}{back} | abort"

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from network_topology import model
+from publication import verified
 from station_image.builder import images
 from werkplaats.checks import lapse
 from werkplaats.operations.bring_up import hand_over
@@ -30,10 +31,7 @@ def image_of(release: model.Release) -> tuple[images.StationImage | None, list[F
     if image is None:
         text = f"the image of release {release.release}, {release.image_id[:19]}…, is not on this machine"
         return None, [_of(Code.IMAGE, "", text)]
-    described = model.Release.model_validate_json(image.folder.joinpath("release.json").read_bytes())
-    wrong = image.altered()
-    if not wrong and described != release:
-        wrong = f"{image.folder} says another thing of release {release.release} than was said yes to"
+    wrong = image.altered(verified.document(release))
     return image, [_of(Code.IMAGE, "", wrong)] if wrong else []
 
 
@@ -79,15 +77,17 @@ def accepted(
     return found
 
 
-def jump(to: model.Release, earlier: Iterable[model.Release], known: Iterable[model.Release]) -> list[Failure]:
-    """Why the image of a release may not take the place of those that run, or go back to: one of both names the other.
+def jump(
+    to: model.Release, earlier: Iterable[model.Release], known: Iterable[model.Release], *, back: bool = False
+) -> list[Failure]:
+    """Why the image of a release may not take the place of those that run, or on the way `back` theirs.
 
     Where releases in between lead there they are named.
     """
     found = []
     for one in earlier:
-        forwards, backwards = one.release in to.may_upgrade_from, to.release in one.may_upgrade_from
-        if one.image_id == to.image_id or forwards or backwards:
+        named = to.release in one.may_upgrade_from if back else one.release in to.may_upgrade_from
+        if one.image_id == to.image_id or named:
             continue
         way = _way(one.release, to.release, known)
         also = f"; by way of {', then '.join(way)}" if way else ""

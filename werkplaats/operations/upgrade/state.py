@@ -13,6 +13,7 @@ import pydantic
 from base import canonical, errors
 from network_topology import model
 from werkplaats.operations.home import vault
+from werkplaats.operations.upgrade.canary import Works
 from werkplaats.operations.upgrade.failure import Failure
 
 FILE, PAUSE = "upgrade.json", "upgrade.pause"
@@ -73,8 +74,10 @@ class Upgrade(pydantic.BaseModel):
     failure: Failure | None = None
     began: str
     changed: str
-    sessions: Annotated[int, pydantic.Field(ge=0)] = 0
-    """Sessions over old and new that were tried in between, and came out right."""
+    works: Works = Works()
+    """What worked before anything moved."""
+    tried: Annotated[int, pydantic.Field(ge=0)] = 0
+    """The last wave after which a session over old and new came out right."""
 
     @property
     def goal(self) -> str:

@@ -21,14 +21,14 @@ def waves(stations: Collection[str], computing: Sequence[str], *, canary: str = 
     The first is the canary alone: who volunteers, else one that only contributes, since without it the others still
     compute. Raises UsageError where the canary is none of them, or a group is none.
     """
+    if not stations:
+        return ()
     if canary and canary not in stations:
         raise errors.UsageError(f"{canary} does not move", f"name one of: {', '.join(sorted(stations))}")
     if group < 1:
         raise errors.UsageError(f"a group of {group} is none", "name at least 1")
     parties = [one for one in computing if one in stations]
     others = sorted(one for one in stations if one not in computing)
-    if not (parties or others):
-        return ()
     first = canary or (others or parties[::-1])[0]
     parties, others = ([one for one in rest if one != first] for rest in (parties, others))
     found: list[tuple[str, ...]] = [(first,)]

@@ -217,9 +217,9 @@ def test_where_a_question_stands_is_told_by_organisation() -> None:
 
 @pytest.mark.parametrize("analysis", ["acceptance_sum/1", "hotspots/9"])
 def test_a_question_that_no_station_can_answer_is_found_by_check(analysis: str, network: networks.Network) -> None:
-    fields_of = places.known().fields_of
+    fields_of = places.known(places.home()).fields_of
     assert fields_of is not None
     with pytest.raises(ValueError, match=r"reads no data|has version"):
         fields_of(analysis, {})
-    assert places.known().today == datetime.date.today()
+    assert places.known(places.home()).today == datetime.date.today()
     assert isinstance(next(iter(network.questions.values())), model.Question)

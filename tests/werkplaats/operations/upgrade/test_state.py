@@ -67,6 +67,11 @@ def test_a_pause_is_asked_for_until_somebody_goes_on(store: state.Store) -> None
     assert not store.pause_is_asked
 
 
+def test_who_goes_back_already_is_not_told_to() -> None:
+    with pytest.raises(errors.RefusedError, match=r"werkplaats upgrade resume proeftuin \| abort$"):
+        machine.require_over(upgrade(phase=state.Phase.PAUSED, back=True))
+
+
 @pytest.mark.parametrize("phase", [state.Phase.RUNNING, state.Phase.PAUSED])
 def test_none_begins_before_the_last_one_is_over(phase: state.Phase) -> None:
     with pytest.raises(errors.RefusedError, match=f"to release 1.1.0 is {phase}; werkplaats upgrade resume proeftuin"):
@@ -87,7 +92,11 @@ def test_every_code_has_a_remedy_that_can_be_filled_in() -> None:
 def test_a_release_takes_the_place_of_those_that_it_names_and_they_its_place() -> None:
     known = (OLD, NEW, NEWEST)
     assert preflight.jump(NEW, [OLD], known) == []
-    assert preflight.jump(OLD, [NEW], known) == [], "the way back"
+    assert preflight.jump(OLD, [NEW], [], back=True) == []
+    (refused,) = preflight.jump(OLD, [NEW], known)
+    assert refused.text.startswith("release 1.0.0 does not say that it may take the place of 1.1.0"), "no way forward"
+    (refused,) = preflight.jump(OLD, [NEWEST], [], back=True)
+    assert refused.code is Code.JUMP
     assert preflight.jump(NEW, [NEW], known) == []
     (refused,) = preflight.jump(NEWEST, [OLD], known)
     assert refused.code is Code.JUMP

@@ -43,7 +43,7 @@ def revoke(people: People) -> str:
 @pytest.fixture
 def running(people: People, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], list[str]]:
     """A network that is published, with one station; the holders' keys. A newer release is known."""
-    known = places.known()
+    known = places.known(places.home())
     monkeypatch.setattr(
         places, "known", lambda _: dataclasses.replace(known, releases={**known.releases, NEWER: frozenset({2})})
     )
