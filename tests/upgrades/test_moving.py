@@ -50,7 +50,7 @@ def test_all_stations_move_while_sessions_go_on_and_none_fails_and_all_go_back_s
     with going.Sessions(hoger.network, "ziekenhuis") as sessions:
         sessions.until(1)
         told = hoger.step("start", "--to", NEWER, "--yes")
-        assert (told["upgrade"]["phase"], told["upgrade"]["sessions"]) == ("done", 4)
+        assert (told["upgrade"]["phase"], told["upgrade"]["tried"]) == ("done", 4)
         sessions.until(sessions.good + 1)
         assert hoger.images == on(NEWER)
         assert hoger.step("status")["behind"] == []
@@ -81,4 +81,19 @@ def test_where_all_run_it_there_is_nothing_to_do(hoger: Moving) -> None:
     told = hoger.step("start", "--to", OLDER, "--yes")
     assert told["upgrade"]["stations"] == {}
     assert told["upgrade"]["phase"] == "done"
+    assert hoger.images == on(OLDER)
+
+
+def test_who_is_late_when_an_upgrade_ends_is_named_and_left_as_it_is(hoger: Moving) -> None:
+    hoger.step("start", "--to", NEWER, "--only", "huisartsen", "--yes")
+    hoger.defined(NEWER)
+    told = hoger.network.up(expect=3)
+    assert told["changes"]["stations"] == []
+    assert {*told["waiting"]} == {"ggd", "thuiszorg", "ziekenhuis"}
+    move = f"its station runs release {OLDER}: werkplaats upgrade start {hoger.network.name} --to {NEWER} --only ggd"
+    assert told["waiting"]["ggd"] == [f"{move} moves it"]
+    assert hoger.images == on(OLDER) | {"huisartsen": on(NEWER)["huisartsen"]}
+    hoger.defined(NEWER, OLDER)
+    assert hoger.network.up()["verified"]
+    hoger.step("rollback", "--yes")
     assert hoger.images == on(OLDER)

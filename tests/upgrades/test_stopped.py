@@ -53,8 +53,7 @@ def test_an_image_that_was_changed_is_refused_before_anything_moves(older: Movin
     assert older.images == on(OLDER)
 
 
-def test_a_server_without_room_and_one_whose_station_is_ill_are_told_at_once(older: Moving) -> None:
-    """Before anything moves."""
+def test_a_station_that_is_ill_is_told_before_anything_moves(older: Moving) -> None:
     older.network.on("ggd", "docker", "stop", "station-computer")
     try:
         told = older.step("start", "--to", NEWER, "--yes", expect=3)
@@ -168,6 +167,9 @@ def test_an_image_that_fails_its_canary_pauses_it_and_goes_back(older: Moving) -
             told = older.step("start", "--to", releases.WRONG, "--canary", "thuiszorg", "--yes", expect=5)
             assert told["upgrade"]["failure"]["code"] == "canary"
             assert older.images == on(OLDER) | {"thuiszorg": {wrong.image_id}}
+            told = older.step("resume", "--yes", expect=5)
+            assert told["upgrade"]["failure"]["code"] == "canary"
+            assert older.images == on(OLDER) | {"thuiszorg": {wrong.image_id}}, "nobody else moves"
             older.step("rollback", "--yes")
             then = sessions.good
             sessions.until(then + 1)

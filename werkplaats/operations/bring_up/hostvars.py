@@ -20,11 +20,14 @@ HostVars = dict[str, Any]
 def prepared(
     network: networks.Network,
     organisations: Iterable[str],
-    image: images.StationImage,
+    image: str,
     published: verified.Verified | None,
 ) -> dict[str, HostVars]:
-    """Host variables of servers before anything was accepted: enough for what needs no certificate."""
-    own = {"id": image.image_id, "archive": str(image.archive)}
+    """Host variables of servers before anything was accepted: enough for what needs no certificate.
+
+    `image` is the id of the one that will run there.
+    """
+    own = _image(image)
     identities = published.identities if published else {}
     found = {}
     for organisation in organisations:
@@ -55,7 +58,7 @@ def applied(
             continue
         accepted = applicable.compiled(organisation)
         entry = entries.made(accepted, organisation, view, published)
-        own = _image(view, running.get(organisation, ""))
+        own = _image(_runs(view, running.get(organisation, "")))
         station = accepted.stations[organisation]
         of = beside or federations.Federations(network.name)
         untold, rows = of.untold(organisation), (*station.firewall, *of.rows(organisation))
@@ -69,13 +72,16 @@ def applied(
     return found
 
 
-def _image(view: acceptance.Accepted, runs: str) -> HostVars:
+def _runs(view: acceptance.Accepted, runs: str) -> str:
     """The image that a station runs, as long as its operator's yes holds for it; else the one that they said yes to.
 
     A release that is not accepted yet is not brought: the accepted one is on the server already.
     """
     accepted = [one.image_id for one in view.releases]
-    wanted = runs if runs in accepted else next(iter(accepted), "")
+    return runs if runs in accepted else next(iter(accepted), "")
+
+
+def _image(wanted: str) -> HostVars:
     image = images.built(wanted)
     return {"id": wanted, "archive": str(image.archive) if image else ""}
 

@@ -31,6 +31,7 @@ from werkplaats.operations.bring_up import (
 )
 from werkplaats.operations.home import networks, places
 from werkplaats.operations.reach import remote
+from werkplaats.operations.release import find
 
 _WORDS = {"create": "make", "update": "change", "replace": "make anew", "delete": "remove"}
 
@@ -69,7 +70,8 @@ def plan(network: networks.Network, only: Sequence[str], reporter: progress.Prog
     """Look at everything; a network of which nothing exists yet is planned from its definition alone."""
     found = Plan()
     engine = install.ensure(lambda text: reporter.say(text, "engine"))
-    image = images.current()
+    pinned = find.pinned(network.definition.release, network.home)
+    image = images.built(pinned.image_id) if pinned else images.current()
     if image is None:
         reporter.say(
             f"the station image is not made on this machine yet: werkplaats up {network.name} makes it", "image"
@@ -93,12 +95,15 @@ def plan(network: networks.Network, only: Sequence[str], reporter: progress.Prog
         beside = federations.beside(network, remotes, reached, lambda text: reporter.say(text, "plan"), looking=True)
         running = stations.running(remotes, applicable.views)
         hosts = hostvars.applied(network, applicable, reached, running, beside)
+        late = stations.late(network, applicable, running)
+        found.waiting += [f"{o}: {what}" for o, what in late.items()]
         found.configuration = _configuration(network, remotes, hosts, reporter)
         missing = {o: applicable.refused.get(o, "has no certificate or acceptance yet") for o in reached}
         found.configuration += [f"{o}: {why}" for o, why in missing.items() if o not in hosts]
         found.configuration += [f"{o}: everything, from a bare server to a gateway" for o in sorted(to_be_made)]
         new = image.image_id if image else stations.NO_IMAGE
-        wanted_images = {o: host["image"]["id"] for o, host in hosts.items()} | dict.fromkeys(to_be_made, new)
+        wanted_images = {o: host["image"]["id"] for o, host in hosts.items() if o not in late}
+        wanted_images |= dict.fromkeys(to_be_made, new)
         outcome = stations.plan(network, remotes, engine, wanted_images)
         found.stations = _sentences(outcome)
         found.questions = questions.planned(network, remotes, applicable) + beside.planned(remotes)

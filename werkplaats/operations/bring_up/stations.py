@@ -8,15 +8,18 @@ import time
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
+from network_topology import context
 from publication import acceptance
 from stacks import drive, plans
 from stacks.components import station
 from stacks.engine import install
 from stacks.stations import program
 from werkplaats.operations import progress
+from werkplaats.operations.bring_up import hand_over
 from werkplaats.operations.home import networks
 from werkplaats.operations.look import observed, station_says
 from werkplaats.operations.reach import remote, servers, shell, ssh_config
+from werkplaats.operations.release import find
 
 START_SECONDS = 30.0
 MOST_SAID = 600  # characters of what an engine says: its reason stands at the end
@@ -110,13 +113,32 @@ def _unfit(container: Mapping[str, str], known: Collection[str]) -> str:
 
 
 def running(remotes: remote.Remotes, views: Mapping[str, acceptance.Accepted]) -> dict[str, str]:
-    """Organisation → the image that its station runs, of those whose operators said yes to more than one.
+    """Organisation → the image that its station runs, of those whose operators said yes to a release with a number.
 
-    Only an upgrade moves a station from one of them to the other. "" where agent and computer do not run the same.
+    Only an upgrade moves a station from one of these to another. "" where agent and computer do not run the same.
     """
-    asked = [organisation for organisation, view in views.items() if view.earlier]
+    asked = [o for o, view in views.items() if view.release and view.release.release != context.DEVELOPMENT]
     seen, _ = observed.observe(remotes, asked) if asked else ({}, {})
     return {organisation: one.image for organisation, one in seen.items()}
+
+
+def late(network: networks.Network, applicable: hand_over.Applicable, running: Mapping[str, str]) -> dict[str, str]:
+    """Organisation → what is to be done, of whose station runs a release that its operator says yes to no more.
+
+    To replace it is an upgrade's: that drains it, and brings what it keeps to the other formats. What is no release at
+    all is replaced at once.
+    """
+    published = applicable.publication.releases.values() if applicable.publication else ()
+    known = {one.image_id: one.release for one in (*find.every(network.home), *published)}
+    found = {}
+    for organisation, image in running.items():
+        view = applicable.views[organisation]
+        if view.release and image in known and image not in {one.image_id for one in view.releases}:
+            only = f"--to {view.release.release} --only {organisation}"
+            found[organisation] = (
+                f"its station runs release {known[image]}: werkplaats upgrade start {network.name} {only} moves it"
+            )
+    return found
 
 
 def wait(remotes: remote.Remotes, organisations: Iterable[str], say: progress.Say) -> None:

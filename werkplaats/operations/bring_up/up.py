@@ -17,7 +17,6 @@ from base import errors
 from stacks import drive
 from stacks.engine import install
 from stacks.servers.image import make as server_image
-from station_image.builder import images
 from werkplaats.operations import progress
 from werkplaats.operations.bring_up import (
     carried,
@@ -104,7 +103,7 @@ class Run:
                     self.outcome.servers = servers.up(self.network, self._engine, server_image.ensure(say), say)
                 self.remotes, wanted = self._reach()
                 self._wanted = self._offered(self.remotes, wanted)
-            self._station_image = image.result()
+            self._release = image.result()
         with self.remotes:
             self._agree()
             yield
@@ -114,7 +113,7 @@ class Run:
         remotes, wanted = self.remotes, self.reached()
         with self.reporter.phase("configure") as say:
             if self.options.all_steps:
-                applicable = hand_over.take_all(self.network, remotes, wanted, self._station_image.release, say)
+                applicable = hand_over.take_all(self.network, remotes, wanted, self._release, say)
             else:
                 applicable = hand_over.applicable(self.network, remotes, wanted)
             self.outcome.applies = applicable.applies
@@ -132,9 +131,9 @@ class Run:
         """The organisations of which something can be done on their servers."""
         return self._able(self._wanted)
 
-    def _image(self) -> images.StationImage:
+    def _image(self) -> Mapping[str, Any]:
         with self.reporter.phase("image") as say:
-            return build.build(self.network.definition.release, self.network.home, say)
+            return build.usable(self.network.definition.release, self.network.home, say)
 
     def _reach(self) -> tuple[remote.Remotes, list[str]]:
         remotes = self.network.remotes()
@@ -167,11 +166,14 @@ class Run:
             running = stations.running(remotes, applicable.views)
             hosts = hostvars.applied(self.network, applicable, wanted, running, self.beside)
             self.outcome.waiting = self._waiting(applicable, [o for o in wanted if o not in hosts])
+            self._late = stations.late(self.network, applicable, running)
+            for organisation, what in self._late.items():
+                self.outcome.waiting.setdefault(organisation, []).append(what)
             fresh = [o for o in wanted if o not in applicable.views]
             notes = unchanged.Notes(self.network.run_folder, remotes)
             if same := notes.unchanged(hosts):
                 say(f"{len(same)} servers are as the run before left them")
-            bare = hostvars.prepared(self.network, fresh, self._station_image, applicable.publication)
+            bare = hostvars.prepared(self.network, fresh, str(self._release["image_id"]), applicable.publication)
             rest = bare | {o: hosts[o] for o in hosts if o not in same}
             notes.forget(rest)
             played = configure.run(self.network.run_folder, remotes, rest, say)
@@ -205,7 +207,7 @@ class Run:
     def _stations(self, hosts: HostVars) -> None:
         remotes, applicable = self.remotes, self._applicable
         with self.reporter.phase("stations") as say:
-            images_of = {organisation: station["image"]["id"] for organisation, station in hosts.items()}
+            images_of = {o: station["image"]["id"] for o, station in hosts.items() if o not in self._late}
             self.outcome.stations, lost = stations.up(self.network, remotes, self._engine, images_of, say)
             for organisation, why in lost.items():
                 say(f"{organisation}: left out: {why}")

@@ -39,6 +39,22 @@ def build(
     return whole(image)
 
 
+def usable(version: str, home: places.Home, say: progress.Say) -> Mapping[str, Any]:
+    """What a release is, with its image on this machine where it can be had: most servers have it, and need none.
+
+    Raises as `build`, but not where another source lies here than that of a release that is pinned.
+    """
+    pinned = find.pinned(version, home)
+    if pinned is None:
+        return build(version, home, say).release
+    if images.built(pinned.image_id) is None:
+        try:
+            build(version, home, say)
+        except (errors.RefusedError, images.ImageError) as error:
+            say(f"the image of release {version} is not on this machine, for a server that lacks it: {error}")
+    return verified.document(pinned)
+
+
 def whole(image: images.StationImage) -> images.StationImage:
     """The image, after a look at all of its bytes; raises RefusedError where they are not what its release says."""
     if altered := image.altered():

@@ -118,7 +118,7 @@ def test_a_server_that_lost_its_statement_is_told_above_which_number_it_signs(ne
     whole = SimpleNamespace(compiled=compiled, name="proeftuin", made_here=True, server=server)
     image = images.StationImage(tmp_path, RELEASE)
     for read, known in ((published, {key: 5}), (None, {})):
-        bare = hostvars.prepared(cast("Any", whole), ["ggd"], image, read)
+        bare = hostvars.prepared(cast("Any", whole), ["ggd"], image.image_id, read)
         assert bare["ggd"]["networks"] == [{"network": "proeftuin", "published": known}]
 
 

@@ -31,7 +31,7 @@ def test_a_part_that_is_the_owner_s_is_said_in_the_inventory_and_the_roles_are_t
     own = {"servers": servers, "server": lambda _: servers[0], "made_here": False}
     network = cast("Any", SimpleNamespace(name="n", compiled=compiled, **own))
     image = cast("Any", SimpleNamespace(image_id="sha256:0", archive=tmp_path))
-    [station] = hostvars.prepared(network, ["ggd"], image, None).values()
+    [station] = hostvars.prepared(network, ["ggd"], image.image_id, None).values()
     assert station["managed"] == {"sshd": False, "firewall": False}
     flows = named.owners_firewalls(network, ())
     assert len(flows) == len(compiled.stations["ggd"].firewall) > 0
