@@ -95,8 +95,10 @@ def test_a_role_of_which_the_word_ended_is_named_with_who_renews_it(maker: publi
     made = maker.resigned(maker.relayed(FILES), role, end)
     with pytest.raises(errors.ExpiredError, match=f"{metadata.who(role)} any more: {role} was good until") as refused:
         told(made)
-    verb = {"releases": "release sign", "root": "root sign", "targets": "root sign"}.get(role, "publish")
-    assert f"werkplaats trust {verb} proeftuin" in refused.value.remedy
+    verb = {"releases": "release sign", "root": "trust root sign", "targets": "trust root sign"}.get(
+        role, "trust publish"
+    )
+    assert f"werkplaats {verb} proeftuin" in refused.value.remedy
 
 
 def test_mix_and_match_of_files_is_refused_by_name(maker: publications.Maker) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pytest
 from hypothesis import given
@@ -13,6 +13,7 @@ from tests.harness.fuzzing import examples
 from tests.publication import odd
 from werkplaats.operations.look import observed, station_says, status, verify
 from werkplaats.operations.reach import remote
+from werkplaats.operations.reach.servers import Server
 
 ODD = ["no JSON", "null", "[0]", "{", '{"links": 3}', '{"networks": []}', '{"left_out": [1]}', "[" * 100_000]
 ODD += ['{"networks": {"n": {"last_session": {"ended": 1e30, "outcome": "done"}}}}', '{"questions": [{}]}', "{}"]
@@ -22,7 +23,7 @@ GOOD = json.dumps({"id": "1", "name": "/station-agent", "state": "running", "ima
 class Remotes:
     """Two servers; `een` says something else than the other."""
 
-    servers = ("een", "twee")
+    servers: ClassVar = {name: Server(name, f"{name}.example", "") for name in ("een", "twee")}
 
     def __init__(self, said: str, exited: int = 0) -> None:
         self._said, self._exited = said, exited

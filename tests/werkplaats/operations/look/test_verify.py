@@ -73,7 +73,7 @@ def published(**changes: Any) -> Any:
     }
     said |= changes
     trusted = (SimpleNamespace(key=said["authority_key"], generation=1),)
-    return SimpleNamespace(**said, trusted=trusted, by_generation=trusted)
+    return SimpleNamespace(**said, trusted=trusted, by_generation=trusted, earlier=None)
 
 
 def told_by_peers(told: dict[str, Any], **changes: Any) -> dict[str, str]:
