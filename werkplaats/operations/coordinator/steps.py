@@ -234,10 +234,17 @@ def reinstate(network: networks.Network, organisation: str, say: progress.Say) -
 
 
 def _earlier(network: networks.Network) -> dict[str, Mapping[str, Any]]:
-    """What its holders signed of the release that stations come from: it stays beside the one that they move to."""
+    """The release that stations come from, which stays beside the one that they move to: as its holders signed it.
+
+    Where they did not, or not any more, it is asked of them by its file.
+    """
     name = network.definition.upgrading_from
-    signed = held_by(network).release(name) if name else None
-    return {name: signed} if signed else {}
+    if not name:
+        return {}
+    if signed := held_by(network).release(name):
+        return {name: signed}
+    pinned = find.pinned(name, network.home)
+    return {name: verified.document(pinned)} if pinned else {}
 
 
 def release(network: networks.Network, image: images.StationImage | None) -> Mapping[str, Any]:

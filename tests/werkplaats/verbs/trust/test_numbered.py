@@ -59,3 +59,20 @@ def test_a_number_that_was_signed_for_is_never_something_else(people: People) ->
     assert "give it another version" in told
     assert publication.read(people.place, NETWORK).release.image_id == f"sha256:{'1' * 64}"
     assert "nothing waits" in people.run("release", "sign", NETWORK, "--key", holders[0], "--yes")
+
+
+def test_the_release_that_stations_come_from_is_asked_of_its_holders_too(people: People) -> None:
+    """One that they signed for before, and that was taken out since, could not be named any more."""
+    _, holders = people.published()
+    pin(people, {**release(VERSION, "1"), **MORE})
+    earlier = released.pinned('release: "1.0.0"\n', release("1.0.0", "2"))
+    (people.home / "releases" / "1.0.0.yml").write_text(earlier)
+    path = people.home / "networks" / NETWORK / "network.yml"
+    also = 'upgrading_from: "1.0.0"\nupgrading_until: 2099-12-31'
+    path.write_text(path.read_text().replace(f'release: "{VERSION}"', f'release: "{VERSION}"\n{also}'))
+    people.run("publish", NETWORK, expect=errors.REFUSED)
+    people.sign("release", *holders[:2])
+    people.run("publish", NETWORK)
+    found = publication.read(people.place, NETWORK)
+    assert found.earlier
+    assert (found.release.release, found.earlier.release) == (VERSION, "1.0.0")
