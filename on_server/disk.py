@@ -1,8 +1,12 @@
-"""Files that are whole at any moment, also over a power cut."""
+"""Files that are whole at any moment, also over a power cut, and locks that nobody else can hold."""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -34,3 +38,32 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+@contextlib.contextmanager
+def locked(path: Path, seconds: float | None = None) -> Iterator[None]:
+    """One at a time, released by death. Raises TimeoutError after `seconds`; None waits as long as it takes.
+
+    Nobody else may open the file: whoever can read it can hold it (flock(2)).
+    """
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        os.fchmod(handle, 0o600)
+        _take(handle, seconds)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _take(handle: int, seconds: float | None) -> None:
+    if seconds is None:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        return
+    end = time.monotonic() + seconds
+    while True:
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        if time.monotonic() > end:
+            raise TimeoutError(f"not free within {seconds:.0f} s")
+        time.sleep(0.2)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fcntl
 import os
 import shutil
 import subprocess
@@ -114,8 +113,7 @@ def _way_back() -> Iterator[None]:
     Held for what is over in a moment only: a daemon that does not come back must not keep the timer waiting.
     """
     LOCK.parent.mkdir(exist_ok=True)  # at boot this program may be the first one of ours
-    with LOCK.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    with disk.locked(LOCK):
         yield
 
 

@@ -6,7 +6,6 @@ import contextlib
 import ctypes
 import dataclasses
 import errno
-import fcntl
 import itertools
 import json
 import os
@@ -131,9 +130,7 @@ def texts(folder: Path) -> dict[str, str]:
 @contextlib.contextmanager
 def lock(paths: Paths) -> Iterator[None]:
     """One that places at a time; released by death."""
-    place = paths.at("/run/werkplaats/follow.lock")
-    with place.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    with disk.locked(paths.at("/run/werkplaats/follow.lock")):
         yield
 
 

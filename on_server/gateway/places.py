@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import grp
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,6 +83,5 @@ def put(path: Path, content: bytes, mode: int = 0o644, group: str = "root") -> N
 @contextlib.contextmanager
 def lock(paths: Paths) -> Iterator[None]:
     """One reload at a time; released by death."""
-    with (paths.run / "gateway.lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    with disk.locked(paths.run / "gateway.lock"):
         yield

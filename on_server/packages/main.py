@@ -15,11 +15,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import fcntl
 import json
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -137,18 +135,11 @@ def _take_back(part: str, running: services.Containers, why: PackageError) -> No
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
     """One at a time: who was cut off may still be at it here. Raises PackageError."""
-    with LOCK.open("w") as lock:
-        end = time.monotonic() + LOCK_SECONDS
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > end:
-                    raise PackageError(
-                        "another upgrade of packages runs here", f"wait for it: `fuser -v {LOCK}`"
-                    ) from None
-                time.sleep(0.2)
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(disk.locked(LOCK, LOCK_SECONDS))
+        except TimeoutError:
+            raise PackageError("another upgrade of packages runs here", f"wait for it: `fuser -v {LOCK}`") from None
         yield
 
 
