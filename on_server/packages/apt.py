@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from on_server import discs
+from on_server import discs, disk
 from on_server.packages.error import PackageError
 
 LISTS, ARCHIVES = Path("/var/lib/apt/lists"), Path("/var/cache/apt/archives")
@@ -20,8 +23,8 @@ OPTIONS = (
     *(f"Acquire::{kind}::Timeout=15" for kind in ("http", "https")),
     "Acquire::Retries=0",
     "APT::Update::Error-Mode=any",
-    "APT::Sandbox::User=root",  # into a folder that is root's alone
 )
+SANDBOX = "_apt"  # as which apt reads what a mirror sends: without a folder of its own it would do so as root
 # A kernel is another package with each of its versions, and brings no other along.
 MAY_COME = re.compile(r"linux-(image|headers|modules)-\d")
 SECURITY = re.compile(r"-security(/|$)")
@@ -153,16 +156,33 @@ def download(name: str, version: str, folder: Path) -> Path:
     """The .deb of a version, in a folder: what lies there already, else in apt's cache, else from its sources."""
     if there := _deb(folder, name, version):
         return there
-    fresh = folder / ".part"
-    fresh.mkdir(parents=True, exist_ok=True)
     if cached := _deb(ARCHIVES, name, version):
-        (fresh / cached.name).write_bytes(cached.read_bytes())
-    else:
-        _apt("download", f"{name}={version}", seconds=BRING_SECONDS, folder=fresh)
-    got = _deb(fresh, name, version)
-    if got is None:
-        raise PackageError(f"apt has brought no {name} {version}", "see `apt-cache policy` of it")
-    return got.replace(folder / got.name)
+        return _put(folder / cached.name, cached.read_bytes())
+    with tempfile.TemporaryDirectory(prefix=".part-", dir=folder) as fresh:
+        shutil.chown(fresh, SANDBOX)
+        _apt("download", f"{name}={version}", seconds=BRING_SECONDS, folder=Path(fresh))
+        got = _deb(Path(fresh), name, version)
+        if got is None:
+            raise PackageError(f"apt has brought no {name} {version}", "see `apt-cache policy` of it")
+        return _put(folder / got.name, _as_listed(name, version, got.read_bytes()))
+
+
+def _as_listed(name: str, version: str, content: bytes) -> bytes:
+    """The same, which lay where more than root may write: held to apt's lists, which the keys of its archives signed.
+
+    Raises PackageError.
+    """
+    listed = re.findall(r"^SHA256: (\w+)$", run(["apt-cache", "show", f"{name}={version}"]), re.MULTILINE)
+    if hashlib.sha256(content).hexdigest() not in listed:
+        raise PackageError(
+            f"the file of {name} {version} is not the one in apt's lists", "try again; else ask whose mirror it is"
+        )
+    return content
+
+
+def _put(path: Path, content: bytes) -> Path:
+    disk.write(path, content)
+    return path
 
 
 def _deb(folder: Path, name: str, version: str) -> Path | None:
@@ -170,7 +190,7 @@ def _deb(folder: Path, name: str, version: str) -> Path | None:
     bare, _, architecture = name.partition(":")
     wanted = (architecture or run(["dpkg", "--print-architecture"]).strip(), "all")
     paths = (folder / f"{bare}_{version.replace(':', '%3a')}_{one}.deb" for one in wanted)
-    return next((path for path in paths if path.exists()), None)
+    return next((path for path in paths if path.is_file()), None)
 
 
 def bring(debs: Sequence[Path], *, back: bool = False) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -113,6 +114,26 @@ def test_a_step_that_was_cut_off_is_told_whole(tmp_path: Path, monkeypatch: pyte
     (tmp_path / "engine" / look.RUNNING).write_text("{}")  # all is installed, and whether it comes up was not seen
     late = look.with_cut_off(newer, there | {"docker.io": apt.Installed("ii", "2"), "runc": apt.Installed("ii", "3")})
     assert {name: one.candidate for name, one in late.items()} == whole
+
+
+@pytest.mark.parametrize("content", [b"as it was listed", b"another"])
+def test_what_lies_where_apt_s_own_account_may_write_is_held_to_the_lists(
+    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else who took over what talks to the mirror has root install what it likes."""
+    said = {"dpkg": "amd64\n", "apt-cache": f"SHA256: {hashlib.sha256(b'as it was listed').hexdigest()}\n"}
+    owners = list[str]()
+    monkeypatch.setattr(apt, "run", lambda words: said[words[0]])
+    monkeypatch.setattr(apt, "_apt", lambda *_, folder, **__: (folder / "nano_1%3a2_amd64.deb").write_bytes(content))
+    monkeypatch.setattr(shutil, "chown", lambda _, user: owners.append(user))
+    monkeypatch.setattr(apt, "ARCHIVES", tmp_path / "archives")
+    if content == b"another":
+        with pytest.raises(PackageError, match="nano 1:2 is not the one in apt's lists"):
+            apt.download("nano", "1:2", tmp_path)
+    else:
+        assert apt.download("nano", "1:2", tmp_path).read_bytes() == content
+    assert [path.name for path in tmp_path.iterdir()] == ["nano_1%3a2_amd64.deb"] * (content != b"another")
+    assert owners == ["_apt"]
 
 
 def test_what_was_remembered_and_cannot_be_read_is_begun_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,11 @@ NAME, SUBNET, ADDRESS = "upgrade-packages", "198.18.251.0/24", "198.18.251.11"
 LISTS = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=20)
 SOURCES = "deb [trusted=yes] http://127.0.0.1:8099 trixie-security main\n"
 HTTP = "systemd-run --quiet --unit=mirror python3 -m http.server --bind 127.0.0.1 --directory /srv/mirror 8099"
+# Root does not reach the mirror: what it sends is read by an account of apt's own, which may do nothing else.
+NOT_ROOT = (
+    'nft add table inet mirror; nft add chain inet mirror out "{ type filter hook output priority 0; }"; '
+    "nft add rule inet mirror out meta skuid 0 tcp dport 8099 reject with tcp reset"
+)
 BROKEN = "#!/bin/sh\necho this one is broken >&2\nexit 1\n"
 EVERY = ("haproxy", "docker.io", "libssl3t64", "netbase")
 RUNS = "docker inspect --format {{.State.StartedAt}}{{.State.Running}} station-agent"
@@ -150,6 +155,7 @@ def test_a_mirror_that_does_not_answer_is_said_and_nothing_hangs(een: Upgraded) 
 
 def test_what_is_newer_is_told_since_when_its_list_had_it(een: Upgraded) -> None:
     een.server.run(HTTP)
+    een.server.run(NOT_ROOT)
     old = [{"name": name, "version": een.had[name]} for name in ("haproxy", "docker.io")]
     een.offer(*old, *({"name": name, "version": f"{een.had[name]}+new1"} for name in EVERY))
     een.server.run("apt-mark hold netbase")
