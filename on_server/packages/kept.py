@@ -17,12 +17,16 @@ from on_server.packages.error import PackageError
 
 
 class Plan(NamedTuple):
-    """Package → version: before, after, kernels that come `along`; `missing` is why one of before is not here."""
+    """Package → version: before, after, kernels that come `along`; `missing` is why one of before is not here.
+
+    `brought`: whether a step began to bring them. Only then what is installed has to do with what was before.
+    """
 
     before: Mapping[str, str]
     after: Mapping[str, str]
     missing: Mapping[str, str]
     along: Mapping[str, str]
+    brought: bool = False
 
 
 def read(part: str) -> Plan | None:
@@ -57,9 +61,20 @@ def fetch(part: str, pairs: Mapping[str, str], *, back: bool) -> Plan:
     for left in set(folder.iterdir()) - wanted:
         shutil.rmtree(left) if left.is_dir() else left.unlink()
     plan = Plan(before, dict(pairs), missing, along)
+    _write(part, plan)
+    return plan
+
+
+def brings(part: str) -> None:
+    """Remember that what was fetched for a part is brought from now on."""
+    if plan := read(part):
+        _write(part, plan._replace(brought=True))
+
+
+def _write(part: str, plan: Plan) -> None:
+    folder = _folder(part)
     disk.write(folder / look.PLAN, json.dumps(plan._asdict()).encode())
     disk.sync_folder(folder)
-    return plan
 
 
 def debs(part: str, versions: Mapping[str, str]) -> dict[str, Path]:

@@ -6,7 +6,7 @@ server-packages boot                         which start of the system this is
 server-packages timer                        have one look each day; prints one JSON line
 server-packages fetch PART NAME=VERSION...   have their files here, and those of before; no package is changed
 server-packages bring PART NAME=VERSION...   install them, and have the service run them; back where it does not come up
-server-packages back PART                    the versions before the last `bring`
+server-packages back PART NAME=VERSION...    the versions before these, where it is these that the last `bring` brought
 
 PART is gateway, engine or rest. One line of JSON is printed; exit code 1 where it says `what` is in the way.
 """
@@ -51,6 +51,8 @@ def bring(part: str, pairs: Pairs) -> Facts:
     facts = fetch(part, pairs)
     running, plan = _judge(part), kept.read(part)
     along = plan.along if plan and pairs else {}
+    if pairs:
+        kept.brings(part)
     try:
         return facts | _change(part, {**pairs, **along}, running)
     except PackageError as problem:
@@ -59,11 +61,20 @@ def bring(part: str, pairs: Pairs) -> Facts:
         raise
 
 
-def back(part: str, _: Pairs | None = None) -> Facts:
-    """Install the versions of before, from the files that were kept, and have them run. Raises PackageError."""
+def back(part: str, pairs: Pairs) -> Facts:
+    """Install the versions of before these, from the files that were kept, and have them run. Raises PackageError.
+
+    What an upgrade before that brought stays: its fixes are no part of what is taken back.
+    """
     plan = kept.read(part)
     if plan is None or part not in HAVE_BACK:
         raise PackageError(f"nothing is kept of {part} from before an upgrade", "bring another version")
+    last = plan.after if plan.brought else {}
+    if last != pairs:
+        raise PackageError(
+            f"the last that was brought of {part} is {_named(last)}, and {_named(pairs)} is to be taken back",
+            "bring another version",
+        )
     if plan.missing:
         raise PackageError(
             f"there is no way back of {part}: {'; '.join(plan.missing.values())}",
@@ -128,8 +139,11 @@ def _take_back(part: str, running: services.Containers, why: PackageError) -> No
     except PackageError as problem:
         raise PackageError(f"{why.what}; and going back failed: {problem.what}", problem.remedy, "half_way") from why
     told = f"; {', '.join(lost)} ended meanwhile" if lost else ""
-    versions = ", ".join(f"{name} {version}" for name, version in plan.before.items())
-    raise PackageError(f"{why.what}; {versions} was put back{told}", why.remedy, "taken_back") from why
+    raise PackageError(f"{why.what}; {_named(plan.before)} was put back{told}", why.remedy, "taken_back") from why
+
+
+def _named(pairs: Pairs) -> str:
+    return ", ".join(f"{name} {version}" for name, version in pairs.items()) or "nothing"
 
 
 @contextlib.contextmanager

@@ -100,21 +100,24 @@ def run(remotes: remote.Remotes, organisation: str, step: Step, say: progress.Sa
     say(f"{organisation}: {step}")
     if step.name == "reboot":
         return _reboot(remotes, organisation, step.boot)
-    verb = "fetch" if step.name == "fetch" else "bring"
-    return _on_server(remotes, organisation, verb, str(step.part), *(f"{name}={v}" for name, v in step.pairs))
+    return _on_server(remotes, organisation, "fetch" if step.name == "fetch" else "bring", step)
 
 
 def back(remotes: remote.Remotes, organisation: str, step: Step, say: progress.Say) -> dict[str, Any]:
-    """Put the versions back that were there before a step, from files on the server. Raises as `run` does."""
+    """Put the versions back that were there before a step, from files on the server. Raises as `run` does.
+
+    Refused where `step.pairs` is not what was brought there last.
+    """
     if not step.way_back:
         raise errors.RefusedError(f"{organisation}: {step.name} has no way back", "bring a newer version")
     say(f"{organisation}: back to what was before {step}")
-    return _on_server(remotes, organisation, "back", str(step.part))
+    return _on_server(remotes, organisation, "back", step)
 
 
-def _on_server(remotes: remote.Remotes, organisation: str, *words: str) -> dict[str, Any]:
+def _on_server(remotes: remote.Remotes, organisation: str, verb: str, step: Step) -> dict[str, Any]:
     """Have the program of the server do something, in a unit of its own, and read what it tells."""
     unit = ("systemd-run", "--quiet", "--wait", "--pipe", "--collect", "--service-type=exec")
+    words = (verb, str(step.part), *(f"{name}={version}" for name, version in step.pairs))
     done = remotes.ask(organisation, *unit, packages.PROGRAM, *words, seconds=STEP_SECONDS)
     try:
         said = values.mapping(done.stdout)

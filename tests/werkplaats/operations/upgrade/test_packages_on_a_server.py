@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import dataclasses
 import datetime
 import email.utils
 import json
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ EVERY = ("haproxy", "docker.io", "libssl3t64", "netbase")
 RUNS = "docker inspect --format {{.State.StartedAt}}{{.State.Running}} station-agent"
 
 
-@dataclass
+@dataclasses.dataclass
 class Upgraded:
     """One server with a gateway, a container in its engine, and a mirror; `had` are the versions of the beginning."""
 
@@ -200,6 +200,8 @@ def test_haproxy_is_handed_over_without_one_call_refused(een: Upgraded) -> None:
         assert een.version("haproxy") == f"{een.had['haproxy']}+new1"
         assert een.server.run("gateway-reload --check", check=False).returncode == 0
         assert een.run(step)["brought"] == [], "what is done is not done again"
+        with pytest.raises(errors.RefusedError, match="the last that was brought of gateway is haproxy"):
+            packages.back(een.remotes, "een", dataclasses.replace(step, pairs=(("haproxy", "0"),)), print)
         back = packages.back(een.remotes, "een", step, print)
         assert (back["brought"], een.version("haproxy")) == (["haproxy"], een.had["haproxy"])
         goes_on()
