@@ -6,6 +6,8 @@ honest one answers keeps all of them; what adds waits for the operator, and is n
 
 from __future__ import annotations
 
+import contextlib
+import datetime
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -81,7 +83,8 @@ def accepted(before: Document, after: Document) -> None:
     """Hold a new accepted document to the one that lies here, which the operator made."""
     fields = {*before, "seen"}
     require(fields - {"seen", "successor", "earlier"} <= {*after} <= fields, "its accepted document has other fields")
-    _same(before, after, ("network", "holders", "release", *(["earlier"] if "earlier" in after else [])))
+    _same(before, after, ("network", "holders", "release"))
+    _upgrade(_upgrade_of(before), _upgrade_of(after))
     trusted = [[one[name] for name in ("authority", "successor") if one.get(name)] for one in (before, after)]
     require({*trusted[1]} <= {*trusted[0]}, "it changes authority, and adds a CA")
     numbers = [(one["root"], one["publication"]) for one in (before, after)]
@@ -92,6 +95,29 @@ def accepted(before: Document, after: Document) -> None:
     definition(before["definition"], after["definition"])
     require(all(map(str.isprintable, derived.texts(after))), "it has a character that does not print")
     require(after["digest"] == derived.accepted(after), "its digest is of another document")
+
+
+def _upgrade_of(document: Document) -> Document:
+    """What an accepted document says of an upgrade, in its definition and beside it; empty where none goes on."""
+    described = {name: one for name, one in document["definition"].items() if name.startswith("upgrading_")}
+    return described | ({"earlier": document["earlier"]} if "earlier" in document else {})
+
+
+def _upgrade(before: Document, after: Document) -> None:
+    """Hold an upgrade to the one that was accepted: it may end sooner, or be over, which takes all of it away."""
+    if not after:
+        return
+    require(after.keys() == before.keys(), "it changes a part of an upgrade")
+    _same(before, after, ("upgrading_from", "earlier"))
+    until = after["upgrading_until"]
+    require(_is_day(until) and until <= before["upgrading_until"], "it has an upgrade last longer, or no day")
+
+
+def _is_day(said: Any) -> bool:
+    """Whether it is a day as ISO 8601 writes it, so that one that comes later sorts later."""
+    with contextlib.suppress(ValueError):
+        return isinstance(said, str) and datetime.date.fromisoformat(said).isoformat() == said
+    return False
 
 
 def _part_of(after: Document, before: Document, what: str) -> None:
@@ -123,10 +149,6 @@ _FIXED_CARD = ("role", "operator", "contributes")
 def definition(before: Document, after: Document) -> None:
     """Hold a definition to the one before: nobody and no address is new in it."""
     _same(before, after, _FIXED)
-    if after.get("upgrading_from"):  # that an upgrade ends takes away
-        _same(before, after, ("upgrading_from",))
-        sooner = before["upgrading_until"] >= after.get("upgrading_until", "none")  # days, as ISO 8601 writes them
-        require(sooner, "it has an upgrade last longer")
     _in_order(before.get("computing", ()), after.get("computing", ()))
     for slug, root in after.get("roots", {}).items():
         require(before.get("roots", {}).get(slug) == root, f"it adds a member {slug[:60]}, or another root of it")

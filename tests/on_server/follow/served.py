@@ -18,11 +18,13 @@ from publication import acceptance, publication, verified
 from publication.following import applied, asked, entry, fetch, follow, kept
 from tests.harness.coordinator import Coordinator, Keys, make_keys
 from tests.publication import publications
-from tests.publication.published import QUESTION, RELEASES
+from tests.publication.published import QUESTION, RELEASES, release
 from werkplaats.operations.coordinator import publish as publishing
 
 NETWORK, OWN = "proeftuin", "ggd"
 QUESTIONS = {"griep": QUESTION}
+BOTH = {**RELEASES, "0.9.0": release("0.9.0", "9")}
+"""Of a network that moves from one to the other."""
 
 
 @dataclasses.dataclass
@@ -41,7 +43,7 @@ class Served:
     def publish(self, definition: model.Definition | None = None, questions: Any = None) -> verified.Verified:
         """Have the coordinator publish in its own folder."""
         return publishing.publish(
-            self.folder, definition or self.coordinator.definition, RELEASES, self.coordinator.authority,
+            self.folder, definition or self.coordinator.definition, BOTH, self.coordinator.authority,
             asked=QUESTIONS if questions is None else questions,
         )  # fmt: skip
 

@@ -5,6 +5,7 @@ Each is refused by a sentence, and nothing on the server is another; each is see
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -14,19 +15,26 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from tuf.api.metadata import Metadata
 
+from network_topology import load, model
 from on_server.follow import places, placing, rules, seen, signed
-from publication import publication
+from publication import publication, verified
 from tests.harness import pki
-from tests.harness.coordinator import founded
-from tests.on_server.follow.served import NETWORK, OWN, Served, taken_over
+from tests.harness.coordinator import NETWORKS, founded
+from tests.on_server.follow.served import BOTH, NETWORK, OWN, Served, taken_over
 from tests.publication import publications
 from tests.publication.publications import Files
-from tests.publication.published import RELEASES
 from werkplaats.operations.coordinator import publish as publishing
 from werkplaats.operations.coordinator import revocation
 
 OTHER = "thuiszorg"
 ELSEWHERE = pki.Authority(NETWORK)
+UPGRADING = {"upgrading_from": "0.9.0", "upgrading_until": datetime.date(2099, 7, 1)}
+
+
+@pytest.fixture
+def definition() -> model.Definition:
+    """Of a network in the middle of an upgrade."""
+    return load.find(NETWORK, NETWORKS).model_copy(update=UPGRADING)
 
 
 def maker(server: Served) -> publications.Maker:
@@ -109,7 +117,7 @@ def test_a_publication_of_another_root_or_network_is_refused_and_named(
     for organisation in posing.definition.stations:
         posing.approve(organisation)
     folder = tmp_path / "posing" / "publication"
-    publishing.publish(folder, posing.definition, RELEASES, posing.authority)
+    publishing.publish(folder, posing.definition, BOTH, posing.authority)
     before = server.state()
     source = server.inbox(publications.gathered(folder), peer="ziekenhuis")
     server.run()
@@ -147,6 +155,20 @@ def change(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
             found = found[name]
         found[last] = value
         place["accepted"] = json.dumps(accepted)
+
+    return do
+
+
+def without(path: str) -> Callable[[dict[str, Any]], None]:
+    """Have a part of what is accepted not be there."""
+
+    def do(answer: dict[str, Any]) -> None:
+        *names, last = path.split("/")
+        found = accepted = json.loads(answer["place"]["accepted"])
+        for name in names:
+            found = found[name]
+        del found[last]
+        answer["place"]["accepted"] = json.dumps(accepted)
 
     return do
 
@@ -206,11 +228,26 @@ def own_authority(answer: dict[str, Any]) -> None:
     answer["place"]["entry"] |= {"ca_pem": own.pem, "crl_pem": own.crl()}
 
 
+UNTIL, LONGER = "accepted/definition/upgrading_until", "last longer, or no day"
 TAKEN_OVER: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "another statement key": (change(f"accepted/statement_keys/{OTHER}", "A" * 43 + "="), "adds a statement key"),
     "a key of a stranger": (change("accepted/statement_keys/vreemd", "A" * 43 + "="), "adds a statement key"),
     "another CA": (change("accepted/authority", "sha256:" + "0" * 64), "changes authority"),
     "another release": (change("accepted/release/image_id", "sha256:" + "1" * 64), "changes release"),
+    "another release to come from": (change("accepted/definition/upgrading_from", "0.8.0"), "changes upgrading_from"),
+    "another image of it": (change("accepted/earlier/image_id", "sha256:" + "1" * 64), "changes earlier"),
+    "an upgrade that is later over": (change(UNTIL, "2099-07-02"), LONGER),
+    "an upgrade until no such day": (change(UNTIL, "2099-02-31"), LONGER),
+    "an upgrade until a day in other words": (change(UNTIL, "20990101"), LONGER),
+    "an upgrade until a day in other digits": (change(UNTIL, "\u0662\u0660\u0669\u0669-01-01"), LONGER),
+    "an upgrade until nothing": (change(UNTIL, ""), LONGER),
+    "an upgrade until text": (change(UNTIL, "0"), LONGER),
+    "an upgrade until a number": (change(UNTIL, 0), LONGER),
+    "an upgrade until null": (change(UNTIL, None), LONGER),
+    "an upgrade from nothing": (change("accepted/definition/upgrading_from", ""), "changes upgrading_from"),
+    "an upgrade without its beginning": (without("definition/upgrading_from"), "changes a part of an upgrade"),
+    "an upgrade without its end": (without("definition/upgrading_until"), "changes a part of an upgrade"),
+    "an upgrade without the image of before": (without("earlier"), "changes a part of an upgrade"),
     "other holders": (change("accepted/holders/root/threshold", 1), "changes holders"),
     "an older number": (change("accepted/publication", 0), "goes back to an older publication"),
     "a number that nobody published": (change("accepted/publication", 2**31 - 1), "is none that was published"),
@@ -306,6 +343,23 @@ def test_whoever_took_over_the_part_that_parses_adds_nothing(
     monkeypatch.setattr(signed, "require", lambda *_: None)
     server.run(taken_over(server.ask, NETWORK, TAKEN_OVER[name][0]))
     assert server.state() != before, "it lands with the rules off"
+
+
+def test_an_upgrade_is_over_or_sooner_by_itself_and_none_begins(server: Served) -> None:
+    """What the rules on upgrades must not refuse, and that they take no part of another one for the end of one."""
+    begun = server.accepted()
+    sooner = server.coordinator.definition.model_copy(update={"upgrading_until": datetime.date(2099, 6, 1)})
+    over = sooner.model_copy(update={"upgrading_from": "", "upgrading_until": None})
+    for definition in (sooner, over):
+        server.publish(definition)
+        server.inbox()
+        assert server.run(), server.told
+        assert server.accepted()["definition"].get("upgrading_until") == verified.document(definition).get(
+            "upgrading_until"
+        )
+    assert "earlier" not in server.accepted()
+    with pytest.raises(rules.RuleError, match="changes a part of an upgrade"):
+        rules.accepted(server.accepted(), {**server.accepted(), "definition": begun["definition"]})
 
 
 @pytest.mark.parametrize("whose", [OTHER, OWN])
