@@ -6,18 +6,20 @@ the only one that knows both: its image runs once, beside a stopped agent. What 
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from base import values
 from network_topology import model
 from stacks import parts
 from werkplaats.operations.look import station_says
-from werkplaats.operations.reach import remote
+from werkplaats.operations.reach import remote, servers
 from werkplaats.operations.upgrade.failure import Code, StoppedError
 
 MODULE = "station_image.runtime.formats"
 _AGENT = next(part for part in parts.PARTS if part.name == "agent")
+PROCESSES = 64
 
 
 def older(to: model.Release, runs: model.Release | None) -> dict[str, int]:
@@ -36,23 +38,35 @@ def bring(remotes: remote.Remotes, organisation: str, to: model.Release, runs: m
     """Have files go back to the formats of a release, where they must; raises StoppedError, with the agent at work."""
     if not runs or not (wanted := older(to, runs)):
         return
-    remotes.ask(organisation, "docker", "stop", "station-agent")
-    if wrong := _wrong(_run(remotes, organisation, runs, wanted)):
-        remotes.ask(organisation, "docker", "start", "station-agent")
-        raise StoppedError(Code.FORMAT, organisation, wrong)
+    with _agent_stopped(remotes, organisation):
+        if wrong := _wrong(_run(remotes, organisation, runs, wanted)):
+            raise StoppedError(Code.FORMAT, organisation, wrong)
+
+
+@contextlib.contextmanager
+def _agent_stopped(remotes: remote.Remotes, organisation: str) -> Iterator[None]:
+    """The agent stands still, and stays so for who makes its container anew; whatever else happens, it works again."""
+    try:
+        remotes.ask(organisation, "docker", "stop", "station-agent")
+        yield
+    except BaseException:
+        with contextlib.suppress(servers.UnreachableError):  # it may answer again, and may not
+            remotes.ask(organisation, "docker", "start", "station-agent")
+        raise
 
 
 def _run(
     remotes: remote.Remotes, organisation: str, release: model.Release, wanted: Mapping[str, int], *options: str
 ) -> remote.Done:
-    """Run a release's own program once, with the agent's folders and no more rights than that has."""
+    """Run a release's own program once, with the agent's folders, and no more rights or memory than that has."""
     mounts = [
         f"--mount=type=bind,source={one.source},target={one.target}{',readonly' if one.read_only else ''}"
         for one in _AGENT.mounts
     ]
     confined = ("--network=none", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges")
+    limits = (f"--memory={_AGENT.memory}m", f"--memory-swap={_AGENT.memory}m", f"--pids-limit={PROCESSES}")
     user, program = f"--user={_AGENT.user}:{parts.GROUP}", ("python3", "-m", MODULE)
-    command = ("docker", "run", "--rm", *confined, user, *mounts, release.image_id, *program)
+    command = ("docker", "run", "--rm", "--pull=never", *confined, *limits, user, *mounts, release.image_id, *program)
     return remotes.ask(organisation, *command, "--to", json.dumps(wanted), *options)
 
 
