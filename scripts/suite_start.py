@@ -19,7 +19,10 @@ NEEDED = ("ansible", "cryptography", "pulumi", "pydantic", "pytest", "tuf", "yam
 
 
 def unpacked(archive: Path) -> Path:
-    """The folder with what is in the archive, made where it is not there yet; a name of another digest is another."""
+    """The folder with what is in the archive, made where it is not there yet; a name of another digest is another.
+
+    It gets its name once all of it is on the disk: what is there is whole, also after a power cut.
+    """
     base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "werkplaats"
     folder = base / f"suite-{hashlib.sha256(archive.read_bytes()).hexdigest()[:16]}"
     if folder.is_dir():
@@ -29,6 +32,8 @@ def unpacked(archive: Path) -> Path:
         work = Path(name) / "suite"
         for entry in content.infolist():
             _put(work / entry.filename, entry.external_attr >> 16, content.read(entry))
+        for path in (work, *work.rglob("*")):
+            _sync(path)
         try:
             work.rename(folder)
         except OSError:
@@ -44,6 +49,17 @@ def _put(path: Path, mode: int, content: bytes) -> None:
         return
     path.write_bytes(content)
     path.chmod(mode & 0o777)
+
+
+def _sync(path: Path) -> None:
+    """Have a file, or the names in a folder, on the disk; a link is but a name."""
+    if path.is_symlink():
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def main() -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import suite
+from scripts import suite, suite_start
 from werkplaats import VERSION
 
 ROOT = suite.ROOT
@@ -89,6 +89,25 @@ def test_it_runs_from_an_empty_folder_without_the_checkout(file: Path, tmp_path:
     assert (unpacked / "stacks" / "engine" / "programs" / "ssh").is_symlink()
     assert os.access(unpacked / "scripts" / "make-venv", os.X_OK)
     assert not [*(tmp_path / "empty").iterdir()]
+
+
+def test_the_folder_has_its_name_once_all_of_it_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a power cut leaves half a suite, which counts as whole from then on."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    with zipfile.ZipFile(tmp_path / "suite.pyz", "w") as archive:
+        for name in ("__main__.py", "base/errors.py"):
+            archive.writestr(name, "")
+    written = list[Path]()
+
+    def fsync(handle: int) -> None:
+        written.append(Path(f"/proc/self/fd/{handle}").readlink())
+        assert not [*(tmp_path / "werkplaats").glob("suite-*")]
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    folder = suite_start.unpacked(tmp_path / "suite.pyz")
+    work = written[0]
+    assert {path.relative_to(work).as_posix() for path in written} == {".", "__main__.py", "base", "base/errors.py"}
+    assert [path.name for path in (tmp_path / "werkplaats").iterdir()] == [folder.name]
 
 
 def test_all_that_is_imported_and_played_comes_from_the_file(file: Path, tmp_path: Path) -> None:
