@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from on_server.gateway import files, own, places
 from on_server.gateway.places import Paths
@@ -60,22 +61,25 @@ def _only_other_lists(made: files.Files, loaded: Path) -> bool:
 
 def _judge(generation: Path) -> None:
     """Have HAProxy itself read it. Raises GatewayError with its own words, and removes what it refuses."""
-    check = ["haproxy", "-c", "-f", str(generation / "haproxy.cfg")]
-    # In a folder that its account may enter: who types `station-cut` is in a home of their own.
-    answer = subprocess.run(
-        check,
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd="/",
-        user=places.USER,
-        group=places.USER,
-        extra_groups=[],
-    )
-    if answer.returncode:
+    if why := refusal(generation / "haproxy.cfg"):
         shutil.rmtree(generation)
-        alerts = [line for line in answer.stderr.splitlines() if "ALERT" in line]
-        raise files.GatewayError(f"HAProxy refuses the configuration, the old one stays in force: {' '.join(alerts)}")
+        raise files.GatewayError(f"HAProxy refuses the configuration, the old one stays in force: {why}")
+
+
+def refusal(configuration: Path, haproxy: str = "haproxy", seconds: float | None = None) -> str:
+    """Why a HAProxy does not take a configuration, as the account that it runs as; "" where it does."""
+    # In a folder that its account may enter: who types `station-cut` is in a home of their own.
+    account: dict[str, Any] = {"cwd": "/", "user": places.USER, "group": places.USER, "extra_groups": []}
+    words = [haproxy, "-c", "-f", str(configuration)]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=seconds, **account)
+    except (OSError, subprocess.TimeoutExpired) as problem:
+        return str(problem)
+    if not done.returncode:
+        return ""
+    said = (done.stderr or done.stdout).splitlines()
+    alerts = [line for line in said if "ALERT" in line]
+    return " ".join(alerts) or " ".join(said)[-600:] or f"it ends with {done.returncode}"
 
 
 def _readable(paths: Paths, generation: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from on_server import engine, programs
-from on_server.gateway import places
+from on_server.gateway import generations
 from on_server.packages import apt, look
 from on_server.packages.error import PackageError
 
@@ -23,41 +23,21 @@ Containers: TypeAlias = Mapping[str, str] | None
 
 
 def judge_gateway(deb: Path) -> None:
-    """Have the new HAProxy read what the gateway has loaded, before it is installed. Raises PackageError."""
+    """Have the new HAProxy read what the gateway has loaded, before it is installed, where it has loaded any.
+
+    Raises PackageError.
+    """
     tried = deb.with_name("try")
     shutil.rmtree(tried, ignore_errors=True)
     try:
         apt.run(["dpkg-deb", "--extract", str(deb), str(tried)])
-        said = _refusal(tried / "usr/sbin/haproxy")
+        said = generations.refusal(LOADED, str(tried / "usr/sbin/haproxy"), SECONDS) if LOADED.exists() else ""
     finally:
         shutil.rmtree(tried, ignore_errors=True)
     if said:
         raise PackageError(
             f"the new HAProxy does not take what the gateway has loaded: {said}", "keep the one that runs"
         )
-
-
-def _refusal(haproxy: Path) -> str:
-    """Why a HAProxy does not take it, as the account that it would run as; "" where it does, or nothing is loaded."""
-    if not LOADED.exists():
-        return ""
-    words = [str(haproxy), "-c", "-f", str(LOADED)]
-    try:
-        done = subprocess.run(
-            words,
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd="/",
-            user=places.USER,
-            group=places.USER,
-            extra_groups=[],
-            timeout=SECONDS,
-        )
-    except (OSError, subprocess.TimeoutExpired) as problem:
-        return str(problem)
-    said = " ".join((done.stderr or done.stdout).split())[-600:]
-    return (said or f"it ends with {done.returncode}") if done.returncode else ""
 
 
 def take_gateway() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -69,3 +70,30 @@ def test_haproxy_judges_all_but_a_list_that_openssl_has_read(
     made = generations.write_generation(paths, inputs._replace(**changed))
     assert made != paths.loaded.resolve()
     assert (len(judged) == 2) == again
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root starts HAProxy as another account")
+@pytest.mark.parametrize(
+    ("program", "why"),
+    [
+        ("exit 0", ""),
+        (
+            "echo fine >&2; echo [ALERT] line 3 >&2; echo fine >&2; echo [ALERT] line 7 >&2; exit 1",
+            "[ALERT] line 3 [ALERT] line 7",
+        ),
+        ("echo this one is broken >&2; exit 1", "this one is broken"),
+        ("exit 3", "it ends with 3"),
+    ],
+)
+def test_what_a_haproxy_says_of_a_configuration_is_told(
+    program: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the one that runs, and of one that is to take its place."""
+    monkeypatch.setattr(places, "USER", "root")
+    haproxy = tmp_path / "haproxy"
+    haproxy.write_text(f"#!/bin/sh\n{program}\n")
+    haproxy.chmod(0o755)
+    said = generations.refusal(tmp_path / "haproxy.cfg", str(haproxy))
+    assert said.endswith(why)
+    assert bool(said) == bool(why)
+    assert "No such file" in generations.refusal(tmp_path / "haproxy.cfg", str(tmp_path / "none"))
