@@ -69,10 +69,8 @@ class Entry(pydantic.BaseModel):
         default=None, ge=1, le=90, description="Days within which it has a security update; 14 where not said"
     )
     people: dict[Literal["steward", "scientist"], Account] = {}
-    managed: dict[Literal["accounts", "sshd", "firewall", "time", "engine", "journal", "updates"], bool] = (
-        pydantic.Field(
-            default={}, description="Parts of the server that are its owner's: false; these are only checked"
-        )
+    managed: dict[Managed, bool] = pydantic.Field(
+        default={}, description="Parts of the server that are its owner's: false; these are only checked"
     )
 
 
