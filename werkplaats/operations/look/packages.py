@@ -134,7 +134,7 @@ def _remedy(found: Found, rows: Iterable[Package]) -> str:
         return f"it is held back there: `apt-mark unhold {' '.join(held)}`"
     if not found.may(part):
         return "it is its owner's there, who upgrades it"
-    return "upgrade its server"
+    return "`werkplaats upgrade start NETWORK --servers` brings it"
 
 
 def _kind(one: Package) -> str:

@@ -13,6 +13,7 @@ from werkplaats.operations.reach import remote, servers
 from werkplaats.operations.upgrade import packages as upgrade
 
 TODAY = datetime.date(2026, 3, 20)
+REMEDY = "`werkplaats upgrade start NETWORK --servers` brings it"
 SERVER = servers.Server("ggd", "192.0.2.1", "")
 NOTHING: dict[str, Any] = {
     "day": "2026-03-20", "packages": [], "lists": "2026-03-19", "unlisted": "", "unreached": "", "old": [],
@@ -39,7 +40,7 @@ def test_nothing_is_said_of_a_server_that_has_all() -> None:
 @pytest.mark.parametrize(("since", "late"), [("2026-03-06", False), ("2026-03-05", True)])
 def test_fourteen_days_may_pass_and_not_one_more(since: str, late: bool) -> None:
     told = packages.overdue(found(row("haproxy", "gateway", since), row("nano", "rest", "2026-03-19")), TODAY)
-    assert told == ["the gateway waits for haproxy 2 for 15 days, and may for 14; upgrade its server"] * late
+    assert told == [f"the gateway waits for haproxy 2 for 15 days, and may for 14; {REMEDY}"] * late
     assert packages.overdue(found(row("haproxy", "gateway", "2026-03-05")), TODAY, 15) == []
 
 

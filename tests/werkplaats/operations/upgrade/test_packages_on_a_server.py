@@ -173,7 +173,7 @@ def test_what_is_newer_is_told_since_when_its_list_had_it(een: Upgraded) -> None
     assert all(one.security for one in found.packages)
     late = looked.overdue(found, found.day)
     assert [line.partition(" waits")[0] for line in late[:3]] == ["the gateway", "the engine", "Debian"]
-    assert "for 20 days, and may for 14; upgrade its server" in late[0]
+    assert "for 20 days, and may for 14; `werkplaats upgrade start NETWORK --servers` brings it" in late[0]
     assert [line.split()[0] for line in packages.left(found)] == ["netbase"]
     told = een.server.run("server-packages told").stdout
     assert looked.read(told, een.remotes.servers["een"]) == found
