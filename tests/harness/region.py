@@ -83,6 +83,11 @@ class Region:
             if name != station.organisation
         ]
         gateways.write(station.root, self.authority, station.certificate, others, station.port or None)
+        self.write_host(station)
+
+    @staticmethod
+    def write_host(station: Station) -> None:
+        """Write under which uids the parts of `station` run."""
         host = {"gateway_uid": GATEWAY_UID, "agent_uid": AGENT_UID, "computer_uid": COMPUTER_UID}
         if not SEPARATE:
             host = dict.fromkeys(host, os.getuid())

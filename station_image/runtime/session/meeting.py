@@ -144,8 +144,12 @@ class Meetings:
 
 
 def _behind(one: About, lacks: str, ahead: About, has: str) -> str:
-    """A sentence on a station that cannot take part: both sides, and the way out."""
-    way = f"bring {one.station} up with `werkplaats upgrade start {one.network} --to {ahead.release}`"
+    """A sentence on a station that cannot take part: both sides, and the way out.
+
+    A station runs the release of its own region, after which it is named, also where it takes part in a federation.
+    """
+    region = one.station.rpartition(".")[0]
+    way = f"bring {one.station} up with `werkplaats upgrade start {region} --to {ahead.release}`"
     return f"it runs release {one.release}, {lacks}; {ahead.station} runs {ahead.release}, {has}: {way}"
 
 

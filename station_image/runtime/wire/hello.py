@@ -98,7 +98,7 @@ async def accept(connection: Connection, key: StatementKey, networks: Networks, 
         opening = _part(message, "hello", {"versions", "network", "from", "to", "nonce"})
         network = _check_opening(opening, networks, seen)
         accepting = {
-            "version": _common_version(opening["versions"]),
+            "version": _common_version(opening["versions"], network, seen.peer),
             "nonce": statement.nonce(),
             "gateway": network.own_gateway().document,
         }
@@ -154,18 +154,16 @@ def _another_certificate(peer: str) -> str:
     )
 
 
-def _common_version(offered: object) -> int:
-    versions = (
-        set(PROTOCOL_VERSIONS) & {item for item in offered if isinstance(item, int)}
-        if (isinstance(offered, list))
-        else set()
+def _common_version(offered: object, network: Network, caller: str) -> int:
+    theirs = {item for item in offered if isinstance(item, int)} if isinstance(offered, list) else set()
+    if versions := {*PROTOCOL_VERSIONS} & theirs:
+        return max(versions)
+    ahead = max(theirs, default=0) > max(PROTOCOL_VERSIONS)
+    older = network.stations[network.self_id if ahead else caller]
+    raise HelloError(
+        f"no protocol version in common: {network.self_id} speaks {list(PROTOCOL_VERSIONS)}, {caller} "
+        f"{plain(offered, 80)}; bring {older.id} up with `werkplaats upgrade start {older.home} --to VERSION`"
     )
-    if not versions:
-        said = f"no protocol version in common; this release speaks {list(PROTOCOL_VERSIONS)}"
-        raise HelloError(
-            f"{said}, the caller {plain(offered, 80)}: bring the older one up (`werkplaats upgrade start`)"
-        )
-    return max(versions)
 
 
 def _part(message: Mapping[str, Any], name: str, keys: set[str]) -> dict[str, Any]:
