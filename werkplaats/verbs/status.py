@@ -1,9 +1,12 @@
 """Show every station: server, engine, gateway, certificate days, release, last session; and what has to be done now.
 
-Changes nothing. Of servers that another operator runs only what is published is shown.
-Of a federation it shows each member: its publication, as far as that lies here, and whether its root holders said yes.
+Changes nothing. Of servers that another operator runs only what is published is shown, and while an upgrade goes on
+which release each runs, as peers tell: who has not moved, until when that may be, and what it blocks.
+Of a federation it shows each member: its publication, as far as that lies here, whether its root holders said yes, and
+until when it computes with the others where an upgrade that ends parts it from them.
 With --calendar everything that ends is shown instead: certificates, gateway keys, revocation list, CA, agreements,
-DPIA, questions, and the allowances of the servers that this operator runs; with who has to do what, and from when on.
+DPIA, questions, the last day of an upgrade, and the allowances of the servers that this operator runs; with who has to
+do what, and from when on.
 Exit code 1 when a station is not well, also when little of a certificate's life is left, when something has ended, and
 when the publication is refused.
 """
@@ -12,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import datetime
 import sys
 from pathlib import Path
 
@@ -19,6 +23,7 @@ from base import canonical, errors, files
 from werkplaats.operations.coordinator import steps
 from werkplaats.operations.home import networks
 from werkplaats.operations.look import calendar, members, status
+from werkplaats.operations.upgrade import behind
 from werkplaats.verbs import common, named
 
 
@@ -41,6 +46,7 @@ def run(given: argparse.Namespace) -> int:
     with network.remotes() as remotes:
         unreachable = remotes.probe()
         found = status.read(network, remotes, unreachable, certificates)
+        found = behind.marked(network, remotes, found, certificates.published, datetime.date.today())
     ends, now = _ends(network, certificates, found), canonical.now()
     if given.ics:
         from werkplaats.operations.look import agenda  # here: who asks for no agenda waits for no library

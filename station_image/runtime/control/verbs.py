@@ -76,7 +76,10 @@ def _version(network: Network, told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def _links(desk: Desk, _: Request, tell: Tell) -> dict[str, Any]:
-    """Call every peer that the gateway has an outbound socket for, and ask those that poll us."""
+    """Call every peer that the gateway has an outbound socket for, and ask those that poll us.
+
+    `heard`: network → the release of each station there without such a link, as it signed it and a party shows it.
+    """
     peers = desk.peers
     called = peers.callable()
     asked: list[tuple[Network, str, str]] = []
@@ -107,7 +110,14 @@ async def _links(desk: Desk, _: Request, tell: Tell) -> dict[str, Any]:
             return row
 
     rows = [*strangers, *await asyncio.gather(*(one(*item) for item in asked))]
-    return {"exit": 0 if all(row["ok"] for row in rows) else 1, "links": rows}
+    linked = {(row["network"], row["peer"]) for row in rows}
+    heard = {
+        network.name: await desk.meetings.heard(
+            network, [one for one in network.stations if one != network.self_id and (network.name, one) not in linked]
+        )
+        for network in desk.networks.current().values()
+    }
+    return {"exit": 0 if all(row["ok"] for row in rows) else 1, "links": rows, "heard": heard}
 
 
 async def _questions(desk: Desk, _: Request, __: Tell) -> dict[str, Any]:

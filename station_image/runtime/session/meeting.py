@@ -95,6 +95,14 @@ class Meetings:
         refused = any(error.refused for error in away.values())
         return Meeting(said, {party: error.why for party, error in away.items()}, refused)
 
+    async def heard(self, network: Network, stations: Collection[str]) -> dict[str, str]:
+        """The release that each of these signed that it runs, as far as one of the computing parties can show it."""
+        shown: dict[str, Mapping[str, Any]] = {}
+        for party in network.computes:
+            if party != network.self_id and (wanted := [one for one in stations if one not in shown]):
+                await self._ask_all(network, {party: wanted}, shown)
+        return {one: about.read(shown[one], network, one).release for one in stations if one in shown}
+
     async def _ask_all(
         self, network: Network, wanted: Mapping[str, Sequence[str]], shown: dict[str, Mapping[str, Any]]
     ) -> dict[str, dict[str, int] | CallFailedError]:

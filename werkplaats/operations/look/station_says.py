@@ -58,6 +58,7 @@ class _Told(pydantic.BaseModel):
     sound: bool = False
     kept: Annotated[_Register, pydantic.Field(alias="register")] = _Register()
     links: list[_Link] = []
+    heard: dict[str, dict[str, str]] = {}
     networks: dict[str, _Network] = {}
     questions: list[_Question] = []
     contributors: list[str] = []

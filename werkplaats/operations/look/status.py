@@ -25,7 +25,8 @@ UNITS = ("docker.service", "werkplaats-gateway.service")
 class StationStatus:
     """One station; every text is empty when all is well there, days are None when unknown.
 
-    Of a station that another operator runs nothing but its certificate is known: `seen_by` is "nobody".
+    Of a station that another operator runs nothing but its certificate is known: `seen_by` is "nobody". While an
+    upgrade goes on its release is known too, where a peer tells it.
     """
 
     organisation: str
@@ -53,6 +54,7 @@ class StationStatus:
     followed: tuple[str, ...] = ()  # what its follower tells: who applied what, when and from where; what waits
     updates: tuple[str, ...] = ()  # packages that have a newer version, and for how many days; what a reboot is for
     behind: tuple[str, ...] = ()  # which of them are later than they may be
+    late: str = ""  # which release it has not left yet, until when it may run that, and what that blocks
 
     @property
     def wrong(self) -> list[str]:
@@ -262,7 +264,8 @@ def lines(found: Iterable[StationStatus]) -> list[str]:
             f"{one.organisation:<24} {state}, release {one.release or '?'}, certificate {days} days, "
             f"last session {one.last_session or 'none'}{cut}{mended}"
         )
-        rows += [f"{'':<24} {errors.printable(line)}" for line in (*one.followed, *one.updates)]
+        late = (one.late,) if one.late else ()
+        rows += [f"{'':<24} {errors.printable(line)}" for line in (*late, *one.followed, *one.updates)]
         if one.accepted:
             accepted.setdefault(one.accepted, []).append(one.organisation)
     return rows + [f"accepted: {digest} by {', '.join(by)}" for digest, by in accepted.items()]

@@ -111,6 +111,15 @@ def test_a_question_of_the_federation_is_answered_likewise(moving: Moving) -> No
     assert [(int(row["area"]), row["cases"]) for row in answer["result"]["areas"]] == [(AREA, len(EVERY) * CASES)]
 
 
+def test_who_has_no_link_with_another_hears_from_a_party_what_it_signed_that_it_runs(moving: Moving) -> None:
+    """Contributors call the parties only: by these each sees who is behind, whoever operates it."""
+    moving.run({"west": OLD, "oost": NEW})
+    told = moving.country["west.b"].ask("links")
+    assert {row["peer"] for row in told["links"]} == {*COMPUTING}
+    assert told["heard"] == {NAME: {"oost.c": NEW}}
+    assert moving.country["oost.a"].ask("links")["heard"] == {NAME: {}}, "it has a link with all"
+
+
 def used(country: Country) -> dict[str, str]:
     """What a session uses up: which ids were seen, which results may have been opened."""
     paths = [country[one].root / name for one in EVERY for name in ("state/seen.json", contract.OPENED.path)]
