@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Any
 
 import pydantic
@@ -445,11 +445,23 @@ def _authority_changes(accepted: Accepted, publication: verified.Verified) -> li
 
 
 def _release_changes(accepted: Accepted, publication: verified.Verified) -> list[diff.Change]:
-    """A release of another name shows in the definition; here, the same name for another image."""
+    """A release of another name shows in the definition; here, the same name for another image, and what is new in one.
+
+    Who takes a release is told what it repairs and what works no more, before anybody runs it.
+    """
     known = {one.release: one for one in accepted.releases}
-    published = (one for one in (publication.release, publication.earlier) if one)
-    return [
-        diff.Change("release", f"release {one.release} is not the one that was accepted: its contents changed", True)
+    published = [one for one in (publication.release, publication.earlier) if one]
+    changed = [
+        f"release {one.release} is not the one that was accepted: its contents changed"
         for one in published
         if known.get(one.release, one) != one
     ]
+    told = [line for one in published[:1] if known.get(one.release) != one for line in _told(one)]
+    return [diff.Change("release", text, True) for text in (*changed, *told)]
+
+
+def _told(release: model.Release) -> Iterator[str]:
+    for line in release.security_fixes:
+        yield f"release {release.release} repairs {line}"
+    for one in release.breaking:
+        yield f"release {release.release}: this only affects you if {one.affects}: {one.do}"

@@ -296,6 +296,30 @@ def test_while_an_upgrade_goes_on_both_images_are_said_yes_to_and_that_it_ends_w
 
 
 @pytest.mark.usefixtures("approved")
+def test_who_is_to_take_a_release_is_told_what_it_repairs_and_what_works_no_more(
+    publish: Callable[..., Any], coordinator: Any
+) -> None:
+    """Once, with what waits for the yes: of the release that stations move to, and not of the one that they leave."""
+    accepted = acceptance.accept(publish())
+    breaking = {"affects": "a program of yours reads state/runs.json", "do": "have it read format 4"}
+    notes = {"security_fixes": ["CVE-2026-0001: a peer could keep a session waiting"], "breaking": [breaking]}
+    moves = coordinator.definition.model_copy(update={"release": "1.0.0", **UPGRADING})
+    both = publish(moves, {**BOTH, "1.0.0": {**BOTH["1.0.0"], **notes}})
+    told = [
+        "release 1.0.0 repairs CVE-2026-0001: a peer could keep a session waiting",
+        "release 1.0.0: this only affects you if a program of yours reads state/runs.json: have it read format 4",
+    ]
+    found = acceptance.compare(accepted, both)
+    assert [one.text for one in found.waits][-2:] == told
+    accepted = acceptance.accept(both)
+    assert acceptance.compare(accepted, both) == acceptance.Comparison((), ())
+    back = moves.model_copy(update={"release": "dev", "upgrading_from": "1.0.0"})
+    waits = texts(acceptance.compare(accepted, publish(back, {**BOTH, "1.0.0": {**BOTH["1.0.0"], **notes}})).waits)
+    assert "the release is dev instead of 1.0.0" in waits
+    assert "repairs" not in waits
+
+
+@pytest.mark.usefixtures("approved")
 def test_another_image_under_the_name_of_the_earlier_release_waits(
     publish: Callable[..., Any], coordinator: Any
 ) -> None:
