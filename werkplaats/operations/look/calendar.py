@@ -19,6 +19,7 @@ EARLY = {
     "question": datetime.timedelta(days=60),
     "allowance": datetime.timedelta(days=30),
     "gateway key": datetime.timedelta(days=365),
+    "upgrade": datetime.timedelta(days=14),
 }
 """How long before the end somebody has to begin, by kind; of certificates and lists it is a share of their life."""
 DPIA_YEARS = 3
@@ -74,6 +75,7 @@ def of(
     """Everything that ends, in order. `allowed`: organisation → rows of `station questions --json` there."""
     found = [
         *(_signed(network, published) if published else ()),
+        *_upgrade(network, published.definition if published else definition),
         *_papers(network, definition),
         *(_asked(network, name, one) for name, one in questions.items()),
         *(_allowed(organisation, row) for organisation, rows in allowed.items() for row in rows if row.get("until")),
@@ -176,6 +178,20 @@ def _papers(network: str, definition: model.Definition) -> Iterator[End]:
         until = _years_later(definition.dpia, DPIA_YEARS)
         remedy = f"look at it again, and write the day in the definition; werkplaats trust publish {network}"
         yield _on_day("DPIA", f"DPIA of {definition.dpia}", until, "coordinator, all organisations", remedy)
+
+
+def _upgrade(network: str, definition: model.Definition) -> Iterator[End]:
+    """The last day on which a station may run the release before: by what is published, which is what others go by."""
+    if definition.upgrading_until is None:
+        return
+    what = f"upgrade of {network} from release {definition.upgrading_from} to {definition.release}"
+    remedy = (
+        f"werkplaats accept {network}, then werkplaats upgrade start {network} --to {definition.release}; once all "
+        "have moved the coordinator takes upgrading_from and upgrading_until out: werkplaats trust publish "
+        f"{network}"
+    )
+    who = "each operator that did not yet, then coordinator"
+    yield _on_day("upgrade", what, definition.upgrading_until, who, remedy)
 
 
 def _asked(network: str, name: str, asked: model.Question) -> End:

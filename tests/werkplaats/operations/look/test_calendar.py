@@ -93,6 +93,23 @@ def test_papers_questions_and_allowances_end_with_their_last_day(published: veri
     assert asked.state(evening + datetime.timedelta(minutes=2)) == "ended"
 
 
+def test_the_last_day_of_an_upgrade_is_by_what_is_published_and_due_two_weeks_before(
+    published: verified.Verified,
+) -> None:
+    today = canonical.now().date()
+    moves = {"release": "1.1.0", "upgrading_from": "1.0.0", "upgrading_until": today + 20 * DAY}
+    defined = published.definition.model_copy(update=moves)
+    assert [one for one in calendar.of("proeftuin", defined, published, {}) if one.kind == "upgrade"] == []
+    both = dataclasses.replace(published, definition=defined)
+    (found,) = (one for one in calendar.of("proeftuin", published.definition, both, {}) if one.kind == "upgrade")
+    assert (found.what, found.until) == ("upgrade of proeftuin from release 1.0.0 to 1.1.0", str(today + 20 * DAY))
+    assert [found.state(canonical.now() + days * DAY) for days in (0, 8, 22)] == ["later", "due", "ended"]
+    assert found.line(canonical.now() + 8 * DAY).startswith(
+        f"due    {found.until}       {found.what}; now each operator that did not yet, then coordinator: werkplaats "
+        "accept proeftuin, then werkplaats upgrade start proeftuin --to 1.1.0; once all have moved"
+    )
+
+
 def test_what_is_to_be_done_now_says_who_does_what(published: verified.Verified) -> None:
     ends = calendar.of("proeftuin", published.definition, published, {"griep": question(datetime.date(2026, 1, 31))})
     now = canonical.now()
