@@ -30,8 +30,8 @@ class Context:
 
     `dev` may be used also where it is not described. `networks` has what is defined here of the networks that a
     federation names, None for one that cannot be used. `spoken` has the session protocols of those of which these are
-    known otherwise than by the name of their release. `fields_of` knows the analyses of the station image; without it
-    what a question asks of them is not looked at.
+    known otherwise than by the name of their release, and `later` those of these once an upgrade in them is over.
+    `fields_of` knows the analyses of the station image; without it what a question asks of them is not looked at.
     """
 
     today: datetime.date
@@ -40,6 +40,7 @@ class Context:
     fields_of: Fields | None = None
     networks: Mapping[str, model.Network | None] = dataclasses.field(default_factory=dict)
     spoken: Mapping[str, frozenset[int]] = dataclasses.field(default_factory=dict)
+    later: Mapping[str, frozenset[int]] = dataclasses.field(default_factory=dict)
 
 
 def shipped(today: datetime.date, fields_of: Fields | None = None, own: Path = RELEASES) -> Context:

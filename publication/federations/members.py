@@ -35,6 +35,8 @@ class Member:
     left: bool
     wrong: tuple[str, ...]
     taken: publication.Taken | None = None
+    until: tuple[str, ...] = ()
+    """Until when it computes with others, whom the end of an upgrade parts it from, as sentences with what to do."""
 
 
 def read(
@@ -56,9 +58,12 @@ def read(
         found[slug] = _read(federation, lineage, slug, place_of(slug), moment, memory)
     published = {slug: one.published for slug, one in found.items() if one.published is not None}
     spoken = {slug: _spoken(one) for slug, one in published.items()}
-    apart = rules.apart(federation, {slug: one.definition for slug, one in published.items()}, spoken)
-    for slug, reasons in apart.items():
+    later = {slug: frozenset(one.release.protocols) for slug, one in published.items()}
+    defined = {slug: one.definition for slug, one in published.items()}
+    for slug, reasons in rules.apart(federation, defined, spoken).items():
         found[slug] = dataclasses.replace(found[slug], wrong=(*found[slug].wrong, *reasons))
+    for slug, ends in rules.until(federation, defined, spoken, later).items():
+        found[slug] = dataclasses.replace(found[slug], until=tuple(ends))
     return found
 
 

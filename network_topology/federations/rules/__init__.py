@@ -2,7 +2,7 @@
 
 import dataclasses
 import datetime
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from network_topology import context, model
 from network_topology.federations.model import Federation, Member
@@ -13,7 +13,7 @@ from network_topology.rules import papers as regional_papers
 from network_topology.rules.rule import Rule
 from network_topology.violation import Violation
 
-__all__ = ["TABLE", "apart", "check", "require", "require_alone"]
+__all__ = ["TABLE", "apart", "check", "require", "require_alone", "until"]
 
 
 def _of(shared: Rule[Federation], *reads: str, **texts: str) -> Rule[Federation]:
@@ -89,8 +89,28 @@ def apart(
     `spoken`: the session protocols of the release that each publishes.
     """
     known = context.Context(datetime.date.max, {}, {}, networks=published, spoken=spoken)
+    return _by_member(COMPUTE_TOGETHER, federation, known)
+
+
+def until(
+    federation: Federation,
+    published: Mapping[str, model.Definition],
+    spoken: Mapping[str, frozenset[int]],
+    later: Mapping[str, frozenset[int]],
+) -> dict[str, list[str]]:
+    """Member → until when it computes with others, of whom an upgrade that ends parts it, each with what to do.
+
+    `spoken` is as in `apart`, with what stations may run meanwhile; `later` is of the release that each moves to.
+    """
+    known = context.Context(datetime.date.max, {}, {}, networks=published, spoken=spoken, later=later)
+    return _by_member((members.member_upgrades,), federation, known)
+
+
+def _by_member(
+    table: Iterable[Rule[Federation]], federation: Federation, known: context.Context
+) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for one in COMPUTE_TOGETHER:
+    for one in table:
         for finding in one.find(federation, known):
             slug = str(finding.at[1])
             text = finding.text.removeprefix(members.said_of(slug))

@@ -230,7 +230,8 @@ def member_upgrades(federation: Federation, known: context.Context) -> Iterator[
     if not (met := [numbers for numbers in now.values() if numbers]) or not frozenset.intersection(*met):
         return
     for slug, region in regions.items():
-        later = known.releases.get(region.release) if region.upgrading_until else None
+        after = known.later.get(slug) or known.releases.get(region.release)
+        later = after if region.upgrading_until else None
         apart = [
             other for other, numbers in now.items() if other != slug and numbers and not numbers & (later or numbers)
         ]

@@ -29,6 +29,8 @@ class Status:
     """Of a member: what its root holders said yes to."""
     crossed: tuple[str, ...] = ()
     """Of a member: until when the federation's CA certified its CA; one for each of its CAs."""
+    until: tuple[str, ...] = ()
+    """Of a member: until when it computes with others, where an upgrade that ends parts it from them."""
 
     @property
     def good(self) -> bool:
@@ -91,14 +93,14 @@ def _member(
         wrong += [f"{federation.name} did not certify its CA-{each}: {_PUBLISH} {federation.name}" for each in without]
     ends = canonical.stamp(made.ends[TIMESTAMP])
     until = tuple(canonical.stamp(each.not_valid_after_utc) for each in crossed)
-    return Status(one.network, made.number, made.published, ends, tuple(wrong), one.consent, until)
+    return Status(one.network, made.number, made.published, ends, tuple(wrong), one.consent, until, one.until)
 
 
 _PUBLISH = "its coordinator runs werkplaats trust publish"
 
 
 def lines(found: Iterable[Status]) -> Iterator[str]:
-    """A line for each, and one for each thing that is wrong."""
+    """A line for each, and one for each thing that is wrong or will be."""
     for one in found:
         told = f"publication {one.publication} of {one.published}, good until {one.ends}" if one.publication else ""
         yes = f"takes part with {', '.join(one.consent.organisations)}" if one.consent else ""
@@ -106,3 +108,4 @@ def lines(found: Iterable[Status]) -> Iterator[str]:
         about = "; ".join(filter(None, (told, yes, until))) or "not read"
         yield f"{one.network}: {'good' if one.good else 'NOT GOOD'}: {about}"
         yield from (f"  {why}" for why in one.wrong)
+        yield from (f"  soon: {until}" for until in one.until)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import json
 from pathlib import Path
 from typing import Any
@@ -215,3 +216,30 @@ def test_a_region_that_publishes_another_release_and_other_data_is_named_with_bo
     found = wrong(capsys)
     assert found[TWENTE] == []
     assert [one for one in found[SALLAND] if one in reasons] == reasons
+
+
+def test_until_when_members_meet_follows_from_what_they_publish(
+    regions: Regions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One moves to a release that the others do not speak with: until its last day all is good, and that day is said.
+
+    Neither has a release by which it could be told from its name: nobody here describes them.
+    """
+    own = regions.own[SALLAND]
+    upgrading = {"release": "2.0.0", "upgrading_from": "dev", "upgrading_until": datetime.date(2099, 2, 1)}
+    moves = own.definition.model_copy(update=upgrading)
+    newer = {**RELEASES["dev"], "release": "2.0.0", "protocols": [3], "image_id": f"sha256:{'7' * 64}"}
+    publishing.publish(regions.place(SALLAND), moves, {**RELEASES, "2.0.0": newer}, own.authority)
+    found = {one["network"]: one for one in json.loads(status(capsys, "--json", expect=errors.FOUND))}
+    sentence = (
+        f"it computes with {TWENTE} until 2099-02-01: release 2.0.0 speaks session protocol 3, but that is the last "
+        "day on which its stations may run the release before: have the others move before that day, or this one later"
+    )
+    assert found[SALLAND]["until"] == [sentence]
+    assert found[TWENTE]["until"] == []
+    assert not any("session protocol" in one for one in found[SALLAND]["wrong"]), "they meet now"
+    assert f"  soon: {sentence}" in status(capsys, expect=errors.FOUND)
+    ended = moves.model_copy(update={"upgrading_from": "", "upgrading_until": None})
+    publishing.publish(regions.place(SALLAND), ended, {"2.0.0": newer}, own.authority)
+    (reason,) = wrong(capsys)[TWENTE]
+    assert "its release 'dev' speaks session protocol 2, and 1 of 2 members speak 3" in reason
