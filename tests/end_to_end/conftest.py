@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 import shutil
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from network_topology import names
 from tests.harness import sandboxes, servers
 from tests.harness.sandboxes import up_step_by_step as up_step_by_step  # that of `los`, for those who go on with it
 
@@ -64,14 +61,6 @@ def volg(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sandboxes.Sandbox
 
 ONLY_COMPUTES = "griep-zonder-thuiszorg"
 """A question of `los` to which thuiszorg puts in nothing: it only computes."""
-MEMBER = """
-  apotheek:
-    name: Apotheek Proeftuin
-    domain: general_practice
-    operator: itself
-    egress: [198.18.0.0/15]
-    agreement: {kind: gvo, signed: 2026-02-10}
-"""
 
 
 @pytest.fixture(scope="session")
@@ -81,28 +70,13 @@ def los(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sandboxes.Sandbox]
     First an engine and a login of it are in trouble and a server moves, then a computing party is revoked, leaves and
     comes back, at last it is destroyed.
     """
-    folder = tmp_path_factory.mktemp("los")
-    maker = sandboxes.sandbox(folder, "los")
-    own = re.sub(r"mesh\.(\w+)\.example", rf"\1.{maker.name}.{names.DNS_ROOT}", maker.definition.read_text())
-    maker.definition.write_text(re.sub(r"192\.0\.2\.\d+/32", "198.18.0.0/15", own).rstrip() + MEMBER)
+    definition = sandboxes.DEFINITION.rstrip() + sandboxes.MEMBER
+    maker = sandboxes.sandbox(tmp_path_factory.mktemp("los"), "los", definition)
     questions = maker.definition.parent / "questions"
     text = (questions / f"{sandboxes.QUESTION}.yml").read_text()
     fewer = text.replace("ziekenhuis, thuiszorg, huisartsen]", "ziekenhuis, huisartsen]")
     (questions / f"{ONLY_COMPUTES}.yml").write_text(fewer)
-    process = maker.start("up", maker.name, "--yes")
-    assert process.stderr is not None
-    for line in process.stderr:  # the servers are there when the first of them is configured
-        if " configure " in line:
-            break
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-    inventory = maker.home / "inventories" / "los" / "servers.yml"
-    inventory.parent.mkdir(parents=True)
-    shutil.copyfile(maker.vault / "inventory" / "servers.yml", inventory)
-    passphrase = folder / "passphrase"
-    passphrase.touch(mode=0o600)
-    passphrase.write_text("een lange zin die niemand raadt\n")
-    network = dataclasses.replace(maker, name="los", state=folder / "other-state", passphrase=passphrase)
+    network = sandboxes.known_by_inventory(maker, "los")
     try:
         assert up_step_by_step(network)["verified"]
         shutil.copytree(maker.vault / "people", network.vault / "people")

@@ -19,7 +19,6 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.end_to_end.conftest import MEMBER
 from tests.harness import going, sandboxes
 
 pytestmark = [pytest.mark.servers, pytest.mark.apart]
@@ -215,7 +214,7 @@ def test_who_is_revoked_is_cut_off_by_a_list_that_one_station_has_and_the_mesh_b
 
 
 def test_what_adds_waits_and_is_told(volg: sandboxes.Sandbox) -> None:
-    volg.definition.write_text(volg.definition.read_text().rstrip() + MEMBER)
+    volg.definition.write_text(volg.definition.read_text().rstrip() + sandboxes.MEMBER)
     volg.run("trust publish")
     put(volg, "ggd")
     told = follow(volg, "ggd")["ggd"]
@@ -227,7 +226,7 @@ def test_what_adds_waits_and_is_told(volg: sandboxes.Sandbox) -> None:
 
 
 def test_a_plan_finds_no_file_that_up_would_place_otherwise(volg: sandboxes.Sandbox) -> None:
-    volg.definition.write_text(volg.definition.read_text().removesuffix(MEMBER) + "\n")
+    volg.definition.write_text(volg.definition.read_text().removesuffix(sandboxes.MEMBER) + "\n")
     volg.run("trust publish")
     put(volg, "ggd")
     assert follow(volg, "ggd")["ggd"]["waits"] == []

@@ -32,6 +32,15 @@ ROOT = Path(__file__).resolve().parents[2]
 PROEFTUIN = ROOT / "network_topology" / "networks" / "proeftuin"
 DEFINITION = (PROEFTUIN / "network.yml").read_text()
 QUESTION = "griep-hotspots"
+MEMBER = """
+  apotheek:
+    name: Apotheek Proeftuin
+    domain: general_practice
+    operator: itself
+    egress: [198.18.0.0/15]
+    agreement: {kind: gvo, signed: 2026-02-10}
+"""
+"""One more member for the end of DEFINITION, which has no gateway."""
 HOLDERS = {"root": "trust root", "release": "release"}
 """What holders of keys begin their commands with."""
 
@@ -191,6 +200,30 @@ def sandbox(folder: Path, name: str, definition: str = DEFINITION) -> Sandbox:
     found.definition.write_text(definition.replace("network: proeftuin", f"network: {name}"))
     shutil.copytree(PROEFTUIN / "questions", found.definition.parent / "questions")
     return found
+
+
+def known_by_inventory(maker: Sandbox, name: str) -> Sandbox:
+    """A network that is no sandbox, on servers that a sandbox makes, and destroys: it knows them by its inventory only.
+
+    They are there, and nothing of it is on them yet.
+    """
+    own = re.sub(r"mesh\.(\w+)\.example", rf"\1.{maker.name}.{names.DNS_ROOT}", maker.definition.read_text())
+    maker.definition.write_text(re.sub(r"192\.0\.2\.\d+/32", "198.18.0.0/15", own))
+    process = maker.start("up", maker.name, "--yes")
+    assert process.stderr is not None
+    for line in process.stderr:  # the servers are there when the first of them is configured
+        if " configure " in line:
+            break
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    inventory = maker.home / "inventories" / name / "servers.yml"
+    inventory.parent.mkdir(parents=True)
+    shutil.copyfile(maker.vault / "inventory" / "servers.yml", inventory)
+    folder = maker.home.parent
+    passphrase = folder / "passphrase"
+    passphrase.touch(mode=0o600)
+    passphrase.write_text("een lange zin die niemand raadt\n")
+    return dataclasses.replace(maker, name=name, state=folder / "other-state", passphrase=passphrase)
 
 
 def make(target: str, network: Sandbox, *settings: str) -> list[str]:

@@ -66,13 +66,7 @@ class Moving:
 
     def defined(self, release: str, earlier: str = "") -> None:
         """Have the definition name a release, and the one that stations come from; all operators say yes."""
-        lines = self.network.definition.read_text().split("\n")
-        kept = [line for line in lines if not line.startswith(("release:", "upgrading_"))]
-        said = [f"release: {release}"]
-        if earlier:
-            said += [f"upgrading_from: {earlier}", "upgrading_until: 2099-12-31"]
-        at = next(number for number, line in enumerate(kept) if line.startswith("technique:"))
-        self.network.definition.write_text("\n".join([*kept[: at + 1], *said, *kept[at + 1 :]]))
+        define(self.network, release, earlier)
 
     @property
     def keeps(self) -> dict[str, Keeps]:
@@ -87,6 +81,17 @@ class Moving:
         """Everything is as it should be, and a session with everybody works; else the test fails."""
         told = json.loads(self.network.run("verify", "--json").stdout)
         assert all(one["good"] for one in told["verdicts"]), told
+
+
+def define(network: sandboxes.Sandbox, release: str, earlier: str = "", until: str = "2099-12-31") -> None:
+    """Have the definition of a network name a release, and the one that stations come from."""
+    lines = network.definition.read_text().split("\n")
+    kept = [line for line in lines if not line.startswith(("release:", "upgrading_"))]
+    said = [f"release: {release}"]
+    if earlier:
+        said += [f"upgrading_from: {earlier}", f"upgrading_until: {until}"]
+    at = next(number for number, line in enumerate(kept) if line.startswith("technique:"))
+    network.definition.write_text("\n".join([*kept[: at + 1], *said, *kept[at + 1 :]]))
 
 
 def on(version: str) -> dict[str, set[str]]:
