@@ -13,8 +13,7 @@ import pytest
 from tests.harness import sandboxes, servers
 from tests.harness.sandboxes import up_step_by_step as up_step_by_step  # that of `los`, for those who go on with it
 
-
-APART = ("hoger", "kort", "kring", "oost", "volg", "west")
+APART = ("hoger", "kort", "kring", "oost", "operators", "volg", "west")
 """Networks of tests marked `apart`, which come and go beside these."""
 
 

@@ -14,10 +14,10 @@ import pytest
 from station_image.runtime.accepted.networks import Networks
 from station_image.runtime.base import contract
 from tests.harness import stations
-from tests.harness.country import NAME, Country
 from tests.harness.stations import ROOT, Proposal, Station, replace, wait_until
 from tests.station_image.runtime import questions
 from tests.station_image.runtime.releases import older
+from tests.station_image.runtime.releases.country import NAME, Country
 from tests.station_image.runtime.test_sessions import right
 
 pytestmark = pytest.mark.slow
