@@ -9,9 +9,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from on_server.follow import places
+
 SOCKET = "/run/werkplaats/control/agent.sock"
 DRAINING = "draining"
 """Beside the socket: until when an agent drains, in seconds since 1970."""
+LONGEST_SAID, LONGEST_LINE = 200, 64 * 1024 * 1024
+"""Bytes of that, and of one line of an agent, at most: its container can write anything in either."""
 DONE, FOUND, WRONG_USE, REFUSED, FAILED = range(5)
 SILENCE = 7200.0
 WAIT, AGAIN = 120.0, 1.0
@@ -52,7 +56,7 @@ def ask(path: str, request: Mapping[str, Any], tell: Tell) -> Line:
             stream.write(json.dumps({key: value for key, value in request.items() if value is not None}).encode())
             stream.write(b"\n")
             stream.flush()
-            for text in stream:
+            while text := stream.readline(LONGEST_LINE):
                 line: Line = json.loads(text)
                 if line.pop("done", False):
                     return {"exit": FAILED, **line}
@@ -92,7 +96,7 @@ def ask_patiently(path: str, request: Mapping[str, Any], tell: Tell) -> Line:
 def _is_replaced(path: str) -> bool:
     """Whether an agent that is away said before that another one will come, and its time for that is not over."""
     try:
-        left = float(json.loads(Path(path).with_name(DRAINING).read_text())["until"]) - time.time()
+        left = float(json.loads(places.read(Path(path).with_name(DRAINING), LONGEST_SAID))["until"]) - time.time()
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
     return left > 0

@@ -18,8 +18,8 @@ def replace(path: Path, content: str | bytes, mode: int = READABLE) -> None:
     One at a time for one path. Raises OSError.
     """
     fresh = path.with_name(f"{path.name}.new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
-    _write(descriptor, content)
+    fresh.unlink(missing_ok=True)  # of a process that was killed, or no file at all
+    _write(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode), content)
     fresh.replace(path)
     sync_folder(path.parent)
 
@@ -49,6 +49,12 @@ def reading(path: Path) -> IO[bytes]:
         os.close(descriptor)
         raise OSError(errno.EINVAL, "it is no file", str(path))
     return os.fdopen(descriptor, "rb")
+
+
+def read(path: Path, most: int = -1) -> bytes:
+    """What is in a file, as `reading` opens it; of more than `most` bytes no more. Raises OSError."""
+    with reading(path) as stream:
+        return stream.read(most)
 
 
 def make_folder(path: Path, mode: int) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from ..accepted import statement
 from ..accepted.networks import Network
+from ..base import files
 from ..base.contract import FREQUENCIES, State
 from ..base.refusal import RefusedError
 
@@ -69,7 +70,7 @@ class Allowances:
         """The allowance of a question, None where there is none. Raises NotAllowedError for a damaged one."""
         path = self._folder / f"{network}~{question}.json"
         try:
-            content = json.loads(path.read_text())
+            content = json.loads(files.read(path))
             document, until = dict(content["question"]), datetime.date.fromisoformat(content["until"])
             at_most, allowed = str(content.get("at_most", document["at_most"])), int(content.get("allowed", 0))
             found = Allowance(document, until, at_most, allowed)

@@ -19,6 +19,7 @@ from typing import Any
 
 from ..accepted import statement
 from ..accepted.networks import Network
+from ..base import files
 from ..base.journal import plain
 from ..base.refusal import RefusedError
 from .index import WENT_BACK
@@ -110,7 +111,7 @@ def enter(register: Register, networks: Mapping[str, Network], folder: Path) -> 
     """Enter that this station went back, as its steward said in a file just now. Raises RefusedError."""
     path = folder / SAID
     try:
-        said = json.loads(path.read_text())
+        said = json.loads(files.read(path))
         entries, last, reason, at = int(said["entries"]), str(said["last"]), str(said["reason"]), float(said["at"])
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise RefusedError(f"{path.name}: not said by the steward; `station went-back --reason TEXT`") from error
@@ -138,7 +139,7 @@ def enter(register: Register, networks: Mapping[str, Network], folder: Path) -> 
 def agreed(folder: Path, said: GoingBack) -> bool:
     """Whether the steward here agrees to exactly this statement: a file that only the steward's account writes."""
     try:
-        content = json.loads((folder / f"{said.network}.{said.station}.agreed").read_text())
+        content = json.loads(files.read(folder / f"{said.network}.{said.station}.agreed"))
         return bool(content["statement"] == said.digest)
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False

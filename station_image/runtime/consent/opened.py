@@ -105,7 +105,7 @@ class Opened:
         self._results: list[OpenedResult] = []
         self.problem = ""
         try:
-            _, self._results = read(path.read_text())
+            _, self._results = read(files.read(path))
         except FileNotFoundError:
             pass
         except (OSError, ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError) as error:
@@ -209,7 +209,7 @@ class Opened:
         return [(one, one.beside(now, plan.network, apart[id(one.asked)])) for one in results if id(one.asked) in apart]
 
 
-def read(text: str) -> tuple[int, list[OpenedResult]]:
+def read(text: str | bytes) -> tuple[int, list[OpenedResult]]:
     """Which format a file has, and the results in it. Raises KeyError, ValueError, TypeError and the like."""
     content = json.loads(text)
     if isinstance(content, list):  # until format 2 what was asked stood in each

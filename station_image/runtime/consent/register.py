@@ -313,7 +313,7 @@ class Register:
 
     def _written_head(self) -> _Head:
         try:
-            head = json.loads(self._head.read_text())
+            head = json.loads(files.read(self._head))
             line, digest = str(head["line"]), str(head["digest"])
             entry = json.loads(line)
             keys = tuple(bytes.fromhex(one) for one in head.get("keys", ()))

@@ -49,7 +49,7 @@ class Seen:
 
 
 def _read(path: Path) -> dict[str, float]:
-    found = {str(key): float(value) for key, value in json.loads(path.read_text()).items()}
+    found = {str(key): float(value) for key, value in json.loads(files.read(path)).items()}
     if not all(map(math.isfinite, found.values())):
         raise ValueError("a time that is none")
     return found

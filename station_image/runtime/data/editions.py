@@ -47,7 +47,7 @@ def of(
     with _making:
         if not path.exists():
             files.replace(path, secrets.token_bytes(KEY), 0o600)
-    key = path.read_bytes()
+    key = files.read(path)
     if len(key) != KEY:
         # With one that anybody knows, whoever sees a mark could try what it is of.
         raise RefusedError(f"{path.name}: not the key that this station made; its operator puts it back from a backup")

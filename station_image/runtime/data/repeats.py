@@ -144,7 +144,7 @@ def _path(state: Path) -> Path:
 def _all(state: Path) -> Mapping[str, str]:
     """What was said; nothing where it cannot be read: then people are asked again."""
     try:
-        content = json.loads(_path(state).read_bytes())
+        content = json.loads(files.read(_path(state)))
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -52,7 +52,7 @@ def found(folders: Folders) -> dict[str, int]:
     """The formats that the files have, as the list of them says. Raises FormatError."""
     path = folders.stored(contract.FORMATS)
     try:
-        listed = json.loads(path.read_text())
+        listed = json.loads(files.read(path))
     except FileNotFoundError:
         listed = {}
     except READABLE as error:
@@ -100,7 +100,7 @@ def move(folders: Folders, todo: list[Step], wanted: Mapping[str, int]) -> None:
     for step in todo:
         path = folders.root / step.path
         kept = folders.root / _kept(step.path, step.before)
-        files.replace(kept, path.read_bytes())
+        files.replace(kept, files.read(path))
         files.replace(path, step.content)
     listed = {**found(folders), **wanted}
     files.replace(folders.stored(contract.FORMATS), json.dumps(listed, indent=1, sort_keys=True) + "\n")
@@ -122,12 +122,12 @@ def _step(folders: Folders, path: str, version: int, strict: bool = False) -> St
 def _opened(root: Path, version: int) -> Step | None:
     """What was opened; the releases that a format before this one did not have come back from what was kept."""
     path = contract.OPENED.path
-    before, results = opened.read((root / path).read_text())
+    before, results = opened.read(files.read(root / path))
     if before == version or (before < 3 and version == 3):
         return None
     if version > before:
         try:
-            _, kept = opened.read((root / _kept(path, version)).read_text())
+            _, kept = opened.read(files.read(root / _kept(path, version)))
         except READABLE:
             kept = []
         releases = {one.same: one.releases for one in kept}

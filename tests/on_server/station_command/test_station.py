@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -492,3 +494,42 @@ def test_an_agent_that_is_away_without_having_said_so_is_not_waited_for(tmp_path
 def test_it_is_not_waited_for_for_ever(tmp_path: Path) -> None:
     with mock.patch.object(agent, "WAIT", -1.0):
         assert Replaced(tmp_path / "agent.sock", said=True).ask(DRAINS)["drains"] == {"n.a": 60}
+
+
+def test_what_an_agent_put_in_place_of_the_file_that_says_so_is_not_read(tmp_path: Path) -> None:
+    """Its container writes in that folder; root, who asks it, would read /dev/zero, or wait for a pipe for ever."""
+    replaced = Replaced(tmp_path / "agent.sock", said=True)
+    said = tmp_path / "draining"
+    text = said.rename(tmp_path / "elsewhere").read_text()
+    for put in (
+        lambda: said.symlink_to(tmp_path / "elsewhere"),
+        lambda: said.write_text(text + " " * 300),
+        lambda: os.mkfifo(said),
+    ):
+        put()
+        pipe = os.open(said, os.O_RDWR | os.O_NONBLOCK) if said.is_fifo() else -1
+        if pipe >= 0:
+            os.write(pipe, text.encode())  # so that a reader would not wait, but read
+        with pytest.raises(agent.AgentAwayError):
+            replaced.ask(None)
+        said.unlink()
+        if pipe >= 0:
+            os.close(pipe)
+
+
+def test_a_line_of_an_agent_that_never_ends_is_no_answer(tmp_path: Path) -> None:
+    path = str(tmp_path / "agent.sock")
+    with socket.socket(socket.AF_UNIX) as listener, mock.patch.object(agent, "LONGEST_LINE", 2000):
+        listener.bind(path)
+        listener.listen(1)
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.sendall(b'{"done": true, "exit": 0, "more": "' + b"x" * 4000 + b'"}\n')
+
+        serving = threading.Thread(target=serve)
+        serving.start()
+        with pytest.raises(agent.AgentAwayError):
+            agent.ask(path, {"verb": "status"}, lambda _: None)
+        serving.join()

@@ -80,7 +80,9 @@ class Station:
         start = ["-c", KILLED, str(killed)] if killed else ["-m", "station_image.runtime.formats"]
         environment = {"PATH": os.environ["PATH"], "STATION_ROOT": str(self.root), "PYTHONPATH": str(package)}
         command = [sys.executable, *start, *words]
-        return subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True, check=False)
+        return subprocess.run(
+            command, env=environment, cwd="/", capture_output=True, text=True, check=False, timeout=120
+        )
 
     def told(self, *words: str, code: int = 0) -> dict[str, Any]:
         done = self.move(*words)
@@ -249,3 +251,25 @@ def test_a_format_that_this_release_does_not_know_is_one_of_a_newer_release(stat
     path.write_text(json.dumps({**formats.own(), "state/of-a-newer-one.json": 1}))
     formats.ready(station.folders)
     assert formats.found(station.folders)["state/of-a-newer-one.json"] == 1
+
+
+@pytest.mark.parametrize("path", [contract.FORMATS.path, RUNS])
+@pytest.mark.parametrize("linked", [True, False], ids=["link", "pipe"])
+def test_what_is_no_file_is_neither_followed_nor_waited_for(station: Station, path: str, linked: bool) -> None:
+    """The agent before it put it there; the one that makes its files another format would wait for ever."""
+    place, elsewhere = station.root / path, station.root.parent / "elsewhere"
+    if place.exists():
+        place.rename(elsewhere)
+    else:
+        elsewhere.write_text(json.dumps(formats.own()))
+    if linked:
+        place.symlink_to(elsewhere)
+    else:
+        os.mkfifo(place)
+    assert "cannot be read" in station.told(*to(3), code=3)["refused"]
+
+
+def test_what_lies_where_a_file_is_to_be_written_is_not_written_to(station: Station) -> None:
+    os.mkfifo(station.root / f"{RUNS}.new")
+    station.told(*to(3))
+    assert opened.read(station.runs.read_text())[0] == 3
