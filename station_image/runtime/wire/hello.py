@@ -155,14 +155,14 @@ def _another_certificate(peer: str) -> str:
 
 
 def _common_version(offered: object, network: Network, caller: str) -> int:
-    theirs = {item for item in offered if isinstance(item, int)} if isinstance(offered, list) else set()
-    if versions := {*PROTOCOL_VERSIONS} & theirs:
+    speaks = [item for item in offered if type(item) is int] if isinstance(offered, list) else []
+    if versions := {*PROTOCOL_VERSIONS} & {*speaks}:
         return max(versions)
-    ahead = max(theirs, default=0) > max(PROTOCOL_VERSIONS)
+    ahead = max(speaks, default=0) > max(PROTOCOL_VERSIONS)
     older = network.stations[network.self_id if ahead else caller]
     raise HelloError(
         f"no protocol version in common: {network.self_id} speaks {list(PROTOCOL_VERSIONS)}, {caller} "
-        f"{plain(offered, 80)}; bring {older.id} up with `werkplaats upgrade start {older.home} --to VERSION`"
+        f"{plain(speaks, 80)}; bring {older.id} up with `werkplaats upgrade start {older.home} --to VERSION`"
     )
 
 
