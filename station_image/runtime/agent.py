@@ -77,8 +77,8 @@ def assemble(folders: Folders) -> Agent:
     seen = Seen(folders.stored(contract.SEEN), sessions.REMEMBER)
     gate = Gate(allowances, opened, register, release)
     past = Past()
-    draining = Draining(folders.root / contract.DRAINING, networks, peers)
-    known = Known(key, release, peers, draining)
+    draining = Draining(folders.root / contract.DRAINING)
+    known = Known(key, release, networks, peers, draining)
     contributions = Contributions(key, folders, gate, seen, register, opened, peers, past, draining.check_joined)
     common = (key, register, opened, peers, contributions, folders.computer_socket)
     computed = functools.partial(Session, *common, starting=lambda: draining.starting)
@@ -90,12 +90,14 @@ def assemble(folders: Folders) -> Agent:
     status = Status(release, computing, past, others, lambda: draining.left)
     meetings = Meetings(known, draining, peers, Patience())
     relay = Relay(networks, peers, folders.relayed)
-    for part in (status, draining, known, contributions, computing, results, wayback, relay):
+    for part in (status, known, contributions, computing, results, wayback, relay):
         part.answer_in(answers)
     answers.add_stream("poll", peers.polls.serve)
     peers.polls.watch(known.polled)
     peers.polls.watch(computing.tell_again)
+    networks.watch(known.part)
     networks.watch(computing.part)
+    draining.watch(known.tell)
     return Agent(
         folders,
         networks,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..accepted.networks import Network
+from ..base.journal import note
 from ..base.refusal import RefusedError
 from . import allowances, back, plan
 from .allowances import Allowances
@@ -28,7 +29,8 @@ class Gate:
         """Raise RefusedError naming the field unless this station takes part in `proposed` now."""
         plan.check(proposed, network)
         if (said := proposed.releases.get(network.self_id, "")) not in ("", self._release):
-            raise RefusedError(f"releases: {network.self_id} runs {self._release}, not {said}")
+            # It was replaced a moment ago, or somebody showed an old word of it: that keeps no station out of a result.
+            note("release-told-otherwise", session=proposed.session, proposer=proposed.proposer, told=said)
         if proposed.question == plan.ACCEPTANCE:
             return
         document = self.permitted(network, proposed.question)

@@ -31,7 +31,8 @@ ACCEPTANCE_INTAKE, ACCEPTANCE_SESSION = 60, 600
 """Acceptance needs nobody's consent, so it may hold a place for minutes only."""
 LARGEST_MINIMUM = 1000
 LONGEST_NAME = 100
-LONGEST_RELEASE = 40
+RELEASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+"""The name of a release, as definitions have it: it stands in commands that people are told to give."""
 MEMORY = 640 * 1024 * 1024
 """Bytes of shares that a computer holds for all its sessions, of the 2 GiB of its container (`stacks/parts.py`)."""
 
@@ -208,7 +209,7 @@ def _check_people(plan: Plan, network: Network) -> None:
 def _check_releases(plan: Plan) -> None:
     if not plan.releases.keys() <= plan.participants:
         raise RefusedError("releases: names somebody who does not take part")
-    if any(not isinstance(one, str) or plain(one, LONGEST_RELEASE) != one for one in plan.releases.values()):
+    if not all(isinstance(one, str) and RELEASE.fullmatch(one) for one in plan.releases.values()):
         raise RefusedError("releases: not names of releases")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..accepted.networks import Network
 from ..consent import plan
+from ..releases.draining import Waiting
 from ..session import sets
 from ..session.proposal import ProposalRefusedError
 from .desk import Desk, Tell, stations
@@ -22,22 +23,27 @@ async def propose(desk: Desk, request: Request, tell: Tell) -> dict[str, Any]:
     network, document = desk.question(request)
     desk.gate.permitted(network, document["question"])
     agreed = [document["computing"], *document.get("computing_alternates", [])]
+    patience = Waiting(desk.meetings.patience)
 
     async def one(parties: tuple[str, ...]) -> dict[str, Any]:
         network, document = desk.question(request)  # somebody may have been waited for
         session = secrets.token_hex(16)
         own = {"session": session, "intake": INTAKE_DATA, "deadline": DEADLINE_DATA}
         proposed = plan.question(network, document, computing=parties, **own)
-        met = await desk.meetings.of(network, proposed)
+        met = await desk.meetings.of(network, proposed, patience)
         tell({"event": "proposed", "session": session, "contributors": proposed.contributors})
-        return await desk.proposals.run(network, met.agree(proposed), tell)
+        account = await desk.proposals.run(network, met.agree(proposed), tell)
+        # Who contributes is the question's: those who cannot are asked too, and say no.
+        unable = met.left_out(proposed)
+        left_out = {one: unable.get(one, why) for one, why in account.get("left_out", {}).items()}
+        return {**account, "left_out": left_out} if left_out else account
 
     usable = [parties for parties in _sets(network, request) if list(parties) in agreed]
     if request.computing and not usable:
         raise WrongUseError(
             f"computing: {document['question']} does not name set {request.computing}, and is not asked of it"
         )
-    account = await sets.first(network, usable or [network.computing], one, tell, desk.meetings.patience)
+    account = await sets.first(network, usable or [network.computing], one, tell, patience)
     return {"exit": _session_exit(account), **account}
 
 
@@ -45,15 +51,19 @@ async def session(desk: Desk, request: Request, tell: Tell) -> dict[str, Any]:
     """Acceptance with everybody; without whom not all computing parties know while somebody joins or leaves."""
     network = desk.network(request.network)
     plan.check_whole(network)
+    patience = Waiting(desk.meetings.patience)
 
     async def one(parties: tuple[str, ...]) -> dict[str, Any]:
         network = desk.network(request.network)  # somebody may have been waited for
         left_out: dict[str, str] = {}
         while True:
             proposed = _acceptance(network, parties, request, left_out)
-            met = await desk.meetings.of(network, proposed)
+            met = await desk.meetings.of(network, proposed, patience)
             tell({"event": "proposed", "session": proposed.session, "contributors": proposed.contributors})
             agreed = met.agree(proposed)
+            if unable := met.left_out(proposed):
+                left_out |= unable
+                continue
             try:
                 account = await desk.proposals.run(network, agreed, tell)
             except ProposalRefusedError as error:
@@ -64,7 +74,7 @@ async def session(desk: Desk, request: Request, tell: Tell) -> dict[str, Any]:
             else:
                 return {**account, "left_out": left_out | account.get("left_out", {})}
 
-    account = await sets.first(network, _sets(network, request), one, tell, desk.meetings.patience)
+    account = await sets.first(network, _sets(network, request), one, tell, patience)
     return {"exit": _session_exit(account), **account}
 
 

@@ -1,10 +1,12 @@
 """Draining: a station that is about to be replaced begins nothing new for a while, and tells the others so.
 
-What runs goes on. It is a lease: it ends by itself, by its people's word, or with the agent that gave it. While no
-agent runs, a file beside the control socket tells the programs of the server that one will come.
+What runs goes on. It is a lease: it ends by itself, by its people's word, or with the agent that gave it. Others are
+told in what the station signs of itself (`about`). While no agent runs, a file beside the control socket tells the
+programs of the server that one will come.
 
 Who says that it drains is waited for, by each proposer for PATIENCE seconds and no longer: after that it is one that is
-away. So a station that says it for ever costs the others no more than one that never comes.
+away. So a station that says it for ever costs the others no more than one that never comes. Nor does one proposal wait
+longer for all of them together.
 """
 
 from __future__ import annotations
@@ -14,19 +16,14 @@ import contextlib
 import json
 import math
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
-from typing import Any
 
-from ..accepted.networks import Network, Networks
-from ..base import background, files
+from ..accepted.networks import Network
+from ..base import files
 from ..base.journal import note
-from ..base.refusal import DrainsError, RefusedError
-from ..wire.answers import Answers
-from ..wire.hello import Caller
-from ..wire.peers import CallFailedError, Peers
+from ..base.refusal import DrainsError
 
-KIND = "drains"
 LONGEST = 3600
 """Seconds of one lease, given or believed, at most."""
 SETTLE = 2.0
@@ -34,28 +31,29 @@ SETTLE = 2.0
 STARTING = 30.0
 """Seconds that a computer may take to start beside an agent that follows one that drained."""
 PATIENCE = 120.0
-"""Seconds that a proposer waits for one station that drains."""
+"""Seconds that a proposer waits for one station that drains, and one proposal for all together."""
 AGAIN = 3600.0
 """Seconds after which it would wait as long again."""
+LONGEST_SAID = 200
+"""Bytes of the file that tells until when."""
+Watcher = Callable[[], Awaitable[None]]
 
 
 class Draining:
-    """The lease of this station, and of others as these told it."""
+    """The lease of this station."""
 
-    def __init__(self, said: Path, networks: Networks, peers: Peers) -> None:
+    def __init__(self, said: Path) -> None:
         self._said = said
-        self._networks = networks
-        self._peers = peers
+        self._watchers: list[Watcher] = []
         self._until = self._since = -math.inf
         self._begun = 0.0
-        self._others: dict[tuple[str, str], float] = {}
         self._starting = time.monotonic() + STARTING if _lasts(said) else -math.inf
         with contextlib.suppress(FileNotFoundError):
             said.unlink()
 
-    def answer_in(self, answers: Answers) -> None:
-        """Hear of others that they drain."""
-        answers.add(KIND, self._hear)
+    def watch(self, watcher: Watcher) -> None:
+        """From now on have `watcher` tell others whenever the lease begins or ends."""
+        self._watchers.append(watcher)
 
     @property
     def left(self) -> int:
@@ -66,13 +64,6 @@ class Draining:
     def starting(self) -> float:
         """Seconds that are left to the computer to start, after a station was replaced that drained; else 0."""
         return max(0.0, self._starting - time.monotonic())
-
-    def of(self, network: Network) -> dict[str, int]:
-        """Who of a network drains, and for how many seconds, as far as this station knows."""
-        now = time.monotonic()
-        self._others = {key: until for key, until in self._others.items() if until > now}
-        found = {peer: math.ceil(until - now) for (name, peer), until in self._others.items() if name == network.name}
-        return {**found, network.self_id: self.left} if self.left else found
 
     def check(self, network: Network) -> None:
         """Raise DrainsError while this station drains."""
@@ -89,7 +80,7 @@ class Draining:
         self._until, self._since, self._begun = time.monotonic() + seconds, time.monotonic(), time.time()
         files.replace(self._said, json.dumps({"until": self._begun + seconds}))
         note("drains", seconds=seconds)
-        await asyncio.gather(self._tell(seconds), asyncio.sleep(SETTLE))
+        await asyncio.gather(self._tell(), asyncio.sleep(SETTLE))
 
     async def end(self) -> None:
         """Drain no more."""
@@ -97,29 +88,10 @@ class Draining:
         with contextlib.suppress(FileNotFoundError):
             self._said.unlink()
         note("drains", seconds=0)
-        await self._tell(0)
+        await self._tell()
 
-    def hear(self, network: str, peer: str, seconds: int) -> None:
-        """Remember that a station drains for so many seconds, 0 that it does not, as it says itself."""
-        self._others[network, peer] = time.monotonic() + min(seconds, LONGEST)
-
-    async def _hear(self, caller: Caller, content: Mapping[str, Any], _: bytes) -> None:
-        self.hear(caller.network.name, caller.peer, seconds_of(content.get("seconds")))
-
-    async def _tell(self, seconds: int) -> None:
-        """Tell everybody within reach; who has not heard it in time goes on being told."""
-        telling = []
-        for network in self._networks.current().values():
-            near = {*self._peers.callable(), *self._peers.polls.peers(network.name)} & network.stations.keys()
-            telling += [background.start(self._tell_one(network, peer, seconds)) for peer in near - {network.self_id}]
-        if telling:
-            await asyncio.wait(telling, timeout=SETTLE)
-
-    async def _tell_one(self, network: Network, peer: str, seconds: int) -> None:
-        try:
-            await self._peers.ask(network, peer, {"kind": KIND}, {"seconds": seconds})
-        except CallFailedError as error:
-            note("drains-untold", station=peer, why=error.why)
+    async def _tell(self) -> None:
+        await asyncio.gather(*(watcher() for watcher in self._watchers))
 
 
 class Patience:
@@ -141,16 +113,26 @@ class Patience:
             self._spent[station] = PATIENCE - self.left(station) + seconds, self._clock()
 
 
-def seconds_of(content: object) -> int:
-    """Seconds as another station tells them. Raises RefusedError."""
-    if type(content) is not int or content < 0:
-        raise RefusedError("seconds: not a whole number")
-    return content
+class Waiting(Patience):
+    """How long one proposal waits yet: as a whole no longer than for one station."""
+
+    def __init__(self, patience: Patience) -> None:
+        self._patience = patience
+        self._whole = PATIENCE
+
+    def left(self, station: str) -> float:
+        """Seconds."""
+        return min(self._patience.left(station), self._whole)
+
+    def waited(self, stations: Collection[str], seconds: float) -> None:
+        """Count what was waited for some, once."""
+        self._whole -= seconds
+        self._patience.waited(stations, seconds)
 
 
 def _lasts(said: Path) -> bool:
     """Whether a lease in the file of an agent before this one lasts yet."""
     try:
-        return 0 < float(json.loads(said.read_text())["until"]) - time.time() <= LONGEST
+        return 0 < float(json.loads(files.read(said, LONGEST_SAID))["until"]) - time.time() <= LONGEST
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False

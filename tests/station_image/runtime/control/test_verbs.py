@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -46,19 +47,26 @@ class Proposals:
 
 
 class Meetings:
-    """Everybody is there."""
+    """Everybody is there; those `behind` speak a protocol that nobody else does."""
 
     patience = Patience()
 
-    async def of(self, network: Network, drafted: Plan) -> Meeting:
-        said = {network.self_id: about.own("dev", network)}
-        return Meeting({**said, **dict.fromkeys(drafted.computing, said[network.self_id])}, {}, refused=False)
+    def __init__(self, *behind: str) -> None:
+        self.behind = {*behind}
+
+    async def of(self, network: Network, drafted: Plan, _: Patience) -> Meeting:
+        own = about.own("dev", network)
+        said = {one: replace(own, station=one) for one in drafted.participants}
+        said |= {one: replace(said[one], protocols=[2**16 - 1]) for one in self.behind & said.keys()}
+        return Meeting(network, said, {}, refused=False)
 
 
-def session(folder: Path, refusals: Mapping[str, Mapping[str, str]]) -> tuple[dict[str, Any], list[list[str]]]:
+def session(
+    folder: Path, refusals: Mapping[str, Mapping[str, str]], *behind: str
+) -> tuple[dict[str, Any], list[list[str]]]:
     """An acceptance session of n.a, and with whom it was proposed, one after another."""
     network, proposals = Small.make(folder).networks("n.a").find("n"), Proposals(refusals)
-    desk: Any = SimpleNamespace(network=lambda _: network, proposals=proposals, meetings=Meetings())
+    desk: Any = SimpleNamespace(network=lambda _: network, proposals=proposals, meetings=Meetings(*behind))
     return run(asking.session(desk, Request(verb="session"), lambda _: None)), proposals.proposed
 
 
@@ -76,6 +84,13 @@ def test_acceptance_is_without_who_not_all_computing_parties_know_while_it_joins
     found, proposed = session(tmp_path, {"n.b": {"n.d": why.format("n.d")}})
     assert proposed == [["n.a", "n.b", "n.c", "n.d"], ["n.a", "n.b", "n.c"]]
     assert found["left_out"] == {"n.d": f"n.b: {why.format('n.d')}"}
+    assert (found["outcome"], found["exit"]) == ("done", 1)
+
+
+def test_acceptance_is_without_a_contributor_that_cannot_take_part(tmp_path: Path) -> None:
+    found, proposed = session(tmp_path, {}, "n.d")
+    assert proposed == [["n.a", "n.b", "n.c"]]
+    assert set(found["left_out"]) == {"n.d"}
     assert (found["outcome"], found["exit"]) == ("done", 1)
 
 

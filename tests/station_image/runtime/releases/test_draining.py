@@ -1,38 +1,33 @@
-"""The lease of a station that is about to be replaced, what others believe of it, and how long they wait."""
+"""The lease of a station that is about to be replaced, and how long others wait."""
 
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 
-from station_image.runtime.base.refusal import DrainsError, RefusedError
+from station_image.runtime.base.refusal import DrainsError
 from station_image.runtime.releases import draining
-from station_image.runtime.releases.draining import AGAIN, LONGEST, PATIENCE, Draining, Patience
-from station_image.runtime.wire.answers import Answers
-from station_image.runtime.wire.peers import Peers
-from tests.station_image.runtime.neighbours import FakePeers, Own, away, run
+from station_image.runtime.releases.draining import AGAIN, PATIENCE, Draining, Patience, Waiting
+from tests.station_image.runtime.neighbours import Own, run
 from tests.station_image.runtime.views import Small
 
 
 class Station:
-    """n.a; within reach are n.b, that it calls, and n.d, that polls it."""
+    """n.a."""
 
     def __init__(self, folder: Path) -> None:
         self.own = Own(Small.make(folder / "small"), "n.a", folder / "station")
         (self.own.root / "control").mkdir(exist_ok=True)
         self.said = self.own.root / "control" / "draining"
-        self.peers = FakePeers()
-        self.peers.callable = lambda: ["n.b"]  # type: ignore[attr-defined]
-        self.peers.polls = cast("Any", type("Polls", (), {"peers": lambda *_: ["n.d"]})())  # type: ignore[attr-defined]
         self.draining = self.again()
 
     def again(self) -> Draining:
         """What an agent that starts makes of it."""
-        return Draining(self.said, self.own.small.networks("n.a"), cast(Peers, self.peers))
+        return Draining(self.said)
 
 
 @pytest.fixture
@@ -52,16 +47,19 @@ def test_it_begins_nothing_until_the_lease_ends_by_itself(station: Station, monk
     later = time.monotonic() + 61
     monkeypatch.setattr(time, "monotonic", lambda: later)
     station.draining.check(network)
-    assert station.draining.of(network) == {}
+    assert station.draining.left == 0
 
 
-def test_everybody_within_reach_is_told_when_it_begins_and_when_it_ends(station: Station) -> None:
-    station.peers.told = away("n.b")
+def test_others_are_told_when_it_begins_and_when_it_ends(station: Station) -> None:
+    told: list[int] = []
+
+    async def tell() -> None:
+        told.append(station.draining.left)
+
+    station.draining.watch(tell)
     run(station.draining.begin(60))
     run(station.draining.end())
-    told = [(peer, content) for peer, request, content, _ in station.peers.asked if request == {"kind": "drains"}]
-    assert sorted(told[:2], key=str) == [("n.b", {"seconds": 60}), ("n.d", {"seconds": 60})]
-    assert sorted(told[2:], key=str) == [("n.b", {"seconds": 0}), ("n.d", {"seconds": 0})]
+    assert told == [60, 0]
     assert station.draining.left == 0
     assert not station.said.exists()
 
@@ -81,6 +79,22 @@ def test_a_file_that_says_nothing_of_now_is_none(station: Station, text: str) ->
     assert station.again().starting == 0
 
 
+def test_what_is_no_file_of_that_size_is_neither_followed_nor_waited_for(station: Station, tmp_path: Path) -> None:
+    text = json.dumps({"until": time.time() + 60})
+    (tmp_path / "elsewhere").write_text(text)
+    station.said.symlink_to(tmp_path / "elsewhere")
+    assert station.again().starting == 0
+    station.said.write_text(text.replace("}", " " * 300 + "}"))
+    assert station.again().starting == 0
+    os.mkfifo(station.said)
+    held_open = os.open(
+        station.said, os.O_RDWR | os.O_NONBLOCK
+    )  # so that a reader that waits sees that nobody is there
+    os.write(held_open, text.encode())
+    assert station.again().starting == 0
+    os.close(held_open)
+
+
 def test_what_was_proposed_before_it_began_is_joined(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
     before = int(time.time())
     run(station.draining.begin(60))
@@ -89,24 +103,6 @@ def test_what_was_proposed_before_it_began_is_joined(station: Station, monkeypat
         station.draining.check_joined(station.own.network, before + 100)
     monkeypatch.setattr(draining, "SETTLE", 2.0)
     station.draining.check_joined(station.own.network, before + 100)
-
-
-def test_it_believes_each_of_itself_and_no_longer_than_an_hour(station: Station) -> None:
-    answers, network = Answers(), station.own.network
-    station.draining.answer_in(answers)
-
-    def hear(peer: str, seconds: Any) -> dict[str, Any]:
-        return run(answers.answer(station.own.caller(peer, kind="drains"), {"seconds": seconds}, b""))
-
-    assert hear("n.b", 30) == {"ok": True}
-    assert hear("n.c", 10**30) == {"ok": True}
-    assert station.draining.of(network) == {"n.b": 30, "n.c": LONGEST}
-    hear("n.b", 0)
-    assert station.draining.of(network) == {"n.c": LONGEST}
-    for odd in (-1, 1.5, True, "60", None):
-        assert hear("n.b", odd) == {"refused": "seconds: not a whole number"}
-    with pytest.raises(RefusedError):
-        draining.seconds_of(None)
 
 
 def test_patience_with_one_is_spent_once_and_comes_back_slowly() -> None:
@@ -121,3 +117,15 @@ def test_patience_with_one_is_spent_once_and_comes_back_slowly() -> None:
     assert patience.left("n.b") == pytest.approx(PATIENCE / 2)
     now[0] += AGAIN * 9
     assert patience.left("n.b") == PATIENCE
+
+
+def test_one_proposal_waits_no_longer_for_all_together_than_for_one() -> None:
+    """Who is gone on without costs others of the same proposal nothing, and other proposals nothing."""
+    patience = Patience()
+    waiting = Waiting(patience)
+    for one in "abc":
+        waiting.waited([f"n.{one}", "n.z"], PATIENCE / 4)
+    assert waiting.left("n.d") == PATIENCE / 4
+    waiting.waited(["n.d"], PATIENCE / 4)
+    assert waiting.left("n.e") == 0
+    assert (patience.left("n.e"), Waiting(patience).left("n.e")) == (PATIENCE, PATIENCE)

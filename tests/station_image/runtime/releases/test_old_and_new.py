@@ -178,24 +178,39 @@ def used(releases: Releases) -> dict[str, str]:
     return {str(path): path.read_text() for path in paths if path.exists()}
 
 
-@pytest.mark.parametrize("behind", ["gelre", "huisarts"])
+def way_out(station: Station) -> str:
+    """How it is brought up: by its region, with what the definition names."""
+    return f"bring {station.id} up with `werkplaats upgrade start {station.id.partition('.')[0]} --to dev`"
+
+
+def apart(station: Station) -> str:
+    """Why a station of the older release is not in a session of the newer protocol."""
+    speaks = "which speaks session protocol 2, where this session is in 3"
+    return f"it runs release {OLD}, {speaks}: {way_out(station)}"
+
+
 def test_where_nothing_meets_it_is_refused_before_anything_is_used_up_and_said_who_is_behind(
-    releases: Releases, behind: str
+    releases: Releases,
 ) -> None:
-    releases.run(**{"sensire": ONLY_NEW, behind: OLD})
+    releases.run(sensire=ONLY_NEW, gelre=OLD)
     before = used(releases)
     answer = releases.region["ggd"].ask("session", "--network", "drie")
-    late, ahead = releases.region[behind].id, releases.region["sensire"].id
+    late = releases.region["gelre"]
     assert answer["exit"] == 3, answer
-    assert answer["reasons"] == {
-        late: f"it runs release {OLD}, which speaks session protocol 2; {ahead} runs {ONLY_NEW}, which speaks session "
-        f"protocol 3: bring {late} up with `werkplaats upgrade start drie --to {ONLY_NEW}`"
-    }
+    assert answer["reasons"] == {late.id: apart(late)}
     assert used(releases) == before
 
 
-@pytest.mark.parametrize("behind", ["sensire", "huisarts"])
-def test_a_question_whose_analysis_somebody_lacks_is_refused_likewise(releases: Releases, behind: str) -> None:
+def test_a_contributor_that_meets_nobody_is_left_out_and_keeps_nobody_from_it(releases: Releases) -> None:
+    releases.run(sensire=ONLY_NEW, huisarts=OLD)
+    answer = releases.region["ggd"].ask("session", "--network", "drie")
+    late = releases.region["huisarts"]
+    assert (answer["exit"], answer["result"]["correct"]) == (1, True), answer
+    assert answer["left_out"] == {late.id: apart(late)}
+
+
+def without_the_analysis(releases: Releases, behind: str) -> tuple[Agreed, str]:
+    """A question to all, one of whom does not have its analysis; what is said of that one."""
     releases.run()
     package = releases.region.folder / f"without-{behind}"
     older.make(package, older.FORMAT)
@@ -203,16 +218,26 @@ def test_a_question_whose_analysis_somebody_lacks_is_refused_likewise(releases: 
     releases.install(releases.region[behind], OLD, package)
     asked = Agreed(releases.region)
     asked.everywhere()
+    late = releases.region[behind]
+    return asked, f"it runs release {OLD}, which does not have hotspots/1: {way_out(late)}"
+
+
+def test_a_question_whose_analysis_a_computing_party_lacks_is_refused_likewise(releases: Releases) -> None:
+    asked, why = without_the_analysis(releases, "sensire")
     before = used(releases)
     answer = asked.ask()
-    late = releases.region[behind].id
-    assert (answer["exit"], set(answer["reasons"])) == (3, {late}), answer
-    assert (
-        f"it runs release {OLD}, which does not have hotspots/1; {asked['ggd'].id} runs {NEW}, which has it: bring "
-        in (answer["error"])
-    )
-    assert answer["error"].endswith(f"bring {late} up with `werkplaats upgrade start drie --to {NEW}`")
+    late = releases.region["sensire"].id
+    assert (answer["exit"], answer["reasons"]) == (3, {late: why}), answer
     assert used(releases) == before
+
+
+def test_a_contributor_that_lacks_the_analysis_of_a_question_is_left_out(releases: Releases) -> None:
+    asked, why = without_the_analysis(releases, "huisarts")
+    for member in MEMBERS:
+        if member != "huisarts":
+            asked.put(member, asked.cases(member))
+    answer = asked.ask()
+    assert (answer["exit"], answer["left_out"]) == (1, {releases.region["huisarts"].id: why}), answer
 
 
 def test_every_station_tells_what_it_runs_and_others_see_who_is_behind(releases: Releases) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from station_image.runtime.base.refusal import RefusedError
 from station_image.runtime.releases.draining import PATIENCE, Patience
+from station_image.runtime.releases.draining import Waiting as Whole
 from station_image.runtime.session import sets
 from station_image.runtime.session.proposal import ProposalRefusedError
 from tests.station_image.runtime.views import PARTIES, Small
@@ -154,3 +156,24 @@ def test_who_was_waited_for_long_enough_is_named(tmp_path: Path) -> None:
     proposing.patience.waited(["n.b"], PATIENCE + 1)
     with pytest.raises(ProposalRefusedError, match=r"n\.b: is being upgraded"):
         proposing.first()
+
+
+def test_one_proposal_waits_no_longer_for_several_one_after_another_than_for_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of them said in its turn that it is about to be replaced: none was waited for long."""
+    now = [0.0]
+    monkeypatch.setattr(sets, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    proposing = Waiting(tmp_path, *(drains(f"n.{one}") for one in "abcdef"))
+    patience, propose = proposing.patience, proposing.propose
+    proposing.patience = Whole(patience)
+
+    async def slowly(parties: tuple[str, ...]) -> dict[str, Any]:
+        now[0] += PATIENCE / 4
+        return await propose(parties)
+
+    monkeypatch.setattr(proposing, "propose", slowly)
+    with pytest.raises(ProposalRefusedError):
+        proposing.first()
+    assert len(proposing.asked) == 5
+    assert patience.left("n.f") == PATIENCE
