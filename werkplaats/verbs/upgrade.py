@@ -139,8 +139,10 @@ def _work(
 
 def _mover(network: networks.Network, remotes: remote.Remotes, upgrade: Upgrade, say: progress.Say) -> machine.Mover:
     seconds = upgrade.drain_seconds
+    if upgrade.to is None and upgrade.back:
+        return servers.Back(remotes, seconds, say, {one: at.brought for one, at in upgrade.stations.items()})
     if upgrade.to is None:
-        return (servers.Back if upgrade.back else servers.Packages)(remotes, seconds, say)
+        return servers.Packages(remotes, seconds, say)
     engine = install.ensure(say)
     return stations.Stations(network, remotes, engine, upgrade.to, upgrade.earlier, seconds, say)
 
@@ -245,6 +247,7 @@ def _show_plan(given: argparse.Namespace, planned: begin.Planned) -> int:
         common.print_json({
             "upgrade": _document(upgrade),
             "seconds": [round(one, 1) for one in planned.seconds],
+            "brings": planned.brings,
             "failures": [one.model_dump(mode="json") for one in planned.failures],
         })  # fmt: skip
     else:
@@ -267,6 +270,9 @@ def _print_plan(planned: begin.Planned) -> None:
     print(f"{upgrade.network}: {sum(map(len, moving))} {what}{earlier} to {upgrade.goal}")
     for number, (wave, seconds) in enumerate(zip(moving, planned.seconds, strict=True), first + 1):
         print(f"  wave {number:<3} about {seconds:4.0f} s: {', '.join(wave)}")
+    for organisation, lines in planned.brings.items():
+        for one in lines:
+            print(f"  {organisation}: {one}")
 
 
 def _ended(given: argparse.Namespace, upgrade: Upgrade, reporter: progress.Progress | None) -> int:
@@ -274,7 +280,8 @@ def _ended(given: argparse.Namespace, upgrade: Upgrade, reporter: progress.Progr
     if given.json:
         common.print_json({"upgrade": _document(upgrade), "seconds": seconds})
     elif not upgrade.stations:
-        print(f"{upgrade.network}: every station has {upgrade.goal}; nothing to do")
+        everybody = "every station has" if upgrade.to else "no server lacks"
+        print(f"{upgrade.network}: {everybody} {upgrade.goal}; nothing to do")
     else:
         for line in _lines(upgrade, {}, {}):
             print(line)

@@ -34,11 +34,15 @@ class Options:
 
 @dataclasses.dataclass(frozen=True)
 class Planned:
-    """An upgrade that was not begun. `seconds` is of each wave; `failures` are why it is not begun."""
+    """An upgrade that was not begun. `seconds` is of each wave; `failures` are why it is not begun.
+
+    `brings`: organisation → what its server gets, and what it does not get and why, in words.
+    """
 
     upgrade: Upgrade
     seconds: Sequence[float]
     failures: Sequence[Failure]
+    brings: Mapping[str, Sequence[str]] = dataclasses.field(default_factory=dict)
 
 
 def plan(
@@ -90,8 +94,17 @@ def plan_servers(
     failures = preflight.look(network, remotes, wanted)
     found, lost = packages.look(remotes, _reached(wanted, failures), refresh=True)
     failures += [Failure(code=Code.PACKAGES, organisation=one, text=str(error)) for one, error in lost.items()]
+    silent = {one: there.unreached for one, there in found.items() if there.unreached}
+    failures += [Failure(code=Code.PACKAGES, organisation=one, text=_unlisted(why)) for one, why in silent.items()]
     moves = [one for one, there in found.items() if packages.steps(there)]
-    return _planned(network, remotes, None, None, moves, options, before, failures)
+    brings = {one: [*map(str, packages.steps(there)), *packages.left(there)] for one, there in found.items()}
+    made = _planned(network, remotes, None, None, moves, options, before, failures)
+    return dataclasses.replace(made, brings={one: lines for one, lines in brings.items() if lines})
+
+
+def _unlisted(why: str) -> str:
+    """Without its lists of today a server would say that there is nothing to bring."""
+    return f"its sources of packages do not answer: {why}"[:600]
 
 
 def _planned(
@@ -148,34 +161,43 @@ def again(network: networks.Network, remotes: remote.Remotes, before: Upgrade) -
 
 
 def back(network: networks.Network, remotes: remote.Remotes, before: Upgrade | None) -> Planned:
-    """What `rollback` would do of the last upgrade, wherever it stands: who moved goes back, and the last one first."""
+    """What `rollback` would do of the last upgrade, wherever it stands: who moved goes back, and the last one first.
+
+    One that goes back already, and is not done, goes on.
+    """
     if before is None or (before.to and not before.earlier):
         what = "was never upgraded from here" if before is None else "came from no release that is known here"
         raise errors.RefusedError(f"{network.name} {what}", "there is nothing to go back to")
-    if before.back:
-        on = "start another" if before.phase.over else machine.ways_on(before)
-        raise errors.RefusedError(f"the last upgrade of {network.name} goes back to {before.goal} already", on)
+    if before.back and before.phase is Phase.DONE:
+        raise errors.RefusedError(
+            f"the last upgrade of {network.name} went back to {before.goal} already",
+            f"werkplaats upgrade start {network.name}",
+        )
+    comes_from, goes_to = (before.earlier, before.to) if before.back else (before.to, before.earlier)
+    moved = before.waves if before.to else _brought(before)
     order = tuple(
-        kept for wave in waves.back(before.waves) if (kept := tuple(one for one in wave if one in remotes.servers))
+        kept
+        for wave in (moved if before.back else waves.back(moved))
+        if (kept := tuple(one for one in wave if one in remotes.servers))
     )
     there = [one for wave in order for one in wave]
     unreachable = remotes.probe()
     failures = [
         Failure(code=Code.UNREACHABLE, organisation=one, text=unreachable[one]) for one in there if one in unreachable
     ]
-    if before.to and before.earlier:
+    if comes_from and goes_to:
         reached = [one for one in there if one not in unreachable]
-        failures += _no_way_back(network, remotes, reached, before.to, before.earlier)
+        failures += _no_way_back(network, remotes, reached, comes_from, goes_to)
     now = canonical.stamp(canonical.now())
     known = {one: at.seconds for one, at in before.stations.items() if at.seconds is not None}
     upgrade = before.model_copy(
         update={
             "number": before.number + 1,
-            "to": before.earlier,
-            "earlier": before.to,
+            "to": goes_to,
+            "earlier": comes_from,
             "back": True,
             "waves": order,
-            "stations": {one: Station(since=now, seconds=known.get(one)) for one in there},
+            "stations": {one: before.stations[one].begins(now) for one in there},
             "phase": Phase.RUNNING,
             "failure": None,
             "began": now,
@@ -183,7 +205,24 @@ def back(network: networks.Network, remotes: remote.Remotes, before: Upgrade | N
             "tried": 0,
         }
     )
-    return Planned(upgrade, waves.estimate(order, known, USUAL_SECONDS), failures)
+    brings = {one: [f"back to what was: {part}" for part in before.stations[one].brought] for one in there}
+    return Planned(upgrade, waves.estimate(order, known, USUAL_SECONDS), failures, brings)
+
+
+def _brought(before: Upgrade) -> waves.Waves:
+    """The waves of an upgrade of packages, of those servers alone that got some which can be taken back.
+
+    And of one that it was at when it was killed: its station may drain.
+    """
+    amidst = (Step.DRAINS, Step.PACKAGES)
+    touched = {one for one, at in before.stations.items() if at.brought or at.step in amidst}
+    moved = [tuple(one for one in wave if one in touched) for wave in before.waves]
+    if not any(moved):
+        raise errors.RefusedError(
+            f"the last upgrade of the servers of {before.network} brought nothing that has a way back",
+            "bring newer versions: of Debian's packages, and of a reboot, there is none",
+        )
+    return tuple(wave for wave in moved if wave)
 
 
 def _no_way_back(

@@ -7,7 +7,7 @@ killed upgrade knows where it went. Every step can be done again.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from base import errors
@@ -20,8 +20,12 @@ from werkplaats.operations.upgrade.drain import Drain
 from werkplaats.operations.upgrade.failure import Code, StoppedError
 from werkplaats.operations.upgrade.state import Phase, Step, Store, Upgrade
 
-Keep = Callable[[str, Step], None]
-"""Keeps that a station is at another step now."""
+
+class Keep(Protocol):
+    """Keeps that a station is at another step now, which begins to bring a part of its server or none."""
+
+    def __call__(self, organisation: str, step: Step, part: str = "") -> None:
+        """Keep it in the vault."""
 
 
 class Mover(Protocol):
@@ -87,9 +91,9 @@ class Machine:
         self._say(f"wave {number} of {len(upgrade.waves)}: {', '.join(moves)}")
         began = time.monotonic()
 
-        def keep(organisation: str, step: Step) -> None:
+        def keep(organisation: str, step: Step, part: str = "") -> None:
             nonlocal upgrade
-            upgrade = self._store.save(upgrade.at(organisation, step))
+            upgrade = self._store.save(upgrade.at(organisation, step, part=part))
 
         self._mover.move(moves, keep)
         took = (time.monotonic() - began) / len(moves)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from base import errors
 from werkplaats.operations import progress
 from werkplaats.operations.bring_up import stations
-from werkplaats.operations.reach import remote
+from werkplaats.operations.reach import remote, servers
 from werkplaats.operations.upgrade import keeping, packages
 from werkplaats.operations.upgrade.drain import Drain
 from werkplaats.operations.upgrade.failure import Code, StoppedError
@@ -16,10 +17,11 @@ from werkplaats.operations.upgrade.state import Step
 
 ROUNDS = 3
 """Times that a server is looked at anew: what was brought may want a reboot, and more is not expected."""
+Do = Callable[[remote.Remotes, str, packages.Step, progress.Say], dict[str, Any]]
 
 
-class Packages:
-    """A `machine.Mover` of the servers of this operator."""
+class _Servers:
+    """What both ways have in common: one step on one server, drained where no session should run meanwhile."""
 
     def __init__(self, remotes: remote.Remotes, drain_seconds: int, say: progress.Say) -> None:
         self._remotes = remotes
@@ -27,14 +29,39 @@ class Packages:
         self._say = say
         self._drain = Drain(remotes, say)
 
-    def left(self, wave: Sequence[str]) -> list[str]:
-        """Whose server has something to be brought."""
-        return [one for one in wave if self._steps(one)]
+    def _take(self, organisation: str, step: packages.Step, keep: Keep, do: Do, part: str = "") -> dict[str, Any]:
+        if step.drain:
+            keep(organisation, Step.DRAINS)
+            self._drain.wait([organisation], self._seconds)
+        keep(organisation, Step.PACKAGES, part)
+        try:
+            return do(self._remotes, organisation, step, self._say)
+        except (errors.RefusedError, errors.TakenBackError, errors.HalfWayError) as error:
+            raise StoppedError(Code.PACKAGES, organisation, str(error).removeprefix(f"{organisation}: ")) from error
+        finally:
+            if step.drain:
+                self._drain.end([organisation])
 
-    def _steps(self, organisation: str) -> list[packages.Step]:
-        found, lost = packages.look(self._remotes, [organisation])
+    def _started(self, organisation: str, keep: Keep) -> None:
+        self._drain.end([organisation])  # of a run that was killed after it
+        keep(organisation, Step.STARTS)
+        stations.wait(self._remotes, [organisation], lambda _: None)
+        if wrong := keeping.silent(self._remotes, organisation):
+            raise StoppedError(Code.START, organisation, f"has other packages, and {wrong}")
+
+
+class Packages(_Servers):
+    """A `machine.Mover` of the servers of this operator."""
+
+    def left(self, wave: Sequence[str]) -> list[str]:
+        """Whose server has something to be brought, by lists that it fetches anew: somebody may have mended them."""
+        return [one for one in wave if self._steps(one, refresh=True)]
+
+    def _steps(self, organisation: str, *, refresh: bool = False) -> list[packages.Step]:
+        found, lost = packages.look(self._remotes, [organisation], refresh=refresh)
         for one, error in lost.items():
-            raise StoppedError(Code.PACKAGES, one, str(error))
+            code = Code.UNREACHABLE if isinstance(error, servers.UnreachableError) else Code.PACKAGES
+            raise StoppedError(code, one, str(error).removeprefix(f"{one}: "))
         return packages.steps(found[organisation])
 
     def move(self, moves: Sequence[str], keep: Keep) -> None:
@@ -43,64 +70,40 @@ class Packages:
             for _ in range(ROUNDS):
                 if not (steps := self._steps(organisation)):
                     break
-                for step in steps:
-                    self._take(organisation, step, keep)
+                self._all(organisation, steps, keep)
             else:
                 raise StoppedError(Code.PACKAGES, organisation, f"after {ROUNDS} times it still wants {steps[0]}")
-            keep(organisation, Step.STARTS)
-            self._started(organisation)
+            self._started(organisation, keep)
 
-    def _take(self, organisation: str, step: packages.Step, keep: Keep) -> None:
-        if step.drain:
-            keep(organisation, Step.DRAINS)
-            self._drain.wait([organisation], self._seconds)
-        keep(organisation, Step.PACKAGES)
-        try:
-            packages.run(self._remotes, organisation, step, self._say)
-        except (errors.RefusedError, errors.TakenBackError, errors.HalfWayError) as error:
-            raise StoppedError(Code.PACKAGES, organisation, str(error).removeprefix(f"{organisation}: ")) from error
-        finally:
-            if step.drain:
-                self._drain.end([organisation])
-
-    def _started(self, organisation: str) -> None:
-        stations.wait(self._remotes, [organisation], lambda _: None)
-        if wrong := keeping.silent(self._remotes, organisation):
-            raise StoppedError(Code.START, organisation, f"has its newer packages, and {wrong}")
+    def _all(self, organisation: str, steps: Sequence[packages.Step], keep: Keep) -> None:
+        lost = set[str]()  # parts of which the server has no package of before
+        for step in steps:
+            part = step.name if step.way_back and step.name not in lost else ""
+            done = self._take(organisation, step, keep, packages.run, part)
+            for name, why in done.get("no_way_back", {}).items():
+                self._say(f"{organisation}: there is no way back of {name}: {why}")
+                lost.add(str(step.part))
 
 
-class Back(Packages):
-    """The way back of the gateway and of the engine, from files that each server kept; all else has none."""
+class Back(_Servers):
+    """A `machine.Mover` back, of what an upgrade `brought` (organisation → parts), from files that servers kept."""
 
-    def __init__(self, remotes: remote.Remotes, drain_seconds: int, say: progress.Say) -> None:
+    def __init__(
+        self, remotes: remote.Remotes, drain_seconds: int, say: progress.Say, brought: Mapping[str, Sequence[str]]
+    ) -> None:
         super().__init__(remotes, drain_seconds, say)
+        self._brought = brought
         self._went = set[str]()
 
     def left(self, wave: Sequence[str]) -> list[str]:
-        """Everybody once: a server that kept nothing says so, and stays as it is."""
+        """Everybody once: what went back already stays as it is."""
         return [one for one in wave if one not in self._went]
 
     def move(self, moves: Sequence[str], keep: Keep) -> None:
         """One server after the other."""
         for organisation in moves:
-            for part in packages.WAY_BACK:
+            for part in (one for one in packages.WAY_BACK if one in self._brought[organisation]):
                 step = packages.Step(part, part, drain=part == "engine", way_back=True)
-                self._back(organisation, step, keep)
+                self._take(organisation, step, keep, packages.back)
             self._went.add(organisation)
-            keep(organisation, Step.STARTS)
-            self._started(organisation)
-
-    def _back(self, organisation: str, step: packages.Step, keep: Keep) -> None:
-        if step.drain:
-            keep(organisation, Step.DRAINS)
-            self._drain.wait([organisation], self._seconds)
-        keep(organisation, Step.PACKAGES)
-        try:
-            packages.back(self._remotes, organisation, step, self._say)
-        except errors.RefusedError as error:
-            self._say(str(error))
-        except (errors.TakenBackError, errors.HalfWayError) as error:
-            raise StoppedError(Code.PACKAGES, organisation, str(error).removeprefix(f"{organisation}: ")) from error
-        finally:
-            if step.drain:
-                self._drain.end([organisation])
+            self._started(organisation, keep)

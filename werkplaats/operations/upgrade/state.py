@@ -46,13 +46,21 @@ class Step(enum.StrEnum):
 
 
 class Station(pydantic.BaseModel):
-    """Where one station is, since when (UTC), and how many seconds its last move took, once it moved."""
+    """Where one station is, since when (UTC), and how many seconds its last move took, once it moved.
+
+    `brought`: the parts of its server of which this upgrade began to bring packages, where there is a way back.
+    """
 
     model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True)
 
     step: Step = Step.WAITS
     since: str = ""
     seconds: Annotated[float, pydantic.Field(ge=0)] | None = None
+    brought: tuple[str, ...] = ()
+
+    def begins(self, now: str) -> Station:
+        """The same, of an upgrade that takes back what this one is of."""
+        return self.model_copy(update={"step": Step.WAITS, "since": now})
 
 
 class Upgrade(pydantic.BaseModel):
@@ -86,12 +94,13 @@ class Upgrade(pydantic.BaseModel):
             return f"release {self.to.release}"
         return "the packages of before" if self.back else "newer packages"
 
-    def at(self, organisation: str, step: Step, seconds: float | None = None) -> Upgrade:
-        """The same with a station at another step."""
+    def at(self, organisation: str, step: Step, seconds: float | None = None, part: str = "") -> Upgrade:
+        """The same with a station at another step; `part` of its server is brought from now on."""
         now = canonical.stamp(canonical.now())
         before = self.stations.get(organisation, Station())
         kept = before.seconds if seconds is None else round(seconds, 2)
-        stations = {**self.stations, organisation: Station(step=step, since=now, seconds=kept)}
+        brought = tuple(dict.fromkeys([*before.brought, *([part] if part else [])]))
+        stations = {**self.stations, organisation: Station(step=step, since=now, seconds=kept, brought=brought)}
         return self.model_copy(update={"stations": stations, "changed": now})
 
     def now(self, phase: Phase, failure: Failure | None = None) -> Upgrade:

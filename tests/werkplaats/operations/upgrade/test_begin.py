@@ -1,0 +1,65 @@
+"""What a rollback would take back, of servers' packages: no server is asked anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from base import errors
+from tests.werkplaats.operations.upgrade.test_state import upgrade
+from werkplaats.operations.home import networks
+from werkplaats.operations.reach import remote
+from werkplaats.operations.upgrade import begin, state
+
+WAVES = (("thuiszorg",), ("huisartsen", "ggd"))
+STATIONS = {
+    "thuiszorg": state.Station(brought=("gateway", "engine")),
+    "huisartsen": state.Station(),
+    "ggd": state.Station(seconds=3.0, brought=("gateway",)),
+}
+MOVED = upgrade(to=None, earlier=None, waves=WAVES, stations=STATIONS, phase=state.Phase.PAUSED)
+
+
+@pytest.fixture
+def remotes(tmp_path: Path) -> remote.Remotes:
+    """Connections to no server."""
+    return remote.Remotes([], tmp_path, tmp_path / "ssh_config")
+
+
+def back(remotes: remote.Remotes, before: state.Upgrade) -> state.Upgrade:
+    return begin.back(networks.find("proeftuin"), remotes, before).upgrade
+
+
+def test_packages_go_back_where_this_upgrade_brought_them_and_who_got_them_last_first(remotes: remote.Remotes) -> None:
+    found = back(remotes, MOVED)
+    assert (found.waves, found.back, found.to) == ((("ggd",), ("thuiszorg",)), True, None)
+    assert {one: at.brought for one, at in found.stations.items()} == {
+        "ggd": ("gateway",),
+        "thuiszorg": ("gateway", "engine"),
+    }
+
+
+def test_a_station_that_may_drain_since_a_kill_takes_part_again_by_that(remotes: remote.Remotes) -> None:
+    killed = MOVED.at("huisartsen", state.Step.DRAINS)
+    assert back(remotes, killed).waves == (("ggd", "huisartsen"), ("thuiszorg",))
+
+
+def test_where_nothing_came_that_has_a_way_back_that_is_said(remotes: remote.Remotes) -> None:
+    nothing = {one: state.Station() for one in STATIONS}
+    with pytest.raises(errors.RefusedError, match="brought nothing that has a way back; bring newer versions"):
+        back(remotes, MOVED.model_copy(update={"stations": nothing}))
+
+
+def test_one_that_goes_back_and_stopped_goes_on_and_one_that_went_is_refused(remotes: remote.Remotes) -> None:
+    once = back(remotes, MOVED)
+    again = back(remotes, once.now(state.Phase.ABORTED))
+    assert (again.waves, again.back, again.phase) == (once.waves, True, state.Phase.RUNNING)
+    with pytest.raises(errors.RefusedError, match="went back to the packages of before already"):
+        back(remotes, once.now(state.Phase.DONE))
+
+
+def test_parts_that_come_are_kept_each_once() -> None:
+    kept = MOVED.at("huisartsen", state.Step.PACKAGES, part="gateway").at("huisartsen", state.Step.STARTS)
+    kept = kept.at("huisartsen", state.Step.PACKAGES, part="gateway").at("huisartsen", state.Step.MOVED, 1.0)
+    assert kept.stations["huisartsen"].brought == ("gateway",)
