@@ -32,6 +32,7 @@ from tests.benchmarks import (
     verified,
 )
 from tests.benchmarks.national import measured as national
+from tests.benchmarks.upgrades import measured as upgrades
 from tests.harness import sandboxes
 from werkplaats.operations import progress
 from werkplaats.operations.home import locks
@@ -52,10 +53,12 @@ BENCHMARKS: dict[str, Measure] = {
     **{f"network-{size}": functools.partial(network.measure, size) for size in network.RUNS},
     "joining": network.joining,
     "federation-6": functools.partial(federation.measure, "6"),
+    "upgrade-4": functools.partial(upgrades.measure, 4),
 }
 ON_REQUEST: dict[str, Measure] = {
     "bare": bare.measure,
     "federation-75": functools.partial(federation.measure, "75"),
+    "upgrade-25": functools.partial(upgrades.measure, 25),
     **{f"race-{size}": functools.partial(race.measure, size) for size in race.RUNS},
 }
 

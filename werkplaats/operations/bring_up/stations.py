@@ -40,6 +40,7 @@ def up(
     """
     remotes.open_for_engine(images)
     stack = _stack(network, remotes, engine, images)
+    declared = _images_before(stack.state / drive.PLAN)
     stack.recover(say)
     for organisation in stack.forget_others(remotes.servers):
         say(f"{organisation}: this operator runs no server of it any more; its station is left as it is")
@@ -51,7 +52,9 @@ def up(
         if lost:  # one such server would fail the whole stack
             images = {organisation: image for organisation, image in images.items() if organisation not in lost}
             stack = _stack(network, remotes, engine, images)
-        drifted = [o for o in images if o in removed or not found[o].as_wanted(images[o])]
+        # One that runs the image of before is as the state has it: reading it again would be a run of the engine more.
+        as_known = {o for o in images if any(map(found[o].as_wanted, (images[o], declared.get(o, NO_IMAGE))))}
+        drifted = [o for o in images if o in removed or o not in as_known]
         try:
             outcome = stack.up(say, leave_out=_others(remotes, images), drifted=drifted)
         except drive.PartsError as error:

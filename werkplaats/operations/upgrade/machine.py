@@ -6,8 +6,10 @@ killed upgrade knows where it went. Every step can be done again.
 
 from __future__ import annotations
 
+import concurrent.futures
+import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from base import errors
@@ -36,6 +38,9 @@ class Mover(Protocol):
 
     def move(self, moves: Sequence[str], keep: Keep) -> None:
         """Have them move, from wherever they are, each drained before it is away."""
+
+    def bring(self, wave: Sequence[str]) -> None:
+        """Bring what a later wave needs, with nothing changed there; what fails is found again once it moves."""
 
 
 class Machine:
@@ -79,12 +84,13 @@ class Machine:
             if upgrade.stations[one].step is not Step.MOVED:
                 upgrade = self._store.save(upgrade.at(one, Step.MOVED))
         self._drain.end(done)  # of a run that was killed after it
-        if moves:
-            upgrade = self._moved(upgrade, number, moves)
-        # Also where a run before this one moved them, and did not come to it, or found that it failed.
-        last = number == len(upgrade.waves)
-        if number > upgrade.tried and (last or not upgrade.back):
-            upgrade = self._tried(upgrade, number, wave)
+        with self._bringing(upgrade.waves[number : number + 1] if moves else ()):
+            if moves:
+                upgrade = self._moved(upgrade, number, moves)
+            # Also where a run before this one moved them, and did not come to it, or found that it failed.
+            last = number == len(upgrade.waves)
+            if number > upgrade.tried and (last or not upgrade.back):
+                upgrade = self._tried(upgrade, number, wave)
         return upgrade
 
     def _moved(self, upgrade: Upgrade, number: int, moves: Sequence[str]) -> Upgrade:
@@ -100,6 +106,14 @@ class Machine:
         for one in moves:
             upgrade = self._store.save(upgrade.at(one, Step.MOVED, took))
         return upgrade
+
+    @contextlib.contextmanager
+    def _bringing(self, waves: Sequence[Sequence[str]]) -> Iterator[None]:
+        """What the next wave needs comes while this one drains and is tried: most of both is waiting."""
+        with concurrent.futures.ThreadPoolExecutor(1) as beside:
+            for wave in waves:
+                beside.submit(self._mover.bring, [one for one in wave if one in self._remotes.servers])
+            yield
 
     def _tried(self, upgrade: Upgrade, number: int, wave: Sequence[str]) -> Upgrade:
         """A session over all stations, old and new, before anybody else moves; who goes back is tried once, at the end.

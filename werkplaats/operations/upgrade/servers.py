@@ -29,6 +29,9 @@ class _Servers:
         self._say = say
         self._drain = Drain(remotes, say)
 
+    def bring(self, wave: Sequence[str]) -> None:
+        """Nothing: a server fetches its packages itself, in a step of its own."""
+
     def _take(self, organisation: str, step: packages.Step, keep: Keep, do: Do, part: str = "") -> dict[str, Any]:
         if step.drain:
             keep(organisation, Step.DRAINS)

@@ -76,6 +76,11 @@ class Stations:
             self._drain.end(moves)  # who was not replaced takes part again, while people look
             raise
 
+    def bring(self, wave: Sequence[str]) -> None:
+        """The image, to each server of a wave that is to come."""
+        for one in wave:
+            self._bring(one)
+
     def _bring(self, organisation: str) -> None:
         """The image on a server, whole: an engine that was stopped half-way through has none of it."""
         to = self._to

@@ -10,7 +10,9 @@ from typing import Any, cast
 
 import pytest
 
-from stacks import drive, parts
+from stacks import drive, parts, plans
+from stacks.components import station
+from stacks.stations import program
 from werkplaats.operations.bring_up import stations
 from werkplaats.operations.reach import remote, servers
 
@@ -50,7 +52,9 @@ class Servers:
 
 
 class Stack:
-    """What Pulumi would be asked."""
+    """What Pulumi would be asked; nothing was declared before."""
+
+    state = Path("/nowhere")
 
     def __init__(self, images: Iterable[str]) -> None:
         self.images = set(images)
@@ -110,6 +114,21 @@ def test_what_does_not_run_is_removed_and_made_anew(stacks: list[Stack]) -> None
     assert up(servers) == {}
     assert servers.removed == [f"{o}-{part.name}" for o in ("ggd", "zorg") for part in parts.PARTS]
     assert stacks[-1].asked == {"leave_out": [], "drifted": ["ggd", "zorg"]}
+
+
+def test_a_station_that_runs_what_was_declared_before_is_not_read_again(
+    stacks: list[Stack], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As it is in an upgrade: each reading is a run of the engine, while that station drains."""
+    monkeypatch.setattr(Stack, "state", tmp_path)
+    newer = "sha256:" + "2" * 64
+    specs = [station.StationSpec(one, "", (), image) for one, image in (("ggd", IMAGE), ("zorg", newer))]
+    plans.write(tmp_path / drive.PLAN, program.StationsPlan("hoger", tuple(specs)))
+    network: Any = SimpleNamespace()
+    remotes: Any = Servers()
+    engine: Any = None
+    stations.up(network, remotes, engine, dict.fromkeys(WANTED, newer), lambda _: None)
+    assert stacks[-1].asked["drifted"] == ["zorg"]
 
 
 def test_an_engine_that_makes_no_station_is_left_out_with_a_remedy_and_what_others_got_counts(
