@@ -13,7 +13,7 @@ from werkplaats.operations.home import networks
 from werkplaats.operations.look import observed
 from werkplaats.operations.reach import remote
 from werkplaats.operations.release import find
-from werkplaats.operations.upgrade import canary, machine, packages, preflight, waves
+from werkplaats.operations.upgrade import canary, packages, preflight, waves
 from werkplaats.operations.upgrade.failure import Code, Failure
 from werkplaats.operations.upgrade.state import Phase, Station, Step, Upgrade
 

@@ -24,7 +24,7 @@ class Fake:
     """Stations in memory: who moved, in which order; what a session comes to is `after`, and each try is counted."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path, servers: Sequence[str] = ALL) -> None:
-        self.moved, self.order, self.tries = set[str](), list[str](), 0
+        self.moved, self.order, self.brought, self.tries = set[str](), list[str](), list[str](), 0
         self.fails: Exception | None = None
         self.after = WELL
         self.store = state.Store(vault.Vault("proeftuin", folder / "vault"))
@@ -47,6 +47,9 @@ class Fake:
             self.moved.add(one)
             self.order.append(one)
 
+    def bring(self, wave: Sequence[str]) -> None:
+        self.brought += wave
+
     def run(self, of: state.Upgrade) -> state.Upgrade:
         return machine.Machine(cast("Any", None), self.remotes, self.store, self, lambda _: None).run(of)
 
@@ -65,6 +68,7 @@ def test_all_move_in_their_order_with_a_session_after_each_wave(fake: Fake) -> N
     done = fake.run(begun())
     assert (done.phase, done.tried, fake.tries, fake.order) == (state.Phase.DONE, 3, 3, ALL)
     assert fake.store.load() == done
+    assert fake.brought == ALL[1:], "what a wave needs comes while the one before it is at it"
     assert all(at.step is state.Step.MOVED and at.seconds is not None for at in done.stations.values())
 
 
