@@ -39,10 +39,25 @@ class Step:
     way_back: bool = False
     boot: str = ""
 
+    @property
+    def brought(self) -> str:
+        """What is kept of it, for `taking_back`; "" where there is no way back."""
+        return " ".join([self.name, *(f"{name}={version}" for name, version in self.pairs)]) if self.way_back else ""
+
     def __str__(self) -> str:
         named = ", ".join(f"{name} {version}" for name, version in self.pairs)
         what = f"{self.name} of {self.part}" if self.name == "fetch" else self.name
         return f"{what}: {named}" if named else what
+
+
+def taking_back(brought: Iterable[str]) -> list[Step]:
+    """The steps back from what an upgrade brought to one server; of a part that it brought twice, from the last."""
+    found = {}
+    for text in brought:
+        part, *named = text.split()
+        pairs = tuple((name, version) for name, _, version in (one.partition("=") for one in named))
+        found[part] = pairs
+    return [Step(part, part, found[part], part == "engine", way_back=True) for part in WAY_BACK if part in found]
 
 
 def look(

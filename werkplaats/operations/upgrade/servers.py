@@ -81,7 +81,7 @@ class Packages(_Servers):
     def _all(self, organisation: str, steps: Sequence[packages.Step], keep: Keep) -> None:
         lost = set[str]()  # parts of which the server has no package of before
         for step in steps:
-            part = step.name if step.way_back and step.name not in lost else ""
+            part = step.brought if step.name not in lost else ""
             done = self._take(organisation, step, keep, packages.run, part)
             for name, why in done.get("no_way_back", {}).items():
                 self._say(f"{organisation}: there is no way back of {name}: {why}")
@@ -89,7 +89,7 @@ class Packages(_Servers):
 
 
 class Back(_Servers):
-    """A `machine.Mover` back, of what an upgrade `brought` (organisation → parts), from files that servers kept."""
+    """A `machine.Mover` back, of what an upgrade `brought` (organisation → part and packages), from kept files."""
 
     def __init__(
         self, remotes: remote.Remotes, drain_seconds: int, say: progress.Say, brought: Mapping[str, Sequence[str]]
@@ -105,8 +105,7 @@ class Back(_Servers):
     def move(self, moves: Sequence[str], keep: Keep) -> None:
         """One server after the other."""
         for organisation in moves:
-            for part in (one for one in packages.WAY_BACK if one in self._brought[organisation]):
-                step = packages.Step(part, part, drain=part == "engine", way_back=True)
+            for step in packages.taking_back(self._brought[organisation]):
                 self._take(organisation, step, keep, packages.back)
             self._went.add(organisation)
             self._started(organisation, keep)

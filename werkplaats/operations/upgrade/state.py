@@ -48,7 +48,7 @@ class Step(enum.StrEnum):
 class Station(pydantic.BaseModel):
     """Where one station is, since when (UTC), and how many seconds its last move took, once it moved.
 
-    `brought`: the parts of its server of which this upgrade began to bring packages, where there is a way back.
+    `brought`: what this upgrade began to bring to its server where there is a way back, as `packages.Step.brought`.
     """
 
     model_config = pydantic.ConfigDict(extra="forbid", strict=True, frozen=True)

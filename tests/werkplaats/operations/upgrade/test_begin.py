@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -10,7 +11,7 @@ from base import errors
 from tests.werkplaats.operations.upgrade.test_state import upgrade
 from werkplaats.operations.home import networks
 from werkplaats.operations.reach import remote
-from werkplaats.operations.upgrade import begin, state
+from werkplaats.operations.upgrade import begin, packages, state
 
 WAVES = (("thuiszorg",), ("huisartsen", "ggd"))
 STATIONS = {
@@ -22,9 +23,9 @@ MOVED = upgrade(to=None, earlier=None, waves=WAVES, stations=STATIONS, phase=sta
 
 
 @pytest.fixture
-def remotes(tmp_path: Path) -> remote.Remotes:
-    """Connections to no server."""
-    return remote.Remotes([], tmp_path, tmp_path / "ssh_config")
+def remotes() -> remote.Remotes:
+    """All servers, each of which is there."""
+    return cast("remote.Remotes", SimpleNamespace(servers=dict.fromkeys(STATIONS), probe=dict))
 
 
 def back(remotes: remote.Remotes, before: state.Upgrade) -> state.Upgrade:
@@ -63,3 +64,13 @@ def test_parts_that_come_are_kept_each_once() -> None:
     kept = MOVED.at("huisartsen", state.Step.PACKAGES, part="gateway").at("huisartsen", state.Step.STARTS)
     kept = kept.at("huisartsen", state.Step.PACKAGES, part="gateway").at("huisartsen", state.Step.MOVED, 1.0)
     assert kept.stations["huisartsen"].brought == ("gateway",)
+
+
+def test_what_is_taken_back_is_what_was_brought_last_the_gateway_first() -> None:
+    gateway = packages.Step("gateway", "gateway", (("haproxy", "3.0.11-2"),), way_back=True)
+    engine = packages.Step("engine", "engine", (("docker.io", "26.1"), ("runc", "1.3")), drain=True, way_back=True)
+    newer = packages.Step("engine", "engine", (("runc", "1.4"),), drain=True, way_back=True)
+    rest = packages.Step("rest", "rest", (("libssl3t64", "3.5"),))
+    assert packages.taking_back([engine.brought, gateway.brought]) == [gateway, engine]
+    assert packages.taking_back([engine.brought, newer.brought]) == [newer]
+    assert rest.brought == ""
