@@ -278,6 +278,7 @@ TAKEN_OVER: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     ),
     "a threshold of none": (change("entry/network_json/threshold", 0), "another threshold"),
     "another self": (change("entry/network_json/self", STATION), "changes self"),
+    "a release that nobody accepted": (change("entry/network_json/release", "9.9.9"), "has another release than"),
     "an older gateway key": (change(f"entry/network_json/stations/{STATION}/gateway_serial", 0), "its serial"),
     "a CA that goes first": (change("accepted/successor", "sha256:" + "0" * 64), "has other fields"),
     "a CA for the gateway": (own_authority, "adds a CA"),

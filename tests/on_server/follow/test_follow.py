@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import itertools
 import json
 import os
@@ -13,13 +14,14 @@ from typing import Any
 import pytest
 
 from on_server.follow import main, places, seen, telling
-from publication import folder, profile, publication
-from publication.following import kept, looking
+from publication import acceptance, folder, profile, publication
+from publication.following import applied, kept, looking
 from tests.harness.coordinator import make_keys
 from tests.on_server.follow.served import NETWORK, OWN, Served
 from tests.publication import publications
-from tests.publication.published import without
+from tests.publication.published import release, without
 from werkplaats.operations.coordinator import approval, revocation
+from werkplaats.operations.coordinator import publish as publishing
 
 GONE = "huisartsen"
 
@@ -117,6 +119,23 @@ def test_what_adds_waits_and_is_told(server: Served) -> None:
     changed = {name for name in after if after[name] != before.get(name)}
     assert {name for name in changed if "/publication/" not in name} == {f"werkplaats/accepted/{NETWORK}.json"}
     assert server.accepted()["definition"] == json.loads(before[f"werkplaats/accepted/{NETWORK}.json"])["definition"]
+
+
+def test_a_release_that_was_accepted_and_is_not_brought_yet_holds_up_no_news(server: Served) -> None:
+    """`accept` writes one document, and each station moves later: what the agent reads is of before until then."""
+    own, both = server.coordinator, {"dev": release(), "1.0.0": release("1.0.0", image="1")}
+    moves = {"release": "1.0.0", "upgrading_from": "dev", "upgrading_until": datetime.date(2099, 7, 1)}
+    publishing.publish(server.folder, own.definition.model_copy(update=moves), both, own.authority)
+    taken = publication.take(server.folder, NETWORK, None)
+    yes = acceptance.accept(taken.verified, acceptance.remembered(server.accepted()))
+    server.place({f"/etc/werkplaats/accepted/{NETWORK}.json": applied.text(yes)})
+    publishing.publish(server.folder, own.definition.model_copy(update={"release": "1.0.0"}), both, own.authority)
+    server.inbox()
+    assert server.run(), server.told
+    assert server.told["applied"]["applies"] == ["no station may run release dev any more"]
+    assert "earlier" not in server.accepted()
+    told = json.loads((server.paths.networks / NETWORK / "network.json").read_text())
+    assert told["release"] == "1.0.0"
 
 
 def test_a_new_certificate_of_the_own_key_is_placed(server: Served) -> None:
