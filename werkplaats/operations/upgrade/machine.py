@@ -36,11 +36,11 @@ class Mover(Protocol):
     def left(self, wave: Sequence[str]) -> list[str]:
         """Who of a wave has not moved yet, as its server tells."""
 
+    def bring(self, moves: Sequence[str]) -> None:
+        """Bring what they need to their servers, while they take part: nothing that goes on there changes by it."""
+
     def move(self, moves: Sequence[str], keep: Keep) -> None:
         """Have them move, from wherever they are, each drained before it is away."""
-
-    def bring(self, wave: Sequence[str]) -> None:
-        """Bring what a later wave needs, with nothing changed there; what fails is found again once it moves."""
 
 
 class Machine:
@@ -84,13 +84,12 @@ class Machine:
             if upgrade.stations[one].step is not Step.MOVED:
                 upgrade = self._store.save(upgrade.at(one, Step.MOVED))
         self._drain.end(done)  # of a run that was killed after it
-        with self._bringing(upgrade.waves[number : number + 1] if moves else ()):
-            if moves:
-                upgrade = self._moved(upgrade, number, moves)
-            # Also where a run before this one moved them, and did not come to it, or found that it failed.
-            last = number == len(upgrade.waves)
-            if number > upgrade.tried and (last or not upgrade.back):
-                upgrade = self._tried(upgrade, number, wave)
+        if moves:
+            upgrade = self._moved(upgrade, number, moves)
+        # Also where a run before this one moved them, and did not come to it, or found that it failed.
+        last = number == len(upgrade.waves)
+        if number > upgrade.tried and (last or not upgrade.back):
+            upgrade = self._tried(upgrade, number, wave)
         return upgrade
 
     def _moved(self, upgrade: Upgrade, number: int, moves: Sequence[str]) -> Upgrade:
@@ -101,7 +100,11 @@ class Machine:
             nonlocal upgrade
             upgrade = self._store.save(upgrade.at(organisation, step, part=part))
 
-        self._mover.move(moves, keep)
+        for one in moves:
+            keep(one, Step.BRINGS)
+        self._mover.bring(moves)
+        with self._bringing(upgrade.waves[number : number + 1]):
+            self._mover.move(moves, keep)
         took = (time.monotonic() - began) / len(moves)
         for one in moves:
             upgrade = self._store.save(upgrade.at(one, Step.MOVED, took))
@@ -109,7 +112,7 @@ class Machine:
 
     @contextlib.contextmanager
     def _bringing(self, waves: Sequence[Sequence[str]]) -> Iterator[None]:
-        """What the next wave needs comes while this one drains and is tried: most of both is waiting."""
+        """What the next wave needs comes while this one drains and is tried; what fails is found again then."""
         with concurrent.futures.ThreadPoolExecutor(1) as beside:
             for wave in waves:
                 beside.submit(self._mover.bring, [one for one in wave if one in self._remotes.servers])

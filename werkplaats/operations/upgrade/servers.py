@@ -29,7 +29,7 @@ class _Servers:
         self._say = say
         self._drain = Drain(remotes, say)
 
-    def bring(self, wave: Sequence[str]) -> None:
+    def bring(self, moves: Sequence[str]) -> None:
         """Nothing: a server fetches its packages itself, in a step of its own."""
 
     def _take(self, organisation: str, step: packages.Step, keep: Keep, do: Do, part: str = "") -> dict[str, Any]:

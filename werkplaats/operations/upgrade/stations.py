@@ -57,11 +57,13 @@ class Stations:
             raise StoppedError(Code.UNREACHABLE, organisation, why)
         return seen
 
+    def bring(self, moves: Sequence[str]) -> None:
+        """The image, to one server after the other."""
+        for one in moves:
+            self._bring(one)
+
     def move(self, moves: Sequence[str], keep: Keep) -> None:
         """All of them at once: one run of the engine for both parts of each."""
-        for one in moves:
-            keep(one, Step.BRINGS)
-            self._bring(one)
         for one in moves:
             keep(one, Step.DRAINS)
         self._drain.wait(moves, self._seconds)
@@ -75,11 +77,6 @@ class Stations:
         except Exception:
             self._drain.end(moves)  # who was not replaced takes part again, while people look
             raise
-
-    def bring(self, wave: Sequence[str]) -> None:
-        """The image, to each server of a wave that is to come."""
-        for one in wave:
-            self._bring(one)
 
     def _bring(self, organisation: str) -> None:
         """The image on a server, whole: an engine that was stopped half-way through has none of it."""
