@@ -13,20 +13,15 @@ import pytest
 from tests.harness import sandboxes, servers
 from tests.harness.sandboxes import up_step_by_step as up_step_by_step  # that of `los`, for those who go on with it
 
-APART = ("hoger", "kort", "kring", "oost", "operators", "volg", "west")
-"""Networks of tests marked `apart`, which come and go beside these."""
-
 
 def everything() -> dict[str, set[str]]:
-    """All that the local engine has but what tests beside these make, and the folders of open ssh connections."""
-    names_of = {
-        "containers": ("ps", "--all", "--no-trunc", "--format", "{{.Names}} {{.ID}}"),
-        "volumes": ("volume", "ls", "--format", "{{.Name}}"),
-        "networks": ("network", "ls", "--no-trunc", "--format", "{{.Name}} {{.ID}}"),
+    """All that the local engine has, and the folders of open ssh connections."""
+    return {
+        "containers": set(servers.docker("ps", "--all", "--quiet", "--no-trunc").split()),
+        "volumes": set(servers.docker("volume", "ls", "--quiet").split()),
+        "networks": set(servers.docker("network", "ls", "--quiet", "--no-trunc").split()),
+        "ssh": {path.name for path in Path(os.environ["XDG_RUNTIME_DIR"]).glob("werkplaats-*")},
     }
-    there = {kind: servers.docker(*words).splitlines() for kind, words in names_of.items()}
-    found = {kind: {line for line in lines if not line.startswith(APART)} for kind, lines in there.items()}
-    return {**found, "ssh": {path.name for path in Path(os.environ["XDG_RUNTIME_DIR"]).glob("werkplaats-*")}}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -21,7 +21,7 @@ from tests.end_to_end.test_follow import put
 from tests.harness import sandboxes
 from tests.harness.stations import wait_until
 
-pytestmark = [pytest.mark.servers, pytest.mark.apart]
+pytestmark = pytest.mark.servers
 NAME, REGIONS = "kring.sandbox", ("oost", "west")
 ORGANISATIONS = ("ggd", "ziekenhuis", "thuiszorg")
 DEFINITION = """

@@ -21,7 +21,7 @@ import yaml
 
 from tests.harness import going, sandboxes
 
-pytestmark = [pytest.mark.servers, pytest.mark.apart]
+pytestmark = pytest.mark.servers
 ORGANISATIONS = ("ggd", "ziekenhuis", "thuiszorg", "huisartsen")
 GONE = "huisartsen"
 COMPUTING = ("ggd", "ziekenhuis", "thuiszorg")

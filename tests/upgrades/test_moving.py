@@ -14,7 +14,7 @@ from tests.harness import going
 from tests.station_image.builder.releases import NEWER, OLDER
 from tests.upgrades.conftest import ORGANISATIONS, Keeps, Moving, on
 
-pytestmark = [pytest.mark.servers, pytest.mark.apart, pytest.mark.slow]
+pytestmark = [pytest.mark.servers, pytest.mark.slow]
 
 
 def test_a_release_that_the_definition_does_not_name_moves_nothing(hoger: Moving) -> None:

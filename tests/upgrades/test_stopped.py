@@ -17,7 +17,7 @@ from tests.station_image.builder import releases
 from tests.station_image.builder.releases import NEWER, OLDER
 from tests.upgrades.conftest import ORGANISATIONS, Moving, killed, on
 
-pytestmark = [pytest.mark.servers, pytest.mark.apart, pytest.mark.slow]
+pytestmark = [pytest.mark.servers, pytest.mark.slow]
 ALONE = "huisartsen"
 
 
