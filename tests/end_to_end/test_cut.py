@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from tests.end_to_end.conftest import ONLY_COMPUTES, up_step_by_step
-from tests.harness import sandboxes
+from tests.harness import going, sandboxes
 
 pytestmark = pytest.mark.servers
 GONE = "thuiszorg"
@@ -69,6 +69,8 @@ def long_session(apart: Apart) -> subprocess.Popen[str]:
     deadline = time.monotonic() + sandboxes.BACK_SECONDS
     while not all(running(one, who) for one, who in ((network, "ggd"), (network, "ziekenhuis"), (apart.own, GONE))):
         assert time.monotonic() < deadline, "the session does not begin"
+    going.gives_way(network, ("ggd", "ziekenhuis"))
+    going.gives_way(apart.own, (GONE,))
     return session
 
 

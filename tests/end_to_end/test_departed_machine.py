@@ -20,7 +20,7 @@ import pytest
 from tests.end_to_end.conftest import up_step_by_step
 from tests.end_to_end.test_cut import GONE, MEMBER, OTHERS, running, status
 from tests.end_to_end.test_follow import follow, put
-from tests.harness import sandboxes
+from tests.harness import going, sandboxes
 
 pytestmark = pytest.mark.servers
 PARTIES = ("ggd", "ziekenhuis", GONE)
@@ -67,6 +67,7 @@ def long_session(network: sandboxes.Sandbox) -> subprocess.Popen[str]:
     deadline = time.monotonic() + sandboxes.BACK_SECONDS
     while not all(running(network, one) for one in PARTIES):
         assert time.monotonic() < deadline, "the session does not begin"
+    going.gives_way(network, PARTIES)
     return session
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.test_follow import put
-from tests.harness import sandboxes
+from tests.harness import going, sandboxes
 from tests.harness.stations import wait_until
 
 pytestmark = pytest.mark.servers
@@ -136,8 +136,7 @@ def session(country: Country) -> Iterator[subprocess.Popen[str]]:
     oost = country.regions["oost"]
     process = proposed(country, oost.name)
     wait_until(lambda: all(country.status(f"oost/{one}", oost.name)["sessions"] for one in ORGANISATIONS), "it", 60)
-    for one in ORGANISATIONS:  # it takes what processor time all else leaves
-        oost.on(one, "sh", "-c", "renice -n 19 -p $(pgrep -f station_image.runtime.computer)")
+    going.gives_way(oost, ORGANISATIONS)
     yield process
     process.kill()
     process.wait()

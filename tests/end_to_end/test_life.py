@@ -130,6 +130,7 @@ def long_session(network: sandboxes.Sandbox) -> subprocess.Popen[str]:
     deadline = time.monotonic() + sandboxes.BACK_SECONDS
     while not json.loads(network.on("ggd", "station", "status", "--json").stdout)["networks"][network.name]["sessions"]:
         assert time.monotonic() < deadline, "the session does not begin"
+    going.gives_way(network, ORGANISATIONS)
     return session
 
 

@@ -16,7 +16,7 @@ import pytest
 from tests.end_to_end.test_cut import running
 from tests.end_to_end.test_departed_machine import started
 from tests.end_to_end.test_follow import ORGANISATIONS, follow, put
-from tests.harness import sandboxes
+from tests.harness import going, sandboxes
 
 pytestmark = pytest.mark.servers
 PARTIES = ("ggd", "ziekenhuis", "thuiszorg")
@@ -36,6 +36,7 @@ def session(volg: sandboxes.Sandbox) -> Iterator[subprocess.Popen[str]]:
     while not all(running(volg, one) for one in PARTIES):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline, "the session does not begin"
+    going.gives_way(volg, PARTIES)
     yield process
     process.kill()
     process.wait()
