@@ -457,7 +457,18 @@ def _release_changes(accepted: Accepted, publication: verified.Verified) -> list
         if known.get(one.release, one) != one
     ]
     told = [line for one in published[:1] if known.get(one.release) != one for line in _told(one)]
-    return [diff.Change("release", text, True) for text in (*changed, *told)]
+    back = [line for one in published[:1] for before in accepted.releases for line in _goes_back(before, one)]
+    return [diff.Change("release", text, True) for text in (*changed, *back, *told)]
+
+
+def _goes_back(before: model.Release, release: model.Release) -> Iterator[str]:
+    """What is lost where a release is one that the accepted one took the place of: whoever signed it once still did."""
+    if release.release in before.may_upgrade_from:
+        lost = "; ".join(before.security_fixes) or "nothing that somebody could abuse"
+        yield (
+            f"WARNING: release {release.release} is older than {before.release}, which repairs: {lost}. Ring the "
+            "coordinator up before you accept"
+        )
 
 
 def _told(release: model.Release) -> Iterator[str]:

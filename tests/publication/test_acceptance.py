@@ -338,6 +338,21 @@ def test_a_publication_without_the_release_that_stations_come_from_is_refused(
         publish(moves, {"1.0.0": BOTH["1.0.0"]})
 
 
+@pytest.mark.usefixtures("approved")
+def test_a_release_that_the_accepted_one_took_the_place_of_is_a_warning_with_what_is_lost(
+    publish: Callable[..., Any], coordinator: Any
+) -> None:
+    """It is signed by its holders, as it was when it was the newest."""
+    newer = {**release("1.1.0", image="1"), "may_upgrade_from": ["1.0.0"], "security_fixes": ["CVE-2026-0001"]}
+    releases = {"1.1.0": newer, "1.0.0": release("1.0.0", image="2")}
+    runs = {name: coordinator.definition.model_copy(update={"release": name}) for name in releases}
+    accepted = acceptance.accept(publish(runs["1.1.0"], releases))
+    waits = texts(acceptance.compare(accepted, publish(runs["1.0.0"], releases)).waits)
+    assert "WARNING: release 1.0.0 is older than 1.1.0, which repairs: CVE-2026-0001. Ring the" in waits
+    forwards = acceptance.accept(publish(runs["1.0.0"], releases))
+    assert "WARNING" not in texts(acceptance.compare(forwards, publish(runs["1.1.0"], releases)).waits)
+
+
 def test_another_root_or_ca_waits_and_until_then_nothing_may_be_applied(
     coordinator: Any, publish: Callable[..., Any], tmp_path: Path, approved: dict[str, Any]
 ) -> None:
