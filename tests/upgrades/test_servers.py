@@ -118,7 +118,8 @@ def test_what_one_server_does_not_take_pauses_it_and_it_goes_on_once_the_mirror_
     told = hoger.step("resume", "--yes")
     assert told["upgrade"]["phase"] == "done"
     assert mirrored.versions("haproxy") == {ONE: newer, OTHER: newer}
-    assert {one: at["brought"] for one, at in told["upgrade"]["stations"].items()} == {ONE: ["gateway"], OTHER: []}
+    brought = {one: at["brought"] for one, at in told["upgrade"]["stations"].items()}
+    assert brought == {ONE: [f"gateway haproxy={newer}"], OTHER: []}
 
 
 def test_engines_come_anew_and_a_server_reboots_while_sessions_go_on_also_after_a_kill(mirrored: Mirrored) -> None:
