@@ -43,7 +43,7 @@ bench: $(VENV)/.test ## measure, into build/bench.json (BENCH="network-4 bare" c
 	@$(BIN)/werkplaats doctor --yes
 	@$(BIN)/python -m tests.benchmarks $(BENCH)
 
-soak: $(VENV)/.test ## kill `up` in every phase and at random seconds, 25 organisations too (WERKPLAATS_KILL_SEED chooses); more than 10,000 generated inputs
+soak: $(VENV)/.test ## kill `up` in every phase and at random seconds, 25 organisations too, upgrades at twenty points (WERKPLAATS_KILL_SEED chooses); more than 10,000 generated inputs
 	@$(BIN)/werkplaats doctor --yes
 	@PATH="$(CURDIR)/$(BIN):$$PATH" pytest -v -s -m soak
 	@PATH="$(CURDIR)/$(BIN):$$PATH" WERKPLAATS_FUZZ_TIMES=20 pytest -q -m fuzz

@@ -15,13 +15,15 @@ from tests.harness.sandboxes import up_step_by_step as up_step_by_step  # that o
 
 
 def everything() -> dict[str, set[str]]:
-    """All that the local engine has, and the folders of open ssh connections."""
-    return {
-        "containers": set(servers.docker("ps", "--all", "--quiet", "--no-trunc").split()),
-        "volumes": set(servers.docker("volume", "ls", "--quiet").split()),
-        "networks": set(servers.docker("network", "ls", "--quiet", "--no-trunc").split()),
-        "ssh": {path.name for path in Path(os.environ["XDG_RUNTIME_DIR"]).glob("werkplaats-*")},
+    """All that the local engine has, and the folders of open ssh connections; less what the test beside these makes."""
+    names_of = {
+        "containers": ("ps", "--all", "--no-trunc", "--format", "{{.Names}} {{.ID}}"),
+        "volumes": ("volume", "ls", "--format", "{{.Name}}"),
+        "networks": ("network", "ls", "--no-trunc", "--format", "{{.Name}} {{.ID}}"),
     }
+    there = {kind: servers.docker(*words).splitlines() for kind, words in names_of.items()}
+    found = {kind: {line for line in lines if not line.startswith("kort")} for kind, lines in there.items()}
+    return {**found, "ssh": {path.name for path in Path(os.environ["XDG_RUNTIME_DIR"]).glob("werkplaats-*")}}
 
 
 @dataclasses.dataclass(frozen=True)

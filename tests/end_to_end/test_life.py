@@ -20,7 +20,7 @@ import yaml
 
 from tests.harness import going, sandboxes, servers
 
-pytestmark = [pytest.mark.servers, pytest.mark.slow]
+pytestmark = [pytest.mark.servers, pytest.mark.waits, pytest.mark.slow]
 LIFETIMES = "certificate 3 minutes\nlist 2 minutes\npublication 2 minutes\n"
 SECONDS = 500.0
 """In which each certificate is signed anew twice, also on a busy machine; the first ones have ended by then."""

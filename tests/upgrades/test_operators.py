@@ -22,7 +22,7 @@ from tests.station_image.builder import releases
 from tests.station_image.builder.releases import NEWER, OLDER
 from tests.upgrades.conftest import define
 
-pytestmark = [pytest.mark.servers, pytest.mark.slow]
+pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.soak]
 COORDINATOR, LATE = "ggd", "thuiszorg"
 OPERATES = {COORDINATOR: ("ggd", "huisartsen"), "ziekenhuis": ("ziekenhuis",), "apotheek": ("apotheek",), LATE: (LATE,)}
 ORGANISATIONS = tuple(one for operated in OPERATES.values() for one in operated)

@@ -79,6 +79,7 @@ def test_a_disk_that_is_full_while_the_image_comes_pauses_it_and_it_goes_on_once
     older.good()
 
 
+@pytest.mark.soak
 def test_an_engine_that_is_stopped_pauses_it_and_it_goes_on_once_that_runs(older: Moving) -> None:
     process = older.begun("start", "--to", NEWER, "--only", ALONE)
     older.until(process, "making the containers")
@@ -93,6 +94,7 @@ def test_an_engine_that_is_stopped_pauses_it_and_it_goes_on_once_that_runs(older
     older.good()
 
 
+@pytest.mark.soak
 def test_a_server_that_is_rebooted_meanwhile_is_found_again(older: Moving) -> None:
     process = older.begun("start", "--to", NEWER, "--only", ALONE)
     older.until(process, "making the containers")
@@ -180,6 +182,7 @@ def test_an_image_that_fails_its_canary_pauses_it_and_goes_back(older: Moving) -
     older.good()
 
 
+@pytest.mark.soak
 def test_a_jump_that_no_release_allows_is_refused(older: Moving) -> None:
     far = releases.built(releases.FAR)
     releases.place(far)
