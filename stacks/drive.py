@@ -22,7 +22,7 @@ from pulumi import automation
 from pulumi.automation import _stack
 
 from base import errors
-from stacks import by_hand, checkpoint, plans, settled
+from stacks import by_hand, checkpoint, plans, settled, silence
 from stacks.engine import install
 
 SETTLED = "settled.json"
@@ -325,15 +325,23 @@ class Stack:
         excluded = {"exclude": urns, "exclude_dependents": True} if (urns := self._urns(leave_out)) else {}
         seen: list[Change] = []
         failed: dict[str, str] = {}
+        watch = silence.Watch(lambda: end_children(self.state))
 
         def hear(event: automation.EngineEvent) -> None:
+            watch.heard(_going(event))
             if (change := _note(event, seen)) and progress:
                 progress(f"{change.operation} {change.name}")
             _note_failure(event, failed)
 
         try:
-            action(**options, **excluded, on_event=hear, color="never")
+            with watch:
+                action(**options, **excluded, on_event=hear, color="never")
         except automation.CommandError as error:
+            if watch.over:
+                late = {_organisation(urn) for urn in watch.going} - {"", *failed}
+                failed |= dict.fromkeys(
+                    late, f"its engine ended nothing of what it was asked for {watch.seconds:.0f} s"
+                )
             if failed:
                 done = tuple(change for change in seen if change.name.rpartition("-")[0] not in failed)
                 raise PartsError(failed, Outcome(done)) from error
@@ -368,6 +376,14 @@ def _note(event: automation.EngineEvent, seen: list[Change]) -> Change | None:
     change = Change(operation, metadata.urn.rsplit("::", 1)[-1], metadata.type.rsplit(":", 1)[-1])
     seen.append(change)
     return change
+
+
+def _going(event: automation.EngineEvent) -> tuple[str, bool]:
+    """The URN of what an event is about, and whether it goes on from there; "" of another kind of event."""
+    if begins := event.resource_pre_event:
+        return begins.metadata.urn, True
+    ends = event.res_outputs_event or event.res_op_failed_event
+    return (ends.metadata.urn, False) if ends else ("", False)
 
 
 def _note_failure(event: automation.EngineEvent, failed: dict[str, str]) -> None:
