@@ -65,6 +65,10 @@ def wait_until(ready: Callable[[], Any], what: str, seconds: float = 10.0) -> An
 class Station:
     """One organisation's station."""
 
+    package: Path = ROOT
+    release: str = "dev"
+    """Where the code lies that its processes run, and the release that this is."""
+
     def __init__(self, region: Region, organisation: str, inbound: bool, folder: str = "") -> None:
         self.region = region
         self.organisation = organisation
@@ -77,7 +81,6 @@ class Station:
         self.key = Ed25519PrivateKey.generate()
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.sabotaged: set[str] = set()
-        self.package, self.release = ROOT, "dev"
         """Where its software lies, and what release that says it is."""
         self.make_folders()
         self.write_key(self.key)
