@@ -146,6 +146,7 @@ def kill_and_go_on(older: Moving, seconds: float, back: bool) -> None:
         assert not back or after[one].opened == before[one].opened
 
 
+@pytest.mark.soak
 def test_a_killed_upgrade_goes_on_or_back_with_everybody_on_one_release(older: Moving) -> None:
     kill_and_go_on(older, chance.of("upgrade").uniform(8, 40), back=True)
 
