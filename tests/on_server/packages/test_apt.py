@@ -18,9 +18,9 @@ haproxy:
   Candidate: 3.0.12-1
   Version table:
      3.0.12-1 500
-        500 http://deb.debian.org/debian trixie/main amd64 Packages
+        500 http://deb.example/debian trixie/main amd64 Packages
      3.0.11-1+deb13u2 500
-        500 http://security.debian.org/debian-security trixie-security/main amd64 Packages
+        500 http://security.example/debian-security trixie-security/main amd64 Packages
  *** 3.0.11-1+deb13u1 100
         100 /var/lib/dpkg/status
 nano:
@@ -28,9 +28,9 @@ nano:
   Candidate: 8.5-1
   Version table:
      8.5-1 500
-        500 http://deb.debian.org/debian trixie/main amd64 Packages
+        500 http://deb.example/debian trixie/main amd64 Packages
  *** 8.4-1 500
-        500 http://security.debian.org/debian-security trixie-security/main amd64 Packages
+        500 http://security.example/debian-security trixie-security/main amd64 Packages
         100 /var/lib/dpkg/status
 libc6:i386:
   Installed: 2.41-12
@@ -46,7 +46,7 @@ gone:
         100 /var/lib/dpkg/status
 """
 THERE = {name: apt.Installed("ii", "1") for name in ("haproxy", "nano", "libc6:i386", "gone")}
-MIRROR = "http://deb.debian.org/debian"
+MIRROR = "http://deb.example/debian"
 
 
 def test_an_update_is_one_of_security_where_any_version_above_the_installed_is() -> None:
@@ -75,7 +75,7 @@ needs_dpkg = pytest.mark.skipif(shutil.which("dpkg") is None, reason="no dpkg is
 def test_days_are_counted_from_the_first_version_that_was_not_brought(before: Mapping[str, str], since: str) -> None:
     newer = {"haproxy": apt.Offered("3.0", True, ((MIRROR, "trixie/main"),))}
     there = {"haproxy": apt.Installed("ii", "1.0")}
-    dated = {("deb.debian.org_debian", "trixie"): "2026-03-04"}
+    dated = {("deb.example_debian", "trixie"): "2026-03-04"}
     found = look.since(newer, there, {"haproxy": before}, dated, "2026-05-06")
     assert min(found["haproxy"].values()) == since
     assert look.since(newer, there, {}, {}, "2026-05-06") == {"haproxy": {"3.0": "2026-05-06"}}
@@ -83,13 +83,13 @@ def test_days_are_counted_from_the_first_version_that_was_not_brought(before: Ma
 
 def test_a_list_is_as_old_as_its_repository_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apt, "LISTS", tmp_path)
-    (tmp_path / "deb.debian.org_debian-security_dists_trixie-security_InRelease").write_text(
+    (tmp_path / "deb.example_debian-security_dists_trixie-security_InRelease").write_text(
         "Suite: stable-security\nDate: Wed, 04 Mar 2026 10:11:12 UTC\n"
     )
     (tmp_path / "nas_dists_trixie_Release").write_text("Date: some day\n")
     (tmp_path / "nas_dists_trixie_main_binary-amd64_Packages").write_text("Date: x\n")
-    assert look.dates() == {("deb.debian.org_debian-security", "trixie-security"): "2026-03-04"}
-    source = ("http://deb.debian.org/debian-security/", "trixie-security/main")
+    assert look.dates() == {("deb.example_debian-security", "trixie-security"): "2026-03-04"}
+    source = ("http://deb.example/debian-security/", "trixie-security/main")
     assert look.listed(*source) in look.dates()
 
 
