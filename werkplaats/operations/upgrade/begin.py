@@ -70,7 +70,7 @@ def plan(
     earlier, unknown = _earlier(known, to, moves)
     failures += unknown + preflight.jump(to, earlier, known.values())
     failures += preflight.formats(remotes, to, moves, earlier)
-    going_on = before if before and before.to == to and not before.back else None
+    going_on = _going_on(before, to)
     last = earlier[0] if earlier else going_on.earlier if going_on else None
     return _planned(network, remotes, to, last, moves, options, before, failures)
 
@@ -93,9 +93,9 @@ def plan_servers(
     wanted = _wanted(remotes, options)
     failures = preflight.look(network, remotes, wanted)
     found, lost = packages.look(remotes, _reached(wanted, failures), refresh=True)
-    failures += [Failure(code=Code.PACKAGES, organisation=one, text=str(error)) for one, error in lost.items()]
+    failures += [Failure.of(Code.PACKAGES, one, str(error)) for one, error in lost.items()]
     silent = {one: there.unreached for one, there in found.items() if there.unreached}
-    failures += [Failure(code=Code.PACKAGES, organisation=one, text=_unlisted(why)) for one, why in silent.items()]
+    failures += [Failure.of(Code.PACKAGES, one, _unlisted(why)) for one, why in silent.items()]
     moves = [one for one, there in found.items() if packages.steps(there)]
     brings = {one: [*map(str, packages.steps(there)), *packages.left(there)] for one, there in found.items()}
     made = _planned(network, remotes, None, None, moves, options, before, failures)
@@ -104,7 +104,7 @@ def plan_servers(
 
 def _unlisted(why: str) -> str:
     """Without its lists of today a server would say that there is nothing to bring."""
-    return f"its sources of packages do not answer: {why}"[:600]
+    return f"its sources of packages do not answer: {why}"
 
 
 def _planned(
@@ -122,10 +122,10 @@ def _planned(
     works = canary.Works()
     if moves and not failures:
         works, why = canary.look(network, remotes)
-        failures += [Failure(code=Code.HEALTH, organisation="", text=f"no session works: {why}")] if why else []
+        failures += [Failure.of(Code.HEALTH, "", f"no session works: {why}")] if why else []
     same = before if before and bool(before.to) == bool(to) else None
     known = {one: at.seconds for one, at in same.stations.items() if at.seconds is not None} if same else {}
-    going_on = same if same and to and same.to == to and not same.back else None
+    going_on = _going_on(before, to)
     moved = tuple(
         kept for wave in (going_on.waves if going_on else ()) if (kept := tuple(o for o in wave if o not in moves))
     )
@@ -147,6 +147,11 @@ def _planned(
         changed=now,
     )
     return Planned(upgrade, waves.estimate(planned, known, USUAL_SECONDS), failures)
+
+
+def _going_on(before: Upgrade | None, to: model.Release | None) -> Upgrade | None:
+    """The upgrade of before, where the one that begins goes on with it: it brings others to the same release."""
+    return before if before and to and before.to == to and not before.back else None
 
 
 def again(network: networks.Network, remotes: remote.Remotes, before: Upgrade) -> list[Failure]:
@@ -182,9 +187,7 @@ def back(network: networks.Network, remotes: remote.Remotes, before: Upgrade | N
     )
     there = [one for wave in order for one in wave]
     unreachable = remotes.probe()
-    failures = [
-        Failure(code=Code.UNREACHABLE, organisation=one, text=unreachable[one]) for one in there if one in unreachable
-    ]
+    failures = [Failure.of(Code.UNREACHABLE, one, unreachable[one]) for one in there if one in unreachable]
     if comes_from and goes_to:
         reached = [one for one in there if one not in unreachable]
         failures += _no_way_back(network, remotes, reached, comes_from, goes_to)
@@ -271,12 +274,12 @@ def _earlier(
     if len(found) > 1:
         told = ", ".join(sorted(one.release for one in found.values()))
         text = f"stations run releases {told}, and an upgrade comes from one: bring those of one first, by --only"
-        wrong.append(Failure(code=Code.JUMP, organisation="", text=text))
+        wrong.append(Failure.of(Code.JUMP, "", text))
     return [found[image] for image in sorted(found)], wrong
 
 
 def _strange(organisation: str, image: str) -> Failure:
     if not image:
-        return Failure(code=Code.HEALTH, organisation=organisation, text="its station does not run")
+        return Failure.of(Code.HEALTH, organisation, "its station does not run")
     text = f"it runs image {image[:19]}…, of no release that is known here"
-    return Failure(code=Code.JUMP, organisation=organisation, text=text)
+    return Failure.of(Code.JUMP, organisation, text)

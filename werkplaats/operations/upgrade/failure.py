@@ -7,6 +7,9 @@ from collections.abc import Mapping
 
 import pydantic
 
+LONGEST = 600
+"""Characters of what a failure says: servers and engines wrote parts of it."""
+
 
 class Code(enum.StrEnum):
     """Why an upgrade is not begun, or pauses."""
@@ -75,6 +78,11 @@ class Failure(pydantic.BaseModel):
     organisation: str
     text: str
 
+    @classmethod
+    def of(cls, code: Code, organisation: str, text: str) -> Failure:
+        """One with its text on one line, and no longer than is read."""
+        return cls(code=code, organisation=organisation, text=" ".join(text.split())[:LONGEST])
+
     def remedy(self, network: str) -> str:
         """What people do about it."""
         return REMEDIES[self.code].format(network=network)
@@ -90,4 +98,4 @@ class StoppedError(Exception):
 
     def __init__(self, code: Code, organisation: str, text: str) -> None:
         super().__init__(text)
-        self.failure = Failure(code=code, organisation=organisation, text=" ".join(text.split())[:600])
+        self.failure = Failure.of(code, organisation, text)

@@ -30,9 +30,9 @@ def image_of(release: model.Release) -> tuple[images.StationImage | None, list[F
     image = images.built(release.image_id)
     if image is None:
         text = f"the image of release {release.release}, {release.image_id[:19]}…, is not on this machine"
-        return None, [_of(Code.IMAGE, "", text)]
+        return None, [Failure.of(Code.IMAGE, "", text)]
     wrong = image.altered(verified.document(release))
-    return image, [_of(Code.IMAGE, "", wrong)] if wrong else []
+    return image, [Failure.of(Code.IMAGE, "", wrong)] if wrong else []
 
 
 def look(
@@ -43,10 +43,10 @@ def look(
 ) -> list[Failure]:
     """Every reason not to begin, of these servers, which may get an image; changes nothing."""
     unreachable = remotes.probe()
-    found = [_of(Code.UNREACHABLE, o, unreachable[o]) for o in organisations if o in unreachable]
+    found = [Failure.of(Code.UNREACHABLE, o, unreachable[o]) for o in organisations if o in unreachable]
     reached = [o for o in organisations if o not in unreachable]
     running, lost = observed.observe(remotes, reached)
-    found += [_of(Code.HEALTH, o, why) for o, why in lost.items()]
+    found += [Failure.of(Code.HEALTH, o, why) for o, why in lost.items()]
     need = max(SMALLEST_ROOM, ROOM * archive.stat().st_size) if archive else SMALLEST_ROOM
     room = remotes.ask_all(reached, "sh", "-c", _DISK)
     clocks = {o: (answer, time.time()) for o, answer in remotes.ask_all(reached, "date", "+%s").items()}
@@ -56,7 +56,9 @@ def look(
         found += _space(organisation, room[organisation], need)
         found += _clock(organisation, *clocks[organisation])
         found += _health(network.name, organisation, told[organisation], running[organisation])
-        found += [_of(Code.CERTIFICATE, organisation, wrong) for wrong in lapse.read(_text(ending[organisation])).wrong]
+        found += [
+            Failure.of(Code.CERTIFICATE, organisation, wrong) for wrong in lapse.read(_text(ending[organisation])).wrong
+        ]
     return found
 
 
@@ -69,11 +71,11 @@ def accepted(
     for organisation in organisations:
         view = applicable.views.get(organisation)
         if why := applicable.refused.get(organisation):
-            found.append(_of(Code.NOT_ACCEPTED, organisation, why))
+            found.append(Failure.of(Code.NOT_ACCEPTED, organisation, why))
         elif view is None or to not in view.releases:
             yes = ", ".join(one.release for one in view.releases) if view else "none"
             text = f"release {to.release} with this image is not accepted here; accepted: {yes}"
-            found.append(_of(Code.NOT_ACCEPTED, organisation, text))
+            found.append(Failure.of(Code.NOT_ACCEPTED, organisation, text))
     return found
 
 
@@ -92,7 +94,7 @@ def jump(
         way = _way(one.release, to.release, known)
         also = f"; by way of {', then '.join(way)}" if way else ""
         text = f"release {to.release} does not say that it may take the place of {one.release}{also}"
-        found.append(_of(Code.JUMP, "", text))
+        found.append(Failure.of(Code.JUMP, "", text))
     return found
 
 
@@ -102,7 +104,7 @@ def formats(
     """Of whom what is kept cannot go back to the formats of a release; `runs`: organisation → image."""
     releases = {one.image_id: one for one in known}
     wrong = {one: keeping.check(remotes, one, to, releases.get(image)) for one, image in runs.items()}
-    return [_of(Code.FORMAT, one, why) for one, why in wrong.items() if why]
+    return [Failure.of(Code.FORMAT, one, why) for one, why in wrong.items() if why]
 
 
 def _way(start: str, end: str, known: Iterable[model.Release]) -> list[str]:
@@ -126,38 +128,36 @@ def _way(start: str, end: str, known: Iterable[model.Release]) -> list[str]:
 def _space(organisation: str, answer: remote.Answer, need: int) -> Iterator[Failure]:
     said = _text(answer).strip()
     if not said.isdecimal():
-        yield _of(Code.HEALTH, organisation, f"its engine does not say where it keeps images: {said or 'nothing'}")
+        yield Failure.of(
+            Code.HEALTH, organisation, f"its engine does not say where it keeps images: {said or 'nothing'}"
+        )
     elif int(said) < need:
         text = f"{int(said) / 1e6:.0f} MB are free where its engine keeps images, and {need / 1e6:.0f} MB are needed"
-        yield _of(Code.SPACE, organisation, text)
+        yield Failure.of(Code.SPACE, organisation, text)
 
 
 def _clock(organisation: str, answer: remote.Answer, here: float) -> Iterator[Failure]:
     said = _text(answer).strip()
     if said.isdecimal() and abs(off := int(said) - here) > CLOCK_SECONDS:
-        yield _of(Code.CLOCK, organisation, f"its clock is {abs(off):.0f} s {'ahead' if off > 0 else 'behind'}")
+        yield Failure.of(Code.CLOCK, organisation, f"its clock is {abs(off):.0f} s {'ahead' if off > 0 else 'behind'}")
 
 
 def _health(network: str, organisation: str, answer: remote.Answer, running: observed.Observed) -> Iterator[Failure]:
     document = station_says.document_of(answer)
     if not document:
-        yield _of(Code.HEALTH, organisation, station_says.SILENT)
+        yield Failure.of(Code.HEALTH, organisation, station_says.SILENT)
         return
     problem = station_says.problem_of(document, network) or document.get("register", {}).get("problem", "")
     if problem:
-        yield _of(Code.HEALTH, organisation, problem)
+        yield Failure.of(Code.HEALTH, organisation, problem)
     if not document.get("computer"):
-        yield _of(Code.HEALTH, organisation, "its computer does not run")
+        yield Failure.of(Code.HEALTH, organisation, "its computer does not run")
     if len({one["image"] for one in running.containers.values()}) > 1:
-        yield _of(Code.HEALTH, organisation, "agent and computer run different images: werkplaats up mends that")
+        yield Failure.of(Code.HEALTH, organisation, "agent and computer run different images: werkplaats up mends that")
 
 
 def _text(answer: remote.Answer) -> str:
     return "" if isinstance(answer, servers.UnreachableError) else answer.stdout
-
-
-def _of(code: Code, organisation: str, text: str) -> Failure:
-    return Failure(code=code, organisation=organisation, text=" ".join(text.split())[:600])
 
 
 def running(seen: Mapping[str, observed.Observed]) -> dict[str, str]:

@@ -19,7 +19,7 @@ from werkplaats.operations.upgrade.machine import Keep
 from werkplaats.operations.upgrade.state import Step
 
 LOAD_SECONDS = 600.0
-_LOAD = 'docker image inspect --format ok "$1" >/dev/null 2>&1 || docker image load --quiet >&2'
+_LOAD = ("docker", "image", "load", "--quiet")
 _THERE = ("docker", "image", "inspect", "--format", "{{.Id}}")
 
 
@@ -87,8 +87,7 @@ class Stations:
         if image is None:
             raise StoppedError(Code.IMAGE, organisation, f"the image of release {to.release} is not on this machine")
         self._say(f"{organisation}: bringing the image, {image.archive.stat().st_size / 1e6:.0f} MB")
-        command = ("sh", "-c", _LOAD, "load", to.image_id)
-        code, _, said = self._remotes.run(organisation, command, image.archive.read_bytes(), LOAD_SECONDS)
+        code, _, said = self._remotes.run(organisation, _LOAD, image.archive.read_bytes(), LOAD_SECONDS)
         if code or not self._has(organisation):
             raise StoppedError(Code.LOAD, organisation, said.decode(errors="replace") or "its engine has no such image")
 
