@@ -18,6 +18,8 @@ import pytest
 from testinfra import host as testinfra_host
 from testinfra.backend import base
 
+from base import together
+
 # A command line for /bin/sh → exit code, standard output, standard error.
 Ask = Callable[[str], tuple[int, bytes, bytes]]
 # Of pytest, what reads no options of its own suite, shows or keeps something, or belongs to a developer's environment.
@@ -71,7 +73,9 @@ class _Chorus:
         if (server, line) not in self._answers:
             for name in self._servers if server == self._first else (server,):
                 self._answers[name, line] = self._singers[name].submit(self._servers[name], line)
-        return self._answers.pop((server, line)).result()
+        answer = self._answers.pop((server, line))
+        together.hear([answer])
+        return answer.result()
 
     def close(self) -> None:
         """Ask no more."""

@@ -5,13 +5,12 @@ A server's first publication comes from its operator, never from whoever relays:
 
 from __future__ import annotations
 
-import concurrent.futures
 import hashlib
 import json
 from collections.abc import Iterable
 from typing import Any
 
-from base import errors
+from base import errors, together
 from on_server.follow.places import Paths
 from publication import publication
 from publication.following import kept
@@ -52,6 +51,5 @@ def bring(
                 if done.exited:
                     failed[organisation] = f"the publication cannot be brought: {done.stderr.strip()[-300:]}"
 
-    with concurrent.futures.ThreadPoolExecutor(max_workers=16) as pool:
-        list(pool.map(one, wanted))
+    together.each(one, wanted)
     return failed

@@ -6,12 +6,11 @@ All else that is published waits for `up`.
 
 from __future__ import annotations
 
-import concurrent.futures
 import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from base import errors
+from base import errors, together
 from on_server.follow import texts
 from publication import folder, reading
 from publication.metadata import TIMESTAMP
@@ -79,12 +78,11 @@ def enforce(network: networks.Network, remotes: remote.Remotes) -> Outcome:
             return str(error)
 
     brought = [organisation for organisation in hosts if organisation not in found.out]
-    with concurrent.futures.ThreadPoolExecutor(max_workers=16) as pool:
-        for organisation, why in zip(brought, pool.map(one, brought), strict=True):
-            if why:
-                found.left_out[organisation] = why
-            else:
-                found.in_force.append(organisation)
+    for organisation, why in zip(brought, together.each(one, brought), strict=True):
+        if why:
+            found.left_out[organisation] = why
+        else:
+            found.in_force.append(organisation)
     return found
 
 

@@ -6,14 +6,13 @@ folder) → accept (a document on the operator's server) → what may be applied
 
 from __future__ import annotations
 
-import concurrent.futures
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import on_server
-from base import errors
+from base import errors, together
 from network_topology.compiling import compile as compiler
 from publication import acceptance, folder, identity, publication, verified
 from publication.following import applied, own_keys
@@ -156,7 +155,7 @@ def accept(
         except errors.WerkplaatsError as error:
             failed[organisation] = str(error)
 
-    _on_each(organisations, one)
+    together.each(one, organisations)
     return failed
 
 
@@ -229,7 +228,7 @@ def _make_keys(network: networks.Network, remotes: remote.Remotes, organisations
             if done.exited:
                 failed[organisation] = done.stderr.strip()
 
-    _on_each(organisations, one)
+    together.each(one, organisations)
     return failed
 
 
@@ -287,7 +286,7 @@ def judged(
         if made.view is not None and made.view != made.accepted:
             found.unkept.add(organisation)
 
-    _on_each(organisations, one)
+    together.each(one, organisations)
     return known
 
 
@@ -314,14 +313,8 @@ def keep(network: networks.Kept, remotes: remote.Remotes, found: Applicable) -> 
             found.refused[organisation] = str(error)
             del found.views[organisation]
 
-    _on_each(found.unkept, one)
+    together.each(one, found.unkept)
     found.unkept.clear()
-
-
-def _on_each(organisations: Iterable[str], action: Callable[[str], None]) -> None:
-    with concurrent.futures.ThreadPoolExecutor(max_workers=16) as pool:
-        for done in [pool.submit(action, organisation) for organisation in organisations]:
-            done.result()
 
 
 def _found(network: networks.Kept, remotes: remote.Remotes, organisation: str) -> tuple[str | None, str]:

@@ -13,7 +13,7 @@ import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from base import errors
+from base import errors, together
 from stacks import drive
 from stacks.engine import install
 from stacks.servers.image import make as server_image
@@ -103,6 +103,7 @@ class Run:
                     self.outcome.servers = servers.up(self.network, self._engine, server_image.ensure(say), say)
                 self.remotes, wanted = self._reach()
                 self._wanted = self._offered(self.remotes, wanted)
+            together.hear([image])
             self._release = image.result()
         with self.remotes:
             self._agree()

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from base import together
 from network_topology import names
 from werkplaats.checks import suite
 from werkplaats.operations import progress
@@ -74,6 +75,7 @@ def run(
         on_servers = _checks(network, remotes, {o: expected[o] for o in reached})
         on_servers += _of_themselves(network, remotes, reached)
         say(f"checks: {sum(v.good for v in on_servers)} of {len(on_servers)} are good")
+        together.hear([joint])
         links, session, verdict = joint.result()
     return Report((*verdicts, *on_servers, *links, verdict), session, agreed.digests())
 

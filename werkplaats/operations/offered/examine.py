@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import dataclasses
 import functools
 import json
@@ -11,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import on_server
-from base import errors
+from base import errors, together
 from network_topology.compiling import compiled
 from on_server import accounts, firewall
 from on_server import engine as engines
@@ -53,13 +52,12 @@ def examine(
     found: dict[str, paper.Examined] = {}
     lost: dict[str, str] = {}
     asked = list(organisations)
-    with concurrent.futures.ThreadPoolExecutor(max_workers=16) as pool:
-        looks = pool.map(functools.partial(_one, network, remotes, far), asked)
-        for organisation, look in zip(asked, looks, strict=True):
-            if isinstance(look, str):
-                lost[organisation] = look
-            else:
-                found[organisation] = look
+    looks = together.each(functools.partial(_one, network, remotes, far), asked)
+    for organisation, look in zip(asked, looks, strict=True):
+        if isinstance(look, str):
+            lost[organisation] = look
+        else:
+            found[organisation] = look
     return found, lost
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from base import together
 from werkplaats.operations.reach import asking, ssh_config
 from werkplaats.operations.reach.servers import KEY_TYPE, KnownHosts, Server, UnreachableError
 from werkplaats.operations.reach.shell import LOGIN_SECONDS, Shell
@@ -64,6 +65,7 @@ class Connections:
             if late and self._asks:
                 waited = (_about(self._servers[one]) for one, tried in tries.items() if tried in late)
                 asking.tell(f"no answer yet of {'; '.join(waited)}")
+            together.hear(late)
             found = {organisation: tried.result() for organisation, tried in tries.items()}
         except BaseException:
             self.end()

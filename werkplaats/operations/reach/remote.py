@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import dataclasses
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Self, TypeAlias
 
-from base import errors
+from base import errors, together
 from werkplaats.operations.reach import ssh_config
 from werkplaats.operations.reach.connections import Connections
 from werkplaats.operations.reach.servers import KnownHosts, Server, UnreachableError
@@ -117,8 +116,7 @@ class Remotes:
                 return error
 
         asked = list(organisations)
-        with concurrent.futures.ThreadPoolExecutor(max_workers=16) as pool:
-            return dict(zip(asked, pool.map(one, asked), strict=True))
+        return dict(zip(asked, together.each(one, asked), strict=True))
 
     def __enter__(self) -> Self:
         return self

@@ -6,13 +6,12 @@ their stewards allow, the scientist of a result party asks. Nothing here has ano
 
 from __future__ import annotations
 
-import concurrent.futures
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from base import errors, values
+from base import errors, together, values
 from network_topology import model, names, tables
 from station_image.runtime import analyses
 from werkplaats.operations import progress
@@ -81,10 +80,10 @@ def run(network: Asked, name: str, seed: int, say: progress.Say) -> Contrast:
         minimum_contributors=asked.minimum_contributors,
         alone=alone,
     )
-    _each(asked.contributes, lambda one: accounts.put(one, synthetic.csv("postcode4", records[one])))
+    together.each(lambda one: accounts.put(one, synthetic.csv("postcode4", records[one])), asked.contributes)
     say(f"synthetic records (seed {seed}) put at {len(records)} organisations")
     taking_part = sorted({*asked.contributes, *asked.results_to, *network.definition.computes})
-    _each(taking_part, accounts.allow)
+    together.each(accounts.allow, taking_part)
     say(f"{name} is allowed by the stewards of {', '.join(taking_part)}")
     asker = asked.results_to[0]
     account = accounts.say(asker, people.SCIENTIST, "propose")
@@ -149,9 +148,3 @@ class _Accounts:
         if answer.get("exit", 0) > 1 and "session" not in answer:
             raise errors.FoundError(f"{account} of {one}: station {verb}: {answer.get('error')}")
         return answer
-
-
-def _each(organisations: Sequence[str], action: Callable[[str], object]) -> None:
-    with concurrent.futures.ThreadPoolExecutor(max_workers=8) as pool:
-        for done in [pool.submit(action, organisation) for organisation in organisations]:
-            done.result()
