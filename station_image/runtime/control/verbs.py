@@ -19,6 +19,7 @@ from ..consent.register import RegisterError
 from ..data import astray, repeats
 from ..releases.about import MOST
 from ..releases.draining import LONGEST
+from ..wire import connection
 from ..wire.peers import CallFailedError
 from . import asking
 from .desk import Desk, Tell, stations
@@ -42,7 +43,7 @@ async def _status(desk: Desk, _: Request, __: Tell) -> dict[str, Any]:
         told = {"cut": sorted(network.cut.values()), "problem": network.problem}
         networks[network.name] = {**desk.status.summary(network), **told, "peers": seen}
     problem = desk.networks.problem
-    computer = desk.folders.computer_socket.exists()
+    computer = connection.listens(str(desk.folders.computer_socket))
     register = {"problem": desk.trouble, "mended": desk.register.mended}
     cannot = any(row["problem"] for row in (register, *networks.values()))
     bad = problem or not networks or not computer or cannot

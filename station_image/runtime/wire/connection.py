@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import socket
 import struct
 from collections.abc import Callable, Mapping
@@ -27,6 +28,15 @@ Lend = Callable[[int], AbstractAsyncContextManager[None]]
 
 class ConnectionLostError(ConnectionError):
     """The other side closed, or said nothing in time."""
+
+
+def listens(path: str) -> bool:
+    """Whether a process serves the stream socket of that path, which does not notice: a file outlives who was killed.
+
+    A call of another kind than the socket's is answered by the kernel, EPROTOTYPE where there is one (unix(7)).
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        return sock.connect_ex(path) == errno.EPROTOTYPE
 
 
 class Connection:

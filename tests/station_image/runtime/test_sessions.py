@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.harness.region import Region
-from tests.harness.stations import Station, replace
+from tests.harness.stations import Station, replace, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -76,6 +76,16 @@ def test_status_tells_networks_peers_and_the_last_session(region: Region) -> Non
         assert status["last_session"]["session"] == session
         assert status["peers"][region["ggd"].id]["seconds_ago"] < 30
         assert status["release"] == "dev"
+
+
+def test_a_computer_that_was_killed_is_told_though_its_socket_is_still_there(region: Region) -> None:
+    """`up` took it for one that runs, and verified what was not up yet."""
+    station = region["yunio"]
+    assert station.control("status")["computer"]
+    station.kill("computer")
+    assert not station.control("status")["computer"]
+    station.start("computer")
+    wait_until(lambda: station.control("status")["computer"], "the computer to be seen", 60)
 
 
 def test_a_fourth_acceptance_at_once_is_refused_and_one_makes_way_for_who_has_none(region: Region) -> None:
