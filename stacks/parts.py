@@ -7,6 +7,8 @@ import dataclasses
 from station_image.runtime.base import contract
 
 GROUP = contract.GROUP_ID
+GOING_BACK = "station-going-back"
+"""The container in which what a station keeps goes back to older formats, while its agent stands still."""
 
 
 @dataclasses.dataclass(frozen=True)

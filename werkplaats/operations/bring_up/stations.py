@@ -8,9 +8,10 @@ import time
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
+from base import errors
 from network_topology import context
 from publication import acceptance
-from stacks import drive, plans
+from stacks import drive, parts, plans
 from stacks.components import station
 from stacks.engine import install
 from stacks.stations import program
@@ -18,13 +19,14 @@ from werkplaats.operations import progress
 from werkplaats.operations.bring_up import hand_over
 from werkplaats.operations.home import networks
 from werkplaats.operations.look import observed, station_says
-from werkplaats.operations.reach import remote, servers, shell, ssh_config
+from werkplaats.operations.reach import remote, shell, ssh_config
 from werkplaats.operations.release import find
 
 START_SECONDS = 30.0
 MOST_SAID = 600  # characters of what an engine says: its reason stands at the end
 MAKES_NONE, REMOVES_NONE = "its engine does not make the station: ", "its engine does not remove the station: "
 NO_IMAGE = "sha256:" + "0" * 64  # of stations that are removed, or are planned before there is one
+_END = 'docker rm --force "$1" > /dev/null; docker ps --all --quiet --filter "name=^/$1$"'
 
 
 def up(
@@ -101,12 +103,28 @@ def _remove_unfit(
             if why := _unfit(container, known):
                 say(f"{organisation}: removing {container['name']}, which {why}")
                 try:
+                    end_going_back(remotes, organisation)
                     remotes.ask(organisation, "docker", "rm", "--force", container["id"])
-                except servers.UnreachableError as error:
+                except errors.WerkplaatsError as error:
                     lost[organisation] = str(error)
                 else:
                     removed.add(organisation)
     return removed, lost
+
+
+def end_going_back(remotes: remote.Remotes, organisation: str) -> None:
+    """Have nothing write what a station keeps before its agent does; raises HalfWayError, UnreachableError.
+
+    A run of before whose answer was lost may be at it still. What was not started yet is not any more: what is removed
+    cannot be started.
+    """
+    done = remotes.ask(organisation, "sh", "-c", _END, "end", parts.GOING_BACK)
+    if done.exited or done.stdout.strip():
+        why = " ".join((done.stderr.strip() or done.stdout).split())
+        raise errors.HalfWayError(
+            f"{organisation}: container {parts.GOING_BACK} may still write what its station keeps: {why}",
+            f"have `docker rm --force {parts.GOING_BACK}` work there, then run this again",
+        )
 
 
 def _unfit(container: Mapping[str, str], known: Collection[str]) -> str:

@@ -38,6 +38,8 @@ class Code(enum.StrEnum):
     """An engine did not take the image."""
     FORMAT = "format"
     """What a station keeps was not brought to the format of the release."""
+    STILL = "still"
+    """A station's agent stands still, for something may yet write what it keeps."""
     REPLACE = "replace"
     """An engine did not make the containers."""
     START = "start"
@@ -61,6 +63,7 @@ REMEDIES: Mapping[Code, str] = {
     Code.BUSY: "wait until the session has ended, or give --drain-seconds",
     Code.LOAD: "see what the engine says, mend that",
     Code.FORMAT: "nothing was lost: its files are as they were; see what it says",
+    Code.STILL: "have the server and its engine answer; resume ends what may write there, and has the agent work again",
     Code.REPLACE: "see what the engine says, mend that",
     Code.START: "see docker logs station-agent on its server",
     Code.PACKAGES: "see what it says, mend that; what did not come up was put back where there is a way back",

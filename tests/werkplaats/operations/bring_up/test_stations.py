@@ -40,6 +40,8 @@ class Servers:
     def ask(self, organisation: str, *command: str) -> remote.Done:
         if (organisation, self.away_at) == ("zorg", "remove"):
             raise AWAY
+        if command[-1] == parts.GOING_BACK:
+            return remote.Done("0123456789ab" if (organisation, self.away_at) == ("zorg", "end") else "")
         self.removed.append(command[-1])
         return remote.Done()
 
@@ -107,6 +109,17 @@ def test_a_server_that_goes_away_is_left_out(stacks: list[Stack], away_at: str, 
     assert stacks[-1].images == {"ggd"}
     assert stacks[-1].asked["leave_out"] == ["zorg"]
     assert stacks[-1].asked["drifted"] == (["ggd"] if state == "exited" else [])
+
+
+def test_no_station_is_made_beside_what_may_yet_write_what_it_keeps(stacks: list[Stack]) -> None:
+    """An upgrade whose server went away leaves its agent stopped, and `up` would have it work again."""
+    servers = Servers("exited")
+    servers.away_at = "end"
+    lost = up(servers)
+    assert lost.keys() == {"zorg"}
+    assert "may still write what its station keeps" in lost["zorg"]
+    assert not [one for one in servers.removed if one.startswith("zorg")]
+    assert stacks[-1].images == {"ggd"}
 
 
 def test_what_does_not_run_is_removed_and_made_anew(stacks: list[Stack]) -> None:
