@@ -131,7 +131,7 @@ def kill_and_go_on(older: Moving, seconds: float, back: bool) -> None:
     time.sleep(seconds)
     killed(process)
     status = older.step("status", expect=None)["upgrade"]
-    if status is None or status["phase"] != "running":
+    if status is None or status["phase"] != "ended from outside":
         older.step("start", "--to", NEWER, "--yes")
     elif not back:
         assert older.step("resume", "--yes")["upgrade"]["phase"] == "done"

@@ -94,6 +94,18 @@ class Lock:
         found = Holder.parse(self.path.read_bytes()) if self.path.exists() else None
         return str(found) if found and found.alive else ""
 
+    @property
+    def held_since(self) -> datetime.datetime | None:
+        """Since when somebody holds it, to the second; None where nobody does, or its file does not say."""
+        with contextlib.suppress(OSError), self.path.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                found = Holder.parse(file.read())
+                with contextlib.suppress(ValueError, TypeError):
+                    return datetime.datetime.fromisoformat(found.since) if found else None
+        return None
+
     def __enter__(self) -> Self:
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:

@@ -46,6 +46,8 @@ class Code(enum.StrEnum):
     """A station does not answer after its containers were made."""
     PACKAGES = "packages"
     """A server did not take a package, or something of it did not come up."""
+    FAILED = "failed"
+    """Something else failed: on the machine that upgrades, or of what it goes by."""
     CANARY = "canary"
     """A session over all stations failed after some of them had moved."""
 
@@ -67,6 +69,7 @@ REMEDIES: Mapping[Code, str] = {
     Code.REPLACE: "see what the engine says, mend that",
     Code.START: "see docker logs station-agent on its server",
     Code.PACKAGES: "see what it says, mend that; what did not come up was put back where there is a way back",
+    Code.FAILED: "see what it says, mend that; nothing is lost by it",
     Code.CANARY: "see what its reason says",
 }
 """What is done about each; {network} is filled in."""

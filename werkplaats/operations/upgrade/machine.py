@@ -19,8 +19,14 @@ from werkplaats.operations.home import networks
 from werkplaats.operations.reach import remote, servers
 from werkplaats.operations.upgrade import canary
 from werkplaats.operations.upgrade.drain import Drain
-from werkplaats.operations.upgrade.failure import Code, StoppedError
+from werkplaats.operations.upgrade.failure import Code, Failure, StoppedError
 from werkplaats.operations.upgrade.state import Phase, Step, Store, Upgrade
+
+_CODES: tuple[tuple[type[Exception], Code], ...] = (
+    (servers.UnreachableError, Code.UNREACHABLE),
+    (drive.DriveError, Code.REPLACE),
+    (Exception, Code.FAILED),  # another error of ours, or of this machine's own disk
+)
 
 
 class Keep(Protocol):
@@ -57,7 +63,20 @@ class Machine:
         self._drain = Drain(remotes, say)
 
     def run(self, upgrade: Upgrade) -> Upgrade:
-        """Go on until all have moved, somebody asks for a pause, or something stops it; returns how it stands then."""
+        """Go on until all have moved, somebody asks for a pause, or something stops it; returns how it stands then.
+
+        Raises HalfWayError where that cannot be kept; then, and after what is an error of the program, it counts as
+        ended from outside.
+        """
+        try:
+            return self._run(upgrade)
+        except OSError as error:
+            raise errors.HalfWayError(
+                f"how far the upgrade of {upgrade.network} came cannot be kept on this machine: {error}",
+                f"mend that, then werkplaats upgrade resume {upgrade.network}",
+            ) from error
+
+    def _run(self, upgrade: Upgrade) -> Upgrade:
         self._store.goes_on()
         upgrade = self._store.save(upgrade.now(Phase.RUNNING))
         try:
@@ -68,10 +87,8 @@ class Machine:
                 upgrade = self._wave(upgrade, number, [one for one in wave if one in self._remotes.servers])
         except StoppedError as stopped:
             failure = stopped.failure
-        except servers.UnreachableError as error:
-            failure = StoppedError(Code.UNREACHABLE, "", str(error)).failure
-        except drive.DriveError as error:
-            failure = StoppedError(Code.REPLACE, "", str(error)).failure
+        except (errors.WerkplaatsError, OSError) as error:
+            failure = Failure.of(next(code for kind, code in _CODES if isinstance(error, kind)), "", str(error))
         else:
             return self._store.save(upgrade.now(Phase.DONE))
         # As it was kept last: the step that stopped kept how far it came.
@@ -140,7 +157,7 @@ def unfinished(before: Upgrade | None) -> str:
 
 def cut_off(network: networks.Network, before: Upgrade | None) -> None:
     """Have stations take part again that an upgrade drained which was killed: the caller has the network's lock."""
-    if before and before.phase is Phase.RUNNING:
+    if before and before.phase in (Phase.RUNNING, Phase.ENDED):
         with network.remotes() as remotes:
             away = remotes.probe()
             Drain(remotes, lambda _: None).end(o for o in before.stations if o in remotes.servers and o not in away)

@@ -23,6 +23,8 @@ class Phase(enum.StrEnum):
     """Where an upgrade is."""
 
     RUNNING = "running"
+    ENDED = "ended from outside"
+    """It ran, and nobody runs it any more: a kill, a crash; never written, but told by the lock."""
     PAUSED = "paused"
     DONE = "done"
     ABORTED = "aborted"
@@ -115,16 +117,26 @@ class Store:
         self._vault = kept
 
     def load(self) -> Upgrade | None:
-        """The last upgrade; None where there was none. Raises HalfWayError for a file that cannot be read."""
+        """The last upgrade; None where there was none. Raises HalfWayError for a file that cannot be read.
+
+        It runs only where who holds the network's lock wrote so, or else it was ended from outside.
+        """
         if not self._vault.has(FILE):
             return None
         try:
-            return Upgrade.model_validate_json(self._vault.read(FILE))
+            found = Upgrade.model_validate_json(self._vault.read(FILE))
         except pydantic.ValidationError as error:
             raise errors.HalfWayError(
                 f"{self._vault.folder / FILE} cannot be read: {error.errors()[0]['msg']}",
                 "remove it, and start the upgrade anew: stations that moved are found to have",
             ) from error
+        if found.phase is Phase.RUNNING and not self._works_at(found):
+            return found.model_copy(update={"phase": Phase.ENDED})
+        return found
+
+    def _works_at(self, upgrade: Upgrade) -> bool:
+        since = self._vault.lock("").held_since
+        return since is not None and since <= canonical.moment(upgrade.changed)
 
     def save(self, upgrade: Upgrade) -> Upgrade:
         """Keep it, as a whole or not at all; returns it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +10,8 @@ from typing import Any, cast
 
 import pytest
 
+from base import errors
+from stacks import drive
 from tests.werkplaats.operations.upgrade.test_state import upgrade
 from werkplaats.operations.home import vault
 from werkplaats.operations.reach.servers import UnreachableError
@@ -102,7 +105,15 @@ def test_who_goes_back_is_tried_once_at_the_end_for_what_is_wrong_may_be_why(fak
 
 @pytest.mark.parametrize(
     ("error", "code"),
-    [(StoppedError(Code.LOAD, "ggd", "no space"), Code.LOAD), (UnreachableError("ggd: gone"), Code.UNREACHABLE)],
+    [
+        (StoppedError(Code.LOAD, "ggd", "no space"), Code.LOAD),
+        (UnreachableError("ggd: gone"), Code.UNREACHABLE),
+        (drive.DriveError("it cannot"), Code.REPLACE),
+        (errors.RefusedError("the publication was edited", "fetch it"), Code.FAILED),
+        (errors.HalfWayError("ggd: a file cannot be written", "try again"), Code.FAILED),
+        (errors.UsageError("no such release"), Code.FAILED),
+        (OSError(errno.ENOSPC, "No space left on device"), Code.FAILED),
+    ],
 )
 def test_what_stops_it_pauses_it_with_how_far_it_came(fake: Fake, error: Exception, code: Code) -> None:
     fake.fails = error
@@ -113,6 +124,24 @@ def test_what_stops_it_pauses_it_with_how_far_it_came(fake: Fake, error: Excepti
     assert paused.stations["huisartsen"].step is state.Step.DRAINS
     fake.fails = None
     assert fake.run(paused).failure is None
+
+
+def test_a_disk_that_takes_no_state_is_said_and_the_upgrade_does_not_seem_to_run(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = fake.store.save
+
+    def full(of: state.Upgrade) -> state.Upgrade:
+        if of.phase is state.Phase.RUNNING:
+            return save(of)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    fake.fails = StoppedError(Code.LOAD, "ggd", "no space")
+    monkeypatch.setattr(fake.store, "save", full)
+    with pytest.raises(errors.HalfWayError, match=r"No space left.*upgrade resume proeftuin"):
+        fake.run(begun())
+    assert (found := fake.store.load())
+    assert found.phase is state.Phase.ENDED
 
 
 def test_it_pauses_after_the_wave_that_it_is_at_where_somebody_asks(fake: Fake) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,6 +54,48 @@ def test_what_is_kept_comes_back(store: state.Store) -> None:
     assert kept.at("huisartsen", state.Step.WAITS).stations["huisartsen"].seconds == 3.14, "how long it took is kept"
 
 
+HOLDER = """
+import sys
+from pathlib import Path
+from werkplaats.operations.home import vault
+from werkplaats.operations.upgrade import state
+kept = vault.Vault("proeftuin", Path(sys.argv[1]))
+store = state.Store(kept)
+with kept.lock(sys.argv[2]):
+    if sys.argv[2] == "upgrade start":
+        store.save(store.load().now(state.Phase.RUNNING))
+    print(store.load().phase, flush=True)
+    sys.stdin.readline()
+"""
+
+
+def holder(folder: Path, purpose: str) -> subprocess.Popen[str]:
+    words = [sys.executable, "-c", HOLDER, str(folder), purpose]
+    return subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def test_what_was_killed_is_never_said_to_run(store: state.Store, tmp_path: Path) -> None:
+    """Nor while somebody else holds the network's lock, or whoever goes on with it begins."""
+    folder = tmp_path / "vault"
+    store.save(upgrade())
+    assert store.load() == upgrade(phase=state.Phase.ENDED)
+    with holder(folder, "upgrade start") as process:
+        assert process.stdout
+        assert process.stdout.readline() == "running\n"
+        assert (found := store.load())
+        assert found.phase is state.Phase.RUNNING
+        process.kill()
+    assert (found := store.load())
+    assert found.phase is state.Phase.ENDED
+    store.save(upgrade())
+    with holder(folder, "up") as process:
+        assert process.stdout
+        assert process.stdout.readline() == "ended from outside\n"
+        assert (found := store.load())
+        assert found.phase is state.Phase.ENDED
+        process.kill()
+
+
 def test_what_cannot_be_read_is_said_with_its_place(store: state.Store, tmp_path: Path) -> None:
     store.save(upgrade())
     (tmp_path / "vault" / state.FILE).write_text('{"network": 1}')
@@ -72,7 +116,7 @@ def test_who_goes_back_already_is_not_told_to() -> None:
         machine.require_over(upgrade(phase=state.Phase.PAUSED, back=True))
 
 
-@pytest.mark.parametrize("phase", [state.Phase.RUNNING, state.Phase.PAUSED])
+@pytest.mark.parametrize("phase", [state.Phase.ENDED, state.Phase.PAUSED])
 def test_none_begins_before_the_last_one_is_over(phase: state.Phase) -> None:
     with pytest.raises(errors.RefusedError, match=f"to release 1.1.0 is {phase}; werkplaats upgrade resume proeftuin"):
         machine.require_over(upgrade(phase=phase))
