@@ -136,7 +136,7 @@ def load(document: object) -> Accepted | None:
     try:
         found = Accepted.model_validate_json(canonical.dump(inner))
     except (TypeError, ValueError, RecursionError) as error:
-        raise unreadable(error.errors()[0]["msg"] if isinstance(error, pydantic.ValidationError) else error) from error
+        raise unreadable(_why(error)) from error
     if document.get("digest") != found.digest:
         raise errors.AcceptanceError("the accepted definition on the server was edited after it was accepted", _ANEW)
     _require(found)
@@ -155,9 +155,16 @@ def remembered(document: object) -> Remembered | None:
         for key in itertools.chain(found.statement_keys.values(), *found.seen.values()):
             identity.checked_statement_key(key, "a key that was seen")
     except (TypeError, ValueError, RecursionError, errors.RequestError) as error:
-        why = error.errors()[0]["msg"] if isinstance(error, pydantic.ValidationError) else error
-        raise forgotten(why) from error
+        raise forgotten(_why(error)) from error
     return found
+
+
+def _why(error: Exception) -> object:
+    """Where in a document, and what, of the first that is wrong with it."""
+    if not isinstance(error, pydantic.ValidationError):
+        return error
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first["loc"] else first["msg"]
 
 
 def forgotten(why: object) -> errors.AcceptanceError:

@@ -12,6 +12,7 @@ import pytest
 from network_topology import check, context, load, model, questions, violation
 from network_topology.compiling import compile as compiler
 from network_topology.rules import questions as rules
+from station_image.runtime.accepted import delivered
 from tests.network_topology.definitions import REGIONAL
 
 HERE = Path(__file__).parent
@@ -91,6 +92,7 @@ def test_a_question_says_who_takes_part_by_station_and_nobody_else(asked: model.
     assert document["contributors"] == sorted(people)
     assert document["computing"] == ["proefdorp.ggd", "proefdorp.ziekenhuis", "proefdorp.thuiszorg"]
     assert (document["until"], document["at_most"]) == ("2027-03-01", "daily")
+    assert delivered.wrong(document) == "", "a station leaves out what is none"
 
 
 def test_who_joins_elsewhere_makes_it_no_other_question(asked: model.Question) -> None:

@@ -93,6 +93,11 @@ def cards(document: Any) -> Any:
         (lambda found: found.pop("holders"), "Field required"),
         (lambda found: found["release"].pop("image_id"), "Field required"),
         (lambda found: found["release"].update(image_id="debian:latest"), "should match pattern"),
+        (lambda found: found["definition"].update(title=5), r"definition\..*title: Input should be a valid string"),
+        (
+            lambda found: next(iter(found["definition"]["organisations"].values())).update(name=["x"]),
+            r"definition\..*organisations.ggd.name: Input should be a valid string",
+        ),
         (lambda found: found["release"].update(notes="\x1b[2J"), "Extra inputs are not permitted"),
         (lambda found: found["release"].update(security_fixes=["\x1b[2J"]), "holds the character U"),
     ],

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ..base.journal import note
-from . import tables
+from . import delivered, tables
 from .gateway import Gateway, GatewayError
 from .statement import key_digest
 
@@ -78,6 +78,8 @@ class Network:
     questions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     figures: tables.Tables = field(default_factory=dict)
     """What questions name beside their own parameters, by digest."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Question that was delivered and is none → why."""
     accepted: Mapping[str, str] = field(default_factory=dict)
     """Part of what the operator accepted → its digest; other stations are told, and compared by whoever verifies."""
     cut: Mapping[str, str] = field(default_factory=dict)
@@ -220,6 +222,11 @@ class Networks:
         paths = sorted(self._folder.glob("*/network.json"))
         views = (self._view(path, before.get(path.parent.name)) for path in paths)
         self._views = {view.name: view for view in views if view is not None}
+        for view in self._views.values():
+            for name, why in view.left_out.items():
+                place = view.folder / QUESTIONS
+                found = NetworkError(f"{place}: question {name!r}: {why}")
+                self._say(f"{view.name}/{name}", found, "it waits, and all else goes on")
         note("networks-read", networks=",".join(self._views))
         for name, network in before.items():
             for station, member in network.stations.items():
@@ -283,6 +290,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _network(path: Path) -> Network:
     content = _read(path)
+    questions, left_out = _questions(path.with_name(QUESTIONS))
     try:
         stations = {name: _member(name, row) for name, row in content["stations"].items()}
         network = Network(
@@ -297,7 +305,8 @@ def _network(path: Path) -> Network:
             stations=stations,
             folder=path.parent,
             accepted={str(part): str(digest) for part, digest in content.get("accepted", {}).items()},
-            questions=_questions(path.with_name(QUESTIONS)),
+            questions=questions,
+            left_out=left_out,
             figures=tables.check(_read(path.with_name(TABLES)) if path.with_name(TABLES).exists() else {}),
             cut={str(name): str(row["organisation"]) for name, row in content.get("cut", {}).items()},
         )
@@ -328,14 +337,15 @@ def _cut(path: Path) -> dict[str, str]:
     }
 
 
-def _questions(path: Path) -> dict[str, dict[str, Any]]:
-    """The questions that were delivered, by name; the file is missing where there is none."""
+def _questions(path: Path) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    """The questions that were delivered, by name, and why others are none; the file is missing where there is none."""
     if not path.exists():
-        return {}
+        return {}, {}
     found = _read(path)
     if not all(isinstance(one, dict) and one.get("question") == name for name, one in found.items()):
         raise NetworkError(f"{path}: not questions by name")
-    return found
+    left_out = {name[:60]: why for name, one in found.items() if (why := delivered.wrong(one))}
+    return {name: one for name, one in found.items() if not delivered.wrong(one)}, left_out
 
 
 def _member(name: str, row: dict[str, Any]) -> Member:

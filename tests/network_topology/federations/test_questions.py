@@ -14,6 +14,7 @@ from network_topology import check, context, names, questions
 from network_topology.compiling import compile as compiler
 from network_topology.federations.joined import joined
 from network_topology.rules.questions import told_by_region
+from station_image.runtime.accepted import delivered
 from station_image.runtime.data import regions
 from tests.network_topology.definitions import FEDERATIONS, NETWORKS
 from tests.network_topology.federations.test_rules import KNOWN
@@ -55,6 +56,7 @@ def test_kansrijke_start_asks_youth_health_birth_care_and_municipalities_of_both
     network = compiler.compile_network(definition)
     document = questions.document("vroege-hulp", asked, definition, network, dict.fromkeys(definition.stations, "key"))
     assert document["parameters"] == {"field": "week", "low": 0, "high": 143, "bins": 12, "by": "region"}
+    assert delivered.wrong(document) == "", "a station leaves out what is none"
     assert {*document["agreements"]} == {one.replace("/", ".") for one in (*cards, *definition.computing)}
     assert regions.parts(document["contributors"], document["minimum_contributors"]).alone.keys() == found.keys()
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from station_image.runtime.accepted import delivered
 from station_image.runtime.accepted.gateway import GatewayError
+from tests.station_image.runtime import questions
 from tests.station_image.runtime.views import CERTIFICATES, Small, gateway
 
 
@@ -48,6 +51,38 @@ def test_a_definition_that_cannot_be_right_is_not_taken_and_the_file_named(
     small.write("n.a", **changes)
     assert networks.find("n") == before
     assert "network.json" in networks.problem
+
+
+WRONG = {
+    **dict.fromkeys(("purpose", "analysis", "at_most"), (5, ["n.a"], None)),
+    "parameters": (5, ["n.a"], None),
+    **dict.fromkeys(("fields", "operators", "statement_keys"), (5, ["n.a"], {"n.a": 5})),
+    **dict.fromkeys(("contributors", "results", "computing"), (5, "n.a", ["n.a", 5], {"n.a": "n.a"})),
+    **dict.fromkeys(("threshold", "minimum_cell", "minimum_contributors"), ("5", True, 1.5, None)),
+    "agreements": (5, ["none"], {"n.a": "none"}, {"n.a": {"until": 5}}, {"n.a": {"until": "soon"}}),
+    **dict.fromkeys(("until", "dpia_annex"), (5, "soon", ["2099-01-01"])),
+    "computing_alternates": (5, ["n.a"], [["n.a", 5]]),
+}
+
+
+@pytest.mark.parametrize(("field", "value"), [(field, value) for field, some in WRONG.items() for value in some])
+def test_a_question_with_a_field_of_a_wrong_type_is_named_and_all_others_go_on(
+    tmp_path: Path, field: str, value: Any
+) -> None:
+    small = Small.make(tmp_path)
+    good = questions.document(small.networks("n.a").find("n"))
+    wrong = {**good, "question": "later", field: value}
+    (tmp_path / "n.a" / "n" / "questions.json").write_text(json.dumps({questions.NAME: good, "later": wrong}))
+    networks = small.networks("n.a")
+    assert networks.find("n").questions == {questions.NAME: good}
+    assert re.search(rf"questions.json: question 'later': its {field} is no .*; it waits", networks.problem)
+
+
+def test_a_question_without_what_each_has_is_named(tmp_path: Path) -> None:
+    document = questions.document(Small.make(tmp_path).networks("n.a").find("n"))
+    assert delivered.wrong(document) == ""
+    for field in delivered.FIELDS:
+        assert delivered.wrong({name: one for name, one in document.items() if name != field}) == f"it has no {field}"
 
 
 def test_a_network_that_was_taken_away_is_gone(tmp_path: Path) -> None:

@@ -147,13 +147,15 @@ def test_a_result_that_cannot_be_read_is_no_mistake_of_who_asks_for_it(server: S
         assert answer == {"done": True, "exit": 4, "error": FAILED.format("JSONDecodeError")}
 
 
-def test_a_question_of_a_form_that_the_agent_does_not_expect_is_no_mistake_of_who_asks(
+def test_a_question_of_a_form_that_the_agent_does_not_expect_is_named_and_is_no_mistake_of_who_asks(
     server: Server, root: Path
 ) -> None:
     asked = deliver(root, agreements=["none"])
     questions.allow(root / "allowances", asked)
     [answer] = ask(server, {"verb": "questions"})
-    assert answer == {"done": True, "exit": 4, "error": FAILED.format("AttributeError")}
+    assert (answer["exit"], answer["questions"]) == (0, [])
+    [answer] = ask(server, {"verb": "status"})
+    assert "question 'griep': its agreements is no agreements by station; it waits" in answer["problem"]
 
 
 def test_a_withdrawn_question_is_refused_at_home_before_anybody_is_asked(server: Server, root: Path) -> None:
