@@ -60,10 +60,10 @@ def plan(
     to = _named(published, version, network.name)
     wanted = _wanted(remotes, options)
     image, failures = preflight.image_of(to)
-    failures += preflight.look(network, remotes, wanted, image.archive if image else None)
+    seen, found = preflight.look(network, remotes, wanted, image.archive if image else None)
+    failures += found
     reached = _reached(wanted, failures)
     failures += preflight.accepted(network, remotes, reached, to)
-    seen, _ = observed.observe(remotes, reached)
     runs = preflight.running(seen)
     moves = {one: runs.get(one, "") for one in reached if runs.get(one) != to.image_id}
     known = {one.image_id: one for one in (*find.every(network.home), *published.releases.values())}
@@ -72,7 +72,7 @@ def plan(
     failures += preflight.formats(remotes, to, moves, earlier)
     going_on = _going_on(before, to)
     last = earlier[0] if earlier else going_on.earlier if going_on else None
-    return _planned(network, remotes, to, last, moves, options, before, failures)
+    return _planned(network, remotes, options, before, _Found(moves, failures, to, last))
 
 
 def _wanted(remotes: remote.Remotes, options: Options) -> list[str]:
@@ -91,14 +91,14 @@ def plan_servers(
 ) -> Planned:
     """The same of newer packages for servers, of which each has apt fetch its lists first."""
     wanted = _wanted(remotes, options)
-    failures = preflight.look(network, remotes, wanted)
+    _, failures = preflight.look(network, remotes, wanted)
     found, lost = packages.look(remotes, _reached(wanted, failures), refresh=True)
     failures += [Failure.of(Code.PACKAGES, one, str(error)) for one, error in lost.items()]
     silent = {one: there.unreached for one, there in found.items() if there.unreached}
     failures += [Failure.of(Code.PACKAGES, one, _unlisted(why)) for one, why in silent.items()]
     moves = [one for one, there in found.items() if packages.steps(there)]
     brings = {one: [*map(str, packages.steps(there)), *packages.left(there)] for one, there in found.items()}
-    made = _planned(network, remotes, None, None, moves, options, before, failures)
+    made = _planned(network, remotes, options, before, _Found(moves, failures))
     return dataclasses.replace(made, brings={one: lines for one, lines in brings.items() if lines})
 
 
@@ -107,17 +107,21 @@ def _unlisted(why: str) -> str:
     return f"its sources of packages do not answer: {why}"
 
 
+@dataclasses.dataclass(frozen=True)
+class _Found:
+    """What servers tell: who `moves`, why nothing is begun, and `to` and from which release; None where it is none."""
+
+    moves: Collection[str]
+    failures: list[Failure]
+    to: model.Release | None = None
+    earlier: model.Release | None = None
+
+
 def _planned(
-    network: networks.Network,
-    remotes: remote.Remotes,
-    to: model.Release | None,
-    earlier: model.Release | None,
-    moves: Collection[str],
-    options: Options,
-    before: Upgrade | None,
-    failures: list[Failure],
+    network: networks.Network, remotes: remote.Remotes, options: Options, before: Upgrade | None, found: _Found
 ) -> Planned:
     """The waves, behind those of an upgrade to the same that this one goes on with: a rollback is of both."""
+    moves, failures, to = found.moves, found.failures, found.to
     planned = waves.waves(moves, network.compiled.computes, canary=options.canary, group=options.group)
     works = canary.Works()
     if moves and not failures:
@@ -136,7 +140,7 @@ def _planned(
         network=network.name,
         number=(before.number if before else 0) + 1,
         to=to,
-        earlier=earlier,
+        earlier=found.earlier,
         waves=(*moved, *planned) if moves else (),
         stations={**earlier_ones, **stations},
         drain_seconds=options.drain_seconds,

@@ -40,12 +40,12 @@ def look(
     remotes: remote.Remotes,
     organisations: Sequence[str],
     archive: Path | None = None,
-) -> list[Failure]:
-    """Every reason not to begin, of these servers, which may get an image; changes nothing."""
+) -> tuple[dict[str, observed.Observed], list[Failure]]:
+    """What engines have, and every reason not to begin, of these servers, which may get an image; changes nothing."""
     unreachable = remotes.probe()
     found = [Failure.of(Code.UNREACHABLE, o, unreachable[o]) for o in organisations if o in unreachable]
     reached = [o for o in organisations if o not in unreachable]
-    running, lost = observed.observe(remotes, reached)
+    seen, lost = observed.observe(remotes, reached)
     found += [Failure.of(Code.HEALTH, o, why) for o, why in lost.items()]
     need = max(SMALLEST_ROOM, ROOM * archive.stat().st_size) if archive else SMALLEST_ROOM
     room = remotes.ask_all(reached, "sh", "-c", _DISK)
@@ -55,11 +55,11 @@ def look(
     for organisation in (o for o in reached if o not in lost):
         found += _space(organisation, room[organisation], need)
         found += _clock(organisation, *clocks[organisation])
-        found += _health(network.name, organisation, told[organisation], running[organisation])
+        found += _health(network.name, organisation, told[organisation], seen[organisation])
         found += [
             Failure.of(Code.CERTIFICATE, organisation, wrong) for wrong in lapse.read(_text(ending[organisation])).wrong
         ]
-    return found
+    return seen, found
 
 
 def accepted(

@@ -1,17 +1,22 @@
-"""What a rollback would take back, of servers' packages: no server is asked anything."""
+"""What would be begun, and what a rollback would take back: of what servers tell, each of which is asked once."""
 
 from __future__ import annotations
 
+import json
+import time
+from collections import Counter
+from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
 from base import errors
+from stacks import parts
 from tests.werkplaats.operations.upgrade.test_state import upgrade
 from werkplaats.operations.home import networks
 from werkplaats.operations.reach import remote
-from werkplaats.operations.upgrade import begin, packages, state
+from werkplaats.operations.upgrade import begin, canary, packages, preflight, state
 
 WAVES = (("thuiszorg",), ("huisartsen", "ggd"))
 STATIONS = {
@@ -74,3 +79,43 @@ def test_what_is_taken_back_is_what_was_brought_last_the_gateway_first() -> None
     assert packages.taking_back([engine.brought, gateway.brought]) == [gateway, engine]
     assert packages.taking_back([engine.brought, newer.brought]) == [newer]
     assert rest.brought == ""
+
+
+class Engines:
+    """Two servers whose stations run a release; every question to them is counted."""
+
+    servers = dict.fromkeys(("ggd", "thuiszorg"))
+
+    def __init__(self, image: str) -> None:
+        rows = ({"id": part.name, "name": f"/station-{part.name}", "state": "running", "image": image}
+                for part in parts.PARTS)  # fmt: skip
+        self._told = {"inspect": "\n".join(map(json.dumps, rows)), "-c": "9" * 12, "+%s": str(int(time.time())),
+                      "status": '{"computer": true}'}  # fmt: skip
+        self.asked = Counter[tuple[str, ...]]()
+
+    def probe(self) -> dict[str, str]:
+        return {}
+
+    def ask_all(self, organisations: Iterable[str], *command: str) -> dict[str, remote.Done]:
+        self.asked[command] += 1
+        return dict.fromkeys(organisations, remote.Done(self._told.get(command[1], "")))
+
+
+def test_what_would_be_begun_asks_each_server_once_of_each_thing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its engine was looked at twice, and what moves could be by another answer than what was looked at."""
+    newer = upgrade().to
+    older = upgrade().earlier
+    assert newer
+    assert older
+    engines = Engines(older.image_id)
+    published = SimpleNamespace(definition=SimpleNamespace(), release=newer, earlier=older, releases={"1": older})
+    monkeypatch.setattr(begin, "_published", lambda *_: published)
+    monkeypatch.setattr(preflight, "image_of", lambda _: (None, []))
+    monkeypatch.setattr(preflight, "accepted", lambda *_: [])
+    monkeypatch.setattr(canary, "look", lambda *_: (canary.Works(sets=(1,)), ""))
+    remotes = cast("remote.Remotes", engines)
+    planned = begin.plan(networks.find("proeftuin"), remotes, newer.release, begin.Options(), None)
+    assert sorted(one for wave in planned.upgrade.waves for one in wave) == ["ggd", "thuiszorg"]
+    assert planned.failures == []
+    assert {*engines.asked.values()} == {1}
+    assert any(command[:2] == ("docker", "inspect") for command in engines.asked)
