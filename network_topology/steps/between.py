@@ -56,16 +56,16 @@ def _chains(old: model.Definition, new: model.Definition, known: context.Context
         return _beside(old, new, sets)
 
     last = early(new.sets)
-    for middles in _sets_between(old.computing, new.computing):
+    for middles in sets_between(old.computing, new.computing):
         for base in (early, late):
             if base is late and not middles:
                 continue
-            chain = tuple(base(_with_others(sets, old, new)) for sets in middles)
+            chain = tuple(base(with_others(sets, old, new)) for sets in middles)
             yield (*chain, new)
             yield (*chain, last, new)
 
 
-def _sets_between(first: Parties, last: Parties) -> Iterator[tuple[Sets, ...]]:
+def sets_between(first: Parties, last: Parties) -> Iterator[tuple[Sets, ...]]:
     """The sets of each definition in between: a set takes over only once all know it, and goes only after that."""
     yield ()
     if {*first} == {*last}:
@@ -103,7 +103,7 @@ def _overlap(one: Parties, other: Parties) -> bool:
     return {*one} != {*other} and len({*one} & {*other}) > min(map(operators.threshold, (one, other)))
 
 
-def _with_others(sets: Sets, old: model.Definition, new: model.Definition) -> Sets:
+def with_others(sets: Sets, old: model.Network, new: model.Network) -> Sets:
     """These sets, and those of before and after that may stand beside them."""
     found = list(sets)
     for one in (*new.sets, *old.sets):

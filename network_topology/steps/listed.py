@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import yaml
@@ -31,19 +31,26 @@ class Plan:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values."""
-        return {
-            "steps": [dataclasses.asdict(one) for one in self.steps],
-            "definitions": [
-                {
-                    "changes": [dataclasses.asdict(one) for one in changes],
-                    "definition": definition.model_dump(mode="json", exclude_defaults=True),
-                }
-                for changes, definition in zip(self.differences, self.definitions, strict=True)
-            ],
-        }
+        return told(self.steps, self.differences, self.definitions)
 
 
-def as_yaml(definition: model.Definition) -> str:
+def told(
+    steps: Iterable[Step], differences: Iterable[Iterable[diff.Change]], definitions: Iterable[model.Network]
+) -> dict[str, Any]:
+    """Steps and definitions as plain values."""
+    return {
+        "steps": [dataclasses.asdict(one) for one in steps],
+        "definitions": [
+            {
+                "changes": [dataclasses.asdict(one) for one in changes],
+                "definition": definition.model_dump(mode="json", exclude_defaults=True),
+            }
+            for changes, definition in zip(differences, definitions, strict=True)
+        ],
+    }
+
+
+def as_yaml(definition: model.Network) -> str:
     """A definition as its author would write it, without the comments."""
     written = _lists(definition.model_dump(exclude_defaults=True))
     return "---\n" + yaml.safe_dump(written, sort_keys=False, allow_unicode=True, width=120)

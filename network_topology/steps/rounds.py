@@ -23,16 +23,16 @@ def take(
     ready = [*_joining(listing, old, new, start), *_moving(listing, old, new, start)]
     ready += _signing(listing, old, new, start, beside)
     waits = any(one.adds for one in changes) or bool(beside)
-    published = _publishing(
-        listing, old, new, ready or list(start), _which(number, of, changes), _why(listing, old, new, beside)
+    published = publishing(
+        listing, old, new, ready or list(start), which(number, of, changes), _why(listing, old, new, beside)
     )
     if waits:
-        _accepting(listing, old, new)
+        accepting(listing, old, new)
     elif not listing.steps[-1].possible:
         listing.add(COORDINATOR, "wait until every station has it", "status {}", sessions="possible again")
     accepted = listing.last
     if old is not None:
-        _asking(listing, old, new)
+        ask_anew(listing, old, new)
         _moved(listing, old, new, accepted)
         _left(listing, old, new, published)
         _upgrading(listing, old, new)
@@ -48,7 +48,8 @@ def drop(listing: Listing) -> None:
     listing.add(COORDINATOR, "publish that", "trust publish {}")
 
 
-def _which(number: int, of: int, changes: Sequence[diff.Change]) -> str:
+def which(number: int, of: int, changes: Sequence[diff.Change]) -> str:
+    """What is published, in words."""
     if not changes:
         return "publish that; the definition stays as it is"
     return "publish the definition as the file has it" if number == of else f"publish definition {number} of {of}"
@@ -63,7 +64,8 @@ def _why(listing: Listing, old: Old, new: model.Definition, beside: frozenset[Be
     return sessions.ended(old, new, listing.known)
 
 
-def _publishing(listing: Listing, old: Old, new: model.Definition, ready: Sequence[int], what: str, why: str) -> int:
+def publishing(listing: Listing, old: Old, new: model.Definition, ready: Sequence[int], what: str, why: str) -> int:
+    """Add that it is published once `ready`, and what becomes of sessions; `why`: they stop. Returns its number."""
     effect = (
         f"impossible from here until step {listing.next + 1}, because {why}" if why else _at_once(listing, old, new)
     )
@@ -89,13 +91,18 @@ def _at_once(listing: Listing, old: Old, new: model.Definition) -> str:
     return f"go on without {who} within minutes; questions that name {who}{_listed(named)} are left out until edited"
 
 
-def _accepting(listing: Listing, old: Old, new: model.Definition) -> None:
+def accepting(listing: Listing, old: Old, new: model.Definition, *up: str) -> None:
+    """Add that every operator says yes, and brings it by `up` of the network itself, or of these."""
     joined = _new_stations(old, new)
     effect = f"go on, without {', '.join(joined)} until the others accepted that" if joined else NONE
     if not listing.steps[-1].possible:
         effect = "possible again once the computing parties have done so"
     listing.add(
-        EVERYBODY, "accept what is published, and bring it to the own servers", "accept {}", "up {}", sessions=effect
+        EVERYBODY,
+        "accept what is published, and bring it to the own servers",
+        "accept {}",
+        *(up or ("up {}",)),
+        sessions=effect,
     )
 
 
@@ -169,14 +176,15 @@ def _signing(
     if old is None or old.release != new.release:
         what = f"build release {new.release} themselves to the same digest, and sign it"
         found.append(listing.aside(RELEASES, what, "release sign {} --key KEY", after=start))
-    for who, what, word in _keys(old, new, beside):
+    for who, what, word in keys(old, new, beside):
         made.append(listing.aside(who, what, word, after=start))
     if made:
         found.append(listing.aside(ROOT, "sign for these keys", "trust root sign {} --key KEY", after=made))
     return found
 
 
-def _keys(old: Old, new: model.Definition, beside: frozenset[Beside]) -> Iterable[tuple[str, str, str]]:
+def keys(old: Old, new: model.Definition, beside: frozenset[Beside]) -> Iterable[tuple[str, str, str]]:
+    """Who does what to which keys before it is published, and by which command."""
     if old is None:
         word = "trust root found {} --root FILE.pub --release FILE.pub"
         yield COORDINATOR, "name the holders of root and releases", word
@@ -191,7 +199,7 @@ def _keys(old: Old, new: model.Definition, beside: frozenset[Beside]) -> Iterabl
         yield COORDINATOR, "make another CA, and trust nothing of before", "trust roll {} --stolen"
 
 
-def _asking(listing: Listing, old: model.Definition, new: model.Definition) -> None:
+def ask_anew(listing: Listing, old: model.Definition, new: model.Definition) -> None:
     """Questions say who computes, who operates and by which agreement: they become others where that does."""
     if old.sets != new.sets:
         which = f"all questions{_listed(listing.questions)}"

@@ -4,20 +4,24 @@ A server that cannot be reached is named, and the rest is shown (exit code 5).
 With --steps it shows how the network comes from what is published to what its definition says now, and asks no server:
 the steps in order, who does each, what it waits for, and what becomes of sessions. A change that needs more than one
 publication is shown with each definition in between, and --write writes those. Exit code 1 where sessions stop for it.
+Of a federation it shows the same: what its members publish, what it publishes itself, and in which order.
 """
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import get_args
+from typing import TypeAlias, get_args
 
 from base import errors, files
-from network_topology.steps import listed
+from network_topology.steps import federated, listed
 from werkplaats.operations import progress
 from werkplaats.operations.bring_up import planning
+from werkplaats.operations.coordinator import federating
 from werkplaats.operations.home import networks
 from werkplaats.verbs import common, named
+
+Plan: TypeAlias = listed.Plan | federated.Plan
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,9 +54,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Look and print."""
-    network = named.find(given)
     if given.steps:
-        return _steps(given, network)
+        return _steps(given, named.look_at(given) if not given.only else named.find(given))
+    network = named.find(given)
     if given.against or given.also or given.at_once or given.write:
         raise errors.UsageError("--from, --also, --at-once and --write are about steps", "add --steps")
     reporter = progress.Progress(quiet=given.json)
@@ -69,10 +73,19 @@ def run(given: argparse.Namespace) -> int:
     return errors.HALF_WAY if plan.left_out else errors.DONE
 
 
-def _steps(given: argparse.Namespace, network: networks.Network) -> int:
+def _ahead(given: argparse.Namespace, network: networks.Network | networks.Federation) -> Plan:
+    if isinstance(network, networks.Network):
+        return planning.ahead(network, given.against, given.also, given.at_once)
+    if given.also:
+        raise errors.UsageError("--also is about a regional network", "name one of the members")
+    published = federating.as_published(network.name, given.home)
+    return planning.ahead_together(network, published, given.against, given.at_once)
+
+
+def _steps(given: argparse.Namespace, network: networks.Network | networks.Federation) -> int:
     if given.only:
         raise errors.UsageError("--steps is about a whole network", "leave out --only")
-    plan = planning.ahead(network, given.against, given.also, given.at_once)
+    plan = _ahead(given, network)
     between = {f"{network.name}-{number}.yml": one for number, one in enumerate(plan.definitions[:-1], start=1)}
     if given.write:
         given.write.mkdir(parents=True, exist_ok=True)
@@ -88,7 +101,7 @@ def _steps(given: argparse.Namespace, network: networks.Network) -> int:
     return errors.FOUND if stops else errors.DONE
 
 
-def _print(network: str, plan: listed.Plan) -> None:
+def _print(network: str, plan: Plan) -> None:
     if not plan.steps:
         print(f"{network}: what is published is what the definition says; no steps")
     for step in plan.steps:

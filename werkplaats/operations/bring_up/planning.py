@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from base import errors
-from network_topology import load, model, names, twin
-from network_topology.steps import listed
+from network_topology import check, load, model, names, twin
+from network_topology.federations.model import Federation
+from network_topology.steps import federated, listed
 from publication import folder, publication, verified
 from stacks import drive
 from stacks.engine import install
@@ -121,6 +122,37 @@ def ahead(
     before = _other(network, against) if against else found.definition if found else None
     known = places.known(network.home)
     return listed.plan(before, network.definition, known, beside=beside, questions=network.questions, at_once=at_once)
+
+
+def ahead_together(
+    federation: networks.Federation, published: networks.Federation | None, against: Path | None, at_once: bool
+) -> federated.Plan:
+    """The same of a federation. Raises UsageError where the file is of another one, or a member is not defined here."""
+    before = _other_federation(federation, against) if against else published.definition if published else None
+    home, known = federation.home, places.known(federation.home)
+    there: dict[str, model.Network | None] = {**federation.members}
+    for slug in sorted(before.members.keys() - there.keys() if before else ()):
+        if names.defined(slug) not in load.known(home.networks) or not (
+            found := check.network(slug, home.networks, known).definition
+        ):
+            raise errors.UsageError(
+                f"{slug}, which leaves {federation.name}, is not defined here, or not rightly",
+                f"keep its definition in {home.networks / names.defined(slug)} until it has left",
+            )
+        there[slug] = found
+    known = dataclasses.replace(known, networks=there)
+    return federated.plan(before, federation.definition, known, questions=federation.questions, at_once=at_once)
+
+
+def _other_federation(federation: networks.Federation, path: Path) -> Federation:
+    if names.is_sandbox(federation.name):
+        raise errors.UsageError(f"{path} is of no twin", f"name {names.defined(federation.name)} itself")
+    if not path.is_file():
+        raise errors.UsageError(f"{path} is no file", "name the file of a definition")
+    found = load.read_what_can_be(path).definition
+    if not isinstance(found, Federation) or found.network != federation.name:
+        raise errors.UsageError(f"{path} does not define {federation.name}", "name a file of the same federation")
+    return found
 
 
 def published(network: networks.Network) -> verified.Verified | None:
