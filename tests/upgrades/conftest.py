@@ -106,6 +106,16 @@ def killed(process: subprocess.Popen[str]) -> None:
     process.communicate()
 
 
+@contextlib.contextmanager
+def held(process: subprocess.Popen[str]) -> Iterator[None]:
+    """Have a command, with all that it started, go no step further meanwhile."""
+    os.killpg(process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGCONT)
+
+
 @pytest.fixture(scope="package")
 def hoger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moving]:
     """A network on the older release that may move to the newer one: a question was asked in it, and nothing moved."""
