@@ -171,7 +171,7 @@ def wait(remotes: remote.Remotes, organisations: Iterable[str], say: progress.Sa
     deadline = time.monotonic() + START_SECONDS
     while starting and time.monotonic() < deadline:
         answers = remotes.ask_all(starting, "station", "status", "--json")
-        starting = {o for o, one in answers.items() if not station_says.document_of(one).get("computer")}
+        starting = {o for o, one in answers.items() if not station_says.status_of(one).get("computer")}
     for organisation in sorted(starting):
         say(f"{organisation}: the station does not answer after {START_SECONDS:.0f} s")
 

@@ -77,6 +77,12 @@ def document_of(answer: remote.Answer) -> dict[str, Any]:
     return found
 
 
+def status_of(answer: remote.Answer) -> dict[str, Any]:
+    """What `station status` told; empty where the agent does not answer, of which the command tells a document too."""
+    found = document_of(answer)
+    return found if "networks" in found else {}
+
+
 def problem_of(document: Mapping[str, Any], name: str) -> str:
     """What a station's own status says is wrong with network `name`; empty when nothing is, or it says nothing."""
     return str(document.get("problem") or document.get("networks", {}).get(name, {}).get("problem", ""))

@@ -111,7 +111,7 @@ def read(
             reason = unreachable.get(organisation, "")
             found.append(_unknown(organisation, station.operator, reason, known))
             continue
-        document = station_says.document_of(told[organisation])
+        document = station_says.status_of(told[organisation])
         agent, register = document.get("networks", {}).get(network.name, {}), document.get("register", {})
         engine, gateway = _active(units[organisation])
         seen = engines.get(organisation, observed.Observed({}))

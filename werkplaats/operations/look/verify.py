@@ -132,7 +132,8 @@ def _of_themselves(network: networks.Network, remotes: remote.Remotes, reached: 
     registers = remotes.ask_all(reached, "station", "register", "--last", "0", "--json")
     found = []
     for organisation in reached:
-        status, register = map(station_says.document_of, (told[organisation], registers[organisation]))
+        status = station_says.status_of(told[organisation])
+        register = station_says.document_of(registers[organisation])
         own = station_says.problem_of(status, network.name) if status else station_says.SILENT
         kept = "" if register.get("sound") else register.get("problem") or station_says.SILENT
         if not (own or kept):

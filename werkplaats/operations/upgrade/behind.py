@@ -41,7 +41,7 @@ def look(network: networks.Network, remotes: remote.Remotes, reached: Iterable[s
             if slug := organisations.get(peer):
                 told[slug] = (" ".join(errors.printable(release).split()), one)  # others wrote it
     for one in asked:
-        own = station_says.document_of(status[one]).get("networks", {}).get(network.name, {})
+        own = station_says.status_of(status[one]).get("networks", {}).get(network.name, {})
         if own.get("release"):
             told[one] = (str(own["release"]), one)
     stations = network.compiled.stations.items()

@@ -52,14 +52,22 @@ class Drain:
 
     def _begin(self, organisations: Sequence[str]) -> None:
         """Have them drain; raises StoppedError of one that does not, though its agent is there."""
-        given = self._remotes.ask_all(organisations, "station", "drain", "--seconds", str(LEASE), "--json")
+        # One that starts may answer just after it was asked.
+        for one, why in self._left(self._left(organisations)).items():
+            self.end(o for o in organisations if o != one)
+            raise StoppedError(Code.DRAIN, one, f"its station does not drain: {why}")
+
+    def _left(self, organisations: Iterable[str]) -> dict[str, str]:
+        """Have them drain; returns organisation → why, of those that do not though their agent answers."""
+        asked = [*organisations]
+        given = self._remotes.ask_all(asked, "station", "drain", "--seconds", str(LEASE), "--json") if asked else {}
+        left = {}
         for one, answer in given.items():
             if isinstance(answer, servers.UnreachableError):
                 raise StoppedError(Code.UNREACHABLE, one, str(answer))
-            if not _told(answer).get("draining") and station_says.document_of(self._status([one])[one]):
-                why = answer.stderr.strip() or answer.stdout.strip() or "it does not say why"
-                self.end(o for o in organisations if o != one)
-                raise StoppedError(Code.DRAIN, one, f"its station does not drain: {why}")
+            if not _told(answer).get("draining") and station_says.status_of(self._status([one])[one]):
+                left[one] = answer.stderr.strip() or answer.stdout.strip() or "it does not say why"
+        return left
 
     def _status(self, organisations: Sequence[str]) -> Mapping[str, remote.Answer]:
         return self._remotes.ask_all(organisations, "station", "status", "--json")
@@ -83,4 +91,4 @@ def _told(answer: remote.Done) -> dict[str, Any]:
 
 def running(answer: remote.Answer) -> int:
     """How many sessions a station says that it takes part in; 0 of one that says nothing."""
-    return int(station_says.document_of(answer).get("sessions", 0))
+    return int(station_says.status_of(answer).get("sessions", 0))

@@ -122,7 +122,7 @@ def _wrong(done: remote.Done) -> str:
 
 def silent(remotes: remote.Remotes, organisation: str) -> str:
     """What is wrong with a station that was just made; "" where it answers and sees its computer."""
-    document = station_says.document_of(remotes.ask(organisation, "station", "status", "--json"))
+    document = station_says.status_of(remotes.ask(organisation, "station", "status", "--json"))
     if not document:
         return station_says.SILENT
     return str(document.get("problem", "")) or ("" if document.get("computer") else "its computer does not run")

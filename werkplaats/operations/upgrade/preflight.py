@@ -143,7 +143,7 @@ def _clock(organisation: str, answer: remote.Answer, here: float) -> Iterator[Fa
 
 
 def _health(network: str, organisation: str, answer: remote.Answer, running: observed.Observed) -> Iterator[Failure]:
-    document = station_says.document_of(answer)
+    document = station_says.status_of(answer)
     if not document:
         yield Failure.of(Code.HEALTH, organisation, station_says.SILENT)
         return

@@ -227,7 +227,7 @@ def test_a_station_of_a_cut_network_has_started_once_its_computer_runs(monkeypat
     told, said = {"ggd": True, "zorg": False}, list[str]()
 
     def ask_all(organisations: Iterable[str], *_: str) -> dict[str, remote.Done]:
-        return {o: remote.Done(json.dumps({"computer": told[o]}), "", 1) for o in organisations}
+        return {o: remote.Done(json.dumps({"computer": told[o], "networks": {}}), "", 1) for o in organisations}
 
     remotes: Any = SimpleNamespace(ask_all=ask_all)
     stations.wait(remotes, told, said.append)

@@ -90,7 +90,7 @@ class Engines:
         rows = ({"id": part.name, "name": f"/station-{part.name}", "state": "running", "image": image}
                 for part in parts.PARTS)  # fmt: skip
         self._told = {"inspect": "\n".join(map(json.dumps, rows)), "-c": "9" * 12, "+%s": str(int(time.time())),
-                      "status": '{"computer": true}'}  # fmt: skip
+                      "status": '{"computer": true, "networks": {}}'}  # fmt: skip
         self.asked = Counter[tuple[str, ...]]()
 
     def probe(self) -> dict[str, str]:
