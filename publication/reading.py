@@ -216,7 +216,16 @@ def _whole(source: Source, place: PurePath, known: trusted.Trusted, network: str
         metadata.federations(signed[TARGETS]),
         {role: one.expires for role, one in signed.items()},
         {role: one.version for role, one in signed.items()},
+        _signers(known.metadata) if RELEASES in signed else frozenset(),
     )
+
+
+def _signers(read: Mapping[str, bytes]) -> frozenset[str]:
+    """The release holders whose signature holds, by fingerprint; that they are enough was looked at before."""
+    releases: Metadata[Targets] = Metadata.from_bytes(read[RELEASES])
+    handed: Targets = Metadata[Targets].from_bytes(read[TARGETS]).signed
+    found = handed.get_verification_result(RELEASES, releases.signed_bytes, releases.signatures)
+    return frozenset(metadata.key_fingerprint(key) for key in found.signed.values())
 
 
 def _holders(root: Root, targets: Targets) -> RootHolders:

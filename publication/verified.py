@@ -28,7 +28,8 @@ class Verified:
     """A publication that was read and found right. `releases` and `identities` are by name and organisation.
 
     `lineage`: the fingerprints of its root and of those that it follows from. `ends`: role → when its word ends.
-    `federations`: by name, what its root holders said yes to.
+    `federations`: by name, what its root holders said yes to. `released_by`: the fingerprints of the release
+    holders who signed for its releases.
 
     What was read is not in it: whoever hands a part on encodes anew what was understood of it.
     """
@@ -48,6 +49,7 @@ class Verified:
     federations: Mapping[str, Consent] = dataclasses.field(default_factory=dict)
     questions: Mapping[str, model.Question] = dataclasses.field(default_factory=dict)
     figures: Mapping[str, tables.Table] = dataclasses.field(default_factory=dict)
+    released_by: frozenset[str] = frozenset()
 
     @property
     def authority(self) -> x509.Certificate:
@@ -156,6 +158,7 @@ def verify(whole: Whole, moment: datetime.datetime) -> Verified:
         whole.federations,
         asked(whole, held),
         there,
+        whole.released_by,
     )
 
 

@@ -80,7 +80,8 @@ class Whole:
 
     `lineage`: the fingerprints of this root and of all that it follows from, each named by the one before.
     `authorities`: the fingerprints of CA keys that the root holders signed for, `federations`: name → what they said
-    yes to. `ends`: role → when its word ends.
+    yes to. `ends`: role → when its word ends. `released_by`: the fingerprints of all release holders whose signature of
+    the releases holds, also of more than must sign.
     """
 
     place: PurePath
@@ -95,3 +96,4 @@ class Whole:
     federations: Mapping[str, Consent] = dataclasses.field(default_factory=dict)
     ends: Mapping[str, datetime.datetime] = dataclasses.field(default_factory=dict)
     versions: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    released_by: frozenset[str] = frozenset()

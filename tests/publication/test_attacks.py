@@ -357,3 +357,21 @@ def test_what_root_holders_say_of_federations_is_of_one_form(maker: publications
         targets.sign(one, append=True)
     with pytest.raises(errors.PublicationError, match="names federations in another way than is published"):
         told(maker.relayed(FILES, 1, dataclasses.replace(held, targets=targets.to_bytes())))
+
+
+def test_it_is_known_which_release_holders_signed_and_a_signature_that_does_not_hold_is_nobodys() -> None:
+    maker = publications.Maker()
+    files = {"definition.json": b"1", "releases/1.0.0.json": b"a release"}
+    held = [metadata.key_fingerprint(one.public_key) for one in maker.releases]
+    for many in (2, 3):
+        made = maker.relayed(files, held=maker.in_force({"releases/1.0.0.json": b"a release"}, maker.releases[:many]))
+        assert publications.whole_of(made).released_by == {*held[:many]}
+    # The third one's signature of something else, and that of somebody who is no holder.
+    signed: Metadata[Targets] = Metadata.from_bytes(made[publications.of(made, "releases")])
+    stranger = publications.signer()
+    signed.sign(stranger, append=True)
+    other = signed.signatures[stranger.public_key.keyid]
+    third = maker.releases[2].public_key.keyid
+    signed.signatures[third] = type(other)(third, other.signature)
+    made = maker.replaced(made, "releases", signed.to_bytes())
+    assert publications.whole_of(made).released_by == {*held[:2]}

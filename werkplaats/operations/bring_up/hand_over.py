@@ -34,7 +34,8 @@ class Applicable:
     taken. `unkept` are those of whom the view is another document than the accepted one that their server has, and
     `other_root` those that accepted another root than that of the publication, `first_root` those of whom nothing
     accepted can be read. `stale` says why the publication is no good any more, where it is only looked at. `taken` is
-    the publication with its files, where what was read of it is kept.
+    the publication with its files, where what was read of it is kept. `judged` has all that was found of each server
+    that answered.
     """
 
     publication: verified.Verified | None = None
@@ -47,6 +48,7 @@ class Applicable:
     keyless: dict[str, str] = dataclasses.field(default_factory=dict)
     other_root: set[str] = dataclasses.field(default_factory=set)
     first_root: set[str] = dataclasses.field(default_factory=set)
+    judged: dict[str, applied.Applied] = dataclasses.field(default_factory=dict)
     stale: str = ""
     _compiled: dict[str, compiler.CompiledNetwork] = dataclasses.field(default_factory=dict)
 
@@ -59,6 +61,7 @@ class Applicable:
 
     def tell(self, organisation: str, made: applied.Applied) -> None:
         """Keep what was found of one server."""
+        self.judged[organisation] = made
         for kept, texts in ((self.applies, made.applies), (self.waiting, made.waits)):
             if texts:
                 kept[organisation] = texts
