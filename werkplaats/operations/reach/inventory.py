@@ -14,6 +14,7 @@ import yaml
 from base import errors, files
 from network_topology import source
 from network_topology.violation import DefinitionError
+from werkplaats.operations.reach import windows
 from werkplaats.operations.reach.servers import Server
 
 FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
@@ -68,6 +69,9 @@ class Entry(pydantic.BaseModel):
     updates_within: int | None = pydantic.Field(
         default=None, ge=1, le=90, description="Days within which it has a security update; 14 where not said"
     )
+    upgrades: windows.Rule | None = pydantic.Field(
+        default=None, description="What its operator says yes to beforehand; where nothing is said each waits for a yes"
+    )
     people: dict[Literal["steward", "scientist"], Account] = {}
     managed: dict[Managed, bool] = pydantic.Field(
         default={}, description="Parts of the server that are its owner's: false; these are only checked"
@@ -88,10 +92,13 @@ def read(path: Path) -> tuple[Server, ...]:
     try:
         entries = _ENTRIES.validate_python(found)
     except pydantic.ValidationError as error:
-        told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        told = "; ".join(
+            f"{'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()
+        )
         raise errors.UsageError(f"{path}: {told}") from error
     return tuple(
-        Server(organisation=organisation, **entry.model_dump(by_alias=True)) for organisation, entry in entries.items()
+        Server(**{**entry.model_dump(by_alias=True), "organisation": organisation, "upgrades": entry.upgrades})
+        for organisation, entry in entries.items()
     )
 
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from base import errors, files
+from werkplaats.operations.reach import windows
 
 KEY_TYPE = "ssh-ed25519"
 
@@ -27,6 +28,7 @@ class Server:
     `seen_from`: ranges from which callers of the mesh arrive, where what is in front of the server translates them.
     `follower_every`: seconds between two looks for what is published; None for the usual ones.
     `updates_within`: days within which it has a security update; None for the usual ones.
+    `upgrades`: what its operator says yes to beforehand; None where each release waits for a yes.
     """
 
     organisation: str
@@ -41,6 +43,7 @@ class Server:
     seen_from: Sequence[str] = ()
     follower_every: int | None = None
     updates_within: int | None = None
+    upgrades: windows.Rule | None = None
 
 
 class UnreachableError(errors.WerkplaatsError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -45,3 +46,52 @@ def test_a_part_that_is_the_owner_s_is_said_in_the_inventory_and_the_roles_are_t
 def test_a_part_that_nobody_knows_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(errors.UsageError, match=r"ggd\.managed\.ssh"):
         read(tmp_path, "managed: {ssh: false}")
+
+
+KEY = "sha256:" + "a" * 64
+BEFOREHAND = {
+    "releases": "patch",
+    "signed_by": [KEY],
+    "days": ["tuesday"],
+    "between": "02:00-04:00",
+    "zone": "Europe/Amsterdam",
+}
+
+
+def test_what_is_said_yes_to_beforehand_is_read_and_a_server_without_it_has_none(tmp_path: Path) -> None:
+    (server,) = read(tmp_path, f"upgrades: {json.dumps(BEFOREHAND)}")
+    assert server.upgrades.model_dump(mode="json") == BEFOREHAND
+    (server,) = read(tmp_path, "port: 22")
+    assert server.upgrades is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (
+            {"zone": "Europe/Amsterdm"},
+            r"upgrades\.zone: this machine knows no time zone 'Europe/Amsterdm'; write one as",
+        ),
+        ({"zone": "../etc/passwd"}, r"upgrades\.zone: this machine knows no time zone"),
+        ({"zone": "Europe"}, r"upgrades\.zone: this machine knows no time zone"),
+        ({"days": []}, r"upgrades\.days: nothing is named here; name at least one"),
+        ({"days": ["tuesday", "tuesday"]}, r"upgrades\.days: tuesday is named twice"),
+        ({"days": "tuesday"}, r"upgrades\.days: 'tuesday' is no list; write \[tuesday\]"),
+        ({"days": ["dinsdag"]}, r"upgrades\.days\.0: Input should be 'monday'"),
+        ({"signed_by": []}, r"upgrades\.signed_by: nothing is named here; name at least one"),
+        ({"signed_by": ["SHA256:abc"]}, r"upgrades\.signed_by\.0: String should match pattern"),
+        ({"between": "2:00-4:00"}, r"upgrades\.between: '2:00-4:00' is no window; write begin and end as in"),
+        ({"between": "02:00-24:00"}, r"upgrades\.between: .* is no window; .* with 00:00 for midnight"),
+        ({"between": "02:00-02:00"}, r"upgrades\.between: '02:00-02:00' ends when it begins; write another end"),
+        ({"releases": "major"}, r"upgrades\.releases: Input should be 'patch' or 'minor'"),
+        ({"zone": None}, r"upgrades\.zone: Field required"),
+        ({"always": True}, r"upgrades\.always: Extra inputs are not permitted"),
+    ],
+    ids=str,
+)
+def test_what_is_no_yes_beforehand_is_a_sentence_with_its_place(
+    tmp_path: Path, changed: dict[str, object], said: str
+) -> None:
+    wrong = {name: value for name, value in {**BEFOREHAND, **changed}.items() if value is not None}
+    with pytest.raises(errors.UsageError, match=rf"servers\.yml: ggd\.{said}"):
+        read(tmp_path, f"upgrades: {json.dumps(wrong)}")
