@@ -72,7 +72,18 @@ def plan(
     failures += preflight.formats(remotes, to, moves, earlier)
     going_on = _going_on(before, to)
     last = earlier[0] if earlier else going_on.earlier if going_on else None
-    return _planned(network, remotes, options, before, _Found(moves, failures, to, last))
+    held_back = _held_back(remotes, going_on, wanted)
+    return _planned(network, remotes, options, before, _Found(moves, failures, to, last, held_back))
+
+
+def _held_back(remotes: remote.Remotes, going_on: Upgrade | None, wanted: Collection[str]) -> list[str]:
+    """Who did not move in the upgrade that this one goes on with, and is not named now: it stays where it is."""
+    if going_on is None or going_on.to is None:
+        return []
+    away = remotes.probe()
+    others = [o for o in going_on.stations if o in remotes.servers and o not in wanted and o not in away]
+    seen, _ = observed.observe(remotes, others)
+    return [one for one, image in preflight.running(seen).items() if image not in ("", going_on.to.image_id)]
 
 
 def _wanted(remotes: remote.Remotes, options: Options) -> list[str]:
@@ -109,12 +120,16 @@ def _unlisted(why: str) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class _Found:
-    """What servers tell: who `moves`, why nothing is begun, and `to` and from which release; None where it is none."""
+    """What servers tell: who `moves`, why nothing is begun, and `to` and from which release; None where it is none.
+
+    Of the upgrade that this one goes on with those are `held_back` who did not move, and are not to.
+    """
 
     moves: Collection[str]
     failures: list[Failure]
     to: model.Release | None = None
     earlier: model.Release | None = None
+    held_back: Collection[str] = ()
 
 
 def _planned(
@@ -130,12 +145,13 @@ def _planned(
     same = before if before and bool(before.to) == bool(to) else None
     known = {one: at.seconds for one, at in same.stations.items() if at.seconds is not None} if same else {}
     going_on = _going_on(before, to)
+    others = {*moves, *found.held_back}
     moved = tuple(
-        kept for wave in (going_on.waves if going_on else ()) if (kept := tuple(o for o in wave if o not in moves))
+        kept for wave in (going_on.waves if going_on else ()) if (kept := tuple(o for o in wave if o not in others))
     )
     now = canonical.stamp(canonical.now())
     stations = {one: Station(step=Step.WAITS, since=now, seconds=known.get(one)) for one in moves}
-    earlier_ones = {one: at for one, at in going_on.stations.items() if one not in moves} if going_on and moves else {}
+    earlier_ones = {one: at for one, at in going_on.stations.items() if one not in others} if going_on and moves else {}
     upgrade = Upgrade(
         network=network.name,
         number=(before.number if before else 0) + 1,

@@ -13,8 +13,9 @@ import pytest
 
 from base import errors
 from stacks import parts
-from tests.werkplaats.operations.upgrade.test_state import upgrade
+from tests.werkplaats.operations.upgrade.test_state import NEW, OLD, upgrade
 from werkplaats.operations.home import networks
+from werkplaats.operations.look import observed
 from werkplaats.operations.reach import remote
 from werkplaats.operations.upgrade import begin, canary, packages, preflight, state
 
@@ -119,3 +120,24 @@ def test_what_would_be_begun_asks_each_server_once_of_each_thing(monkeypatch: py
     assert planned.failures == []
     assert {*engines.asked.values()} == {1}
     assert any(command[:2] == ("docker", "inspect") for command in engines.asked)
+
+
+def test_who_the_upgrade_before_left_behind_moves_only_where_it_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`--only ggd` after one that ended between its waves: its other stations are no part of what was asked."""
+    runs = {"thuiszorg": NEW.image_id, "huisartsen": OLD.image_id, "ziekenhuis": "", "ggd": OLD.image_id}
+    there = cast("remote.Remotes", SimpleNamespace(servers=dict.fromkeys(runs), probe=dict))
+    monkeypatch.setattr(observed, "observe", lambda _, asked: (dict.fromkeys(asked), {}))
+    monkeypatch.setattr(preflight, "running", lambda seen: {one: runs[one] for one in seen})
+    monkeypatch.setattr(canary, "look", lambda *_: (canary.Works(sets=(1,)), ""))
+    waves = (("thuiszorg",), ("huisartsen",), ("ziekenhuis",))
+    stations = {one: state.Station() for wave in waves for one in wave}
+    before = upgrade(waves=waves, stations=stations, phase=state.Phase.ABORTED)
+    held_back = begin._held_back(there, before, ["ggd"])
+    assert held_back == ["huisartsen"], "one of which nobody knows is not taken for one that stayed"
+    told = begin._Found(["ggd"], [], NEW, OLD, held_back)
+    found = begin._planned(networks.find("proeftuin"), there, begin.Options(), before, told).upgrade
+    assert found.waves == (("thuiszorg",), ("ziekenhuis",), ("ggd",))
+    assert found.tried == 2
+    assert [*found.stations] == ["thuiszorg", "ziekenhuis", "ggd"]
