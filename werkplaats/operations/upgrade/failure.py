@@ -50,6 +50,8 @@ class Code(enum.StrEnum):
     """Something else failed: on the machine that upgrades, or of what it goes by."""
     CANARY = "canary"
     """A session over all stations failed after some of them had moved."""
+    WINDOW = "window"
+    """The window closed for which its operator said yes beforehand."""
 
 
 REMEDIES: Mapping[Code, str] = {
@@ -71,6 +73,7 @@ REMEDIES: Mapping[Code, str] = {
     Code.PACKAGES: "see what it says, mend that; what did not come up was put back where there is a way back",
     Code.FAILED: "see what it says, mend that; nothing is lost by it",
     Code.CANARY: "see what its reason says",
+    Code.WINDOW: "werkplaats upgrade due {network} goes on in the next one, werkplaats upgrade resume {network} now",
 }
 """What is done about each; {network} is filled in."""
 

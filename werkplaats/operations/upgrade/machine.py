@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import datetime
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
-from base import errors
+from base import canonical, errors
 from stacks import drive
 from werkplaats.operations import progress
 from werkplaats.operations.home import networks
@@ -50,16 +51,26 @@ class Mover(Protocol):
 
 
 class Machine:
-    """One upgrade at work; the caller holds the network's lock."""
+    """One upgrade at work; the caller holds the network's lock.
+
+    `closes`, where a yes was said beforehand: the organisations of which it was said, each with when its window closes.
+    """
 
     def __init__(
-        self, network: networks.Network, remotes: remote.Remotes, store: Store, mover: Mover, say: progress.Say
+        self,
+        network: networks.Network,
+        remotes: remote.Remotes,
+        store: Store,
+        mover: Mover,
+        say: progress.Say,
+        closes: Mapping[str, datetime.datetime] | None = None,
     ) -> None:
         self._network = network
         self._remotes = remotes
         self._store = store
         self._mover = mover
         self._say = say
+        self._closes = closes
         self._drain = Drain(remotes, say)
 
     def run(self, upgrade: Upgrade) -> Upgrade:
@@ -110,6 +121,7 @@ class Machine:
         return upgrade
 
     def _moved(self, upgrade: Upgrade, number: int, moves: Sequence[str]) -> Upgrade:
+        self._require_open(number, moves)
         self._say(f"wave {number} of {len(upgrade.waves)}: {', '.join(moves)}")
         began = time.monotonic()
 
@@ -126,6 +138,16 @@ class Machine:
         for one in moves:
             upgrade = self._store.save(upgrade.at(one, Step.MOVED, took))
         return upgrade
+
+    def _require_open(self, number: int, moves: Sequence[str]) -> None:
+        """Raise StoppedError where a wave would begin outside of a window of who is in it."""
+        for one in moves if self._closes is not None else ():
+            closes = (self._closes or {}).get(one)
+            if closes is None or canonical.now() >= closes:
+                when = (
+                    f"its window closed at {canonical.stamp(closes)}" if closes else "nothing was said of it beforehand"
+                )
+                raise StoppedError(Code.WINDOW, one, f"wave {number} was not begun: {when}")
 
     @contextlib.contextmanager
     def _bringing(self, waves: Sequence[Sequence[str]]) -> Iterator[None]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
 import errno
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from base import errors
+from base import canonical, errors
 from stacks import drive
 from tests.werkplaats.operations.upgrade.test_state import upgrade
 from werkplaats.operations.home import vault
@@ -53,8 +54,8 @@ class Fake:
     def bring(self, wave: Sequence[str]) -> None:
         self.brought += wave
 
-    def run(self, of: state.Upgrade) -> state.Upgrade:
-        return machine.Machine(cast("Any", None), self.remotes, self.store, self, lambda _: None).run(of)
+    def run(self, of: state.Upgrade, closes: Mapping[str, datetime.datetime] | None = None) -> state.Upgrade:
+        return machine.Machine(cast("Any", None), self.remotes, self.store, self, lambda _: None, closes).run(of)
 
 
 @pytest.fixture
@@ -156,6 +157,39 @@ def test_it_pauses_after_the_wave_that_it_is_at_where_somebody_asks(fake: Fake) 
     assert (paused.phase, paused.tried, paused.failure, fake.order) == (state.Phase.PAUSED, 1, None, ["huisartsen"])
     fake.move = move  # type: ignore[method-assign]
     assert fake.run(paused).phase is state.Phase.DONE
+
+
+def test_no_wave_begins_once_the_window_of_who_is_in_it_closed(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    began = datetime.datetime(2026, 12, 1, 1, 0, tzinfo=datetime.UTC)
+    closes = began + datetime.timedelta(hours=1)
+    now = [closes - datetime.timedelta(seconds=1)]
+    monkeypatch.setattr(canonical, "now", lambda: now[0])
+    move = fake.move
+
+    def slowly(moves: Sequence[str], keep: machine.Keep) -> None:
+        move(moves, keep)
+        now[0] = closes
+
+    fake.move = slowly  # type: ignore[method-assign]
+    paused = fake.run(begun(), dict.fromkeys(ALL, closes))
+    assert (paused.phase, paused.tried, fake.order) == (state.Phase.PAUSED, 1, ["huisartsen"]), (
+        "the wave that began ended"
+    )
+    assert paused.failure
+    assert (paused.failure.code, paused.failure.organisation) == (Code.WINDOW, "ggd")
+    assert paused.failure.text == "wave 2 was not begun: its window closed at 2026-12-01T02:00:00Z"
+    assert fake.run(paused, dict.fromkeys(ALL, closes)).failure == paused.failure
+    assert fake.run(paused).phase is state.Phase.DONE, "somebody who resumes it has no window"
+
+
+def test_nobody_moves_by_a_yes_beforehand_of_whom_none_was_said(fake: Fake) -> None:
+    closes = canonical.now() + datetime.timedelta(hours=1)
+    paused = fake.run(begun(), dict.fromkeys(["huisartsen"], closes))
+    assert fake.order == ["huisartsen"]
+    assert paused.failure
+    assert paused.failure.line("proeftuin").startswith("ggd: wave 2 was not begun: nothing was said of it beforehand")
+    everybody = fake.run(begun(), dict.fromkeys(ALL, closes))
+    assert everybody.phase is state.Phase.DONE
 
 
 def test_a_server_that_is_operated_no_more_is_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
