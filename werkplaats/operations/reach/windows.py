@@ -52,7 +52,7 @@ def _zone(text: str) -> str:
 
 def _list(found: object) -> object:
     if not isinstance(found, list | tuple):
-        raise ValueError(f"{found!r} is no list; write [{found}]")
+        raise ValueError(f"{found!r} is no list; write [{found}]")  # noqa: TRY004 - the one that pydantic tells
     return tuple(found)
 
 

@@ -42,6 +42,9 @@ class Region:
 
     published: verified.Verified
     keys: dict[str, coordinators.Keys]
+    coordinator: coordinators.Coordinator
+    folder: Path
+    """Of the publication."""
 
     @classmethod
     def founded(cls, folder: Path) -> Region:
@@ -52,7 +55,8 @@ class Region:
         for one in keys:
             made.approve(one, keys[one])
         releases = {"1.0.0": verified.document(OLD)}
-        return cls(publishing.publish(folder / "publication", definition, releases, made.authority), keys)
+        published = publishing.publish(folder / "publication", definition, releases, made.authority)
+        return cls(published, keys, made, folder / "publication")
 
     @property
     def accepted(self) -> acceptance.Accepted:
@@ -72,6 +76,12 @@ class Region:
             releases={one.release: one for one in (to, earlier) if one},
             released_by=frozenset(SIGNERS[:2]),
         )
+
+    def publish(self, to: model.Release = PATCH, **definition: Any) -> verified.Verified:
+        """Have it published, signed by both of its release holders."""
+        moving = self.moving(to, **definition)
+        releases = {name: verified.document(one) for name, one in moving.releases.items()}
+        return publishing.publish(self.folder, moving.definition, releases, self.coordinator.authority)
 
     def judged(
         self, published: verified.Verified, organisation: str = "ggd", accepted: acceptance.Accepted | None = None

@@ -1,15 +1,16 @@
-"""Bring stations to another release while sessions go on: start, status, pause, resume, abort, rollback.
+"""Bring stations to another release while sessions go on: start, status, pause, resume, abort, rollback, due.
 
 start       look at every station, show the waves, then go wave after wave: drain, replace, try a session, next
-status      where each station is, what stopped it and what to do, and who is behind
+status      where each station is, what stopped it and what to do, who is behind, and what may be done by itself when
 pause       have it stop after the wave that it is at
 resume      go on from what servers run, after a pause, a failure or a kill
 abort       end it where it stands; stations that moved stay, and old and new compute together
 rollback    bring who moved back to the release before, also half-way
+due         do what the operator said yes to beforehand, in servers.yml: accept and start, where a window is open now
 
 Blast radius: the stations that this operator runs (start with --only: those named). A station runs nothing that its
 operator did not accept. Whatever stops an upgrade pauses it; nothing is left half-made.
-Exit code 3 when something keeps it from beginning, 5 when it paused.
+Exit code 3 when something keeps it from beginning, or waits for a person, 5 when it paused.
 """
 
 from __future__ import annotations
@@ -18,19 +19,16 @@ import argparse
 import dataclasses
 import datetime
 import sys
-from collections.abc import Mapping
-from typing import Any
 
-from base import errors
-from stacks.engine import install
+from base import canonical, errors
 from werkplaats.operations import progress
-from werkplaats.operations.bring_up import hand_over
 from werkplaats.operations.home import networks
 from werkplaats.operations.look import observed
 from werkplaats.operations.reach import remote
-from werkplaats.operations.upgrade import begin, behind, drain, machine, preflight, servers, stations
-from werkplaats.operations.upgrade.state import Phase, Step, Store, Upgrade
+from werkplaats.operations.upgrade import begin, behind, drain, machine, preflight, standing
+from werkplaats.operations.upgrade.state import Phase, Store, Upgrade
 from werkplaats.verbs import common, named
+from werkplaats.verbs.upgrade import due, told, working
 
 _HELP = {
     "start": "bring stations to a release",
@@ -39,6 +37,7 @@ _HELP = {
     "resume": "go on",
     "abort": "end it where it stands",
     "rollback": "go back to the release before",
+    "due": "do what was said yes to beforehand",
 }
 
 
@@ -51,7 +50,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         common.json_argument(step)
         if name in ("start", "resume", "abort", "rollback"):
             common.yes_argument(step)
-        if name in ("start", "rollback"):
+        if name in ("start", "rollback", "due"):
             step.add_argument("--dry-run", action="store_true", help="show what would be done, and do nothing")
         if name == "start":
             common.only_argument(step)
@@ -83,6 +82,8 @@ def run(given: argparse.Namespace) -> int:
             return _status(given, network, store)
         case "pause":
             return _pause(network, store)
+        case "due":
+            return due.run(given, network, store)
         case _:
             return _change(given, network, store)
 
@@ -101,19 +102,19 @@ def _change(given: argparse.Namespace, network: networks.Network, store: Store) 
                 if upgrade.phase.over:
                     raise errors.RefusedError(f"the last upgrade of {network.name} is {upgrade.phase}", "start another")
                 if failures := begin.again(network, remotes, upgrade):
-                    return _show_plan(given, begin.Planned(upgrade, (), failures))
+                    return told.show_plan(given, begin.Planned(upgrade, (), failures))
             else:
                 planned = _planned(given, network, remotes, before)
                 if planned.failures or given.dry_run:
-                    return _show_plan(given, planned)
+                    return told.show_plan(given, planned)
                 if not given.json:
-                    _print_plan(planned)
+                    told.print_plan(planned)
                 upgrade = planned.upgrade
             question = f"bring {len(upgrade.stations)} stations of {network.name} to {upgrade.goal}?"
             if upgrade.phase is not Phase.DONE:
                 common.confirm(question, yes=given.yes)
-                upgrade = _work(network, remotes, store, reporter, upgrade)
-    return _ended(given, upgrade, reporter)
+                upgrade = working.work(network, remotes, store, reporter, upgrade)
+    return told.ended(given, upgrade, reporter)
 
 
 def _planned(
@@ -127,24 +128,6 @@ def _planned(
     if given.servers:
         return begin.plan_servers(network, remotes, options, before)
     return begin.plan(network, remotes, given.to, options, before)
-
-
-def _work(
-    network: networks.Network, remotes: remote.Remotes, store: Store, reporter: progress.Progress, upgrade: Upgrade
-) -> Upgrade:
-    with reporter.phase("upgrade") as say:
-        mover = _mover(network, remotes, upgrade, say)
-        return machine.Machine(network, remotes, store, mover, say).run(upgrade)
-
-
-def _mover(network: networks.Network, remotes: remote.Remotes, upgrade: Upgrade, say: progress.Say) -> machine.Mover:
-    seconds = upgrade.drain_seconds
-    if upgrade.to is None and upgrade.back:
-        return servers.Back(remotes, seconds, say, {one: at.brought for one, at in upgrade.stations.items()})
-    if upgrade.to is None:
-        return servers.Packages(remotes, seconds, say)
-    engine = install.ensure(say)
-    return stations.Stations(network, remotes, engine, upgrade.to, upgrade.earlier, seconds, say)
 
 
 def _begun(network: networks.Network, before: Upgrade | None) -> Upgrade:
@@ -162,7 +145,7 @@ def _abort(given: argparse.Namespace, store: Store, remotes: remote.Remotes, upg
     drain.Drain(remotes, lambda _: None).end(there)
     store.goes_on()
     upgrade = store.save(upgrade.now(Phase.ABORTED))
-    code = _ended(given, upgrade, None)
+    code = told.ended(given, upgrade, None)
     seen, _ = observed.observe(remotes, there)
     halted = [one for one, image in preflight.running(seen).items() if not image]
     for one in halted:
@@ -186,103 +169,26 @@ def _status(given: argparse.Namespace, network: networks.Network, store: Store) 
         reached = [one for one in remotes.servers if one not in away]
         seen, _ = observed.observe(remotes, reached)
         found = behind.look(network, remotes, reached)
-        published = hand_over.applicable(network, remotes, [], looking=True).publication
+        ahead = standing.look(network, remotes, standing.rules(network), canonical.now(), looking=True)
+        published = ahead.applicable.publication
     runs = preflight.running(seen)
     late = behind.sentences(published, found, datetime.date.today()) if published else []
     if given.json:
         common.print_json({
             "network": network.name,
-            "upgrade": _document(upgrade),
+            "upgrade": told.document(upgrade),
             "images": runs,
             "away": away,
             "releases": [dataclasses.asdict(one) for one in found],
             "behind": late,
+            "beforehand": due.document(ahead.decisions),
         })  # fmt: skip
         return _code(upgrade)
-    lines = _lines(upgrade, runs, away) if upgrade else [f"{network.name}: no upgrade was begun from here"]
-    for line in (*lines, *(f"behind: {one}" for one in late)):
+    lines = told.lines(upgrade, runs, away) if upgrade else [f"{network.name}: no upgrade was begun from here"]
+    for line in (*lines, *(f"behind: {one}" for one in late), *due.lines(ahead.decisions)):
         print(line)
     return _code(upgrade)
 
 
 def _code(upgrade: Upgrade | None) -> int:
     return errors.FOUND if upgrade and upgrade.failure else errors.DONE
-
-
-def _lines(upgrade: Upgrade, runs: Mapping[str, str], away: Mapping[str, str]) -> list[str]:
-    which = f"upgrade {upgrade.number} {'back to' if upgrade.back else 'to'} {upgrade.goal}"
-    found = [f"{upgrade.network}: {which}: {upgrade.phase}, since {upgrade.changed}"]
-    for number, wave in enumerate(upgrade.waves, 1):
-        for one in wave:
-            at = upgrade.stations[one]
-            there = "cannot be reached" if one in away else "moved" if _is_there(upgrade, one, runs) else at.step
-            took = f", {at.seconds:.1f} s" if at.seconds is not None and there == "moved" else ""
-            found.append(f"  wave {number:<3} {one:<24} {there}{took}")
-    found.append(f"  sessions over old and new came out right up to wave {upgrade.tried}")
-    if upgrade.failure:
-        found.append(f"stopped: {upgrade.failure.line(upgrade.network)}")
-    if not upgrade.phase.over:
-        found.append(f"next: {machine.ways_on(upgrade)}")
-    return found
-
-
-def _is_there(upgrade: Upgrade, organisation: str, runs: Mapping[str, str]) -> bool:
-    """By what its server runs, where that was looked at; else by what is kept."""
-    if upgrade.to and organisation in runs:
-        return runs[organisation] == upgrade.to.image_id
-    return upgrade.stations[organisation].step is Step.MOVED
-
-
-def _document(upgrade: Upgrade | None) -> dict[str, Any] | None:
-    if upgrade is None:
-        return None
-    remedy = upgrade.failure.remedy(upgrade.network) if upgrade.failure else ""
-    return {**upgrade.model_dump(mode="json"), "remedy": remedy}
-
-
-def _show_plan(given: argparse.Namespace, planned: begin.Planned) -> int:
-    upgrade = planned.upgrade
-    failures = [one.line(upgrade.network) for one in planned.failures]
-    if given.json:
-        common.print_json({
-            "upgrade": _document(upgrade),
-            "seconds": [round(one, 1) for one in planned.seconds],
-            "brings": planned.brings,
-            "failures": [one.model_dump(mode="json") for one in planned.failures],
-        })  # fmt: skip
-    else:
-        _print_plan(planned)
-        for line in failures:
-            print(f"refused: {line}")
-        if failures:
-            print("nothing was changed")
-    return errors.REFUSED if failures else errors.DONE
-
-
-def _print_plan(planned: begin.Planned) -> None:
-    upgrade = planned.upgrade
-    earlier = f" from {upgrade.earlier.release}" if upgrade.earlier else ""
-    first = len(upgrade.waves) - len(
-        planned.seconds
-    )  # those before it moved already, in the upgrade that it goes on with
-    moving = upgrade.waves[first:]
-    what = "stations move" if upgrade.to else "servers move"
-    print(f"{upgrade.network}: {sum(map(len, moving))} {what}{earlier} to {upgrade.goal}")
-    for number, (wave, seconds) in enumerate(zip(moving, planned.seconds, strict=True), first + 1):
-        print(f"  wave {number:<3} about {seconds:4.0f} s: {', '.join(wave)}")
-    for organisation, lines in planned.brings.items():
-        for one in lines:
-            print(f"  {organisation}: {one}")
-
-
-def _ended(given: argparse.Namespace, upgrade: Upgrade, reporter: progress.Progress | None) -> int:
-    seconds = round(reporter.seconds, 1) if reporter else 0.0
-    if given.json:
-        common.print_json({"upgrade": _document(upgrade), "seconds": seconds})
-    elif not upgrade.stations:
-        everybody = "every station has" if upgrade.to else "no server lacks"
-        print(f"{upgrade.network}: {everybody} {upgrade.goal}; nothing to do")
-    else:
-        for line in _lines(upgrade, {}, {}):
-            print(line)
-    return errors.DONE if upgrade.phase.over else errors.HALF_WAY

@@ -1,0 +1,274 @@
+"""`werkplaats upgrade due`: a real publication, accepted on servers in memory; nothing is moved, only what would be."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import datetime
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from base import canonical, errors
+from publication import acceptance, publication
+from publication.following import applied
+from tests.werkplaats.operations.upgrade import published
+from tests.werkplaats.operations.upgrade.published import OLD, PATCH, Region
+from tests.werkplaats.operations.upgrade.test_state import upgrade as an_upgrade
+from werkplaats.operations.home import vault
+from werkplaats.operations.reach import remote, windows
+from werkplaats.operations.upgrade import begin, behind, standing, state
+from werkplaats.operations.upgrade.failure import Code, Failure
+from werkplaats.verbs import named, upgrade
+from werkplaats.verbs.upgrade import working
+
+NOW = canonical.now()
+ORGANISATIONS = ("ggd", "ziekenhuis", "huisartsen")
+"""Of whom the first two have a rule."""
+
+
+class Desk:
+    """One operator's: servers that all accepted release 1.0.0 and run it, of whom nobody types a yes."""
+
+    def __init__(self, region: Region, folder: Path) -> None:
+        self.region = region
+        self.texts = dict.fromkeys(ORGANISATIONS, applied.text(region.accepted))
+        self.away: dict[str, str] = {}
+        self.planned: list[begin.Options] = []
+        self.closes: dict[str, datetime.datetime] = {}
+        self.connected = 0
+        self.fails: list[Failure] = []
+        self.image = OLD.image_id
+        self.network = SimpleNamespace(
+            name="proeftuin",
+            publication=region.folder,
+            trusted=folder / "trusted.json",
+            inventory=folder,
+            home=SimpleNamespace(releases=folder / "releases"),
+            vault=vault.Vault("proeftuin", folder / "vault"),
+            made_here=False,
+            remotes=self.remotes,
+            servers=[],
+        )
+        publication.read_on(region.folder, "proeftuin", self.network.trusted, root=region.published.root)
+        self.store = state.Store(self.network.vault)
+        self.servers = ORGANISATIONS
+
+    def rules(self, **said: windows.Rule) -> None:
+        """Have the inventory say so."""
+        rows = [SimpleNamespace(organisation=one, upgrades=said.get(one)) for one in ORGANISATIONS]
+        self.network.servers = rows
+
+    @contextlib.contextmanager
+    def remotes(self) -> Iterator[Any]:
+        self.connected += 1
+        yield self
+
+    def probe(self) -> dict[str, str]:
+        return self.away
+
+    def ask(self, organisation: str, *_: str) -> remote.Done:
+        keys = self.region.keys[organisation].as_read(organisation)
+        return remote.Done(self.texts[organisation] + keys)
+
+    def ask_all(self, organisations: Iterable[str], *_: str) -> dict[str, remote.Done]:
+        rows = [
+            json.dumps({"id": name, "name": f"/station-{name}", "state": "running", "image": self.image})
+            for name in ("agent", "computer")
+        ]
+        return {one: remote.Done("\n".join(rows)) for one in organisations}
+
+    def place(self, organisation: str, _: str, text: str) -> None:
+        self.texts[organisation] = text
+
+    def plan(self, *given: Any) -> begin.Planned:
+        options = given[3]
+        self.planned.append(options)
+        waves = tuple((one,) for one in options.only)
+        stations = {one: state.Station() for one in options.only}
+        return begin.Planned(an_upgrade(to=PATCH, waves=waves, stations=stations), [1.0] * len(waves), self.fails)
+
+    def work(self, *given: Any) -> state.Upgrade:
+        *_, made, self.closes = given
+        return self.store.save(made.now(state.Phase.DONE))
+
+    @property
+    def accepted(self) -> dict[str, str]:
+        """Organisation → the release that its server has as accepted."""
+        found = {one: acceptance.load(json.loads(text)) for one, text in self.texts.items()}
+        return {one: doc.definition.release for one, doc in found.items() if doc}
+
+    def run(self, *words: str, step: str = "due") -> int:
+        parser = argparse.ArgumentParser()
+        upgrade.arguments(parser)
+        return upgrade.run(parser.parse_args([step, "proeftuin", *words]))
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    made = Desk(Region.founded(tmp_path), tmp_path)
+    monkeypatch.setattr(named, "find", lambda _: made.network)
+    monkeypatch.setattr(begin, "plan", made.plan)
+    monkeypatch.setattr(working, "work", made.work)
+    made.region.publish()
+    made.rules(ggd=rule(made), ziekenhuis=rule(made))
+    return made
+
+
+def rule(desk: Desk, begins: float = -1, hours: float = 3, **update: object) -> windows.Rule:
+    """One whose window begins so many hours from now, signed by those who sign here."""
+    first, last = (NOW + datetime.timedelta(hours=one) for one in (begins, begins + hours))
+    signers = sorted(desk.region.published.released_by)
+    said = {"zone": "UTC", "signed_by": signers, "days": windows.DAYS, "between": f"{first:%H:%M}-{last:%H:%M}"}
+    return published.rule(**{**said, **update})
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> Any:
+    return json.loads(capsys.readouterr().out)
+
+
+def test_in_a_window_it_is_accepted_and_moved_with_nobody_typing_yes_and_that_is_written_down(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert desk.run("--json") == errors.DONE
+    assert desk.accepted == {"ggd": "1.0.1", "ziekenhuis": "1.0.1", "huisartsen": "1.0.0"}, "of one nothing was said"
+    assert [one.only for one in desk.planned] == [["ggd", "ziekenhuis"]]
+    assert desk.closes == dict.fromkeys(["ggd", "ziekenhuis"], rule(desk).closes(NOW))
+    found = told(capsys)
+    assert found["accepted"] == ["ggd", "ziekenhuis"]
+    assert found["upgrade"]["phase"] == "done"
+    assert {one["verdict"] for one in found["beforehand"].values()} == {"moves"}
+    lines = standing.said(desk.network.vault)
+    assert [(one["organisation"], one["release"], one["publication"]) for one in lines] == [
+        ("ggd", "1.0.1", 2),
+        ("ziekenhuis", "1.0.1", 2),
+    ]
+    assert lines[0]["rule"] == rule(desk).model_dump(mode="json")
+    assert lines[0]["signed_by"] == sorted(desk.region.published.released_by)
+    assert lines[0]["digest"] == json.loads(desk.texts["ggd"])["digest"]
+    assert desk.run() == errors.DONE
+    assert len(standing.said(desk.network.vault)) == 2, "what was accepted is accepted once"
+
+
+def test_outside_of_windows_no_server_is_asked_and_the_next_one_is_said(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk.rules(ggd=rule(desk, begins=2))
+    assert desk.run() == errors.DONE
+    said = capsys.readouterr().out
+    assert said.startswith("beforehand: ggd: patch releases, signed by sha256:")
+    assert "; next on " in said
+    assert said.endswith("; its station moves in that window\n")
+    assert (desk.connected, desk.planned, {*desk.accepted.values()}) == (0, [], {"1.0.0"})
+
+
+def test_only_those_move_whose_own_window_is_open(desk: Desk) -> None:
+    desk.rules(ggd=rule(desk, begins=2), ziekenhuis=rule(desk), huisartsen=rule(desk, begins=3))
+    assert desk.run() == errors.DONE
+    assert desk.accepted == {"ggd": "1.0.0", "ziekenhuis": "1.0.1", "huisartsen": "1.0.0"}
+    assert [one.only for one in desk.planned] == [["ziekenhuis"]]
+
+
+def test_what_waits_for_a_person_is_said_and_the_others_move(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    desk.rules(ggd=rule(desk, signed_by=[published.SIGNERS[0]]), ziekenhuis=rule(desk))
+    assert desk.run() == errors.REFUSED
+    said = capsys.readouterr().out
+    assert "; this waits for a person:\n" in said
+    assert f"  {published.SIGNERS[0]} has not signed for the releases as they are published now\n" in said
+    assert desk.accepted == {"ggd": "1.0.0", "ziekenhuis": "1.0.1", "huisartsen": "1.0.0"}
+
+
+def test_a_server_that_does_not_answer_is_said_and_holds_up_no_other(desk: Desk) -> None:
+    desk.away = {"ggd": "ggd: no route to host"}
+    assert desk.run() == errors.REFUSED
+    assert [one.only for one in desk.planned] == [["ziekenhuis"]]
+
+
+def test_what_is_in_the_way_is_said_and_nothing_moves(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    desk.fails = [Failure.of(Code.CLOCK, "ggd", "its clock is 90 s ahead")]
+    assert desk.run("--json") == errors.REFUSED
+    found = told(capsys)
+    assert [one["code"] for one in found["failures"]] == ["clock"]
+    assert found["upgrade"] is None
+    assert desk.store.load() is None
+
+
+def test_to_look_changes_nothing_and_looks_at_those_whose_window_is_shut_too(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk.rules(ggd=rule(desk), ziekenhuis=rule(desk, begins=2))
+    assert desk.run("--dry-run", "--json") == errors.DONE
+    assert {one: row["verdict"] for one, row in told(capsys)["beforehand"].items()} == {
+        "ggd": "moves",
+        "ziekenhuis": "closed",
+    }
+    assert (desk.planned, {*desk.accepted.values()}) == ([], {"1.0.0"})
+    assert standing.said(desk.network.vault) == []
+
+
+@pytest.mark.parametrize("code", [Code.CANARY, Code.WINDOW])
+def test_one_that_is_paused_goes_on_only_where_the_end_of_a_window_paused_it(
+    desk: Desk, code: Code, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failure = Failure.of(code, "ggd", "why")
+    desk.store.save(an_upgrade(to=PATCH, phase=state.Phase.PAUSED, failure=failure))
+    goes_on = code is Code.WINDOW
+    assert desk.run() == (errors.DONE if goes_on else errors.REFUSED)
+    assert bool(desk.planned) is goes_on
+    assert {*desk.accepted.values()} == ({"1.0.1", "1.0.0"} if goes_on else {"1.0.0"})
+    said = capsys.readouterr().out
+    assert ("something else than the end of a window stopped it (canary)" in said) is not goes_on
+
+
+def test_a_station_that_is_there_is_left_as_it_is(desk: Desk) -> None:
+    desk.image = PATCH.image_id
+    assert desk.run() == errors.DONE
+    assert desk.planned == []
+
+
+def test_while_another_run_works_it_is_refused(desk: Desk) -> None:
+    with desk.network.vault.lock("upgrade start"), pytest.raises(errors.LockedError, match=r"\(upgrade start\)"):
+        desk.run()
+    assert {*desk.accepted.values()} == {"1.0.0"}
+
+
+def test_where_nothing_was_said_beforehand_it_is_said_where_to_write_it(desk: Desk) -> None:
+    desk.rules()
+    with pytest.raises(errors.UsageError, match=r"servers\.yml has `upgrades` at no server.*; write it there"):
+        desk.run()
+
+
+def test_a_window_that_closes_while_servers_answer_is_shut(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    look = standing.look
+
+    def slowly(*given: Any, **how: Any) -> standing.Found:
+        found = look(*given, **how)
+        monkeypatch.setattr(canonical, "now", lambda: NOW + datetime.timedelta(hours=4))
+        return found
+
+    monkeypatch.setattr(standing, "look", slowly)
+    desk.run()
+    assert {*desk.accepted.values()} == {"1.0.0"}
+    assert desk.planned == []
+
+
+def test_status_says_what_was_said_beforehand_when_and_what_it_comes_to(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(behind, "look", lambda *_: [])
+    desk.rules(ggd=rule(desk, begins=2), ziekenhuis=rule(desk, signed_by=[published.SIGNERS[0]]))
+    assert desk.run(step="status") == errors.DONE
+    said = capsys.readouterr().out
+    later = rule(desk, begins=2)
+    assert f"beforehand: ggd: {later.words}; next on {later.there(later.opens(NOW)):%A %Y-%m-%d %H:%M} UTC; " in said
+    assert "; open until " in said
+    assert f"  {published.SIGNERS[0]} has not signed for the releases as they are published now\n" in said
+    assert desk.run("--json", step="status") == errors.DONE
+    found = told(capsys)["beforehand"]
+    assert found["ggd"]["opens"] == canonical.stamp(later.opens(NOW))
+    assert (found["ziekenhuis"]["verdict"], found["ziekenhuis"]["open"]) == ("person", True)
+    assert {*desk.accepted.values()} == {"1.0.0"}

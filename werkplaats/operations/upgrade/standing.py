@@ -1,0 +1,135 @@
+"""What of this operator's stations may move now by a yes said beforehand, and the yes itself, which is written down.
+
+The yes is in the operator's own inventory, and the operator's own machine acts by it: the same `accept` and the same
+upgrade as by hand. Nothing on a server decides, and nobody else's machine.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from base import canonical
+from publication import acceptance, verified
+from werkplaats.operations.bring_up import hand_over
+from werkplaats.operations.home import networks, vault
+from werkplaats.operations.look import observed
+from werkplaats.operations.reach import remote, windows
+from werkplaats.operations.release import find
+from werkplaats.operations.upgrade import beforehand, preflight
+from werkplaats.operations.upgrade.beforehand import Decision, Verdict
+from werkplaats.operations.upgrade.failure import Code
+from werkplaats.operations.upgrade.state import Phase, Upgrade
+
+FILE = "beforehand.jsonl"
+"""In the vault: a line for each time that a publication was accepted by a yes said beforehand."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """What was looked at: a decision for each organisation with a rule, and what is published and was judged."""
+
+    decisions: Mapping[str, Decision]
+    applicable: hand_over.Applicable
+
+    def of(self, verdict: Verdict) -> list[str]:
+        """The organisations of which this was decided."""
+        return [one for one, decision in self.decisions.items() if decision.verdict is verdict]
+
+
+def rules(network: networks.Network) -> dict[str, windows.Rule]:
+    """Organisation → what its operator said beforehand, of those of which something was said."""
+    return {server.organisation: server.upgrades for server in network.servers if server.upgrades}
+
+
+def look(
+    network: networks.Network,
+    remotes: remote.Remotes,
+    asked: Mapping[str, windows.Rule],
+    now: datetime.datetime,
+    *,
+    looking: bool = False,
+) -> Found:
+    """Decide of these organisations, by what their servers accepted and run; changes nothing.
+
+    Raises as `hand_over.applicable` does; who is only `looking` is told of a publication that is good no more.
+    """
+    away = remotes.probe() if asked else {}
+    found = hand_over.applicable(network, remotes, [one for one in asked if one not in away], looking=looking)
+    seen, lost = observed.observe(remotes, found.judged)
+    runs = preflight.running(seen)
+    known = find.every(network.home)
+
+    def decided(organisation: str, rule: windows.Rule) -> Decision:
+        if why := away.get(organisation) or lost.get(organisation) or found.stale:
+            return beforehand.timed(rule, now, Verdict.PERSON, [why])
+        if found.publication is None:
+            return beforehand.timed(rule, now, Verdict.PERSON, [f"{network.publication} has no publication"])
+        judged = found.judged.get(organisation)
+        if judged is None:
+            return beforehand.timed(rule, now, Verdict.PERSON, [found.refused[organisation]])
+        there = (*known, *(judged.accepted.releases if judged.accepted else ()), *found.publication.releases.values())
+        running = {one.image_id: one for one in there}.get(runs[organisation])
+        return beforehand.decide(rule, found.publication, judged, running, now)
+
+    return Found({one: decided(one, rule) for one, rule in asked.items()}, found)
+
+
+def unfinished(before: Upgrade | None, published: verified.Verified | None) -> str:
+    """Why an upgrade that is not over waits for a person; "" where there is none, or a window goes on with it."""
+    if before is None or before.phase.over:
+        return ""
+    stopped = before.failure.code if before.failure else None
+    if before.phase is Phase.PAUSED and stopped is Code.WINDOW:
+        same = before.to and published and before.to == published.release
+        return "" if same else f"a window ended on its way to {before.goal}, and another release is published by now"
+    if stopped:
+        return f"something else than the end of a window stopped it ({stopped}), which waits for a person"
+    cut_off = before.phase is Phase.RUNNING
+    return f"it was {'cut off in the middle' if cut_off else 'paused by somebody'}, which waits for a person"
+
+
+def say_yes(
+    network: networks.Network,
+    remotes: remote.Remotes,
+    found: Found,
+    organisations: Sequence[str],
+) -> dict[str, str]:
+    """Accept the publication that was judged, on these servers, and write down by which yes. The caller has the lock.
+
+    Returns why, by organisation, of those on which it could not be written.
+    """
+    published = found.applicable.publication
+    if published is None or not organisations:
+        return {}
+    hand_over.require_root(network, found.applicable, None)
+    failed = hand_over.accept(network, remotes, published, organisations)
+    done = [one for one in organisations if one not in failed]
+    _write_down(network.vault, (_line(published, one, found.decisions[one].rule) for one in done))
+    return failed
+
+
+def said(kept: vault.Vault) -> list[dict[str, Any]]:
+    """Every yes that was said beforehand and acted by, the earliest first."""
+    return [json.loads(line) for line in kept.read(FILE).splitlines()] if kept.has(FILE) else []
+
+
+def _write_down(kept: vault.Vault, lines: Iterable[dict[str, Any]]) -> None:
+    before = kept.read(FILE) if kept.has(FILE) else b""
+    kept.write(FILE, before + b"".join(canonical.dump(one) + b"\n" for one in lines))
+
+
+def _line(published: verified.Verified, organisation: str, rule: windows.Rule) -> dict[str, Any]:
+    return {
+        "at": canonical.stamp(canonical.now()),
+        "organisation": organisation,
+        "publication": published.number,
+        "digest": acceptance.accept(published).digest,
+        "release": published.release.release,
+        "signed_by": sorted(published.released_by),
+        "by": "a yes said beforehand, in the operator's inventory",
+        "rule": rule.model_dump(mode="json"),
+    }
