@@ -11,7 +11,7 @@ from base import canonical, errors
 from werkplaats.operations import progress
 from werkplaats.operations.home import networks
 from werkplaats.operations.reach import remote
-from werkplaats.operations.upgrade import beforehand, begin, standing
+from werkplaats.operations.upgrade import beforehand, begin, preflight, standing
 from werkplaats.operations.upgrade.beforehand import Decision, Verdict
 from werkplaats.operations.upgrade.failure import Failure
 from werkplaats.operations.upgrade.state import Phase, Store, Upgrade
@@ -84,6 +84,9 @@ def _move(
     moves = [one for one, closes in at.items() if canonical.now() < closes]  # servers took their time to answer
     if published is None or not moves:
         return
+    _, done.failures = preflight.image_of(published.release)
+    if done.failures:
+        return  # nobody says yes to what cannot come
     accepting = [one for one in moves if found.decisions[one].accepts]
     done.left_out = standing.say_yes(network, remotes, found, accepting)
     done.accepted = [one for one in accepting if one not in done.left_out]

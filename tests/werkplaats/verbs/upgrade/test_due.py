@@ -21,7 +21,7 @@ from tests.werkplaats.operations.upgrade.published import OLD, PATCH, Region
 from tests.werkplaats.operations.upgrade.test_state import upgrade as an_upgrade
 from werkplaats.operations.home import vault
 from werkplaats.operations.reach import remote, windows
-from werkplaats.operations.upgrade import begin, behind, standing, state
+from werkplaats.operations.upgrade import begin, behind, preflight, standing, state
 from werkplaats.operations.upgrade.failure import Code, Failure
 from werkplaats.verbs import named, upgrade
 from werkplaats.verbs.upgrade import working
@@ -42,6 +42,7 @@ class Desk:
         self.closes: dict[str, datetime.datetime] = {}
         self.connected = 0
         self.fails: list[Failure] = []
+        self.no_image: list[Failure] = []
         self.image = OLD.image_id
         self.network = SimpleNamespace(
             name="proeftuin",
@@ -114,6 +115,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     monkeypatch.setattr(named, "find", lambda _: made.network)
     monkeypatch.setattr(begin, "plan", made.plan)
     monkeypatch.setattr(working, "work", made.work)
+    monkeypatch.setattr(preflight, "image_of", lambda _: (None, made.no_image))
     made.region.publish()
     made.rules(ggd=rule(made), ziekenhuis=rule(made))
     return made
@@ -195,6 +197,15 @@ def test_what_is_in_the_way_is_said_and_nothing_moves(desk: Desk, capsys: pytest
     assert [one["code"] for one in found["failures"]] == ["clock"]
     assert found["upgrade"] is None
     assert desk.store.load() is None
+
+
+def test_nothing_is_accepted_of_which_the_image_is_not_here(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    desk.no_image = [Failure.of(Code.IMAGE, "", "the image of release 1.0.1 is not on this machine")]
+    assert desk.run() == errors.REFUSED
+    assert (
+        "refused: the image of release 1.0.1 is not on this machine (image); build it with" in capsys.readouterr().out
+    )
+    assert (desk.planned, {*desk.accepted.values()}) == ([], {"1.0.0"})
 
 
 def test_to_look_changes_nothing_and_looks_at_those_whose_window_is_shut_too(
