@@ -7,8 +7,10 @@ vault and an inventory of its own servers, and logs in to no other.
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import json
 import shutil
+import zoneinfo
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,11 +18,13 @@ from typing import Any
 import pytest
 import yaml
 
+from publication import publication
 from tests.end_to_end.test_follow import follow, put
 from tests.harness import going, sandboxes
 from tests.station_image.builder import releases
-from tests.station_image.builder.releases import NEWER, OLDER
+from tests.station_image.builder.releases import NEWER, OLDER, PATCH
 from tests.upgrades.conftest import define
+from werkplaats.operations.reach import windows
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.soak]
 COORDINATOR, LATE = "ggd", "thuiszorg"
@@ -50,7 +54,7 @@ class Region:
     @property
     def runs(self) -> dict[str, str]:
         """Organisation → the release that both its containers are made from."""
-        known = {releases.built(version).image_id: version for version in (OLDER, NEWER)}
+        known = {releases.built(version).image_id: version for version in (OLDER, NEWER, PATCH)}
         found = {}
         for one in ORGANISATIONS:
             (image,) = {*self.at(one).on(one, "sh", "-c", _IMAGES).stdout.split()}
@@ -69,8 +73,12 @@ class Region:
 
     def fetch(self, operator: str) -> None:
         """An operator takes the commit that the coordinator names, and fetches the publication."""
-        there, own = self[COORDINATOR].home, self[operator].home
         shutil.copy(self[COORDINATOR].definition, self[operator].definition)
+        self.fetch_publication(operator)
+
+    def fetch_publication(self, operator: str) -> None:
+        """That alone, as a timer of an operator does it."""
+        there, own = self[COORDINATOR].home, self[operator].home
         name = self[operator].name
         shutil.rmtree(own / "publications" / name)
         shutil.copytree((there / "publications" / name).resolve(), own / "publications" / name)
@@ -79,6 +87,22 @@ class Region:
         """What a verb says to an operator, as a document."""
         found: dict[str, Any] = json.loads(self[operator].run(verb, "--json", *words, expect=expect).stdout)
         return found
+
+    def said_beforehand(self, operator: str, *, begins: int) -> None:
+        """An operator writes that its stations move to patches, in a window that begins so many hours from now."""
+        own, zone = self[operator], zoneinfo.ZoneInfo("Europe/Amsterdam")
+        path = own.home / "inventories" / own.name / "servers.yml"
+        signers = publication.read(own.home / "publications" / own.name, own.name).released_by
+        hours = [datetime.datetime.now(zone) + datetime.timedelta(hours=one) for one in (begins, begins + 3)]
+        rule = {
+            "releases": "patch",
+            "signed_by": sorted(signers),
+            "days": windows.DAYS,
+            "between": "-".join(f"{one:%H:%M}" for one in hours),
+            "zone": zone.key,
+        }
+        servers = yaml.safe_load(path.read_text())
+        path.write_text(json.dumps({one: {**entry, "upgrades": rule} for one, entry in servers.items()}))
 
     def behind(self, operator: str) -> list[str]:
         """Who has not moved, as `upgrade status` says to an operator."""
@@ -94,12 +118,12 @@ class Region:
 @pytest.fixture(scope="module")
 def region(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Region]:
     """The network `operators` on the older release, verified, and then with each operator the own servers."""
-    for version in (OLDER, NEWER):
+    for version in (OLDER, NEWER, PATCH):
         releases.place(releases.built(version))
     folder = tmp_path_factory.mktemp("operators")
     definition = sandboxes.DEFINITION.replace("release: dev", f"release: {OLDER}").rstrip() + sandboxes.MEMBER
     maker = sandboxes.sandbox(folder, "operators", definition)
-    releases.describe(maker.home)
+    releases.describe(maker.home, OLDER, NEWER, PATCH)
     question = maker.definition.parent / "questions" / f"{sandboxes.QUESTION}.yml"
     question.write_text(question.read_text().replace("thuiszorg, huisartsen]", "thuiszorg, huisartsen, apotheek]"))
     network = sandboxes.known_by_inventory(maker, "operators")
@@ -229,3 +253,23 @@ def test_the_late_one_says_yes_and_comes_along_by_itself(region: Region) -> None
     assert region.behind(COORDINATOR) == region.behind(LATE) == []
     told = region.told(COORDINATOR, "verify")
     assert all(one["good"] for one in told["verdicts"]), told
+
+
+def test_in_a_window_that_its_operator_named_a_station_moves_with_nobody_typing_yes(region: Region) -> None:
+    region.publish(PATCH, NEWER)
+    for operator, begins in (("ziekenhuis", -1), (LATE, 4)):
+        region.fetch_publication(operator)
+        region.said_beforehand(operator, begins=begins)
+    moved = dict.fromkeys(ORGANISATIONS, NEWER)
+    shut = region.told(LATE, "upgrade due")
+    assert (shut["accepted"], shut["upgrade"], region.runs) == ([], None, moved)
+    told = region.told("ziekenhuis", "upgrade due")
+    assert told["accepted"] == ["ziekenhuis"]
+    assert told["upgrade"]["phase"] == "done", told
+    assert region.runs == moved | {"ziekenhuis": PATCH}
+    region.together("ziekenhuis")
+    status = region.told("ziekenhuis", "upgrade status")["beforehand"]
+    assert {one: (row["verdict"], row["open"]) for one, row in status.items()} == {"ziekenhuis": ("there", True)}
+    assert f"release {NEWER}" in region[LATE].run("upgrade status").stdout
+    late = region.told(LATE, "upgrade status")["beforehand"][LATE]
+    assert (late["verdict"], late["open"], late["accepts"]) == ("closed", False, True)

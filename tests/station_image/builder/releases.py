@@ -24,6 +24,8 @@ from station_image.builder import images
 OLDER, NEWER = "1.0.0", "1.1.0"
 WRONG, FAR = "1.1.1", "2.0.0"
 """One whose stations start and come to wrong sums, and one that may be upgraded to from none."""
+PATCH = "1.1.2"
+"""One that takes the place of NEWER, and after which nothing works otherwise."""
 CONTRACT = "station_image/runtime/base/contract.py"
 SUM = "station_image/runtime/analyses/acceptance_sum.py"
 # File, what stands there, what stands there instead. What is not found raises: a release that is none tests nothing.
@@ -41,6 +43,7 @@ CHANGES: Mapping[str, tuple[tuple[str, str, str], ...]] = {
         ),
     ),
     FAR: (),
+    PATCH: (),
 }
 NOTES: Mapping[str, dict[str, Any]] = {
     OLDER: {},
@@ -51,6 +54,7 @@ NOTES: Mapping[str, dict[str, Any]] = {
     },
     WRONG: {"may_upgrade_from": [OLDER, NEWER]},
     FAR: {},
+    PATCH: {"may_upgrade_from": [NEWER], "security_fixes": ["CVE-2026-0002: a peer could keep a station busy"]},
 }
 
 
