@@ -15,7 +15,7 @@ from tests.docs.test_guides import RECORDED
 from tests.werkplaats.operations.offered import offers
 from werkplaats.operations.offered import paper
 
-LANGUAGES = {"sh", "output", "yaml", "python", "text"}
+LANGUAGES = {"sh", "output", "yaml", "ini", "python", "text"}
 # What only reads the examples of this checkout is run where it is quoted.
 PURE = ("werkplaats check gerda",)
 # What is said of an offered server is judged where it is quoted, from what such servers told when they were looked at.
