@@ -163,6 +163,7 @@ def _planned(
         phase=Phase.RUNNING if moves else Phase.DONE,
         works=works,
         tried=len(moved) if moves else 0,
+        taken_back=tuple(sorted((before.unwanted if before else frozenset()) - {to.image_id if to else ""})),
         began=now,
         changed=now,
     )

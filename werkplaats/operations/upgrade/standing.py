@@ -78,16 +78,24 @@ def look(
     return Found({one: decided(one, rule) for one, rule in asked.items()}, found)
 
 
-def unfinished(before: Upgrade | None, published: verified.Verified | None) -> str:
-    """Why an upgrade that is not over waits for a person; "" where there is none, or a window goes on with it."""
-    if before is None or before.phase.over:
+def stopped(before: Upgrade | None, published: verified.Verified | None) -> str:
+    """Why the last upgrade waits for a person; "" where it is over and well, or where a window goes on with it.
+
+    A release that somebody went back from is not begun again by itself.
+    """
+    if before is None or published is None:
         return ""
-    stopped = before.failure.code if before.failure else None
-    if before.phase is Phase.PAUSED and stopped is Code.WINDOW:
-        same = before.to and published and before.to == published.release
+    if published.release.image_id in before.unwanted:
+        name = published.release.release
+        return f"somebody went back from release {name}, or ended the upgrade to it, so that it waits for a person"
+    if before.phase.over:
+        return ""
+    code = before.failure.code if before.failure else None
+    if before.phase is Phase.PAUSED and code is Code.WINDOW:
+        same = before.to == published.release
         return "" if same else f"a window ended on its way to {before.goal}, and another release is published by now"
-    if stopped:
-        return f"something else than the end of a window stopped it ({stopped}), which waits for a person"
+    if code:
+        return f"something else than the end of a window stopped it ({code}), which waits for a person"
     cut_off = before.phase is Phase.RUNNING
     return f"it was {'cut off in the middle' if cut_off else 'paused by somebody'}, which waits for a person"
 

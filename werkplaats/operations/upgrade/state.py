@@ -88,6 +88,14 @@ class Upgrade(pydantic.BaseModel):
     """What worked before anything moved."""
     tried: Annotated[int, pydantic.Field(ge=0)] = 0
     """The last wave after which a session over old and new came out right."""
+    taken_back: tuple[str, ...] = ()
+    """Images of releases that somebody went back from, or ended the upgrade to, before this one."""
+
+    @property
+    def unwanted(self) -> frozenset[str]:
+        """The same with what this one shows: to none of these a station moves before a person has it do so."""
+        ended = self.earlier if self.back else self.to if self.phase is Phase.ABORTED else None
+        return frozenset([*self.taken_back, *([ended.image_id] if ended else [])])
 
     @property
     def goal(self) -> str:

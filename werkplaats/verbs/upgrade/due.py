@@ -64,7 +64,7 @@ def run(given: argparse.Namespace, network: networks.Network, store: Store) -> i
             reporter.say(lock.taken_over)
         before = store.load()
         found = standing.look(network, remotes, asked, now)
-        done = _Done({**closed, **found.decisions}, standing.unfinished(before, found.applicable.publication))
+        done = _Done({**closed, **found.decisions}, standing.stopped(before, found.applicable.publication))
         if not (given.dry_run or done.stopped):
             _move(network, remotes, store, reporter, found, done, before)
     return _ended(given, network, done)
@@ -115,9 +115,7 @@ def _ended(given: argparse.Namespace, network: networks.Network, done: _Done) ->
     for line in lines(done.decisions):
         print(line)
     if done.stopped:
-        print(
-            f"the last upgrade of {network.name} is not over: {done.stopped}: werkplaats upgrade status {network.name}"
-        )
+        print(f"the last upgrade of {network.name}: {done.stopped}: werkplaats upgrade status {network.name}")
     if done.accepted:
         print(f"accepted by a yes said beforehand: {', '.join(done.accepted)}")
     for organisation, why in done.left_out.items():

@@ -12,8 +12,9 @@ from typing import cast
 import pytest
 
 from base import errors
+from network_topology import model
 from stacks import parts
-from tests.werkplaats.operations.upgrade.test_state import NEW, OLD, upgrade
+from tests.werkplaats.operations.upgrade.test_state import NEW, NEWEST, OLD, upgrade
 from werkplaats.operations.home import networks
 from werkplaats.operations.look import observed
 from werkplaats.operations.reach import remote
@@ -141,3 +142,20 @@ def test_who_the_upgrade_before_left_behind_moves_only_where_it_is_named(
     assert found.waves == (("thuiszorg",), ("ziekenhuis",), ("ggd",))
     assert found.tried == 2
     assert [*found.stations] == ["thuiszorg", "ziekenhuis", "ggd"]
+
+
+def test_what_somebody_went_back_from_is_known_until_somebody_moves_to_it_again() -> None:
+    network, none = networks.find("proeftuin"), cast("remote.Remotes", SimpleNamespace(servers={}))
+
+    def after(before: state.Upgrade, to: model.Release | None) -> state.Upgrade:
+        return begin._planned(network, none, to, None, [], begin.Options(), before, []).upgrade
+
+    moved = upgrade(phase=state.Phase.DONE)
+    assert moved.unwanted == frozenset()
+    gone_back = upgrade(phase=state.Phase.DONE, back=True, to=OLD, earlier=NEW)
+    ended = upgrade(phase=state.Phase.ABORTED)
+    for before in (gone_back, ended):
+        packages_came = after(before, None)
+        assert before.unwanted == packages_came.unwanted == {NEW.image_id}
+        assert after(packages_came, NEW).unwanted == frozenset()
+        assert after(packages_came, NEWEST).unwanted == {NEW.image_id}

@@ -7,11 +7,12 @@ from typing import Any, cast
 
 import pytest
 
-from tests.werkplaats.operations.upgrade.test_state import NEW, NEWEST, upgrade
+from tests.werkplaats.operations.upgrade.test_state import NEW, NEWEST, OLD, upgrade
 from werkplaats.operations.upgrade import standing, state
 from werkplaats.operations.upgrade.failure import Code, Failure
 
 PAUSED = state.Phase.PAUSED
+UNWANTED = "somebody went back from release 1.1.0, or ended the upgrade to it, so that it waits for a person"
 
 
 def stopped(code: Code) -> Failure:
@@ -22,7 +23,22 @@ def stopped(code: Code) -> Failure:
     ("update", "said"),
     [
         ({"phase": state.Phase.DONE}, ""),
-        ({"phase": state.Phase.ABORTED, "failure": stopped(Code.CANARY)}, ""),
+        (
+            {"phase": state.Phase.ABORTED, "failure": stopped(Code.CANARY)},
+            UNWANTED,
+        ),
+        ({"phase": state.Phase.ABORTED, "to": OLD, "earlier": None}, ""),
+        (
+            {"phase": state.Phase.DONE, "back": True, "to": OLD, "earlier": NEW},
+            UNWANTED,
+        ),
+        (
+            {"phase": state.Phase.ABORTED, "back": True, "to": OLD, "earlier": NEW},
+            UNWANTED,
+        ),
+        ({"phase": state.Phase.DONE, "back": True, "to": OLD, "earlier": NEWEST}, ""),
+        ({"phase": state.Phase.DONE, "to": None, "earlier": None, "taken_back": (NEW.image_id,)}, UNWANTED),
+        ({"phase": state.Phase.DONE, "back": True, "to": None, "earlier": None}, ""),
         ({"phase": PAUSED, "failure": stopped(Code.WINDOW)}, ""),
         (
             {"phase": PAUSED, "failure": stopped(Code.WINDOW), "to": NEWEST},
@@ -47,5 +63,5 @@ def stopped(code: Code) -> Failure:
 )
 def test_only_one_that_the_end_of_a_window_stopped_goes_on_by_itself(update: dict[str, Any], said: str) -> None:
     published = cast("Any", SimpleNamespace(release=NEW))
-    assert standing.unfinished(upgrade(**update), published) == said
-    assert standing.unfinished(None, published) == ""
+    assert standing.stopped(upgrade(**update), published) == said
+    assert standing.stopped(None, published) == ""
