@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from base import canonical
+from base import canonical, values
 from publication import acceptance, verified
 from werkplaats.operations.bring_up import hand_over
 from werkplaats.operations.home import networks, vault
@@ -122,7 +121,7 @@ def say_yes(
 
 def said(kept: vault.Vault) -> list[dict[str, Any]]:
     """Every yes that was said beforehand and acted by, the earliest first."""
-    return [json.loads(line) for line in kept.read(FILE).splitlines()] if kept.has(FILE) else []
+    return [values.mapping(line) for line in kept.read(FILE).splitlines()] if kept.has(FILE) else []
 
 
 def _write_down(kept: vault.Vault, lines: Iterable[dict[str, Any]]) -> None:

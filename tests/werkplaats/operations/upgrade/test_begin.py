@@ -148,7 +148,7 @@ def test_what_somebody_went_back_from_is_known_until_somebody_moves_to_it_again(
     network, none = networks.find("proeftuin"), cast("remote.Remotes", SimpleNamespace(servers={}))
 
     def after(before: state.Upgrade, to: model.Release | None) -> state.Upgrade:
-        return begin._planned(network, none, to, None, [], begin.Options(), before, []).upgrade
+        return begin._planned(network, none, begin.Options(), before, begin._Found([], [], to)).upgrade
 
     moved = upgrade(phase=state.Phase.DONE)
     assert moved.unwanted == frozenset()
