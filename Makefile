@@ -23,6 +23,9 @@ $(VENV)/.test: requirements/test.lock pyproject.toml
 token: $(VENV)/.werkplaats requirements/token.lock ## add what signs with a root or release holder's key on a token
 	@sh scripts/make-venv $(VENV) token
 
+pdf: $(VENV)/.werkplaats requirements/pdf.lock ## add what writes the record of an incident as PDF
+	@sh scripts/make-venv $(VENV) pdf
+
 demo: $(VENV)/.werkplaats ## stand up a network of four organisations on this machine, verify it, and ask it a question
 	@$(BIN)/werkplaats doctor --yes
 	@$(BIN)/werkplaats up $(NETWORK) --yes --all-steps
@@ -62,4 +65,4 @@ clean: ## remove the demos' networks, the build folder and the virtual environme
 	@if [ -x $(BIN)/werkplaats ]; then for one in $(NETWORK) $(FEDERATION); do $(BIN)/werkplaats destroy $$one --yes || exit 1; done; fi
 	@rm -rf build $(VENV) $(DOCS_VENV)
 
-.PHONY: help token demo demo-federation test lint bench soak suite docs clean
+.PHONY: help token pdf demo demo-federation test lint bench soak suite docs clean

@@ -17,9 +17,16 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 # The rest is for whoever changes this project: tests, CI, the site of the guides.
 CONTENT = (
-    *("base", "network_topology", "on_server", "plugins", "publication", "stacks", "station_image", "werkplaats"),
+    *("base", "network_topology", "on_server", "plugins", "publication", "runbooks", "stacks", "station_image"),
+    "werkplaats",
     *("playbooks", "roles", "ansible.cfg", "inventories", "docs/*.md", "README.md", "CHANGELOG.md", "LICENSE"),
-    *("pyproject.toml", "requirements/werkplaats.lock", "requirements/token.lock", "scripts/make-venv"),
+    *(
+        "pyproject.toml",
+        "requirements/werkplaats.lock",
+        "requirements/token.lock",
+        "requirements/pdf.lock",
+        "scripts/make-venv",
+    ),
 )
 START = Path(__file__).with_name("suite_start.py")
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the first that a zip file knows

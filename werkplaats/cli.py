@@ -40,6 +40,7 @@ VERBS = (
     "trust",
     "release",
     "backup",
+    "incident",
     "completion",
 )
 # Those that change something of a network; what of them only looks, or is a brake or a way back that waits for nothing.

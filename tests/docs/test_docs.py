@@ -43,6 +43,7 @@ VERBS = (
     "trust",
     "release",
     "backup",
+    "incident",
     "completion",
 )
 RUN_AS = re.compile(r"python3? -m ([\w.]+\w)")

@@ -136,6 +136,26 @@ def _local_engine() -> Iterator[docker.DockerClient]:
         client.close()
 
 
+def makes(network: networks.Network, organisation: str) -> bool:
+    """Whether the server of an organisation is made on this machine, which then has its power switch."""
+    return network.made_here and organisation in _made_here(network)
+
+
+def switch_on(network: networks.Network, organisation: str) -> bool:
+    """Start a server that is made here and is off; returns whether the engine has it. Its disk is as it was."""
+    with _local_engine() as engine:
+        found = [
+            container
+            for container in engine.containers.list(all=True, filters=_mine(network))
+            if container.labels.get(labels.ORGANISATION) == organisation
+        ]
+        for container in found:
+            if container.status == "paused":
+                container.unpause()
+            container.start()
+    return bool(found)
+
+
 def _taken_subnets(network: str) -> list[str]:
     """The subnets of all other networks of this machine's engine."""
     with _local_engine() as engine:

@@ -1,0 +1,1 @@
+"""What is asked of a server when something is wrong with it or with its station."""

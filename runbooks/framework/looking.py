@@ -1,0 +1,301 @@
+"""Look at a network: at all of this operator's servers at once, and at what lies at its desk. Changes nothing."""
+
+from __future__ import annotations
+
+import base64
+import concurrent.futures
+import json
+import os
+import re
+import time
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+
+from base import canonical, errors, values
+from on_server.incident import look as program
+from publication import verified
+from publication.metadata import TIMESTAMP
+from runbooks.framework import seen
+from runbooks.framework.incident import Incident
+from stacks import checkpoint, drive, parts
+from stacks.servers import program as servers_program
+from stacks.stations import program as stations_program
+from werkplaats.checks import lapse
+from werkplaats.operations import progress
+from werkplaats.operations.coordinator import steps as coordinator
+from werkplaats.operations.home import networks
+from werkplaats.operations.look import station_says, status
+from werkplaats.operations.reach import remote, servers
+
+SILENT_SECONDS = 2.0  # after which it is said for whom is waited
+SECONDS = 60.0
+GATEWAY, ENGINE, FOLLOWER = "werkplaats-gateway.service", "docker.service", "werkplaats-follow.timer"
+UNITS = (
+    GATEWAY,
+    ENGINE,
+    FOLLOWER,
+    "containerd.service",
+    "gateway-reload.path",
+    "gateway-finding.path",
+    "werkplaats-follow.service",
+    "werkplaats-firewall.service",
+    "werkplaats-firewall-kept.timer",
+)
+_SHOWN = "Id,LoadState,ActiveState,SubState,Result,UnitFileState,NRestarts"
+_CONTAINER = (
+    '{"name": {{json .Name}}, "state": {{json .State.Status}}, "image": {{json .Image}}, '
+    '"restarts": {{json .RestartCount}}, "code": {{json .State.ExitCode}}}'
+)
+STOPPED = "/etc/werkplaats/follow.stopped"
+LOGIC = Path(program.__file__)
+
+
+def look(
+    network: networks.Network,
+    remotes: remote.Remotes,
+    incidents: Iterable[Incident],
+    say: progress.Say,
+    only: Collection[str] = (),
+) -> seen.Seen:
+    """Look at all of it, or at some servers only: then at no link, and not at what lies here."""
+    wanted = [one for one in remotes.servers if not only or one in only]
+    asks = {name: [*words] for one in incidents for name, words in one.asks.items()}
+    lost = remotes.begin()
+    cas = () if only else _certificates(network)[1]
+    with concurrent.futures.ThreadPoolExecutor(max_workers=32) as pool:
+        tries = {one: pool.submit(_server, network, remotes, asks, cas, one) for one in wanted if one not in lost}
+        _, late = concurrent.futures.wait(tries.values(), SILENT_SECONDS)
+        if late:
+            say(f"no answer yet of {', '.join(one for one, tried in tries.items() if tried in late)}")
+        told = {one: tried.result() for one, tried in tries.items()}
+    found = {one: seen.Server(reached=False, why=seen.text(lost[one])) for one in wanted if one in lost}
+    links: list[seen.Link] = []
+    for organisation, (server, its_links) in told.items():
+        found[organisation] = server
+        links += its_links
+    here = seen.Here() if only else at_the_desk(network, stations=any(one.containers for one in found.values()))
+    return seen.Seen(
+        network=network.name,
+        at=canonical.stamp(canonical.now()),
+        servers=dict(sorted(found.items())),
+        links=tuple(sorted(links, key=lambda one: one.name)),
+        here=here,
+    )
+
+
+def _server(
+    network: networks.Network,
+    remotes: remote.Remotes,
+    asks: dict[str, list[str]],
+    cas: Collection[x509.Certificate],
+    organisation: str,
+) -> tuple[seen.Server, list[seen.Link]]:
+    asked = time.time()
+    question = json.dumps({"programs": _programs(network.name) | asks, "ways": _ways(network, organisation)})
+    try:
+        done = remotes.ask(organisation, "python3", "-IS", "-", question, given=LOGIC.read_text(), seconds=SECONDS)
+        if done.exited:
+            return seen.Server(reached=False, why=f"it cannot be looked at: {seen.text(done.stderr)}"), []
+        answered = time.time()
+        return read(network, values.mapping(done.stdout), organisation, (asked, answered), cas)
+    except (servers.UnreachableError, ValueError, LookupError, TypeError) as error:
+        return seen.Server(reached=False, why=seen.text(error)), []
+
+
+def _programs(network: str) -> dict[str, list[str]]:
+    return {
+        "units": ["systemctl", "show", f"--property={_SHOWN}", *UNITS],
+        "engine": ["docker", "version", "--format", "{{.Server.Version}}"],
+        "containers": ["docker", "inspect", "--format", _CONTAINER, *(f"station-{one.name}" for one in parts.PARTS)],
+        "follower": ["/usr/local/sbin/werkplaats-follow", "--tell"],
+        "stopped": ["test", "-e", STOPPED],
+        "loaded": ["gateway-reload", "--check"],
+        "ends": [*lapse.command(network)],
+        "cut": ["ls", "/etc/werkplaats/cut.d"],
+        "clock": ["timedatectl", "show", "--property=NTPSynchronized", "--value"],
+    }
+
+
+def _ways(network: networks.Network, organisation: str) -> dict[str, tuple[str, int, str]]:
+    return {
+        peer.organisation: (peer.address, peer.port, peer.dns)
+        for peer in network.compiled.stations[organisation].peers
+        if peer.outbound and peer.address and peer.port
+    }
+
+
+def read(
+    network: networks.Network,
+    told: Mapping[str, Any],
+    organisation: str,
+    asked: tuple[float, float],
+    cas: Collection[x509.Certificate] = (),
+) -> tuple[seen.Server, list[seen.Link]]:
+    """What one server told, and the links that its agent tried. Raises ValueError, LookupError, TypeError.
+
+    `asked`: when it was, and when the answer came, by this machine's clock.
+    """
+    said = {name: seen.Said.model_validate(one | {"error": seen.text(one["error"])})
+            for name, one in told["programs"].items()}  # fmt: skip
+    ours = _programs(network.name)
+    status_document = _document(told["agent"])
+    own = status_document.get("networks", {}).get(network.name, {})
+    ends = lapse.read(said["ends"].said)
+    moment = float(told["moment"])
+    engine = said["engine"]
+    ids = {station.id: one for one, station in network.compiled.stations.items()}
+    server = seen.Server(
+        reached=True,
+        clock=_apart(moment, asked),
+        synchronised=said["clock"].said.strip() != "no",
+        up=float(told["up"]),
+        units=_units(said["units"].said),
+        engine="" if not engine.code and engine.said.strip() else engine.error or "it does not answer",
+        containers=_containers(said["containers"].said),
+        processes={part: tuple(states) for part, states in told["processes"].items()},
+        disks={place: seen.Disk.model_validate(one) for place, one in told["disks"].items()},
+        agent=told["agent"]["answers"],
+        computer=told["computer"],
+        release=seen.text(own.get("release", "")),
+        problem=seen.text(station_says.problem_of(status_document, network.name)),
+        register_problem=seen.text(status_document.get("register", {}).get("problem", "")),
+        peers={ids[peer]: row.get("seconds_ago") for peer, row in own.get("peers", {}).items() if peer in ids},
+        follower=_follower(said["follower"]),
+        stopped=said["stopped"].code == 0,
+        loaded="" if not said["loaded"].code else said["loaded"].error or seen.text(said["loaded"].said) or "it is not",
+        certificate_days=ends.certificate,
+        certificate_life=ends.certificate_life,
+        list_days=ends.revocations,
+        list_life=ends.list_life,
+        cut=tuple(said["cut"].said.split()),
+        ways={peer: _way(one, cas) for peer, one in told["ways"].items()},
+        also={name: one.model_copy(update={"said": one.said[:4000]}) for name, one in said.items() if name not in ours},
+    )
+    return server, list(_links(network, organisation, ids, _document(told["links"])))
+
+
+def _apart(moment: float, asked: tuple[float, float]) -> float:
+    """Seconds that its clock is ahead, as far as that is known: within the time of the question it may be anything."""
+    began, ended = asked
+    if began <= moment <= ended:
+        return 0.0
+    return round(moment - (ended if moment > ended else began), 1)
+
+
+def _document(told: Mapping[str, Any]) -> Mapping[str, Any]:
+    return station_says.document_of(remote.Done(json.dumps(told["document"]))) if told["document"] else {}
+
+
+def _units(said: str) -> dict[str, seen.Unit]:
+    rows = [dict(line.partition("=")[::2] for line in block.splitlines()) for block in said.split("\n\n")]
+    return {
+        row["Id"]: seen.Unit(
+            active=row["ActiveState"] if row.get("LoadState") != "not-found" else "not there",
+            sub=row.get("SubState", ""),
+            result=row.get("Result", ""),
+            enabled=row.get("UnitFileState", ""),
+            restarts=int(row.get("NRestarts") or 0) if (row.get("NRestarts") or "0").isdigit() else 0,
+        )
+        for row in rows
+        if "Id" in row and "ActiveState" in row
+    }
+
+
+def _containers(said: str) -> dict[str, seen.Container]:
+    found = {}
+    for line in said.splitlines():
+        if row := values.mapping(line) if line.startswith("{") else {}:
+            name = str(row.pop("name")).removeprefix("/station-")
+            found[name] = seen.Container.model_validate(row)
+    return found
+
+
+def _follower(said: seen.Said) -> tuple[str, ...]:
+    try:
+        return tuple(seen.text(one) for one in values.mapping(said.said)["faults"])
+    except (ValueError, KeyError, TypeError):
+        return (f"the follower cannot be asked: {said.error or 'it says nothing'}",)
+
+
+def _way(one: Mapping[str, Any], cas: Collection[x509.Certificate]) -> seen.Way:
+    issuer, ours = "", True
+    if shown := base64.b64decode(one["shown"]):
+        certificate = x509.load_der_x509_certificate(shown)
+        issuer = seen.text(certificate.issuer.rfc4514_string())
+        ours = not cas or any(_signed(certificate, ca) for ca in cas)
+    return seen.Way(
+        addresses=tuple(one["addresses"]), why=seen.text(one["why"]), refused=one["refused"], issuer=issuer, ours=ours
+    )
+
+
+def _signed(certificate: x509.Certificate, ca: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(ca)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def _links(
+    network: networks.Network, organisation: str, ids: Mapping[str, str], document: Mapping[str, Any]
+) -> Iterable[seen.Link]:
+    compiled = {(link.source, link.target) for link in network.compiled.links}
+    for row in document.get("links", ()):
+        target = ids.get(row["peer"], "")
+        if row.get("network", "") == network.name and (organisation, target) in compiled:
+            ms = row.get("milliseconds", 0)
+            yield seen.Link(
+                source=organisation, target=target, ok=row["ok"], why=seen.text(row["why"]),
+                ms=ms if type(ms) is int else 0,
+            )  # fmt: skip
+
+
+def _certificates(network: networks.Network) -> tuple[status.Certificates, list[x509.Certificate]]:
+    known = status.certificates(network)
+    return known, [one.authority for one in known.published.trusted] if known.published else []
+
+
+def at_the_desk(network: networks.Network, *, stations: bool) -> seen.Here:
+    """What lies here; `stations`: whether any server has a station, which a Pulumi state must then know."""
+    known, _ = _certificates(network)
+    published: verified.Verified | None = known.published
+    try:
+        late = coordinator.unpublished(network, published)
+    except errors.WerkplaatsError as error:
+        late = str(error)
+    ends = published.ends.get(TIMESTAMP) if published else None
+    return seen.Here(
+        publication=published.number if published else None,
+        publication_wrong=seen.text(known.wrong),
+        publication_days=(ends - canonical.now()).days if ends else None,
+        late=seen.text(late),
+        stacks=_stacks(network, stations=stations),
+        coordinates=any(network.vault.folder.glob("ca-*.key")),
+        out={one: seen.text(why) for one, why in known.out.items()},
+    )
+
+
+def _stacks(network: networks.Network, *, stations: bool) -> dict[str, str]:
+    """Stack → what is wrong with its state; of one that lies elsewhere nothing is known here."""
+    if drive.BACKEND in os.environ:
+        return {}
+    projects = {"stations": stations_program.PROJECT} if stations else {}
+    if network.made_here and network.compiled.stations.keys() - {one.organisation for one in network.given}:
+        projects["servers"] = servers_program.PROJECT
+    folder = network.vault.folder / "stacks"
+    return {name: _state(folder / name, project) for name, project in projects.items()}
+
+
+def _state(folder: Path, project: str) -> str:
+    try:
+        _, deployment = checkpoint.read(checkpoint.path(folder, project))
+    except FileNotFoundError:
+        return "there is none"
+    except (OSError, ValueError) as error:
+        return f"it cannot be read: {seen.text(error)}"
+    made = [one for one in (deployment or {}).get("resources") or () if re.search("docker:", str(one.get("type")))]
+    return "" if made else "it knows nothing that was made"

@@ -1,0 +1,1 @@
+"""Incidents between organisations: links that do not carry."""

@@ -1,0 +1,1 @@
+"""Incidents of one server: the machine, its engine, gateway, disk, follower."""

@@ -1,0 +1,1 @@
+"""Incidents of one station: its agent and its computer."""

@@ -1,0 +1,192 @@
+"""Incidents that are caused for real: a row says how, and what diagnosis and runbook must come to.
+
+To add one: write a row, run `pytest tests/faults/test_incidents.py -k NAME`, and see it fail without its runbook.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.harness import sandboxes, servers
+
+BUILD = sandboxes.ROOT / "build"
+ORGANISATIONS = ("ggd", "ziekenhuis", "thuiszorg")
+# What a dry run must leave as it is: what runs, since when, and every file of ours and of the administrator.
+SNAPSHOT = """
+docker ps --all --no-trunc --format '{{.ID}} {{.Names}} {{.State}}' 2>&1
+docker inspect --format '{{.Name}} {{.State.StartedAt}} {{.State.Status}}' station-agent station-computer 2>&1
+systemctl show --property=Id,ActiveState,SubState,ActiveEnterTimestamp,MainPID \
+    werkplaats-gateway.service docker.service werkplaats-follow.timer
+find /etc /usr/local /var/lib/werkplaats/data /var/lib/werkplaats/allowances -xdev -type f \
+    -printf '%p %s %T@ %m\\n' | sort
+"""
+
+
+def nothing(_: sandboxes.Sandbox) -> None:
+    """Of a row after which nothing has to be put right."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One incident: `causes` it at `target`; `how` is that in words, `undo` is for what a runbook leaves to people.
+
+    `by_people`: what its first run waits for, and a person then does; the second run goes on. `back`: a rollback is to
+    bring the incident back. `lost` is what is lost by it or by its mitigation.
+    """
+
+    incident: str
+    target: str
+    how: str
+    causes: Callable[[sandboxes.Sandbox], None]
+    undo: Callable[[sandboxes.Sandbox], None] = nothing
+    by_people: Callable[[sandboxes.Sandbox], None] | None = None
+    back: bool = False
+    lost: str = "nothing"
+    holds: Callable[[sandboxes.Sandbox], None] = nothing
+    """What else must be so when it is over."""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """How the command names it; what is about the whole network has no target."""
+        return (self.incident, *(("--target", self.target) if self.target else ()))
+
+    @property
+    def id(self) -> str:
+        """Its name among tests."""
+        return f"{self.incident}: {self.how}"
+
+
+def sh(network: sandboxes.Sandbox, organisation: str, line: str) -> str:
+    """Run a line of root's shell on a server, which must not fail."""
+    done = network.on(organisation, "sh", "-c", line)
+    assert done.returncode == 0, (line, done)
+    return done.stdout
+
+
+def on(organisation: str, line: str) -> Callable[[sandboxes.Sandbox], None]:
+    """A cause or an undoing that is a line of root's shell."""
+
+    def act(network: sandboxes.Sandbox) -> None:
+        sh(network, organisation, line)
+
+    return act
+
+
+def power(word: str, organisation: str) -> Callable[[sandboxes.Sandbox], None]:
+    """The switch of a server."""
+
+    def act(network: sandboxes.Sandbox) -> None:
+        servers.docker(word, network.container(organisation))
+
+    return act
+
+
+def link(word: str, source: str, target: str) -> Callable[[sandboxes.Sandbox], None]:
+    """Have (or no longer have) what a server sends to another go nowhere: its own end of a line that is down."""
+
+    def act(network: sandboxes.Sandbox) -> None:
+        address = json.loads((network.vault / "addresses.json").read_text())["addresses"][target]
+        sh(
+            network,
+            source,
+            shlex.join(["iptables", "--wait", word, "OUTPUT", "--destination", address, "--jump", "DROP"]),
+        )
+
+    return act
+
+
+def each(*acts: Callable[[sandboxes.Sandbox], None]) -> Callable[[sandboxes.Sandbox], None]:
+    """Several, in order."""
+
+    def act(network: sandboxes.Sandbox) -> None:
+        for one in acts:
+            one(network)
+
+    return act
+
+
+def snapshot(network: sandboxes.Sandbox) -> dict[str, str]:
+    """What there is of every server; of one that is off, that it is."""
+    return {
+        one: network.on(one, "sh", "-c", SNAPSHOT).stdout
+        if servers.docker("inspect", "--format", "{{.State.Status}}", network.container(one)) == "running"
+        else "off"
+        for one in ORGANISATIONS
+    }
+
+
+def three(folder: Path, name: str) -> sandboxes.Sandbox:
+    """A network of three computing parties of which nothing exists yet."""
+    begins = sandboxes.DEFINITION.partition("  # Puts in data and computes nothing")[0]
+    made = sandboxes.sandbox(folder, name, begins)
+    for question in (made.definition.parent / "questions").glob("*.yml"):
+        question.write_text(question.read_text().replace(", huisartsen", ""))
+    return made
+
+
+def signal(number: str, part: str) -> str:
+    """A line that sends a signal to all processes of a part of the station."""
+    return f"pkill --signal {number} --full '[p]ython3 -m station_image.runtime.{part}'"  # and not the shell of it
+
+
+GATEWAY = "systemctl stop werkplaats-gateway.service"
+SMALL = "/mnt/small"
+# A file system of its own, with what the station writes and what apt keeps; the second is what fills it.
+FILL = f"""
+docker stop station-agent station-computer && mkdir -p {SMALL} && mount -t tmpfs -o size=48m tmpfs {SMALL} &&
+cp --archive /var/lib/werkplaats {SMALL}/werkplaats && mount --bind {SMALL}/werkplaats /var/lib/werkplaats &&
+mkdir -p {SMALL}/archives/partial && mount --bind {SMALL}/archives /var/cache/apt/archives &&
+docker start station-computer station-agent &&
+(head --bytes=200M /dev/zero > /var/cache/apt/archives/filler_1_all.deb || true)
+"""
+EMPTY = f"""
+docker stop station-agent station-computer; cp --archive {SMALL}/werkplaats /var/lib/werkplaats.new;
+umount /var/cache/apt/archives /var/lib/werkplaats && cp --archive /var/lib/werkplaats.new/. /var/lib/werkplaats/ &&
+rm --recursive /var/lib/werkplaats.new && umount {SMALL}; docker start station-computer station-agent
+"""
+
+QUICK = (
+    Row(
+        "station-down",
+        "ggd",
+        "both containers stopped",
+        on("ggd", "docker stop --time 2 station-agent station-computer"),
+        back=True,
+    ),
+    Row("gateway-down", "ziekenhuis", "its unit stopped", on("ziekenhuis", GATEWAY), back=True),
+)
+SLOW = (
+    Row("station-down", "thuiszorg", "the computer removed", on("thuiszorg", "docker rm --force station-computer")),
+    Row("station-down", "ggd", "both containers paused", on("ggd", "docker pause station-agent station-computer")),
+    Row("agent-stuck", "ggd", "stopped by a signal", on("ggd", signal("STOP", "agent")), lost="sessions that ran then"),
+    Row(
+        "computer-stuck",
+        "ziekenhuis",
+        "stopped by a signal",
+        on("ziekenhuis", signal("STOP", "computer")),
+        lost="sessions that ran then",
+    ),
+    Row("server-unreachable", "thuiszorg", "switched off", power("stop", "thuiszorg")),
+    Row("server-unreachable", "ggd", "frozen", power("pause", "ggd")),
+    Row("engine-broken", "ggd", "stopped", on("ggd", "systemctl stop docker.socket docker.service")),
+    Row(
+        "engine-broken",
+        "ziekenhuis",
+        "settings that it cannot read",
+        on("ziekenhuis", "systemctl stop docker.socket docker.service && echo '{' > /etc/docker/daemon.json"),
+    ),
+    Row("engine-broken", "thuiszorg", "hangs", on("thuiszorg", "pkill --signal STOP dockerd")),
+    Row("disk-full", "ggd", "a small disk full of what apt keeps", on("ggd", FILL), on("ggd", EMPTY)),
+    Row("follower-stopped", "ggd", "its timer stopped", on("ggd", "systemctl stop werkplaats-follow.timer"), back=True),
+    Row(
+        "partition",
+        "ggd:ziekenhuis",
+        "nothing passes, either way",
+        each(link("--insert", "ggd", "ziekenhuis"), link("--insert", "ziekenhuis", "ggd")),
+        by_people=each(link("--delete", "ggd", "ziekenhuis"), link("--delete", "ziekenhuis", "ggd")),
+    ),
+)

@@ -1,0 +1,45 @@
+"""Print the record of an incident, sign it, write it as PDF."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from base import errors, files
+from runbooks.framework import record
+from runbooks.framework import report as reports
+from werkplaats.verbs import common, named
+
+
+def report(given: argparse.Namespace) -> int:
+    """Do as asked; a record that was altered is refused, with the line."""
+    folder = named.find(given).vault.folder / record.FOLDER
+    if not given.id:
+        return _list(given, folder)
+    path = folder / f"{given.id}.jsonl"
+    if not path.is_file() or path.parent != folder:
+        raise errors.UsageError(f"there is no record {given.id!r}", f"werkplaats incident report {given.network}")
+    told = record.read(path)
+    if given.sign:
+        reports.sign(told, given.sign)
+    signed = reports.signed(told)
+    if given.pdf:
+        files.write_atomically(given.pdf, reports.pdf(told, signed), mode=0o600)
+        print(f"{given.pdf} is written")
+    elif given.json:
+        common.print_json(reports.document(told, signed))
+    else:
+        print(reports.markdown(told, signed), end="")
+    return errors.DONE
+
+
+def _list(given: argparse.Namespace, folder: Path) -> int:
+    rows = [reports.row(one) for one in record.every(folder)]
+    if given.json:
+        common.print_json(rows)
+        return errors.DONE
+    for row in rows:
+        print(f"{row['id']}: {row['incident']} of {row['subject']}, {row['state']}")
+    if not rows:
+        print("no incident is recorded")
+    return errors.DONE
