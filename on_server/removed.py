@@ -28,10 +28,11 @@ UNITS = (
     *("werkplaats-firewall-kept.timer", "werkplaats-firewall-kept.service"),
     *("werkplaats-follow.timer", "werkplaats-follow.service", "werkplaats-follow-read.service"),
     *("werkplaats-follow-fetch.service", "werkplaats-packages.timer", "werkplaats-packages.service"),
+    *("station-backup.timer", "station-backup.service"),
 )
 PROGRAMS = (
     *("gateway-reload", "guarded-change", "people-access", "station-cut", "engine-settings", "owners-parts"),
-    *("werkplaats-follow", "server-packages"),
+    *("werkplaats-follow", "server-packages", "station-backup"),
 )
 # The second is the name of earlier releases.
 SSHD = [Path("/etc/ssh/sshd_config.d") / f"{number}-werkplaats.conf" for number in (0, 60)]
@@ -49,6 +50,7 @@ FILES = (
     Path("/var/lib/werkplaats/fetched"),
     Path("/var/lib/werkplaats/relayed"),
     Path("/var/lib/werkplaats-packages"),
+    Path("/var/lib/station-backup"),
     Path("/run/werkplaats"),
     Path("/run/werkplaats-gateway"),
 )

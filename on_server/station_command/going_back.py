@@ -74,8 +74,7 @@ def show_went_back(answer: Line, _: argparse.Namespace) -> None:
     if answer["problem"]:
         say(f"NOT SOUND: {answer['problem']}")
     if lost := answer["lost"]:
-        say(f"entry {lost['entries']} is not there, which this station signed on {_moment(lost['at'])} and "
-            f"{plain(lost['by'])} showed:")  # fmt: skip
+        say(_lost(lost))
         say("  it was put back from a snapshot or a backup, and may have forgotten what it answered")
     if lost or answer["problem"]:
         say('to go on from here: station went-back --reason "WHY" (only as steward); then')
@@ -96,6 +95,14 @@ def show_went_back(answer: Line, _: argparse.Namespace) -> None:
 def show_agree(answer: Line, _: argparse.Namespace) -> None:
     """Print what was agreed to."""
     say(f"agreed that {answer['station']} went back in its register; what is remembered here stays remembered")
+
+
+def _lost(lost: Line) -> str:
+    """What says that this station went back: an entry that somebody showed, or who put a backup back here."""
+    when = _moment(lost["at"])
+    if not lost["entries"]:
+        return f"a backup was put back on this server on {when}:"
+    return f"entry {lost['entries']} is not there, which this station signed on {when} and {plain(lost['by'])} showed:"
 
 
 def _show_other(row: Line) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 
+from on_server.backup import main as backups
 from on_server.follow import places, telling
 from on_server.station_command.agent import Line
 from on_server.station_command.words import outline, plain, say, table
@@ -46,6 +47,8 @@ def show_status(answer: Line, _: argparse.Namespace) -> None:
         say(f"the register: something that was no entry was cut off; entry {register['mended']} says what")
     for line in telling.stopped(places.Paths()):
         say(f"problem: {plain(line)}")
+    if kept := backups.shown():
+        say(plain(kept))
     followed = telling.before(places.Paths())
     for name, row in answer["networks"].items():
         now = f"up {row['uptime']} s, {row['sessions']} sessions now"

@@ -42,6 +42,7 @@ COMMANDS = {
     "/usr/local/sbin/owners-parts": "owned",
     "/usr/local/sbin/people-access": "access",
     "/usr/local/sbin/server-packages": "packages.main",
+    "/usr/local/sbin/station-backup": "backup.main",
     "/usr/local/sbin/station-cut": "gateway.cut",
     "/usr/local/sbin/werkplaats-follow": "follow.main",
 }

@@ -39,6 +39,7 @@ VALUES: Mapping[str, str] = {
     "folder.owner": r"[a-z-]+",
     "folder.path": PATH,
     "groups": r"[A-Z0-9a-z:]+",
+    "hours": r"[0-9]+",
     "id": ID,
     "issuers": DN,
     "journal_limit": r"[0-9]+[KMG]",
@@ -54,6 +55,7 @@ VALUES: Mapping[str, str] = {
     "settings | tojson(indent=2)": r'\{\n(?:  "[a-z0-9-]+": (?:true|false|"[a-z]+"),?\n)+\}',
     "spread": r"[0-9]+",
     "subject": DN,
+    "to": r"(?:/[A-Za-z0-9_][A-Za-z0-9._-]*)+",
 }
 _PEM = r"-----BEGIN {0}-----\n(?:[A-Za-z0-9+/=]{{1,64}}\n)+-----END {0}-----\n"
 _KEY = r"(?:ssh|ecdsa|sk)[a-z0-9@.-]+ [A-Za-z0-9+/=]+(?: [A-Za-z0-9@._+: -]*)?"
@@ -71,6 +73,8 @@ WRITTEN: Mapping[str, str] = {
     "loaded/peers.map": rf"(?:{DN}\|{DN} {ID}\n)*",
     "loaded/cuts": "",
     "loaded/digest": r"[0-9a-f]{64}",
+    "/etc/werkplaats/backup/recipients": r"(?:age1[02-9ac-hj-np-z]{58}\n)+",
+    "/etc/werkplaats/backup/settings.json": r'\{\n(?: "[a-z]+": (?:true|false|[0-9]+|"[A-Za-z0-9._/-]+"),?\n)+\}\n',
     "/etc/werkplaats/people/*": rf'(?:restrict,from="{_RANGE}(?:,{_RANGE})*",{COMMAND} {_KEY}\n)+',
 }
 SECTION = (

@@ -30,6 +30,7 @@ PARTS = {
     "station_removed": "ansible.builtin.script",
     "tls_mesh": "server_part",
     "follower": "server_part",
+    "station_backup": "server_part",
 }
 
 

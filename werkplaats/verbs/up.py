@@ -67,7 +67,7 @@ def run(given: argparse.Namespace) -> int:
     if given.json:
         common.print_json(_document(network, outcome, reporter))
     else:
-        _print(network, outcome, reporter)
+        print_outcome(network, outcome, reporter)
     return outcome.exit_code
 
 
@@ -97,7 +97,7 @@ def _together(given: argparse.Namespace, federation: networks.Federation) -> int
         })  # fmt: skip
         return outcome.exit_code
     for one in outcome.runs.values():
-        _print(one.network, one.outcome, one.reporter)
+        print_outcome(one.network, one.outcome, one.reporter)
     print()
     verify_verb.print_report(federation.name, outcome.report)
     _print_session(compiled, outcome.report)
@@ -134,7 +134,8 @@ def _document(network: networks.Network, outcome: up.Outcome, reporter: progress
     }
 
 
-def _print(network: networks.Network, outcome: up.Outcome, reporter: progress.Progress) -> None:
+def print_outcome(network: networks.Network, outcome: up.Outcome, reporter: progress.Progress) -> None:
+    """What a run did and found, for people."""
     print()
     if outcome.report:
         verify_verb.print_report(network.name, outcome.report)

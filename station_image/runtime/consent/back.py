@@ -95,6 +95,11 @@ def withheld(register: Register, network: Network) -> str:
     """Why this station takes no part in questions of a network, for what its register lost; "" where it may."""
     if lost := register.index.lost:
         day = time.strftime("%Y-%m-%d", time.gmtime(lost["head_at"]))
+        if not lost["entries"]:
+            return (
+                f"this station was restored on {day} from a backup, and may have forgotten what it answered since; its "
+                "steward looks with `station went-back`"
+            )
         return (
             f"entry {lost['entries']}, which this station told others of on {day}, is not there any more: it was put "
             "back from a snapshot or a backup; its steward looks with `station went-back`"

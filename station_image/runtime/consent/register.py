@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from ..accepted import statement
 from ..accepted.statement import StatementError, StatementKey
-from ..base import files
+from ..base import contract, files
 from ..base.journal import note
 from .daily import Daily
 from .index import LOST, MENDED, TOLD, Index
@@ -46,6 +46,7 @@ class Register:
     def __init__(self, folder: Path, state: Path, key: StatementKey, daily: Daily | None = None) -> None:
         self._path = folder / "register.jsonl"
         self._head = state / "register.json"
+        self._restored = state / Path(contract.RESTORED).name
         self._key = key
         self._keys = [key.public]
         self._daily = daily or Daily()
@@ -54,6 +55,7 @@ class Register:
         self.problem, self._count, self._last = "", 0, START
         try:
             self._begin()
+            self._enter_restored()
         except RegisterError as error:
             self.problem = str(error)
             note("register-unsound", why=error)
@@ -297,6 +299,26 @@ class Register:
         self._count, self._last = head.entries, head.digest
         if lost:
             self._append(MENDED, {"entry": count + 1, "cut": lost, "completed": missing})
+
+    def _enter_restored(self) -> None:
+        """Enter that a backup was put back here: nobody else needs to have heard of what was forgotten by that.
+
+        A session that ended after the copy was made was perhaps answered before it, and what the steward takes back is
+        told to nobody.
+        In an unsound register the steward says so anyway: there it is entered with that, and known as of before it.
+        """
+        try:
+            at = int(json.loads(files.read(self._restored))["at"])
+        except FileNotFoundError:
+            return
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+            at = int(time.time())
+        if at > self._index.moment:
+            note("register-restored", at=at)
+            self._append(LOST, {"entries": 0, "head": "", "head_at": min(at, int(time.time())), "by": ""})
+        if not self.problem:
+            self._restored.unlink()
+            files.sync_folder(self._restored.parent)
 
     def _torn(self) -> tuple[int, bytes]:
         """The bytes of all whole lines, and what lies behind them: a line that does not end. Raises RegisterError."""

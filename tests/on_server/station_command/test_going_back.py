@@ -166,3 +166,11 @@ def test_nobody_but_the_steward_says_either(steward: Steward, words: tuple[str, 
         assert refused.returncode == 3
         assert "only the steward's own account" in refused.stderr
     assert steward.files == {}
+
+
+def test_a_station_that_was_restored_says_so_where_nobody_showed_an_entry(steward: Steward) -> None:
+    steward.knows(lost={"entries": 0, "at": 1_799_990_000, "by": ""})
+    told = steward("went-back").stdout
+    assert "a backup was put back on this server on 2027-01-15" in told
+    assert "entry 0" not in told
+    assert 'station went-back --reason "WHY"' in told

@@ -109,7 +109,7 @@ def _plan(network: networks.Network, image: str) -> program.ServersPlan:
     operator_line = seeds.key_pair(vault / "ssh" / "id_ed25519")
     specs, servers, path = [], [], network.inventory / "servers.yml"
     # All else in that file follows from the definition.
-    every = {one.organisation: one.follower_every for one in inventory.read(path)} if path.exists() else {}
+    said = {one.organisation: one for one in inventory.read(path)} if path.exists() else {}
     for organisation in organisations:
         folder = vault / "seeds" / organisation
         fingerprint = seeds.seed(folder, operator_line)
@@ -118,7 +118,9 @@ def _plan(network: networks.Network, image: str) -> program.ServersPlan:
         key = vault / "ssh" / "id_ed25519"
         own = people.in_sandbox(vault, organisation)
         made = Server(organisation, addresses[organisation], fingerprint, key=key, people=own)
-        servers.append(dataclasses.replace(made, follower_every=every.get(organisation)))
+        if before := said.get(organisation):
+            made = dataclasses.replace(made, follower_every=before.follower_every, backup=before.backup)
+        servers.append(made)
     inventory.write(path, servers)
     return program.ServersPlan(network.name, subnet, tuple(specs))
 

@@ -10,7 +10,7 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from base import errors, together
@@ -37,15 +37,21 @@ from werkplaats.operations.reach import remote
 from werkplaats.operations.release import build
 
 HostVars = Mapping[str, Mapping[str, Any]]
+First = Callable[[remote.Remotes, Sequence[str], progress.Say], Mapping[str, str]]
+"""What is done at servers before anything else: of these organisations, which to leave out, and why."""
 BOOT_SECONDS = 120.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """How a run is limited: to some organisations, and whether it also does the coordinator's and accepting steps."""
+    """How a run is limited: to some organisations, and whether it also does the coordinator's and accepting steps.
+
+    `first` is done at servers that carry a station, or can, before what applies there is looked at.
+    """
 
     only: Sequence[str] = ()
     all_steps: bool = False
+    first: First | None = None
 
 
 @dataclasses.dataclass
@@ -103,6 +109,8 @@ class Run:
                     self.outcome.servers = servers.up(self.network, self._engine, server_image.ensure(say), say)
                 self.remotes, wanted = self._reach()
                 self._wanted = self._offered(self.remotes, wanted)
+                if self.options.first:
+                    self.outcome.left_out |= self.options.first(self.remotes, self._wanted, say)
             together.hear([image])
             self._release = image.result()
         with self.remotes:

@@ -14,7 +14,7 @@ from on_server.follow import telling
 from publication import acceptance, folder, publication, verified
 from werkplaats.checks import lapse
 from werkplaats.operations.home import networks, places
-from werkplaats.operations.look import observed, packages, station_says
+from werkplaats.operations.look import backups, observed, packages, station_says
 from werkplaats.operations.reach import remote, servers
 
 UNREADABLE = "cannot be read"
@@ -54,12 +54,14 @@ class StationStatus:
     followed: tuple[str, ...] = ()  # what its follower tells: who applied what, when and from where; what waits
     updates: tuple[str, ...] = ()  # packages that have a newer version, and for how many days; what a reboot is for
     behind: tuple[str, ...] = ()  # which of them are later than they may be
+    backup: str = ""  # what is wrong with its backups, where its server is to make any
+    backed_up: str = ""  # when the last one was
     late: str = ""  # which release it has not left yet, until when it may run that, and what that blocks
 
     @property
     def wrong(self) -> list[str]:
         """What is known to be wrong with it: part and reason."""
-        parts = ("server", "engine", "gateway", "agent", "computer", "network", "register", "follower")
+        parts = ("server", "engine", "gateway", "agent", "computer", "network", "register", "follower", "backup")
         found = [f"{part}: {reason}" for part in parts if (reason := getattr(self, part))]
         if self.accepted == UNREADABLE:
             found.append(f"what was accepted: {UNREADABLE}")
@@ -103,6 +105,7 @@ def read(
     asked = remotes.ask_all(reached, "station", "questions", "--json")
     following = remotes.ask_all(reached, "/usr/local/sbin/werkplaats-follow", "--tell")
     newer = remotes.ask_all(reached, *packages.TOLD)
+    kept = backups.asked(remotes, reached)
     engines, lost = observed.observe(remotes, reached)
     today = datetime.datetime.now(datetime.UTC).date()
     found = []
@@ -119,6 +122,7 @@ def read(
         digest, was_in = _accepted(accepted[organisation], organisation)
         answer = ending[organisation]
         follower, followed = _followed(following[organisation], network.name)
+        backup, backed_up = backups.told(kept.get(organisation))
         updates = packages.told(newer[organisation], remotes.servers[organisation])
         within = remotes.servers[organisation].updates_within or packages.LONGEST_DELAY_DAYS
         ends = lapse.read("" if isinstance(answer, servers.UnreachableError) else answer.stdout)
@@ -147,6 +151,8 @@ def read(
                 allowances=_allowances(asked[organisation], network.name),
                 follower=follower,
                 followed=followed,
+                backup=backup,
+                backed_up=backed_up,
                 updates=tuple(packages.lines(updates, today)) if updates else (),
                 behind=tuple(packages.overdue(updates, today, within)) if updates else (),
             )
@@ -264,8 +270,8 @@ def lines(found: Iterable[StationStatus]) -> list[str]:
             f"{one.organisation:<24} {state}, release {one.release or '?'}, certificate {days} days, "
             f"last session {one.last_session or 'none'}{cut}{mended}"
         )
-        late = (one.late,) if one.late else ()
-        rows += [f"{'':<24} {errors.printable(line)}" for line in (*late, *one.followed, *one.updates)]
+        kept = [line for line in (one.late, one.backed_up) if line]
+        rows += [f"{'':<24} {errors.printable(line)}" for line in (*kept, *one.followed, *one.updates)]
         if one.accepted:
             accepted.setdefault(one.accepted, []).append(one.organisation)
     return rows + [f"accepted: {digest} by {', '.join(by)}" for digest, by in accepted.items()]

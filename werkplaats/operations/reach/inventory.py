@@ -40,6 +40,13 @@ Managed = Literal["accounts", "sshd", "firewall", "time", "engine", "journal", "
 JUMP = r"^[A-Za-z0-9_\[][A-Za-z0-9_.@:,+\[\]-]*$"
 
 
+# What age-keygen prints: a public key in Bech32 (BIP 173), of which no 1, b, i or o follows its beginning. Those of
+# tokens want a program of their own on the server.
+Recipient = Annotated[str, pydantic.Field(pattern=r"^age1[02-9ac-hj-np-z]{58}$")]
+# It stands in a unit's settings, and no folder of ours lies above it.
+FOLDER = r"^/(?:mnt|media|srv|var/backups)(?:/[A-Za-z0-9_][A-Za-z0-9._-]*)+$"
+
+
 class Account(pydantic.BaseModel):
     """Who logs in as steward or scientist of an organisation, and from where."""
 
@@ -47,6 +54,22 @@ class Account(pydantic.BaseModel):
 
     keys: list[str] = pydantic.Field(description="Public keys, as in a file that ends in .pub")
     ranges: list[str] = pydantic.Field(alias="from", min_length=1, description="Address ranges of the organisation")
+
+
+class Backup(pydantic.BaseModel):
+    """Backups of a station, which its server makes by itself."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True)
+
+    recipients: tuple[Recipient, ...] = pydantic.Field(
+        min_length=1, description="Public keys of age: to whom it is encrypted"
+    )
+    to: str = pydantic.Field(
+        default="/var/backups/werkplaats", pattern=FOLDER, description="Folder of the server, or mounted there"
+    )
+    every: int = pydantic.Field(default=24, ge=1, le=168, description="Hours between two")
+    keep: int = pydantic.Field(default=14, ge=2, le=1000, description="How many stay in that folder")
+    data: bool = pydantic.Field(default=False, description="Whether what people brought, and results, are in it")
 
 
 class Entry(pydantic.BaseModel):
@@ -72,6 +95,7 @@ class Entry(pydantic.BaseModel):
     upgrades: windows.Rule | None = pydantic.Field(
         default=None, description="What its operator says yes to beforehand; where nothing is said each waits for a yes"
     )
+    backup: Backup | None = pydantic.Field(default=None, description="Backups of the station; none where not said")
     people: dict[Literal["steward", "scientist"], Account] = {}
     managed: dict[Managed, bool] = pydantic.Field(
         default={}, description="Parts of the server that are its owner's: false; these are only checked"
@@ -127,6 +151,7 @@ def write(path: Path, servers: Iterable[Server]) -> None:
             **({"key": str(server.key)} if server.key else {}),
             **({"seen_from": list(server.seen_from)} if server.seen_from else {}),
             **({"follower_every": server.follower_every} if server.follower_every else {}),
+            **({"backup": dict(server.backup)} if server.backup else {}),
             **({"people": dict(server.people)} if server.people else {}),
         }
         for server in servers

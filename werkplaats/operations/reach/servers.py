@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from base import errors, files
 from werkplaats.operations.reach import windows
@@ -29,6 +30,7 @@ class Server:
     `follower_every`: seconds between two looks for what is published; None for the usual ones.
     `updates_within`: days within which it has a security update; None for the usual ones.
     `upgrades`: what its operator says yes to beforehand; None where each release waits for a yes.
+    `backup`: of its station, as the inventory has it: to, recipients, every, keep, data; None for none.
     """
 
     organisation: str
@@ -44,6 +46,7 @@ class Server:
     follower_every: int | None = None
     updates_within: int | None = None
     upgrades: windows.Rule | None = None
+    backup: Mapping[str, Any] | None = None
 
 
 class UnreachableError(errors.WerkplaatsError):

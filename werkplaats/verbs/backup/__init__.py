@@ -1,11 +1,14 @@
-"""Backup: all of this operator that cannot be made again, in one encrypted file, and the way back from it.
+"""Backup: what cannot be made again, of this operator in one encrypted file, of stations as their servers make them.
 
-make      write vault, inventory and definition to a file, under the passphrase of the vault
-restore   put them back on a machine that has none of it; --check only says what is in it and whether it can be
+make              write vault, inventory and definition to a file, under the passphrase of the vault
+restore           put them back on a machine that has none of it; --check only says what is in it and whether it can be
+fetch             have the backups that stations made of themselves in a folder here, where no server can write
+check             open a station's newest backup, or --file, with the organisation's key: whole, of when, what is in it
+restore-station   put one back on a server that has no station, and bring that up; the others are left alone
 
 A coordinator's restore wants the newest publication that any member has (--publication): what was revoked, approved and
 numbered since the backup is learned from it, so that nothing is given out twice and nobody who was revoked comes back.
-A vault that is there is never written over. No server changes by any of them.
+A vault that is there is never written over. No server changes by any of them but by the last, and by that one server.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from base import errors
 from werkplaats.operations.backup import content, make, planned, restore
 from werkplaats.operations.home import places, vault
 from werkplaats.verbs import common
+from werkplaats.verbs.backup import station
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,12 +42,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     puts.add_argument(
         "--root", metavar="sha256:…", help="the root, as a holder reads it to you: for a backup of before there was one"
     )
+    station.arguments(actions)
     puts.add_argument("--check", action="store_true", help="say what is in it and whether it can be restored here")
     common.yes_argument(puts)
 
 
 def run(given: argparse.Namespace) -> int:
-    """Make one, or put one back."""
+    """Make one, or put one back; look at one of a station."""
+    if done := station.ACTIONS.get(given.action):
+        return done(given)
     folders = content.Folders(given.network, vault.find(given.network), places.home(given.home))
     with folders.vault.lock(f"backup {given.action}"):
         return _make(folders, given.file) if given.action == "make" else _restore(folders, given)

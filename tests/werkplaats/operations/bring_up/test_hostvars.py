@@ -72,3 +72,43 @@ def test_an_interval_that_is_none_is_refused_with_its_place(tmp_path: Path, ever
     (tmp_path / "servers.yml").write_text((ENTRY % "[]").replace("seen_from: []", f"follower_every: {every}"))
     with pytest.raises(errors.UsageError, match=r"servers\.yml.*follower_every"):
         inventory.read(tmp_path / "servers.yml")
+
+
+BACKUP = f'een: {{host: een.example, host_key: "SHA256:{43 * "A"}", backup: {{recipients: [age1{58 * "q"}]%s}}}}\n'
+
+
+def test_the_inventory_says_that_a_station_is_backed_up_and_its_server_is_told(tmp_path: Path) -> None:
+    (tmp_path / "servers.yml").write_text(BACKUP % ", every: 6")
+    (server,) = inventory.read(tmp_path / "servers.yml")
+    network = compiler.compile_network(model.Definition.model_validate(whole()))
+    made: dict[str, Any] = hostvars._server(network.stations["een"], [], IMAGE, server)
+    usual = {"to": "/var/backups/werkplaats", "keep": 14, "data": False}
+    assert made["backup"] == {"recipients": [f"age1{58 * 'q'}"], "every": 6, **usual}
+    assert "backup" not in hostvars._server(network.stations["een"], [], IMAGE, Server("een", "een.example", ""))
+    inventory.write(tmp_path / "again.yml", [server])
+    assert inventory.read(tmp_path / "again.yml") == (server,)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *(", every: 0", ", every: 200", ', every: "6"', ", keep: 1", ", data: ja", ", weekly: true"),
+        *(", to: relative", ", to: /", ", to: /etc/werkplaats", ", to: /srv", ", to: /srv/../etc", ', to: "/srv/a b"'),
+        *(', to: "/srv/%h"', ", to: /srv/.hidden", ', to: "/srv/a\\nExecStart=/bin/sh"', ", to: /var/lib/werkplaats"),
+    ],
+)
+def test_a_backup_that_cannot_be_is_refused_with_its_place(tmp_path: Path, wrong: str) -> None:
+    (tmp_path / "servers.yml").write_text(BACKUP % wrong)
+    with pytest.raises(errors.UsageError, match=r"servers\.yml.*een\.backup"):
+        inventory.read(tmp_path / "servers.yml")
+
+
+@pytest.mark.parametrize(
+    "recipient", ["age1", "ssh-ed25519 AAAA", f"AGE-SECRET-KEY-1{58 * 'Q'}", f"age1{58 * 'b'}", ""]
+)
+def test_a_recipient_that_is_no_public_key_of_age_is_refused(tmp_path: Path, recipient: str) -> None:
+    """A secret key in an inventory would be on every server that it is brought to."""
+    text = (BACKUP % "").replace(f"age1{58 * 'q'}", f'"{recipient}"')
+    (tmp_path / "servers.yml").write_text(text)
+    with pytest.raises(errors.UsageError, match=r"servers\.yml.*een\.backup\.recipients"):
+        inventory.read(tmp_path / "servers.yml")

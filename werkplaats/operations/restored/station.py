@@ -1,0 +1,162 @@
+"""A station's backup, at its operator: decrypted by the organisation's key, and held to what it says of itself.
+
+`age` does the decrypting, with a key file of the organisation's that no server has. Nothing decrypted is written to a
+disk here. A backup that was cut short or put together otherwise is none: its list of digests comes last in it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import hashlib
+import io
+import json
+import subprocess
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pydantic
+
+from base import errors
+
+MANIFEST = "manifest.json"
+LARGEST = 64 * 2**20
+ALLOWANCES = "var/lib/werkplaats/allowances/"
+CUTS = "etc/werkplaats/cut.d/"
+KEYS = ("var/lib/werkplaats/state/statement.key", "etc/werkplaats/identity/key.pem")
+REGISTER = "var/lib/werkplaats/register/register.jsonl"
+
+
+class _Manifest(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    format: int = pydantic.Field(ge=1, le=1)
+    station: str
+    made: int = pydantic.Field(ge=0, lt=253_402_300_800)
+    entries: int = pydantic.Field(ge=0)
+    data: bool
+    files: Mapping[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class StationBackup:
+    """One that opened and is whole; `digest` is its file's, `packed` the tar that was in it."""
+
+    digest: str
+    packed: bytes
+    manifest: _Manifest
+    allowed: tuple[str, ...]
+    """Questions with an allowance in it, which a restore does not put back: `network~question`."""
+
+    @property
+    def made(self) -> datetime.datetime:
+        """When it was made, by the server's clock."""
+        return datetime.datetime.fromtimestamp(self.manifest.made, datetime.UTC)
+
+    @property
+    def moment(self) -> str:
+        """The same in words."""
+        return f"{self.made:%Y-%m-%d %H:%M} UTC"
+
+    @property
+    def hours(self) -> float:
+        """Its age."""
+        return (datetime.datetime.now(datetime.UTC) - self.made).total_seconds() / 3600
+
+    @property
+    def cuts(self) -> list[str]:
+        """The peers that were cut off by then."""
+        return sorted(name.removeprefix(CUTS) for name in self.manifest.files if name.startswith(CUTS))
+
+    @property
+    def lacks(self) -> list[str]:
+        """What a station cannot begin without, and is not in it."""
+        return [f"/{name}" for name in KEYS if name not in self.manifest.files]
+
+    def summary(self) -> list[str]:
+        """What is in it, a line for each kind; holds no secret."""
+        one = self.manifest
+        return [
+            f"{one.station}, of {self.moment} ({self.hours:.0f} hours ago): {len(one.files)} files, whole",
+            f"its register up to entry {one.entries}; {'with' if one.data else 'without'} data and results",
+            f"allowances in it, which its steward gives anew: {', '.join(self.allowed) or 'none'}",
+            f"peers that were cut off by then: {', '.join(self.cuts) or 'none'}",
+        ]
+
+    def after(self, organisation: str) -> list[str]:
+        """What people do once it was put back."""
+        return [
+            f"{organisation} has forgotten what it answered after {self.moment}, and takes part in no question until "
+            "its steward says so, on its server:",
+            '  station went-back --reason "WHY"',
+            "  then the stewards of the other computing parties agree, by the digest that it shows",
+            f"  each question is allowed anew; in the backup were allowances of: {', '.join(self.allowed) or 'none'}",
+            f"  peers that were cut off: {', '.join(self.cuts) or 'none'}; who was cut off after the backup is let in "
+            "again until station-cut says so anew",
+        ]
+
+
+def opened(sealed: bytes, identity: Path, station: str, place: object) -> StationBackup:
+    """A backup of `station`, opened with the key file `identity`.
+
+    Raises UsageError without `age` or key, VaultError for what does not open, is not whole, or is another station's.
+    """
+    if not identity.is_file():
+        raise errors.UsageError(f"{identity} is not there", "name the key file that `age-keygen` made")
+    packed = _decrypted(sealed, identity, place)
+    try:
+        manifest, allowed = _read(packed)
+    except (ValueError, KeyError, EOFError, OSError, tarfile.TarError) as error:
+        raise errors.VaultError(
+            f"{place} is no whole backup of a station: {' '.join(str(error).split())[:200]}", "take another one"
+        ) from error
+    if manifest.station != station:
+        raise errors.VaultError(
+            f"{place} is a backup of {manifest.station}, not of {station}", f"take one of {station}"
+        )
+    return StationBackup(hashlib.sha256(sealed).hexdigest(), packed, manifest, allowed)
+
+
+def _decrypted(sealed: bytes, identity: Path, place: object) -> bytes:
+    command = ["age", "--decrypt", "--identity", str(identity)]
+    try:
+        done = subprocess.run(command, input=sealed, capture_output=True, check=False)
+    except FileNotFoundError as error:
+        raise errors.UsageError("there is no `age` on this machine", "apt-get install age") from error
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().partition("\n")[0]
+        raise errors.VaultError(
+            f"{place} does not open with {identity}: {errors.printable(said)}",
+            "give the key file that belongs to a recipient in servers.yml; where that is right take another backup",
+        )
+    return done.stdout
+
+
+def _read(packed: bytes) -> tuple[_Manifest, tuple[str, ...]]:
+    """What a tar says of itself, once every file in it is the one that it says. Raises ValueError and the like."""
+    found: dict[str, str] = {}
+    last, text, allowed = "", b"", []
+    with tarfile.open(fileobj=io.BytesIO(packed), mode="r|gz") as tar:
+        for about in tar:
+            last = about.name
+            if not about.isreg():
+                continue
+            stream = tar.extractfile(about)
+            content = stream.read() if stream else b""
+            if about.name == MANIFEST:
+                text = content
+                continue
+            if about.name in found:
+                raise ValueError(f"{about.name} is in it twice")
+            found[about.name] = hashlib.sha256(content).hexdigest()
+            if about.name.startswith(ALLOWANCES) and "~" in about.name:
+                allowed.append(Path(about.name).stem)
+    if last != MANIFEST:
+        raise ValueError("it is cut short")
+    said: Any = json.loads(text)
+    manifest = _Manifest.model_validate(said)
+    if manifest.files != found:
+        raise ValueError("its files are not those that it lists")
+    return manifest, tuple(sorted(allowed))
