@@ -18,6 +18,13 @@ READERS = {"json", "yaml", "pickle", "marshal", "tomllib", "plistlib"}
 ALLOWED = {
     "base/values.py parsed": "the one place of the controller, and of who reads a publication",
     # What runs on a server or in a station imports nothing of ours.
+    "on_server/backup/main.py run": "what the role placed; else no backup is made, and it is told why",
+    "on_server/backup/main.py tell": "what the role placed; else it is told that it is not there",
+    "on_server/backup/main.py _before": "what it wrote itself; whatever else it is counts as none",
+    "on_server/backup/place.py _done": "what it wrote itself; whatever else it is counts as none",
+    "on_server/backup/taken.py entries": "the agent's file; TakeError",
+    "on_server/incident/look.py agent": "the agent's answer; another one counts as none",
+    "on_server/incident/look.py main": "what it is asked by the controller, which wrote it",
     "on_server/engine.py _info": "what the engine says of itself; unreadable, it does not answer",
     "on_server/engine.py _settings": "an owner's file; what is no object is told as unreadable",
     "on_server/owned.py main": "what it is asked by the controller, which wrote it",
@@ -42,6 +49,7 @@ ALLOWED = {
     "station_image/runtime/consent/opened.py _learnt": "what another station remembers; RefusedError",
     "station_image/runtime/consent/plan.py _completed": "parameters of a question that was read and written again",
     "station_image/runtime/consent/register.py _begin": "the line that it would add, as it wrote it",
+    "station_image/runtime/consent/register.py _enter_restored": "what a restore placed; else it is of now",
     "station_image/runtime/consent/register.py _measured": "its own file; RegisterError",
     "station_image/runtime/consent/register.py _written_head": "its own files; RegisterError",
     "station_image/runtime/consent/seen.py _read": "its own file; unreadable, nothing is computed",

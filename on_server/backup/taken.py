@@ -65,9 +65,12 @@ def rows(root: Path, *, data: bool) -> list[Row]:
 
 
 def entries(found: list[Row]) -> int:
-    """How many entries the register has that was taken."""
+    """How many entries the register has that was taken. Raises TakeError for a head that does not say it."""
     head = next((row.content for row in found if row.name == HEAD), None)
-    return int(json.loads(head)["entries"]) if head else 0
+    try:
+        return int(json.loads(head)["entries"]) if head else 0
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise TakeError(f"{HEAD} does not say how many entries the register has") from error
 
 
 def _fitting(found: list[Row]) -> list[Row]:

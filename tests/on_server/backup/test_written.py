@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from on_server.backup import main, written
+from on_server.backup import main, taken, written
 from tests.on_server.backup.station import STATION, Station
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -108,6 +108,15 @@ def test_what_was_told_and_is_damaged_is_told_anew(station: Station) -> None:
     assert main.tell(station.places)["good"] is None
     assert main.run(station.places)
     assert json.loads(station.places.told.read_bytes())["good"]["entries"] == 2
+
+
+@pytest.mark.parametrize(
+    "head", [b"[]", b"[" * 100_000, b'{"entries": "x"}', b"{}"], ids=["list", "deep", "word", "none"]
+)
+def test_an_agent_whose_head_says_nothing_is_named_and_no_backup_is_made(station: Station, head: bytes) -> None:
+    station.put(taken.HEAD, head)
+    assert not main.run(station.places)
+    assert "does not say how many entries" in main.tell(station.places)["faults"][0]
 
 
 def test_an_account_that_is_gone_is_named(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,16 +10,14 @@ import dataclasses
 import datetime
 import hashlib
 import io
-import json
 import subprocess
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pydantic
 
-from base import errors
+from base import errors, values
 
 MANIFEST = "manifest.json"
 LARGEST = 64 * 2**20
@@ -155,8 +153,7 @@ def _read(packed: bytes) -> tuple[_Manifest, tuple[str, ...]]:
                 allowed.append(Path(about.name).stem)
     if last != MANIFEST:
         raise ValueError("it is cut short")
-    said: Any = json.loads(text)
-    manifest = _Manifest.model_validate(said)
+    manifest = _Manifest.model_validate(values.parsed(text))
     if manifest.files != found:
         raise ValueError("its files are not those that it lists")
     return manifest, tuple(sorted(allowed))
