@@ -21,7 +21,16 @@ from werkplaats.operations.upgrade.failure import Code, StoppedError
 MODULE = "station_image.runtime.formats"
 _AGENT = next(part for part in parts.PARTS if part.name == "agent")
 PROCESSES = 64
-_STOP = 'docker stop "$1" > /dev/null; docker ps --quiet --filter "name=^/$1$"'
+# `docker ps` tells of a container that just stopped that it runs, for a moment: the engine keeps what it lists apart.
+_STOP = """
+docker stop "$1" > /dev/null
+for _ in 1 2 3 4 5; do
+    runs=$(docker ps --quiet --filter "name=^/$1$") || exit 1
+    [ -n "$runs" ] || exit 0
+    sleep 1
+done
+echo "$runs"
+"""
 
 
 def older(to: model.Release, runs: model.Release | None) -> dict[str, int]:
@@ -74,7 +83,8 @@ def _agent_stopped(remotes: remote.Remotes, organisation: str) -> Iterator[None]
 def _stop(remotes: remote.Remotes, organisation: str) -> None:
     done = remotes.ask(organisation, "sh", "-c", _STOP, "stop", "station-agent")
     if done.exited or done.stdout.strip():
-        raise StoppedError(Code.FORMAT, organisation, f"its agent does not stop: {done.stderr.strip()}")
+        why = done.stderr.strip() or "its container still runs"
+        raise StoppedError(Code.FORMAT, organisation, f"its agent does not stop: {why}")
 
 
 def _ended(remotes: remote.Remotes, organisation: str, error: BaseException | None = None) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -127,3 +130,21 @@ def test_the_image_is_the_one_that_is_there_with_the_agent_s_memory_and_few_proc
     given = server.asked[server.words.index("create")]
     assert {"--pull=never", "--memory=256m", "--memory-swap=256m", "--pids-limit=64"} <= {*given}
     assert given.index("--pids-limit=64") < given.index(NEW.image_id)
+
+
+@pytest.mark.parametrize(("listed", "left"), [(0, ""), (2, ""), (9, "0123456789ab\n")])
+def test_an_engine_that_lists_what_just_stopped_for_a_moment_is_asked_again(
+    tmp_path: Path, listed: int, left: str
+) -> None:
+    """Seen of Docker 20.10 under load: the agent had stopped, and a rollback said that it does not."""
+    docker = tmp_path / "docker"
+    docker.write_text(
+        '#!/bin/sh\n[ "$1" = ps ] || exit 0\necho >> "$0.asked"\n'
+        f'[ "$(wc -l < "$0.asked")" -gt {listed} ] || echo 0123456789ab\n'
+    )
+    docker.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["sh", "-c", keeping._STOP, "stop", "station-agent"], env={"PATH": path}, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (0, left)
