@@ -29,10 +29,11 @@ UNITS = (
     *("werkplaats-follow.timer", "werkplaats-follow.service", "werkplaats-follow-read.service"),
     *("werkplaats-follow-fetch.service", "werkplaats-packages.timer", "werkplaats-packages.service"),
     *("station-backup.timer", "station-backup.service"),
+    *("station-metrics.timer", "station-metrics.service", "station-exporter.service"),
 )
 PROGRAMS = (
     *("gateway-reload", "guarded-change", "people-access", "station-cut", "engine-settings", "owners-parts"),
-    *("werkplaats-follow", "server-packages", "station-backup"),
+    *("werkplaats-follow", "server-packages", "station-backup", "station-metrics"),
 )
 # The second is the name of earlier releases.
 SSHD = [Path("/etc/ssh/sshd_config.d") / f"{number}-werkplaats.conf" for number in (0, 60)]
@@ -51,6 +52,8 @@ FILES = (
     Path("/var/lib/werkplaats/relayed"),
     Path("/var/lib/werkplaats-packages"),
     Path("/var/lib/station-backup"),
+    Path("/var/lib/station-metrics"),
+    Path("/var/lib/prometheus/node-exporter/werkplaats.prom"),
     Path("/run/werkplaats"),
     Path("/run/werkplaats-gateway"),
 )

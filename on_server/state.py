@@ -53,7 +53,8 @@ OTHERS = (
 )
 UNITS = ("docker.service", "haproxy.service", "ssh.service", "systemd-timesyncd.service", "chrony.service",
          "ntpsec.service", "openntpd.service", "werkplaats-gateway.service", "werkplaats-firewall.service",
-         "werkplaats-follow.timer", "werkplaats-packages.timer", "station-backup.timer")  # fmt: skip
+         "werkplaats-follow.timer", "werkplaats-packages.timer", "station-backup.timer",
+         "station-metrics.timer", "station-exporter.service")  # fmt: skip
 COMMANDS = (
     ("dpkg-query", "--show", "--showformat=${db:Status-Abbrev}|${Package}|${Version}\n"),
     ("systemctl", "show", "--property=Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload", *UNITS),

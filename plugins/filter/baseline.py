@@ -44,6 +44,7 @@ COMMANDS = {
     "/usr/local/sbin/server-packages": "packages.main",
     "/usr/local/sbin/station-backup": "backup.main",
     "/usr/local/sbin/station-cut": "gateway.cut",
+    "/usr/local/sbin/station-metrics": "metrics.main",
     "/usr/local/sbin/werkplaats-follow": "follow.main",
 }
 

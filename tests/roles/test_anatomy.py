@@ -31,6 +31,7 @@ PARTS = {
     "tls_mesh": "server_part",
     "follower": "server_part",
     "station_backup": "server_part",
+    "monitoring": "server_part",
 }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from on_server.gateway import ends
 from tests.harness import pki
 from werkplaats.checks import lapse
 
@@ -23,7 +24,7 @@ def test_days_are_those_of_the_files_that_lie_there(
     (tmp_path / "gerda" / "station.pem").write_bytes(certificate.public_bytes(pki.PEM))
     issued = pki.now() - datetime.timedelta(days=2) if days < 0 else None
     (tmp_path / "gerda" / "crl.pem").write_text(authority.crl(issued=issued, days=1 if days < 0 else days))
-    monkeypatch.setattr(lapse, "LOADED", str(tmp_path))
+    monkeypatch.setattr(ends, "LOADED", str(tmp_path))
     done = subprocess.run(lapse.command("gerda"), capture_output=True, text=True, check=True)
     found = lapse.read(done.stdout)
     assert (found.certificate, found.revocations) == (178, left)
@@ -49,7 +50,7 @@ def test_where_they_last_shorter_what_is_late_is_the_same_share_of_it(ends: laps
 
 
 def test_a_server_without_them_tells_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lapse, "LOADED", str(tmp_path))
+    monkeypatch.setattr(ends, "LOADED", str(tmp_path))
     done = subprocess.run(lapse.command("gerda"), capture_output=True, text=True, check=False)
     assert lapse.read(done.stdout) == lapse.Ends()
 

@@ -103,3 +103,29 @@ def test_a_list_that_has_ended_is_not_well(kept: Kept, capsys: pytest.CaptureFix
     kept.publish(ago=91)
     assert cli.main(["status", "gerda"]) == 1
     assert "timestamp was good until" in capsys.readouterr().err
+
+
+def test_watching_looks_until_it_is_interrupted_and_ends_with_the_last_code(
+    kept: Kept, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept.publish()
+    waited = list[float]()
+
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) > 1:
+            raise KeyboardInterrupt
+        (kept.place / "metadata/timestamp.json").write_text("{}")
+
+    monkeypatch.setattr("werkplaats.operations.look.watch.time.sleep", wait)
+    assert cli.main(["status", "gerda", "--watch", "7", "--json"]) == 1
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (first["exit"], second["exit"]) == (0, 1)
+    assert {one["organisation"] for one in first["status"]} == {one["organisation"] for one in second["status"]}
+    assert waited == [7, 7]
+
+
+@pytest.mark.parametrize("words", [["--watch", "1"], ["--watch", "99999"], ["--watch", "--calendar"]])
+def test_what_cannot_be_watched_is_refused(kept: Kept, words: list[str]) -> None:
+    kept.publish()
+    assert cli.main(["status", "gerda", *words]) == 2

@@ -98,6 +98,7 @@ def _server(station: compiled.Station, entries: list[HostVars], image: HostVars,
         "people": {account: {key: list(one) for key, one in given.items()} for account, given in own.people.items()},
         "managed": dict(own.managed),
         **({"follower_every": own.follower_every} if own.follower_every else {}),
+        **({"monitoring": dict(own.monitoring)} if own.monitoring else {}),
         **({"backup": {**own.backup, "recipients": [*own.backup["recipients"]]}} if own.backup else {}),
     }
 

@@ -72,6 +72,34 @@ class Backup(pydantic.BaseModel):
     data: bool = pydantic.Field(default=False, description="Whether what people brought, and results, are in it")
 
 
+def _address(text: str) -> str:
+    """An address of one server, printed anew."""
+    found = ipaddress.ip_address("" if "%" in text else text)
+    if found.is_unspecified or found.is_multicast:
+        raise ValueError("give one address of the server: what listens there asks nobody who it is")
+    return str(found)
+
+
+# It may hold a secret of the receiver's, and no name or password of ours: those have no place in an address.
+RECEIVER = r"^(?:https://[a-z0-9][a-z0-9.-]*(?::[0-9]{1,5})?/[A-Za-z0-9._~/?=&%+:,-]*)?$"
+
+
+class Monitoring(pydantic.BaseModel):
+    """What a server tells of its station: states and moments, and nothing of what is computed."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True)
+
+    every: int = pydantic.Field(default=60, ge=15, le=600, description="Seconds between two looks")
+    exporter: bool = pydantic.Field(default=True, description="Whether it is to run Debian's node exporter")
+    address: Annotated[str, pydantic.AfterValidator(_address)] = pydantic.Field(
+        default="127.0.0.1", description="Where node exporter listens: one address of the server"
+    )
+    port: int = pydantic.Field(default=9100, ge=1024, le=65535)
+    tell: str = pydantic.Field(
+        default="", pattern=RECEIVER, max_length=500, description="Receiver of what begins and ends, of https"
+    )
+
+
 class Entry(pydantic.BaseModel):
     """One server in `servers.yml`."""
 
@@ -96,6 +124,9 @@ class Entry(pydantic.BaseModel):
         default=None, description="What its operator says yes to beforehand; where nothing is said each waits for a yes"
     )
     backup: Backup | None = pydantic.Field(default=None, description="Backups of the station; none where not said")
+    monitoring: Monitoring | None = pydantic.Field(
+        default=None, description="What it tells of its station; nothing where not said"
+    )
     people: dict[Literal["steward", "scientist"], Account] = {}
     managed: dict[Managed, bool] = pydantic.Field(
         default={}, description="Parts of the server that are its owner's: false; these are only checked"
@@ -152,6 +183,7 @@ def write(path: Path, servers: Iterable[Server]) -> None:
             **({"seen_from": list(server.seen_from)} if server.seen_from else {}),
             **({"follower_every": server.follower_every} if server.follower_every else {}),
             **({"backup": dict(server.backup)} if server.backup else {}),
+            **({"monitoring": dict(server.monitoring)} if server.monitoring else {}),
             **({"people": dict(server.people)} if server.people else {}),
         }
         for server in servers

@@ -31,6 +31,7 @@ class Server:
     `updates_within`: days within which it has a security update; None for the usual ones.
     `upgrades`: what its operator says yes to beforehand; None where each release waits for a yes.
     `backup`: of its station, as the inventory has it: to, recipients, every, keep, data; None for none.
+    `monitoring`: what it tells of its station: every, exporter, address, port, tell; None for nothing.
     """
 
     organisation: str
@@ -47,6 +48,7 @@ class Server:
     updates_within: int | None = None
     upgrades: windows.Rule | None = None
     backup: Mapping[str, Any] | None = None
+    monitoring: Mapping[str, Any] | None = None
 
 
 class UnreachableError(errors.WerkplaatsError):

@@ -112,3 +112,33 @@ def test_a_recipient_that_is_no_public_key_of_age_is_refused(tmp_path: Path, rec
     (tmp_path / "servers.yml").write_text(text)
     with pytest.raises(errors.UsageError, match=r"servers\.yml.*een\.backup\.recipients"):
         inventory.read(tmp_path / "servers.yml")
+
+
+MONITORING = f'een: {{host: een.example, host_key: "SHA256:{43 * "A"}", monitoring: {{%s}}}}\n'
+
+
+def test_the_inventory_says_that_a_server_tells_of_its_station(tmp_path: Path) -> None:
+    (tmp_path / "servers.yml").write_text(MONITORING % 'tell: "https://alarm.gelre.example/in?key=a1"')
+    (server,) = inventory.read(tmp_path / "servers.yml")
+    network = compiler.compile_network(model.Definition.model_validate(whole()))
+    made: dict[str, Any] = hostvars._server(network.stations["een"], [], IMAGE, server)
+    usual = {"every": 60, "exporter": True, "address": "127.0.0.1", "port": 9100}
+    assert made["monitoring"] == {**usual, "tell": "https://alarm.gelre.example/in?key=a1"}
+    assert "monitoring" not in hostvars._server(network.stations["een"], [], IMAGE, Server("een", "een.example", ""))
+    inventory.write(tmp_path / "again.yml", [server])
+    assert inventory.read(tmp_path / "again.yml") == (server,)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *("every: 5", "every: 3600", 'every: "60"', "exporter: ja", "port: 80", "port: 65536", "mail: root"),
+        *("address: 0.0.0.0", 'address: "::"', "address: 224.0.0.1", "address: een.example", 'address: "fe80::1%eth0"'),
+        *('tell: "http://alarm.example/"', 'tell: "https://a:b@alarm.example/"', 'tell: "https://alarm.example"'),
+        *('tell: "https://alarm.example/a b"', 'tell: "file:///etc/passwd"', 'tell: "https://alarm.example/\\n"'),
+    ],
+)
+def test_what_no_server_can_tell_so_is_refused_with_its_place(tmp_path: Path, wrong: str) -> None:
+    (tmp_path / "servers.yml").write_text(MONITORING % wrong)
+    with pytest.raises(errors.UsageError, match=r"servers\.yml.*een\.monitoring"):
+        inventory.read(tmp_path / "servers.yml")

@@ -1,0 +1,157 @@
+"""What of a server is wrong, as data: rules for Prometheus and what the server tells by itself both come of this table.
+
+Each names the incident whose runbook helps (`werkplaats incident show NAME`), or else the guide that does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Literal, NamedTuple
+
+from on_server.metrics.table import BY_NAME, PREFIX, STATION, Sample
+
+Severity = Literal["page", "ticket"]
+"""Page: somebody has to act now. Ticket: in some days."""
+JOB = "werkplaats"
+"""How Prometheus is to call what it scrapes of these servers."""
+
+
+class When(NamedTuple):
+    """A sample that says so: its value, or the seconds since or until the moment that it is, against a bound."""
+
+    metric: str
+    of: Literal["value", "since", "until"]
+    how: Literal["above", "below"]
+    bound: float
+    labels: Mapping[str, str] = {}
+
+    def says(self, sample: Sample, now: float) -> bool:
+        """Whether a sample is one of which this is so."""
+        if sample.metric != self.metric:
+            return False
+        its = dict(zip(BY_NAME[sample.metric].labels, sample.labels, strict=True))
+        if any(its[name] != text for name, text in self.labels.items()):
+            return False
+        value = {"value": sample.value, "since": now - sample.value, "until": sample.value - now}[self.of]
+        return value > self.bound if self.how == "above" else value < self.bound
+
+    @property
+    def expression(self) -> str:
+        """The same for Prometheus."""
+        labels = ",".join(f'{name}="{text}"' for name, text in self.labels.items())
+        series = f"{PREFIX}{self.metric}" + f"{{{labels}}}" * bool(labels)
+        value = {"value": series, "since": f"time() - {series}", "until": f"{series} - time()"}[self.of]
+        return f"{value} {'>' if self.how == 'above' else '<'} {self.bound:g}"
+
+
+class Alert(NamedTuple):
+    """`runbook` is an incident, `guide` a heading of a guide where there is none; `minutes` that it has to last."""
+
+    name: str
+    runbook: str
+    when: tuple[When, ...]
+    minutes: int
+    severity: Severity
+    summary: str
+    guide: str = ""
+
+
+def _is(metric: str, value: int, **labels: str) -> When:
+    """A yes (1) or no (0)."""
+    return When(metric, "value", "above" if value else "below", 0.5, labels)
+
+
+DAY = 86_400
+MONITORING, LATER = "operators.md#monitoring", "operators.md#from-day-to-day"
+SERVER, STATIONS = "troubleshooting.md#a-server", "troubleshooting.md#stations-and-sessions"
+ALERTS = (
+    Alert("GatewayDown", "gateway-down", (_is("unit_active", 0, unit="werkplaats-gateway.service"),), 2, "page",
+          "the gateway does not run: no peer reaches this station, and it reaches none"),
+    Alert("GatewayNotLoaded", "", (_is("gateway_loaded", 0),), 10, "ticket",
+          "the gateway has not loaded what lies on disk", SERVER),
+    Alert("EngineBroken", "engine-broken", (_is("engine_answers", 0),), 2, "page",
+          "the container engine does not answer"),
+    Alert("StationDown", "station-down", (_is("container_running", 0),), 2, "page",
+          "a container of the station does not run"),
+    Alert("AgentStuck", "agent-stuck", (_is("part_answers", 0, part="agent"),), 3, "page",
+          "the agent runs and does not answer"),
+    Alert("ComputerStuck", "computer-stuck", (_is("part_answers", 0, part="computer"),), 3, "page",
+          "the computer runs and does not answer"),
+    Alert("FollowerStopped", "follower-stopped",
+          (_is("unit_active", 0, unit="werkplaats-follow.timer"), _is("follower_stopped", 1)), 10, "page",
+          "the follower does not run: no revocation reaches this station by itself"),
+    Alert("FollowerFails", "", (When("follower_faults", "value", "above", 0),), 30, "ticket",
+          "something keeps the station from following its network", STATIONS),
+    Alert("Partition", "partition", (When("peer_heard_timestamp_seconds", "since", "above", 300),), 5, "page",
+          "a peer was not heard for more than five minutes"),
+    Alert("DiskFull", "disk-full", (When("disk_used_ratio", "value", "above", 0.95),), 5, "page",
+          "a disk is nearly full"),
+    Alert("DiskReadOnly", "disk-full", (_is("disk_read_only", 1),), 2, "page", "a disk can only be read"),
+    Alert("CertificateLate", "", (When("certificate_late_timestamp_seconds", "since", "above", 0),), 60, "ticket",
+          "the gateway's certificate ends soon and was not renewed", LATER),
+    Alert("CertificateEnded", "", (When("certificate_ends_timestamp_seconds", "until", "below", 0),), 0, "page",
+          "the gateway's certificate has ended", LATER),
+    Alert("RevocationListLate", "", (When("revocation_list_late_timestamp_seconds", "since", "above", 0),), 60,
+          "ticket", "the revocation list ends soon and none followed it", LATER),
+    Alert("RevocationListEnded", "", (When("revocation_list_ends_timestamp_seconds", "until", "below", 0),), 0, "page",
+          "the revocation list has ended: no peer is let in", LATER),
+    Alert("PublicationEnds", "", (When("publication_ends_timestamp_seconds", "until", "below", 4 * DAY),), 60,
+          "ticket", "the coordinator's word on the publication ends within four days", LATER),
+    Alert("NetworkProblem", "", (_is("network_problem", 1),), 10, "ticket",
+          "the station says that something is wrong with a network", STATIONS),
+    Alert("RegisterProblem", "", (_is("register_problem", 1),), 5, "page",
+          "something is wrong with the register: the station takes part in no question", STATIONS),
+    Alert("BackupFails", "", (When("backup_faults", "value", "above", 0),), 60, "ticket",
+          "no good backup of the station was made in time", "operators.md#backups-of-your-station"),
+    Alert("ClockOff", "", (_is("clock_synchronised", 0),), 30, "ticket", "nothing keeps the clock right",
+          MONITORING),
+    Alert("LookStale", "", (When("look_timestamp_seconds", "since", "above", 900),), 0, "ticket",
+          "nobody looked at this server for fifteen minutes: what else is told of it is old", MONITORING),
+)  # fmt: skip
+FROM_OUTSIDE = {"server-unreachable": ("ServerUnreachable", f'up{{job="{JOB}"}} == 0', 5)}
+"""Incidents that a server cannot tell of itself: name, expression and minutes."""
+WITHOUT: Mapping[str, str] = {}
+"""Incidents that diagnosis finds and no server can tell of in numbers: why."""
+
+
+def firing(samples: Iterable[Sample], now: float) -> set[tuple[str, tuple[str, ...]]]:
+    """Name and labels of everything of which a row says that it is so at this moment, however long it lasts."""
+    found = list(samples)
+    return {(alert.name, one.labels) for alert in ALERTS for when in alert.when for one in found if when.says(one, now)}
+
+
+def rules() -> str:
+    """The rules for Prometheus, in YAML."""
+    lines = [
+        "# Made by `station-metrics rules`: what a row says stands in on_server/metrics/alerts.py.",
+        "groups:",
+        "  - name: werkplaats",
+        "    rules:",
+    ]
+    for alert in ALERTS:
+        expression = " or ".join(when.expression for when in alert.when)
+        help_ = {"runbook": alert.runbook} if alert.runbook else {"guide": alert.guide}
+        where = f"on {{{{ $labels.{STATION} }}}}"
+        lines += _rule(alert.name, expression, alert.minutes, alert.severity, f"{where}: {alert.summary}", help_)
+    for incident, (name, expression, minutes) in FROM_OUTSIDE.items():
+        summary = "{{ $labels.instance }} cannot be scraped"
+        lines += _rule(name, expression, minutes, "page", summary, {"runbook": incident})
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _rule(
+    name: str, expression: str, minutes: int, severity: Severity, summary: str, help_: Mapping[str, str]
+) -> list[str]:
+    if incident := help_.get("runbook"):
+        summary = f"{summary}. werkplaats incident show {incident}"
+    said = {"summary": summary, **help_}
+    return [
+        f"      - alert: Werkplaats{name}",
+        f"        expr: {json.dumps(expression)}",
+        f"        for: {minutes}m",
+        "        labels:",
+        f"          severity: {severity}",
+        "        annotations:",
+        *(f"          {key}: {json.dumps(text)}" for key, text in said.items()),
+    ]
