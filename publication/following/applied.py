@@ -29,6 +29,7 @@ class Applied:
     """What may be applied on a server now: `view`. None where nothing may, or it is `refused`, which says why.
 
     `comparison` is of what was `accepted` with what is published; None where it was not come to.
+    `text` is as it lay there.
     """
 
     accepted: acceptance.Accepted | None = None
@@ -36,6 +37,7 @@ class Applied:
     comparison: acceptance.Comparison | None = None
     root: Root = Root.UNKNOWN
     refused: str = ""
+    text: str | None = None
 
     @property
     def applies(self) -> list[str]:
@@ -54,7 +56,7 @@ def judge(published: verified.Verified, organisation: str, text: str | None, key
     `keys`: the public parts of its keys, one after the other as in own_keys.FILES; "" where it has none. It is refused
     when the identity that is published for it is not that of its own keys.
     """
-    found = Applied()
+    found = Applied(text=text)
     try:
         _judge(found, published, organisation, text, keys)
     except errors.WerkplaatsError as error:
@@ -72,6 +74,8 @@ def _judge(found: Applied, published: verified.Verified, organisation: str, text
     found.accepted = accepted = acceptance.load(said)
     if accepted:
         found.root = Root.UNKNOWN
+        if accepted.network == published.network:
+            found.comparison = None  # of one that is older than the accepted one nothing waits: no yes takes it
     found.comparison = acceptance.compare(accepted, published)
     if accepted and accepted.knew(organisation) and (why := published.out(organisation)):
         # No yes brings it back.

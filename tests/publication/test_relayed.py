@@ -39,7 +39,7 @@ class Server:
     def ask(self, *_: str) -> remote.Done:
         return remote.Done(stdout=self.text) if self.text else remote.Done(stderr="No such file", exited=1)
 
-    def place(self, _: str, __: str, text: str) -> None:
+    def replace(self, _: str, __: str, ___: str | None, text: str, ____: str) -> None:
         self.text = text
 
     def close(self) -> None:
@@ -78,8 +78,7 @@ def applicable(network: Any, server: Server, root: str | None = None) -> hand_ov
 
 def accept(network: Any, server: Server, root: str | None = None) -> None:
     found = applicable(network, server, root)
-    assert found.publication
-    hand_over.accept(network, cast("Any", server), found.publication, ["ggd"])
+    hand_over.accept(network, cast("Any", server), found, ["ggd"])
 
 
 def forged(folder: Path, coordinator: Any, changed: dict[str, bytes | None]) -> None:
@@ -282,6 +281,7 @@ def test_an_older_publication_is_refused_though_its_signatures_hold_and_a_withdr
     found = applicable(network, server)
     assert found.views == {}
     assert "publication 1 is older than 2, which was accepted" in found.refused["ggd"]
+    assert found.waiting == {}, "no yes brings it back"
     # The defences off: a server on which the number that was read last is not kept, a tool that keeps nothing.
     server.text = json.dumps(acceptance.accept(first).document())
     found = applicable(network, server)

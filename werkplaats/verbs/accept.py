@@ -132,7 +132,7 @@ def _on_servers(
                 print(f"digest of what is accepted: {found.digest}; other organisations that accept it have the same")
             common.confirm(f"accept this for {', '.join(found.waiting)}?", yes=given.yes)
             with _locks(kept, region):
-                failed = hand_over.accept(kept, remotes, found.publication, found.waiting)
+                failed = hand_over.accept(kept, remotes, found, found.waiting)
             left_out |= failed
             accepted = [o for o in found.waiting if o not in failed]
     if not given.json and found.waiting:

@@ -7,7 +7,7 @@ folder) → accept (a document on the operator's server) → what may be applied
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -113,8 +113,12 @@ def _receive(network: networks.Network, organisation: str, read: str) -> identit
     return steps.receive(network, own_keys.asked(network.name, organisation, read))
 
 
-def require_root(network: networks.Kept, found: Applicable, fingerprint: str | None) -> None:
-    """Raise AcceptanceError unless the root may be accepted: the known one, or the one of which people told.
+def require_root(
+    network: networks.Kept, found: Applicable, fingerprint: str | None, only: Collection[str] | None = None
+) -> None:
+    """Raise AcceptanceError unless the root may be accepted, on all servers or `only` on some.
+
+    It may where it is the known one, or the one of which people told.
 
     Whoever relays a publication can make one of the same name with a root of its own, so that a mere yes must not be
     enough. The root of a network that is made here lies beside its publication, and is known.
@@ -123,14 +127,17 @@ def require_root(network: networks.Kept, found: Applicable, fingerprint: str | N
         return
     root, place = found.publication.root, network.publication
     remedy = f"werkplaats accept {network.name} --root sha256:…, as a root holder reads it to you"
+    other_root, first_root = (
+        one if only is None else one.intersection(only) for one in (found.other_root, found.first_root)
+    )
     if fingerprint is None:
-        if found.other_root:
-            others = ", ".join(sorted(found.other_root))
+        if other_root:
+            others = ", ".join(sorted(other_root))
             raise errors.AcceptanceError(
                 f"{place} is not of the root that {others} accepted; its root is {root}", remedy
             )
-        if found.first_root and not network.made_here:
-            first = ", ".join(sorted(found.first_root))
+        if first_root and not network.made_here:
+            first = ", ".join(sorted(first_root))
             raise errors.AcceptanceError(f"{place} is of a root that is new to {first}; its root is {root}", remedy)
     elif fingerprint != root:
         raise errors.AcceptanceError(
@@ -142,19 +149,22 @@ def require_root(network: networks.Kept, found: Applicable, fingerprint: str | N
 def accept(
     network: networks.Kept,
     remotes: remote.Remotes,
-    published: verified.Verified,
+    found: Applicable,
     organisations: Iterable[str],
 ) -> dict[str, str]:
-    """Write on each server that its operator accepts this publication, the one that was shown.
+    """Write on each server that its operator accepts the publication that was found, over what was judged there.
 
-    Returns why, by organisation, of those on which it could not be written.
+    Whoever said yes was shown the one beside the other: where something else lies there by now, such as a revocation
+    that the server took by itself, nothing is written. Returns why, by organisation, of those where it was not.
     """
-    failed: dict[str, str] = {}
+    published, failed = found.publication, dict[str, str]()
+    if published is None:
+        return {}
 
     def one(organisation: str) -> None:
         try:
-            before = acceptance.remembered(applied.document(_found(network, remotes, organisation)[0]))
-            _keep(network, remotes, organisation, acceptance.accept(published, before))
+            before = acceptance.remembered(applied.document(found.judged[organisation].text))
+            _keep(network, remotes, organisation, found, acceptance.accept(published, before))
         except errors.WerkplaatsError as error:
             failed[organisation] = str(error)
 
@@ -184,7 +194,7 @@ def take_all(
     found = applicable(network, remotes, organisations, root=published.root)
     if waiting := found.waiting.keys() - keyless.keys() - refused.keys():
         say(f"accepting publication {published.number} on {len(waiting)} servers")
-        refused |= accept(network, remotes, published, waiting)
+        refused |= accept(network, remotes, found, waiting)
         found = applicable(network, remotes, organisations, taken=found.taken)
     found.keyless = keyless
     found.refused |= refused
@@ -307,11 +317,14 @@ def _read(network: networks.Network, root: str | None, found: Applicable, *, loo
 
 
 def keep(network: networks.Kept, remotes: remote.Remotes, found: Applicable) -> None:
-    """Keep on each server, as what it accepted, what now applies by itself; one that went away is refused."""
+    """Keep on each server, as what it accepted, what now applies by itself, over what was judged there.
+
+    One that went away is refused, and one on which something else lies by now.
+    """
 
     def one(organisation: str) -> None:
         try:
-            _keep(network, remotes, organisation, found.views[organisation])
+            _keep(network, remotes, organisation, found, found.views[organisation])
         except errors.WerkplaatsError as error:
             found.refused[organisation] = str(error)
             del found.views[organisation]
@@ -332,5 +345,12 @@ def _found(network: networks.Kept, remotes: remote.Remotes, organisation: str) -
     return document if document or not answer.exited else None, keys
 
 
-def _keep(network: networks.Kept, remotes: remote.Remotes, organisation: str, accepted: acceptance.Accepted) -> None:
-    remotes.place(organisation, places.accepted(network.name), applied.text(accepted))
+def _keep(
+    network: networks.Kept,
+    remotes: remote.Remotes,
+    organisation: str,
+    found: Applicable,
+    accepted: acceptance.Accepted,
+) -> None:
+    before, after = found.judged[organisation].text, applied.text(accepted)
+    remotes.replace(organisation, places.accepted(network.name), before, after, places.PLACING)

@@ -123,7 +123,7 @@ def _federate(
     published, left_out = federations.read(known, root), dict[str, str]()
     for slug, run in runs.items():
         one = federations.look(known, published, run.network, run.remotes, run.reached())
-        failed = hand_over.accept(known, run.remotes, published, one.found.waiting)
+        failed = hand_over.accept(known, run.remotes, one.found, one.found.waiting)
         if accepted := one.found.waiting.keys() - failed.keys():
             say(f"{slug}: accepted on {len(accepted)} servers")
         left_out |= {names.reference(slug, organisation): why for organisation, why in failed.items()}

@@ -57,6 +57,10 @@ def _fields(name: str, parameters: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(analysis.columns(analysis.parameters(parameters)))
 
 
+PLACING = "/run/werkplaats/follow.lock"
+"""Held on a server by whoever places what is published, as its follower does."""
+
+
 def accepted(network: str) -> str:
     """Where a server keeps what its operator accepted of a network."""
     return f"/etc/werkplaats/accepted/{network}.json"

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Self, TypeAlias
 
+import on_server
 from base import errors, together
+from on_server.follow import instead
 from werkplaats.operations.reach import ssh_config
 from werkplaats.operations.reach.connections import Connections
 from werkplaats.operations.reach.servers import KnownHosts, Server, UnreachableError
 from werkplaats.operations.reach.shell import Shell
 
+INSTEAD = Path(on_server.__file__).with_name("follow") / "instead.py"
 SUDO = (
     "let your login run everything there by `sudo -n`: without a password (NOPASSWD), and without a terminal "
     "(`Defaults:LOGIN !requiretty`)"
@@ -103,6 +107,19 @@ class Remotes:
         """Put a file of root (0644) on a server, the old content or the new and never a part of it."""
         line = 'mkdir -p "${1%/*}" && cat > "$1.part" && mv --force --no-target-directory "$1.part" "$1"'
         done = self.ask(organisation, "sh", "-c", line, "place", path, given=text)
+        if done.exited:
+            raise errors.HalfWayError(f"{organisation}: {path} cannot be written: {done.stderr.strip()}", "try again")
+
+    def replace(self, organisation: str, path: str, before: str | None, text: str, lock: str) -> None:
+        """As `place`, while nobody else there has the lock, over what is still as it was `before` (None: nothing).
+
+        Raises RefusedError where something else lies there by now.
+        """
+        given, seconds = json.dumps({"before": before, "text": text}), instead.SECONDS + 30
+        words = ("python3", "-IS", "-c", INSTEAD.read_text(), path, lock)
+        done = self.ask(organisation, *words, given=given, seconds=seconds)
+        if done.exited == instead.OTHER:
+            raise errors.RefusedError(f"{organisation}: {done.stderr.strip()}", "run it again, and read what it is now")
         if done.exited:
             raise errors.HalfWayError(f"{organisation}: {path} cannot be written: {done.stderr.strip()}", "try again")
 

@@ -63,7 +63,7 @@ class Servers:
     def ask_all(self, organisations: Iterable[str], *command: str) -> dict[str, Any]:
         return {organisation: self.ask(organisation, *command) for organisation in organisations}
 
-    def place(self, organisation: str, _: str, text: str) -> None:
+    def replace(self, organisation: str, _: str, __: str | None, text: str, ___: str) -> None:
         self.placed[organisation] = text
 
 
@@ -199,12 +199,12 @@ def test_a_request_that_is_no_good_stops_no_other_and_nothing_of_its_organisatio
 def test_a_server_that_goes_away_while_all_is_accepted_is_refused_and_the_others_accept(network: Any) -> None:
     servers = Servers()
 
-    def place(organisation: str, _: str, text: str) -> None:
+    def replace(organisation: str, _: str, __: str | None, text: str, ___: str) -> None:
         if organisation == "ggd":
             raise errors.HalfWayError("ggd went away")
         servers.placed[organisation] = text
 
-    servers.place = place  # type: ignore[method-assign]
+    servers.replace = replace  # type: ignore[method-assign]
     found = take_all(network, servers)
     assert set(found.views) == set(DEFINITION.stations) - {"ggd"}
     assert "went away" in found.refused["ggd"]

@@ -52,7 +52,7 @@ class Servers:
         refused = organisation in self.refuses
         return int(refused), b"HAProxy refuses the configuration\n" if refused else b"loaded\n", b""
 
-    def place(self, organisation: str, _: str, text: str) -> None:
+    def replace(self, organisation: str, _: str, __: str | None, text: str, ___: str) -> None:
         self.accepted[organisation] = text
 
 
@@ -60,7 +60,7 @@ class Servers:
 def network(coordinator: Any, approve: Callable[..., Any], tmp_path: Path) -> Any:
     for organisation in coordinator.definition.stations:
         approve(organisation)
-    own = SimpleNamespace(seen_from=(), people={}, managed={}, follower_every=None)
+    own = SimpleNamespace(seen_from=(), people={}, managed={}, follower_every=None, backup=None)
     return SimpleNamespace(
         name="proeftuin",
         publication=tmp_path / "publication",

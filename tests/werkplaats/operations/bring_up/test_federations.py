@@ -39,7 +39,7 @@ class Servers:
         names = [TWENTE, *([NAME] if self.accepted else []), *self.also]
         return dict.fromkeys(organisations, remote.Done("".join(f"{one}.json\n" for one in names)))
 
-    def place(self, organisation: str, _: str, text: str) -> None:
+    def replace(self, organisation: str, _: str, __: str | None, text: str, ___: str) -> None:
         self.placed[organisation] = text
 
 

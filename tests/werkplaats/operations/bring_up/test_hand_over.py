@@ -13,7 +13,7 @@ import pytest
 
 from base import errors
 from publication import acceptance, publication, reading, trusted, verified
-from publication.following import kept, own_keys
+from publication.following import applied, kept, own_keys
 from tests.harness import coordinator as coordinators
 from tests.publication import publications
 from tests.publication.published import RELEASES
@@ -37,7 +37,7 @@ class Servers:
         said = self.odd.get(organisation, self._text)
         return remote.Done(said + (self.keys[organisation].as_read(organisation) if organisation in self.keys else ""))
 
-    def place(self, organisation: str, _: str, text: str) -> None:
+    def replace(self, organisation: str, _: str, __: str | None, text: str, ___: str) -> None:
         if organisation in self.away:
             raise errors.HalfWayError(f"{organisation} went away")
         self.placed[organisation] = text
@@ -171,6 +171,86 @@ def test_a_server_that_went_away_before_it_could_keep_is_refused_and_the_others_
     assert "went away" in found.refused["ggd"]
 
 
+class There(Servers):
+    """One whose accepted document is a file, into which what is sent to it writes."""
+
+    def __init__(self, accepted: acceptance.Accepted, root: Path) -> None:
+        super().__init__(accepted)
+        self.root = root
+        self.file.parent.mkdir(parents=True)
+        self.file.write_text(self._text)
+
+    @property
+    def file(self) -> Path:
+        return self.root / "etc/werkplaats/accepted/proeftuin.json"
+
+    def ask(self, organisation: str, *command: str, given: str = "", seconds: float = 0) -> remote.Done:
+        if command[0] == "cat":
+            keys = self.keys[organisation].as_read(organisation) if self.keys else ""
+            return remote.Done(self.file.read_text() + keys)
+        words = [*command[:-2], *(f"{self.root}{path}" for path in command[-2:])]
+        done = subprocess.run(words, input=given, capture_output=True, text=True, timeout=seconds, check=False)
+        return remote.Done(done.stdout, done.stderr, done.returncode)
+
+    replace = remote.Remotes.replace  # type: ignore[assignment]
+
+
+def waiting(coordinator: Any, network: Any) -> verified.Verified:
+    """Have something published that waits for every operator."""
+    changed = coordinator.definition.model_copy(update={"personal_data": not coordinator.definition.personal_data})
+    return publishing.publish(network.publication, changed, RELEASES, coordinator.authority)
+
+
+def test_a_yes_takes_nothing_back_that_the_server_took_by_itself_while_somebody_thought(
+    coordinator: Any, network: Any, servers: Servers, keys: dict[str, coordinators.Keys], tmp_path: Path
+) -> None:
+    """A revocation came to the server after it was looked at: the yes wrote the publication of before over it."""
+    waiting(coordinator, network)
+    there = There(acceptance.load(json.loads(servers._text)), tmp_path / "server")  # type: ignore[arg-type]
+    there.keys = keys
+    found = hand_over.applicable(network, cast("Any", there), ["ggd"])
+    assert found.waiting["ggd"]
+    one = approval.find(coordinator.authority.records, "huisartsen")
+    assert one is not None
+    revocation.revoke(coordinator.authority, one.station_certificate.serial_number)
+    later = waiting(coordinator, network)
+    taken = acceptance.accepted_view(acceptance.load(json.loads(there.file.read_text())), later)
+    assert taken is not None
+    there.file.write_text(applied.text(taken))
+    failed = hand_over.accept(network, cast("Any", there), found, ["ggd"])
+    assert failed == {
+        "ggd": "ggd: what is accepted there is another by now than was looked at; run it again, and read what it is now"
+    }
+    assert there.file.read_text() == applied.text(taken)
+    assert "huisartsen" not in taken.statement_keys
+    again = hand_over.applicable(network, cast("Any", there), ["ggd"])
+    assert hand_over.accept(network, cast("Any", there), again, ["ggd"]) == {}
+    assert json.loads(there.file.read_text())["publication"] == later.number
+
+
+def test_nor_is_it_taken_back_by_what_applies_by_itself(network: Any, servers: Servers, tmp_path: Path) -> None:
+    before = acceptance.load(json.loads(servers._text))
+    assert before is not None
+    there = There(before, tmp_path / "server")
+    found = hand_over.applicable(network, cast("Any", there), ["ggd"])
+    view = found.views["ggd"]
+    there.file.write_text(applied.text(view.model_copy(update={"publication": view.publication + 1})))
+    lies = there.file.read_text()
+    hand_over.keep(network, cast("Any", there), found)
+    assert "is another by now" in found.refused["ggd"]
+    assert found.views == {}
+    assert there.file.read_text() == lies
+
+
+def test_what_the_follower_kept_already_is_kept_by_nobody_again(network: Any, servers: Servers, tmp_path: Path) -> None:
+    there = There(acceptance.load(json.loads(servers._text)), tmp_path / "server")  # type: ignore[arg-type]
+    found = hand_over.applicable(network, cast("Any", there), ["ggd"])
+    there.file.write_text(applied.text(found.views["ggd"]))
+    hand_over.keep(network, cast("Any", there), found)
+    assert found.refused == {}
+    assert set(found.views) == {"ggd"}
+
+
 ODD = ["", "no JSON", "null", "[0]", "{}", "[" * 100_000, '{"network": "\\ud800"}', '{"statement_keys": {"ggd": "A"}}']
 
 
@@ -195,8 +275,7 @@ def test_nothing_is_accepted_over_what_does_not_tell_which_keys_were_seen(
     found = hand_over.applicable(network, cast("Any", servers), ["ggd", "ziekenhuis"])
     assert found.waiting == {}
     assert "where there is none remove the network's file there" in found.refused["ggd"]
-    published = publication.read(network.publication, network.name)
-    failed = hand_over.accept(network, cast("Any", servers), published, ["ggd", "ziekenhuis"])
+    failed = hand_over.accept(network, cast("Any", servers), found, ["ggd", "ziekenhuis"])
     assert "nor which keys were seen before" in failed["ggd"]
     assert set(servers.placed) == {"ziekenhuis"}
 
@@ -211,8 +290,7 @@ def test_accepting_mends_what_cannot_be_read_and_keeps_what_was_seen_of_keys(
     found = hand_over.applicable(network, cast("Any", servers), ["ggd", "ziekenhuis"])
     assert "the accepted definition on the server " in found.refused["ggd"]
     assert any("the root of proeftuin is sha256:" in text for text in found.waiting["ggd"]), "accepting mends it"
-    published = publication.read(network.publication, network.name)
-    assert hand_over.accept(network, cast("Any", servers), published, ["ggd"]) == {}
+    assert hand_over.accept(network, cast("Any", servers), found, ["ggd"]) == {}
     assert acceptance.load(json.loads(servers.placed["ggd"])), "it can be read again"
     assert json.loads(servers.placed["ggd"])["seen"]["ziekenhuis"][given_up] == 7
 
@@ -268,8 +346,8 @@ def test_what_a_server_saw_of_keys_stays_known_when_its_operator_accepts(network
     document = json.loads(servers._text)
     document["seen"]["ziekenhuis"]["A" * 43 + "="] = 7
     servers.odd = {"ggd": json.dumps(document)}
-    published = publication.read(network.publication, network.name)
-    hand_over.accept(network, cast("Any", servers), published, ["ggd"])
+    found = hand_over.applicable(network, cast("Any", servers), ["ggd"])
+    hand_over.accept(network, cast("Any", servers), found, ["ggd"])
     assert json.loads(servers.placed["ggd"])["seen"]["ziekenhuis"]["A" * 43 + "="] == 7
 
 

@@ -20,6 +20,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
+from base import errors
 from werkplaats.operations.reach import connections, remote, shell, ssh_config
 from werkplaats.operations.reach.servers import Server, UnreachableError
 
@@ -483,6 +484,17 @@ def test_a_file_is_placed_whole(remotes: remote.Remotes, tmp_path: Path) -> None
     remotes.place("ggd", str(path), "é\n")
     assert path.read_text() == "é\n"
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_a_file_is_replaced_where_it_is_still_what_was_looked_at(remotes: remote.Remotes, tmp_path: Path) -> None:
+    path, lock = tmp_path / "een map" / "een bestand", tmp_path / "lock"
+    remotes.replace("ggd", str(path), None, "é\n", str(lock))
+    remotes.replace("ggd", str(path), "é\n", "ë\n", str(lock))
+    with pytest.raises(errors.RefusedError, match=r"^ggd: what is accepted there is another by now.*; run it again"):
+        remotes.replace("ggd", str(path), "é\n", "è\n", str(lock))
+    assert path.read_text() == "ë\n"
+    with pytest.raises(errors.HalfWayError, match=r"^ggd: /proc/nothing/there cannot be written: "):
+        remotes.replace("ggd", "/proc/nothing/there", None, "è\n", str(lock))
 
 
 # Logins as people have them

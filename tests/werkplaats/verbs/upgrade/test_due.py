@@ -83,7 +83,7 @@ class Desk:
         ]
         return {one: remote.Done("\n".join(rows)) for one in organisations}
 
-    def place(self, organisation: str, _: str, text: str) -> None:
+    def replace(self, organisation: str, _: str, __: str | None, text: str, ___: str) -> None:
         self.texts[organisation] = text
 
     def plan(self, *given: Any) -> begin.Planned:
