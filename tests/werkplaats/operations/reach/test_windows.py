@@ -137,3 +137,9 @@ def test_a_rule_is_said_in_words() -> None:
         "patch and minor releases, signed by sha256:aaaaaaaaaaaa… and sha256:bbbbbbbbbbbb…, on Mondays, Fridays and "
         "Sundays from 22:00 to 02:00 on the next day (Europe/Amsterdam)"
     )
+
+
+@pytest.mark.parametrize("zone", ["localtime", "posixrules", "Factory", "right/Europe/Amsterdam", "", "/etc/localtime"])
+def test_a_zone_is_the_same_place_on_every_machine(zone: str) -> None:
+    with pytest.raises(ValueError, match="this machine knows no time zone"):
+        rule(zone=zone)
