@@ -23,6 +23,8 @@ from network_topology.steps import meanwhile
 from publication import identity, verified
 from publication.whole import Holders, Keys, RootHolders
 
+WARNING = "WARNING: "
+"""How a change begins of which somebody has to ring up who published it."""
 _ANEW = "look at what is published with `werkplaats plan`, and accept it anew with `werkplaats accept`"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import given
@@ -31,8 +31,9 @@ def decide(
     runs: model.Release | None = OLD,
     now: datetime.datetime = OPEN,
     accepted: acceptance.Accepted | None = None,
+    known: Sequence[model.Release] = (),
 ) -> beforehand.Decision:
-    return beforehand.decide(by or rule(), published, region.judged(published, accepted=accepted), runs, now)
+    return beforehand.decide(by or rule(), published, region.judged(published, accepted=accepted), runs, now, known)
 
 
 def test_in_a_window_a_station_moves_to_a_patch_that_those_signed_who_were_named(region: Region) -> None:
@@ -194,7 +195,74 @@ def test_a_release_that_goes_back_waits_for_a_person(region: Region) -> None:
     back = dataclasses.replace(region.moving(OLD, PATCH), number=region.published.number + 2)
     found = decide(region, back, runs=PATCH, accepted=ahead)
     assert found.verdict is Verdict.PERSON
-    assert found.why[0] == "release 1.0.0 is not newer than 1.0.1, which its station runs"
+    assert "release 1.0.0 is not newer than 1.0.1, which its station runs" in found.why
+
+
+def test_one_that_is_older_than_what_was_accepted_waits_for_a_person_whatever_the_station_runs(region: Region) -> None:
+    """A later one was accepted by hand, its station did not move yet, and the one before it is published again."""
+    later = of("1.0.2", "5", may_upgrade_from=("1.0.0", "1.0.1"), security_fixes=("CVE-2026-9: a peer reads it all",))
+    accepted = acceptance.accept(region.moving(later), region.accepted)
+    again = dataclasses.replace(region.moving(), number=region.published.number + 2)
+    found = decide(region, again, accepted=accepted, known=[PATCH])
+    assert found.verdict is Verdict.PERSON
+    warned = "WARNING: release 1.0.1 is older than 1.0.2, which repairs: CVE-2026-9: a peer reads it all. Ring the "
+    assert [why for why in found.why if not why.startswith(warned)] == [
+        "release 1.0.1 is not newer than 1.0.2, which was accepted on its server"
+    ]
+    silent = later.model_copy(update={"may_upgrade_from": ("1.0.0",)})
+    found = decide(region, again, accepted=acceptance.accept(region.moving(silent), region.accepted), known=[PATCH])
+    assert found.why == ("release 1.0.1 is not newer than 1.0.2, which was accepted on its server",)
+
+
+def test_a_warning_waits_for_a_person_also_where_it_applies_by_itself(region: Region) -> None:
+    key = region.published.statement_keys["ziekenhuis"]
+    seen = {**region.accepted.seen, "ziekenhuis": {key: 9}}
+    found = decide(region, region.moving(), accepted=region.accepted.model_copy(update={"seen": seen}))
+    assert found.verdict is Verdict.PERSON
+    (why,) = found.why
+    assert why.startswith("WARNING: the gateway key that is published for ziekenhuis is an older one")
+
+
+BREAKS = model.Breaking(affects="you read runs.json", do="read it anew")
+MIDDLE = of("1.0.1", "2", may_upgrade_from=FROM)
+FAR = of("1.0.2", "5", may_upgrade_from=("1.0.0", "1.0.1"))
+UNTOLD = "release {} lies between 1.0.0 and {}, and what it breaks is not known here"
+
+
+@pytest.mark.parametrize(
+    ("to", "known", "why"),
+    [
+        (FAR, [MIDDLE], ()),
+        (
+            FAR,
+            [MIDDLE.model_copy(update={"breaking": (BREAKS,)})],
+            ("release 1.0.1: this only affects you if you read runs.json: read it anew",),
+        ),
+        (FAR, [], (UNTOLD.format("1.0.1", "1.0.2"),)),
+        (FAR.model_copy(update={"may_upgrade_from": FROM}), [], (UNTOLD.format("1.0.1", "1.0.2"),)),
+        (of("1.2.1", "5", may_upgrade_from=FROM), [], (UNTOLD.format("1.1.0", "1.2.1"),)),
+        (of("1.2.1", "5", may_upgrade_from=FROM), [of("1.1.0", "6")], (UNTOLD.format("1.2.0", "1.2.1"),)),
+        (of("1.2.1", "5", may_upgrade_from=FROM), [of("1.1.0", "6"), of("1.2.0", "7")], ()),
+        (
+            of("1.1.0", "5", may_upgrade_from=(*FROM, "1.0.3", "1.1.0", "0.9.9")),
+            [],
+            (UNTOLD.format("1.0.3", "1.1.0"),),
+        ),
+        (
+            of("1.1.0", "5", may_upgrade_from=FROM),
+            [of("1.0.3", "6", may_upgrade_from=("1.0.2",))],
+            (UNTOLD.format("1.0.2", "1.1.0"),),
+        ),
+        (of("1.0.60000", "5", may_upgrade_from=FROM), [], (UNTOLD.format("1.0.1", "1.0.60000"),)),
+    ],
+)
+def test_what_a_release_in_between_breaks_waits_for_a_person_and_so_does_one_that_nobody_knows(
+    region: Region, to: model.Release, known: list[model.Release], why: tuple[str, ...]
+) -> None:
+    assert decide(region, region.moving(to), rule(releases="minor"), known=known).why == why
+    moving = region.moving(to)
+    told = dataclasses.replace(moving, releases={**moving.releases, **{one.release: one for one in known}})
+    assert decide(region, told, rule(releases="minor")).why == why, "one that is published is known"
 
 
 def test_a_strange_image_waits_for_a_person(region: Region) -> None:
