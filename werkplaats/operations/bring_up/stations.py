@@ -150,7 +150,7 @@ def late(network: networks.Network, applicable: hand_over.Applicable, running: M
     all is replaced at once.
     """
     published = applicable.publication.releases.values() if applicable.publication else ()
-    known = {one.image_id: one.release for one in (*find.every(network.home), *published)}
+    known = {one.image_id: one.release for one in (*published, *find.every(network.home))}
     found = {}
     for organisation, image in running.items():
         view = applicable.views[organisation]

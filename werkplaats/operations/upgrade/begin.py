@@ -66,7 +66,7 @@ def plan(
     failures += preflight.accepted(network, remotes, reached, to)
     runs = preflight.running(seen)
     moves = {one: runs.get(one, "") for one in reached if runs.get(one) != to.image_id}
-    known = {one.image_id: one for one in (*find.every(network.home), *published.releases.values())}
+    known = {one.image_id: one for one in (*published.releases.values(), *find.every(network.home))}  # the last counts
     earlier, unknown = _earlier(known, to, moves)
     failures += unknown + preflight.jump(to, earlier, known.values())
     failures += preflight.formats(remotes, to, moves, earlier)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ CLOCK_SECONDS = 60
 ROOM = 4
 """Times the archive: the engine keeps it unpacked, and for a while as it came."""
 SMALLEST_ROOM = 256 * 1024 * 1024
+_SECONDS, _BYTES = re.compile("[0-9]{1,12}"), re.compile("[0-9]{1,18}")
 _DISK = 'df --output=avail -B1 "$(docker info --format {{.DockerRootDir}})" | tail -1'
 
 
@@ -49,17 +51,46 @@ def look(
     found += [Failure.of(Code.HEALTH, o, why) for o, why in lost.items()]
     need = max(SMALLEST_ROOM, ROOM * archive.stat().st_size) if archive else SMALLEST_ROOM
     room = remotes.ask_all(reached, "sh", "-c", _DISK)
-    clocks = {o: (answer, time.time()) for o, answer in remotes.ask_all(reached, "date", "+%s").items()}
+    off = clocks(remotes, reached)
     told = remotes.ask_all(reached, "station", "status", "--json")
     ending = remotes.ask_all(reached, *lapse.command(network.name))
     for organisation in (o for o in reached if o not in lost):
         found += _space(organisation, room[organisation], need)
-        found += _clock(organisation, *clocks[organisation])
+        found += [Failure.of(Code.CLOCK, organisation, why) for why in [clock(off[organisation])] if why]
         found += _health(network.name, organisation, told[organisation], seen[organisation])
         found += [
             Failure.of(Code.CERTIFICATE, organisation, wrong) for wrong in lapse.read(_text(ending[organisation])).wrong
         ]
     return seen, found
+
+
+def clocks(remotes: remote.Remotes, organisations: Iterable[str]) -> dict[str, float | None]:
+    """Organisation → by how many seconds its server's clock is ahead of this machine's; None where it tells none.
+
+    A clock that may have shown any moment at which servers were asked is ahead by nothing.
+    """
+    began = time.time()
+    answers = remotes.ask_all(organisations, "date", "+%s")
+    ended = time.time()
+    told = {one: _text(answer).strip() for one, answer in answers.items()}
+    shown = {one: int(text) if _SECONDS.fullmatch(text) else None for one, text in told.items()}
+    return {one: None if at is None else max(at - ended, 0) + min(at - began, 0) for one, at in shown.items()}
+
+
+def clock(off: float | None) -> str:
+    """What is wrong with a server's clock that is so much ahead; "" where nothing is."""
+    if off is None:
+        return "it does not say what its clock shows"
+    return f"its clock is {abs(off):.0f} s {'ahead' if off > 0 else 'behind'}" if abs(off) > CLOCK_SECONDS else ""
+
+
+def own_clock(off: Mapping[str, float | None]) -> str:
+    """Why this machine's own clock is taken for wrong; "" where no more servers differ from it than agree with it."""
+    told = [one for one in off.values() if one is not None]
+    wrong = [one for one in told if clock(one)]
+    if len(wrong) * 2 <= len(told):
+        return ""
+    return f"the clock of this machine differs from those of {len(wrong)} of {len(told)} servers: set it right first"
 
 
 def accepted(
@@ -127,19 +158,13 @@ def _way(start: str, end: str, known: Iterable[model.Release]) -> list[str]:
 
 def _space(organisation: str, answer: remote.Answer, need: int) -> Iterator[Failure]:
     said = _text(answer).strip()
-    if not said.isdecimal():
+    if not _BYTES.fullmatch(said):
         yield Failure.of(
-            Code.HEALTH, organisation, f"its engine does not say where it keeps images: {said or 'nothing'}"
+            Code.HEALTH, organisation, f"its engine does not say where it keeps images: {said[:80] or 'nothing'}"
         )
     elif int(said) < need:
         text = f"{int(said) / 1e6:.0f} MB are free where its engine keeps images, and {need / 1e6:.0f} MB are needed"
         yield Failure.of(Code.SPACE, organisation, text)
-
-
-def _clock(organisation: str, answer: remote.Answer, here: float) -> Iterator[Failure]:
-    said = _text(answer).strip()
-    if said.isdecimal() and abs(off := int(said) - here) > CLOCK_SECONDS:
-        yield Failure.of(Code.CLOCK, organisation, f"its clock is {abs(off):.0f} s {'ahead' if off > 0 else 'behind'}")
 
 
 def _health(network: str, organisation: str, answer: remote.Answer, running: observed.Observed) -> Iterator[Failure]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from base import canonical, errors
+from network_topology import model
 from werkplaats.operations import progress
 from werkplaats.operations.home import networks
 from werkplaats.operations.reach import remote
@@ -84,20 +85,49 @@ def _move(
     moves = [one for one, closes in at.items() if canonical.now() < closes]  # servers took their time to answer
     if published is None or not moves:
         return
-    _, done.failures = preflight.image_of(published.release)
-    if done.failures:
-        return  # nobody says yes to what cannot come
+    moves = _may(network, remotes, published.release, found, moves, done)
     accepting = [one for one in moves if found.decisions[one].accepts]
-    done.left_out = standing.say_yes(network, remotes, found, accepting)
+    done.left_out |= standing.say_yes(network, remotes, found, accepting)
     done.accepted = [one for one in accepting if one not in done.left_out]
     moves = [one for one in moves if one not in done.left_out]
-    if not moves:
-        return
-    planned = begin.plan(network, remotes, published.release.release, begin.Options(only=moves), before)
-    done.failures = [*planned.failures]
-    if not planned.failures and planned.upgrade.phase is not Phase.DONE:
-        closes = {one: at[one] for one in moves}
-        done.upgrade = working.work(network, remotes, store, reporter, planned.upgrade, closes)
+    while moves:
+        planned = begin.plan(network, remotes, published.release.release, begin.Options(only=moves), before)
+        done.failures += planned.failures
+        if not planned.failures:
+            if planned.upgrade.phase is not Phase.DONE:
+                closes = {one: at[one] for one in moves}
+                done.upgrade = working.work(network, remotes, store, reporter, planned.upgrade, closes)
+            return
+        moves = _others(moves, planned.failures)
+
+
+def _may(
+    network: networks.Network,
+    remotes: remote.Remotes,
+    to: model.Release,
+    found: standing.Found,
+    moves: Sequence[str],
+    done: _Done,
+) -> list[str]:
+    """Who may be moved now by all that can be looked at before a yes: nobody says it to what cannot come."""
+    image, failures = preflight.image_of(to)
+    if not failures:
+        failures = preflight.look(network, remotes, moves, image.archive if image else None)[1]
+        images = {one: release.image_id for one, release in found.runs.items() if one in moves}
+        failures += preflight.formats(remotes, to, images, found.runs.values())
+    done.failures += failures
+    may = _others(moves, failures)
+    now = found.from_one(may)
+    for one in (one for one in may if one not in now):
+        release = found.runs[one].release
+        done.left_out[one] = f"its station runs {release}, and those of an earlier release move first: run it again"
+    return now
+
+
+def _others(moves: Sequence[str], failures: Sequence[Failure]) -> list[str]:
+    """Those in whose way nothing is: none where something is in the way of all."""
+    wrong = {one.organisation for one in failures}
+    return [] if wrong - {*moves} else [one for one in moves if one not in wrong]
 
 
 def _ended(given: argparse.Namespace, network: networks.Network, done: _Done) -> int:

@@ -18,6 +18,7 @@ from tests.werkplaats.operations.upgrade.test_state import NEW, NEWEST, OLD, upg
 from werkplaats.operations.home import networks
 from werkplaats.operations.look import observed
 from werkplaats.operations.reach import remote
+from werkplaats.operations.release import find
 from werkplaats.operations.upgrade import begin, canary, packages, preflight, state
 
 WAVES = (("thuiszorg",), ("huisartsen", "ggd"))
@@ -103,20 +104,29 @@ class Engines:
         return dict.fromkeys(organisations, remote.Done(self._told.get(command[1], "")))
 
 
-def test_what_would_be_begun_asks_each_server_once_of_each_thing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its engine was looked at twice, and what moves could be by another answer than what was looked at."""
-    newer = upgrade().to
-    older = upgrade().earlier
-    assert newer
-    assert older
-    engines = Engines(older.image_id)
-    published = SimpleNamespace(definition=SimpleNamespace(), release=newer, earlier=older, releases={"1": older})
+def planned_by(monkeypatch: pytest.MonkeyPatch, engines: Engines, published_as: model.Release) -> begin.Planned:
+    """What would be begun where the release that runs is published so."""
+    there = {"1": published_as}
+    published = SimpleNamespace(definition=SimpleNamespace(), release=NEW, earlier=OLD, releases=there)
     monkeypatch.setattr(begin, "_published", lambda *_: published)
     monkeypatch.setattr(preflight, "image_of", lambda _: (None, []))
     monkeypatch.setattr(preflight, "accepted", lambda *_: [])
     monkeypatch.setattr(canary, "look", lambda *_: (canary.Works(sets=(1,)), ""))
     remotes = cast("remote.Remotes", engines)
-    planned = begin.plan(networks.find("proeftuin"), remotes, newer.release, begin.Options(), None)
+    return begin.plan(networks.find("proeftuin"), remotes, NEW.release, begin.Options(), None)
+
+
+def test_an_image_that_is_described_here_is_called_as_it_is_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever publishes described it anew, by another name."""
+    monkeypatch.setattr(find, "every", lambda _: [OLD])
+    planned = planned_by(monkeypatch, Engines(OLD.image_id), OLD.model_copy(update={"release": "1.0.9"}))
+    assert (planned.failures, planned.upgrade.earlier) == ([], OLD)
+
+
+def test_what_would_be_begun_asks_each_server_once_of_each_thing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its engine was looked at twice, and what moves could be by another answer than what was looked at."""
+    engines = Engines(OLD.image_id)
+    planned = planned_by(monkeypatch, engines, OLD)
     assert sorted(one for wave in planned.upgrade.waves for one in wave) == ["ggd", "thuiszorg"]
     assert planned.failures == []
     assert {*engines.asked.values()} == {1}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from tests.werkplaats.operations.upgrade.test_state import NEW, NEWEST, OLD, upgrade
+from werkplaats.operations.home import vault
 from werkplaats.operations.upgrade import standing, state
 from werkplaats.operations.upgrade.failure import Code, Failure
 
@@ -49,7 +51,10 @@ def stopped(code: Code) -> Failure:
             "a window ended on its way to newer packages, and another release is published by now",
         ),
         ({"phase": PAUSED}, "it was paused by somebody, which waits for a person"),
-        ({}, "it was cut off in the middle, which waits for a person"),
+        *(
+            ({"phase": phase}, "it was cut off in the middle, which waits for a person")
+            for phase in (state.Phase.RUNNING, state.Phase.ENDED)
+        ),
         *(
             (
                 {"phase": PAUSED, "failure": stopped(code)},
@@ -65,3 +70,12 @@ def test_only_one_that_the_end_of_a_window_stopped_goes_on_by_itself(update: dic
     published = cast("Any", SimpleNamespace(release=NEW))
     assert standing.stopped(upgrade(**update), published) == said
     assert standing.stopped(None, published) == ""
+
+
+def test_one_that_was_killed_is_told_from_one_that_was_paused(tmp_path: Path) -> None:
+    store = state.Store(vault.Vault("proeftuin", tmp_path))
+    store.save(upgrade())
+    published = cast("Any", SimpleNamespace(release=NEW))
+    with vault.Vault("proeftuin", tmp_path).lock("upgrade due"):
+        found = standing.stopped(store.load(), published)
+    assert found == "it was cut off in the middle, which waits for a person"
