@@ -15,7 +15,8 @@
     │   │   ├── ExpiredError                  one of which nobody said lately that it is the newest
     │   │   ├── OtherRootError                one of another root than was accepted here
     │   │   └── fetch.OverError               one that a web server did not give in time
-    │   └── AcceptanceError                   something waits for the operator's own acceptance
+    │   ├── AcceptanceError                   something waits for the operator's own acceptance
+    │   └── drive.LostStateError              Pulumi's state is lost, and what it knew of is there
     ├── servers.UnreachableError              a server does not answer, or with another host key
     ├── TakenBackError                     4  a change failed and was taken back
     └── HalfWayError                       5  a change failed and stands half-way; the remedy says what to run

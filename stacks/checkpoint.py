@@ -37,6 +37,23 @@ def read(path: Path) -> tuple[int, dict[str, Any] | None]:
     return version, latest
 
 
+def blank(state: Path, project: str) -> bool:
+    """Whether a state knows of nothing, in its file nor in the copy that `mend` goes back to.
+
+    So it is before a first run, and where it was lost. Not after a run that was killed: the engine writes what it is
+    about to make before it asks for it, and the stack itself before that.
+    """
+    written = path(state, project)
+    for one in (written, written.with_name(f"{written.name}.bak")):
+        try:
+            return not (read(one)[1] or {}).get("resources")
+        except FileNotFoundError:
+            return True
+        except (OSError, ValueError):
+            continue
+    return True
+
+
 def copy(state: Path, folder: Path, more: Iterable[str]) -> None:
     """Copy what there is to read of a state, and files beside it that are named by `more`.
 

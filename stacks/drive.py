@@ -28,6 +28,7 @@ from stacks.engine import install
 SETTLED = "settled.json"
 PLAN = "plan.json"
 BY_HAND = "pulumi"
+RUNBOOK = "pulumi-state-lost"
 BACKEND = "PULUMI_BACKEND_URL"
 RUN_MARK = "WERKPLAATS_RUN"  # in the environment of every child, so that a killed run's children can be found
 Progress = Callable[[str], None]
@@ -51,6 +52,17 @@ class Outcome:
 
 class DriveError(errors.UnmetError):
     """The engine could not do what was asked; the message is what it said, shortened to what matters."""
+
+
+class LostStateError(errors.RefusedError):
+    """A state knows of nothing, and what its program made is there: it would be made anew."""
+
+    def __init__(self, what: str, there: Collection[str]) -> None:
+        super().__init__(
+            f"Pulumi's state of the {what} is lost, or lies in another vault: it knows of nothing, and there are "
+            f"{', '.join(there)} already. They were left as they are",
+            f"`werkplaats incident show {RUNBOOK}` tells what to do",
+        )
 
 
 class PartsError(DriveError):
@@ -233,6 +245,16 @@ class Stack:
         if (exported.deployment or {}).get("pending_operations"):
             self._replace(exported, pending_operations=[])
             progress("cleared the unfinished operations of a run that was killed")
+
+    def require_known(self, what: str, there: Callable[[], Collection[str]]) -> None:
+        """Raise LostStateError where this state knows of nothing, and what only its program makes is `there`.
+
+        Before anything else is done: what is in no state would be taken for what a killed run left, and removed.
+        """
+        if (not self._exported() if BACKEND in os.environ else checkpoint.blank(self.state, self._project)) and (
+            found := sorted(there())
+        ):
+            raise LostStateError(what, found)
 
     def resources(self) -> dict[str, dict[str, Any]]:
         """Every custom resource in the state, by URN."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,10 @@ NO_IMAGE = "sha256:" + "0" * 64  # of servers that are removed
 def up(network: networks.Network, engine: install.Engine, image: str, say: progress.Say) -> drive.Outcome:
     """Make the sandbox servers that are missing, and the inventory by which everything else reaches them.
 
-    Raises RefusedError where a sandbox of this name is somebody else's.
+    Raises RefusedError where a sandbox of this name is somebody else's, or there and in no state.
     """
     _require_own(network)
+    _stack(network, engine, image).require_known(f"servers of {network.name}", functools.partial(_there, network))
     while True:
         stack = _stack(network, engine, image)
         stack.recover(say)
@@ -201,6 +203,14 @@ def remove_orphans(network: networks.Network, stack: drive.Stack, say: progress.
             if identifier not in known:
                 say(f"removing {thing.name}, which a run that was killed left behind")
                 _remove(thing)
+
+
+def _there(network: networks.Network) -> list[str]:
+    """The names of the servers that the engine has, and of the disks of their engines."""
+    with _local_engine() as engine:
+        mine = _mine(network)
+        made: list[Any] = [*engine.containers.list(all=True, filters=mine), *engine.volumes.list(filters=mine)]
+        return [str(thing.name) for thing in made]
 
 
 def _remove(thing: Any) -> None:

@@ -38,10 +38,11 @@ def up(
 ) -> tuple[drive.Outcome, dict[str, str]]:
     """Make the stations of `images` (organisation → image id) as declared; all others are not touched.
 
-    Returns what changed, and organisation → why, of those whose server went away meanwhile.
+    Returns what changed, and organisation → why, of those whose server went away meanwhile. Raises LostStateError.
     """
     remotes.open_for_engine(images)
     stack = _stack(network, remotes, engine, images)
+    _require_known(stack, network.name, remotes, images)
     declared = _images_before(stack.state / drive.PLAN)
     stack.recover(say)
     for organisation in stack.forget_others(remotes.servers):
@@ -66,6 +67,21 @@ def up(
             lost |= {o: _cannot(remotes, o, said) for o, said in error.failed.items()}
         else:
             return drive.Outcome((*changes, *outcome.changes)), lost
+
+
+def require_known(
+    network: networks.Network, remotes: remote.Remotes, engine: install.Engine, organisations: Iterable[str]
+) -> None:
+    """Raise LostStateError where stations are there and the state knows of none: each would be ended and made anew."""
+    _require_known(_stack(network, remotes, engine, {}), network.name, remotes, organisations)
+
+
+def _require_known(stack: drive.Stack, network: str, remotes: remote.Remotes, organisations: Iterable[str]) -> None:
+    def there() -> list[str]:
+        found, _ = observed.observe(remotes, organisations)
+        return [f"{name} of {organisation}" for organisation, one in found.items() for name in one.containers]
+
+    stack.require_known(f"stations of {network}", there)
 
 
 def _cannot(remotes: remote.Remotes, organisation: str, said: str, what: str = MAKES_NONE) -> str:

@@ -109,6 +109,7 @@ class Run:
                     self.outcome.servers = servers.up(self.network, self._engine, server_image.ensure(say), say)
                 self.remotes, wanted = self._reach()
                 self._wanted = self._offered(self.remotes, wanted)
+                stations.require_known(self.network, self.remotes, self._engine, self._wanted)
                 if self.options.first:
                     self.outcome.left_out |= self.options.first(self.remotes, self._wanted, say)
             together.hear([image])

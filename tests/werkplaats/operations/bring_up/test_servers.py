@@ -60,6 +60,9 @@ class Stack:
         self._subnet = plan(()).subnet
         self._taken = taken
 
+    def require_known(self, *_: Any) -> None:
+        """Nothing is there."""
+
     def recover(self, _: Any) -> None:
         """Nothing was left behind."""
 
@@ -102,3 +105,22 @@ def test_what_fails_for_another_reason_is_not_tried_again(
     with pytest.raises(drive.DriveError, match="no space left"):
         servers.up(network, cast("Any", None), servers.NO_IMAGE, print)
     assert taken == []
+
+
+@pytest.mark.usefixtures("engine")
+def test_nothing_is_removed_where_the_state_of_servers_that_are_there_is_lost(
+    network: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run took them for what a killed one had left, and made each anew with nothing on its disk."""
+
+    def lost(_: Any, what: str, there: Any) -> None:
+        raise drive.LostStateError(what, there())
+
+    def remove(*_: Any) -> None:
+        raise AssertionError("they were removed")
+
+    monkeypatch.setattr(Stack, "require_known", lost)
+    monkeypatch.setattr(servers, "_there", lambda _: ["proef.sandbox.ggd"])
+    monkeypatch.setattr(servers, "remove_orphans", remove)
+    with pytest.raises(drive.LostStateError, match=r"servers of proef\.sandbox is lost.*proef\.sandbox\.ggd already"):
+        servers.up(network, cast("Any", None), servers.NO_IMAGE, print)

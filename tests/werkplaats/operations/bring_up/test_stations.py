@@ -62,6 +62,8 @@ class Stack:
         self.images = set(images)
         self.asked: dict[str, Any] = {}
 
+    def require_known(self, *_: Any) -> None: ...
+
     def recover(self, _: Any) -> None: ...
 
     def forget_others(self, _: Any) -> list[str]:
@@ -95,7 +97,7 @@ def stacks(monkeypatch: pytest.MonkeyPatch) -> list[Stack]:
 
 
 def up(servers: Servers) -> dict[str, str]:
-    network: Any = SimpleNamespace()
+    network: Any = SimpleNamespace(name="proef")
     remotes: Any = servers
     engine: Any = None
     return stations.up(network, remotes, engine, WANTED, lambda _: None)[1]
@@ -137,7 +139,7 @@ def test_a_station_that_runs_what_was_declared_before_is_not_read_again(
     newer = "sha256:" + "2" * 64
     specs = [station.StationSpec(one, "", (), image) for one, image in (("ggd", IMAGE), ("zorg", newer))]
     plans.write(tmp_path / drive.PLAN, program.StationsPlan("hoger", tuple(specs)))
-    network: Any = SimpleNamespace()
+    network: Any = SimpleNamespace(name="proef")
     remotes: Any = Servers()
     engine: Any = None
     stations.up(network, remotes, engine, dict.fromkeys(WANTED, newer), lambda _: None)
@@ -156,7 +158,7 @@ def test_an_engine_that_makes_no_station_is_left_out_with_a_remedy_and_what_othe
         raise drive.PartsError({"zorg": "Error pinging Docker server"}, drive.Outcome((made,)))
 
     monkeypatch.setattr(Stack, "up", make)
-    network: Any = SimpleNamespace()
+    network: Any = SimpleNamespace(name="proef")
     remotes: Any = Servers()
     engine: Any = None
     outcome, lost = stations.up(network, remotes, engine, WANTED, lambda _: None)
@@ -180,7 +182,7 @@ def test_an_engine_that_removes_no_station_is_left_out_and_what_others_lost_coun
         raise drive.PartsError({"zorg": "Error pinging Docker server"}, drive.Outcome((gone,)))
 
     monkeypatch.setattr(Stack, "destroy", remove, raising=False)
-    network: Any = SimpleNamespace()
+    network: Any = SimpleNamespace(name="proef")
     remotes: Any = Servers()
     engine: Any = None
     outcome, stays = stations.destroy(network, remotes, engine, ["ggd", "zorg"], lambda _: None)
@@ -200,6 +202,23 @@ def test_a_failure_of_none_of_these_stations_ends_the_run(stacks: list[Stack], m
     with pytest.raises(drive.DriveError, match="weg: Error pinging"):
         up(Servers())
     assert len(stacks) == 1
+
+
+def test_no_station_is_removed_where_the_state_that_knew_of_them_is_lost(
+    stacks: list[Stack], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run took them for what a killed one had left, and ended the sessions of all."""
+
+    def lost(_: Any, what: str, there: Any) -> None:
+        raise drive.LostStateError(what, there())
+
+    monkeypatch.setattr(Stack, "require_known", lost)
+    monkeypatch.setattr(Stack, "identifiers", lambda _: set())
+    servers = Servers()
+    with pytest.raises(drive.LostStateError, match=r"stations of proef is lost.*station-computer of zorg already"):
+        up(servers)
+    assert not servers.removed
+    assert not stacks[-1].asked
 
 
 def test_a_plan_removes_no_station_of_a_server_that_this_operator_does_not_run_any_more(stacks: list[Stack]) -> None:
