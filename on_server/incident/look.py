@@ -65,6 +65,12 @@ def agent(verb: str, seconds: float) -> dict[str, Any]:
     return {"answers": "silent", "document": {}}
 
 
+def agents() -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the agent says of itself, and of its links; one that does not say the first is not waited for once more."""
+    status = agent("status", SECONDS)
+    return status, agent("links", LINKS_SECONDS) if status["answers"] == "yes" else status
+
+
 def computer() -> str:
     """The same of the computer, which ends a call of anybody but the agent at once, and notes that."""
     try:
@@ -134,8 +140,7 @@ def way(address: str, port: int, name: str) -> dict[str, Any]:
 def look(question: dict[str, Any]) -> dict[str, Any]:
     """All of it."""
     asked: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
-        "agent": (agent, ("status", SECONDS)),
-        "links": (agent, ("links", LINKS_SECONDS)),
+        "agents": (agents, ()),
         "computer": (computer, ()),
         "processes": (processes, ()),
         "disks": (disks, ()),
@@ -145,6 +150,7 @@ def look(question: dict[str, Any]) -> dict[str, Any]:
         programs = {name: pool.submit(run, words) for name, words in question["programs"].items()}
         ways = {peer: pool.submit(way, *where) for peer, where in question["ways"].items()}
         found = {name: one.result() for name, one in parts.items()}
+        found["agent"], found["links"] = found.pop("agents")
         found["programs"] = {name: one.result() for name, one in programs.items()}
         found["ways"] = {peer: one.result() for peer, one in ways.items()}
     return {**found, "up": time.clock_gettime(time.CLOCK_BOOTTIME)}
