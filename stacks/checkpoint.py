@@ -11,6 +11,7 @@ from typing import Any
 from base import values
 
 STACK = "network"  # one stack per state folder, and the folder is the network's
+FOLDER = ".pulumi"
 
 
 def path(state: Path, project: str) -> Path:
@@ -64,6 +65,14 @@ def copy(state: Path, folder: Path, more: Iterable[str]) -> None:
         copied.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
             shutil.copyfile(found, copied)
+
+
+def place(made: Path, state: Path) -> None:
+    """Put a state that was made elsewhere where there is none, whole or not at all."""
+    here, beside = state / FOLDER, state / f"{FOLDER}.new"
+    shutil.rmtree(beside, ignore_errors=True)
+    shutil.copytree(made / here.name, beside)
+    beside.rename(here)
 
 
 def mend(state: Path) -> list[Path]:

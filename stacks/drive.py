@@ -6,6 +6,7 @@ locked is the lock of a dead run. Only a preview goes without.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import functools
@@ -14,7 +15,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from pulumi import automation
 from pulumi.automation import _stack
 
 from base import errors
-from stacks import by_hand, checkpoint, plans, settled, silence
+from stacks import adopting, by_hand, checkpoint, plans, settled, silence
 from stacks.engine import install
 
 SETTLED = "settled.json"
@@ -271,12 +272,18 @@ class Stack:
 
         It holds no lock, so it looks at a copy of the state: a run neither reads what it writes nor ends its children.
         """
+        with self._copy() as copy:
+            return copy._run(copy._stack.preview, leave_out)
+
+    @contextlib.contextmanager
+    def _copy(self) -> Iterator[Stack]:
+        """The same stack on a copy of the state."""
         with tempfile.TemporaryDirectory(prefix="werkplaats-preview-") as folder:
             copy = Stack(
                 project=self._project, program=self._program, plan=self._plan, state=Path(folder), engine=self._engine
             )
             checkpoint.copy(self.state, copy.state, [SETTLED])
-            return copy._run(copy._stack.preview, leave_out)
+            yield copy
 
     def up(self, progress: Progress, *, leave_out: Iterable[str] = (), drifted: Sequence[str] = ()) -> Outcome:
         """Make reality as declared.
@@ -300,6 +307,29 @@ class Stack:
         else:
             outcome = self._run(making, leave_out, progress)
         self._settle(leave_out)
+        return outcome
+
+    def adopt(self, ids: Mapping[str, str]) -> Outcome:
+        """Make a state, where there is none, of what the engines have (name → id); nothing of it is touched.
+
+        Returns what `up` would change then. Raises DriveError where it would make any of it anew: then none is made.
+        """
+        if BACKEND in os.environ or (self.state / checkpoint.FOLDER).exists():
+            raise DriveError(f"there is a state already, in {self._backend()}")
+        declared: list[automation.StepEventStateMetadata] = []
+
+        def hear(event: automation.EngineEvent) -> None:
+            if (begins := event.resource_pre_event) and begins.metadata.new:
+                declared.append(begins.metadata.new)
+
+        with self._copy() as copy:
+            copy._run(copy._stack.preview, (), hears=hear)
+            copy._replace(copy._state(), resources=[*adopting.state(declared, ids)])
+            copy._run(copy._stack.refresh, ())
+            outcome = copy.preview()
+            if anew := [one.name for one in outcome.changes if one.operation in ("replace", "delete")]:
+                raise DriveError(f"what is there is otherwise than is declared: {', '.join(anew)} would be made anew")
+            checkpoint.place(copy.state, self.state)
         return outcome
 
     def destroy(self, progress: Progress, *, leave_out: Iterable[str] = ()) -> Outcome:
@@ -341,7 +371,12 @@ class Stack:
         return [urn for urn in self._exported() if _organisation(urn) in names] if names else []
 
     def _run(
-        self, action: Callable[..., Any], leave_out: Iterable[str], progress: Progress | None = None, **options: Any
+        self,
+        action: Callable[..., Any],
+        leave_out: Iterable[str],
+        progress: Progress | None = None,
+        hears: Callable[[automation.EngineEvent], None] = lambda _: None,
+        **options: Any,
     ) -> Outcome:
         # What of them is declared and was never made goes with what it stands in.
         excluded = {"exclude": urns, "exclude_dependents": True} if (urns := self._urns(leave_out)) else {}
@@ -351,6 +386,7 @@ class Stack:
 
         def hear(event: automation.EngineEvent) -> None:
             watch.heard(_going(event))
+            hears(event)
             if (change := _note(event, seen)) and progress:
                 progress(f"{change.operation} {change.name}")
             _note_failure(event, failed)

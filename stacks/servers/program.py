@@ -11,6 +11,7 @@ from stacks import labels, plans
 from stacks.components import sandbox_server
 
 PROJECT = "werkplaats-servers"
+WAN = "wan"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +26,7 @@ class ServersPlan:
 def program(plan: ServersPlan) -> None:
     """Declare the wide-area network and every server."""
     wan = docker.Network(
-        "wan",
+        WAN,
         name=plan.network,
         driver="bridge",
         ipam_configs=[docker.NetworkIpamConfigArgs(subnet=plan.subnet)],

@@ -105,6 +105,10 @@ ONE = {
         network(broken=[("ggd", "ziekenhuis", DEAD), ("ziekenhuis", "ggd", DEAD)]),
         [("partition", "ggd → ziekenhuis")],
     ),
+    "state of the stations gone": (
+        network(here=seen.Here(publication=3, publication_days=25, stacks={"stations": "there is none"})),
+        [("pulumi-state-lost", views.NETWORK)],
+    ),
     "one direction": (network(broken=[("ziekenhuis", "ggd", DEAD)]), [("partition", "ziekenhuis → ggd")]),
 }
 

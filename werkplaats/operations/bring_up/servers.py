@@ -51,6 +51,24 @@ def up(network: networks.Network, engine: install.Engine, image: str, say: progr
     return made
 
 
+def adopt(network: networks.Network, engine: install.Engine) -> drive.Outcome:
+    """Have a state that knows of nothing know of the servers that are there; returns what `up` would change of them.
+
+    Raises RefusedError where a sandbox of this name is somebody else's, DriveError.
+    """
+    _require_own(network)
+    with _local_engine() as local:
+        mine = _mine(network)
+        made = {str(one.labels[labels.ORGANISATION]): one for one in local.containers.list(all=True, filters=mine)}
+        ids = {f"{organisation}-server": str(one.id) for organisation, one in made.items()}
+        for disk in local.volumes.list(filters=mine):
+            ids[f"{disk.attrs['Labels'][labels.ORGANISATION]}-engine"] = str(disk.name)
+        for wide in local.networks.list(filters=mine):
+            ids[program.WAN] = str(wide.id)
+        image = next((str(one.attrs["Image"]) for one in made.values()), NO_IMAGE)
+    return _stack(network, engine, image).adopt(ids)
+
+
 def plan(network: networks.Network, engine: install.Engine, image: str) -> drive.Outcome:
     """What `up` would change of the servers."""
     return _stack(network, engine, image).preview()

@@ -192,6 +192,27 @@ def wait(remotes: remote.Remotes, organisations: Iterable[str], say: progress.Sa
         say(f"{organisation}: the station does not answer after {START_SECONDS:.0f} s")
 
 
+def adopt(network: networks.Network, remotes: remote.Remotes, engine: install.Engine) -> drive.Outcome:
+    """Have a state that knows of nothing know of the stations that are there; returns what `up` would change of them.
+
+    Of whom there is not a whole station, of one image, nothing is known afterwards. Raises UnmetError, DriveError.
+    """
+    found, lost = observed.observe(remotes, remotes.servers)
+    if lost:
+        raise errors.UnmetError(
+            f"what runs there is not known: {'; '.join(lost.values())}",
+            f"have every server of {network.name} answer, then run this again",
+        )
+    whole = {organisation: one for organisation, one in found.items() if one.image}
+    ids = {
+        f"{organisation}-{name.removeprefix('station-')}": container["id"]
+        for organisation, one in whole.items()
+        for name, container in one.containers.items()
+    }
+    remotes.open_for_engine(whole)
+    return _stack(network, remotes, engine, {organisation: one.image for organisation, one in whole.items()}).adopt(ids)
+
+
 def plan(
     network: networks.Network, remotes: remote.Remotes, engine: install.Engine, images: Mapping[str, str]
 ) -> drive.Outcome:
