@@ -7,16 +7,9 @@ import shutil
 import pytest
 
 from tests.faults import incidents
-from tests.harness import sandboxes, servers
+from tests.harness import sandboxes
 
 pytestmark = pytest.mark.servers
-
-
-def made(network: sandboxes.Sandbox) -> str:
-    """The servers and the disks of their engines, by what the engine of this machine calls them."""
-    label = f"label=werkplaats.network={network.name}"
-    containers = servers.docker("ps", "--all", "--no-trunc", "--quiet", "--filter", label)
-    return containers + servers.docker("volume", "ls", "--quiet", "--filter", label)
 
 
 @pytest.mark.parametrize("stack", ["stations", "servers"])
@@ -25,7 +18,7 @@ def test_an_up_without_the_state_of_what_runs_is_refused_and_changes_nothing(
 ) -> None:
     state = toets.vault / "stacks" / stack
     aside = state.with_name(f"{stack}.aside")
-    before = made(toets), incidents.snapshot(toets)
+    before = incidents.made(toets), incidents.snapshot(toets)
     state.rename(aside)
     try:
         told = toets.run("up", "--yes", "--all-steps", expect=3)
@@ -34,5 +27,5 @@ def test_an_up_without_the_state_of_what_runs_is_refused_and_changes_nothing(
         aside.rename(state)
     assert f"Pulumi's state of the {stack} of {toets.name} is lost" in told.stderr
     assert "werkplaats incident show pulumi-state-lost" in told.stderr
-    assert (made(toets), incidents.snapshot(toets)) == before
+    assert (incidents.made(toets), incidents.snapshot(toets)) == before
     assert toets.up()["changes"] == {"servers": [], "configured": {}, "stations": []}
