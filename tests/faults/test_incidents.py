@@ -21,17 +21,26 @@ from tests.harness.stations import wait_until
 pytestmark = pytest.mark.servers
 FOUND_SECONDS = 120.0
 REASON = "--reason=a test causes what it mends"
+NO_FIGURES = ("",) * 4
 HEAD = ("incident", "caused how", "detected by", "seconds", "diagnosed as", "recovered in seconds", "lost")
 
 
 @pytest.fixture(scope="module")
 def table() -> Iterator[list[dict[str, Any]]]:
-    """A row for each incident that was caused; written at the end."""
+    """A row for each incident that was caused; written at the end, beside what other runs wrote of other rows."""
     rows: list[dict[str, Any]] = []
     yield rows
     incidents.BUILD.mkdir(exist_ok=True)
-    (incidents.BUILD / "incidents.json").write_text(json.dumps(rows, indent=1) + "\n")
-    lines = [HEAD, ("---",) * len(HEAD), *(tuple(str(row[name]) for name in HEAD) for row in rows)]
+    kept = incidents.BUILD / "incidents.json"
+    before = json.loads(kept.read_text()) if kept.exists() else []
+    told = {(row["incident"], row["caused how"]): row for row in (*before, *rows)}
+    kept.write_text(json.dumps([*told.values()], indent=1) + "\n")
+    lines = [HEAD, ("---",) * len(HEAD)]
+    for key in ((row.incident, row.how) for row in incidents.EVERY):
+        lines.append(
+            tuple(str(told[key][name]) for name in HEAD) if key in told else (*key, incidents.NOT_RUN, *NO_FIGURES)
+        )
+    lines += [(name, how, f"not caused here: {why}", *NO_FIGURES) for name, how, why in incidents.NOT_HERE]
     (incidents.BUILD / "incidents.md").write_text("".join(f"| {' | '.join(line)} |\n" for line in lines))
 
 

@@ -1,0 +1,34 @@
+"""Every incident is caused by a test of faults, and the guide has what came of that."""
+
+from __future__ import annotations
+
+from runbooks.framework import found
+from tests.docs import documents
+from tests.faults import incidents
+
+GUIDE = documents.ROOT / "docs" / "incidents.md"
+
+
+def test_every_incident_is_caused_by_a_test() -> None:
+    assert {row.incident for row in incidents.EVERY} == {*found.names()}
+
+
+def test_the_guide_has_a_row_for_every_incident_that_is_caused_and_for_each_that_cannot_be() -> None:
+    rows = documents.table(GUIDE, "What came of each when it was caused")
+    caused = [[row.incident, row.how] for row in incidents.EVERY]
+    cannot = [[name, how] for name, how, _ in incidents.NOT_HERE]
+    assert [row[:2] for row in rows] == caused + cannot
+    for row, (name, _, why) in zip(rows[len(caused) :], incidents.NOT_HERE, strict=True):
+        assert row[2] == f"not caused here: {why}", name
+
+
+def test_what_was_caused_was_named_as_that_and_mended() -> None:
+    for row in documents.table(GUIDE, "What came of each when it was caused")[: len(incidents.EVERY)]:
+        incident, how, by, found_in, diagnosed, recovered, lost = row
+        if by == incidents.NOT_RUN:
+            assert not any((found_in, diagnosed, recovered, lost)), how
+            continue
+        assert diagnosed == incident, how
+        assert float(found_in) > 0, how
+        assert float(recovered) > 0, how
+        assert lost, how
