@@ -58,7 +58,7 @@ def run(places: Places) -> bool:
             settings = json.loads(places.settings.read_bytes())
             good = written.write(places.root, settings, places.recipients)
             found = {"good": {**good, "by": _by(places)}, "fault": ""}
-        except (taken.TakeError, OSError, ValueError, KeyError) as error:
+        except Exception as error:  # an agent chose what it takes: whatever it stops for is told, as for all others
             found = {"good": before.get("good"), "fault": _why(error)}
         disk.write(places.told, json.dumps({**found, "at": int(time.time())}).encode())
         disk.sync_folder(places.told.parent)
@@ -74,8 +74,10 @@ def tell(places: Places) -> dict[str, Any]:
     before = _before(places)
     good, faults = before.get("good"), [before["fault"]] if before.get("fault") else []
     ago = max(0, int(time.time()) - good["made"]) if good else None
-    if ago is None:
+    if not good or ago is None:
         faults = faults or ["none was made yet"]
+    elif good["made"] > time.time() + GRACE:
+        faults = [*faults, "the last good one is dated in the future: look at this server's clock, and make one anew"]
     elif ago > LATE * every * 3600 + GRACE:
         faults = [*faults, f"the last good one is {ago // 3600} hours old, and one is due every {every}"]
     return {"good": good, "ago": ago, "every": every, "faults": faults}
@@ -132,7 +134,7 @@ def _before(places: Places) -> dict[str, Any]:
 def _why(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
-    return str(error)
+    return str(error) if isinstance(error, taken.TakeError) else repr(error)
 
 
 def main() -> int:

@@ -11,27 +11,24 @@ What ends in a backup is older than what others know in any case: who puts one b
 from __future__ import annotations
 
 import grp
+import itertools
 import json
 import os
 import pwd
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-VAR, ETC = "var/lib/werkplaats", "etc/werkplaats"
-HEAD, REGISTER, FORMATS = f"{VAR}/state/register.json", f"{VAR}/register/register.jsonl", f"{VAR}/state/formats.json"
-FOLDERS = (
-    *(f"{VAR}/register", f"{VAR}/state", f"{VAR}/allowances"),
-    *(f"{ETC}/identity", f"{ETC}/accepted", f"{ETC}/cut.d"),
-)
-"""Always: register and what was opened, the statement key, allowances, the gateway's key, the operator's yes, cuts."""
-DATA = (f"{VAR}/data/in", f"{VAR}/data/out")
-"""Only where the operator wants it: what the organisation brought, and results."""
+from on_server.backup import place
+
+HEAD, REGISTER, FORMATS = f"{place.VAR}/state/register.json", place.REGISTER, f"{place.VAR}/state/formats.json"
 PASSING = (".new", ".part")
 LARGEST = 60 * 2**20
 """Bytes: what one answer of a server brings to its operator."""
+ROW, MOST_ENTRIES = 2048, 2**53
+"""Bytes that a file or folder takes beside its content; more entries than any register has."""
 TRIES, PAUSE = 50, 0.1
 
 
@@ -55,11 +52,12 @@ def rows(root: Path, *, data: bool) -> list[Row]:
         before = [_content(root, name) for name in (HEAD, FORMATS)]
         register = [row for row in [_file(root, REGISTER)] if row]
         if _content(root, HEAD) == before[0]:
-            names = [*FOLDERS, *(DATA if data else ())]
-            others = [row for name in names for row in _below(root, name) if row.name not in (REGISTER, HEAD)]
-            head = [row._replace(content=before[0]) for row in [_file(root, HEAD)] if row]
+            names = [*place.FOLDERS, *(place.DATA if data else ())]
+            head = [Row(*row[:-1], before[0]) for row in [_file(root, HEAD)] if row]
+            others = (row for name in names for row in _below(root, name) if row.name not in (REGISTER, HEAD))
+            found = _fitting(itertools.chain(register, head, others))
             if _content(root, FORMATS) == before[1]:
-                return _fitting([*register, *head, *others])
+                return found
         time.sleep(PAUSE)
     raise TakeError(f"the register was written {TRIES} times in a row while it was read; it is tried again later")
 
@@ -68,19 +66,26 @@ def entries(found: list[Row]) -> int:
     """How many entries the register has that was taken. Raises TakeError for a head that does not say it."""
     head = next((row.content for row in found if row.name == HEAD), None)
     try:
-        return int(json.loads(head)["entries"]) if head else 0
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise TakeError(f"{HEAD} does not say how many entries the register has") from error
+        number = json.loads(head)["entries"] if head else 0
+    except (ValueError, KeyError, TypeError, RecursionError):
+        number = None
+    if type(number) is int and 0 <= number < MOST_ENTRIES:
+        return number
+    raise TakeError(f"{HEAD} does not say how many entries the register has")
 
 
-def _fitting(found: list[Row]) -> list[Row]:
-    size = sum(len(row.content or b"") for row in found)
-    if size > LARGEST:
-        raise TakeError(
-            f"{size // 2**20} MB are more than the {LARGEST // 2**20} MB that a backup holds; leave the data out "
-            "(`data: false`) and have your own backup take them"
-        )
-    return found
+def _fitting(found: Iterable[Row]) -> list[Row]:
+    """All of it, of which no more is read than a backup holds. Raises TakeError."""
+    rows, size = list[Row](), 0
+    for row in found:
+        size += ROW + len(row.content or b"")
+        if size > LARGEST:
+            raise TakeError(
+                f"there is more than the {LARGEST // 2**20} MB that a backup holds, as far as {row.name}; leave the "
+                "data out (`data: false`) and have your own backup take them"
+            )
+        rows.append(row)
+    return rows
 
 
 def _below(root: Path, name: str) -> Iterator[Row]:
@@ -92,7 +97,8 @@ def _below(root: Path, name: str) -> Iterator[Row]:
         here = Path(folder).relative_to(root).as_posix()
         yield _row(here, os.fstat(handle), None)
         for one in sorted(files):
-            if not one.endswith(PASSING) and (row := _read(f"{here}/{one}", one, handle)):
+            name = f"{here}/{one}"
+            if not one.endswith(PASSING) and name != place.MARK and (row := _read(name, one, handle)):
                 yield row
 
 
@@ -127,7 +133,9 @@ def _content(root: Path, name: str) -> bytes | None:
 
 
 def _row(name: str, about: os.stat_result, content: bytes | None) -> Row:
-    """With names of accounts: their numbers are others on another server."""
+    """With names of accounts: their numbers are others on another server. Raises TakeError."""
+    if not place.belongs(name):
+        raise TakeError(f"{name!r}: no backup holds a name with such characters; rename it, or remove it")
     try:
         owner, group = pwd.getpwuid(about.st_uid).pw_name, grp.getgrgid(about.st_gid).gr_name
     except KeyError as error:

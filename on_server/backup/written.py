@@ -8,7 +8,6 @@ The recipients are public keys: this server cannot read what it wrote. Nothing i
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
 import json
@@ -19,13 +18,13 @@ import tarfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any
 
 from on_server import disk
-from on_server.backup import taken
+from on_server.backup import place, taken
 from on_server.backup.taken import Row, TakeError
 
-FORMAT, MANIFEST = 1, "manifest.json"
+FORMAT = 1
 STAMP = "%Y%m%dT%H%M%SZ"
 NAME = r"{}_[0-9]{{8}}T[0-9]{{6}}Z\.age"
 
@@ -33,7 +32,7 @@ NAME = r"{}_[0-9]{{8}}T[0-9]{{6}}Z\.age"
 def write(root: Path, settings: dict[str, Any], recipients: Path) -> dict[str, Any]:
     """Make a backup in the folder of `settings`, and remove those beyond what is kept; returns what is told of it.
 
-    Raises TakeError, OSError.
+    One that is dated after it, by a clock that was ahead, is none of those until then. Raises TakeError, OSError.
     """
     folder, station, moment = Path(settings["to"]), settings["station"], time.time()
     if not folder.is_dir():
@@ -47,26 +46,32 @@ def write(root: Path, settings: dict[str, Any], recipients: Path) -> dict[str, A
         "data": settings["data"],
         "files": {row.name: hashlib.sha256(row.content).hexdigest() for row in found if row.content is not None},
     }
-    path = folder / f"{station}_{time.strftime(STAMP, time.gmtime(moment))}.age"
+    path = folder / name(station, moment)
     part = path.with_name(f".{path.name}.part")
     for left in folder.glob(f".{station}_*.part"):
         left.unlink()
     try:
-        _encrypt(part, [*found, Row(MANIFEST, 0o600, "root", "root", json.dumps(about).encode())], recipients, moment)
+        manifest = Row(place.MANIFEST, 0o600, "root", "root", json.dumps(about).encode())
+        _encrypt(part, _packed([*found, manifest], moment), recipients)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
     disk.sync_folder(folder)
-    for old in of(folder, station)[: -settings["keep"]]:
+    for old in [one for one in of(folder, station) if one <= path][: -settings["keep"]]:
         old.unlink()
-    return {**{name: about[name] for name in ("made", "entries", "data")}, "file": str(path),
+    return {**{part: about[part] for part in ("made", "entries", "data")}, "file": str(path),
             "bytes": path.stat().st_size}  # fmt: skip
+
+
+def name(station: str, moment: float) -> str:
+    """What the file of a backup is called: later ones sort after it."""
+    return f"{station}_{time.strftime(STAMP, time.gmtime(moment))}.age"
 
 
 def of(folder: Path, station: str) -> list[Path]:
     """The backups of a station in a folder, oldest first: no other file there is ours."""
-    name = re.compile(NAME.format(re.escape(station)))
-    return sorted(path for path in folder.iterdir() if name.fullmatch(path.name))
+    ours = re.compile(NAME.format(re.escape(station)))
+    return sorted(path for path in folder.iterdir() if ours.fullmatch(path.name))
 
 
 def pack(stream: IO[bytes], found: Iterable[Row], moment: float) -> None:
@@ -83,20 +88,27 @@ def pack(stream: IO[bytes], found: Iterable[Row], moment: float) -> None:
                 tar.addfile(member, io.BytesIO(row.content))
 
 
-def _encrypt(path: Path, found: Iterable[Row], recipients: Path, moment: float) -> None:
+def _packed(found: Iterable[Row], moment: float) -> bytes:
+    """The tar, once whoever restores it can read it: what could not be opened again takes no good one's place."""
+    stream = io.BytesIO()
+    pack(stream, found, moment)
+    try:
+        for _ in place.members(stream.getvalue()):
+            pass
+    except place.PlaceError as error:
+        raise TakeError(f"what there is makes no backup that could be opened again: {error}") from error
+    return stream.getvalue()
+
+
+def _encrypt(path: Path, packed: bytes, recipients: Path) -> None:
     """What was packed, encrypted, as a file that is on the disk when this returns."""
     command = ["age", "--encrypt", "--recipients-file", str(recipients)]
     with path.open("xb") as file:
         path.chmod(0o640)
         try:
-            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=file, stderr=subprocess.PIPE)
+            done = subprocess.run(command, input=packed, stdout=file, stderr=subprocess.PIPE, check=False)
         except FileNotFoundError as error:
             raise TakeError("there is no `age` on this server; `werkplaats up` installs it") from error
-        to, errors = cast(IO[bytes], process.stdin), cast(IO[bytes], process.stderr)
-        with contextlib.suppress(BrokenPipeError), to:  # it says itself why it ended
-            pack(to, found, moment)
-        with errors:
-            said = errors.read().decode(errors="replace").strip()
-        if process.wait():
-            raise TakeError(f"age does not encrypt it: {said}")
+        if done.returncode:
+            raise TakeError(f"age does not encrypt it: {done.stderr.decode(errors='replace').strip()}")
         os.fsync(file.fileno())

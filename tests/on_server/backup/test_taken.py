@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
-from on_server.backup import taken
+from on_server.backup import place, taken
 from station_image.runtime.base import contract
 from tests.on_server.backup.station import FILES, HEAD, LINES, Station
 
@@ -32,7 +33,7 @@ def test_all_that_a_station_keeps_is_in_it() -> None:
     """But results, which are data: by choice."""
     for stored in contract.STORED:
         path = f"var/lib/werkplaats/{stored.path}"
-        within = taken.DATA if stored == contract.RESULT else taken.FOLDERS
+        within = place.DATA if stored == contract.RESULT else place.FOLDERS
         assert any(path.startswith(f"{folder}/") for folder in within), path
 
 
@@ -86,4 +87,40 @@ def test_a_link_that_an_account_of_the_station_lays_leads_root_nowhere(station: 
 def test_what_is_too_large_for_one_is_told_with_what_to_do(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(taken, "LARGEST", 150)
     with pytest.raises(taken.TakeError, match="data: false"):
+        taken.rows(station.root, data=True)
+
+
+def test_no_more_is_read_than_one_holds(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen to take 634 MB of 512 by ten files of nothing: then the service is killed, and tells nothing."""
+    most, read = 2**20, list[int]()
+    monkeypatch.setattr(taken, "LARGEST", most)
+    for number in range(50):
+        with (station.root / place.VAR / f"state/{number}").open("wb") as stream:
+            stream.truncate(most - 1)
+    row = taken._row
+
+    def rowed(name: str, about: os.stat_result, content: bytes | None) -> taken.Row:
+        read.append(len(content or b""))
+        return row(name, about, content)
+
+    monkeypatch.setattr(taken, "_row", rowed)
+    with pytest.raises(taken.TakeError, match="there is more than the 1 MB that a backup holds"):
+        taken.rows(station.root, data=False)
+    assert sum(read) < 3 * most
+
+
+def test_nor_more_files(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(taken, "LARGEST", 2**20)
+    for number in range(600):
+        station.put(f"{place.VAR}/state/{number}", b"")
+    with pytest.raises(taken.TakeError, match="there is more than the 1 MB"):
+        taken.rows(station.root, data=False)
+
+
+@pytest.mark.parametrize("name", [b"x\ny", b"\xdcberblick.csv", b"\x1b[2J"])
+@pytest.mark.parametrize("folder", [False, True])
+def test_a_name_that_no_backup_holds_is_told_and_not_left_out(station: Station, name: bytes, *, folder: bool) -> None:
+    path = station.root / place.VAR / "data/in/gerda" / os.fsdecode(name)
+    path.mkdir() if folder else path.write_bytes(b"rows")
+    with pytest.raises(taken.TakeError, match="rename it, or remove it"):
         taken.rows(station.root, data=True)

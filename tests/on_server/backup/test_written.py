@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from on_server.backup import main, taken, written
+from on_server.backup import main, place, taken, written
 from tests.on_server.backup.station import STATION, Station
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -111,12 +111,56 @@ def test_what_was_told_and_is_damaged_is_told_anew(station: Station) -> None:
 
 
 @pytest.mark.parametrize(
-    "head", [b"[]", b"[" * 100_000, b'{"entries": "x"}', b"{}"], ids=["list", "deep", "word", "none"]
+    "head",
+    [
+        b"[]",
+        b"[" * 100_000,
+        *(b'{"entries": %s}' % one for one in (b'"x"', b"-1", b"1e400", b"1.5", b"true", b"1" * 99)),
+        b"{}",
+    ],
+    ids=["list", "deep", "word", "negative", "endless", "part", "yes", "many", "none"],
 )
 def test_an_agent_whose_head_says_nothing_is_named_and_no_backup_is_made(station: Station, head: bytes) -> None:
     station.put(taken.HEAD, head)
     assert not main.run(station.places)
     assert "does not say how many entries" in main.tell(station.places)["faults"][0]
+
+
+def test_whatever_it_stops_for_is_told_and_takes_no_good_one_s_place(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    station.set(keep=1)
+    assert main.run(station.places)
+    [before] = written.of(station.store, STATION)
+    at(monkeypatch, time.time() + 100)
+    for why, stops in (("RuntimeError('odd')", RuntimeError("odd")), ("MemoryError()", MemoryError())):
+        monkeypatch.setattr(taken, "entries", lambda _, stops=stops: (_ for _ in ()).throw(stops))
+        assert not main.run(station.places)
+        assert main.tell(station.places)["faults"] == [why]
+    monkeypatch.setattr(taken, "entries", lambda _: 0)
+    monkeypatch.setattr(place, "LARGEST", 1000)
+    assert not main.run(station.places)
+    assert "no backup that could be opened again: it is larger than" in main.tell(station.places)["faults"][0]
+    assert [*station.store.iterdir()] == [before]
+
+
+def test_one_of_a_clock_that_was_ahead_is_told_and_pushes_no_other_out(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = []
+    for day in range(3):
+        at(monkeypatch, 2_800_000_000 + 86_400 * day)
+        assert main.run(station.places)
+        ahead.append(written.of(station.store, STATION)[-1])
+    at(monkeypatch, 1_800_000_000)
+    assert "dated in the future: look at this server's clock" in main.tell(station.places)["faults"][0]
+    made = []
+    for day in range(5):
+        at(monkeypatch, 1_800_000_000 + 86_400 * day)
+        assert main.run(station.places)
+        made.append(Path(main.tell(station.places)["good"]["file"]))
+    assert written.of(station.store, STATION) == [*made[-3:], *ahead]
+    assert main.tell(station.places)["faults"] == []
 
 
 def test_an_account_that_is_gone_is_named(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:

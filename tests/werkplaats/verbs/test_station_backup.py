@@ -76,10 +76,10 @@ def test_check_finds_one_that_is_too_old(
 
 
 def test_check_finds_one_from_which_no_station_can_be_restored(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
-    (home.made.root / stations.KEYS[1]).unlink()
+    (home.made.root / place.KEYS[1]).unlink()
     (home.made.store / home.backup.name).unlink()
     assert home.check("--file", str(home.made.backup())) == 1
-    assert f"/{stations.KEYS[1]} is not in it" in capsys.readouterr().out
+    assert f"/{place.KEYS[1]} is not in it" in capsys.readouterr().out
 
 
 def test_what_is_named_wrong_is_refused_with_what_there_is(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
@@ -98,7 +98,7 @@ def test_a_restore_of_what_is_no_backup_or_not_confirmed_begins_nothing(
     assert home.run(*words) == 3
     home.backup.write_bytes(home.backup.read_bytes()[:-1])
     assert home.run(*words, "--yes") == 3
-    (home.made.root / stations.KEYS[0]).unlink()
+    (home.made.root / place.KEYS[0]).unlink()
     home.backup.unlink()
     lacking = home.made.backup()
     assert home.run("restore-station", "gerda", "gelre", str(lacking), "--identity", str(home.made.key), "--yes") == 3

@@ -6,25 +6,24 @@ disk here. A backup that was cut short or put together otherwise is none: its li
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import datetime
 import hashlib
-import io
 import subprocess
-import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import pydantic
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey as _Private
 
 from base import errors, values
+from on_server.backup import place as places
+from on_server.backup import taken
 
-MANIFEST = "manifest.json"
 LARGEST = 64 * 2**20
-ALLOWANCES = "var/lib/werkplaats/allowances/"
-CUTS = "etc/werkplaats/cut.d/"
-KEYS = ("var/lib/werkplaats/state/statement.key", "etc/werkplaats/identity/key.pem")
-REGISTER = "var/lib/werkplaats/register/register.jsonl"
+CUTS = f"{places.ETC}/cut.d/"
 
 
 class _Manifest(pydantic.BaseModel):
@@ -33,7 +32,7 @@ class _Manifest(pydantic.BaseModel):
     format: int = pydantic.Field(ge=1, le=1)
     station: str
     made: int = pydantic.Field(ge=0, lt=253_402_300_800)
-    entries: int = pydantic.Field(ge=0)
+    entries: int = pydantic.Field(ge=0, lt=taken.MOST_ENTRIES)
     data: bool
     files: Mapping[str, str]
 
@@ -47,6 +46,8 @@ class StationBackup:
     manifest: _Manifest
     allowed: tuple[str, ...]
     """Questions with an allowance in it, which a restore does not put back: `network~question`."""
+    statement_key: str
+    """The public half of the one in it, in base64; "" where there is none."""
 
     @property
     def made(self) -> datetime.datetime:
@@ -71,7 +72,7 @@ class StationBackup:
     @property
     def lacks(self) -> list[str]:
         """What a station cannot begin without, and is not in it."""
-        return [f"/{name}" for name in KEYS if name not in self.manifest.files]
+        return [f"/{name}" for name in places.KEYS if name not in self.manifest.files]
 
     def summary(self) -> list[str]:
         """What is in it, a line for each kind; holds no secret."""
@@ -105,8 +106,8 @@ def opened(sealed: bytes, identity: Path, station: str, place: object) -> Statio
         raise errors.UsageError(f"{identity} is not there", "name the key file that `age-keygen` made")
     packed = _decrypted(sealed, identity, place)
     try:
-        manifest, allowed = _read(packed)
-    except (ValueError, KeyError, EOFError, OSError, tarfile.TarError) as error:
+        manifest, allowed, statement_key = _read(packed)
+    except (places.PlaceError, ValueError) as error:
         raise errors.VaultError(
             f"{place} is no whole backup of a station: {' '.join(str(error).split())[:200]}", "take another one"
         ) from error
@@ -114,7 +115,7 @@ def opened(sealed: bytes, identity: Path, station: str, place: object) -> Statio
         raise errors.VaultError(
             f"{place} is a backup of {manifest.station}, not of {station}", f"take one of {station}"
         )
-    return StationBackup(hashlib.sha256(sealed).hexdigest(), packed, manifest, allowed)
+    return StationBackup(hashlib.sha256(sealed).hexdigest(), packed, manifest, allowed, statement_key)
 
 
 def _decrypted(sealed: bytes, identity: Path, place: object) -> bytes:
@@ -132,28 +133,30 @@ def _decrypted(sealed: bytes, identity: Path, place: object) -> bytes:
     return done.stdout
 
 
-def _read(packed: bytes) -> tuple[_Manifest, tuple[str, ...]]:
-    """What a tar says of itself, once every file in it is the one that it says. Raises ValueError and the like."""
+def _read(packed: bytes) -> tuple[_Manifest, tuple[str, ...], str]:
+    """What a tar says of itself, once every file in it is the one that it says. Raises ValueError, PlaceError."""
     found: dict[str, str] = {}
-    last, text, allowed = "", b"", []
-    with tarfile.open(fileobj=io.BytesIO(packed), mode="r|gz") as tar:
-        for about in tar:
-            last = about.name
-            if not about.isreg():
-                continue
-            stream = tar.extractfile(about)
-            content = stream.read() if stream else b""
-            if about.name == MANIFEST:
-                text = content
-                continue
-            if about.name in found:
-                raise ValueError(f"{about.name} is in it twice")
-            found[about.name] = hashlib.sha256(content).hexdigest()
-            if about.name.startswith(ALLOWANCES) and "~" in about.name:
-                allowed.append(Path(about.name).stem)
-    if last != MANIFEST:
+    last, text, allowed, key = "", b"", [], ""
+    for about, content in places.members(packed):
+        last = about.name
+        if last == places.MANIFEST:
+            text = content
+        elif about.isreg():
+            found[last] = hashlib.sha256(content).hexdigest()
+            key = _public(content) if last == places.KEYS[0] else key
+            if last.startswith(places.ALLOWANCES) and "~" in last:
+                allowed.append(Path(last).stem)
+    if last != places.MANIFEST:
         raise ValueError("it is cut short")
     manifest = _Manifest.model_validate(values.parsed(text))
     if manifest.files != found:
         raise ValueError("its files are not those that it lists")
-    return manifest, tuple(sorted(allowed))
+    return manifest, tuple(sorted(allowed)), key
+
+
+def _public(pem: bytes) -> str:
+    try:
+        key = serialization.load_pem_private_key(pem, None)
+    except Exception:  # a parser of hostile bytes: whatever it stops for, it is no statement key
+        return ""
+    return base64.b64encode(key.public_key().public_bytes_raw()).decode() if isinstance(key, _Private) else ""
