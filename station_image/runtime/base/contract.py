@@ -115,7 +115,7 @@ RESULT = Stored("data/out/{session}/result.json")
 FORMATS = Stored("state/formats.json")
 """`path` of each of these → the format that it has here."""
 RESTORED = "state/restored.json"
-"""There from when a backup was put back until the agent entered that: `{"at": …}`, in seconds since 1970."""
+"""There from when a backup was put back until the agent entered that: `{"backup": DIGEST, "at": SECONDS}`."""
 STORED = (STATEMENT_KEY, EDITION_KEY, REGISTER, REGISTER_HEAD, OPENED, SEEN, ALLOWANCE, RESULT, FORMATS)
 """What a station keeps. A release that changes a format raises its version and reads the one before it too."""
 

@@ -24,6 +24,8 @@ class Index:
         self.mended = 0
         self.lost: Entry | None = None
         """A head of this station's own that it signed and does not have, since it last went back."""
+        self.restored: set[str] = set()
+        """Digests of the backups that were put back and are entered: each of them is, once."""
         self.back: Entry | None = None
         """When this station went back last."""
         self.granted: set[tuple[str, str]] = set()
@@ -74,6 +76,7 @@ class Index:
 
     def _lost(self, entry: Entry) -> None:
         self.lost = entry
+        self.restored.add(entry.get("backup", ""))
 
     def _back(self, entry: Entry) -> None:
         self.back, self.lost = entry, None

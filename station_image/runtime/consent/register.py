@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import threading
 import time
 from collections import deque
@@ -191,6 +192,7 @@ class Register:
             files.replace(self._path, whole[:size], 0o640)
         self._index = Index()
         self.problem, self._count, self._last = "", *self._look(index=self._index)
+        self._enter_restored()
 
     def _sound_part(self) -> tuple[int, str, int]:
         """Of the first entries that are as this station wrote them: number, last digest, bytes."""
@@ -304,18 +306,17 @@ class Register:
         """Enter that a backup was put back here: nobody else needs to have heard of what was forgotten by that.
 
         A session that ended after the copy was made was perhaps answered before it, and what the steward takes back is
-        told to nobody.
-        In an unsound register the steward says so anyway: there it is entered with that, and known as of before it.
+        told to nobody. Each backup is entered once in what it brought back, whatever clocks say: only that entry tells
+        a mark that was not removed yet from a new one. What names no backup is new. In an unsound register it is
+        entered where that begins again, which the steward says.
         """
         try:
-            at = int(json.loads(files.read(self._restored))["at"])
+            backup, at = _mark(files.read(self._restored))
         except FileNotFoundError:
             return
-        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-            at = int(time.time())
-        if at > self._index.moment:
-            note("register-restored", at=at)
-            self._append(LOST, {"entries": 0, "head": "", "head_at": min(at, int(time.time())), "by": ""})
+        if not backup or backup not in self._index.restored:
+            note("register-restored", at=at, backup=backup)
+            self._append(LOST, {"entries": 0, "head": "", "head_at": at, "by": "", "backup": backup})
         if not self.problem:
             self._restored.unlink()
             files.sync_folder(self._restored.parent)
@@ -387,6 +388,18 @@ class _Head(NamedTuple):
     before: object
     keys: tuple[bytes, ...] = ()
     """The public statement keys that signed here, one after the other."""
+
+
+def _mark(content: bytes) -> tuple[str, int]:
+    """Of what says that a backup was put back: its digest, "" where that is not said, and when; never in the future."""
+    now = int(time.time())
+    try:
+        said = json.loads(content)
+        backup, at = said.get("backup"), int(said["at"])
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        return "", now
+    known = isinstance(backup, str) and bool(re.fullmatch("[0-9a-f]{64}", backup))
+    return backup if known else "", max(0, min(at, now))
 
 
 def _inner(entry: Mapping[str, Any]) -> dict[str, Any]:

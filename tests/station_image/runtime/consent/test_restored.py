@@ -7,6 +7,7 @@ or its steward took back, after that is in no head that anybody has.
 from __future__ import annotations
 
 import json
+import secrets
 import time
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def parties(tmp_path: Path) -> Parties:
 
 def restore(station: Party, copy: Path, mark: str | None = None) -> None:
     """What a restore leaves: the files of the copy, and what says that they are one."""
-    content = json.dumps({"at": time.time()}) if mark is None else mark
+    content = json.dumps({"backup": secrets.token_hex(32), "at": time.time()}) if mark is None else mark
     (copy / contract.RESTORED).write_text(content)
     station.put_back(copy)
     (copy / contract.RESTORED).unlink()
@@ -102,15 +103,23 @@ def test_an_agent_that_is_killed_before_it_removed_the_mark_enters_it_again_and_
     with monkeypatch.context() as killed:
         killed.setattr(Path, "unlink", lambda *_, **__: None)
         restore(station, station.copy())
+        parties.way_back("n.b")
+        station.start()
     assert (station.folder / contract.RESTORED).exists()
     station.start()
-    parties.way_back("n.b")
-    station.start()
+    assert not (station.folder / contract.RESTORED).exists()
     assert station.refuses(parties.plan()) == ""
+    assert [entry["kind"] for entry in station.own.register.last(9)].count("lost") == 1
 
 
-@pytest.mark.parametrize("mark", ["", "{}", "[]", '{"at": 1e999}', '{"at": "gisteren"}', '{"at": 99999999999}'])
-def test_a_mark_that_says_nothing_or_the_future_is_one_all_the_same(parties: Parties, mark: str) -> None:
+@pytest.mark.parametrize(
+    "mark",
+    [
+        *("", "{}", "[]", '{"at": 1e999}', '{"at": "gisteren"}', '{"at": 99999999999}', '{"at": -2}'),
+        *('{"at": -1e300}', '{"backup": 3, "at": 1}', '{"backup": "d", "at": 1}', '{"backup": [], "at": 1}'),
+    ],
+)
+def test_a_mark_that_says_nothing_or_another_time_is_one_all_the_same(parties: Parties, mark: str) -> None:
     station = parties["n.b"]
     restore(station, station.copy(), mark)
     assert station.refuses(parties.plan()).startswith(SAYS_SO)
@@ -143,6 +152,29 @@ def test_the_yes_to_one_restore_is_none_to_the_next_from_the_same_copy(parties: 
     assert station.refuses(parties.plan()) == ""
 
 
+def test_a_restore_is_one_though_the_clock_there_is_behind_the_last_going_back(parties: Parties) -> None:
+    """What the attack gains: a fresh server's clock is a year behind, and what its mark says was said long ago."""
+    station = parties["n.b"]
+    restore(station, station.copy())
+    parties.way_back("n.b")
+    copy = in_the_middle_of_a_session(parties)
+    year_before = station.own.register.index.moment - 86_400 * 365
+    restore(station, copy, json.dumps({"backup": "e" * 64, "at": year_before}))
+    station.look()
+    assert station.refuses(parties.plan()).startswith(SAYS_SO)
+
+
+def test_each_backup_is_entered_once_and_another_one_again(parties: Parties) -> None:
+    station = parties["n.b"]
+    for digest in ("d" * 64, "e" * 64):
+        for _ in range(3):  # a mark that comes back, with nothing that the register forgot
+            (station.folder / contract.RESTORED).write_text(json.dumps({"backup": digest, "at": time.time()}))
+            station.start()
+            assert not (station.folder / contract.RESTORED).exists()
+    lost = [entry["backup"] for entry in station.own.register.last(9) if entry["kind"] == "lost"]
+    assert lost == ["d" * 64, "e" * 64]
+
+
 def test_in_a_register_that_is_not_sound_the_steward_says_it_once(parties: Parties) -> None:
     station = parties["n.b"]
     parties.session()
@@ -156,6 +188,7 @@ def test_in_a_register_that_is_not_sound_the_steward_says_it_once(parties: Parti
     station.allows()
     station.start()
     assert not (station.folder / contract.RESTORED).exists()
+    assert [entry["kind"] for entry in station.own.register.last(9)] == ["lost", "went-back"]
     assert "have not agreed yet" in station.refuses(parties.plan())
 
 
