@@ -50,8 +50,9 @@ def _fetch(given: argparse.Namespace) -> int:
                 f"servers.yml of {network.name} names no backup of a station that was asked for",
                 "write `backup: {recipients: [age1…]}` with a server there, and run werkplaats up",
             )
-        lost = remotes.probe()
-        new = fetch.fetch(network, remotes, [o for o in mine if o not in lost], given.folder)
+        away = remotes.probe()
+        new, unread = fetch.fetch(network, remotes, [o for o in mine if o not in away], given.folder)
+        lost = {**away, **unread}
     for organisation, names in new.items():
         print(f"{organisation}: {len(names)} new" + (f", the last {names[-1]}" if names else ""))
     for organisation in (o for o in mine if o in lost):
