@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from base import values
+from base import errors, values
 from on_server.backup import place
+from publication import folder, publication
 from werkplaats.operations import progress
 from werkplaats.operations.bring_up import up
 from werkplaats.operations.home import networks
@@ -49,6 +50,23 @@ class Restoring:
             return {self.organisation: "its server does not say whether the backup was put back; run it again"}
         say(f"{self.organisation}: the backup of {self.backup.moment} {what}")
         return {}
+
+
+def require_own(network: networks.Network, organisation: str, backup: StationBackup) -> None:
+    """Raise RefusedError where what is published of a station has another statement key than its backup.
+
+    Anybody can make a backup, but none with that key. An older gateway key does no harm: the station makes a newer one.
+    Raises PublicationError where what is here was never right; where nothing is, `up` says so.
+    """
+    if not folder.there(network.publication):
+        return
+    known = publication.last(network.publication, network.name, network.trusted).identities.get(organisation)
+    if known and known.statement_key != backup.statement_key:
+        raise errors.RefusedError(
+            f"the backup of {backup.moment} has another statement key than is published of {organisation}: somebody "
+            "else made it, or it is of before the station made a new one",
+            "take another backup",
+        )
 
 
 def restore(

@@ -104,6 +104,7 @@ def _restore(given: argparse.Namespace) -> int:
         print(line)
     if backup.lacks:
         raise errors.VaultError(f"{given.file} lacks {', '.join(backup.lacks)}", "take another backup")
+    placed.require_own(network, given.organisation, backup)
     reporter = progress.Progress()
     common.confirm(f"restore {given.organisation} on its server, which has no station?", yes=given.yes)
     with network.vault.lock("backup restore-station"):
