@@ -139,9 +139,7 @@ def _plan(network: networks.Network, image: str) -> program.ServersPlan:
         own = people.in_sandbox(vault, organisation)
         made = Server(organisation, addresses[organisation], fingerprint, key=key, people=own)
         if before := said.get(organisation):
-            made = dataclasses.replace(
-                made, follower_every=before.follower_every, backup=before.backup, monitoring=before.monitoring
-            )
+            made = dataclasses.replace(made, **{name: getattr(before, name) for name in inventory.SAID})
         servers.append(made)
     inventory.write(path, servers)
     return program.ServersPlan(network.name, subnet, tuple(specs))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import pydantic
+import pydantic_core
 import yaml
 
 from base import errors, files
@@ -133,6 +134,8 @@ class Entry(pydantic.BaseModel):
     )
 
 
+SAID = ("seen_from", "follower_every", "updates_within", "upgrades", "backup", "monitoring", "managed")
+"""What its operator says of a server, also of one that is made here: all else of that follows from the definition."""
 _ENTRIES = pydantic.TypeAdapter(dict[str, Entry])
 
 
@@ -180,11 +183,11 @@ def write(path: Path, servers: Iterable[Server]) -> None:
             "user": server.user,
             "port": server.port,
             **({"key": str(server.key)} if server.key else {}),
-            **({"seen_from": list(server.seen_from)} if server.seen_from else {}),
-            **({"follower_every": server.follower_every} if server.follower_every else {}),
-            **({"backup": dict(server.backup)} if server.backup else {}),
-            **({"monitoring": dict(server.monitoring)} if server.monitoring else {}),
-            **({"people": dict(server.people)} if server.people else {}),
+            **{
+                name: pydantic_core.to_jsonable_python(value)
+                for name in (*SAID, "people")
+                if (value := getattr(server, name))
+            },
         }
         for server in servers
     }

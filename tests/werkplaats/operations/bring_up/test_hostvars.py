@@ -77,6 +77,33 @@ def test_an_interval_that_is_none_is_refused_with_its_place(tmp_path: Path, ever
 BACKUP = f'een: {{host: een.example, host_key: "SHA256:{43 * "A"}", backup: {{recipients: [age1{58 * "q"}]%s}}}}\n'
 
 
+def test_what_an_operator_may_say_of_a_server_that_is_made_here_is_written_again() -> None:
+    """All fields but those that the sandbox itself gives it: a new one is forgotten by no `up`."""
+    given = {"host", "host_key", "user", "port", "jump", "key", "people"}
+    assert {*inventory.SAID} == inventory.Entry.model_fields.keys() - given
+
+
+SAYS = """een:
+  host: een.example
+  host_key: "SHA256:%s"
+  seen_from: [198.51.100.7/32]
+  follower_every: 60
+  updates_within: 3
+  upgrades: {releases: patch, signed_by: ["sha256:%s"], days: [monday], between: "02:00-04:00", zone: Europe/Amsterdam}
+  backup: {recipients: [age1%s]}
+  monitoring: {every: 60}
+  managed: {firewall: false}
+"""
+
+
+def test_all_that_it_says_is_there_again_after_it_was_written(tmp_path: Path) -> None:
+    (tmp_path / "servers.yml").write_text(SAYS % (43 * "A", 64 * "a", 58 * "q"))
+    (server,) = inventory.read(tmp_path / "servers.yml")
+    assert all(getattr(server, name) for name in inventory.SAID)
+    inventory.write(tmp_path / "again.yml", [server])
+    assert inventory.read(tmp_path / "again.yml") == (server,)
+
+
 def test_the_inventory_says_that_a_station_is_backed_up_and_its_server_is_told(tmp_path: Path) -> None:
     (tmp_path / "servers.yml").write_text(BACKUP % ", every: 6")
     (server,) = inventory.read(tmp_path / "servers.yml")

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from stacks import drive
 from werkplaats.operations.bring_up import servers
+from werkplaats.operations.reach import inventory
 
 
 @pytest.fixture
@@ -49,6 +50,19 @@ def test_a_plan_and_an_up_that_begin_together_make_every_key_once(
     with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
         list(pool.map(lambda _: servers._stack(network, cast("Any", None), servers.NO_IMAGE), range(2)))
     assert len(made) == len(list(network.vault.folder.rglob("*.pub")))
+
+
+def test_what_its_operator_says_of_a_server_that_is_made_here_outlives_the_next_up(network: Any) -> None:
+    said = network.inventory / "servers.yml"
+
+    def up() -> None:
+        servers._stack(network, cast("Any", None), servers.NO_IMAGE)
+
+    up()
+    said.write_text(said.read_text().replace("gelre:\n", "gelre:\n  updates_within: 3\n  managed: {time: false}\n"))
+    up()
+    [gelre] = [one for one in inventory.read(said) if one.organisation == "gelre"]
+    assert (gelre.updates_within, gelre.managed) == (3, {"time": False})
 
 
 class Stack:
