@@ -63,7 +63,7 @@ def _is(metric: str, value: int, **labels: str) -> When:
 
 
 DAY = 86_400
-MONITORING, LATER = "operators.md#monitoring", "operators.md#from-day-to-day"
+MONITORING = "operators.md#monitoring"
 SERVER, STATIONS = "troubleshooting.md#a-server", "troubleshooting.md#stations-and-sessions"
 ALERTS = (
     Alert("GatewayDown", "gateway-down", (_is("unit_active", 0, unit="werkplaats-gateway.service"),), 2, "page",
@@ -88,31 +88,47 @@ ALERTS = (
     Alert("DiskFull", "disk-full", (When("disk_used_ratio", "value", "above", 0.95),), 5, "page",
           "a disk is nearly full"),
     Alert("DiskReadOnly", "disk-full", (_is("disk_read_only", 1),), 2, "page", "a disk can only be read"),
-    Alert("CertificateLate", "", (When("certificate_late_timestamp_seconds", "since", "above", 0),), 60, "ticket",
-          "the gateway's certificate ends soon and was not renewed", LATER),
-    Alert("CertificateEnded", "", (When("certificate_ends_timestamp_seconds", "until", "below", 0),), 0, "page",
-          "the gateway's certificate has ended", LATER),
-    Alert("RevocationListLate", "", (When("revocation_list_late_timestamp_seconds", "since", "above", 0),), 60,
-          "ticket", "the revocation list ends soon and none followed it", LATER),
-    Alert("RevocationListEnded", "", (When("revocation_list_ends_timestamp_seconds", "until", "below", 0),), 0, "page",
-          "the revocation list has ended: no peer is let in", LATER),
-    Alert("PublicationEnds", "", (When("publication_ends_timestamp_seconds", "until", "below", 4 * DAY),), 60,
-          "ticket", "the coordinator's word on the publication ends within four days", LATER),
+    Alert("CertificateLate", "certificate-ending",
+          (When("certificate_late_timestamp_seconds", "since", "above", 0),), 60,
+          "ticket", "the gateway's certificate ends soon and was not renewed"),
+    Alert("CertificateEnded", "certificate-ending",
+          (When("certificate_ends_timestamp_seconds", "until", "below", 0),), 0, "page",
+          "the gateway's certificate has ended"),
+    Alert("RevocationListLate", "list-expired",
+          (When("revocation_list_late_timestamp_seconds", "since", "above", 0),), 60,
+          "ticket", "the revocation list ends soon and none followed it"),
+    Alert("RevocationListEnded", "list-expired",
+          (When("revocation_list_ends_timestamp_seconds", "until", "below", 0),), 0, "page",
+          "the revocation list has ended: no peer is let in"),
+    Alert("PublicationEnds", "publication-ended",
+          (When("publication_ends_timestamp_seconds", "until", "below", 4 * DAY),), 60,
+          "ticket", "the coordinator's word on the publication ends within four days"),
     Alert("NetworkProblem", "", (_is("network_problem", 1),), 10, "ticket",
           "the station says that something is wrong with a network", STATIONS),
     Alert("RegisterProblem", "", (_is("register_problem", 1),), 5, "page",
           "something is wrong with the register: the station takes part in no question", STATIONS),
     Alert("BackupFails", "", (When("backup_faults", "value", "above", 0),), 60, "ticket",
           "no good backup of the station was made in time", "operators.md#backups-of-your-station"),
-    Alert("ClockOff", "", (_is("clock_synchronised", 0),), 30, "ticket", "nothing keeps the clock right",
-          MONITORING),
+    Alert("ClockOff", "clock-off", (_is("clock_synchronised", 0),), 30, "ticket", "nothing keeps the clock right"),
     Alert("LookStale", "", (When("look_timestamp_seconds", "since", "above", 900),), 0, "ticket",
           "nobody looked at this server for fifteen minutes: what else is told of it is old", MONITORING),
 )  # fmt: skip
 FROM_OUTSIDE = {"server-unreachable": ("ServerUnreachable", f'up{{job="{JOB}"}} == 0', 5)}
 """Incidents that a server cannot tell of itself: name, expression and minutes."""
-WITHOUT: Mapping[str, str] = {}
-"""Incidents that diagnosis finds and no server can tell of in numbers: why."""
+_PARTITION = "its peers are not heard, which is the alert of a partition: diagnosis tells them apart"
+_PEOPLE = "nothing on a server tells: people do"
+WITHOUT: Mapping[str, str] = {
+    "pulumi-state-lost": "that state is the operator's, and on no server",
+    "image-tampered": "it is compared on the operator's machine: who changed an image may change a metric",
+    "wrong-dns": _PARTITION,
+    "tls-inspection": _PARTITION,
+    "firewall-closed": _PARTITION,
+    "stolen-station-key": _PEOPLE,
+    "ca-compromised": _PEOPLE,
+    "coordinator-lost": _PEOPLE,
+    "release-to-withdraw": _PEOPLE,
+}
+"""Incidents of which no server can tell in numbers: why."""
 
 
 def firing(samples: Iterable[Sample], now: float) -> set[tuple[str, tuple[str, ...]]]:

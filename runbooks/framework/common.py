@@ -106,6 +106,26 @@ def ready(words: str = "wait until agent and computer answer") -> Step:
     )
 
 
+def asked(key: str, words: str, question: str) -> Step:
+    """A person's word on what nothing here can see; a run that begins anew asks it anew."""
+    said: list[str] = []
+    return Step(
+        key=key,
+        words=words,
+        done=lambda _: bool(said),
+        run=lambda _: said.append(key),
+        no_way_back="it was somebody's word",
+        decides=question,
+    )
+
+
+def linked(what: seen.Seen, subject: str) -> bool:
+    """Whether the source of a link finds its target."""
+    source, target = subject.split(seen.ARROW)
+    found = what.link(source, target)
+    return bool(found and found.ok)
+
+
 def void(_: object) -> None:
     """Nothing: of a program that is run for what it does."""
 

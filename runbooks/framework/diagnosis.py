@@ -51,4 +51,4 @@ def _explains(cause: tuple[Incident, Fit], effect: tuple[Incident, Fit]) -> bool
     (incident, fit), (other, its) = cause, effect
     everywhere = incident.about == "network" and other.about != "network"
     at_its_place = everywhere or seen.ends(fit.subject) <= seen.ends(its.subject)
-    return other.name in incident.explains and at_its_place
+    return other.name in incident.explains and at_its_place and not fit.ahead

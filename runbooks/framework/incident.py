@@ -2,7 +2,8 @@
 
 A module of a group has
     TITLE       a few words
-    ABOUT       "organisation", "link" or "network": what its subjects are
+    ABOUT       "organisation", "link" or "network": what its subjects are; "member" is an organisation of which
+                another operator may run the server
     EXPLAINS    names of incidents that follow from it at the same subject, and so are not named beside it
     INTERRUPTS  what its mitigation interrupts, in words; "" where nothing
     LOSES       what its mitigation loses for good, in words; "" where nothing
@@ -23,7 +24,7 @@ from typing import Literal, get_args
 from runbooks.framework.seen import Seen
 from runbooks.framework.steps import Case, Step
 
-About = Literal["organisation", "link", "network"]
+About = Literal["organisation", "link", "network", "member"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Fit:
     subject: str
     score: int
     evidence: tuple[str, ...]
+    ahead: bool = False
+    """Whether it is only about to happen: then nothing follows from it yet."""
 
     def __post_init__(self) -> None:
         if not (1 <= self.score <= 100 and self.evidence):

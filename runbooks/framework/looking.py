@@ -16,8 +16,9 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
 from base import canonical, errors, values
+from network_topology import model
 from on_server.incident import look as program
-from publication import verified
+from publication import acceptance, verified
 from publication.metadata import TIMESTAMP
 from runbooks.framework import seen
 from runbooks.framework.incident import Incident
@@ -27,9 +28,10 @@ from stacks.stations import program as stations_program
 from werkplaats.checks import lapse
 from werkplaats.operations import progress
 from werkplaats.operations.coordinator import steps as coordinator
-from werkplaats.operations.home import networks
+from werkplaats.operations.home import networks, places
 from werkplaats.operations.look import station_says, status
 from werkplaats.operations.reach import remote, servers
+from werkplaats.operations.release import find
 
 SILENT_SECONDS = 2.0  # after which it is said for whom is waited
 SECONDS = 60.0
@@ -116,6 +118,7 @@ def _programs(network: str) -> dict[str, list[str]]:
         "loaded": ["gateway-reload", "--check"],
         "ends": [*lapse.command(network)],
         "cut": ["ls", "/etc/werkplaats/cut.d"],
+        "accepted": ["cat", places.accepted(network)],
         "clock": ["timedatectl", "show", "--property=NTPSynchronized", "--value"],
     }
 
@@ -161,18 +164,21 @@ def read(
         agent=told["agent"]["answers"],
         computer=told["computer"],
         release=seen.text(own.get("release", "")),
+        accepted=_accepted(said["accepted"].said),
         problem=seen.text(station_says.problem_of(status_document, network.name)),
         register_problem=seen.text(status_document.get("register", {}).get("problem", "")),
         peers={ids[peer]: row.get("seconds_ago") for peer, row in own.get("peers", {}).items() if peer in ids},
         follower=_follower(said["follower"]),
         stopped=said["stopped"].code == 0,
-        loaded="" if not said["loaded"].code else said["loaded"].error or seen.text(said["loaded"].said) or "it is not",
+        loaded=""
+        if said["loaded"].code in (0, 124)
+        else said["loaded"].error or seen.text(said["loaded"].said) or "it is not",
         certificate_days=ends.certificate,
         certificate_life=ends.certificate_life,
         list_days=ends.revocations,
         list_life=ends.list_life,
         cut=tuple(said["cut"].said.split()),
-        ways={peer: _way(one, cas) for peer, one in told["ways"].items()},
+        ways={peer: _way(network, peer, one, cas) for peer, one in told["ways"].items()},
         also={name: one.model_copy(update={"said": one.said[:4000]}) for name, one in said.items() if name not in ours},
     )
     return server, list(_links(network, organisation, ids, _document(told["links"])))
@@ -221,14 +227,36 @@ def _follower(said: seen.Said) -> tuple[str, ...]:
         return (f"the follower cannot be asked: {said.error or 'it says nothing'}",)
 
 
-def _way(one: Mapping[str, Any], cas: Collection[x509.Certificate]) -> seen.Way:
+def _accepted(said: str) -> tuple[str, ...]:
+    """The images that were accepted; none where nothing was, or it cannot be read: `status` tells that."""
+    try:
+        found = acceptance.load(values.parsed(said)) if said else None
+    except (ValueError, errors.AcceptanceError):
+        return ()
+    return tuple(image for one in found.releases for image in _named(one)) if found else ()
+
+
+def _named(release: model.Release) -> tuple[str, str]:
+    """An image as either store of an engine names it."""
+    return release.image_id, release.manifest_digest
+
+
+def _way(network: networks.Network, peer: str, one: Mapping[str, Any], cas: Collection[x509.Certificate]) -> seen.Way:
+    gateway = network.definition.organisations[peer].gateway
     issuer, ours = "", True
     if shown := base64.b64decode(one["shown"]):
         certificate = x509.load_der_x509_certificate(shown)
         issuer = seen.text(certificate.issuer.rfc4514_string())
         ours = not cas or any(_signed(certificate, ca) for ca in cas)
     return seen.Way(
-        addresses=tuple(one["addresses"]), why=seen.text(one["why"]), refused=one["refused"], issuer=issuer, ours=ours
+        name=gateway.name if gateway else "",
+        port=gateway.port if gateway else 0,
+        defined=tuple(gateway.addresses) if gateway else (),
+        addresses=tuple(one["addresses"]),
+        why=seen.text(one["why"]),
+        refused=one["refused"],
+        issuer=issuer,
+        ours=ours,
     )
 
 
@@ -272,11 +300,33 @@ def at_the_desk(network: networks.Network, *, stations: bool) -> seen.Here:
         publication=published.number if published else None,
         publication_wrong=seen.text(known.wrong),
         publication_days=(ends - canonical.now()).days if ends else None,
+        certificates=known.days,
+        list_days=_list_days(published),
+        images=_images(network, published),
         late=seen.text(late),
         stacks=_stacks(network, stations=stations),
         coordinates=any(network.vault.folder.glob("ca-*.key")),
         out={one: seen.text(why) for one, why in known.out.items()},
     )
+
+
+def _list_days(published: verified.Verified | None) -> int | None:
+    ends = published.revocations.next_update_utc if published else None
+    return (ends - canonical.now()).days if ends else None
+
+
+def _images(network: networks.Network, published: verified.Verified | None) -> tuple[str, ...]:
+    """None where it is not known what `up` put on servers: then nothing that runs there is strange."""
+    if drive.BACKEND in os.environ:
+        return ()
+    try:
+        state = checkpoint.path(network.vault.folder / "stacks" / "stations", stations_program.PROJECT)
+        _, deployment = checkpoint.read(state)
+    except (OSError, ValueError):
+        return ()
+    made = [one.get("outputs", {}).get("image") for one in (deployment or {}).get("resources") or ()]
+    releases = (*find.every(network.home), *(published.releases.values() if published else ()))
+    return tuple(sorted({*filter(None, made), *(image for one in releases for image in _named(one))}))
 
 
 def _stacks(network: networks.Network, *, stations: bool) -> dict[str, str]:

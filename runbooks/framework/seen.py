@@ -68,9 +68,13 @@ class Disk(_Form):
 class Way(_Form):
     """A call from a server to the gateway of a peer, outside the station: `why` is empty where TLS was spoken.
 
-    `issuer` is who signed what was shown there, `ours` whether that is a CA of this network.
+    `issuer` is who signed what was shown there, `ours` whether that is a CA of this network. `port`, `name` and
+    `defined` are the definition's: the name that is called, and the addresses that are to be behind it, if it has any.
     """
 
+    name: str = ""
+    port: int = 0
+    defined: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
     why: str = ""
     refused: bool = False
@@ -107,6 +111,8 @@ class Server(_Form):
     agent: Answers = "yes"
     computer: Answers = "yes"
     release: str = ""
+    accepted: tuple[str, ...] = ()
+    """The images of the releases that its operator accepted, by what lies on it."""
     problem: str = ""
     """What the station's own status says is wrong with this network."""
     register_problem: str = ""
@@ -155,6 +161,12 @@ class Here(_Form):
     publication_wrong: str = ""
     publication_days: int | None = None
     """Days until the coordinator's word ends."""
+    certificates: Mapping[str, int] = {}
+    """Organisation → days until the certificate ends that is published for it."""
+    list_days: int | None = None
+    """Days until the revocation list ends that is published."""
+    images: tuple[str, ...] = ()
+    """The images that are known here: of what is published, of described releases, and what `up` put on servers."""
     late: str = ""
     """What was decided and is not published."""
     stacks: Mapping[str, str] = {}

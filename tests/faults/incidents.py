@@ -12,6 +12,9 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from network_topology import names
+from tests.end_to_end import test_follow
+from tests.faults import strange
 from tests.harness import sandboxes, servers
 
 BUILD = sandboxes.ROOT / "build"
@@ -201,6 +204,44 @@ umount /var/cache/apt/archives /var/lib/werkplaats && cp --archive /var/lib/werk
 rm --recursive /var/lib/werkplaats.new && umount {SMALL}; docker start station-computer station-agent
 """
 
+
+def elsewhere(source: str, target: str) -> Callable[[sandboxes.Sandbox], None]:
+    """Have the name of a gateway lead to an address for documentation, on one server."""
+
+    def act(network: sandboxes.Sandbox) -> None:
+        sh(network, source, f"echo '203.0.113.9 {target}.{network.name}.{names.DNS_ROOT}' >> /etc/hosts")
+
+    return act
+
+
+def short(target: str, line: str, *words: str) -> Callable[[sandboxes.Sandbox], None]:
+    """Have what the coordinator signs in `words` and the next publication last as a line says, on one server."""
+
+    def act(network: sandboxes.Sandbox) -> None:
+        lifetimes = network.vault / "inventory" / "lifetimes.txt"
+        lifetimes.write_text(f"{line}\n")
+        try:
+            if words:
+                network.run(*words)
+            network.run("trust publish")
+        finally:
+            lifetimes.unlink()
+        test_follow.put(network, target)
+        sh(network, target, "systemctl start werkplaats-follow.service")
+
+    return act
+
+
+def published(network: sandboxes.Sandbox) -> None:
+    """What the coordinator does."""
+    network.run("trust publish")
+
+
+# A container cannot replace /etc/hosts, and writes it as it is.
+AS_BEFORE = "grep --invert-match 203.0.113.9 /etc/hosts > /run/hosts; cat /run/hosts > /etc/hosts; rm /run/hosts"
+CLOSED = "INPUT --protocol tcp --dport 8443 --jump DROP"
+EXAMINED = f'test -n "$(docker image ls --quiet {strange.KEPT})"'
+
 QUICK = (
     Row(
         "station-down",
@@ -263,6 +304,43 @@ SLOW = (
         holds=as_made,
         back=True,
     ),
+    Row(
+        "wrong-dns",
+        "ggd:ziekenhuis",
+        "another address in /etc/hosts",
+        elsewhere("ggd", "ziekenhuis"),
+        by_people=on("ggd", AS_BEFORE),
+    ),
+    Row(
+        "firewall-closed",
+        "ziekenhuis",
+        "its port closed to all",
+        on("ziekenhuis", f"iptables --wait --insert {CLOSED}"),
+        by_people=on("ziekenhuis", f"iptables --wait --delete {CLOSED}"),
+    ),
+    Row(
+        "image-tampered",
+        "ggd",
+        "the computer made anew from another image",
+        strange.runs("ggd"),
+        strange.gone("ggd"),
+        lost="sessions that ran then",
+        holds=on("ggd", EXAMINED),
+    ),
+    Row(
+        "list-expired",
+        "ggd",
+        "a list of a minute",
+        short("ggd", "list 1 minutes"),
+        by_people=published,
+    ),
+    Row(
+        "certificate-ending",
+        "ggd",
+        "a new key, certified for two minutes",
+        short("ggd", "certificate 2 minutes", "trust renew-key", "ggd"),
+        by_people=published,
+    ),
 )
 EVERY = (*QUICK, *SLOW)
 NOT_RUN = "not run to its end yet"
@@ -277,5 +355,40 @@ NOT_HERE = (
         "disk-full",
         "a disk that failed, and can only be read",
         "a server in a container has no disk of its own that could fail",
+    ),
+    (
+        "tls-inspection",
+        "a proxy that shows a certificate of its own",
+        "no proxy stands between two servers of these tests; what it looks like is a test by itself",
+    ),
+    (
+        "clock-off",
+        "a server whose clock is wrong",
+        "servers in containers have the clock of their machine, which no test may set",
+    ),
+    (
+        "publication-ended",
+        "metadata that end",
+        "every server would end with it; that they do is a test of its own",
+    ),
+    (
+        "stolen-station-key",
+        "somebody has a copy of it",
+        "nothing on a server tells: people do, and its runbook acts on none",
+    ),
+    (
+        "ca-compromised",
+        "somebody has the CA's key",
+        "nothing on a server tells: people do, and its runbook acts on none",
+    ),
+    (
+        "coordinator-lost",
+        "the coordinator's machine is gone",
+        "nothing on a server tells: people do, and its runbook acts on none",
+    ),
+    (
+        "release-to-withdraw",
+        "a release that should not have been",
+        "nothing on a server tells: people do, and its runbook acts on none",
     ),
 )

@@ -9,8 +9,9 @@ from tests.faults import incidents
 GUIDE = documents.ROOT / "docs" / "incidents.md"
 
 
-def test_every_incident_is_caused_by_a_test() -> None:
-    assert {row.incident for row in incidents.EVERY} == {*found.names()}
+def test_every_incident_is_caused_by_a_test_or_it_is_said_why_not() -> None:
+    caused = {row.incident for row in incidents.EVERY}
+    assert caused | {name for name, _, _ in incidents.NOT_HERE} == {*found.names()}
 
 
 def test_the_guide_has_a_row_for_every_incident_that_is_caused_and_for_each_that_cannot_be() -> None:

@@ -66,3 +66,22 @@ def cut_off(organisation: str, why: str = "no answer") -> list[tuple[str, str, s
 def named(what: seen.Seen) -> list[tuple[str, str]]:
     """The incidents that are found, and of whom, the likeliest first."""
     return [(one.incident.name, one.fit.subject) for one in diagnosis.diagnose(what, found.every())]
+
+
+def scored(what: seen.Seen) -> list[tuple[str, str, int]]:
+    """The same, with how well each fits."""
+    return [(one.incident.name, one.fit.subject, one.fit.score) for one in diagnosis.diagnose(what, found.every())]
+
+
+def way(target: str, **changed: Any) -> seen.Way:
+    """A call to the gateway of a peer with which all is well, but for what is changed."""
+    well: dict[str, Any] = {
+        "name": f"mesh.{target}.example",
+        "port": 8443,
+        "addresses": (ADDRESSES[target],),
+        "issuer": f"CN=CA-1,OU={NETWORK},O=Datawerkplaats,C=NL",
+    }
+    return seen.Way(**{**well, **changed})
+
+
+ADDRESSES = dict(zip(ORGANISATIONS, ("192.0.2.1", "192.0.2.2", "192.0.2.3"), strict=True))

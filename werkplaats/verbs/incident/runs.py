@@ -62,7 +62,7 @@ def _subject(network: networks.Network, incident: Incident, target: str) -> str:
         raise errors.UsageError(f"--target {target}: {incident.name} is about a {incident.about}", HOW[wanted])
     known = {one.organisation for one in network.servers}
     named.require(network, parts)
-    if wanted == 1 and parts[0] not in known:
+    if incident.about == "organisation" and parts[0] not in known:
         raise errors.UsageError(f"the server of {parts[0]} is another operator's", "ask that operator")
     return seen.ARROW.join(parts)
 

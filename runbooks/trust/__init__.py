@@ -1,0 +1,1 @@
+"""Incidents of trust: keys, certificates, lists, publications, releases, and who may say what."""

@@ -1,0 +1,56 @@
+"""A station's keys were stolen or lost with their server: people say so, nothing that is seen from here can."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from runbooks.framework import common, seen
+from runbooks.framework.incident import Fit
+from runbooks.framework.steps import Case, Step
+
+TITLE = "Stolen station key"
+ABOUT = "member"
+EXPLAINS = ()
+INTERRUPTS = "every link and session of that organisation, until it has new keys"
+LOSES = "the keys and the certificate of that station, for good"
+
+
+def fits(what: seen.Seen) -> Iterator[Fit]:
+    """Never by itself: what is seen of a thief is seen of milder things too."""
+    del what
+    return iter(())
+
+
+def steps(case: Case) -> Sequence[Step]:
+    """Be sure, revoke, see it in force. That it comes back is an affair of its own, with new keys."""
+    network, who = case.network.name, case.subject
+    revoke = f"werkplaats trust revoke {network} {who} --reason"
+    return (
+        common.asked(
+            "stolen",
+            "be sure that it is theft, and nothing milder",
+            f"What shows that somebody else may have the keys of {who}? A certificate that ended is no theft "
+            "(certificate-ending), nor are a changed image (image-tampered) or another certificate on the way "
+            f"(tls-inspection) by themselves. Where it may turn out to be nothing: `{revoke} certificateHold --now` "
+            "stops it and can be taken back, and this runbook is done by it too. "
+            f"Did {who} say so, at a number that you already had?",
+        ),
+        Step(
+            key="out",
+            words=f"have all that {who} was certified be revoked or held, published, and no link with it work",
+            done=_out,
+            by_hand=(
+                f"ring the coordinator, or be it: `{revoke} keyCompromise --now`. Others that operate servers fetch "
+                f"the publication and run `werkplaats trust enforce {network}`. Who cannot wait cuts it off at the own "
+                f"server: `station-cut {who}`. When it is published here, run the same command again"
+            ),
+            patience=5,
+        ),
+    )
+
+
+def _out(case: Case) -> bool:
+    what = case.look()
+    return case.subject in what.here.out and not any(
+        one.ok for one in what.links if case.subject in (one.source, one.target)
+    )
