@@ -19,17 +19,20 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 SECONDS = 8.0  # for each program, and for an agent's word on itself
 LINKS_SECONDS = 20.0  # for its word on every peer: it calls them all
+ALL_SECONDS = 40.0  # for all of it: what did not end by then counts as what does not answer
 WAY_SECONDS = 4.0  # for a call to another gateway
 MOST = 200_000  # characters of each answer
+MOST_OF_AGENT = 4_000_000  # bytes of all that an agent says: of every peer in every network a row
 CONTROL, COMPUTER = "/run/werkplaats/control/agent.sock", "/run/werkplaats/compute/computer.sock"
 ENVIRONMENT = {"LC_ALL": "C.UTF-8", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 PLACES = ("/", "/var", "/var/lib/docker", "/var/lib/werkplaats", "/var/log", "/etc/werkplaats", "/run", "/tmp")  # noqa: S108
+HANGS = {"answers": "hangs", "document": {}}
 PART = re.compile(rb"station_image\.runtime\.(agent|computer)\0")
 
 
@@ -54,12 +57,12 @@ def agent(verb: str, seconds: float) -> dict[str, Any]:
             line.settimeout(seconds)
             line.connect(CONTROL)
             line.sendall(json.dumps({"verb": verb}).encode() + b"\n")
-            for text in line.makefile("rb"):
+            for text in lines(line, time.monotonic() + seconds):
                 found = json.loads(text)
                 if isinstance(found, dict) and found.pop("done", False):
                     return {"answers": "yes", "document": found}
     except TimeoutError:
-        return {"answers": "hangs", "document": {}}
+        return HANGS
     except (OSError, ValueError, RecursionError):
         pass
     return {"answers": "silent", "document": {}}
@@ -69,6 +72,19 @@ def agents() -> tuple[dict[str, Any], dict[str, Any]]:
     """What the agent says of itself, and of its links; one that does not say the first is not waited for once more."""
     status = agent("status", SECONDS)
     return status, agent("links", LINKS_SECONDS) if status["answers"] == "yes" else status
+
+
+def lines(line: socket.socket, end: float) -> Iterator[bytes]:
+    """What is said in whole lines; raises TimeoutError at `end`, however little comes at a time, and at too much."""
+    left, much = b"", 0
+    while (rest := end - time.monotonic()) > 0 and much < MOST_OF_AGENT:
+        line.settimeout(rest)
+        if not (said := line.recv(65536)):
+            return
+        much += len(said)
+        *whole, left = (left + said).split(b"\n")
+        yield from whole
+    raise TimeoutError
 
 
 def computer() -> str:
@@ -88,14 +104,36 @@ def computer() -> str:
 
 
 def processes() -> dict[str, list[str]]:
-    """Part of the station → the states of its processes, as ps(1) has them: T is stopped, D waits for a disk."""
+    """Part of the station → the states of its processes, as ps(1) has them: T is stopped, D waits for a disk.
+
+    Only of those in its container: anybody with an account here may start something of the same words.
+    """
     found: dict[str, list[str]] = {"agent": [], "computer": []}
-    for process in Path("/proc").glob("[0-9]*"):
+    rooms = containers()
+    for process in Path("/proc").glob("[0-9]*") if rooms else ():
         with contextlib.suppress(OSError):  # it ended meanwhile
-            if part := PART.search((process / "cmdline").read_bytes()):
+            named = PART.search((process / "cmdline").read_bytes())
+            if named and (part := named[1].decode()) == rooms.get(room(process)):
                 state = (process / "stat").read_text().rpartition(") ")[2][:1]
-                found[part[1].decode()].append(state)
+                found[part].append(state)
     return found
+
+
+def containers() -> dict[int, str]:
+    """What tells a container from all else → the part of the station in it; empty where the engine does not answer."""
+    names = {f"/station-{part}": part for part in ("agent", "computer")}
+    said = run(["docker", "inspect", "--format", "{{.Name}} {{.State.Pid}}", *(name[1:] for name in names)])["said"]
+    found = {}
+    for name, _, first in (line.partition(" ") for line in said.splitlines()):
+        with contextlib.suppress(OSError, KeyError):
+            if first != "0":
+                found[room(Path("/proc") / first)] = names[name]
+    return found
+
+
+def room(process: Path) -> int:
+    """The namespace of processes that one is in (pid_namespaces(7)); nobody puts itself in another's."""
+    return (process / "ns" / "pid").stat().st_ino
 
 
 def disks() -> dict[str, dict[str, Any]]:
@@ -117,7 +155,7 @@ def disks() -> dict[str, dict[str, Any]]:
 
 def way(address: str, port: int, name: str) -> dict[str, Any]:
     """Call another gateway: what its name means here, whether it takes the call, and which certificate it shows."""
-    found: dict[str, Any] = {"addresses": [], "why": "", "shown": "", "refused": False}
+    found: dict[str, Any] = {"addresses": [], "why": "", "shown": "", "refused": False, "taken": False}
     try:
         told = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)
         found["addresses"] = sorted({str(one[4][0]) for one in told})
@@ -127,6 +165,7 @@ def way(address: str, port: int, name: str) -> dict[str, Any]:
     settings.check_hostname, settings.verify_mode = False, ssl.CERT_NONE  # what it shows is judged by who asks
     try:
         with socket.create_connection((address, port), WAY_SECONDS) as line:
+            found["taken"] = True
             line.settimeout(WAY_SECONDS)
             with settings.wrap_socket(line, server_hostname=name) as call:
                 found["shown"] = base64.b64encode(call.getpeercert(binary_form=True) or b"").decode()
@@ -137,30 +176,50 @@ def way(address: str, port: int, name: str) -> dict[str, Any]:
     return found
 
 
+Part = tuple[Callable[..., Any], tuple[Any, ...], Any]
+"""What is called, with what, and what stands for it where it does not end."""
+
+
 def look(question: dict[str, Any]) -> dict[str, Any]:
     """All of it."""
-    asked: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
-        "agents": (agents, ()),
-        "computer": (computer, ()),
-        "processes": (processes, ()),
-        "disks": (disks, ()),
+    end = time.monotonic() + ALL_SECONDS
+    late = f"no answer within {ALL_SECONDS:.0f} s"
+    no_program = {"code": 124, "said": "", "error": late}
+    no_way = {"addresses": [], "why": late, "shown": "", "refused": False, "taken": False}
+    parts: dict[str, Part] = {
+        "agents": (agents, (), (HANGS, HANGS)),
+        "computer": (computer, (), "hangs"),
+        "processes": (processes, (), {}),
+        "disks": (disks, (), {}),
     }
-    with concurrent.futures.ThreadPoolExecutor(max_workers=64) as pool:
-        parts = {name: pool.submit(one, *given) for name, (one, given) in asked.items()}
-        programs = {name: pool.submit(run, words) for name, words in question["programs"].items()}
-        ways = {peer: pool.submit(way, *where) for peer, where in question["ways"].items()}
-        found = {name: one.result() for name, one in parts.items()}
-        found["agent"], found["links"] = found.pop("agents")
-        found["programs"] = {name: one.result() for name, one in programs.items()}
-        found["ways"] = {peer: one.result() for peer, one in ways.items()}
-    return {**found, "up": time.clock_gettime(time.CLOCK_BOOTTIME)}
+    programs: dict[str, Part] = {name: (run, (words,), no_program) for name, words in question["programs"].items()}
+    ways: dict[str, Part] = {peer: (way, tuple(where), no_way) for peer, where in question["ways"].items()}
+    pool = concurrent.futures.ThreadPoolExecutor(max_workers=64)
+    asked = [
+        {name: (pool.submit(one, *given), otherwise) for name, (one, given, otherwise) in group.items()}
+        for group in (parts, programs, ways)
+    ]
+    found, of_programs, of_ways = (
+        {name: ended(tried, otherwise, end) for name, (tried, otherwise) in group.items()} for group in asked
+    )
+    found["agent"], found["links"] = found.pop("agents")
+    return {**found, "programs": of_programs, "ways": of_ways, "up": time.clock_gettime(time.CLOCK_BOOTTIME)}
 
 
-def main() -> int:
+def ended(tried: concurrent.futures.Future[Any], otherwise: Any, end: float) -> Any:
+    """What came of it, or what stands for it where it has not ended in time."""
+    try:
+        return tried.result(max(0.0, end - time.monotonic()))
+    except concurrent.futures.TimeoutError:
+        return otherwise
+
+
+def main() -> None:
     """QUESTION: `programs` (name → words), `ways` (peer → address, port, name in its certificate)."""
     sys.stdout.write(json.dumps({"moment": time.time(), **look(json.loads(sys.argv[1]))}) + "\n")
-    return 0
+    sys.stdout.flush()
+    os._exit(0)  # and wait for none that never answers
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

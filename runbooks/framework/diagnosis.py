@@ -8,6 +8,9 @@ from collections.abc import Iterable
 from runbooks.framework import seen
 from runbooks.framework.incident import Fit, Incident
 
+BETWEEN = "network"
+"""The group of what several servers saw of what is between them; all else a server says of itself."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Found:
@@ -47,8 +50,9 @@ def diagnose(what: seen.Seen, incidents: Iterable[Incident]) -> list[Found]:
 
 
 def _explains(cause: tuple[Incident, Fit], effect: tuple[Incident, Fit]) -> bool:
-    """Whether one follows from the other: by the names, and at the same place."""
+    """Whether one follows from the other: by the names, at the same place, and not against what others saw there."""
     (incident, fit), (other, its) = cause, effect
     everywhere = incident.about == "network" and other.about != "network"
     at_its_place = everywhere or seen.ends(fit.subject) <= seen.ends(its.subject)
-    return other.name in incident.explains and at_its_place and not fit.ahead
+    by_own_word = incident.group != BETWEEN and fit.subject in its.witnessed
+    return other.name in incident.explains and at_its_place and not by_own_word and not fit.ahead

@@ -21,9 +21,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Literal, get_args
 
+from runbooks.framework import seen
 from runbooks.framework.seen import Seen
 from runbooks.framework.steps import Case, Step
 
+LONGEST = 600
+"""Characters of a line of evidence."""
 About = Literal["organisation", "link", "network", "member"]
 
 
@@ -36,10 +39,13 @@ class Fit:
     evidence: tuple[str, ...]
     ahead: bool = False
     """Whether it is only about to happen: then nothing follows from it yet."""
+    witnessed: frozenset[str] = frozenset()
+    """Of a link: ends that let us in, and that others cannot call: what those say of themselves does not explain it."""
 
     def __post_init__(self) -> None:
         if not (1 <= self.score <= 100 and self.evidence):
             raise ValueError(f"{self}: a fit has a score from 1 to 100, and says by what")
+        object.__setattr__(self, "evidence", tuple(seen.text(one, LONGEST) for one in self.evidence))  # others wrote it
 
 
 @dataclasses.dataclass(frozen=True)

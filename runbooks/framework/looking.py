@@ -21,6 +21,7 @@ from on_server.incident import look as program
 from publication import acceptance, verified
 from publication.metadata import TIMESTAMP
 from runbooks.framework import seen
+from runbooks.framework import told as form
 from runbooks.framework.incident import Incident
 from stacks import checkpoint, drive, parts
 from stacks.servers import program as servers_program
@@ -30,7 +31,7 @@ from werkplaats.operations import progress
 from werkplaats.operations.coordinator import steps as coordinator
 from werkplaats.operations.home import networks, places
 from werkplaats.operations.look import station_says, status
-from werkplaats.operations.reach import remote, servers
+from werkplaats.operations.reach import remote
 from werkplaats.operations.release import find
 
 SILENT_SECONDS = 2.0  # after which it is said for whom is waited
@@ -104,8 +105,8 @@ def _server(
             return seen.Server(reached=False, why=f"it cannot be looked at: {seen.text(done.stderr)}"), []
         answered = time.time()
         return read(network, values.mapping(done.stdout), organisation, (asked, answered), cas)
-    except (servers.UnreachableError, ValueError, LookupError, TypeError) as error:
-        return seen.Server(reached=False, why=seen.text(error)), []
+    except Exception as error:  # a parser of hostile bytes: whatever it stops for, all others are looked at
+        return seen.Server(reached=False, why=seen.text(error) or type(error).__name__), []
 
 
 def _programs(network: str) -> dict[str, list[str]]:
@@ -133,36 +134,35 @@ def _ways(network: networks.Network, organisation: str) -> dict[str, tuple[str, 
 
 def read(
     network: networks.Network,
-    told: Mapping[str, Any],
+    found: Mapping[str, Any],
     organisation: str,
     asked: tuple[float, float],
     cas: Collection[x509.Certificate] = (),
 ) -> tuple[seen.Server, list[seen.Link]]:
-    """What one server told, and the links that its agent tried. Raises ValueError, LookupError, TypeError.
+    """What one server told, and the links that its agent tried. Raises ValueError, LookupError.
 
     `asked`: when it was, and when the answer came, by this machine's clock.
     """
-    said = {name: seen.Said.model_validate(one | {"error": seen.text(one["error"])})
-            for name, one in told["programs"].items()}  # fmt: skip
+    told = form.read(found)
+    said = told.programs
     ours = _programs(network.name)
-    status_document = _document(told["agent"])
+    status_document = _document(told.agent)
     own = status_document.get("networks", {}).get(network.name, {})
     ends = lapse.read(said["ends"].said)
-    moment = float(told["moment"])
     engine = said["engine"]
     ids = {station.id: one for one, station in network.compiled.stations.items()}
     server = seen.Server(
         reached=True,
-        clock=_apart(moment, asked),
+        clock=_apart(told.moment, asked),
         synchronised=said["clock"].said.strip() != "no",
-        up=float(told["up"]),
+        up=told.up,
         units=_units(said["units"].said),
         engine="" if not engine.code and engine.said.strip() else engine.error or "it does not answer",
         containers=_containers(said["containers"].said),
-        processes={part: tuple(states) for part, states in told["processes"].items()},
-        disks={place: seen.Disk.model_validate(one) for place, one in told["disks"].items()},
-        agent=told["agent"]["answers"],
-        computer=told["computer"],
+        processes={part: tuple(states) for part, states in told.processes.items()},
+        disks=told.disks,
+        agent=told.agent.answers if status_document else _worse(told.agent.answers),
+        computer=told.computer,
         release=seen.text(own.get("release", "")),
         accepted=_accepted(said["accepted"].said),
         problem=seen.text(station_says.problem_of(status_document, network.name)),
@@ -178,10 +178,14 @@ def read(
         list_days=ends.revocations,
         list_life=ends.list_life,
         cut=tuple(said["cut"].said.split()),
-        ways={peer: _way(network, peer, one, cas) for peer, one in told["ways"].items()},
+        ways={
+            peer: _way(network, peer, told.ways[peer], cas)
+            for peer in _ways(network, organisation)
+            if peer in told.ways
+        },
         also={name: one.model_copy(update={"said": one.said[:4000]}) for name, one in said.items() if name not in ours},
     )
-    return server, list(_links(network, organisation, ids, _document(told["links"])))
+    return server, list(_links(network, organisation, ids, _document(told.links)))
 
 
 def _apart(moment: float, asked: tuple[float, float]) -> float:
@@ -192,8 +196,13 @@ def _apart(moment: float, asked: tuple[float, float]) -> float:
     return round(moment - (ended if moment > ended else began), 1)
 
 
-def _document(told: Mapping[str, Any]) -> Mapping[str, Any]:
-    return station_says.document_of(remote.Done(json.dumps(told["document"]))) if told["document"] else {}
+def _document(told: form.Answer) -> Mapping[str, Any]:
+    return station_says.document_of(remote.Done(json.dumps(told.document))) if told.document else {}
+
+
+def _worse(answers: seen.Answers) -> seen.Answers:
+    """Of an agent that says what is no status: it says nothing, as one does that hangs."""
+    return "hangs" if answers == "yes" else answers
 
 
 def _units(said: str) -> dict[str, seen.Unit]:
@@ -207,7 +216,7 @@ def _units(said: str) -> dict[str, seen.Unit]:
             restarts=int(row.get("NRestarts") or 0) if (row.get("NRestarts") or "0").isdigit() else 0,
         )
         for row in rows
-        if "Id" in row and "ActiveState" in row
+        if row.get("Id") in UNITS and "ActiveState" in row
     }
 
 
@@ -216,7 +225,8 @@ def _containers(said: str) -> dict[str, seen.Container]:
     for line in said.splitlines():
         if row := values.mapping(line) if line.startswith("{") else {}:
             name = str(row.pop("name")).removeprefix("/station-")
-            found[name] = seen.Container.model_validate(row)
+            if name in {one.name for one in parts.PARTS}:
+                found[name] = seen.Container.model_validate(row)
     return found
 
 
@@ -241,23 +251,29 @@ def _named(release: model.Release) -> tuple[str, str]:
     return release.image_id, release.manifest_digest
 
 
-def _way(network: networks.Network, peer: str, one: Mapping[str, Any], cas: Collection[x509.Certificate]) -> seen.Way:
+def _way(network: networks.Network, peer: str, one: form.Called, cas: Collection[x509.Certificate]) -> seen.Way:
     gateway = network.definition.organisations[peer].gateway
-    issuer, ours = "", True
-    if shown := base64.b64decode(one["shown"]):
-        certificate = x509.load_der_x509_certificate(shown)
-        issuer = seen.text(certificate.issuer.rfc4514_string())
-        ours = not cas or any(_signed(certificate, ca) for ca in cas)
+    issuer, ours = _shown(one.shown, cas) if one.shown else ("", True)
     return seen.Way(
         name=gateway.name if gateway else "",
         port=gateway.port if gateway else 0,
         defined=tuple(gateway.addresses) if gateway else (),
-        addresses=tuple(one["addresses"]),
-        why=seen.text(one["why"]),
-        refused=one["refused"],
+        addresses=tuple(one.addresses),
+        why=one.why,
+        refused=one.refused,
+        taken=one.taken,
         issuer=issuer,
         ours=ours,
     )
+
+
+def _shown(certificate: str, cas: Collection[x509.Certificate]) -> tuple[str, bool]:
+    """Who signed what a gateway shows, and whether that is a CA of ours."""
+    try:
+        found = x509.load_der_x509_certificate(base64.b64decode(certificate))
+        return found.issuer.rfc4514_string(), not cas or any(_signed(found, ca) for ca in cas)
+    except Exception:  # a parser of hostile bytes, of whoever answers there: whatever it stops for, it is none of ours
+        return "what is shown there is no certificate", False
 
 
 def _signed(certificate: x509.Certificate, ca: x509.Certificate) -> bool:

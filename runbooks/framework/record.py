@@ -68,7 +68,7 @@ class Record:
         return self.entries[0].told
 
     def add(self, kind: str, **told: Any) -> None:
-        """Add a line, on the disk when this returns."""
+        """Add a line, on the disk when this returns; for who holds the lock of its target. Raises UnmetError."""
         line = {
             "number": len(self.entries) + 1,
             "at": canonical.stamp(canonical.now()),
@@ -76,12 +76,13 @@ class Record:
             "told": _plain(told),
             "previous": self.head,
         }
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            os.write(descriptor, canonical.dump(line) + b"\n")
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            _append(self.path, canonical.dump(line) + b"\n")
+        except OSError as error:
+            raise errors.UnmetError(
+                f"{self.path} cannot be written, and nothing is done that does not stand there: {error}",
+                "make room for it",
+            ) from error
         if not self.entries:
             files.sync_folder(self.path.parent)
         self.entries.append(_entry(line))
@@ -91,14 +92,35 @@ class Record:
         return (one for one in self.entries if one.kind in kinds)
 
 
+def _append(path: Path, line: bytes) -> None:
+    """Add a line whole, or not at all; what a run that was ended left of one is taken off before."""
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        whole = path.read_bytes().rfind(b"\n") + 1
+        os.ftruncate(descriptor, whole)
+        try:
+            written = 0
+            while written < len(line):
+                written += os.write(descriptor, line[written:])
+            os.fsync(descriptor)
+        except OSError:
+            os.ftruncate(descriptor, whole)
+            raise
+    finally:
+        os.close(descriptor)
+
+
 def begin(folder: Path, network: str, incident: str, subject: str) -> Record:
     """A new record, with its first line."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     stamp = re.sub("[-:]", "", canonical.stamp(canonical.now()))
-    slug = re.sub("[^a-z0-9]+", "-", f"{incident}-{subject.replace(seen.ARROW, '-to-')}".lower()).strip("-")
-    record = Record(_free(folder, f"{stamp}-{slug}"))
+    record = Record(_free(folder, f"{stamp}-{_slug(incident, subject)}"))
     record.add("began", network=network, incident=incident, subject=subject, who=who())
     return record
+
+
+def _slug(incident: str, subject: str) -> str:
+    return re.sub("[^a-z0-9]+", "-", f"{incident}-{subject.replace(seen.ARROW, '-to-')}".lower()).strip("-")
 
 
 def _free(folder: Path, name: str) -> Path:
@@ -108,37 +130,50 @@ def _free(folder: Path, name: str) -> Path:
 
 def unfinished(folder: Path, incident: str, subject: str) -> Record | None:
     """The record of this incident that goes on. Raises AlteredError."""
-    for record in reversed(every(folder)):
-        if record.is_open and (record.begun["incident"], record.begun["subject"]) == (incident, subject):
-            return record
-    return None
+    return next((one for one in reversed(_of(folder, incident, subject)) if one.is_open), None)
 
 
 def latest(folder: Path, incident: str, subject: str) -> Record | None:
     """The last record of this incident, over or not. Raises AlteredError."""
-    told = [one for one in every(folder) if (one.begun["incident"], one.begun["subject"]) == (incident, subject)]
-    return told[-1] if told else None
+    return next(reversed(_of(folder, incident, subject)), None)
+
+
+def _of(folder: Path, incident: str, subject: str) -> list[Record]:
+    """The records of one incident at one subject, oldest first; those of others are not even opened."""
+    its = re.compile(rf"[^-]+-{re.escape(_slug(incident, subject))}(-[0-9]+)?")
+    found = [read(path) for path in _paths(folder) if its.fullmatch(path.stem)]
+    names = (incident, subject)
+    return [one for one in found if one.entries and (one.begun["incident"], one.begun["subject"]) == names]
 
 
 def every(folder: Path) -> list[Record]:
-    """All records, oldest first. Raises AlteredError."""
-    found = [read(path) for path in sorted(folder.glob("*.jsonl")) if _NAME.fullmatch(path.stem)]
-    return [one for one in found if one.entries]
+    """All that are as they were written, oldest first: what was done to others' is told by `altered`."""
+    return [one for one in map(_tried, _paths(folder)) if isinstance(one, Record) and one.entries]
+
+
+def altered(folder: Path) -> list[AlteredError]:
+    """What is wrong with those that are not."""
+    return [one for one in map(_tried, _paths(folder)) if isinstance(one, AlteredError)]
+
+
+def _tried(path: Path) -> Record | AlteredError:
+    try:
+        return read(path)
+    except AlteredError as error:
+        return error
+
+
+def _paths(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.glob("*.jsonl")) if _NAME.fullmatch(path.stem)]
 
 
 def read(path: Path) -> Record:
     """A record, each line held to the one before it. Raises AlteredError.
 
-    A last line without its end was being written when the machine went down, and is taken off: what it announces was
-    not begun.
+    A last line without its end is being written, or was when the machine went down, and does not count: what it
+    announces was not begun. It is left as it is, since it may be another run's.
     """
-    content = path.read_bytes()
-    whole, _, torn = content.rpartition(b"\n")
-    if torn:
-        kept = content[: len(content) - len(torn)]
-        with path.open("rb+") as file:
-            file.truncate(len(kept))
-            os.fsync(file.fileno())
+    whole, _, _ = path.read_bytes().rpartition(b"\n")
     entries: list[Entry] = []
     for number, text in enumerate(whole.splitlines() if whole else (), 1):
         entries.append(_read(path, number, text, entries[-1].digest if entries else ""))
@@ -160,7 +195,7 @@ def _read(path: Path, number: int, text: bytes, previous: str) -> Entry:
 def _altered(path: Path, number: int) -> AlteredError:
     return AlteredError(
         f"{path}:{number}: this line is not as it was written, or one before it is gone",
-        "look for the record in a backup, and ask who could write here",
+        "look for the record in a backup, and ask who could write here; once that is known, move the file elsewhere",
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from base import errors, files
+from runbooks.framework import seen
 from runbooks.framework.record import ENDED, Entry, Record
 
 NAMESPACE = "incident@werkplaats"
@@ -110,18 +111,50 @@ def sign(told: Record, key: Path) -> None:
     files.write_atomically(_beside(told), done.stdout, mode=0o600)
 
 
-def signed(told: Record) -> str:
-    """Who signed the head of a record, as ssh-keygen tells it; "" where nobody did. Raises RefusedError."""
+def signed(told: Record, allowed: Path | None = None) -> str:
+    """Who signed the head of a record, as ssh-keygen tells it; "" where nobody did. Raises RefusedError.
+
+    Without `allowed`, a file of allowed signers, it is known which key signed, and not whose that is. With it, a record
+    that none of them signed is refused, and one that nobody signed too.
+    """
     path = _beside(told)
     if not path.exists():
+        if allowed:
+            raise errors.RefusedError(f"{told.id} is not signed, so by nobody whom {allowed} names")
         return ""
+    if allowed:
+        return _verified(told, path, allowed)
     done = _keygen(["-Y", "check-novalidate", "-n", NAMESPACE, "-s", str(path)], told.head.encode())
     if done.returncode:
+        raise _of_another(path)
+    return f"{_said(done)}. Whose key that is was not looked at: --allowed-signers"
+
+
+def _verified(told: Record, path: Path, allowed: Path) -> str:
+    """The same, by one of those who are named in a file."""
+    named = _keygen(["-Y", "find-principals", "-s", str(path), "-f", str(allowed)], b"")
+    who = next(iter(named.stdout.decode(errors="replace").splitlines()), "")
+    if named.returncode or not who:
         raise errors.RefusedError(
-            f"{path}: the signature is of another record than this one",
-            "it was written to since, or altered: sign it again once you know which",
+            f"{path}: nobody whom {allowed} names has the key that signed it",
+            "ask who signed it, and by which key",
         )
-    return done.stdout.decode(errors="replace").strip()
+    words = ["-Y", "verify", "-n", NAMESPACE, "-I", who, "-f", str(allowed), "-s", str(path)]
+    done = _keygen(words, told.head.encode())
+    if done.returncode:
+        raise _of_another(path)
+    return _said(done)
+
+
+def _of_another(path: Path) -> errors.RefusedError:
+    return errors.RefusedError(
+        f"{path}: the signature is of another record than this one",
+        "it was written to since, or altered: sign it again once you know which",
+    )
+
+
+def _said(done: subprocess.CompletedProcess[bytes]) -> str:
+    return seen.text(done.stdout.decode(errors="replace"))
 
 
 def _beside(told: Record) -> Path:

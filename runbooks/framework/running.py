@@ -88,19 +88,40 @@ def rollback(incident: Incident, case: Case, reason: str) -> record.Record:
         if told is None:
             raise errors.UsageError(f"nothing is recorded of {incident.name} at {case.subject}: there is no way back")
         by_key = {step.key: step for step in incident.steps(case)}
-        undone = {one.told["step"] for one in told.of_kind("returned")}
-        begun = {one.told["step"]: one.told["kept"] for one in told.of_kind("begins") if one.told["step"] not in undone}
+        begun = _begun(told)
         told.add("goes back", reason=reason, who=record.who())
         for key, kept in reversed(begun.items()):
-            _undo(case, by_key[key], kept, told)
+            if key in by_key:
+                _undo(case, by_key[key], kept, told)
+            else:
+                _stays(case, key, key, "the runbook has no such step any more", told)
         told.add(record.ENDED, outcome="taken back")
     return told
 
 
+def _begun(told: record.Record) -> dict[str, dict[str, str]]:
+    """Step → what was there before it, of those that were not taken back since, as they were begun.
+
+    A step that began twice found at the second time what it had done itself: the first counts.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for one in told.of_kind("begins", "returned"):
+        step = one.told["step"]
+        if one.kind == "begins":
+            found[step] = {**one.told["kept"], **found.get(step, {})}
+        else:
+            found.pop(step, None)
+    return found
+
+
+def _stays(case: Case, key: str, words: str, why: str, told: record.Record) -> None:
+    case.say(f"stays: {words}: {why}")
+    told.add("stays", step=key, why=why)
+
+
 def _undo(case: Case, step: Step, kept: dict[str, str], told: record.Record) -> None:
     if step.rollback is None:
-        case.say(f"stays: {step.words}: {step.no_way_back}")
-        told.add("stays", step=step.key, why=step.no_way_back)
+        _stays(case, step.key, step.words, step.no_way_back, told)
         return
     case.say(f"takes back: {step.words}")
     told.add("returns", step=step.key)
@@ -158,7 +179,8 @@ def _healed(incident: Incident, case: Case, told: record.Record) -> None:
     left: list[str] = []
 
     def over() -> bool:
-        left[:] = _evidence(incident, case)
+        what = case.look()
+        left[:] = [*_fitting(incident, case, what), *_dark(incident, case, what)]
         return not left
 
     if not _until(over, HEALED_SECONDS):
@@ -170,7 +192,23 @@ def _healed(incident: Incident, case: Case, told: record.Record) -> None:
 
 
 def _evidence(incident: Incident, case: Case) -> list[str]:
-    return [line for fit in incident.fits(case.look()) if fit.subject == case.subject for line in fit.evidence]
+    return _fitting(incident, case, case.look())
+
+
+def _fitting(incident: Incident, case: Case, what: seen.Seen) -> list[str]:
+    return [line for fit in incident.fits(what) if fit.subject == case.subject for line in fit.evidence]
+
+
+def _dark(incident: Incident, case: Case, what: seen.Seen) -> Iterator[str]:
+    """Why it cannot be seen whether it is over: nothing fits a server that says nothing."""
+    if incident.about not in ("organisation", "link"):
+        return
+    first = case.subject.partition(seen.ARROW)[0]
+    server = what.servers.get(first)
+    if server and not server.reached:
+        yield f"{first} cannot be looked at: {server.why or 'no answer'}"
+    elif server and incident.about == "link" and server.agent != "yes":
+        yield f"the agent of {first}, which tries that link, says nothing"
 
 
 def _done(case: Case, step: Step) -> bool | None:

@@ -1,12 +1,13 @@
 """What was seen of a network at one moment, as data: written as JSON and read again, so that diagnosis is pure.
 
-Every text that others wrote is printable and cut before it comes in here.
+Others wrote parts of it: every text in here is one printable line and short, whatever it was, and no number is beyond
+what it counts. So nobody who says something of itself writes a line of advice about another.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import pydantic
 
@@ -16,8 +17,31 @@ Answers = Literal["yes", "silent", "hangs"]
 """Silent: nobody listens. Hangs: the call is taken, and nothing is said."""
 
 
+Count = Annotated[int, pydantic.Field(ge=0, lt=2**63)]
+
+
 class _Form(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(frozen=True, strict=True, extra="forbid")
+    RAW: ClassVar[frozenset[str]] = frozenset()
+    """Fields that are kept as they were said: for programs to read, and never shown as they are."""
+
+    @pydantic.field_validator("*", mode="after")
+    @classmethod
+    def _lines(cls, value: Any, info: pydantic.ValidationInfo) -> Any:
+        return value if info.field_name in cls.RAW else _line(value)
+
+
+def _line(value: Any) -> Any:
+    """The same with every text in it as `text` has it."""
+    match value:
+        case str():
+            return text(value)
+        case tuple():
+            return tuple(_line(one) for one in value)
+        case dict():
+            return {_line(name): _line(one) for name, one in value.items()}
+        case _:
+            return value
 
 
 class Unit(_Form):
@@ -52,10 +76,10 @@ class Container(_Form):
 class Disk(_Form):
     """A file system: bytes and inodes."""
 
-    size: int
-    free: int
-    inodes: int = 0
-    inodes_free: int = 0
+    size: Count
+    free: Count
+    inodes: Count = 0
+    inodes_free: Count = 0
     read_only: bool = False
 
     @property
@@ -70,6 +94,7 @@ class Way(_Form):
 
     `issuer` is who signed what was shown there, `ours` whether that is a CA of this network. `port`, `name` and
     `defined` are the definition's: the name that is called, and the addresses that are to be behind it, if it has any.
+    `taken`: whether the call was taken, whatever became of TLS then.
     """
 
     name: str = ""
@@ -78,6 +103,7 @@ class Way(_Form):
     addresses: tuple[str, ...] = ()
     why: str = ""
     refused: bool = False
+    taken: bool = False
     issuer: str = ""
     ours: bool = True
 
@@ -85,6 +111,7 @@ class Way(_Form):
 class Said(_Form):
     """What a program on a server said; 124 is one that did not end in time, 127 one that is not there."""
 
+    RAW = frozenset({"said"})
     code: int
     said: str = ""
     error: str = ""
@@ -219,4 +246,4 @@ def ends(subject: str) -> frozenset[str]:
 
 def text(said: Any, longest: int = 300) -> str:
     """A text of others as it may be kept and shown."""
-    return " ".join(errors.printable(errors.shortened(str(said), longest)).split())[:longest]
+    return " ".join(errors.printable(errors.shortened(str(said), longest)).split())[:longest].strip()

@@ -59,6 +59,7 @@ def _stopped(what: seen.Seen, ways: Ways) -> bool:
     """Whether each call ends before anything is said; a wrong address or another certificate is no firewall."""
     return len(ways) >= LEAST and all(
         way.why
+        and not way.taken
         and way.addresses
         and not way.issuer
         and not ((link := what.link(a, b)) and link.ok)

@@ -33,7 +33,18 @@ def fits(what: seen.Seen) -> Iterator[Fit]:
             evidence.append(f"the server of {target} is another operator's: whether it is well is not known here")
         elif there.reached and there.agent == "yes" and there.unit(GATEWAY).runs:
             evidence.append(f"agent and gateway of {target} are well")
-        yield Fit(one.name, 50 if there is None else 80, tuple(evidence))
+        ways = ((source, target), (target, source)) if both else ((source, target),)
+        witnessed = frozenset(to for who, to in ways if _witnessed(what, who, to))
+        yield Fit(one.name, 50 if there is None else 80, tuple(evidence), witnessed=witnessed)
+
+
+def _witnessed(what: seen.Seen, source: str, target: str) -> bool:
+    """Whether a call to a server that lets us in is taken by nobody there; a gateway that is down refuses it."""
+    here, there = what.servers.get(source), what.servers.get(target)
+    way = here.ways.get(target) if here else None
+    if not (way and way.why and there and there.reached) or way.taken:
+        return False
+    return not way.refused or there.unit(GATEWAY).runs
 
 
 def _cut(what: seen.Seen, one: seen.Link) -> bool:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
+from typing import Any
 
 import pytest
 
 from runbooks.framework import diagnosis, found, looking, seen
+from runbooks.framework.incident import Fit
 from tests.runbooks import views
 from tests.runbooks.views import cut_off, network, server, unit, way
 
@@ -179,6 +182,57 @@ def test_a_server_that_was_never_set_up_has_no_incident() -> None:
 def test_a_link_that_was_cut_on_purpose_is_no_partition() -> None:
     broken = [("ggd", "ziekenhuis", DEAD), ("ziekenhuis", "ggd", DEAD)]
     assert views.named(network({"ggd": server(cut=("toets.ziekenhuis",))}, broken)) == []
+
+
+TIMED_OUT = seen.Way(addresses=("192.0.2.1",), why="timed out")
+REFUSED = seen.Way(addresses=("192.0.2.1",), why="nobody listens there", refused=True)
+ANSWERED = seen.Way(addresses=("192.0.2.1",), taken=True, issuer="CN=CA")
+HALF = seen.Way(addresses=("192.0.2.1",), why="timed out", taken=True)
+DOWN = unit(looking.GATEWAY, active="inactive", sub="dead", result="success")
+CLAIMS = {
+    "a full disk": {"disks": FULL},
+    "an engine that is broken": {"engine": NO_ENGINE, "containers": {}},
+    "an agent that hangs": {"agent": "hangs"},
+    "a gateway that is down": {"units": DOWN},
+}
+
+
+def called(way: seen.Way, **claims: Any) -> list[tuple[str, str]]:
+    """What is found where others cannot reach ggd, their servers call it like that, and it says this of itself."""
+    others = {one: server(ways={"ggd": way}) for one in ("thuiszorg", "ziekenhuis")}
+    broken = [(one, "ggd", DEAD) for one in others]
+    return views.named(network({"ggd": server(**claims), **others}, broken))
+
+
+@pytest.mark.parametrize("claims", CLAIMS.values(), ids=CLAIMS)
+@pytest.mark.parametrize("way", [TIMED_OUT, REFUSED, ANSWERED, HALF], ids=["timed out", "refused", "answered", "half"])
+def test_what_a_server_says_of_itself_hides_nothing_that_others_saw(way: seen.Way, claims: dict[str, Any]) -> None:
+    """It lets us in and is called in vain: no full disk stops a call, and only a gateway that is down refuses it.
+
+    Where the call is taken, what it says of itself does explain why its station does not answer.
+    """
+    found = called(way, **claims)
+    assert len(found) > 1 or found[0][0] != "partition", "its own word is told too"
+    between = [(name, subject) for name, subject in found if name in ("partition", "firewall-closed")]
+    # Two calls in vain to a gateway that runs are a closed firewall, which is between them and no server's own word.
+    closed = [("partition", f"{one} → ggd") for one in ("thuiszorg", "ziekenhuis")]
+    closed = closed if "units" in claims else [("firewall-closed", "ggd")]
+    explained = way.taken or (way.refused and "units" in claims)
+    assert between == ([] if explained else closed)
+
+
+def test_a_server_explains_by_what_it_says_of_itself_why_it_reaches_nobody() -> None:
+    """Nobody else saw that."""
+    what = network({"ggd": server(disks=FULL, ways={"ziekenhuis": TIMED_OUT})}, [("ggd", "ziekenhuis", DEAD)])
+    assert views.named(what) == [("disk-full", "ggd")]
+
+
+def test_what_several_saw_of_what_is_between_explains_it() -> None:
+    """It is no server's own word."""
+    what = network({"thuiszorg": server(ways={"ggd": TIMED_OUT})}, [("thuiszorg", "ggd", DEAD)])
+    partition, full = found.find("partition"), found.find("disk-full")
+    between = dataclasses.replace(full, group="network", fits=lambda _: iter([Fit("ggd", 90, ("seen by all",))]))
+    assert [one.incident.name for one in diagnosis.diagnose(what, (partition, between))] == ["disk-full"]
 
 
 def both(first: seen.Seen, second: seen.Seen) -> seen.Seen | None:

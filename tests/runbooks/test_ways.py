@@ -11,6 +11,7 @@ from tests.runbooks import views
 from tests.runbooks.views import ADDRESSES, network, server, unit, way
 
 LATE = {"why": "timed out", "issuer": ""}
+REFUSED = {"why": "nobody listens there", "refused": True, "issuer": ""}
 PROXY = {"issuer": "CN=Inspection,O=Firewall Proeftuin", "ours": False}
 DEAD = "no answer within 10 s"
 GGD_TO = [("ggd", "thuiszorg", DEAD), ("ggd", "ziekenhuis", DEAD)]
@@ -104,8 +105,8 @@ ROWS = {
         three(
             TO_GGD,
             {"ggd": {"units": unit(looking.GATEWAY, active="inactive")}},
-            thuiszorg_ggd=LATE,
-            ziekenhuis_ggd=LATE,
+            thuiszorg_ggd=REFUSED,
+            ziekenhuis_ggd=REFUSED,
         ),
         [("gateway-down", "ggd", 95)],
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 from pathlib import Path
 
@@ -60,11 +61,48 @@ def test_the_same_said_in_other_bytes_is_another_line(told: record.Record) -> No
         record.read(told.path)
 
 
-def test_a_line_that_was_cut_off_while_it_was_written_is_taken_off(told: record.Record) -> None:
+def test_a_line_that_was_cut_off_is_left_by_who_looks_and_taken_off_by_who_goes_on(told: record.Record) -> None:
+    """It may be another run that writes it at this moment."""
     whole = told.path.read_bytes()
-    told.path.write_bytes(whole + lines(told)[-1][:40])
-    assert record.read(told.path).head == told.head
-    assert told.path.read_bytes() == whole
+    torn = whole + lines(told)[-1][:40]
+    told.path.write_bytes(torn)
+    again = record.read(told.path)
+    assert again.head == told.head
+    assert record.every(told.path.parent)[0].entries == told.entries
+    assert told.path.read_bytes() == torn
+    again.add("done", step="more")
+    assert told.path.read_bytes().startswith(whole)
+    assert record.read(told.path).entries == again.entries
+
+
+def test_a_line_for_which_there_is_no_room_is_not_there_at_all(told: record.Record) -> None:
+    """The system writes what fits, and says so: no error of its own tells of the rest."""
+    before = told.path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 40, hard))
+    try:
+        with pytest.raises(errors.UnmetError, match="make room"):
+            told.add("begins", step="next", words="do more", kept={})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert told.path.read_bytes() == before
+    told.add("done", step="next")
+    assert record.read(told.path).entries == told.entries
+
+
+def test_a_record_that_was_altered_is_in_the_way_of_no_other_incident(told: record.Record) -> None:
+    folder = told.path.parent
+    other = record.begin(folder, "toets", "disk-full", "thuiszorg")
+    told.path.write_bytes(told.path.read_bytes().replace(b"no session", b"a session "))
+    going_on = record.unfinished(folder, "disk-full", "thuiszorg")
+    assert going_on
+    assert going_on.id == other.id
+    assert record.latest(folder, "disk-full", "thuiszorg")
+    assert [one.id for one in record.every(folder)] == [other.id]
+    (wrong,) = record.altered(folder)
+    assert str(told.path) in str(wrong)
+    with pytest.raises(record.AlteredError):
+        record.unfinished(folder, "gateway-down", "ggd")
 
 
 def test_what_others_wrote_comes_in_short_and_printable(told: record.Record) -> None:
@@ -100,6 +138,32 @@ def test_a_signature_counts_for_that_record_as_it_was_and_no_other(told: record.
     told.add("done", step="more")
     with pytest.raises(errors.RefusedError, match="another record"):
         report.signed(record.read(told.path))
+
+
+def test_whose_key_signed_is_known_only_by_a_file_of_allowed_signers(
+    told: record.Record, key: Path, tmp_path: Path
+) -> None:
+    """Anybody can make a key and sign with it."""
+    allowed = tmp_path / "allowed"
+    public = key.with_suffix(".pub").read_text()
+    allowed.write_text(f"a@ggd.example {public}")
+    with pytest.raises(errors.RefusedError, match="is not signed"):
+        report.signed(told, allowed)
+    report.sign(told, key)
+    assert "Whose key that is was not looked at" in report.signed(told)
+    assert "a@ggd.example" in report.signed(told, allowed)
+    assert "not looked at" not in report.signed(told, allowed)
+    for others in ("", f'a@ggd.example namespaces="git" {public}', f"a@ggd.example {OTHERS}\n"):
+        allowed.write_text(others)
+        with pytest.raises(errors.RefusedError):
+            report.signed(told, allowed)
+    allowed.write_text(f"a@ggd.example {public}")
+    told.add("done", step="more")
+    with pytest.raises(errors.RefusedError, match="another record"):
+        report.signed(told, allowed)
+
+
+OTHERS = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0xkOQYhm4K7mO2Zz7Uhbd7Y2a5v0bn0UqkW8u7e6oN"
 
 
 def test_a_record_that_is_written_all_anew_does_not_fit_the_signature(told: record.Record, key: Path) -> None:

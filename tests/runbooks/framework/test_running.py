@@ -170,6 +170,58 @@ def test_a_way_back_gets_what_was_there_before(world: World, case: Case) -> None
     assert got == [{"was": "failed"}]
 
 
+def test_of_a_step_that_began_twice_the_way_back_is_to_what_was_there_at_first(world: World, case: Case) -> None:
+    """The second time it finds what it did itself; and what it finds besides then is its own to take back too."""
+    got: list[dict[str, str]] = []
+    found = iter([{"agent": "exited"}, {"agent": "running", "computer": "paused"}, {"agent": "dead"}])
+    more = {"before": lambda _: next(found), "rollback": lambda _, kept: got.append(dict(kept))}
+    broken = incident(world, step(world, "one", run=lambda _: None, **more))
+    for _ in range(2):
+        with pytest.raises(errors.HalfWayError):
+            running.execute(broken, case, "why", yes)
+    running.rollback(broken, case, "why")
+    assert got == [{"agent": "exited", "computer": "paused"}]
+    running.rollback(broken, case, "once more")
+    assert len(got) == 1, "it was taken back already"
+
+
+def test_what_was_begun_again_after_a_way_back_is_taken_back_again(world: World, case: Case) -> None:
+    got: list[dict[str, str]] = []
+    found = iter([{"was": "off"}, {"was": "dim"}])
+    more = {"before": lambda _: next(found), "rollback": lambda _, kept: got.append(dict(kept))}
+    told = record.begin(case.network.vault.folder / record.FOLDER, "toets", "missing", "ggd")
+    told.add("begins", step="one", words="make one", kept=next(found))
+    told.add("returns", step="one")
+    told.add("returned", step="one")
+    told.add("begins", step="one", words="make one", kept=next(found))
+    running.rollback(incident(world, step(world, "one", **more)), case, "why")
+    assert got == [{"was": "dim"}]
+
+
+def test_a_step_that_the_runbook_has_no_more_stays_and_all_others_are_taken_back(world: World, case: Case) -> None:
+    running.execute(incident(world, step(world, "one"), step(world, "two")), case, "why", yes)
+    told = running.rollback(incident(world, step(world, "one")), case, "why")
+    assert not world.has("one")
+    assert [one.told["step"] for one in told.of_kind("stays")] == ["two"]
+
+
+@pytest.mark.parametrize(
+    ("about", "subject", "what"),
+    [
+        ("organisation", "ggd", views.network({"ggd": seen.Server(reached=False, why="no route")})),
+        ("link", "ggd → ziekenhuis", views.network({"ggd": seen.Server(reached=False, why="no route")})),
+        ("link", "ggd → ziekenhuis", views.network({"ggd": views.server(agent="hangs")}, silent=["ggd"])),
+    ],
+    ids=["server away", "server of a link away", "agent of a link silent"],
+)
+def test_what_cannot_be_seen_is_not_healed(world: World, case: Case, about: Any, subject: str, what: seen.Seen) -> None:
+    """Nothing fits a server that says nothing."""
+    one = dataclasses.replace(incident(world), about=about)
+    dark = dataclasses.replace(case, subject=subject, look=lambda: what)
+    with pytest.raises(errors.HalfWayError, match=r"cannot be looked at|says nothing"):
+        running.execute(one, dark, "why", yes)
+
+
 @pytest.mark.parametrize("typed", ["", "yes", "y", "ziekenhuis"])
 def test_what_a_person_must_say_yes_to_is_not_done_by_another_word(world: World, case: Case, typed: str) -> None:
     one = incident(world, step(world, "one", decides="all of it goes"))

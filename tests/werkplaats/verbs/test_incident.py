@@ -45,6 +45,9 @@ def test_it_shows_one_in_either_language(capsys: pytest.CaptureFixture[str]) -> 
         (["run", "gerda", "gateway-down", "--target", "nobody"], "has no organisation 'nobody'"),
         (["run", "gerda", "partition", "--target", "gelre"], "name both ends"),
         (["run", "gerda", "gateway-down", "--target", "gelre:ggd-nog"], "name one organisation"),
+        (["run", "gerda", "partition", "--target", "ggnet:slingeland"], "no link from ggnet to slingeland"),
+        (["run", "gerda", "partition", "--target", "ggd-nog:yunio"], "from here: ggd-nog:gelre, ggd-nog:sensire, "),
+        (["run", "gerda", "partition", "--target", "gelre:ggd-nog"], "is tried by another operator's server"),
         (["report", "gerda", "20270104T030000Z-flood"], "there is no record"),
         (["report", "gerda", "../../secret"], "there is no record"),
     ],
@@ -68,7 +71,22 @@ def test_a_record_is_listed_and_printed_and_one_that_was_altered_is_refused(
     assert f"{made.id}: gateway-down of gelre, healed" in capsys.readouterr().out
     cli.main(["incident", "report", "gerda", made.id])
     assert made.head in capsys.readouterr().out
-    made.path.write_bytes(made.path.read_bytes().replace(b"gelre", b"ggdxx", 1))
+    with made.path.open("ab") as file:
+        file.write(b'{"at":"20')  # as one that a run is writing at this moment
+    before = made.path.read_bytes()
+    other = record.begin(folder, "gerda", "disk-full", "yunio")
+    made.path.write_bytes(before.replace(b"gelre", b"ggdxx", 1))
     for words in (["report", "gerda", made.id], ["report", "gerda"]):
         assert cli.main(["incident", *words]) == errors.REFUSED
-        assert "is not as it was written" in capsys.readouterr().err
+        told = capsys.readouterr()
+        assert "is not as it was written" in told.err
+        assert (f"{other.id}: disk-full of yunio, goes on" in told.out) == (made.id not in words)
+
+
+def test_who_signed_is_asked_of_a_file_of_allowed_signers(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = record.begin(folder, "gerda", "gateway-down", "gelre")
+    (tmp_path / "allowed").touch()
+    assert cli.main(["incident", "report", "gerda", made.id, f"--allowed-signers={tmp_path / 'allowed'}"]) == 3
+    assert "is not signed" in capsys.readouterr().err

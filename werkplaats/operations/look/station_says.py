@@ -28,8 +28,13 @@ class _Last(pydantic.BaseModel):
     root: str | None = None
 
 
+class _Peer(pydantic.BaseModel):
+    seconds_ago: int | None = None
+
+
 class _Network(pydantic.BaseModel):
     problem: str = ""
+    peers: dict[str, _Peer] = {}
     last_session: _Last | None = None
 
 

@@ -45,6 +45,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     reports.add_argument(
         "--sign", type=Path, metavar="KEY", help="sign it with this key of ssh, or its half in the agent"
     )
+    reports.add_argument(
+        "--allowed-signers",
+        type=Path,
+        metavar="FILE",
+        help="whose signatures count, as ssh-keygen(1) has it",
+    )
     common.json_argument(reports)
 
 

@@ -22,7 +22,7 @@ def report(given: argparse.Namespace) -> int:
     told = record.read(path)
     if given.sign:
         reports.sign(told, given.sign)
-    signed = reports.signed(told)
+    signed = reports.signed(told, given.allowed_signers)
     if given.pdf:
         files.write_atomically(given.pdf, reports.pdf(told, signed), mode=0o600)
         print(f"{given.pdf} is written")
@@ -34,12 +34,16 @@ def report(given: argparse.Namespace) -> int:
 
 
 def _list(given: argparse.Namespace, folder: Path) -> int:
+    """All that are as they were written; where others are not, that is told last. Raises AlteredError."""
+    altered = record.altered(folder)
     rows = [reports.row(one) for one in record.every(folder)]
     if given.json:
         common.print_json(rows)
-        return errors.DONE
-    for row in rows:
-        print(f"{row['id']}: {row['incident']} of {row['subject']}, {row['state']}")
-    if not rows:
-        print("no incident is recorded")
+    else:
+        for row in rows:
+            print(f"{row['id']}: {row['incident']} of {row['subject']}, {row['state']}")
+        if not rows and not altered:
+            print("no incident is recorded")
+    if altered:
+        raise record.AlteredError("\n".join(one.what for one in altered), altered[0].remedy)
     return errors.DONE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Collection
 
 from base import errors
 from runbooks.framework import diagnosis, found, looking, running, seen
@@ -64,7 +65,22 @@ def _subject(network: networks.Network, incident: Incident, target: str) -> str:
     named.require(network, parts)
     if incident.about == "organisation" and parts[0] not in known:
         raise errors.UsageError(f"the server of {parts[0]} is another operator's", "ask that operator")
+    if wanted == 2:
+        _require_link(network, parts[0], parts[1], known)
     return seen.ARROW.join(parts)
+
+
+def _require_link(network: networks.Network, source: str, target: str, known: Collection[str]) -> None:
+    """Raise UsageError for what nobody here can look at: no link, or one that another operator's server tries."""
+    every = {(one.source, one.target) for one in network.compiled.links}
+    ours = sorted(f"{a}:{b}" for a, b in every if a in known)
+    there = f"links that can be looked at from here: {', '.join(ours) or 'none'}"
+    if (source, target) not in every:
+        raise errors.UsageError(f"{network.name} has no link from {source} to {target}", there)
+    if source not in known:
+        raise errors.UsageError(
+            f"the link from {source} to {target} is tried by another operator's server", f"ask that operator; {there}"
+        )
 
 
 HOW = {1: "name one organisation", 2: "name both ends, as in --target ggd:ziekenhuis"}

@@ -17,6 +17,7 @@ from werkplaats.operations.reach.servers import Server
 
 ODD = ["no JSON", "null", "[0]", "{", '{"links": 3}', '{"networks": []}', '{"left_out": [1]}', "[" * 100_000]
 ODD += ['{"networks": {"n": {"last_session": {"ended": 1e30, "outcome": "done"}}}}', '{"questions": [{}]}', "{}"]
+ODD += ['{"networks": {"n": {"peers": [1]}}}', '{"networks": {"n": {"peers": {"twee": "x"}}}}']
 GOOD = json.dumps({"id": "1", "name": "/station-agent", "state": "running", "image": "i"})
 
 
@@ -86,7 +87,13 @@ def test_a_session_of_which_nothing_can_be_read_is_not_good(said: str) -> None:
 
 STATION = {
     "links": [{"peer": "twee", "ok": True, "why": "", "definition": "sha256:0"}],
-    "networks": {"n": {"state": "joined", "peers": [], "last_session": {"ended": 1.0, "outcome": "done"}}},
+    "networks": {
+        "n": {
+            "state": "joined",
+            "peers": {"twee": {"seconds_ago": 3}},
+            "last_session": {"ended": 1.0, "outcome": "done"},
+        }
+    },
     "questions": [{"network": "n", "question": "griep", "state": "open", "document": {}}],
     "contributors": ["twee"],
     "left_out": {"twee": "it did not answer"},
