@@ -16,7 +16,8 @@
     │   │   ├── OtherRootError                one of another root than was accepted here
     │   │   └── fetch.OverError               one that a web server did not give in time
     │   ├── AcceptanceError                   something waits for the operator's own acceptance
-    │   └── drive.LostStateError              Pulumi's state is lost, and what it knew of is there
+    │   ├── drive.LostStateError              Pulumi's state is lost, and what it knew of is there
+    │   └── record.AlteredError               the record of an incident is not as it was written
     ├── servers.UnreachableError              a server does not answer, or with another host key
     ├── TakenBackError                     4  a change failed and was taken back
     └── HalfWayError                       5  a change failed and stands half-way; the remedy says what to run
