@@ -106,7 +106,11 @@ DRIFT = {
         f"systemctl start {KEEPER}.service && systemctl restart {KEEPER}.timer && nft delete table inet werkplaats"
     ),
     "the folder of the statement key is open to others": "chmod 0755 /var/lib/werkplaats/state",
-    "the gateway does not run": "systemctl stop werkplaats-gateway",
+    # A follower that looks meanwhile has the gateway load what lies there, which starts it: not before `up` is done.
+    "the gateway does not run": (
+        "systemctl start werkplaats-follow.service && systemctl restart werkplaats-follow.timer"
+        " && systemctl stop werkplaats-gateway"
+    ),
 }
 
 
