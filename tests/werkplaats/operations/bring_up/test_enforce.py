@@ -60,7 +60,7 @@ class Servers:
 def network(coordinator: Any, approve: Callable[..., Any], tmp_path: Path) -> Any:
     for organisation in coordinator.definition.stations:
         approve(organisation)
-    own = SimpleNamespace(seen_from=(), people={}, managed={}, follower_every=None, backup=None)
+    own = SimpleNamespace(seen_from=(), people={}, managed={}, follower_every=None, backup=None, monitoring=None)
     return SimpleNamespace(
         name="proeftuin",
         publication=tmp_path / "publication",
