@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,17 @@ def root(tmp_path: Path) -> Path:
     (root / "state" / "statement.key").write_bytes(key)
     (root / "state" / "statement.key").chmod(0o600)
     return root
+
+
+@pytest.fixture
+def computer(root: Path) -> Iterator[None]:
+    """A computer that is there, and is asked nothing."""
+    path = Folders(root).computer_socket
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+        line.bind(str(path))
+        line.listen()
+        yield
 
 
 @pytest.fixture
@@ -198,9 +210,8 @@ def test_status_tells_of_every_peer_and_that_no_computer_runs(server: Server, ro
     assert row["peers"] == {name: {**nothing, "outbound": name == "n.b"} for name in ("n.b", "n.c", "n.d")}
 
 
+@pytest.mark.usefixtures("computer")
 def test_status_and_a_proposal_say_who_is_cut(root: Path, server: Server) -> None:
-    Folders(root).computer_socket.parent.mkdir(parents=True, exist_ok=True)
-    Folders(root).computer_socket.touch()
     assert ask(server, {"verb": "status"})[-1]["exit"] == 0
     path = root / "networks.d" / "n" / "network.json"
     view = json.loads(path.read_text())
@@ -216,10 +227,9 @@ def test_status_and_a_proposal_say_who_is_cut(root: Path, server: Server) -> Non
     assert ask(server, {"verb": "questions"})[-1]["problems"] == {"n": why}
 
 
+@pytest.mark.usefixtures("computer")
 def test_status_tells_of_a_register_that_is_unsound_or_was_mended(root: Path) -> None:
     """Status said well of a station that takes part in nothing any more."""
-    Folders(root).computer_socket.parent.mkdir(parents=True, exist_ok=True)
-    Folders(root).computer_socket.touch()
     for left, register in (
         ("{", {"problem": "", "mended": 1}),
         ("{}\n", {"problem": "line 1 is not as it was written", "mended": 0}),
