@@ -8,7 +8,7 @@ A module of a group has
     INTERRUPTS  what its mitigation interrupts, in words; "" where nothing
     LOSES       what its mitigation loses for good, in words; "" where nothing
     ASKS        name → words of a program that every server is to be asked besides (optional)
-    fits(seen) → Fit, ...             pure: from what was seen alone
+    fits(seen) → Fit, ...             pure: from what was seen alone; without it people say so, and nothing that is seen
     steps(case) → Sequence[Step]      what mends it, in order
 and beside it the prose under the same name, in English and in Dutch (`prose.py`).
 """
@@ -84,6 +84,11 @@ class Incident:
         return self.folder / f"{self.name.replace('-', '_')}{ending}"
 
 
+def _nobody_sees(_: Seen) -> Iterator[Fit]:
+    """Of an incident that only people know: what is seen of it is seen of milder things too."""
+    return iter(())
+
+
 def of(module: ModuleType) -> Incident:
     """The incident of a module. Raises ValueError where it lacks something."""
     where = module.__name__
@@ -98,7 +103,7 @@ def of(module: ModuleType) -> Incident:
             interrupts=module.INTERRUPTS,
             loses=module.LOSES,
             asks=getattr(module, "ASKS", {}),
-            fits=module.fits,
+            fits=getattr(module, "fits", _nobody_sees),
             steps=module.steps,
         )
     except AttributeError as error:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from runbooks.framework import common, seen
-from runbooks.framework.incident import Fit
+from runbooks.framework import common
 from runbooks.framework.steps import Case, Step
 
 TITLE = "CA compromised"
@@ -13,12 +12,6 @@ ABOUT = "network"
 EXPLAINS = ()
 INTERRUPTS = "links between who accepted the new CA and who did not yet"
 LOSES = "the CA of before, and what it publishes"
-
-
-def fits(what: seen.Seen) -> Iterator[Fit]:
-    """Never by itself."""
-    del what
-    return iter(())
 
 
 def steps(case: Case) -> Sequence[Step]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from runbooks.framework import common, seen
-from runbooks.framework.incident import Fit
+from runbooks.framework import common
 from runbooks.framework.steps import Case, Step
 
 TITLE = "Coordinator's workstation lost"
@@ -13,12 +12,6 @@ ABOUT = "network"
 EXPLAINS = ()
 INTERRUPTS = ""
 LOSES = ""
-
-
-def fits(what: seen.Seen) -> Iterator[Fit]:
-    """Never by itself: most operators have no vault of the coordinator's."""
-    del what
-    return iter(())
 
 
 def steps(case: Case) -> Sequence[Step]:

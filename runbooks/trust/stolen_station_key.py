@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from runbooks.framework import common, seen
-from runbooks.framework.incident import Fit
+from runbooks.framework import common
 from runbooks.framework.steps import Case, Step
 
 TITLE = "Stolen station key"
@@ -13,12 +12,6 @@ ABOUT = "member"
 EXPLAINS = ()
 INTERRUPTS = "every link and session of that organisation, until it has new keys"
 LOSES = "the keys and the certificate of that station, for good"
-
-
-def fits(what: seen.Seen) -> Iterator[Fit]:
-    """Never by itself: what is seen of a thief is seen of milder things too."""
-    del what
-    return iter(())
 
 
 def steps(case: Case) -> Sequence[Step]:
