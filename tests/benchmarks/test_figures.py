@@ -129,7 +129,7 @@ def test_the_figure_of_all_regions_is_of_625_organisations_and_has_a_limit() -> 
 
 @pytest.mark.slow
 def test_a_small_federation_is_measured_as_a_large_one_is() -> None:
-    """Three regions of four; what is asked is right, or no row comes."""
+    """Three regions of four; what is asked is right, or no row comes. Seconds are for the benchmark."""
     rows = {
         row["name"].removeprefix("national: "): row for row in measured.measure(3, 4, (3,), (5, 8, 12), 40, 0.25, 0.5)
     }
@@ -138,7 +138,7 @@ def test_a_small_federation_is_measured_as_a_large_one_is() -> None:
     sent = rows["what a contributor sends, 3 parties, 40 areas, 12 contributors"]
     assert sent["value"] > sent["floor"] == 0.016
     assert {row["organisations"] for row in rows.values()} == {5, 8, 12}
-    for name, row in rows.items():
-        assert row["value"] > 0, name
-        if "most" in row and row["unit"] == "MB":  # seconds are for the benchmark: here others are at work
-            assert row["value"] <= row["most"], name
+    sizes = {name: row for name, row in rows.items() if row["unit"] == "MB"}
+    assert sizes
+    for name, row in sizes.items():
+        assert 0 < row["value"] <= row.get("most", row["value"]), name

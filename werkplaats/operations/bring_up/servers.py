@@ -222,11 +222,9 @@ def remove_orphans(network: networks.Network, stack: drive.Stack, say: progress.
 
 
 def _there(network: networks.Network) -> list[str]:
-    """The names of the servers that the engine has, and of the disks of their engines."""
+    """The names of the servers that the engine has. A disk without its server is in nobody's way."""
     with _local_engine() as engine:
-        mine = _mine(network)
-        made: list[Any] = [*engine.containers.list(all=True, filters=mine), *engine.volumes.list(filters=mine)]
-        return [str(thing.name) for thing in made]
+        return [str(server.name) for server in engine.containers.list(all=True, filters=_mine(network))]
 
 
 def _remove(thing: Any) -> None:

@@ -80,12 +80,14 @@ def placed(facts: Facts, wanted: Wanted) -> list[tuple[str, str]]:
         (
             "commands",
             "station and station-account in /usr/local/bin; engine-settings, gateway-reload, guarded-change, "
-            "owners-parts, people-access, server-packages, station-cut and werkplaats-follow in /usr/local/sbin",
+            "owners-parts, people-access, server-packages, station-backup, station-cut, station-metrics and "
+            "werkplaats-follow in /usr/local/sbin",
         ),
         (
             "services",
             "werkplaats-gateway, werkplaats-firewall, werkplaats-firewall-kept, werkplaats-undo, gateway-reload, "
-            "gateway-finding, werkplaats-follow, werkplaats-follow-read, werkplaats-follow-fetch, werkplaats-packages",
+            "gateway-finding, werkplaats-follow, werkplaats-follow-read, werkplaats-follow-fetch, werkplaats-packages; "
+            "station-backup, station-metrics and station-exporter where servers.yml asks for them",
         ),
     ]
     firewall = f"table inet werkplaats, which narrows who reaches TCP {wanted.port}" if wanted.port else ""

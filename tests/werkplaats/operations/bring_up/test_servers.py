@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import functools
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from stacks import drive
 from werkplaats.operations.bring_up import servers
+from werkplaats.operations.home import networks
 from werkplaats.operations.reach import inventory
 
 
@@ -96,6 +98,7 @@ def engine(monkeypatch: pytest.MonkeyPatch, taken: list[str]) -> Any:
     for name, answer in answers.items():
         monkeypatch.setattr(servers, name, lambda *_, answer=answer: answer)
     monkeypatch.setattr(drive, "Stack", functools.partial(Stack, taken=taken))
+    monkeypatch.setattr(networks, "federations", lambda _: [])
 
 
 @pytest.mark.usefixtures("engine")
@@ -138,3 +141,14 @@ def test_nothing_is_removed_where_the_state_of_servers_that_are_there_is_lost(
     monkeypatch.setattr(servers, "remove_orphans", remove)
     with pytest.raises(drive.LostStateError, match=r"servers of proef\.sandbox is lost.*proef\.sandbox\.ggd already"):
         servers.up(network, cast("Any", None), servers.NO_IMAGE, print)
+
+
+def test_disks_that_an_ended_run_left_without_their_servers_are_no_lost_state(
+    network: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were in the way of `up` for ever: `destroy` knows of nothing either."""
+    disk = SimpleNamespace(list=lambda **_: [SimpleNamespace(name="proef.sandbox.ggd.engine")])
+    nothing = SimpleNamespace(list=lambda **_: [])
+    engine = SimpleNamespace(containers=nothing, volumes=disk, networks=nothing)
+    monkeypatch.setattr(servers, "_local_engine", lambda: contextlib.nullcontext(engine))
+    assert servers._there(network) == []
