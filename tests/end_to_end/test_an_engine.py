@@ -16,7 +16,7 @@ import pytest
 from tests.end_to_end.test_another_address import MOVED, STAYS, up, without_container
 from tests.harness import sandboxes
 
-pytestmark = [pytest.mark.servers, pytest.mark.slow]
+pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.soak]
 SAYS = "echo Welkom op deze server"
 # `up` as it was: Docker's client has ssh run its program, and takes what comes first for an answer.
 BY_SSH_ITSELF = """

@@ -17,7 +17,7 @@ import yaml
 
 from tests.harness import sandboxes, servers
 
-pytestmark = [pytest.mark.servers, pytest.mark.slow]
+pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.soak]
 MOVED, STAYS = "ziekenhuis", "ggd"
 LOGIN, PORT = "ict", 2222
 # As an administrator who gives the login of one person to a department, and takes the old one away.

@@ -11,7 +11,7 @@ import pytest
 
 from tests.harness import sandboxes
 
-pytestmark = [pytest.mark.servers, pytest.mark.slow]
+pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.soak]
 ENDED = "revocation list on the server: has expired, and no peer is let in"
 # `status` as it was: it looked at units, containers and answers of stations.
 UNSEEN = """

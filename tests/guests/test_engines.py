@@ -15,7 +15,7 @@ from tests.guests.judged import (  # noqa: F401  # asked of each of these situat
 )
 from tests.guests.situations import Situation
 
-pytestmark = [pytest.mark.servers, pytest.mark.slow]
+pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.soak]
 SITUATIONS = engine.SITUATIONS
 
 

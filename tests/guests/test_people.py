@@ -15,7 +15,7 @@ from tests.guests.judged import (  # noqa: F401  # asked of each of these situat
 )
 from tests.guests.situations import Situation
 
-pytestmark = [pytest.mark.servers, pytest.mark.slow]
+pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.soak]
 SITUATIONS = (*people.SITUATIONS, *owned.SITUATIONS, *sources.SITUATIONS)
 PEOPLE = [one for one in SITUATIONS if "people" in one.entry and not one.refused]
 

@@ -16,7 +16,7 @@ from tests.guests.judged import (  # noqa: F401  # asked of each of these situat
 from tests.guests.judged import test_doctor_says_it_beforehand as doctor_says_it_beforehand
 from tests.guests.situations import Situation
 
-pytestmark = [pytest.mark.servers, pytest.mark.slow]
+pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.soak]
 SITUATIONS = (*ways.SITUATIONS, *translated.SITUATIONS)
 # As of who logs in to a small machine from a Dutch laptop: ssh hands on the laptop's, and nobody generated it.
 LOCALE = {"LC_ALL": "nl_NL.UTF-8", "LANG": "nl_NL.UTF-8", "LANGUAGE": "nl"}

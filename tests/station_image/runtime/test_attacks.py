@@ -65,6 +65,7 @@ def test_a_second_certificate_with_a_members_name_cannot_call(healthy: Region, i
     assert "pinned statement key" in _link(impostor, healthy["ggd"])["why"]
 
 
+@pytest.mark.soak
 def test_a_second_certificate_calls_successfully_where_statement_keys_are_not_checked(
     healthy: Region, impostor: Station
 ) -> None:
@@ -142,6 +143,7 @@ def test_a_member_under_another_members_name_is_refused(healthy: Region) -> None
     assert b"is not who the gateway verified" in _under_the_name_of_gelre(healthy)
 
 
+@pytest.mark.soak
 def test_a_member_under_another_members_name_is_heard_where_names_are_believed(healthy: Region) -> None:
     healthy["ggd"].restart("agent", sabotage="believes_names")
     heard = _under_the_name_of_gelre(healthy)
@@ -248,6 +250,7 @@ def test_a_contributor_with_bad_shares_is_left_out_and_named(healthy: Region, sa
     assert answer["result"]["correct"] is True
 
 
+@pytest.mark.soak
 def test_without_the_degree_check_two_polynomials_spoil_the_result(healthy: Region) -> None:
     healthy["huisarts"].restart("agent", sabotage="two_polynomials")
     for name in THREE:
@@ -276,6 +279,7 @@ def test_where_pickles_are_read_the_kernel_runs_no_command_of_theirs(healthy: Re
     assert not _owned(healthy)
 
 
+@pytest.mark.soak
 def test_the_same_pickle_runs_its_command_where_pickles_are_read_and_nothing_confines(healthy: Region) -> None:
     healthy["sensire"].restart("computer", sabotage="sends_pickle")
     for name in ("ggd", "gelre"):

@@ -143,6 +143,7 @@ def test_in_every_phase_a_lost_computing_party_is_named_within_ten_seconds_and_t
         failed = [report for report in answer["reports"].values() if report["outcome"] != "done"]
         assert all(lost.id in report["root"] + report["reason"] for report in failed), (phase, answer)
     region.heal()
+    _wait_until_idle(lost)  # who stood still has yet to see that its sessions are over
     assert right(region["sensire"].ask("session", "--network", "drie"))
 
 
@@ -170,6 +171,7 @@ def test_a_contributor_whose_share_is_missing_at_one_party_is_left_out_everywher
     _left_out(region.stations, answer, f"nothing of it arrived at {region['gelre'].id}")
 
 
+@pytest.mark.soak
 def test_without_agreement_a_missing_share_spoils_the_result(region: Region) -> None:
     region["huisarts"].restart("agent", sabotage="forgets_second_party")
     for name in ("ggd", "gelre", "sensire"):

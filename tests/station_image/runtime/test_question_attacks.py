@@ -46,18 +46,21 @@ def test_a_contributor_whose_numbers_are_no_counts_is_left_out_and_named(agreed:
     assert agreed.opened(answer) == WITHOUT_LIAR
 
 
+@pytest.mark.soak
 def test_without_the_check_of_inputs_five_in_a_bit_is_counted(agreed: Agreed) -> None:
     hurt(agreed, "agent", "five_in_a_bit", [LIAR])
     hurt(agreed, "computer", "no_input_check", COMPUTING)
     assert agreed.opened(agreed.ask())[4] == PLANTED_TOTALS[4] + 4
 
 
+@pytest.mark.soak
 def test_without_the_check_of_inputs_who_counts_for_two_reads_what_another_has(agreed: Agreed) -> None:
     hurt(agreed, "agent", "lifts_and_counts_for_two", [LIAR])
     hurt(agreed, "computer", "no_input_check", COMPUTING)
     assert agreed.opened(agreed.ask())[10] - HIGHEST == ELSEWHERE[10][0]
 
 
+@pytest.mark.soak
 def test_without_both_checks_two_polynomials_spoil_the_result(agreed: Agreed) -> None:
     hurt(agreed, "agent", "two_polynomials", [LIAR])
     hurt(agreed, "computer", "no_degree_check+no_input_check", COMPUTING)
@@ -73,6 +76,7 @@ def test_nobody_lifts_a_cell_over_the_minimum_alone(agreed: Agreed) -> None:
     assert agreed.opened(answer) == PLANTED_TOTALS
 
 
+@pytest.mark.soak
 def test_without_presence_who_lifts_a_cell_alone_reads_what_another_has(agreed: Agreed) -> None:
     hurt(agreed, "agent", "lifts_alone", [LIAR])
     hurt(agreed, "computer", "no_presence", COMPUTING)
@@ -109,6 +113,7 @@ def test_a_repeated_question_that_differs_in_one_organisation_is_not_answered(ag
     assert again["reason"] == said
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("change", CHANGES)
 def test_without_that_rule_the_difference_of_two_results_is_what_the_one_has(agreed: Agreed, change: Any) -> None:
     hurt(agreed, "computer", "no_differencing", COMPUTING)
@@ -162,6 +167,7 @@ def test_where_the_computing_parties_do_not_hold_to_that_rule_the_other_contribu
     assert f"2 organisations ({agreed['huisarts'].id}, {agreed['yunio'].id})" in answer["reason"]
 
 
+@pytest.mark.soak
 def test_where_nobody_holds_to_it_the_total_tells_what_suppressed_areas_have(agreed: Agreed) -> None:
     hurt(agreed, "agent", "no_differencing", MEMBERS)
     areas = agreed.opened(agreed.ask())
@@ -204,6 +210,7 @@ def test_two_questions_about_the_same_are_not_answered_at_once(agreed: Agreed) -
     assert first.answer()["exit"] == 0
 
 
+@pytest.mark.soak
 def test_without_that_rule_they_are(agreed: Agreed) -> None:
     hurt(agreed, "agent", "no_scope", COMPUTING)
     first, second = _both(agreed)

@@ -107,6 +107,7 @@ def test_a_deposit_is_read_by_nobody_on_its_way(region: Region, tap: Tap) -> Non
     assert _opened([body[seal.PUBLIC : -seal.TAG] for body in bodies]) == []
 
 
+@pytest.mark.soak
 def test_a_deposit_is_read_on_its_way_where_nothing_is_sealed(region: Region, tap: Tap) -> None:
     _sabotage(region, MEMBERS, "no_sealing")
     relays = _deposits(tap)
@@ -125,6 +126,7 @@ def test_a_deposit_that_was_changed_on_its_way_is_refused(region: Region, tap: T
     assert "not what drie.huisarts signed" in logged(region["ggd"])
 
 
+@pytest.mark.soak
 def test_a_deposit_is_changed_on_its_way_unnoticed_where_nothing_is_sealed_and_signed(region: Region, tap: Tap) -> None:
     _sabotage(region, MEMBERS, "no_sealing+no_signed_deposits")
     for relay in _deposits(tap):
@@ -191,6 +193,7 @@ def test_nothing_that_computing_parties_say_to_each_other_is_read_on_its_way(reg
     assert [kind for kind, label, _ in _said(relay) if label == 0] == []
 
 
+@pytest.mark.soak
 def test_keys_and_shares_of_numbers_are_read_on_a_channel_where_nothing_is_sealed(region: Region, tap: Tap) -> None:
     _sabotage(region, MEMBERS, "no_sealing")
     (relay,) = tap([("ggd", "gelre")])
@@ -234,6 +237,7 @@ def test_a_change_on_a_channel_ends_the_session_at_once_and_is_told_as_one(regio
     assert "result" not in answer
 
 
+@pytest.mark.soak
 def test_a_change_on_a_channel_counts_as_what_the_party_said_where_nothing_is_sealed(region: Region, tap: Tap) -> None:
     _sabotage(region, MEMBERS, "no_sealing")
     (relay,) = tap([("ggd", "gelre")])
@@ -275,6 +279,7 @@ def test_a_result_is_read_by_nobody_on_its_way(region: Region, tap: Tap) -> None
     assert not any(b"left_out" in body for body in bodies)
 
 
+@pytest.mark.soak
 def test_a_result_is_read_on_its_way_where_nothing_is_sealed(region: Region, tap: Tap) -> None:
     _sabotage(region, MEMBERS, "no_sealing")
     relays = _rows(tap)
@@ -293,6 +298,7 @@ def test_a_result_that_was_changed_on_its_way_is_refused(region: Region, tap: Ta
     assert "it was changed, repeated, left out or made on its way" in logged(region["yunio"])
 
 
+@pytest.mark.soak
 def test_a_result_is_changed_on_its_way_unnoticed_where_nothing_is_sealed(region: Region, tap: Tap) -> None:
     _sabotage(region, MEMBERS, "no_sealing")
     for relay in _rows(tap):

@@ -291,7 +291,7 @@ def test_a_line_without_end_is_refused_before_it_is_held(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("size", "wrong"), [(200, False), (20, True)], ids=["200 MB", "20 MB of mistakes"])
+@pytest.mark.parametrize(("size", "wrong"), [(60, False), (20, True)], ids=["60 MB", "20 MB of mistakes"])
 def test_a_large_file_takes_no_more_memory_than_a_small_one(
     size: int, wrong: bool, note: Callable[[str], None]
 ) -> None:
