@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import ast
 import contextlib
+import functools
 import importlib
 import importlib.abc
 import importlib.util
@@ -86,6 +87,7 @@ def _module(verb: str) -> str:
     return f"werkplaats.verbs.{verb}"
 
 
+@functools.cache
 def _description(verb: str) -> str:
     """What the docstring of a verb says, without running the verb's imports."""
     found = importlib.util.find_spec(_module(verb))

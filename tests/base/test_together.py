@@ -38,6 +38,7 @@ import signal, threading, time
 from concurrent.futures import ThreadPoolExecutor
 from base import together
 ended = threading.Event()
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a run in the background has it pass over Ctrl-C
 def one():
     time.sleep(1)  # the main thread waits by then
     signal.pthread_kill(threading.get_ident(), signal.SIGINT)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from hypothesis import HealthCheck, settings
 
 Test = TypeVar("Test", bound=Callable[..., Any])
+Item = TypeVar("Item")
 TIMES = int(os.environ.get("WERKPLAATS_FUZZ_TIMES", "1"))
 """`make soak` sets it so that all of them together look at more than ten thousand."""
+
+
+def some(everything: Sequence[Item], count: int) -> Sequence[Item]:
+    """So many of these, spread over them; all of them in `make soak`."""
+    return everything if TIMES > 1 else everything[:: max(1, len(everything) // count)]
 
 
 def examples(count: int) -> Callable[[Test], Test]:

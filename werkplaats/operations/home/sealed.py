@@ -23,8 +23,9 @@ _SCRYPT = bytes.fromhex("06092b06010401da47040b")  # 1.3.6.1.4.1.11591.4.11
 _AES_256_CBC = bytes.fromhex("060960864801650304012a")  # 2.16.840.1.101.3.4.1.42
 
 
-def seal(key: ec.EllipticCurvePrivateKey, passphrase: bytes, cost: int = COST) -> bytes:
-    """The key encrypted, PEM; `cost` is the N of scrypt."""
+def seal(key: ec.EllipticCurvePrivateKey, passphrase: bytes, cost: int | None = None) -> bytes:
+    """The key encrypted, PEM; `cost` is the N of scrypt, COST where nothing is said."""
+    cost = cost or COST
     salt, start = os.urandom(16), os.urandom(16)
     derived = Scrypt(salt, 32, cost, BLOCK, PARALLEL).derive(passphrase)
     plain = key.private_bytes(

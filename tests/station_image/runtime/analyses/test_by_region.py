@@ -14,6 +14,7 @@ import pytest
 from station_image.runtime import analyses
 from station_image.runtime.analyses import Source, _regions, descriptive
 from station_image.runtime.data.differencing import Earlier
+from tests.harness.fuzzing import some
 from tests.station_image.runtime.analyses.parties import Job, Parties
 from tests.station_image.runtime.data.test_cells import follows
 
@@ -129,7 +130,8 @@ def drawn(seed: int, most_regions: int = 4) -> tuple[dict[str, Any], dict[str, l
     return parameters, values, chance.choice([1, 5, 10]), chance.randint(1, min(3, len(people)))
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.fuzz
+@pytest.mark.parametrize("seed", some(range(SEEDS), 6))
 def test_random_values_give_what_plain_python_gives_and_the_whole_is_as_without(parties: Parties, seed: int) -> None:
     parameters, values, cell, contributors = drawn(seed)
     how = {"minimum_cell": cell, "minimum_contributors": contributors}
@@ -151,10 +153,11 @@ def test_random_values_give_what_plain_python_gives_and_the_whole_is_as_without(
 
 
 def outcomes() -> Iterable[Plainly]:
-    for seed in range(400):
+    for seed in some(range(400), 80):
         yield Plainly(*drawn(seed, 3))
 
 
+@pytest.mark.fuzz
 def test_whatever_is_subtracted_tells_of_nobody_or_of_enough() -> None:
     """By linear algebra over all counts that are opened: no sum of parts that follows is below the minimum."""
     for one in outcomes():

@@ -13,6 +13,7 @@ import pytest
 from station_image.runtime import analyses
 from station_image.runtime.analyses import Source, descriptive
 from station_image.runtime.data import records
+from tests.harness.fuzzing import some
 from tests.station_image.runtime.analyses.parties import Parties
 
 STAYS = {"field": "ligduur", "low": 0, "high": 39, "bins": 4}
@@ -86,7 +87,8 @@ def drawn(seed: int) -> tuple[dict[str, Any], dict[str, list[int]], int, int]:
     return parameters, values, chance.randint(1, 15), chance.randint(1, 3)
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
+@pytest.mark.fuzz
+@pytest.mark.parametrize("seed", some(range(SEEDS), 8))
 def test_random_values_give_what_plain_python_gives(parties: Parties, seed: int) -> None:
     parameters, values, cell, contributors = drawn(seed)
     found = computed(parties, parameters, values, minimum_cell=cell, minimum_contributors=contributors)

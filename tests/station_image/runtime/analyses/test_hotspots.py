@@ -13,6 +13,7 @@ import pytest
 from station_image.runtime import analyses
 from station_image.runtime.analyses import Source, hotspots
 from station_image.runtime.data import records
+from tests.harness.fuzzing import some
 from tests.station_image.runtime.analyses.parties import Parties
 
 FIRST = 7001
@@ -52,7 +53,8 @@ def computed(parties: Parties, parameters: Mapping[str, Any], cases: CASES, **ho
     return found
 
 
-@pytest.mark.parametrize("seed", range(25))
+@pytest.mark.fuzz
+@pytest.mark.parametrize("seed", some(range(25), 8))
 def test_random_cases_give_what_plain_python_gives(parties: Parties, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311  # reproducible, no secret
     areas, people = range(FIRST, FIRST + chance.randint(1, 60)), [f"n.{i}" for i in range(chance.randint(3, 7))]
