@@ -45,11 +45,7 @@ def document(drill: Drill, others: Iterable[record.Record], signed: str) -> dict
 def _meanwhile(drill: Drill, others: Iterable[record.Record]) -> list[record.Record]:
     """Records of runbooks that were run while it went on."""
     began = drill.caused
-    return [
-        one
-        for one in others
-        if one.id != drill.record.id and any(began and canonical.moment(run.at) >= began for run in one.of_kind("runs"))
-    ]
+    return [one for one in others if any(began and canonical.moment(run.at) >= began for run in one.of_kind("runs"))]
 
 
 def markdown(drill: Drill, others: Iterable[record.Record], signed: str) -> str:
