@@ -170,7 +170,8 @@ def _certified(drill: Drill, network: networks.Network, folder: Path, key: str |
     if key:
         report.sign(drill.record, Path(key))
         certificate.write(where, drill, others, report.signed(drill.record))
-    return [paths[0].read_text(), *(f"{path} is written" for path in paths)]
+    kept = f"keep both elsewhere too: werkplaats destroy {network.name} takes them with it"
+    return [paths[0].read_text(), *(f"{path} is written" for path in paths), kept]
 
 
 def end(given: argparse.Namespace, network: networks.Network, folder: Path) -> Said:
