@@ -42,6 +42,7 @@ VERBS = (
     "release",
     "backup",
     "incident",
+    "drill",
     "completion",
 )
 # Those that change something of a network; what of them only looks, or is a brake or a way back that waits for nothing.

@@ -10,7 +10,7 @@ from base import errors
 from runbooks.framework import incident
 
 ROOT = Path(__file__).parents[1]
-OURS = Path(__file__).parent.name
+NO_GROUPS = {Path(__file__).parent.name, "drills"}
 
 
 def names() -> list[str]:
@@ -34,5 +34,5 @@ def find(name: str) -> incident.Incident:
 
 
 def _files() -> list[Path]:
-    found = [path for path in ROOT.glob("*/*.py") if path.parent.name != OURS and path.name != "__init__.py"]
+    found = [path for path in ROOT.glob("*/*.py") if path.parent.name not in NO_GROUPS and path.name != "__init__.py"]
     return sorted(found, key=lambda path: path.stem)

@@ -18,14 +18,19 @@ def problems(text: str, language: str, title: str) -> list[str]:
     first, _, rest = text.partition("\n")
     if not re.fullmatch(r"# \S.*", first) or (language == "en" and first != f"# {title}"):
         found.append(f"the first line is {first!r}, and is to be `# ` and the title")
-    parts = re.split(r"^## (.+)$", rest, flags=re.MULTILINE)
-    told = dict(zip(parts[1::2], parts[2::2], strict=True))
+    told = sections(rest)
     if tuple(told) != HEADINGS[language]:
         found.append(f"its headings are {', '.join(told)}, and are to be {', '.join(HEADINGS[language])}")
     found += [f"{heading} says nothing" for heading, body in told.items() if len(body.strip()) < SHORTEST]
     if (which := HEADINGS[language][3]) in told and not commands(told[which]):
         found.append(f"{which} names no command")
     return found
+
+
+def sections(text: str) -> dict[str, str]:
+    """Heading → what stands below it."""
+    parts = re.split(r"^## (.+)$", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
 def commands(text: str) -> list[str]:

@@ -27,6 +27,17 @@ SENTENCES = {
     "returns": "{step}: is being taken back",
     "returned": "{step}: is taken back",
     "stays": "{step}: stays: {why}",
+    # Of a drill.
+    "causes": "{who} has it come about, for training: {incident} of {subject}: {how}. Drawn by the seed {seed}",
+    "caused": "it has come about; seconds count from here",
+    "looked": "`incident diagnose` looked, and named it: {named}",
+    "hint": "hint {number} was given",
+    "answered": "{who} says that it is {answer}. Right: {right}",
+    "rang": "whom the runbook has rung did what was asked",
+    "well": "diagnosis finds nothing, and a session works",
+    "scored": "{words}",
+    "undoes": "what is left of it is being undone",
+    "undone": "it is undone",
     ENDED: "ended: {outcome}",
 }
 
@@ -74,12 +85,12 @@ def _lines(told: Record, signed: str) -> Iterator[tuple[str, str]]:
 def markdown(told: Record, signed: str) -> str:
     """As Markdown."""
     begins = {"title": "# ", "fact": "", "step": "1. "}
-    found = [f"{begins[kind]}{_plain(text)}" for kind, text in _lines(told, signed)]
+    found = [f"{begins[kind]}{plain(text)}" for kind, text in _lines(told, signed)]
     facts = [line for line in found if not line.startswith("1. ")]
     return "\n\n".join(facts) + "\n\n" + "\n".join(line for line in found if line.startswith("1. ")) + "\n"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Without what Markdown would make something of."""
     return "".join(f"\\{one}" if one in "\\`*_[]<>|" else one for one in text)
 

@@ -145,7 +145,7 @@ def _take(case: Case, step: Step, told: record.Record, place: str, ask: Ask) -> 
         told.add("waits", step=step.key, words=step.words)
     else:
         _act(case, step, told, step.run)
-    if not _until(lambda: _done(case, step), step.patience):
+    if not until(lambda: _done(case, step), step.patience):
         raise _half_way(case, told, step, step.by_hand or f"it does not show within {step.patience:.0f} s")
     told.add("done", step=step.key)
 
@@ -183,7 +183,7 @@ def _healed(incident: Incident, case: Case, told: record.Record) -> None:
         left[:] = [*_fitting(incident, case, what), *_dark(incident, case, what)]
         return not left
 
-    if not _until(over, HEALED_SECONDS):
+    if not until(over, HEALED_SECONDS):
         told.add("not over", evidence=left)
         raise errors.HalfWayError(
             f"every step is taken, and {incident.name} of {case.subject} is not over: {'; '.join(left)}",
@@ -218,7 +218,7 @@ def _done(case: Case, step: Step) -> bool | None:
         return None
 
 
-def _until(ready: Callable[[], bool | None], seconds: float) -> bool:
+def until(ready: Callable[[], bool | None], seconds: float) -> bool:
     """Whether it is so within some seconds; looked at once at least."""
     end = time.monotonic() + seconds
     while not ready():

@@ -44,6 +44,7 @@ VERBS = (
     "release",
     "backup",
     "incident",
+    "drill",
     "completion",
 )
 RUN_AS = re.compile(r"python3? -m ([\w.]+\w)")

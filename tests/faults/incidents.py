@@ -11,8 +11,10 @@ import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from network_topology import names
+from runbooks.drills import causes
 from tests.end_to_end import test_follow
 from tests.faults import strange
 from tests.harness import sandboxes, servers
@@ -28,6 +30,9 @@ systemctl show --property=Id,ActiveState,SubState,ActiveEnterTimestamp,MainPID \
 find /etc /usr/local /var/lib/werkplaats/data /var/lib/werkplaats/allowances -xdev -type f \
     -printf '%p %s %T@ %m\\n' | sort
 """
+
+
+UNPAUSED = {"paused": ("unpause",)}
 
 
 def nothing(_: sandboxes.Sandbox) -> None:
@@ -80,40 +85,6 @@ def on(organisation: str, line: str) -> Callable[[sandboxes.Sandbox], None]:
     return act
 
 
-def power(word: str, organisation: str) -> Callable[[sandboxes.Sandbox], None]:
-    """The switch of a server."""
-
-    def act(network: sandboxes.Sandbox) -> None:
-        servers.docker(word, network.container(organisation))
-
-    return act
-
-
-def link(word: str, source: str, target: str) -> Callable[[sandboxes.Sandbox], None]:
-    """Have (or no longer have) what a server sends to another go nowhere: its own end of a line that is down."""
-
-    def act(network: sandboxes.Sandbox) -> None:
-        address = json.loads((network.vault / "addresses.json").read_text())["addresses"][target]
-        sh(
-            network,
-            source,
-            shlex.join(["iptables", "--wait", word, "OUTPUT", "--destination", address, "--jump", "DROP"]),
-        )
-
-    return act
-
-
-def refused_by_nft(source: str, target: str) -> Callable[[sandboxes.Sandbox], None]:
-    """Have a server take nothing from another at its gateway's port any more: a rule of its owner, beside our table."""
-
-    def act(network: sandboxes.Sandbox) -> None:
-        address = json.loads((network.vault / "addresses.json").read_text())["addresses"][source]
-        rules = OF_ITS_OWNER.format(address)
-        sh(network, target, f"echo {shlex.quote(rules)} | nft --file -")
-
-    return act
-
-
 def made(network: sandboxes.Sandbox) -> str:
     """The servers, and the containers on each, by what their engines call them."""
     label = f"label=werkplaats.network={network.name}"
@@ -146,14 +117,45 @@ def as_made(network: sandboxes.Sandbox) -> None:
     assert (plan["servers"], plan["stations"]) == ([], []), plan
 
 
-def each(*acts: Callable[[sandboxes.Sandbox], None]) -> Callable[[sandboxes.Sandbox], None]:
-    """Several, in order."""
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """The same servers as what causes an incident in a drill needs them (`runbooks.drills.causes.Place`)."""
 
-    def act(network: sandboxes.Sandbox) -> None:
-        for one in acts:
-            one(network)
+    network: sandboxes.Sandbox
 
-    return act
+    def shell(self, organisation: str, line: str) -> None:
+        sh(self.network, organisation, line)
+
+    def switch(self, organisation: str, word: causes.Word) -> None:
+        container = self.network.container(organisation)
+        state = servers.docker("inspect", "--format", "{{.State.Status}}", container)
+        for one in {"off": ("stop",), "freeze": ("pause",), "on": (*UNPAUSED.get(state, ()), "start")}[word]:
+            servers.docker(one, container)
+
+    def address(self, organisation: str) -> str:
+        return str(json.loads((self.network.vault / "addresses.json").read_text())["addresses"][organisation])
+
+    def port(self, organisation: str) -> int:
+        del organisation
+        return 8443
+
+
+def drilled(incident: str, target: str, how: str, **told: Any) -> Row:
+    """A row of which drills have the cause and its undoing."""
+    cause, ends = causes.find(incident, how), tuple(target.split(":"))
+
+    def undo(network: sandboxes.Sandbox) -> None:
+        cause.undo(Place(network), ends)
+
+    return Row(
+        incident,
+        target,
+        how,
+        lambda network: cause.act(Place(network), ends),
+        undo,
+        by_people=undo if cause.by_people else None,
+        **told,
+    )
 
 
 def snapshot(network: sandboxes.Sandbox) -> dict[str, str]:
@@ -173,36 +175,6 @@ def three(folder: Path, name: str) -> sandboxes.Sandbox:
     for question in (made.definition.parent / "questions").glob("*.yml"):
         question.write_text(question.read_text().replace(", huisartsen", ""))
     return made
-
-
-def signal(number: str, part: str) -> str:
-    """A line that sends a signal to all processes of a part of the station."""
-    return f"pkill --signal {number} --full '[p]ython3 -m station_image.runtime.{part}'"  # and not the shell of it
-
-
-OF_ITS_OWNER = """
-table inet owner {{
-    chain input {{
-        type filter hook input priority 5;
-        ip saddr {} tcp dport 8443 drop
-    }}
-}}
-"""
-GATEWAY = "systemctl stop werkplaats-gateway.service"
-SMALL = "/mnt/small"
-# A file system of its own, with what the station writes and what apt keeps; the second is what fills it.
-FILL = f"""
-docker stop station-agent station-computer && mkdir -p {SMALL} && mount -t tmpfs -o size=48m tmpfs {SMALL} &&
-cp --archive /var/lib/werkplaats {SMALL}/werkplaats && mount --bind {SMALL}/werkplaats /var/lib/werkplaats &&
-mkdir -p {SMALL}/archives/partial && mount --bind {SMALL}/archives /var/cache/apt/archives &&
-docker start station-computer station-agent &&
-(head --bytes=200M /dev/zero > /var/cache/apt/archives/filler_1_all.deb || true)
-"""
-EMPTY = f"""
-docker stop station-agent station-computer; cp --archive {SMALL}/werkplaats /var/lib/werkplaats.new;
-umount /var/cache/apt/archives /var/lib/werkplaats && cp --archive /var/lib/werkplaats.new/. /var/lib/werkplaats/ &&
-rm --recursive /var/lib/werkplaats.new && umount {SMALL}; docker start station-computer station-agent
-"""
 
 
 def elsewhere(source: str, target: str) -> Callable[[sandboxes.Sandbox], None]:
@@ -239,62 +211,29 @@ def published(network: sandboxes.Sandbox) -> None:
 
 # A container cannot replace /etc/hosts, and writes it as it is.
 AS_BEFORE = "grep --invert-match 203.0.113.9 /etc/hosts > /run/hosts; cat /run/hosts > /etc/hosts; rm /run/hosts"
-CLOSED = "INPUT --protocol tcp --dport 8443 --jump DROP"
 EXAMINED = f'test -n "$(docker image ls --quiet {strange.KEPT})"'
 
-QUICK = (
-    Row(
-        "station-down",
-        "ggd",
-        "both containers stopped",
-        on("ggd", "docker stop --time 2 station-agent station-computer"),
-        back=True,
-    ),
-)
+QUICK = (drilled("station-down", "ggd", "both containers stopped", back=True),)
 SLOW = (
-    Row("gateway-down", "ziekenhuis", "its unit stopped", on("ziekenhuis", GATEWAY), back=True),
+    drilled("gateway-down", "ziekenhuis", "its unit stopped", back=True),
     Row("station-down", "thuiszorg", "the computer removed", on("thuiszorg", "docker rm --force station-computer")),
-    Row("station-down", "ggd", "both containers paused", on("ggd", "docker pause station-agent station-computer")),
-    Row("agent-stuck", "ggd", "stopped by a signal", on("ggd", signal("STOP", "agent")), lost="sessions that ran then"),
-    Row(
-        "computer-stuck",
-        "ziekenhuis",
-        "stopped by a signal",
-        on("ziekenhuis", signal("STOP", "computer")),
-        lost="sessions that ran then",
-    ),
-    Row("server-unreachable", "thuiszorg", "switched off", power("stop", "thuiszorg")),
-    Row("server-unreachable", "ggd", "frozen", power("pause", "ggd")),
-    Row("engine-broken", "ggd", "stopped", on("ggd", "systemctl stop docker.socket docker.service")),
+    drilled("station-down", "ggd", "both containers paused"),
+    drilled("agent-stuck", "ggd", "stopped by a signal", lost="sessions that ran then"),
+    drilled("computer-stuck", "ziekenhuis", "stopped by a signal", lost="sessions that ran then"),
+    drilled("server-unreachable", "thuiszorg", "switched off"),
+    drilled("server-unreachable", "ggd", "frozen"),
+    drilled("engine-broken", "ggd", "stopped"),
     Row(
         "engine-broken",
         "ziekenhuis",
         "settings that it cannot read",
         on("ziekenhuis", "systemctl stop docker.socket docker.service && echo '{' > /etc/docker/daemon.json"),
     ),
-    Row(
-        "engine-broken",
-        "thuiszorg",
-        "hangs",
-        on("thuiszorg", "pkill --signal STOP dockerd"),
-        on("thuiszorg", "pkill --signal CONT dockerd"),
-    ),
-    Row("disk-full", "ggd", "a small disk full of what apt keeps", on("ggd", FILL), on("ggd", EMPTY)),
-    Row("follower-stopped", "ggd", "its timer stopped", on("ggd", "systemctl stop werkplaats-follow.timer"), back=True),
-    Row(
-        "partition",
-        "ggd:ziekenhuis",
-        "nothing passes, either way",
-        each(link("--insert", "ggd", "ziekenhuis"), link("--insert", "ziekenhuis", "ggd")),
-        by_people=each(link("--delete", "ggd", "ziekenhuis"), link("--delete", "ziekenhuis", "ggd")),
-    ),
-    Row(
-        "partition",
-        "ggd:ziekenhuis",
-        "one direction: a rule of nft at whom is called",
-        refused_by_nft("ggd", "ziekenhuis"),
-        by_people=on("ziekenhuis", "nft delete table inet owner"),
-    ),
+    drilled("engine-broken", "thuiszorg", "hangs"),
+    drilled("disk-full", "ggd", "a small disk full of what apt keeps"),
+    drilled("follower-stopped", "ggd", "its timer stopped", back=True),
+    drilled("partition", "ggd:ziekenhuis", "nothing passes, either way"),
+    drilled("partition", "ggd:ziekenhuis", "one direction: a rule of nft at whom is called"),
     Row("pulumi-state-lost", "", "both states removed", without_state(shutil.rmtree), holds=as_made),
     Row(
         "pulumi-state-lost",
@@ -311,13 +250,7 @@ SLOW = (
         elsewhere("ggd", "ziekenhuis"),
         by_people=on("ggd", AS_BEFORE),
     ),
-    Row(
-        "firewall-closed",
-        "ziekenhuis",
-        "its port closed to all",
-        on("ziekenhuis", f"iptables --wait --insert {CLOSED}"),
-        by_people=on("ziekenhuis", f"iptables --wait --delete {CLOSED}"),
-    ),
+    drilled("firewall-closed", "ziekenhuis", "its port closed to all"),
     Row(
         "image-tampered",
         "ggd",

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from on_server.metrics import alerts, main, table
+from runbooks.drills import causes
 from tests.faults import incidents
 from tests.faults.incidents import sh
 from tests.harness import sandboxes
@@ -25,11 +26,11 @@ CODE = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9100/metri
 CAUSES = {
     "gateway-down": ("systemctl stop werkplaats-gateway.service", "systemctl start werkplaats-gateway.service"),
     "station-down": ("docker stop station-computer", "docker start station-computer"),
-    "agent-stuck": (incidents.signal("STOP", "agent"), incidents.signal("CONT", "agent")),
-    "computer-stuck": (incidents.signal("STOP", "computer"), incidents.signal("CONT", "computer")),
+    "agent-stuck": (causes.signal("STOP", "agent"), causes.signal("CONT", "agent")),
+    "computer-stuck": (causes.signal("STOP", "computer"), causes.signal("CONT", "computer")),
     "follower-stopped": ("werkplaats-follow --stop 'a test'", "werkplaats-follow --start"),
     "engine-broken": ("systemctl stop docker.socket docker.service", "systemctl start docker.socket docker.service"),
-    "disk-full": (incidents.FILL, incidents.EMPTY),
+    "disk-full": (causes.FILL, causes.EMPTY),
 }
 
 

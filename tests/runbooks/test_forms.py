@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from runbooks.drills import causes, score
 from runbooks.framework import found, prose
 from runbooks.framework.incident import Incident
 from tests.docs import documents
@@ -59,6 +60,18 @@ def test_the_guide_lists_every_incident_with_what_its_runbook_costs() -> None:
     rows = documents.table(documents.ROOT / "docs" / "incidents.md", "Incidents that there are runbooks for")
     wanted = [[f"`{one.name}`", one.title, one.interrupts or "nothing", one.loses or "nothing"] for one in EVERY]
     assert rows == wanted
+
+
+def test_the_guide_lists_what_there_are_drills_of_and_what_points_cost() -> None:
+    guide = documents.ROOT / "docs" / "incidents.md"
+    rows = documents.table(guide, "Drills")
+    hows = {name: [one.how for one in causes.CAUSES if one.incident == name] for name in causes.incidents()}
+    assert rows == [[f"`{name}`", "; or ".join(how)] for name, how in hows.items()]
+    *first, last = map(str, score.HINTS)
+    assert f"Hints cost {', '.join(first)} and {last};" in guide.read_text()
+    minutes = {what: most // 60 for what, (most, _) in score.LATE.items()}
+    told = "detected after {detected} minutes, diagnosed after {diagnosed}, recovered after {recovered}."
+    assert told.format_map(minutes) in guide.read_text()
 
 
 def test_every_module_of_a_group_is_found_and_has_a_name_of_its_own() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from runbooks.drills import causes
 from runbooks.framework import found
 from tests.docs import documents
 from tests.faults import incidents
@@ -33,3 +34,9 @@ def test_what_was_caused_was_named_as_that_and_mended() -> None:
         assert float(found_in) > 0, how
         assert float(recovered) > 0, how
         assert lost, how
+
+
+def test_a_drill_causes_only_what_was_seen_to_be_found_and_mended() -> None:
+    rows = documents.table(GUIDE, "What came of each when it was caused")
+    seen = {(row[0], row[1]) for row in rows if row[4] == row[0]}
+    assert {(one.incident, one.how) for one in causes.CAUSES} <= seen

@@ -6,7 +6,8 @@ import argparse
 from collections.abc import Iterable
 
 from base import errors, files
-from runbooks.framework import diagnosis, found, looking
+from runbooks.drills import training
+from runbooks.framework import diagnosis, found, looking, record
 from werkplaats.operations import progress
 from werkplaats.verbs import common, named
 
@@ -45,6 +46,8 @@ def diagnose(given: argparse.Namespace) -> int:
     if given.keep:
         files.write_atomically(given.keep, what.json_text().encode(), mode=0o600)
     causes = diagnosis.diagnose(what, found.every())
+    if network.made_here:  # a drill may go on, which times it
+        training.looked(network.vault.folder / record.FOLDER, network.name, causes)
     if given.json:
         common.print_json({"network": network.name, "at": what.at, "found": [one.document() for one in causes]})
     else:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from base import errors, files
+from runbooks.drills import drill
 from runbooks.framework import record
 from runbooks.framework import report as reports
 from werkplaats.verbs import common, named
@@ -20,6 +21,7 @@ def report(given: argparse.Namespace) -> int:
     if not path.is_file() or path.parent != folder:
         raise errors.UsageError(f"there is no record {given.id!r}", f"werkplaats incident report {given.network}")
     told = record.read(path)
+    _require_over(told)
     if given.sign:
         reports.sign(told, given.sign)
     signed = reports.signed(told, given.allowed_signers)
@@ -31,6 +33,15 @@ def report(given: argparse.Namespace) -> int:
     else:
         print(reports.markdown(told, signed), end="")
     return errors.DONE
+
+
+def _require_over(told: record.Record) -> None:
+    """Raise RefusedError for a drill that goes on: its trainee is to find out what stands there."""
+    if told.is_open and told.begun["incident"] == drill.NAME:
+        raise errors.RefusedError(
+            f"{told.id} is a drill that goes on, and says what was caused",
+            f"werkplaats drill {told.begun['network']} tells how far it is; its record is shown when it is over",
+        )
 
 
 def _list(given: argparse.Namespace, folder: Path) -> int:
