@@ -127,6 +127,7 @@ WITHOUT: Mapping[str, str] = {
     "ca-compromised": _PEOPLE,
     "coordinator-lost": _PEOPLE,
     "release-to-withdraw": _PEOPLE,
+    "suspected-leak": _PEOPLE,
 }
 """Incidents of which no server can tell in numbers: why."""
 

@@ -74,12 +74,12 @@ def _lines(told: Record, signed: str) -> Iterator[tuple[str, str]]:
 def markdown(told: Record, signed: str) -> str:
     """As Markdown."""
     begins = {"title": "# ", "fact": "", "step": "1. "}
-    found = [f"{begins[kind]}{_plain(text)}" for kind, text in _lines(told, signed)]
+    found = [f"{begins[kind]}{plain(text)}" for kind, text in _lines(told, signed)]
     facts = [line for line in found if not line.startswith("1. ")]
     return "\n\n".join(facts) + "\n\n" + "\n".join(line for line in found if line.startswith("1. ")) + "\n"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Without what Markdown would make something of."""
     return "".join(f"\\{one}" if one in "\\`*_[]<>|" else one for one in text)
 

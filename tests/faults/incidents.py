@@ -391,4 +391,9 @@ NOT_HERE = (
         "a release that should not have been",
         "nothing on a server tells: people do, and its runbook acts on none",
     ),
+    (
+        "suspected-leak",
+        "somebody suspects that data got out",
+        "nothing on a server tells: people do; what it keeps and drafts is a test by itself",
+    ),
 )
