@@ -396,4 +396,9 @@ NOT_HERE = (
         "somebody suspects that data got out",
         "nothing on a server tells: people do; what it keeps and drafts is a test by itself",
     ),
+    (
+        "server-lost",
+        "its disk is gone",
+        "that it is gone people say; one that is removed, and restored from its backup, is a test of its own",
+    ),
 )
