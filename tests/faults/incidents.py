@@ -401,4 +401,9 @@ NOT_HERE = (
         "its disk is gone",
         "that it is gone people say; one that is removed, and restored from its backup, is a test of its own",
     ),
+    (
+        "server-taken-over",
+        "somebody else is root on it",
+        "nothing on a server tells: people do, and its runbook acts on none",
+    ),
 )

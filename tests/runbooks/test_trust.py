@@ -18,7 +18,7 @@ from werkplaats import cli
 from werkplaats.verbs.incident import runs
 
 OURS, STRANGE = "sha256:1", "sha256:9"
-BY_NAME = dict.fromkeys(("server-lost", "stolen-station-key"), "ggd") | dict.fromkeys(
+BY_NAME = dict.fromkeys(("server-lost", "server-taken-over", "stolen-station-key"), "ggd") | dict.fromkeys(
     ("ca-compromised", "coordinator-lost", "release-to-withdraw"), views.NETWORK
 )
 
