@@ -9,18 +9,19 @@ from typing import Any, cast
 import pytest
 
 from base import errors
-from runbooks.framework import common, found, prose, seen
+from runbooks.framework import common, found, prose, running, seen
 from runbooks.framework.steps import Case
 from tests.runbooks import views
 from tests.runbooks.test_diagnoses import DEAD, ONE
 from tests.runbooks.views import cut_off, network, server
 from werkplaats import cli
+from werkplaats.operations.reach import remote
 from werkplaats.verbs.incident import runs
 
 OURS, STRANGE = "sha256:1", "sha256:9"
-BY_NAME = dict.fromkeys(("server-lost", "server-taken-over", "stolen-station-key"), "ggd") | dict.fromkeys(
-    ("ca-compromised", "coordinator-lost", "release-to-withdraw"), views.NETWORK
-)
+BY_NAME = dict.fromkeys(
+    ("server-lost", "server-taken-over", "session-stuck", "stolen-station-key"), "ggd"
+) | dict.fromkeys(("ca-compromised", "coordinator-lost", "release-to-withdraw"), views.NETWORK)
 
 
 def here(**told: Any) -> seen.Here:
@@ -160,6 +161,18 @@ def test_a_persons_word_is_asked_for_and_no_step_is_passed_over_without_it() -> 
     step.run(case)
     assert step.done(case)
     assert not common.asked("sure", "be sure", "Are you?").done(case), "a run that begins anew asks anew"
+
+
+@pytest.mark.parametrize(
+    ("said", "done"),
+    [('{"sessions": 0}', True), ('{"sessions": 2}', False), ("", None), ("[]", None), ('{"sessions": []}', None)],
+)
+def test_an_agent_begins_anew_only_while_a_session_goes_on_and_it_says_so(said: str, done: bool | None) -> None:
+    remotes = SimpleNamespace(ask=lambda *_, **__: remote.Done(said))
+    case = Case(cast(Any, Nothing()), cast(Any, remotes), "ggd", print, lambda: network(), cast(Any, None))
+    [restart] = running.planned(case, found.find("session-stuck").steps(case)[1:2])
+    assert restart.done is done
+    assert "asks first: Every session of this station ends by it" in restart.line()
 
 
 def test_who_is_out_and_has_no_link_any_more_is_done_with() -> None:
