@@ -416,4 +416,9 @@ NOT_HERE = (
         "a session that outlives its deadline",
         "each deadline ended its session in every test; that an agent begins anew is a row of its own",
     ),
+    (
+        "result-withheld",
+        "a party that keeps its part back",
+        "that such a session names it is a test of the station; its runbook acts on none",
+    ),
 )

@@ -19,9 +19,15 @@ from werkplaats.operations.reach import remote
 from werkplaats.verbs.incident import runs
 
 OURS, STRANGE = "sha256:1", "sha256:9"
-BY_NAME = dict.fromkeys(
-    ("server-lost", "server-taken-over", "session-stuck", "stolen-station-key"), "ggd"
-) | dict.fromkeys(("ca-compromised", "coordinator-lost", "release-to-withdraw"), views.NETWORK)
+OF_ONE = (
+    "result-withheld",
+    "server-lost",
+    "server-taken-over",
+    "session-stuck",
+    "stolen-station-key",
+)
+OF_ALL = ("ca-compromised", "coordinator-lost", "release-to-withdraw")
+BY_NAME = dict.fromkeys(OF_ONE, "ggd") | dict.fromkeys(OF_ALL, views.NETWORK)
 
 
 def here(**told: Any) -> seen.Here:
