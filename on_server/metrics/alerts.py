@@ -131,6 +131,7 @@ WITHOUT: Mapping[str, str] = {
     "administrator-locked-out": "the server is well: it is seen from where its operator logs in",
     "session-stuck": "a station tells how many sessions go on, and not since when",
     "result-withheld": "that a session failed is seen, and not why somebody keeps something back",
+    "input-outlier": "no server tells of data, and no metric may",
     "server-taken-over": "whoever is root there has it tell anything: people know",
     "server-lost": "one that is away has its alert; that it is gone for good people know",
 }

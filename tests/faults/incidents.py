@@ -421,4 +421,9 @@ NOT_HERE = (
         "a party that keeps its part back",
         "that such a session names it is a test of the station; its runbook acts on none",
     ),
+    (
+        "input-outlier",
+        "garbage in the files of one organisation",
+        "no server may tell of data: people see it in a result, and its runbook acts on none",
+    ),
 )
