@@ -426,4 +426,9 @@ NOT_HERE = (
         "garbage in the files of one organisation",
         "no server may tell of data: people see it in a result, and its runbook acts on none",
     ),
+    (
+        "consent-regretted",
+        "a steward who allowed what should not be",
+        "nothing on a server tells: people do; that no session begins after a refusal is a test by itself",
+    ),
 )

@@ -20,6 +20,7 @@ from werkplaats.verbs.incident import runs
 
 OURS, STRANGE = "sha256:1", "sha256:9"
 OF_ONE = (
+    "consent-regretted",
     "result-withheld",
     "server-lost",
     "server-taken-over",
