@@ -431,4 +431,9 @@ NOT_HERE = (
         "a steward who allowed what should not be",
         "nothing on a server tells: people do; that no session begins after a refusal is a test by itself",
     ),
+    (
+        "organisation-leaves-in-anger",
+        "it leaves from one day to the next",
+        "nothing on a server tells: people do; that who leaves is out for all is a test by itself",
+    ),
 )

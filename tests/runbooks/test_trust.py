@@ -21,6 +21,7 @@ from werkplaats.verbs.incident import runs
 OURS, STRANGE = "sha256:1", "sha256:9"
 OF_ONE = (
     "consent-regretted",
+    "organisation-leaves-in-anger",
     "result-withheld",
     "server-lost",
     "server-taken-over",
