@@ -129,6 +129,7 @@ WITHOUT: Mapping[str, str] = {
     "release-to-withdraw": _PEOPLE,
     "suspected-leak": _PEOPLE,
     "consent-regretted": _PEOPLE,
+    "federation-root-compromised": _PEOPLE,
     "organisation-leaves-in-anger": _PEOPLE,
     "administrator-locked-out": "the server is well: it is seen from where its operator logs in",
     "session-stuck": "a station tells how many sessions go on, and not since when",

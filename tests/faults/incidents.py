@@ -436,4 +436,9 @@ NOT_HERE = (
         "it leaves from one day to the next",
         "nothing on a server tells: people do; that who leaves is out for all is a test by itself",
     ),
+    (
+        "federation-root-compromised",
+        "somebody has keys of its root holders",
+        "nothing on a server tells: people do, and its runbook acts on none",
+    ),
 )

@@ -28,7 +28,7 @@ OF_ONE = (
     "session-stuck",
     "stolen-station-key",
 )
-OF_ALL = ("ca-compromised", "coordinator-lost", "input-outlier", "release-to-withdraw")
+OF_ALL = ("ca-compromised", "coordinator-lost", "federation-root-compromised", "input-outlier", "release-to-withdraw")
 BY_NAME = dict.fromkeys(OF_ONE, "ggd") | dict.fromkeys(OF_ALL, views.NETWORK)
 
 
