@@ -75,6 +75,10 @@ ONE = {
         ),
         [("administrator-locked-out", "ggd")],
     ),
+    "server put back from a snapshot": (
+        network({"ggd": server(register_problem="entry 12, which this station told others of, is not there any more")}),
+        [("register-restored", "ggd")],
+    ),
     "only the way from here to a server": (
         network({"ggd": OFF}, silent=["ggd"]),
         [("server-unreachable", "ggd")],
