@@ -18,6 +18,7 @@ from base import errors
 from on_server.incident import kept
 from runbooks.framework import breach, evidence, found, record, running, seen
 from runbooks.framework.steps import Case, StepError
+from runbooks.organisation import suspected_leak
 from tests.runbooks import views
 from werkplaats.operations.home import vault
 from werkplaats.operations.reach import remote
@@ -145,7 +146,7 @@ def test_it_is_kept_drafted_and_never_written_over(tmp_path: Path, root: Path) -
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
     [draft] = [one for one in told.of_kind("begins") if one.told["step"] == "draft"]
     assert draft.told["kept"] == evidence.sums(folder), "the chain of the record holds the digests"
-    text = (folder / "article-33-ggd.md").read_text()
+    text = (folder / suspected_leak.DRAFT.format("ggd")).read_text()
     assert "before 2026-01-07T02:40:00Z: 72 hours (33(1))" in text
     assert "| griep | Where influenza rises | postcode4: digits \\| of a postcode | 2 |" in text
     assert "- griep: to ggd; 1 sessions" in text
@@ -159,7 +160,7 @@ def test_it_is_kept_drafted_and_never_written_over(tmp_path: Path, root: Path) -
     for part in ("33(3)(a)", "33(3)(b)", "33(3)(c)", "33(3)(d)"):
         assert "TO FILL IN" in text.split(part)[1].split("## ")[0], part
     assert MARKED not in text
-    assert "no register of it was kept" in (folder / "article-33-ziekenhuis.md").read_text()
+    assert "no register of it was kept" in (folder / suspected_leak.DRAFT.format("ziekenhuis")).read_text()
 
 
 def test_a_run_that_goes_on_asks_again_whom_it_missed_and_leaves_what_people_wrote(tmp_path: Path, root: Path) -> None:
@@ -168,11 +169,11 @@ def test_a_run_that_goes_on_asks_again_whom_it_missed_and_leaves_what_people_wro
     with pytest.raises(errors.RefusedError):
         running.execute(found.find("suspected-leak"), at, "suspected", lambda _: next(said))
     [folder] = [one for one in (tmp_path / "vault" / record.FOLDER).iterdir() if one.is_dir()]
-    (folder / "article-33-ggd.md").write_text("filled in")
-    (folder / "article-33-ziekenhuis.md").unlink()
+    (folder / suspected_leak.DRAFT.format("ggd")).write_text("filled in")
+    (folder / suspected_leak.DRAFT.format("ziekenhuis")).unlink()
     before = evidence.path(folder, "ggd").read_bytes()
     run(case(tmp_path, root, set()), "suspected")
-    assert (folder / "article-33-ggd.md").read_text() == "filled in"
+    assert (folder / suspected_leak.DRAFT.format("ggd")).read_text() == "filled in"
     assert evidence.path(folder, "ggd").read_bytes() == before
     assert set(evidence.read_list(folder)) == {"ggd.tar.gz", "ziekenhuis.tar.gz"}
     assert not [*folder.glob("*.not-kept")]
