@@ -42,6 +42,8 @@ class Facts:
     network: str
     organisation: str
     known: datetime.datetime
+    names: Mapping[str, str]
+    """Organisation → as people know it."""
     questions: Mapping[str, Asked]
     computing: tuple[str, ...]
     threshold: int
@@ -49,6 +51,12 @@ class Facts:
     kept: Mapping[str, str] = dataclasses.field(default_factory=dict)
     lost: Mapping[str, str] = dataclasses.field(default_factory=dict)
     working: tuple[str, ...] = ()
+
+    def name(self, organisation: str) -> str:
+        """An organisation as people know it, and as the network does."""
+        return report.plain(
+            f"{self.names[organisation]} ({organisation})" if organisation in self.names else organisation
+        )
 
 
 def known(told: Record) -> datetime.datetime:
@@ -104,7 +112,7 @@ def _head(told: Record, facts: Facts) -> Iterator[str]:
     yield f"- Record: {report.plain(told.id)}, head {told.head}, made {canonical.stamp(canonical.now())}"
     yield f"- Known since: {canonical.stamp(facts.known)}. Was it known earlier to the controller, that counts."
     yield f"- To be notified without undue delay, and before {deadline(facts)}: {HOURS} hours (33(1))"
-    yield f"- Controller: {facts.organisation}. {_open('its full name, and its number at the authority')}"
+    yield f"- Controller: {facts.name(facts.organisation)}. {_open('its number at the authority, where it has one')}"
     yield ""
 
 
@@ -135,13 +143,14 @@ def _nature(told: Record, facts: Facts) -> Iterator[str]:
 
 
 def _sessions(facts: Facts, kinds: Collection[str]) -> dict[str, dict[str, int]]:
-    """Question → session → when, of entries about data in this network."""
+    """Question → session → when, of entries about data; of another network than this one it is NETWORK/QUESTION."""
     found: dict[str, dict[str, int]] = {}
     for one in facts.entries:
-        name, session = one.get("question"), one.get("session")
-        ours = one.get("kind") in kinds and one.get("network") == facts.network and name != ACCEPTANCE
-        if ours and isinstance(name, str) and isinstance(session, str):
-            found.setdefault(seen.text(name, 80), {})[session] = one["at"]
+        name, session, network = one.get("question"), one.get("session"), one.get("network")
+        asked = one.get("kind") in kinds and name != ACCEPTANCE
+        if asked and isinstance(name, str) and isinstance(session, str):
+            whole = name if network == facts.network else f"{network}/{name}"
+            found.setdefault(seen.text(whole, 80), {})[session] = one["at"]
     return dict(sorted(found.items()))
 
 
@@ -152,7 +161,7 @@ ACCEPTANCE = "acceptance"
 def _questions(facts: Facts) -> Iterator[str]:
     for name, sessions in _sessions(facts, _SHARED).items():
         asked = facts.questions.get(name)
-        purpose = report.plain(asked.purpose) if asked else _open("not defined any more")
+        purpose = report.plain(asked.purpose) if asked else _open("it is not defined here, or no more")
         holds = "; ".join(f"{field}: {words}" for field, words in asked.fields.items()) if asked else ""
         first, last = (_day(pick(sessions.values())) for pick in (min, max))
         cells = (report.plain(name), purpose, report.plain(holds), str(len(sessions)), first, last)
@@ -166,7 +175,7 @@ def _handed(facts: Facts) -> Iterator[str]:
         opened.setdefault(name, {}).update(sessions)
     for name, sessions in sorted(opened.items()):
         asked = facts.questions.get(name)
-        whom = ", ".join(asked.results_to) if asked else _open("to whom: it is not defined any more")
+        whom = ", ".join(map(facts.name, asked.results_to)) if asked else _open("to whom: it is not defined here")
         yield f"- {report.plain(name)}: to {whom}; {len(sessions)} sessions, the last on {_day(max(sessions.values()))}"
 
 
@@ -182,7 +191,7 @@ def _contact(_: Record, __: Facts) -> Iterator[str]:
 
 
 def _consequences(_: Record, facts: Facts) -> Iterator[str]:
-    parties = ", ".join(facts.computing)
+    parties = ", ".join(map(facts.name, facts.computing))
     yield "## (c) Likely consequences: article 33(3)(c)"
     yield ""
     yield f"- Inputs are split into secret shares over {parties}. Up to {facts.threshold} of them learn nothing from"
@@ -194,12 +203,16 @@ def _consequences(_: Record, facts: Facts) -> Iterator[str]:
     yield ""
 
 
+TAKEN = ("began", "runs", "already", "begins", "done", "failed")
+"""Lines of a record that are measures; what was asked word for word stands in the record."""
+
+
 def _measures(told: Record, facts: Facts) -> Iterator[str]:
     yield "## (d) Measures: article 33(3)(d)"
     yield ""
     yield "Taken, by the record until now:"
     yield ""
-    yield from (f"- {one.at} {report.plain(report.sentence(one))}" for one in told.entries)
+    yield from (f"- {one.at} {report.plain(report.sentence(one))}" for one in told.of_kind(*TAKEN))
     yield ""
     if facts.working:
         yield f"Links that still worked when this was written: {report.plain(', '.join(facts.working))}."

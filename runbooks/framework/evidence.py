@@ -13,7 +13,7 @@ import io
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from base import canonical, errors, files, values
 from on_server.incident import kept as program
@@ -94,9 +94,11 @@ def register(folder: Path, organisation: str) -> list[Mapping[str, Any]]:
         with gzip.open(path(folder, organisation)) as stream:
             unpacked = stream.read(LARGEST)
         with tarfile.open(fileobj=io.BytesIO(unpacked)) as tar:
-            member = tar.extractfile(program.REGISTER)
-            lines = member.read().splitlines() if member else []
-    except (OSError, EOFError, KeyError, tarfile.TarError):
+            about = tar.getmember(program.REGISTER)
+            if not about.isreg() or about.issparse() or about.size > LARGEST:
+                return []
+            lines = cast(IO[bytes], tar.extractfile(about)).read().splitlines()
+    except Exception:  # a parser of hostile bytes: whatever it stops for, nothing is known of it
         return []
     return list(_entries(lines))
 

@@ -152,6 +152,7 @@ def _draft(case: Case) -> None:
             network=network.name,
             organisation=organisation,
             known=known,
+            names={slug: card.name for slug, card in network.definition.organisations.items()},
             questions=questions,
             computing=network.definition.computing,
             threshold=operators.threshold(network.definition.computing),

@@ -10,6 +10,7 @@ import subprocess
 import tarfile
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -36,6 +37,7 @@ class Named:
 @dataclasses.dataclass
 class Definition:
     computing: tuple[str, ...] = views.ORGANISATIONS
+    organisations: Any = dataclasses.field(default_factory=lambda: {"ggd": SimpleNamespace(name="GGD Proeftuin")})
 
 
 class Network:
@@ -149,9 +151,9 @@ def test_it_is_kept_drafted_and_never_written_over(tmp_path: Path, root: Path) -
     text = (folder / suspected_leak.DRAFT.format("ggd")).read_text()
     assert "before 2026-01-07T02:40:00Z: 72 hours (33(1))" in text
     assert "| griep | Where influenza rises | postcode4: digits \\| of a postcode | 2 |" in text
-    assert "- griep: to ggd; 1 sessions" in text
+    assert "- griep: to GGD Proeftuin (ggd); 1 sessions" in text
     assert "- gone\\`\\<b\\>\\`: to **[TO FILL IN:" in text
-    assert "another" not in text.split("Results that were handed over")[1].split("##")[0]
+    assert "- another/griep: to **[TO FILL IN:" in text, "what it answered in a federation is its data too"
     assert "acceptance" not in text
     assert "- Reported as: a laptop \\| was stolen" in text
     assert "stopped: is done" in text, "measures come from the record"
@@ -186,6 +188,16 @@ def test_evidence_that_was_changed_is_told_of_and_listed_anew_by_nobody(tmp_path
     with pytest.raises(errors.RefusedError, match=r"ggd.tar.gz: not as it was when it was kept"):
         evidence.keep(remotes, ["ggd", "ziekenhuis"], tmp_path / "kept")
     assert evidence.register(tmp_path / "kept", "ggd") == []
+
+
+def test_a_register_that_would_fill_the_memory_is_none(tmp_path: Path) -> None:
+    place = tmp_path / kept.REGISTER
+    place.parent.mkdir(parents=True)
+    with place.open("wb") as sparse:
+        sparse.truncate(2**40)
+    packed = evidence.path(tmp_path, "ggd")
+    subprocess.run(["tar", "--sparse", "-czf", packed, "-C", tmp_path, kept.REGISTER], check=True)
+    assert evidence.register(tmp_path, "ggd") == []
 
 
 @pytest.mark.parametrize("text", ["2027-13-04T02:40Z", "2026-01-04T02:40", "2999-01-04T02:40Z"])
