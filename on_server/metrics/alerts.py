@@ -150,7 +150,10 @@ def firing(samples: Iterable[Sample], now: float) -> set[tuple[str, tuple[str, .
 def rules() -> str:
     """The rules for Prometheus, in YAML."""
     lines = [
+        "---",
         "# Made by `station-metrics rules`: what a row says stands in on_server/metrics/alerts.py.",
+        "# An expression and a summary are one line each, as long as they are.",
+        "# yamllint disable rule:line-length",
         "groups:",
         "  - name: werkplaats",
         "    rules:",
