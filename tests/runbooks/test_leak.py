@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import fnmatch
 import io
 import json
 import re
@@ -21,6 +22,7 @@ from runbooks.framework import breach, evidence, found, record, running, seen
 from runbooks.framework.steps import Case, StepError
 from runbooks.organisation import suspected_leak
 from tests.runbooks import views
+from werkplaats.operations.backup import content
 from werkplaats.operations.home import vault
 from werkplaats.operations.reach import remote
 from werkplaats.operations.reach.servers import UnreachableError
@@ -146,6 +148,9 @@ def test_it_is_kept_drafted_and_never_written_over(tmp_path: Path, root: Path) -
     folder = evidence.folder(told.path)
     assert subprocess.run(["sha256sum", "--check", "--strict", evidence.SUMS], cwd=folder, check=False).returncode == 0
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+    names = {path.relative_to(tmp_path / "vault").as_posix() for path in folder.iterdir()}
+    left_out = {one for one in names if any(fnmatch.fnmatchcase(one, form) for form in content.PASSING)}
+    assert left_out == {f"incidents/{told.id}/ggd.tar.gz"}, "a backup has the list and the drafts"
     [draft] = [one for one in told.of_kind("begins") if one.told["step"] == "draft"]
     assert draft.told["kept"] == evidence.sums(folder), "the chain of the record holds the digests"
     text = (folder / suspected_leak.DRAFT.format("ggd")).read_text()
