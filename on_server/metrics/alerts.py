@@ -105,8 +105,8 @@ ALERTS = (
           "ticket", "the coordinator's word on the publication ends within four days"),
     Alert("NetworkProblem", "", (_is("network_problem", 1),), 10, "ticket",
           "the station says that something is wrong with a network", STATIONS),
-    Alert("RegisterProblem", "", (_is("register_problem", 1),), 5, "page",
-          "something is wrong with the register: the station takes part in no question", STATIONS),
+    Alert("RegisterProblem", "register-restored", (_is("register_problem", 1),), 5, "page",
+          "something is wrong with the register: the station takes part in no question"),
     Alert("BackupFails", "", (When("backup_faults", "value", "above", 0),), 60, "ticket",
           "no good backup of the station was made in time", "operators.md#backups-of-your-station"),
     Alert("ClockOff", "clock-off", (_is("clock_synchronised", 0),), 30, "ticket", "nothing keeps the clock right"),
@@ -127,6 +127,16 @@ WITHOUT: Mapping[str, str] = {
     "ca-compromised": _PEOPLE,
     "coordinator-lost": _PEOPLE,
     "release-to-withdraw": _PEOPLE,
+    "suspected-leak": _PEOPLE,
+    "consent-regretted": _PEOPLE,
+    "federation-root-compromised": _PEOPLE,
+    "organisation-leaves-in-anger": _PEOPLE,
+    "administrator-locked-out": "the server is well: it is seen from where its operator logs in",
+    "session-stuck": "a station tells how many sessions go on, and not since when",
+    "result-withheld": "that a session failed is seen, and not why somebody keeps something back",
+    "input-outlier": "no server tells of data, and no metric may",
+    "server-taken-over": "whoever is root there has it tell anything: people know",
+    "server-lost": "one that is away has its alert; that it is gone for good people know",
 }
 """Incidents of which no server can tell in numbers: why."""
 
@@ -140,7 +150,10 @@ def firing(samples: Iterable[Sample], now: float) -> set[tuple[str, tuple[str, .
 def rules() -> str:
     """The rules for Prometheus, in YAML."""
     lines = [
+        "---",
         "# Made by `station-metrics rules`: what a row says stands in on_server/metrics/alerts.py.",
+        "# An expression and a summary are one line each, as long as they are.",
+        "# yamllint disable rule:line-length",
         "groups:",
         "  - name: werkplaats",
         "    rules:",

@@ -119,6 +119,14 @@ def asked(key: str, words: str, question: str) -> Step:
     )
 
 
+def out(case: Case) -> bool:
+    """Whether the subject is out by what is published here, and has no link that works any more."""
+    what = case.look()
+    return case.subject in what.here.out and not any(
+        one.ok for one in what.links if case.subject in (one.source, one.target)
+    )
+
+
 def linked(what: seen.Seen, subject: str) -> bool:
     """Whether the source of a link finds its target."""
     source, target = subject.split(seen.ARROW)

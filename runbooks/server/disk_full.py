@@ -25,10 +25,19 @@ KEPT = "200M"
 def fits(what: seen.Seen) -> Iterator[Fit]:
     """Where a file system has little left, or takes nothing."""
     for organisation, server in what.reached().items():
-        bad = [_words(place, disk) for place, disk in server.disks.items() if disk.read_only or disk.used >= NEARLY]
+        bad = [_words(place, disk) for place, disk in server.disks.items() if _is_bad(disk)]
         worst = max((100 if disk.read_only else disk.used for disk in server.disks.values()), default=0)
         if bad:
             yield Fit(organisation, 97 if worst >= FULL else 60, tuple(bad))
+
+
+def is_bad(server: seen.Server) -> bool:
+    """Whether any of its disks has little left, or takes nothing."""
+    return any(_is_bad(one) for one in server.disks.values())
+
+
+def _is_bad(disk: seen.Disk) -> bool:
+    return disk.read_only or disk.used >= NEARLY
 
 
 def _words(place: str, disk: seen.Disk) -> str:

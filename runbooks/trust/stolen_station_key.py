@@ -31,19 +31,12 @@ def steps(case: Case) -> Sequence[Step]:
         Step(
             key="out",
             words=f"have all that {who} was certified be revoked or held, published, and no link with it work",
-            done=_out,
+            done=common.out,
             by_hand=(
                 f"ring the coordinator, or be it: `{revoke} keyCompromise --now`. Others that operate servers fetch "
                 f"the publication and run `werkplaats trust enforce {network}`. Who cannot wait cuts it off at the own "
-                f"server: `station-cut {who}`. When it is published here, run the same command again"
+                f"server: `station-cut {network}.{who}`. When it is published here, run the same command again"
             ),
             patience=5,
         ),
-    )
-
-
-def _out(case: Case) -> bool:
-    what = case.look()
-    return case.subject in what.here.out and not any(
-        one.ok for one in what.links if case.subject in (one.source, one.target)
     )

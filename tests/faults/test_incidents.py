@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults import incidents
+from tests.faults import incidents, not_here
 from tests.faults.incidents import Row
 from tests.harness import sandboxes
 from tests.harness.stations import wait_until
@@ -40,7 +40,7 @@ def table() -> Iterator[list[dict[str, Any]]]:
         lines.append(
             tuple(str(told[key][name]) for name in HEAD) if key in told else (*key, incidents.NOT_RUN, *NO_FIGURES)
         )
-    lines += [(name, how, f"not caused here: {why}", *NO_FIGURES) for name, how, why in incidents.NOT_HERE]
+    lines += [(name, how, f"not caused here: {why}", *NO_FIGURES) for name, how, why in not_here.NOT_HERE]
     (incidents.BUILD / "incidents.md").write_text("".join(f"| {' | '.join(line)} |\n" for line in lines))
 
 

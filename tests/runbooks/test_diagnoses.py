@@ -63,6 +63,22 @@ ONE = {
         network({"ggd": OFF}, cut_off("ggd", DEAD), ["ggd"]),
         [("server-unreachable", "ggd")],
     ),
+    "login refused, and its station goes on": (
+        network({"ggd": seen.Server(reached=False, why="cannot be reached at a:22: Permission denied (publickey).")}),
+        [("administrator-locked-out", "ggd")],
+    ),
+    "another host key, and nobody reaches its station": (
+        network(
+            {"ggd": seen.Server(reached=False, why="a:22 shows host key SHA256:x, the inventory says SHA256:y")},
+            cut_off("ggd", DEAD),
+            ["ggd"],
+        ),
+        [("administrator-locked-out", "ggd")],
+    ),
+    "server put back from a snapshot": (
+        network({"ggd": server(register_problem="entry 12, which this station told others of, is not there any more")}),
+        [("register-restored", "ggd")],
+    ),
     "only the way from here to a server": (
         network({"ggd": OFF}, silent=["ggd"]),
         [("server-unreachable", "ggd")],
@@ -288,6 +304,15 @@ def test_of_two_at_once_both_are_named() -> None:
             wrong.append((one, other, causes, expected))
     assert len(made) > 150
     assert len(wrong) <= len(made) * 5 // 100, wrong
+
+
+def test_where_no_server_lets_us_in_it_is_said_that_our_own_key_may_be_why() -> None:
+    denied = seen.Server(reached=False, why="Permission denied (publickey).")
+    causes = diagnosis.diagnose(
+        network(dict.fromkeys(views.ORGANISATIONS, denied), (), views.ORGANISATIONS), found.every()
+    )
+    assert {one.incident.name for one in causes} == {"administrator-locked-out"}
+    assert all("this machine's own key" in one.fit.evidence[-1] for one in causes)
 
 
 def test_no_incident_explains_itself_by_others_in_a_circle() -> None:

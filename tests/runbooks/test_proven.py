@@ -5,22 +5,22 @@ from __future__ import annotations
 from runbooks.drills import causes
 from runbooks.framework import found
 from tests.docs import documents
-from tests.faults import incidents
+from tests.faults import incidents, not_here
 
 GUIDE = documents.ROOT / "docs" / "incidents.md"
 
 
 def test_every_incident_is_caused_by_a_test_or_it_is_said_why_not() -> None:
     caused = {row.incident for row in incidents.EVERY}
-    assert caused | {name for name, _, _ in incidents.NOT_HERE} == {*found.names()}
+    assert caused | {name for name, _, _ in not_here.NOT_HERE} == {*found.names()}
 
 
 def test_the_guide_has_a_row_for_every_incident_that_is_caused_and_for_each_that_cannot_be() -> None:
     rows = documents.table(GUIDE, "What came of each when it was caused")
     caused = [[row.incident, row.how] for row in incidents.EVERY]
-    cannot = [[name, how] for name, how, _ in incidents.NOT_HERE]
+    cannot = [[name, how] for name, how, _ in not_here.NOT_HERE]
     assert [row[:2] for row in rows] == caused + cannot
-    for row, (name, _, why) in zip(rows[len(caused) :], incidents.NOT_HERE, strict=True):
+    for row, (name, _, why) in zip(rows[len(caused) :], not_here.NOT_HERE, strict=True):
         assert row[2] == f"not caused here: {why}", name
 
 

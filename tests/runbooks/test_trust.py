@@ -9,18 +9,31 @@ from typing import Any, cast
 import pytest
 
 from base import errors
-from runbooks.framework import common, found, prose, seen
+from runbooks.framework import common, found, prose, running, seen
 from runbooks.framework.steps import Case
 from tests.runbooks import views
-from tests.runbooks.test_diagnoses import DEAD, ONE
+from tests.runbooks.test_diagnoses import DEAD, FULL, ONE
 from tests.runbooks.views import cut_off, network, server
 from werkplaats import cli
+from werkplaats.operations.reach import remote
 from werkplaats.verbs.incident import runs
 
 OURS, STRANGE = "sha256:1", "sha256:9"
-BY_NAME = {"stolen-station-key": "ggd"} | dict.fromkeys(
-    ("ca-compromised", "coordinator-lost", "release-to-withdraw"), views.NETWORK
+OF_ONE = (
+    "consent-regretted",
+    "organisation-leaves-in-anger",
+    "result-withheld",
+    "server-lost",
+    "server-taken-over",
+    "session-stuck",
+    "stolen-station-key",
 )
+OF_ALL = ("ca-compromised", "coordinator-lost", "federation-root-compromised", "input-outlier", "release-to-withdraw")
+BY_NAME = dict.fromkeys(OF_ONE, "ggd") | dict.fromkeys(OF_ALL, views.NETWORK)
+
+WAITS = "this station went back in its register; the stewards of a have not agreed yet (`station went-back` there)"
+OWED = "toets.ggd went back in its register; the steward looks with `station went-back`"
+NO_ROOM = "cannot be written (No space left on device); mend that, and start the station anew"
 
 
 def here(**told: Any) -> seen.Here:
@@ -87,6 +100,31 @@ ROWS = {
         [("publication-ended", views.NETWORK, 50)],
     ),
     "a copy that ends tomorrow is fetched in time": (network(here=here(publication_days=1)), []),
+    "one that went back is named, and not those that wait for their own stewards to agree": (
+        network(
+            {
+                "ggd": server(register_problem=WAITS),
+                "ziekenhuis": server(register_problem=OWED),
+            }
+        ),
+        [("register-restored", "ggd", 95)],
+    ),
+    "the steward here is asked about the station of another operator": (
+        network({"ziekenhuis": server(register_problem=OWED)}),
+        [("register-restored", "ziekenhuis", 80)],
+    ),
+    "a register that somebody edited": (
+        network({"ggd": server(register_problem="entry 3 is not as it was written")}),
+        [("register-restored", "ggd", 95)],
+    ),
+    "one that a full disk keeps from being written": (
+        network({"ggd": server(register_problem=f"the register {NO_ROOM}", disks=FULL)}),
+        [("disk-full", "ggd", 97)],
+    ),
+    "one that cannot be written still, though there is room again": (
+        network({"ggd": server(register_problem=f"the register {NO_ROOM}")}),
+        [("register-restored", "ggd", 95)],
+    ),
     "clock off by a minute": (network({"ggd": server(clock=90.0)}), [("clock-off", "ggd", 60)]),
     "all clocks off alike": (
         network({one: server(clock=4000.0) for one in views.ORGANISATIONS}),
@@ -160,6 +198,18 @@ def test_a_persons_word_is_asked_for_and_no_step_is_passed_over_without_it() -> 
     step.run(case)
     assert step.done(case)
     assert not common.asked("sure", "be sure", "Are you?").done(case), "a run that begins anew asks anew"
+
+
+@pytest.mark.parametrize(
+    ("said", "done"),
+    [('{"sessions": 0}', True), ('{"sessions": 2}', False), ("", None), ("[]", None), ('{"sessions": []}', None)],
+)
+def test_an_agent_begins_anew_only_while_a_session_goes_on_and_it_says_so(said: str, done: bool | None) -> None:
+    remotes = SimpleNamespace(ask=lambda *_, **__: remote.Done(said))
+    case = Case(cast(Any, Nothing()), cast(Any, remotes), "ggd", print, lambda: network(), cast(Any, None))
+    [restart] = running.planned(case, found.find("session-stuck").steps(case)[1:2])
+    assert restart.done is done
+    assert "asks first: Every session of this station ends by it" in restart.line()
 
 
 def test_who_is_out_and_has_no_link_any_more_is_done_with() -> None:

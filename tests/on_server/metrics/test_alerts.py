@@ -11,7 +11,7 @@ import yaml
 from on_server.metrics import alerts, table
 from runbooks.framework import found
 from tests.docs import documents
-from tests.faults import incidents
+from tests.faults import incidents, not_here
 
 ROOT = Path(__file__).parents[3]
 RULES = ROOT / "docs/monitoring/alerts.yml"
@@ -23,7 +23,7 @@ def test_every_incident_has_an_alert_or_a_reason_and_a_row_that_causes_it() -> N
     alerted = {one.runbook for one in alerts.ALERTS if one.runbook} | alerts.FROM_OUTSIDE.keys()
     assert alerted & alerts.WITHOUT.keys() == set()
     assert alerted | alerts.WITHOUT.keys() == set(found.names())
-    assert alerted <= CAUSED | {name for name, _, _ in incidents.NOT_HERE}
+    assert alerted <= CAUSED | {name for name, _, _ in not_here.NOT_HERE}
 
 
 def test_an_alert_without_a_runbook_names_a_heading_of_a_guide() -> None:

@@ -27,7 +27,7 @@ def every(given: argparse.Namespace) -> int:
         if one.group != group:
             group = one.group
             print(f"{group}:")
-        print(f"  {one.name:<22} {one.title}; {one.costs}")
+        print(f"  {one.name:<28} {one.title}; {one.costs}")
     return errors.DONE
 
 

@@ -1,0 +1,1 @@
+"""Incidents of people: what somebody suspects, regrets, or does to the others."""

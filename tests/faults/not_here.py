@@ -1,0 +1,80 @@
+"""Incidents that no test of faults causes: in the table of results with the reason, and never as passed."""
+
+from __future__ import annotations
+
+BY_PEOPLE = "nothing on a server tells: people do, and its runbook acts on none"
+# Incident, how it comes about, why that cannot be caused here.
+NOT_HERE = (
+    (
+        "server-unreachable",
+        "a server that is nobody's sandbox, switched off",
+        "its switch is its administrator's; every server of these tests is a sandbox's",
+    ),
+    (
+        "disk-full",
+        "a disk that failed, and can only be read",
+        "a server in a container has no disk of its own that could fail",
+    ),
+    (
+        "tls-inspection",
+        "a proxy that shows a certificate of its own",
+        "no proxy stands between two servers of these tests; what it looks like is a test by itself",
+    ),
+    (
+        "clock-off",
+        "a server whose clock is wrong",
+        "servers in containers have the clock of their machine, which no test may set",
+    ),
+    ("publication-ended", "metadata that end", "every server would end with it; that they do is a test of its own"),
+    ("stolen-station-key", "somebody has a copy of it", BY_PEOPLE),
+    ("ca-compromised", "somebody has the CA's key", BY_PEOPLE),
+    ("coordinator-lost", "the coordinator's machine is gone", BY_PEOPLE),
+    ("release-to-withdraw", "a release that should not have been", BY_PEOPLE),
+    (
+        "suspected-leak",
+        "somebody suspects that data got out",
+        "nothing on a server tells: people do; what it keeps and drafts is a test by itself",
+    ),
+    (
+        "server-lost",
+        "its disk is gone",
+        "that it is gone people say; one that is removed, and restored from its backup, is a test of its own",
+    ),
+    ("server-taken-over", "somebody else is root on it", BY_PEOPLE),
+    (
+        "administrator-locked-out",
+        "its sshd takes the login no more",
+        "tests log in the same way, and nobody would undo it; what ssh says then is a test by itself",
+    ),
+    (
+        "session-stuck",
+        "a session that outlives its deadline",
+        "each deadline ended its session in every test; that an agent begins anew is a row of its own",
+    ),
+    (
+        "result-withheld",
+        "a party that keeps its part back",
+        "that such a session names it is a test of the station; its runbook acts on none",
+    ),
+    (
+        "input-outlier",
+        "garbage in the files of one organisation",
+        "no server may tell of data: people see it in a result, and its runbook acts on none",
+    ),
+    (
+        "consent-regretted",
+        "a steward who allowed what should not be",
+        "nothing on a server tells: people do; that no session begins after a refusal is a test by itself",
+    ),
+    (
+        "organisation-leaves-in-anger",
+        "it leaves from one day to the next",
+        "nothing on a server tells: people do; that who leaves is out for all is a test by itself",
+    ),
+    ("federation-root-compromised", "somebody has keys of its root holders", BY_PEOPLE),
+    (
+        "register-restored",
+        "its server put back from a snapshot or a backup",
+        "tests of their own put one back both ways, and have the stewards settle it",
+    ),
+)
