@@ -14,6 +14,8 @@ import pytest
 from scripts import suite, suite_start
 from werkplaats import VERSION
 
+pytestmark = pytest.mark.slow
+
 ROOT = suite.ROOT
 
 

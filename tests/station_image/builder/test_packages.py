@@ -10,6 +10,8 @@ import pytest
 
 from station_image.builder import debian, images, packages, rootfs
 
+pytestmark = pytest.mark.slow
+
 
 def said(_text: str) -> None:
     """Nobody listens."""

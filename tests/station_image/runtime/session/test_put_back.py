@@ -7,6 +7,8 @@ import shutil
 import time
 from pathlib import Path
 
+import pytest
+
 from station_image.runtime.consent import back
 from tests.harness.stations import Station, replace, wait_until
 from tests.station_image.runtime.agreed import MEMBERS, Agreed
@@ -46,6 +48,7 @@ def agree(agreed: Agreed, member: str, network: str, statement: str) -> None:
     assert agreed.tell(member, "agree", network=network, station=station)["exit"] == 0
 
 
+@pytest.mark.slow
 def test_a_station_that_was_put_back_is_refused_until_all_agreed_and_works_then(agreed: Agreed) -> None:
     station = agreed["sensire"]
     assert agreed.ask()["exit"] == 0
