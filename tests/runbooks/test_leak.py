@@ -6,6 +6,7 @@ import dataclasses
 import fnmatch
 import io
 import json
+import os
 import re
 import subprocess
 import tarfile
@@ -127,6 +128,49 @@ def test_of_a_server_what_tells_of_it_is_kept_and_no_data_result_or_key(root: Pa
     assert b"toets.thuiszorg" in found["cut.txt"]
     assert b"not kept" in found["journal/x.txt"]
     assert b"  /etc/werkplaats/identity/key.pem" in found[kept.DIGESTS]
+
+
+def test_what_the_station_fills_its_folders_with_crowds_out_nothing_else(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept, "MOST", 40 * 2**10)
+    for number in range(100):
+        (root / "var/lib/werkplaats/register" / f"a{number}").touch()
+    with (root / "var/lib/werkplaats/register/huge").open("wb") as sparse:
+        sparse.truncate(2**40)
+    found = members(kept.pack(root))
+    wanted = {name for name, text in PLACES.items() if text != MARKED} | {"cut.txt", "journal/x.txt", kept.DIGESTS}
+    assert wanted < found.keys()
+    assert sum(len(content) for content in found.values()) < kept.MOST
+    assert b"\nvar/lib/werkplaats/register/huge" in found[kept.NO_ROOM]
+    assert b"\nvar/lib/werkplaats/register/a99" in found[kept.NO_ROOM]
+
+
+def test_digests_are_those_of_whole_files_also_beside_links_and_names_of_another_encoding(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept, "MOST", 16 * 2**10)
+    place = root / "usr/local/bin"
+    place.mkdir(parents=True)
+    (place / "large").write_bytes(b"x" * 2**20)
+    (place / "link").symlink_to("large")
+    (place / os.fsdecode(b"caf\xe9")).write_text("of another encoding")
+    digests = members(kept.pack(root))[kept.DIGESTS].decode()
+    assert "# /usr/local/bin/link: Too many levels of symbolic links\n" in digests
+    assert "  /usr/local/bin/caf\\udce9\n" in digests
+    listed = "".join(line.replace("  /", "  ") for line in digests.splitlines(keepends=True) if "udce9" not in line)
+    check = ["sha256sum", "--check", "--strict"]
+    assert subprocess.run(check, input=listed, text=True, cwd=root, check=False, capture_output=True).returncode == 0
+
+
+def test_of_what_says_too_much_the_newest_is_kept_and_that_it_was_cut(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept, "PROGRAMS", {"short": ("seq", "4"), "long": ("seq", "9")})
+    monkeypatch.setattr(kept, "MOST_SAID", 8)
+    found = members(kept.pack(root))
+    assert found["short"] == b"1\n2\n3\n4\n"
+    assert found["long"] == b"not kept: what came before this\n6\n7\n8\n9\n"
 
 
 def case(tmp_path: Path, root: Path, off: set[str]) -> Case:
