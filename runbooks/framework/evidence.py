@@ -39,8 +39,12 @@ def path(folder: Path, organisation: str) -> Path:
 
 
 def keep(remotes: remote.Remotes, organisations: Iterable[str], folder: Path) -> dict[str, str]:
-    """Keep what is not kept yet; organisation → why not, of those that could not be asked."""
+    """Keep what is not kept yet; organisation → why not, of those that could not be asked.
+
+    Raises RefusedError, before any is asked, where one that was kept is another one by now, or gone.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _require_as_listed(folder)
     wanted = [one for one in organisations if not path(folder, one).exists()]
     with concurrent.futures.ThreadPoolExecutor(max_workers=16) as pool:
         lost = dict(zip(wanted, pool.map(lambda one: _one(remotes, one, folder), wanted), strict=True))
@@ -69,14 +73,20 @@ def sums(folder: Path) -> dict[str, str]:
 
 def _list(folder: Path) -> None:
     """Write the list; a digest that stands there stays. Raises RefusedError where a file is another one by now."""
+    lines = "".join(f"{digest}  {name}\n" for name, digest in _require_as_listed(folder).items())
+    files.write_atomically(folder / SUMS, lines.encode(), mode=0o600)
+
+
+def _require_as_listed(folder: Path) -> dict[str, str]:
+    """What is kept by now, with all that was listed as it was; RefusedError where it is not."""
     listed, found = read_list(folder), sums(folder)
     if changed := sorted(name for name, digest in listed.items() if found.get(name) != digest):
         raise errors.RefusedError(
             f"{folder}: {', '.join(changed)}: not as it was when it was kept",
-            "look for it in a backup, and ask who could write here",
+            "put it back from the copy of this folder that was made elsewhere (no `werkplaats backup` has it), and ask "
+            "who could write here",
         )
-    lines = "".join(f"{digest}  {name}\n" for name, digest in found.items())
-    files.write_atomically(folder / SUMS, lines.encode(), mode=0o600)
+    return found
 
 
 def read_list(folder: Path) -> dict[str, str]:
@@ -93,8 +103,9 @@ def register(folder: Path, organisation: str) -> list[Mapping[str, Any]]:
     try:
         with gzip.open(path(folder, organisation)) as stream:
             unpacked = stream.read(LARGEST)
-        with tarfile.open(fileobj=io.BytesIO(unpacked)) as tar:
-            about = tar.getmember(program.REGISTER)
+        # As a stream: what is in it is not unpacked once more, and nothing leads back to what was read.
+        with tarfile.open(fileobj=io.BytesIO(unpacked), mode="r|") as tar:
+            about = next(one for one in tar if one.name == program.REGISTER)
             if not about.isreg() or about.issparse() or about.size > LARGEST:
                 return []
             lines = cast(IO[bytes], tar.extractfile(about)).read().splitlines()

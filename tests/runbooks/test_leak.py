@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
+import gzip
 import io
 import json
 import os
@@ -103,14 +104,18 @@ class Remotes:
 
     root: Path
     off: set[str]
+    refuses: str = ""
 
     def run(self, organisation: str, *_: Any) -> tuple[int, bytes, bytes]:
         if organisation in self.off:
             raise UnreachableError(f"{organisation}: No route to host")
+        if organisation == self.refuses:
+            return 1, b"", b"no"
         return 0, kept.pack(self.root), b""
 
     def ask(self, organisation: str, *_: Any) -> remote.Done:
-        self.run(organisation)
+        if organisation != self.refuses:
+            self.run(organisation)
         return remote.Done()
 
 
@@ -173,12 +178,12 @@ def test_of_what_says_too_much_the_newest_is_kept_and_that_it_was_cut(
     assert found["long"] == b"not kept: what came before this\n6\n7\n8\n9\n"
 
 
-def case(tmp_path: Path, root: Path, off: set[str]) -> Case:
+def case(tmp_path: Path, root: Path, off: set[str], refuses: str = "") -> Case:
     def look() -> seen.Seen:
         return views.network(broken=views.cut_off("thuiszorg"))
 
     (tmp_path / "vault").mkdir(mode=0o700, exist_ok=True)
-    network, remotes = Network(tmp_path / "vault"), Remotes(root, off)
+    network, remotes = Network(tmp_path / "vault"), Remotes(root, off, refuses)
     return Case(cast(Any, network), cast(Any, remotes), network.name, print, look, cast(Any, None))
 
 
@@ -230,6 +235,13 @@ def test_a_run_that_goes_on_asks_again_whom_it_missed_and_leaves_what_people_wro
     assert not [*folder.glob("*.not-kept")]
 
 
+def test_a_server_that_lets_in_and_gives_nothing_keeps_nobody_from_a_draft(tmp_path: Path, root: Path) -> None:
+    folder = evidence.folder(run(case(tmp_path, root, set(), "ziekenhuis"), "suspected").path)
+    text = (folder / suspected_leak.DRAFT.format("ggd")).read_text()
+    assert "not kept of ziekenhuis: no" in text
+    assert (folder / suspected_leak.DRAFT.format("ziekenhuis")).exists()
+
+
 def test_evidence_that_was_changed_is_told_of_and_listed_anew_by_nobody(tmp_path: Path, root: Path) -> None:
     remotes = cast(Any, Remotes(root, set()))
     assert evidence.keep(remotes, ["ggd"], tmp_path / "kept") == {}
@@ -237,6 +249,10 @@ def test_evidence_that_was_changed_is_told_of_and_listed_anew_by_nobody(tmp_path
     with pytest.raises(errors.RefusedError, match=r"ggd.tar.gz: not as it was when it was kept"):
         evidence.keep(remotes, ["ggd", "ziekenhuis"], tmp_path / "kept")
     assert evidence.register(tmp_path / "kept", "ggd") == []
+    evidence.path(tmp_path / "kept", "ggd").unlink()
+    with pytest.raises(errors.RefusedError, match=r"ggd.tar.gz: not as it was when it was kept"):
+        evidence.keep(remotes, ["ggd", "ziekenhuis"], tmp_path / "kept")
+    assert {one.name for one in (tmp_path / "kept").iterdir()} == {evidence.SUMS}, "nothing takes its place"
 
 
 def test_a_register_that_would_fill_the_memory_is_none(tmp_path: Path) -> None:
@@ -247,6 +263,21 @@ def test_a_register_that_would_fill_the_memory_is_none(tmp_path: Path) -> None:
     packed = evidence.path(tmp_path, "ggd")
     subprocess.run(["tar", "--sparse", "-czf", packed, "-C", tmp_path, kept.REGISTER], check=True)
     assert evidence.register(tmp_path, "ggd") == []
+
+
+def test_a_register_is_unpacked_once_and_leads_nowhere_back(tmp_path: Path) -> None:
+    line = json.dumps(ENTRIES[0]).encode()
+    about = tarfile.TarInfo(kept.REGISTER)
+    about.size = len(line)
+    header = about.tobuf(tarfile.GNU_FORMAT)
+    whole = header + line.ljust(512, b"\0") + bytes(1024)
+    back = tarfile.TarInfo("back")
+    back.size = -512  # the next header is this one again
+    packed = evidence.path(tmp_path, "ggd")
+    loop = b"".join(one.tobuf(tarfile.GNU_FORMAT) for one in (tarfile.TarInfo("first"), back)) + whole
+    for sent, known in ((whole, 1), (gzip.compress(whole), 0), (loop, 0)):
+        packed.write_bytes(gzip.compress(sent))
+        assert len(evidence.register(tmp_path, "ggd")) == known
 
 
 @pytest.mark.parametrize("text", ["2027-13-04T02:40Z", "2026-01-04T02:40", "2999-01-04T02:40Z"])
