@@ -51,7 +51,7 @@ class Network:
     definition = Definition()
     servers = (Named("ggd"), Named("ziekenhuis"))
     questions = {  # noqa: RUF012
-        "griep": breach.Asked("Where influenza rises", {"postcode4": "digits | of a postcode"}, ("ggd",))
+        "griep": breach.Asked("Where influenza rises", {"postcode4": "digits | of\n\n## (d) a postcode"}, ("ggd",))
     }
 
     def __init__(self, folder: Path) -> None:
@@ -204,7 +204,7 @@ def test_it_is_kept_drafted_and_never_written_over(tmp_path: Path, root: Path) -
     assert draft.told["kept"] == evidence.sums(folder), "the chain of the record holds the digests"
     text = (folder / suspected_leak.DRAFT.format("ggd")).read_text()
     assert "before 2026-01-07T02:40:00Z: 72 hours (33(1))" in text
-    assert "| griep | Where influenza rises | postcode4: digits \\| of a postcode | 2 |" in text
+    assert "| griep | Where influenza rises | postcode4: digits \\| of ## (d) a postcode | 2 |" in text
     assert "- griep: to GGD Proeftuin (ggd); 1 sessions" in text
     assert "- gone\\`\\<b\\>\\`: to **[TO FILL IN:" in text
     assert "- another/griep: to **[TO FILL IN:" in text, "what it answered in a federation is its data too"
@@ -280,7 +280,9 @@ def test_a_register_is_unpacked_once_and_leads_nowhere_back(tmp_path: Path) -> N
         assert len(evidence.register(tmp_path, "ggd")) == known
 
 
-@pytest.mark.parametrize("text", ["2027-13-04T02:40Z", "2026-01-04T02:40", "2999-01-04T02:40Z"])
+@pytest.mark.parametrize(
+    "text", ["2027-13-04T02:40Z", "2026-01-04T02:40", "2999-01-04T02:40Z", "0001-01-01T00:00+09:00"]
+)
 def test_a_moment_that_is_none_is_refused_until_it_is_said_better(tmp_path: Path, text: str) -> None:
     told = record.begin(tmp_path, "toets", "suspected-leak", "toets")
     told.add("runs", reason=f"known {text}", who="x", evidence=[])
@@ -288,3 +290,5 @@ def test_a_moment_that_is_none_is_refused_until_it_is_said_better(tmp_path: Path
         breach.known(told)
     told.add("runs", reason="we have known it since 2026", who="x", evidence=[])
     assert breach.known(told).year >= 2026
+    told.add("runs", reason="Known since 2025-12-31T23:00Z", who="x", evidence=[])
+    assert breach.known(told).year == 2025
