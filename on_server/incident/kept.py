@@ -101,7 +101,7 @@ def _file(path: Path, name: str) -> Iterator[tuple[str, IO[bytes]]]:
         yield name, found
 
 
-def _opened(path: Path) -> IO[bytes] | str | None:
+def _opened(path: Path) -> io.BufferedReader | str | None:
     """A file, or why it cannot be read; None of what is none, or not there any more."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)

@@ -6,6 +6,7 @@ to keep the others': why is known, and the next run asks it again.
 
 from __future__ import annotations
 
+import collections
 import concurrent.futures
 import gzip
 import hashlib
@@ -26,6 +27,8 @@ SUMS = "SHA256SUMS"
 SECONDS = 300.0
 LARGEST = 64 * 2**20
 """Bytes of one server's evidence, unpacked: whoever is root there may send what grows."""
+MOST_ENTRIES = 200_000
+"""The newest of a register, which are read here; all lie in the copy. A small line becomes much in memory."""
 
 
 def folder(told: Path) -> Path:
@@ -108,10 +111,9 @@ def register(folder: Path, organisation: str) -> list[Mapping[str, Any]]:
             about = next(one for one in tar if one.name == program.REGISTER)
             if not about.isreg() or about.issparse() or about.size > LARGEST:
                 return []
-            lines = cast(IO[bytes], tar.extractfile(about)).read().splitlines()
+            return [*collections.deque(_entries(cast(IO[bytes], tar.extractfile(about))), MOST_ENTRIES)]
     except Exception:  # a parser of hostile bytes: whatever it stops for, nothing is known of it
         return []
-    return list(_entries(lines))
 
 
 def _entries(lines: Iterable[bytes]) -> Iterator[Mapping[str, Any]]:

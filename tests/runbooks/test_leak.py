@@ -280,6 +280,15 @@ def test_a_register_is_unpacked_once_and_leads_nowhere_back(tmp_path: Path) -> N
         assert len(evidence.register(tmp_path, "ggd")) == known
 
 
+def test_of_a_register_without_end_the_newest_are_read(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evidence.keep(cast(Any, Remotes(root, set())), ["ggd"], tmp_path)
+    assert evidence.register(tmp_path, "ggd") == [*ENTRIES]
+    monkeypatch.setattr(evidence, "MOST_ENTRIES", 2)
+    assert evidence.register(tmp_path, "ggd") == [*ENTRIES[-2:]]
+
+
 @pytest.mark.parametrize(
     "text", ["2027-13-04T02:40Z", "2026-01-04T02:40", "2999-01-04T02:40Z", "0001-01-01T00:00+09:00"]
 )
