@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from base import canonical
+from network_topology import operators
 from runbooks.framework import report, seen
 from runbooks.framework.record import Record
 from runbooks.framework.steps import StepError
@@ -47,8 +48,8 @@ class Facts:
     names: Mapping[str, str]
     """Organisation → as people know it."""
     questions: Mapping[str, Asked]
-    computing: tuple[str, ...]
-    threshold: int
+    sets: tuple[tuple[str, ...], ...]
+    """Every set of computing parties that a session may have had."""
     entries: tuple[Mapping[str, Any], ...] = ()
     kept: Mapping[str, str] = dataclasses.field(default_factory=dict)
     lost: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -197,11 +198,14 @@ def _contact(_: Record, __: Facts) -> Iterator[str]:
 
 
 def _consequences(_: Record, facts: Facts) -> Iterator[str]:
-    parties = ", ".join(map(facts.name, facts.computing))
     yield "## (c) Likely consequences: article 33(3)(c)"
     yield ""
-    yield f"- Inputs are split into secret shares over {parties}. Up to {facts.threshold} of them learn nothing from"
-    yield f"  shares; any {facts.threshold + 1} together could read every input of a session."
+    for parties in facts.sets:
+        most = operators.threshold(parties)
+        whom = ", ".join(map(facts.name, parties))
+        which = "" if parties == facts.sets[0] else ", where another set computed it,"
+        yield f"- Inputs of a session{which} are split into secret shares over {whom}."
+        yield f"  Up to {most} of them learn nothing from shares; any {most + 1} together could read every input of it."
     yield "- Files that an organisation brought lie on its own server, readable for whoever was root there."
     yield "- Results hold totals of at least the agreed minimum. They lie where they were handed over, and cannot be"
     yield "  taken back."

@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from base import files
-from network_topology import operators
 from runbooks.framework import breach, common, evidence, record
 from runbooks.framework.steps import Case, Step, StepError
 from werkplaats.operations.reach.servers import UnreachableError
@@ -156,8 +155,7 @@ def _draft(case: Case) -> None:
             known=known,
             names={slug: card.name for slug, card in network.definition.organisations.items()},
             questions=questions,
-            computing=network.definition.computing,
-            threshold=operators.threshold(network.definition.computing),
+            sets=network.definition.sets,
             entries=tuple(evidence.register(folder, organisation)),
             kept=evidence.sums(folder),
             lost=_why_not(folder),

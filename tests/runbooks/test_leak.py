@@ -40,7 +40,7 @@ class Named:
 
 @dataclasses.dataclass
 class Definition:
-    computing: tuple[str, ...] = views.ORGANISATIONS
+    sets: tuple[tuple[str, ...], ...] = (views.ORGANISATIONS, (*views.ORGANISATIONS, "gelre", "yunio"))
     organisations: Any = dataclasses.field(default_factory=lambda: {"ggd": SimpleNamespace(name="GGD Proeftuin")})
 
 
@@ -209,6 +209,9 @@ def test_it_is_kept_drafted_and_never_written_over(tmp_path: Path, root: Path) -
     assert "- gone\\`\\<b\\>\\`: to **[TO FILL IN:" in text
     assert "- another/griep: to **[TO FILL IN:" in text, "what it answered in a federation is its data too"
     assert "acceptance" not in text
+    assert "over GGD Proeftuin (ggd), thuiszorg, ziekenhuis.\n  Up to 1 of them" in text
+    assert "another set computed it, are split" in text
+    assert "ziekenhuis, gelre, yunio.\n  Up to 2 of them" in text
     assert "- Reported as: a laptop \\| was stolen" in text
     assert "stopped: is done" in text, "measures come from the record"
     assert "ggd → ziekenhuis" in text.split("Links that still worked")[1]
