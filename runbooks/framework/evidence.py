@@ -56,7 +56,7 @@ def keep(remotes: remote.Remotes, organisations: Iterable[str], folder: Path) ->
 
 
 def _one(remotes: remote.Remotes, organisation: str, folder: Path) -> str:
-    """Keep one server's; returns why not, or nothing."""
+    """Keep one server's; returns why not, or nothing. Raises UnmetError where it cannot be written here."""
     words = ["python3", "-IS", "-"]
     try:
         code, content, said = remotes.run(organisation, words, Path(program.__file__).read_bytes(), SECONDS)
@@ -64,7 +64,13 @@ def _one(remotes: remote.Remotes, organisation: str, folder: Path) -> str:
         return seen.text(error)
     if code:
         return seen.text(said.decode(errors="replace")) or f"its program ended with {code}"
-    files.write_atomically(path(folder, organisation), content, mode=0o600, replace=False)
+    try:
+        files.write_atomically(path(folder, organisation), content, mode=0o600, replace=False)
+    except OSError as error:
+        raise errors.UnmetError(
+            f"{path(folder, organisation)} cannot be written: {error}",
+            "make room for it, and run the same command again",
+        ) from error
     return ""
 
 

@@ -258,6 +258,18 @@ def test_evidence_that_was_changed_is_told_of_and_listed_anew_by_nobody(tmp_path
     assert {one.name for one in (tmp_path / "kept").iterdir()} == {evidence.SUMS}, "nothing takes its place"
 
 
+def test_what_cannot_be_written_here_is_told_with_its_remedy_and_the_others_are_kept(
+    tmp_path: Path, root: Path
+) -> None:
+    evidence.path(tmp_path, "ggd").symlink_to("nowhere")
+    remotes = cast(Any, Remotes(root, set()))
+    with pytest.raises(errors.UnmetError, match=r"ggd.tar.gz cannot be written.*; make room"):
+        evidence.keep(remotes, ["ggd", "ziekenhuis"], tmp_path)
+    evidence.path(tmp_path, "ggd").unlink()
+    assert evidence.keep(remotes, ["ggd", "ziekenhuis"], tmp_path) == {}
+    assert set(evidence.read_list(tmp_path)) == {"ggd.tar.gz", "ziekenhuis.tar.gz"}
+
+
 def test_a_register_that_would_fill_the_memory_is_none(tmp_path: Path) -> None:
     place = tmp_path / kept.REGISTER
     place.parent.mkdir(parents=True)
