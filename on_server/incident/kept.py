@@ -24,7 +24,8 @@ FOLDERS = (f"{ETC}/accepted", f"{ETC}/cut.d", f"{VAR}/allowances", f"{VAR}/regis
 FILES = (REGISTER, f"{VAR}/state/register.json")
 DIGESTED = (ETC, *(f"usr/local/{one}" for one in ("bin", "sbin", "lib/werkplaats", "lib/werkplaats-follow")))
 DIGESTS, NO_ROOM = "digests.txt", "not-kept.txt"
-SECONDS = 60
+SECONDS = 30
+"""For each program: all of them together end before nobody waits for the answer any more."""
 MOST = 40 * 2**20
 """Bytes before they are packed: what one answer of a server brings, with room for what does not shrink."""
 BESIDE = 2**10

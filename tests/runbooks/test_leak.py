@@ -178,6 +178,10 @@ def test_of_what_says_too_much_the_newest_is_kept_and_that_it_was_cut(
     assert found["long"] == b"not kept: what came before this\n6\n7\n8\n9\n"
 
 
+def test_programs_of_which_none_ends_leave_time_for_the_files() -> None:
+    assert len(kept.PROGRAMS) * kept.SECONDS < evidence.SECONDS - 60
+
+
 def case(tmp_path: Path, root: Path, off: set[str], refuses: str = "") -> Case:
     def look() -> seen.Seen:
         return views.network(broken=views.cut_off("thuiszorg"))
