@@ -16,16 +16,20 @@ import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 ETC, VAR = "etc/werkplaats", "var/lib/werkplaats"
 REGISTER = f"{VAR}/register/register.jsonl"
-FOLDERS = (f"{VAR}/register", f"{VAR}/allowances", f"{ETC}/accepted", f"{ETC}/cut.d")
-FILES = (f"{VAR}/state/register.json",)
+FOLDERS = (f"{ETC}/accepted", f"{ETC}/cut.d", f"{VAR}/allowances", f"{VAR}/register")
+FILES = (REGISTER, f"{VAR}/state/register.json")
 DIGESTED = (ETC, *(f"usr/local/{one}" for one in ("bin", "sbin", "lib/werkplaats", "lib/werkplaats-follow")))
-DIGESTS = "digests.txt"
-SECONDS = 60
+DIGESTS, NO_ROOM = "digests.txt", "not-kept.txt"
+SECONDS = 30
+"""For each program: all of them together end before nobody waits for the answer any more."""
 MOST = 40 * 2**20
 """Bytes before they are packed: what one answer of a server brings, with room for what does not shrink."""
+BESIDE = 2**10
+"""Bytes of a file beside what it holds: many that are empty are no way around the room that there is."""
 MOST_SAID = 4 * 2**20
 _JOURNAL = ("journalctl", "--quiet", "--no-pager", "--output=short-iso", "--utc", "--since=-31d", "--lines=20000")
 ENVIRONMENT = {"LC_ALL": "C.UTF-8", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
@@ -40,51 +44,76 @@ PROGRAMS = {
 }
 
 
-def rows(root: Path) -> Iterator[tuple[str, bytes]]:
-    """Each name with what it holds, files of the station first."""
+def rows(root: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    """Each name with what it holds: last of all folders in which the station writes, so that they crowd out nothing."""
+    for name, words in PROGRAMS.items():
+        yield name, io.BytesIO(_said(words))
+    yield DIGESTS, io.BytesIO("".join(_digests(root)).encode(errors="backslashreplace"))
     for name in FILES:
         yield from _file(root / name, name)
     for folder in FOLDERS:
         for path in _below(root / folder):
-            yield from _file(path, path.relative_to(root).as_posix())
-    for name, words in PROGRAMS.items():
-        yield name, _said(words)
-    yield DIGESTS, "".join(_digests(root)).encode()
+            if (name := path.relative_to(root).as_posix()) not in FILES:
+                yield from _file(path, name)
 
 
 def pack(root: Path) -> bytes:
-    """All of it. Raises ValueError where that is more than is kept."""
-    packed, size = io.BytesIO(), 0
+    """All of it that there is room for; what there is none for is named."""
+    packed, room, left = io.BytesIO(), MOST, []
     with tarfile.open(fileobj=packed, mode="w:gz") as tar:
-        for name, content in rows(root):
-            size += len(content)
-            if size > MOST:
-                raise ValueError(f"there is more than {MOST // 2**20} MB, as far as {name}: copy it by hand")
-            about = tarfile.TarInfo(name)
-            about.size, about.mode = len(content), 0o600
-            tar.addfile(about, io.BytesIO(content))
+        for name, stream in rows(root):
+            with stream:
+                size = stream.seek(0, os.SEEK_END)
+                stream.seek(0)
+                if size + BESIDE > room:
+                    left.append(name)
+                    continue
+                content = stream.read(size)
+            room -= len(content) + BESIDE
+            _add(tar, name, content)
+        if left:
+            lines = (f"there is more than {MOST // 2**20} MB; copy by hand:", *left)
+            _add(tar, NO_ROOM, "\n".join(lines).encode(errors="backslashreplace")[:MOST_SAID])
     return packed.getvalue()
 
 
+def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    about = tarfile.TarInfo(name)
+    about.size, about.mode = len(content), 0o600
+    tar.addfile(about, io.BytesIO(content))
+
+
 def _below(folder: Path) -> Iterator[Path]:
-    """Files of a folder, at any depth; no link is followed anywhere."""
+    """Files of a folder, at any depth; no link is followed anywhere, and one in place of the folder is a file of it."""
+    if folder.is_symlink():
+        yield folder
+        return
     for here, folders, files in os.walk(folder, followlinks=False):
         folders.sort()
         yield from (Path(here) / one for one in sorted(files))
 
 
-def _file(path: Path, name: str) -> Iterator[tuple[str, bytes]]:
+def _file(path: Path, name: str) -> Iterator[tuple[str, IO[bytes]]]:
     """A file; what is neither it nor a link is left out. A link is not followed: it says so, as what cannot be read."""
+    found = _opened(path)
+    if isinstance(found, str):
+        yield f"{name}.not-kept", io.BytesIO(f"{found}\n".encode())
+    elif found:
+        yield name, found
+
+
+def _opened(path: Path) -> io.BufferedReader | str | None:
+    """A file, or why it cannot be read; None of what is none, or not there any more."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
-        return
+        return None
     except OSError as error:
-        yield f"{name}.not-kept", f"{error}\n".encode()
-        return
-    with os.fdopen(handle, "rb") as stream:
-        if stat.S_ISREG(os.fstat(handle).st_mode):
-            yield name, stream.read(MOST + 1)
+        return str(error.strerror)
+    if stat.S_ISREG(os.fstat(handle).st_mode):
+        return os.fdopen(handle, "rb")
+    os.close(handle)
+    return None
 
 
 def _said(words: tuple[str, ...]) -> bytes:
@@ -94,15 +123,20 @@ def _said(words: tuple[str, ...]) -> bytes:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"not kept: {error}\n".encode()
-    return done.stdout[:MOST_SAID] + (b"" if not done.stderr else b"\n" + done.stderr[:2000])
+    cut = b"not kept: what came before this\n" if len(done.stdout) > MOST_SAID else b""  # the newest counts most
+    return cut + done.stdout[-MOST_SAID:] + (b"" if not done.stderr else b"\n" + done.stderr[:2000])
 
 
 def _digests(root: Path) -> Iterator[str]:
-    """As sha256sum(1) writes them; of a key too, which nobody guesses by it."""
+    """As sha256sum(1) writes and reads them; of a key too, which nobody guesses by it."""
     for folder in DIGESTED:
         for path in _below(root / folder):
-            for name, content in _file(path, path.relative_to(root).as_posix()):
-                yield f"{hashlib.sha256(content).hexdigest()}  /{name}\n"
+            name, found = path.relative_to(root).as_posix(), _opened(path)
+            if isinstance(found, str):
+                yield f"# /{name}: {found}\n"
+            elif found:
+                with found:
+                    yield f"{hashlib.file_digest(found, 'sha256').hexdigest()}  /{name}\n"
 
 
 def main() -> int:

@@ -12,6 +12,8 @@ from werkplaats.operations.home import networks
 from werkplaats.operations.reach import remote
 
 SECONDS = 180.0
+# A line whose drill was killed goes on by itself: what undoes it waits for its end, by the lock of any folder there.
+ALONE = ("flock", "--close", "/usr/local/sbin")
 SWITCHES = {"on": servers.switch_on, "off": servers.switch_off, "freeze": servers.freeze}
 
 
@@ -23,8 +25,13 @@ class Servers:
     remotes: remote.Remotes
 
     def shell(self, organisation: str, line: str) -> None:
-        """Run a line of root's shell. Raises HalfWayError, UnreachableError."""
-        done = self.remotes.ask(organisation, "sh", "-c", line, seconds=SECONDS)
+        """Run a line of root's shell. Raises RefusedError, HalfWayError, UnreachableError."""
+        if not servers.makes(self.network, organisation):
+            raise errors.RefusedError(
+                f"the server of {organisation} is none that this machine makes: nothing is caused or undone there",
+                "ask who operates it",
+            )
+        done = self.remotes.ask(organisation, *ALONE, "sh", "-c", line, seconds=SECONDS)
         if done.exited:
             said = seen.text(done.stderr or done.stdout)
             raise errors.HalfWayError(f"{organisation}: `{seen.text(line)}` ended with {done.exited}: {said}")
@@ -32,7 +39,10 @@ class Servers:
     def switch(self, organisation: str, word: causes.Word) -> None:
         """Use the switch of a server. Raises HalfWayError."""
         if not SWITCHES[word](self.network, organisation):
-            raise errors.HalfWayError(f"this machine's engine has no server of {organisation} any more")
+            raise errors.HalfWayError(
+                f"this machine's engine has no server of {organisation} any more",
+                f"werkplaats up {self.network.name} makes it anew; then the same command again",
+            )
 
     def address(self, organisation: str) -> str:
         """Where a server is reached."""

@@ -134,5 +134,5 @@ def _not_over(ground: Ground) -> str:
         count = f"{len(left)} incident{'s fit' if len(left) > 1 else ' fits'}"
         return f"it is not over: {count}; werkplaats incident diagnose {ground.network} names what"
     if why := ground.session():
-        return f"it is not over: no session works: {why}"
+        return f"it is not over: no session works: {seen.text(why)}"
     return ""

@@ -15,12 +15,15 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from base import canonical
+from network_topology import operators
 from runbooks.framework import report, seen
 from runbooks.framework.record import Record
 from runbooks.framework.steps import StepError
 
 HOURS = 72
-KNOWN = re.compile(r"\bknown (\d{4}-\S+)")
+LONGEST = 4000
+"""Characters of what a question says of all its fields."""
+KNOWN = re.compile(r"\bknown (?:since )?(\d{4}-\S+)", re.IGNORECASE)
 """In a reason: since when it is known, where that was before the record began."""
 _OPENED = ("opening", "result")
 _SHARED = ("contributed", "run", *_OPENED)
@@ -45,8 +48,8 @@ class Facts:
     names: Mapping[str, str]
     """Organisation → as people know it."""
     questions: Mapping[str, Asked]
-    computing: tuple[str, ...]
-    threshold: int
+    sets: tuple[tuple[str, ...], ...]
+    """Every set of computing parties that a session may have had."""
     entries: tuple[Mapping[str, Any], ...] = ()
     kept: Mapping[str, str] = dataclasses.field(default_factory=dict)
     lost: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -54,9 +57,7 @@ class Facts:
 
     def name(self, organisation: str) -> str:
         """An organisation as people know it, and as the network does."""
-        return report.plain(
-            f"{self.names[organisation]} ({organisation})" if organisation in self.names else organisation
-        )
+        return _line(f"{self.names[organisation]} ({organisation})" if organisation in self.names else organisation)
 
 
 def known(told: Record) -> datetime.datetime:
@@ -79,13 +80,14 @@ def known(told: Record) -> datetime.datetime:
 def _moment(text: str) -> datetime.datetime:
     try:
         moment = datetime.datetime.fromisoformat(text)
-    except ValueError as error:
+        if moment.tzinfo is None:
+            raise StepError(f"known {text}: say of which zone: 2027-01-04T02:40Z, or 2027-01-04T03:40+01:00")
+        moment = moment.astimezone(datetime.UTC)
+    except (ValueError, OverflowError) as error:
         raise StepError(f"known {text}: that is no moment as in 2027-01-04T02:40Z") from error
-    if moment.tzinfo is None:
-        raise StepError(f"known {text}: say of which zone: 2027-01-04T02:40Z, or 2027-01-04T03:40+01:00")
     if moment > canonical.now():
         raise StepError(f"known {text}: that is still to come")
-    return moment.astimezone(datetime.UTC)
+    return moment
 
 
 def deadline(facts: Facts) -> str:
@@ -96,6 +98,11 @@ def deadline(facts: Facts) -> str:
 def notification(told: Record, facts: Facts) -> str:
     """As Markdown; holds no value of anybody's data."""
     return "\n".join(line for part in PARTS for line in part(told, facts)) + "\n"
+
+
+def _line(text: str) -> str:
+    """A text of another organisation: a line of it, which is no heading, row or mark of this document."""
+    return report.plain(seen.text(text, LONGEST))
 
 
 def _open(what: str) -> str:
@@ -161,10 +168,10 @@ ACCEPTANCE = "acceptance"
 def _questions(facts: Facts) -> Iterator[str]:
     for name, sessions in _sessions(facts, _SHARED).items():
         asked = facts.questions.get(name)
-        purpose = report.plain(asked.purpose) if asked else _open("it is not defined here, or no more")
+        purpose = _line(asked.purpose) if asked else _open("it is not defined here, or no more")
         holds = "; ".join(f"{field}: {words}" for field, words in asked.fields.items()) if asked else ""
         first, last = (_day(pick(sessions.values())) for pick in (min, max))
-        cells = (report.plain(name), purpose, report.plain(holds), str(len(sessions)), first, last)
+        cells = (report.plain(name), purpose, _line(holds), str(len(sessions)), first, last)
         yield f"| {' | '.join(cells)} |"
 
 
@@ -191,11 +198,14 @@ def _contact(_: Record, __: Facts) -> Iterator[str]:
 
 
 def _consequences(_: Record, facts: Facts) -> Iterator[str]:
-    parties = ", ".join(map(facts.name, facts.computing))
     yield "## (c) Likely consequences: article 33(3)(c)"
     yield ""
-    yield f"- Inputs are split into secret shares over {parties}. Up to {facts.threshold} of them learn nothing from"
-    yield f"  shares; any {facts.threshold + 1} together could read every input of a session."
+    for parties in facts.sets:
+        most = operators.threshold(parties)
+        whom = ", ".join(map(facts.name, parties))
+        which = "" if parties == facts.sets[0] else ", where another set computed it,"
+        yield f"- Inputs of a session{which} are split into secret shares over {whom}."
+        yield f"  Up to {most} of them learn nothing from shares; any {most + 1} together could read every input of it."
     yield "- Files that an organisation brought lie on its own server, readable for whoever was root there."
     yield "- Results hold totals of at least the agreed minimum. They lie where they were handed over, and cannot be"
     yield "  taken back."

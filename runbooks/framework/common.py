@@ -95,6 +95,17 @@ def answers(case: Case) -> bool:
     return server.reached and server.agent == "yes" and server.computer == "yes"
 
 
+def agent_answers(case: Case) -> bool:
+    """Whether the agent answers, whatever its computer does."""
+    server = case.server()
+    return server.reached and server.agent == "yes"
+
+
+def register_is_well(case: Case) -> bool:
+    """Whether it answers, and nothing of its register keeps it from questions any more."""
+    return agent_answers(case) and not case.server().register_problem
+
+
 def ready(words: str = "wait until agent and computer answer") -> Step:
     """Look whether the station is there again."""
     return Step(
@@ -124,6 +135,23 @@ def out(case: Case) -> bool:
     what = case.look()
     return case.subject in what.here.out and not any(
         one.ok for one in what.links if case.subject in (one.source, one.target)
+    )
+
+
+def cut_off(case: Case) -> Step:
+    """Have nobody let it in any more, of whom somebody else may have the keys."""
+    network, who = case.network.name, case.subject
+    return Step(
+        key="out",
+        words=f"have all that {who} was certified be revoked or held, published, and no link with it work",
+        done=out,
+        by_hand=(
+            f"ring the coordinator, or be it: `werkplaats trust revoke {network} {who} --reason keyCompromise --now`. "
+            f"Others that operate servers fetch the publication and run `werkplaats trust enforce {network}`. Who "
+            f"cannot wait cuts it off at the own server: `station-cut {network}.{who}`. When it is published here, run "
+            "the same command again"
+        ),
+        patience=5,
     )
 
 

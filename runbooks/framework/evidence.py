@@ -6,6 +6,7 @@ to keep the others': why is known, and the next run asks it again.
 
 from __future__ import annotations
 
+import collections
 import concurrent.futures
 import gzip
 import hashlib
@@ -26,6 +27,8 @@ SUMS = "SHA256SUMS"
 SECONDS = 300.0
 LARGEST = 64 * 2**20
 """Bytes of one server's evidence, unpacked: whoever is root there may send what grows."""
+MOST_ENTRIES = 200_000
+"""The newest of a register, which are read here; all lie in the copy. A small line becomes much in memory."""
 
 
 def folder(told: Path) -> Path:
@@ -39,8 +42,12 @@ def path(folder: Path, organisation: str) -> Path:
 
 
 def keep(remotes: remote.Remotes, organisations: Iterable[str], folder: Path) -> dict[str, str]:
-    """Keep what is not kept yet; organisation → why not, of those that could not be asked."""
+    """Keep what is not kept yet; organisation → why not, of those that could not be asked.
+
+    Raises RefusedError, before any is asked, where one that was kept is another one by now, or gone.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _require_as_listed(folder)
     wanted = [one for one in organisations if not path(folder, one).exists()]
     with concurrent.futures.ThreadPoolExecutor(max_workers=16) as pool:
         lost = dict(zip(wanted, pool.map(lambda one: _one(remotes, one, folder), wanted), strict=True))
@@ -49,7 +56,7 @@ def keep(remotes: remote.Remotes, organisations: Iterable[str], folder: Path) ->
 
 
 def _one(remotes: remote.Remotes, organisation: str, folder: Path) -> str:
-    """Keep one server's; returns why not, or nothing."""
+    """Keep one server's; returns why not, or nothing. Raises UnmetError where it cannot be written here."""
     words = ["python3", "-IS", "-"]
     try:
         code, content, said = remotes.run(organisation, words, Path(program.__file__).read_bytes(), SECONDS)
@@ -57,7 +64,13 @@ def _one(remotes: remote.Remotes, organisation: str, folder: Path) -> str:
         return seen.text(error)
     if code:
         return seen.text(said.decode(errors="replace")) or f"its program ended with {code}"
-    files.write_atomically(path(folder, organisation), content, mode=0o600, replace=False)
+    try:
+        files.write_atomically(path(folder, organisation), content, mode=0o600, replace=False)
+    except OSError as error:
+        raise errors.UnmetError(
+            f"{path(folder, organisation)} cannot be written: {error}",
+            "make room for it, and run the same command again",
+        ) from error
     return ""
 
 
@@ -69,14 +82,20 @@ def sums(folder: Path) -> dict[str, str]:
 
 def _list(folder: Path) -> None:
     """Write the list; a digest that stands there stays. Raises RefusedError where a file is another one by now."""
+    lines = "".join(f"{digest}  {name}\n" for name, digest in _require_as_listed(folder).items())
+    files.write_atomically(folder / SUMS, lines.encode(), mode=0o600)
+
+
+def _require_as_listed(folder: Path) -> dict[str, str]:
+    """What is kept by now, with all that was listed as it was; RefusedError where it is not."""
     listed, found = read_list(folder), sums(folder)
     if changed := sorted(name for name, digest in listed.items() if found.get(name) != digest):
         raise errors.RefusedError(
             f"{folder}: {', '.join(changed)}: not as it was when it was kept",
-            "look for it in a backup, and ask who could write here",
+            "put it back from the copy of this folder that was made elsewhere (no `werkplaats backup` has it), and ask "
+            "who could write here",
         )
-    lines = "".join(f"{digest}  {name}\n" for name, digest in found.items())
-    files.write_atomically(folder / SUMS, lines.encode(), mode=0o600)
+    return found
 
 
 def read_list(folder: Path) -> dict[str, str]:
@@ -93,14 +112,14 @@ def register(folder: Path, organisation: str) -> list[Mapping[str, Any]]:
     try:
         with gzip.open(path(folder, organisation)) as stream:
             unpacked = stream.read(LARGEST)
-        with tarfile.open(fileobj=io.BytesIO(unpacked)) as tar:
-            about = tar.getmember(program.REGISTER)
+        # As a stream: what is in it is not unpacked once more, and nothing leads back to what was read.
+        with tarfile.open(fileobj=io.BytesIO(unpacked), mode="r|") as tar:
+            about = next(one for one in tar if one.name == program.REGISTER)
             if not about.isreg() or about.issparse() or about.size > LARGEST:
                 return []
-            lines = cast(IO[bytes], tar.extractfile(about)).read().splitlines()
+            return [*collections.deque(_entries(cast(IO[bytes], tar.extractfile(about))), MOST_ENTRIES)]
     except Exception:  # a parser of hostile bytes: whatever it stops for, nothing is known of it
         return []
-    return list(_entries(lines))
 
 
 def _entries(lines: Iterable[bytes]) -> Iterator[Mapping[str, Any]]:

@@ -21,6 +21,9 @@ from runbooks.framework import seen
 
 FOLDER = "incidents"
 ENDED = "ended"
+SHORT, LONGEST = 300, 1000
+"""Characters of a text: of any, and of one that somebody here wrote, said yes to, or is held to: those stand whole."""
+OWN = frozenset({"question", "reason", "words"})
 _NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z-[a-z0-9-]+")
 
 
@@ -73,7 +76,7 @@ class Record:
             "number": len(self.entries) + 1,
             "at": canonical.stamp(canonical.now()),
             "kind": kind,
-            "told": _plain(told),
+            "told": {name: _plain(one, LONGEST if name in OWN else SHORT) for name, one in told.items()},
             "previous": self.head,
         }
         try:
@@ -210,17 +213,17 @@ def _entry(line: dict[str, Any]) -> Entry:
     )
 
 
-def _plain(told: Any) -> Any:
+def _plain(told: Any, longest: int) -> Any:
     """As it may stand in a record: printable and short."""
     match told:
         case dict():
-            return {str(name): _plain(one) for name, one in told.items()}
+            return {str(name): _plain(one, longest) for name, one in told.items()}
         case list() | tuple():
-            return [_plain(one) for one in told]
+            return [_plain(one, longest) for one in told]
         case bool() | int() | None:
             return told
         case _:
-            return seen.text(told)
+            return seen.text(told, longest)
 
 
 def who() -> str:

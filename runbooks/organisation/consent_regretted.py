@@ -28,7 +28,8 @@ def steps(case: Case) -> Sequence[Step]:
         common.asked(
             "runs",
             "decide about a session that runs",
-            "A session that runs goes on, and ends within 61 minutes. Only where that must not be the operator ends "
+            "A session that runs goes on until its deadline: 61 minutes as `station propose` asks, and a day and ten "
+            "minutes at the most that any station accepts. Only where that must not be the operator ends "
             f"all sessions of its station: `werkplaats incident run {network} session-stuck --target {who}`. Does "
             "`station status` say that none runs, or may it end?",
         ),

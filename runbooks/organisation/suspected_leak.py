@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from base import files
-from network_topology import operators
 from runbooks.framework import breach, common, evidence, record
 from runbooks.framework.steps import Case, Step, StepError
 from werkplaats.operations.reach.servers import UnreachableError
@@ -22,7 +21,7 @@ DRAFT = "article-33-{}.md"
 
 def steps(case: Case) -> Sequence[Step]:
     """Stop, keep, draft; then people decide, tell, and let it go on."""
-    name = case.network.name
+    name, tried = case.network.name, set[str]()
     return (
         common.asked(
             "stopped",
@@ -37,8 +36,8 @@ def steps(case: Case) -> Sequence[Step]:
         Step(
             key="evidence",
             words="keep a copy of what the own servers know, beside the record, with a list of digests",
-            done=_is_kept,
-            run=_keep,
+            done=lambda case: _is_kept(case, tried),
+            run=lambda case: _keep(case, tried),
             no_way_back="what is kept as evidence is never removed by a program",
             patience=0,
         ),
@@ -97,14 +96,14 @@ def _why_not(folder: Path) -> Mapping[str, str]:
     return {one.name.removesuffix(".not-kept"): one.read_text().strip() for one in sorted(found)}
 
 
-def _is_kept(case: Case) -> bool:
-    """Whether each is kept that can be reached now, and it is known of each other why not."""
+def _is_kept(case: Case, tried: Collection[str]) -> bool:
+    """Whether each is kept that can be reached now, or was tried by this run, and it is known of each other why not."""
     if (told := _told(case)) is None:
         return False
     folder = evidence.folder(told.path)
     left = [one for one in _own(case) if not evidence.path(folder, one).exists()]
     return evidence.read_list(folder) == evidence.sums(folder) and all(
-        one in _why_not(folder) and not _reached(case, one) for one in left
+        one in _why_not(folder) and (one in tried or not _reached(case, one)) for one in left
     )
 
 
@@ -115,8 +114,10 @@ def _reached(case: Case, organisation: str) -> bool:
         return False
 
 
-def _keep(case: Case) -> None:
+def _keep(case: Case, tried: set[str]) -> None:
+    """Keep those of all; one that lets us in and gives nothing, as whoever is root there likes, holds up no other's."""
     folder = _folder(case)
+    tried.update(_own(case))
     lost = evidence.keep(case.remotes, _own(case), folder)
     for organisation in _own(case):
         place = folder / f"{organisation}.not-kept"
@@ -154,8 +155,7 @@ def _draft(case: Case) -> None:
             known=known,
             names={slug: card.name for slug, card in network.definition.organisations.items()},
             questions=questions,
-            computing=network.definition.computing,
-            threshold=operators.threshold(network.definition.computing),
+            sets=network.definition.sets,
             entries=tuple(evidence.register(folder, organisation)),
             kept=evidence.sums(folder),
             lost=_why_not(folder),

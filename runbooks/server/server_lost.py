@@ -48,7 +48,7 @@ def steps(case: Case) -> Sequence[Step]:
         Step(
             key="restored",
             words="have the newest backup of the station put back, and its agent answer",
-            done=_answers,
+            done=common.agent_answers,
             by_hand=(
                 "take a file that was fetched before it was lost, and the organisation's own key: `werkplaats backup "
                 f"check {network} --station {who} --file FILE --identity KEYFILE`, then `werkplaats backup "
@@ -62,7 +62,7 @@ def steps(case: Case) -> Sequence[Step]:
         Step(
             key="agreed",
             words="have its steward say that it went back, and the others agree",
-            done=lambda case: _answers(case) and not case.server().register_problem,
+            done=common.register_is_well,
             by_hand=(
                 f'the steward of {who}, on its server: `station went-back --reason "server lost"`; the stewards of the '
                 "other computing parties agree by the digest, which they compare by telephone: `station went-back` "
@@ -78,8 +78,3 @@ def steps(case: Case) -> Sequence[Step]:
             f"`werkplaats verify {network}` end well?",
         ),
     )
-
-
-def _answers(case: Case) -> bool:
-    server = case.server()
-    return server.reached and server.agent == "yes"

@@ -27,17 +27,7 @@ def steps(case: Case) -> Sequence[Step]:
             f"counts any more, nor what diagnosis tells of it. In doubt: `{revoke} certificateHold --now` stops it and "
             "can be taken back. Is it so, or in doubt?",
         ),
-        Step(
-            key="out",
-            words=f"have all that {who} was certified be revoked or held, published, and no link with it work",
-            done=common.out,
-            by_hand=(
-                f"ring the coordinator, or be it: `{revoke} keyCompromise --now`. Others that operate servers fetch "
-                f"the publication and run `werkplaats trust enforce {network}`. Who cannot wait cuts it off at the "
-                f"own server: `station-cut {network}.{who}`. When it is published here, run the same command again"
-            ),
-            patience=5,
-        ),
+        common.cut_off(case),
         common.asked(
             "kept",
             "keep what tells how it happened",

@@ -24,7 +24,8 @@ def steps(case: Case) -> Sequence[Step]:
             "late",
             "be sure that it goes on longer than a session may",
             "Every session has a deadline, which ends it by itself: a question that a scientist asks within 61 "
-            "minutes, an acceptance session within 11. How many go on: `station status`. What became of the last: "
+            "minutes, an acceptance session within 11; a station of which the programs were changed may ask for a "
+            "day. How many go on: `station status`. What became of the last: "
             "`station register --last 20`. Look first whether anything milder is wrong: `werkplaats incident "
             f"diagnose {network}`; a computer or agent that hangs has a runbook of its own. Has it gone on for "
             "longer than that?",

@@ -78,7 +78,7 @@ def steps(case: Case) -> Sequence[Step]:
         Step(
             key="agreed",
             words="have the stewards of the other computing parties agree",
-            done=lambda case: _answers(case) and not case.server().register_problem,
+            done=common.register_is_well,
             by_hand=(
                 "each on its own server: `station went-back` shows what is gone and how often it was agreed before; "
                 f"the digest is compared by telephone; then `station agree {who} --digest DIGEST`, or not. Where "
@@ -95,11 +95,6 @@ def steps(case: Case) -> Sequence[Step]:
     )
 
 
-def _answers(case: Case) -> bool:
-    server = case.server()
-    return server.reached and server.agent == "yes"
-
-
 def _said(case: Case) -> bool:
     left = of_itself(case.server().register_problem)
-    return _answers(case) and (not left or WAITS in left)
+    return common.agent_answers(case) and (not left or WAITS in left)

@@ -28,15 +28,5 @@ def steps(case: Case) -> Sequence[Step]:
             "stops it and can be taken back, and this runbook is done by it too. "
             f"Did {who} say so, at a number that you already had?",
         ),
-        Step(
-            key="out",
-            words=f"have all that {who} was certified be revoked or held, published, and no link with it work",
-            done=common.out,
-            by_hand=(
-                f"ring the coordinator, or be it: `{revoke} keyCompromise --now`. Others that operate servers fetch "
-                f"the publication and run `werkplaats trust enforce {network}`. Who cannot wait cuts it off at the own "
-                f"server: `station-cut {network}.{who}`. When it is published here, run the same command again"
-            ),
-            patience=5,
-        ),
+        common.cut_off(case),
     )

@@ -112,6 +112,13 @@ def test_what_others_wrote_comes_in_short_and_printable(told: record.Record) -> 
     assert len(why) <= 300
 
 
+def test_what_somebody_said_yes_to_and_why_stands_there_whole(told: record.Record) -> None:
+    question, reason = ("It " + "is " * 300 + "so?", "since " * 160 + "known")
+    told.add("decides", step="start", question=question, yes=True)
+    told.add("runs", reason=reason)
+    assert [one.told.get("question", one.told.get("reason")) for one in told.entries[-2:]] == [question, reason]
+
+
 def test_one_that_goes_on_is_found_by_incident_and_subject(told: record.Record) -> None:
     folder = told.path.parent
     found = record.unfinished(folder, "gateway-down", "ggd")

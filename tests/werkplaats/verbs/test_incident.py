@@ -42,6 +42,7 @@ def test_it_shows_one_in_either_language(capsys: pytest.CaptureFixture[str]) -> 
         (["run", "gerda", "flood"], "there is no incident 'flood'"),
         (["run", "gerda", "gateway-down", "--target", "gelre", "--execute"], "--reason is missing"),
         (["run", "gerda", "gateway-down", "--target", "gelre", "--execute", "--reason", " "], "--reason is missing"),
+        (["run", "gerda", "gateway-down", "--target", "gelre", "--execute", "--reason", "x" * 1001], "shorten it"),
         (["run", "gerda", "gateway-down", "--target", "nobody"], "has no organisation 'nobody'"),
         (["run", "gerda", "partition", "--target", "gelre"], "name both ends"),
         (["run", "gerda", "gateway-down", "--target", "gelre:ggd-nog"], "name one organisation"),

@@ -185,6 +185,8 @@ def _on(server: Any) -> None:
 
 
 def _switched(network: networks.Network, organisation: str, switch: Callable[[Any], None]) -> bool:
+    """Raises RefusedError where a sandbox of this name is somebody else's."""
+    _require_own(network)
     with _local_engine() as engine:
         found = [
             container

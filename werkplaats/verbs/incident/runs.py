@@ -7,7 +7,7 @@ import sys
 from collections.abc import Collection
 
 from base import errors
-from runbooks.framework import diagnosis, found, looking, running, seen
+from runbooks.framework import diagnosis, found, looking, record, running, seen
 from runbooks.framework.incident import Incident
 from runbooks.framework.steps import Case
 from werkplaats.operations import progress
@@ -22,6 +22,10 @@ def run(given: argparse.Namespace) -> int:
     reason = (given.reason or "").strip()
     if given.execute and not reason:
         raise errors.UsageError("why it is done stands in the record: --reason is missing", 'add --reason "…"')
+    if len(reason) > record.LONGEST:
+        raise errors.UsageError(
+            f"the record keeps {record.LONGEST} characters of a reason, and --reason has {len(reason)}", "shorten it"
+        )
     reporter = progress.Progress()
     with network.remotes() as remotes:
         case = _case(network, remotes, incident, given, reporter.say)

@@ -11,7 +11,9 @@ from typing import Any, cast
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
-from stacks import drive
+from base import errors
+from stacks import drive, labels
+from stacks.components import sandbox_server
 from werkplaats.operations.bring_up import servers
 from werkplaats.operations.home import networks
 from werkplaats.operations.reach import inventory
@@ -152,3 +154,21 @@ def test_disks_that_an_ended_run_left_without_their_servers_are_no_lost_state(
     engine = SimpleNamespace(containers=nothing, volumes=disk, networks=nothing)
     monkeypatch.setattr(servers, "_local_engine", lambda: contextlib.nullcontext(engine))
     assert servers._there(network) == []
+
+
+@pytest.mark.parametrize("switch", [servers.switch_on, servers.switch_off, servers.freeze])
+def test_a_server_that_another_vault_made_under_the_same_name_is_not_switched(
+    network: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, switch: Any
+) -> None:
+    def never(**_: Any) -> None:
+        raise AssertionError("it was switched")
+
+    mounts = [{"Destination": sandbox_server.SEED_FOLDER, "Source": str(tmp_path.parent / "other" / "seeds" / "ggd")}]
+    theirs = SimpleNamespace(
+        labels={labels.ORGANISATION: "ggd"}, attrs={"Mounts": mounts}, status="running",
+        start=never, stop=never, pause=never,
+    )  # fmt: skip
+    engine = SimpleNamespace(containers=SimpleNamespace(list=lambda **_: [theirs]))
+    monkeypatch.setattr(servers, "_local_engine", lambda: contextlib.nullcontext(engine))
+    with pytest.raises(errors.RefusedError, match="is there already, made from the vault"):
+        switch(network, "ggd")
