@@ -23,6 +23,7 @@ OTHERS = {
     "doctor": ["doctor", NAME],
     "plan": ["plan", NAME],
     "up": ["up", NAME, "--yes"],
+    "drill": ["drill", NAME],
     "inventory": ["inventory", NAME],
     "destroy": ["destroy", NAME],
     "incident diagnose": ["incident", "diagnose", NAME],
