@@ -21,7 +21,7 @@ from tests.docs import documents, outputs
 from tests.harness import sandboxes
 from werkplaats.operations.rehearsal import synthetic
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.soak]
 GERDA = sandboxes.ROOT / "network_topology" / "networks" / "gerda"
 QUESTION = sandboxes.QUESTION
 HOSPITAL, COORDINATOR, SERVED = "gelre", "ggd-nog", "huisartsen-oost"

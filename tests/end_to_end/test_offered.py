@@ -22,7 +22,7 @@ from stacks.servers.image import make
 from tests.docs import outputs
 from tests.harness import pki, sandboxes, servers
 
-pytestmark = [pytest.mark.servers, pytest.mark.slow]
+pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.soak]
 WAN = "offered-wan"
 TYPED = "werkplaats doctor gerda --only gelre"
 GATEWAYS = {"ggd-nog": "mesh.ggd-nog.example", "sensire": "mesh.sensire.example"}

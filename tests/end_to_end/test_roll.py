@@ -18,7 +18,7 @@ from tests.end_to_end.test_departed_machine import started
 from tests.end_to_end.test_follow import ORGANISATIONS, follow, put
 from tests.harness import going, sandboxes
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.soak]
 PARTIES = ("ggd", "ziekenhuis", "thuiszorg")
 ROUNDS = "1000000"
 

@@ -17,7 +17,7 @@ from tests.roles import rendered
 from tests.roles.conftest import Mesh
 from tests.roles.test_rendered import PEOPLE, passed
 
-pytestmark = [pytest.mark.servers, pytest.mark.slow]
+pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.soak]
 COUNT = 40
 # What reads a file on a server, and judges it without doing anything, by path. One name a file, relative to its folder.
 READ_BY = {

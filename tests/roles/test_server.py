@@ -258,6 +258,7 @@ ENGINE = '{"data-root": "/var/lib/docker", "max-concurrent-downloads": 2}'
 OWNER_TABLE = "table inet owner { chain input { type filter hook input priority 0; tcp dport 9999 drop; }; }"
 
 
+@pytest.mark.soak  # end_to_end/test_bare_server.py has it with all of a station
 def test_a_bare_server_becomes_a_station_and_the_owner_s_settings_stay(
     mesh: Mesh, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -84,6 +84,7 @@ def test_where_all_run_it_there_is_nothing_to_do(hoger: Moving) -> None:
     assert hoger.images == on(OLDER)
 
 
+@pytest.mark.soak
 def test_who_is_late_when_an_upgrade_ends_is_named_and_left_as_it_is(hoger: Moving) -> None:
     hoger.step("start", "--to", NEWER, "--only", "huisartsen", "--yes")
     hoger.defined(NEWER)
