@@ -81,22 +81,32 @@ class Stations:
     def _bring(self, organisation: str) -> None:
         """The image on a server, whole: an engine that was stopped half-way through has none of it."""
         to = self._to
-        if self._has(organisation):
+        if self._has(organisation, to):
             return
         image = images.built(to.image_id)
         if image is None:
             raise StoppedError(Code.IMAGE, organisation, f"the image of release {to.release} is not on this machine")
         self._say(f"{organisation}: bringing the image, {image.archive.stat().st_size / 1e6:.0f} MB")
         code, _, said = self._remotes.run(organisation, _LOAD, image.archive.read_bytes(), LOAD_SECONDS)
-        if code or not self._has(organisation):
+        if code or not self._has(organisation, to):
             raise StoppedError(Code.LOAD, organisation, said.decode(errors="replace") or "its engine has no such image")
 
-    def _has(self, organisation: str) -> bool:
-        return self._remotes.ask(organisation, *_THERE, self._to.image_id).stdout.strip() == self._to.image_id
+    def _has(self, organisation: str, release: model.Release) -> bool:
+        return self._remotes.ask(organisation, *_THERE, release.image_id).stdout.strip() == release.image_id
+
+    def _wrote(self, organisation: str, at: observed.Observed) -> model.Release | None:
+        """The release whose formats a station's files may have: that of its agent, which makes them new as it starts.
+
+        A run that was killed may have made one of both containers, or taken the agent's away: then any that is there.
+        """
+        if agent := at.containers.get("station-agent"):
+            return self._known.get(agent["image"])
+        newer = [one for one in self._known.values() if keeping.older(self._to, one)]
+        return next((one for one in newer if self._has(organisation, one)), None)
 
     def _replace(self, moves: Sequence[str]) -> None:
         for one, at in self._seen(moves).items():
-            keeping.bring(self._remotes, one, self._to, self._known.get(at.image))
+            keeping.bring(self._remotes, one, self._to, self._wrote(one, at))
         self._say(f"making the containers of {', '.join(moves)} from release {self._to.release}")
         wanted = dict.fromkeys(moves, self._to.image_id)
         _, lost = stations.up(self._network, self._remotes, self._engine, wanted, self._say)
