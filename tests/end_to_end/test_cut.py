@@ -24,6 +24,8 @@ pytestmark = pytest.mark.servers
 GONE = "thuiszorg"
 OTHERS = ("ggd", "ziekenhuis", "huisartsen")
 MEMBER = "apotheek"
+AT_ONCE = 5.0
+"""Seconds: well before anything is looked at by itself again; two busy processors need more than one of them."""
 
 
 def address(network: sandboxes.Sandbox, organisation: str) -> str:
@@ -164,7 +166,7 @@ def test_a_revoked_computing_party_is_cut_off_and_the_others_stay_in_the_network
     for one, watched in ends.items():
         ended, seen = map(float, watched.communicate(timeout=60)[0].split())
         note(f"a computing party was revoked: {one} had no link with it {ended - seen:.3f} s after the view lay there")
-        assert ended - seen < 1.0  # less than nothing where another had told it before
+        assert ended - seen < AT_ONCE  # less than nothing where another had told it before
     assert not network.standing(OTHERS, there)
 
     assert f"applies by itself: ggd:\n  the identity of {GONE} was withdrawn" in up.stdout

@@ -109,13 +109,14 @@ class Run:
                     self.outcome.servers = servers.up(self.network, self._engine, server_image.ensure(say), say)
                 self.remotes, wanted = self._reach()
                 self._wanted = self._offered(self.remotes, wanted)
-                stations.require_known(self.network, self.remotes, self._engine, self._wanted)
                 if self.options.first:
                     self.outcome.left_out |= self.options.first(self.remotes, self._wanted, say)
             together.hear([image])
             self._release = image.result()
         with self.remotes:
             self._agree()
+            # Of who is out nothing is made, so that it may be a station of which another machine has the state.
+            stations.require_known(self.network, self.remotes, self._engine, self.reached())
             yield
 
     def _agree(self) -> None:
