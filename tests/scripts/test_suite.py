@@ -135,7 +135,7 @@ def test_a_python_without_the_packages_says_how_they_come(file: Path, tmp_path: 
     assert f"python3 {file} install FOLDER" in done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_it_installs_itself_with_what_it_pins(file: Path, tmp_path: Path) -> None:
     """In a virtual environment of its own, from the package registry, hashes checked."""
     made = run(file, tmp_path, "install", str(tmp_path / "there"))

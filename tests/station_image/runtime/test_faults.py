@@ -104,12 +104,12 @@ ITS_COMPUTER = [phase for phase in PHASES if phase not in ("agreeing", "results"
     ("hurt", "phases"),
     [
         (_kill_agent, PHASES),
-        (_kill_computer, ITS_COMPUTER),
-        (_kill_gateway, PHASES),
+        pytest.param(_kill_computer, ITS_COMPUTER, marks=pytest.mark.soak),
+        pytest.param(_kill_gateway, PHASES, marks=pytest.mark.soak),
         (_vanish, PHASES),
-        (_freeze_agent, PHASES),
+        pytest.param(_freeze_agent, PHASES, marks=pytest.mark.soak),
         (_freeze_computer, ITS_COMPUTER),
-        (_freeze_gateway, PHASES),
+        pytest.param(_freeze_gateway, PHASES, marks=pytest.mark.soak),
     ],
 )
 def test_in_every_phase_a_lost_computing_party_is_named_within_ten_seconds_and_the_next_session_works(
