@@ -14,8 +14,6 @@ import pytest
 from scripts import suite, suite_start
 from werkplaats import VERSION
 
-pytestmark = pytest.mark.slow
-
 ROOT = suite.ROOT
 
 

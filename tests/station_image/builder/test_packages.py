@@ -10,8 +10,6 @@ import pytest
 
 from station_image.builder import debian, images, packages, rootfs
 
-pytestmark = pytest.mark.slow
-
 
 def said(_text: str) -> None:
     """Nobody listens."""

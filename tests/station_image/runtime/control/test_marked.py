@@ -16,8 +16,6 @@ from on_server.incident import look
 from on_server.metrics import alerts, looked, table, telling
 from tests.station_image.runtime.agreed import ELSEWHERE, MEMBERS, PLANTED, Agreed
 
-pytestmark = pytest.mark.slow
-
 AREA = 31
 MORE = {"ggd": 711, "gelre": 790, "sensire": 633, "yunio": 823, "huisarts": 877}
 """Cases of one area beside those that are planted, so that each count there is one that nothing else looks like."""

@@ -21,8 +21,6 @@ from tests.harness.coordinator import Coordinator, make_keys
 from tests.publication.published import RELEASES
 from werkplaats.operations.coordinator import approval, authority, ledger, revocation, rolling, steps
 
-pytestmark = pytest.mark.slow
-
 ORGANISATIONS = ("ggd", "thuiszorg", "ziekenhuis")
 STEPS = {"begun": rolling.begin, "switched": rolling.switch, "dropped": rolling.drop}
 Network = Any

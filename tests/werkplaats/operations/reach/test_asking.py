@@ -18,8 +18,6 @@ from tests.harness.stations import wait_until
 from tests.werkplaats.operations.reach.terminals import LOGINS, Terminal
 from tests.werkplaats.operations.reach.test_remote import Sshd, key
 
-pytestmark = pytest.mark.slow
-
 PASSPHRASE, CODE = "een lange zin", "314159"
 
 

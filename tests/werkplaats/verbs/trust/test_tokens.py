@@ -30,8 +30,6 @@ from tests.werkplaats.verbs.trust.softhsm import PIN, Tokens
 from werkplaats.operations.home import keyfiles
 from werkplaats.operations.home import tokens as tokens_of
 
-pytestmark = pytest.mark.slow
-
 __all__ = ["people"]
 ROOT = Path(__file__).parents[4]
 COMMAND = "import sys; from werkplaats import cli; sys.exit(cli.main(['trust', *sys.argv[1:]]))"
