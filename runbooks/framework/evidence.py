@@ -7,7 +7,6 @@ to keep the others': why is known, and the next run asks it again.
 from __future__ import annotations
 
 import collections
-import concurrent.futures
 import gzip
 import hashlib
 import io
@@ -16,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, cast
 
-from base import canonical, errors, files, values
+from base import canonical, errors, files, together, values
 from on_server.incident import kept as program
 from runbooks.framework import seen
 from werkplaats.operations.reach import remote
@@ -49,8 +48,7 @@ def keep(remotes: remote.Remotes, organisations: Iterable[str], folder: Path) ->
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _require_as_listed(folder)
     wanted = [one for one in organisations if not path(folder, one).exists()]
-    with concurrent.futures.ThreadPoolExecutor(max_workers=16) as pool:
-        lost = dict(zip(wanted, pool.map(lambda one: _one(remotes, one, folder), wanted), strict=True))
+    lost = dict(zip(wanted, together.each(lambda one: _one(remotes, one, folder), wanted), strict=True))
     _list(folder)
     return {organisation: why for organisation, why in lost.items() if why}
 
