@@ -92,18 +92,22 @@ def reached(case: Case) -> bool:
 def answers(case: Case) -> bool:
     """Whether the agent answers and sees its computer."""
     server = case.server()
-    return server.reached and server.agent == "yes" and server.computer == "yes"
+    return _agent_of(server) and server.computer == "yes"
 
 
 def agent_answers(case: Case) -> bool:
     """Whether the agent answers, whatever its computer does."""
-    server = case.server()
-    return server.reached and server.agent == "yes"
+    return _agent_of(case.server())
 
 
 def register_is_well(case: Case) -> bool:
     """Whether it answers, and nothing of its register keeps it from questions any more."""
-    return agent_answers(case) and not case.server().register_problem
+    server = case.server()
+    return _agent_of(server) and not server.register_problem
+
+
+def _agent_of(server: seen.Server) -> bool:
+    return server.reached and server.agent == "yes"
 
 
 def ready(words: str = "wait until agent and computer answer") -> Step:
@@ -138,15 +142,15 @@ def out(case: Case) -> bool:
     )
 
 
-def cut_off(case: Case) -> Step:
-    """Have nobody let it in any more, of whom somebody else may have the keys."""
+def cut_off(case: Case, reason: str = "keyCompromise", then: str = "") -> Step:
+    """Have nobody let it in any more, revoked or held for a reason; `then` tells what follows that."""
     network, who = case.network.name, case.subject
     return Step(
         key="out",
         words=f"have all that {who} was certified be revoked or held, published, and no link with it work",
         done=out,
         by_hand=(
-            f"ring the coordinator, or be it: `werkplaats trust revoke {network} {who} --reason keyCompromise --now`. "
+            f"ring the coordinator, or be it: `werkplaats trust revoke {network} {who} --reason {reason} --now`{then}. "
             f"Others that operate servers fetch the publication and run `werkplaats trust enforce {network}`. Who "
             f"cannot wait cuts it off at the own server: `station-cut {network}.{who}`. When it is published here, run "
             "the same command again"

@@ -26,18 +26,7 @@ def steps(case: Case) -> Sequence[Step]:
             f"logins. In doubt a hold, which can be taken back: `werkplaats trust revoke {network} {who} --reason "
             "certificateHold --now`. Is it said, or is a hold wanted?",
         ),
-        Step(
-            key="out",
-            words=f"have all that {who} was certified be held or revoked, published, and no link with it work",
-            done=common.out,
-            by_hand=(
-                f"ring the coordinator, or be it: `werkplaats trust revoke {network} {who} --reason certificateHold "
-                "--now`, and once it is sure the same with --reason cessationOfOperation. Others that operate "
-                f"servers fetch the publication and run `werkplaats trust enforce {network}`. Who cannot wait cuts it "
-                f"off at the own server: `station-cut {network}.{who}`. Then run the same command again"
-            ),
-            patience=5,
-        ),
+        common.cut_off(case, "certificateHold", ", and once it is sure the same with --reason cessationOfOperation"),
         common.asked(
             "people",
             "take from its people what opens anything of others",
