@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from station_image.builder import making
-from tests.harness import sandboxes
+from tests.harness import fuzzing, sandboxes
 
 pytestmark = pytest.mark.servers
 ORGANISATIONS = {"ggd", "ziekenhuis", "thuiszorg", "huisartsen"}
@@ -114,7 +114,7 @@ DRIFT = {
 }
 
 
-@pytest.mark.parametrize("command", DRIFT.values(), ids=DRIFT)
+@pytest.mark.parametrize("command", fuzzing.cases(DRIFT.values(), 2), ids=DRIFT)
 def test_what_was_changed_on_a_server_behind_its_back_is_put_right_there_only(
     toets: sandboxes.Sandbox, command: str
 ) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.harness import sandboxes, servers
+from tests.harness import fuzzing, sandboxes, servers
 
 pytestmark = pytest.mark.servers
 ORGANISATIONS = ("ggd", "huisartsen", "thuiszorg", "ziekenhuis")
@@ -21,7 +21,7 @@ def _servers_run_afterwards(toets: sandboxes.Sandbox) -> Iterator[None]:
     toets.works_again()
 
 
-@pytest.mark.parametrize("organisation", ORGANISATIONS)
+@pytest.mark.parametrize("organisation", fuzzing.cases(ORGANISATIONS, 1))
 def test_after_a_reboot_of_one_server_the_next_session_works(toets: sandboxes.Sandbox, organisation: str) -> None:
     servers.docker("restart", toets.container(organisation))
     toets.works_again()
@@ -34,12 +34,15 @@ def test_after_a_reboot_of_all_servers_at_once_the_next_session_works(toets: san
 
 @pytest.mark.parametrize(
     "units",
-    [
-        ("werkplaats-gateway",),
-        ("docker",),
-        ("werkplaats-gateway", "docker"),
-        ("docker", "werkplaats-gateway"),
-    ],
+    fuzzing.cases(
+        [
+            ("werkplaats-gateway", "docker"),
+            ("docker", "werkplaats-gateway"),
+            ("werkplaats-gateway",),
+            ("docker",),
+        ],
+        1,
+    ),
     ids=" then ".join,
 )
 def test_gateway_and_engine_restart_in_any_order(toets: sandboxes.Sandbox, units: tuple[str, ...]) -> None:

@@ -1,11 +1,12 @@
-"""How many examples a test of generated input looks at: a few in `make test`, many times as many in `make soak`."""
+"""How much a test looks at: a few examples, or cases, in `make test`, and all or many times as many in `make soak`."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 Test = TypeVar("Test", bound=Callable[..., Any])
@@ -17,6 +18,11 @@ TIMES = int(os.environ.get("WERKPLAATS_FUZZ_TIMES", "1"))
 def some(everything: Sequence[Item], count: int) -> Sequence[Item]:
     """So many of these, spread over them; all of them in `make soak`."""
     return everything if TIMES > 1 else everything[:: max(1, len(everything) // count)]
+
+
+def cases(everything: Iterable[Any], count: int) -> list[Any]:
+    """What a test of real servers is parametrised with: so many of these, and the others where `make soak` runs it."""
+    return [one if place < count else pytest.param(one, marks=pytest.mark.soak) for place, one in enumerate(everything)]
 
 
 def examples(count: int) -> Callable[[Test], Test]:

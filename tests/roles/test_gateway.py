@@ -22,7 +22,7 @@ import pytest
 from cryptography import x509
 
 from station_image.runtime.accepted.gateway import Gateway
-from tests.harness import compiled, pki, servers
+from tests.harness import compiled, fuzzing, pki, servers
 from tests.roles import callers, plays
 from tests.roles.conftest import NETWORK, Mesh, start_agent
 
@@ -567,13 +567,16 @@ def dangling(een: servers.Server, request: pytest.FixtureRequest) -> Iterator[st
 
 @pytest.mark.parametrize(
     "dangling",
-    [
-        "/run/systemd/resolve/stub-resolv.conf",
-        "/run/systemd/resolve/resolv.conf",
-        "/run/resolvconf/resolv.conf",
-        "/run/NetworkManager/resolv.conf",
-        "/run/connman/resolv.conf",
-    ],
+    fuzzing.cases(
+        [
+            "/run/systemd/resolve/stub-resolv.conf",
+            "/run/systemd/resolve/resolv.conf",
+            "/run/resolvconf/resolv.conf",
+            "/run/NetworkManager/resolv.conf",
+            "/run/connman/resolv.conf",
+        ],
+        1,
+    ),
     indirect=True,
 )
 def test_name_servers_are_seen_to_come_and_change_where_resolv_conf_was_a_link_to_nothing(

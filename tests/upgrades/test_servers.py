@@ -122,6 +122,7 @@ def test_what_one_server_does_not_take_pauses_it_and_it_goes_on_once_the_mirror_
     assert brought == {ONE: [f"gateway haproxy={newer}"], OTHER: []}
 
 
+@pytest.mark.soak
 def test_engines_come_anew_and_a_server_reboots_while_sessions_go_on_also_after_a_kill(mirrored: Mirrored) -> None:
     """And back: what an earlier upgrade brought stays."""
     hoger, had, newer = mirrored.hoger, mirrored.had["docker.io"], mirrored.newer("docker.io")

@@ -63,6 +63,7 @@ def test_a_station_that_is_ill_is_told_before_anything_moves(older: Moving) -> N
     older.network.works_again()
 
 
+@pytest.mark.soak
 def test_a_disk_that_is_full_while_the_image_comes_pauses_it_and_it_goes_on_once_there_is_room(older: Moving) -> None:
     without_image(older, ALONE)
     # Where the engine unpacks what comes; what it said to be free is elsewhere.
@@ -111,6 +112,7 @@ def test_a_server_that_is_rebooted_meanwhile_is_found_again(older: Moving) -> No
     older.good()
 
 
+@pytest.mark.soak
 def test_up_waits_for_an_upgrade_and_after_a_kill_moves_nobody(older: Moving) -> None:
     process = older.begun("start", "--to", NEWER)
     older.until(process, "wave 2 of 4")

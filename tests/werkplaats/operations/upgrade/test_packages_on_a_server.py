@@ -27,7 +27,7 @@ from werkplaats.operations.reach.servers import Server
 from werkplaats.operations.upgrade import packages
 from werkplaats.operations.upgrade.packages import Step
 
-pytestmark = [pytest.mark.servers, pytest.mark.slow]
+pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.soak]
 NAME, SUBNET, ADDRESS = "upgrade-packages", "198.18.251.0/24", "198.18.251.11"
 LISTS = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=20)
 SOURCES = "deb [trusted=yes] http://127.0.0.1:8099 trixie-security main\n"
