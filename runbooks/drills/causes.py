@@ -145,6 +145,27 @@ def refuses(place: Place, ends: Ends) -> None:
     place.shell(ends[1], f"echo {shlex.quote(rules)} | nft --file -")
 
 
+def inspects(place: Place, ends: Ends) -> None:
+    """Calls of a server to another's gateway end at a program that shows a certificate of its own."""
+    place.shell(ends[0], PROXY.format(rule=_led_to_it(place, ends[1])))
+
+
+def inspects_no_more(place: Place, ends: Ends) -> None:
+    """They end at the gateway again."""
+    place.shell(ends[0], f"systemctl stop {PROXY_UNIT} 2>/dev/null; {_no_such_rule(_led_to_it(place, ends[1]))}")
+
+
+def _led_to_it(place: Place, target: str) -> str:
+    called = f"OUTPUT --protocol tcp --destination {place.address(target)} --dport {place.port(target)}"
+    return f"{called} --jump REDIRECT --to-ports 9443 --table nat"
+
+
+def thin(place: Place, ends: Ends) -> None:
+    """What a server sends to another arrives as long as it is small: a line of a smaller MTU that tells nobody so."""
+    rules = THIN.format(place.address(ends[1]))
+    place.shell(ends[0], f"echo {shlex.quote(rules)} | nft --file -")
+
+
 def signal(name: str, part: str) -> str:
     """A line that sends a signal to all processes of a part of the station."""
     return f"pkill --signal {name} --full '[p]ython3 -m station_image.runtime.{part}'"  # and not the shell of it
@@ -164,6 +185,24 @@ table inet owner {{
 }}
 """
 NOT_OF_ITS_OWNER = "nft add table inet owner && nft delete table inet owner"
+THIN = """
+table inet thin {{
+    chain output {{
+        type filter hook output priority 5;
+        ip daddr {} meta length > 700 drop
+    }}
+}}
+"""
+NOT_THIN = "nft add table inet thin && nft delete table inet thin"
+PROXY_UNIT = "inspects.service"
+# Its key is nobody's. What is connected already goes on behind such a device's back: the gateway calls anew.
+PROXY = f"""
+cd /run && openssl req -x509 -newkey ed25519 -noenc -days 1 -subj '/O=Inspection of TLS/CN=proxy' \
+    -keyout inspects.key -out inspects.pem 2>/dev/null &&
+systemd-run --quiet --unit={PROXY_UNIT} --collect \
+    openssl s_server -accept 9443 -www -key /run/inspects.key -cert /run/inspects.pem &&
+iptables --wait --insert {{rule}} && systemctl restart werkplaats-gateway.service
+"""
 # Its follower, which would start it, looked just now: the next time is minutes away.
 GATEWAY = "systemctl restart werkplaats-follow.timer && systemctl stop werkplaats-gateway.service"
 STATION = """
@@ -178,6 +217,13 @@ cp --archive {LIES} {SMALL}/werkplaats && mount --bind {SMALL}/werkplaats {LIES}
 mkdir -p {SMALL}/archives/partial && mount --bind {SMALL}/archives {KEEPS} &&
 docker start station-computer station-agent &&
 (head --bytes=200M /dev/zero > {KEEPS}/filler_1_all.deb || true)
+"""
+# The same, and it can only be read once nobody writes there just then.
+READ = f"""
+docker stop station-agent station-computer && mkdir -p {SMALL} && mount -t tmpfs -o size=48m tmpfs {SMALL} &&
+cp --archive {LIES} {SMALL}/werkplaats && mount --bind {SMALL}/werkplaats {LIES} || exit 1
+for try in 1 2 3 4 5 6 7 8 9; do mount -o remount,ro {SMALL} && break || sleep 1; done
+findmnt --noheadings --options ro {SMALL} && docker start station-computer station-agent
 """
 # What was written there meanwhile goes back first: `.new` is whole once it has that name.
 EMPTY = f"""
@@ -230,6 +276,7 @@ CAUSES = (
     ),
     Cause("engine-broken", "hangs", anybody, line("pkill --signal STOP dockerd"), woken("pkill --signal CONT dockerd")),
     Cause("disk-full", "a small disk full of what apt keeps", anybody, line(FILL), line(EMPTY)),
+    Cause("disk-full", "a disk that can only be read", anybody, line(READ), line(EMPTY), by_people=True),
     Cause(
         "follower-stopped",
         "its timer stopped",
@@ -252,6 +299,23 @@ CAUSES = (
         directions,
         refuses,
         there(NOT_OF_ITS_OWNER),
+        by_people=True,
+    ),
+    Cause(
+        "partition",
+        "large packets go nowhere, either way",
+        pairs,
+        either_way(thin),
+        either_way(line(NOT_THIN)),
+        by_people=True,
+        both=True,
+    ),
+    Cause(
+        "tls-inspection",
+        "a proxy that shows a certificate of its own",
+        directions,
+        inspects,
+        inspects_no_more,
         by_people=True,
     ),
     Cause("firewall-closed", "its port closed to all", who_computes, closed, opened, by_people=True),

@@ -11,16 +11,6 @@ NOT_HERE = (
         "its switch is its administrator's; every server of these tests is a sandbox's",
     ),
     (
-        "disk-full",
-        "a disk that failed, and can only be read",
-        "a server in a container has no disk of its own that could fail",
-    ),
-    (
-        "tls-inspection",
-        "a proxy that shows a certificate of its own",
-        "no proxy stands between two servers of these tests; what it looks like is a test by itself",
-    ),
-    (
         "clock-off",
         "a server whose clock is wrong",
         "servers in containers have the clock of their machine, which no test may set",
