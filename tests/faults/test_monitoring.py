@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import time
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from tests.harness.stations import wait_until
 from tests.on_server.metrics import written
 
 pytestmark = [pytest.mark.servers, pytest.mark.soak]
+DOCS = sandboxes.ROOT / "docs" / "monitoring"
 NAME, TARGET = "metingen", "thuiszorg"
 PEERS = {"ggd", "ziekenhuis"}
 CODE = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9100/metrics').read().decode())"
@@ -77,6 +79,40 @@ def test_node_exporter_serves_what_the_server_tells_where_the_inventory_says(tol
     assert "127.0.0.1:9100" in listening
     assert "*:9100" not in listening
     assert fires(told) == set()
+
+
+PROMETHEUS = """
+apt-get update -q && apt-get install -qy --no-install-recommends prometheus && systemctl disable --now prometheus
+mkdir -p /srv/watch/consoles && chmod 755 /srv/watch
+"""
+SHOWN = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:9090/consoles/stations.html').read().decode())"
+
+
+def test_prometheus_of_debian_shows_the_page_of_all_stations(told: sandboxes.Sandbox) -> None:
+    """At the server itself, which it scrapes: rules, a beginning and the page as they lie with the docs."""
+    sh(told, TARGET, PROMETHEUS)
+    texts = {name: (DOCS / name).read_text() for name in ("alerts.yml", "scrape.yml", "consoles/stations.html")}
+    here = re.sub(r"targets: .*", 'targets: ["127.0.0.1:9100"]', texts["scrape.yml"])
+    texts["scrape.yml"] = here.replace("60s", "1s")
+    for name, text in texts.items():
+        sh(told, TARGET, f"echo {shlex.quote(text)} > /srv/watch/{name}")
+    looked(told)
+    words = "--config.file=scrape.yml --storage.tsdb.path=/var/tmp/watch --web.console.templates=consoles"
+    where = "--web.listen-address=127.0.0.1:9090 --web.console.libraries=/etc/prometheus/console_libraries"
+    unit = "systemd-run --unit=watch --collect --working-directory=/srv/watch"
+    sh(told, TARGET, f"{unit} prometheus {words} {where}")
+    try:
+
+        def shown() -> str:
+            return told.on(TARGET, "python3", "-c", SHOWN).stdout
+
+        wait_until(lambda: f"<td>{told.name}.{TARGET}</td>" in shown(), "Prometheus to have scraped", 60)
+        page = shown()
+    finally:
+        sh(told, TARGET, "systemctl stop watch; apt-get purge -qy prometheus; rm -r /srv/watch /var/tmp/watch")
+    assert page.count("<td>yes</td>") == 4, page
+    assert "<p>No alert.</p>" in page
+    assert {f"<td>{told.name}.{one}</td>" for one in PEERS} <= {*re.findall("<td>[^<]*</td>", page)}
 
 
 def test_a_second_run_changes_nothing(told: sandboxes.Sandbox) -> None:
