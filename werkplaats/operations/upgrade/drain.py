@@ -5,11 +5,14 @@ It is a lease that ends by itself, so that an upgrade that is killed leaves no s
 
 from __future__ import annotations
 
+import concurrent.futures
+import contextlib
+import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from base import values
+from base import errors, values
 from werkplaats.operations import progress
 from werkplaats.operations.look import station_says
 from werkplaats.operations.reach import remote, servers
@@ -26,6 +29,27 @@ class Drain:
     def __init__(self, remotes: remote.Remotes, say: progress.Say) -> None:
         self._remotes = remotes
         self._say = say
+
+    @contextlib.contextmanager
+    def held(self, organisations: Sequence[str], seconds: int) -> Iterator[None]:
+        """Wait as `wait` does, and have them drain until what is done meanwhile is over, however long that takes.
+
+        Else a lease ends while many are replaced on a slow machine, and a session begins that the next container ends.
+        """
+        self.wait(organisations, seconds)
+        over = threading.Event()
+
+        def renew() -> None:
+            while not over.wait(RENEW):
+                with contextlib.suppress(errors.WerkplaatsError):  # whatever is wrong, what is done meanwhile tells
+                    self._left(organisations)
+
+        with contextlib.ExitStack() as after:
+            after.callback(self.end, organisations)  # who was not replaced takes part again, while people look
+            beside = after.enter_context(concurrent.futures.ThreadPoolExecutor(1))
+            after.callback(over.set)
+            beside.submit(renew)
+            yield
 
     def wait(self, organisations: Sequence[str], seconds: int) -> None:
         """Begin, and wait until no session runs; raises StoppedError where one goes on, and takes all back first.

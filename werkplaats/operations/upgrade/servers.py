@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -35,15 +36,12 @@ class _Servers:
     def _take(self, organisation: str, step: packages.Step, keep: Keep, do: Do, part: str = "") -> dict[str, Any]:
         if step.drain:
             keep(organisation, Step.DRAINS)
-            self._drain.wait([organisation], self._seconds)
-        keep(organisation, Step.PACKAGES, part)
-        try:
-            return do(self._remotes, organisation, step, self._say)
-        except (errors.RefusedError, errors.TakenBackError, errors.HalfWayError) as error:
-            raise StoppedError(Code.PACKAGES, organisation, str(error).removeprefix(f"{organisation}: ")) from error
-        finally:
-            if step.drain:
-                self._drain.end([organisation])
+        with self._drain.held([organisation], self._seconds) if step.drain else contextlib.nullcontext():
+            keep(organisation, Step.PACKAGES, part)
+            try:
+                return do(self._remotes, organisation, step, self._say)
+            except (errors.RefusedError, errors.TakenBackError, errors.HalfWayError) as error:
+                raise StoppedError(Code.PACKAGES, organisation, str(error).removeprefix(f"{organisation}: ")) from error
 
     def _started(self, organisation: str, keep: Keep) -> None:
         self._drain.end([organisation])  # of a run that was killed after it

@@ -66,17 +66,13 @@ class Stations:
         """All of them at once: one run of the engine for both parts of each."""
         for one in moves:
             keep(one, Step.DRAINS)
-        self._drain.wait(moves, self._seconds)
-        try:
+        with self._drain.held(moves, self._seconds):
             for one in moves:
                 keep(one, Step.REPLACES)
             self._replace(moves)
             for one in moves:
                 keep(one, Step.STARTS)
             self._started(moves)
-        except Exception:
-            self._drain.end(moves)  # who was not replaced takes part again, while people look
-            raise
 
     def _bring(self, organisation: str) -> None:
         """The image on a server, whole: an engine that was stopped half-way through has none of it."""

@@ -8,6 +8,7 @@ from typing import cast
 
 import pytest
 
+from tests.harness import stations
 from werkplaats.operations.look import station_says
 from werkplaats.operations.reach import remote
 from werkplaats.operations.upgrade import drain
@@ -55,6 +56,23 @@ def test_one_that_answers_and_does_not_drain_stops_it_and_the_others_take_part_a
         waited(told, "ggd", "mst")
     assert (stopped.value.failure.code, stopped.value.failure.organisation) == (Code.DRAIN, "ggd")
     assert told.asked[-1] == "end mst"
+
+
+def test_they_drain_until_what_is_done_meanwhile_is_over_and_take_part_again_also_where_it_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Twenty-five that were replaced on a slow machine took longer than a lease, and a session began among them."""
+    monkeypatch.setattr(drain, "RENEW", 0.01)
+    told = Told(drain=[DRAINS, AWAY, DRAINS], status=[AWAY])
+
+    def replaced() -> None:
+        with drain.Drain(cast(remote.Remotes, told), lambda _: None).held(["ggd", "mst"], 5):
+            stations.wait_until(lambda: told.asked.count("drain mst") > 3, "the lease to be given anew")
+            raise OSError("the engine fails")
+
+    with pytest.raises(OSError, match="the engine fails"):
+        replaced()
+    assert told.asked[-2:] == ["end ggd", "end mst"]
 
 
 def test_what_the_command_says_of_an_agent_that_is_away_is_no_status() -> None:
