@@ -164,6 +164,7 @@ def test_killed_at_twenty_points_it_goes_on_or_back(older: Moving, point: int) -
     kill_and_go_on(older, choices.uniform(2, 75), back=bool(point % 2))
 
 
+@pytest.mark.soak
 def test_an_image_that_fails_its_canary_pauses_it_and_goes_back(older: Moving) -> None:
     wrong = releases.built(releases.WRONG)
     releases.place(wrong)
