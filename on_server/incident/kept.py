@@ -33,14 +33,16 @@ BESIDE = 2**10
 MOST_SAID = 4 * 2**20
 _JOURNAL = ("journalctl", "--quiet", "--no-pager", "--output=short-iso", "--utc", "--since=-31d", "--lines=20000")
 ENVIRONMENT = {"LC_ALL": "C.UTF-8", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+# Ours as their first line has it, and Python writes nothing beside what it compiles: that lies among the evidence.
+_OURS = ("python3", "-IBS")
 PROGRAMS = {
     "journal/station.txt": (*_JOURNAL, "CONTAINER_NAME=station-agent", "+", "CONTAINER_NAME=station-computer"),
     "journal/units.txt": (*_JOURNAL, "--unit=werkplaats-*", "--unit=gateway-*", "--unit=station-*"),
     "journal/logins.txt": (*_JOURNAL, *(f"--identifier={one}" for one in ("sshd", "sshd-session", "sudo", "su"))),
-    "station/status.json": ("station", "status", "--json"),
-    "station/register.json": ("station", "register", "--last", "1", "--json"),
+    "station/status.json": (*_OURS, "/usr/local/bin/station", "status", "--json"),
+    "station/register.json": (*_OURS, "/usr/local/bin/station", "register", "--last", "1", "--json"),
     "containers.txt": ("docker", "ps", "--all", "--no-trunc", "--format", "{{.Names}} {{.Image}} {{.Status}}"),
-    "cut.txt": ("station-cut", "--list"),
+    "cut.txt": (*_OURS, "/usr/local/sbin/station-cut", "--list"),
 }
 
 
