@@ -208,6 +208,7 @@ def test_everybody_sees_who_is_behind_until_when_and_what_that_blocks(region: Re
         assert region.behind(operator) == late(f"may until {UNTIL}")
     said = region[COORDINATOR].run("status", expect=None).stdout
     assert f"runs release {OLDER}, which it may until {UNTIL}; it computes with all" in said
+    assert said.count("its agent answers ") == len(ORGANISATIONS) - len(OPERATES[COORDINATOR]), said
     calendar = region[COORDINATOR].run("status", "--calendar", expect=None).stdout
     assert f"{UNTIL}       upgrade of operators from release {OLDER} to {NEWER}" in calendar
 

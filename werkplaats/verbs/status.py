@@ -1,7 +1,8 @@
 """Show every station: server, engine, gateway, certificate days, release, last session; and what has to be done now.
 
-Changes nothing. Of servers that another operator runs only what is published is shown, and while an upgrade goes on
-which release each runs, as peers tell: who has not moved, until when that may be, and what it blocks.
+Changes nothing. Of servers that another operator runs, or that are not reached, what is published is shown, and what
+agents tell yours over the mesh: whether they answer, when they were heard last, which release they run, and whether
+they go by what was accepted here. While an upgrade goes on: who has not moved, until when that may be, what it blocks.
 Of a federation it shows each member: its publication, as far as that lies here, whether its root holders said yes, and
 until when it computes with the others where an upgrade that ends parts it from them.
 With --calendar everything that ends is shown instead: certificates, gateway keys, revocation list, CA, agreements,
@@ -25,7 +26,7 @@ from typing import Any
 from base import canonical, errors, files
 from werkplaats.operations.coordinator import steps
 from werkplaats.operations.home import networks
-from werkplaats.operations.look import calendar, members, status, watch
+from werkplaats.operations.look import calendar, members, others, status, watch
 from werkplaats.operations.upgrade import behind
 from werkplaats.verbs import common, named
 
@@ -80,7 +81,8 @@ def _look(
     with network.remotes() as remotes:
         unreachable = remotes.probe()
         found = status.read(network, remotes, unreachable, certificates)
-        found = behind.marked(network, remotes, found, certificates.published, datetime.date.today())
+        found = others.marked(network, remotes, found, certificates.published)
+    found = behind.marked(found, certificates.published, datetime.date.today())
     return found, certificates, _ends(network, certificates, found)
 
 

@@ -25,8 +25,8 @@ UNITS = ("docker.service", "werkplaats-gateway.service")
 class StationStatus:
     """One station; every text is empty when all is well there, days are None when unknown.
 
-    Of a station that another operator runs nothing but its certificate is known: `seen_by` is "nobody". While an
-    upgrade goes on its release is known too, where a peer tells it.
+    Of a station whose server was not looked at its certificate is known, and what peers tell (`others`): then
+    `seen_by` is whose station told, or "nobody".
     """
 
     organisation: str
@@ -56,12 +56,25 @@ class StationStatus:
     behind: tuple[str, ...] = ()  # which of them are later than they may be
     backup: str = ""  # what is wrong with its backups, where its server is to make any
     backed_up: str = ""  # when the last one was
+    mesh: str = ""  # why no station that is reached here can call it, where its server is not looked at
+    told: tuple[str, ...] = ()  # what those stations tell of it, and what is not looked at
     late: str = ""  # which release it has not left yet, until when it may run that, and what that blocks
 
     @property
     def wrong(self) -> list[str]:
         """What is known to be wrong with it: part and reason."""
-        parts = ("server", "engine", "gateway", "agent", "computer", "network", "register", "follower", "backup")
+        parts = (
+            "server",
+            "engine",
+            "gateway",
+            "agent",
+            "computer",
+            "network",
+            "register",
+            "follower",
+            "backup",
+            "mesh",
+        )
         found = [f"{part}: {reason}" for part in parts if (reason := getattr(self, part))]
         if self.accepted == UNREADABLE:
             found.append(f"what was accepted: {UNREADABLE}")
@@ -271,7 +284,7 @@ def lines(found: Iterable[StationStatus]) -> list[str]:
             f"last session {one.last_session or 'none'}{cut}{mended}"
         )
         kept = [line for line in (one.late, one.backed_up) if line]
-        rows += [f"{'':<24} {errors.printable(line)}" for line in (*kept, *one.followed, *one.updates)]
+        rows += [f"{'':<24} {errors.printable(line)}" for line in (*kept, *one.told, *one.followed, *one.updates)]
         if one.accepted:
             accepted.setdefault(one.accepted, []).append(one.organisation)
     return rows + [f"accepted: {digest} by {', '.join(by)}" for digest, by in accepted.items()]

@@ -6,14 +6,9 @@ import dataclasses
 import datetime
 from collections.abc import Iterable, Mapping
 
-from base import errors
-from network_topology import names
 from publication import verified
 from werkplaats.operations.home import networks
-from werkplaats.operations.look import station_says, status, verify
-from werkplaats.operations.reach import remote
-
-LINKS_SECONDS = 120
+from werkplaats.operations.look import others, status
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,27 +21,12 @@ class Runs:
     by: str = ""
 
 
-def look(network: networks.Network, remotes: remote.Remotes, reached: Iterable[str]) -> list[Runs]:
-    """Ask the stations of this operator, each of itself and of its peers; changes nothing."""
-    asked = [*reached]
-    status = remotes.ask_all(asked, "station", "status", "--json")
-    links = remotes.ask_all(asked, *verify.LINKS, seconds=LINKS_SECONDS)
-    organisations = {names.station_id(network.name, slug): slug for slug in network.compiled.stations}
-    told: dict[str, tuple[str, str]] = {}
-    for one in asked:
-        document = station_says.document_of(links[one])
-        rows = {row["peer"]: str(row["release"]) for row in document.get("links", ()) if row.get("release")}
-        # Of those with which it has no link it knows by a computing party.
-        for peer, release in {**document.get("heard", {}).get(network.name, {}), **rows}.items():
-            if slug := organisations.get(peer):
-                told[slug] = (" ".join(errors.printable(release).split()), one)  # others wrote it
-    for one in asked:
-        own = station_says.status_of(status[one]).get("networks", {}).get(network.name, {})
-        if own.get("release"):
-            told[one] = (str(own["release"]), one)
+def runs(network: networks.Network, told: Mapping[str, others.Told]) -> list[Runs]:
+    """What is told of every station, in the order of the definition."""
     stations = network.compiled.stations.items()
     return [
-        Runs(slug, network.compiled.operators[card.operated_by], *told.get(slug, ("", ""))) for slug, card in stations
+        Runs(slug, network.compiled.operators[card.operated_by], told[slug].release, told[slug].by)
+        for slug, card in stations
     ]
 
 
@@ -79,32 +59,14 @@ def sentence(published: verified.Verified, release: str, today: datetime.date) -
 
 
 def marked(
-    network: networks.Network,
-    remotes: remote.Remotes,
-    found: Iterable[status.StationStatus],
-    published: verified.Verified | None,
-    today: datetime.date,
+    found: Iterable[status.StationStatus], published: verified.Verified | None, today: datetime.date
 ) -> list[status.StationStatus]:
-    """The same stations, each that has not moved with what `sentence` says of it.
-
-    Only while an upgrade goes on are those of other operators asked after, by way of their peers: that takes seconds
-    where one does not answer.
-    """
-    stations = [*found]
+    """The same stations, each that has not moved with what `sentence` says of it."""
     if published is None:
-        return stations
-    reached = [one.organisation for one in stations if one.seen_by == "server"]
-    if published.earlier and reached:
-        told = {one.organisation: one for one in look(network, remotes, reached) if one.by}
-        stations = [
-            dataclasses.replace(one, release=told[one.organisation].release, seen_by=told[one.organisation].by)
-            if one.seen_by == "nobody" and one.organisation in told
-            else one
-            for one in stations
-        ]
+        return [*found]
     return [
         dataclasses.replace(one, late=sentence(published, one.release, today))
         if one.release or (published.earlier and one.seen_by == "nobody")
         else one
-        for one in stations
+        for one in found
     ]

@@ -23,7 +23,7 @@ import sys
 from base import canonical, errors
 from werkplaats.operations import progress
 from werkplaats.operations.home import networks
-from werkplaats.operations.look import observed
+from werkplaats.operations.look import observed, others
 from werkplaats.operations.reach import remote
 from werkplaats.operations.upgrade import begin, behind, drain, machine, preflight, standing
 from werkplaats.operations.upgrade.state import Phase, Store, Upgrade
@@ -168,7 +168,7 @@ def _status(given: argparse.Namespace, network: networks.Network, store: Store) 
         away = remotes.probe()
         reached = [one for one in remotes.servers if one not in away]
         seen, _ = observed.observe(remotes, reached)
-        found = behind.look(network, remotes, reached)
+        found = behind.runs(network, others.look(network, remotes, reached))
         ahead = standing.look(network, remotes, standing.rules(network), canonical.now(), looking=True)
         published = ahead.applicable.publication
     runs = preflight.running(seen)

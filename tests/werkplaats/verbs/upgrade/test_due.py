@@ -22,6 +22,7 @@ from tests.werkplaats.operations.upgrade import published
 from tests.werkplaats.operations.upgrade.published import OLD, PATCH, Region
 from tests.werkplaats.operations.upgrade.test_state import upgrade as an_upgrade
 from werkplaats.operations.home import vault
+from werkplaats.operations.look import others
 from werkplaats.operations.reach import remote, windows
 from werkplaats.operations.upgrade import begin, behind, preflight, standing, state
 from werkplaats.operations.upgrade.failure import Code, Failure
@@ -378,7 +379,8 @@ def test_a_window_that_closes_while_servers_answer_is_shut(desk: Desk, monkeypat
 def test_status_says_what_was_said_beforehand_when_and_what_it_comes_to(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(behind, "look", lambda *_: [])
+    monkeypatch.setattr(others, "look", lambda *_: {})
+    monkeypatch.setattr(behind, "runs", lambda *_: [])
     desk.rules(ggd=rule(desk, begins=2), ziekenhuis=rule(desk, signed_by=[published.SIGNERS[0]]))
     assert desk.run(step="status") == errors.DONE
     said = capsys.readouterr().out
