@@ -209,6 +209,8 @@ def test_everybody_sees_who_is_behind_until_when_and_what_that_blocks(region: Re
     said = region[COORDINATOR].run("status", expect=None).stdout
     assert f"runs release {OLDER}, which it may until {UNTIL}; it computes with all" in said
     assert said.count("its agent answers ") == len(ORGANISATIONS) - len(OPERATES[COORDINATOR]), said
+    unseen = json.loads(region[COORDINATOR].run("verify", "--json", expect=None).stdout)["not_looked_at"]
+    assert {*unseen} == {*ORGANISATIONS} - {*OPERATES[COORDINATOR]}
     calendar = region[COORDINATOR].run("status", "--calendar", expect=None).stdout
     assert f"{UNTIL}       upgrade of operators from release {OLDER} to {NEWER}" in calendar
 

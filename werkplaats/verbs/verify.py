@@ -3,6 +3,7 @@
 Changes nothing. A server that cannot be reached is named and the rest is verified. Exit code 1 when something is found.
 Of a federation it looks at what its stations do with each other: the links of those that this operator reaches, in all
 regional networks of which the servers are in the inventory, and a joint computation over all regions.
+Whose servers others operate it names: of these it looks at the calls of your stations, and no further.
 """
 
 from __future__ import annotations
@@ -35,12 +36,22 @@ def run(given: argparse.Namespace) -> int:
     else:
         report = up.verify_network(network, reporter, only=given.only)
     if given.json:
-        common.print_json(document(report))
+        common.print_json(document(report) | {"not_looked_at": _unseen(network)})
     else:
         print_report(network.name, report)
         for digest, organisations in report.accepted.items():
             print(f"accepted: {digest} by {', '.join(organisations)}")
+        if unseen := _unseen(network):
+            print(f"not looked at: the servers of {', '.join(unseen)}, which others operate; calls to them are")
     return errors.DONE if report.good else errors.FOUND
+
+
+def _unseen(network: networks.Network | networks.Federation) -> list[str]:
+    """Whose server nobody here looks at: of a federation each member looks at its own."""
+    if isinstance(network, networks.Federation):
+        return []
+    own = {server.organisation for server in network.servers}
+    return [organisation for organisation in network.compiled.stations if organisation not in own]
 
 
 def document(report: verify.Report) -> dict[str, object]:
