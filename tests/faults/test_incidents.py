@@ -69,7 +69,16 @@ def is_found(network: sandboxes.Sandbox, row: Row) -> dict[str, Any] | None:
 
 
 def well(network: sandboxes.Sandbox) -> None:
-    wait_until(lambda: not diagnosed(network), "diagnosis to find nothing", FOUND_SECONDS)
+    found: list[dict[str, Any]] = []
+
+    def nothing() -> bool:
+        found[:] = diagnosed(network)
+        return not found
+
+    try:
+        wait_until(nothing, "diagnosis to find nothing", FOUND_SECONDS)
+    except AssertionError as late:
+        raise AssertionError(f"still found: {found}") from late
 
 
 def caused_and_mended(network: sandboxes.Sandbox, row: Row, table: list[dict[str, Any]]) -> None:
