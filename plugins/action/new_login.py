@@ -2,6 +2,9 @@
 
 Over a login of its own, because that is what shall be proved (a changed sshd still lets us in), or because the open
 connection would cost more: Mitogen carries files through Python, and Ansible's copy leaves one on the server.
+
+On a server that is this machine there is no login: the program is started by the Python of root's that runs the tasks,
+with the file as its input. That proves no way in.
 """
 
 from __future__ import annotations
@@ -60,6 +63,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             return result | {"failed": True, "changed": False, "msg": f"{given} is missing; build or fetch it first"}
         if self._task.check_mode:
             return result
+        if (task_vars or {}).get("ansible_connection") == "local":
+            return result | self._here(given)
         command = shlex.join(["sudo", "-n", *(str(word) for word in self._task.args["argv"])])
         done = self._login(given, command, task_vars or {}, asks=False)
         if done.returncode == SSH_FAILED and DENIED in done.stderr and ASKING in os.environ:
@@ -68,6 +73,15 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             said = " ".join((done.stderr or done.stdout).split()) or f"`{command}` ended with {done.returncode}"
             return result | {"failed": True, "msg": said}
         return result | {"stdout": done.stdout}
+
+    def _here(self, given: Path) -> dict[str, Any]:
+        words = shlex.join(str(word) for word in self._task.args["argv"])
+        line = f"exec timeout {SECONDS} {words} < {shlex.quote(str(given.resolve()))}"
+        done = self._low_level_execute_command(line, executable="/bin/sh")
+        if done["rc"]:
+            said = " ".join((done["stderr"] or done["stdout"]).split()) or f"`{words}` ended with {done['rc']}"
+            return {"failed": True, "msg": said}
+        return {"stdout": done["stdout"]}
 
     def _login(
         self, given: Path, command: str, variables: Mapping[str, Any], *, asks: bool

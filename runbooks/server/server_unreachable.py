@@ -8,6 +8,7 @@ from runbooks.framework import common, seen
 from runbooks.framework.incident import Fit
 from runbooks.framework.steps import Case, Step, StepError
 from werkplaats.operations.bring_up import servers
+from werkplaats.operations.reach import servers as reach
 
 TITLE = "Server unreachable"
 ABOUT = "organisation"
@@ -40,12 +41,23 @@ def steps(case: Case) -> Sequence[Step]:
     """Have it switched on: that of a sandbox from here, any other by the people who can."""
     where = case.network.server(case.subject)
     return (
-        _switched_on(case, f"{where.host}:{where.port}"),
+        _switched_on(case, _by_hand(where)),
         common.ready("wait until its station answers again by itself"),
     )
 
 
-def _switched_on(case: Case, address: str) -> Step:
+def _by_hand(where: reach.Server) -> str:
+    if where.here:
+        return (
+            "see why `sudo -n true` fails at this machine, and mend that. When it ends well, run the same command again"
+        )
+    return (
+        f"ring the administrator of {where.organisation}: is the server at {where.host}:{where.port} on, and does its "
+        "firewall let ssh in from here? When it answers, run the same command again"
+    )
+
+
+def _switched_on(case: Case, by_hand: str) -> Step:
     words = "have the server running, and reached"
     if servers.makes(case.network, case.subject):
         return Step(
@@ -60,10 +72,7 @@ def _switched_on(case: Case, address: str) -> Step:
         key="switch on",
         words=words,
         done=common.reached,
-        by_hand=(
-            f"ring the administrator of {case.subject}: is the server at {address} on, and does its firewall let ssh "
-            "in from here? When it answers, run the same command again"
-        ),
+        by_hand=by_hand,
         patience=1,
     )
 

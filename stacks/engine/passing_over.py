@@ -3,10 +3,15 @@
 
 Docker speaks HTTP with `docker system dial-stdio` on a server, which the login's shell starts; a line that a .bashrc
 prints would be its first answer. Arguments are ssh's, and the process becomes ssh: whoever started it ends that.
+
+The engine is root's, and whoever uses it uses it by sudo: no login needs its group. Where ssh's configuration says that
+the server is this machine, the process becomes the program.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fnmatch
 import os
 import shlex
 import sys
@@ -15,16 +20,20 @@ from typing import NoReturn
 
 MOST_BEFORE = 2**20  # bytes that a login prints before the program begins
 _AT_ONCE = 65536
-# The engine meant is root's, whatever path or engine the login has for its own work.
-_LINE = (
-    "unset DOCKER_HOST; DOCKER_CONTEXT=default PATH={path}; export DOCKER_CONTEXT PATH; echo {begins}; exec {command}"
-)
+_HERE = ["#", "here"]  # as werkplaats/operations/reach/ssh_config.py writes it
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# The engine meant is root's, whatever path or engine the login has for its own work.
+_ENGINE = f"/usr/bin/env --unset=DOCKER_HOST DOCKER_CONTEXT=default PATH={_PATH}"
+_LINE = "echo {begins}; exec sudo -n {engine} {command}"
 
 
 def main() -> NoReturn:
     """Become ssh; the process that passes its output on ends with 1 where no program began."""
-    ssh, words = _next(), sys.argv[1:]
+    words = sys.argv[1:]
+    if words[-3:-2] == ["--"] and _here(words):
+        root = "" if os.geteuid() == 0 else "sudo -n "
+        _become("/bin/sh", ["-c", f"exec {root}{_ENGINE} {words[-1]}"])
+    ssh = _next()
     if words[-3:-2] != ["--"]:  # as docker/cli has it; the login to a host that is jumped over runs nothing there
         _become(ssh, words)
     begins = os.urandom(16).hex()
@@ -34,9 +43,22 @@ def main() -> NoReturn:
         os.close(writing)
         sys.exit(_pass_on(reading, begins.encode() + b"\n"))
     os.dup2(writing, 1)
-    line = _LINE.format(path=_PATH, begins=begins, command=words[-1])
+    line = _LINE.format(engine=_ENGINE, begins=begins, command=words[-1])
     # For whatever shell the login has: `sh` alone reads the line.
     _become(ssh, [*words[:-1], shlex.join(("/bin/sh", "-c", line))])
+
+
+def _here(words: list[str]) -> bool:
+    """Whether the configuration that is named says of the server that it is this machine."""
+    lines: list[str] = []
+    with contextlib.suppress(ValueError, OSError):  # ssh says what is wrong with it
+        lines = Path(words[words.index("-F") + 1]).read_text(errors="replace").splitlines()
+    named: list[str] = []
+    for line in map(str.split, lines):
+        named = line[1:] if line[:1] in (["Host"], ["Match"]) else named
+        if line == _HERE and any(fnmatch.fnmatchcase(words[-2], one) for one in named):
+            return True
+    return False
 
 
 def _become(program: str, words: list[str]) -> NoReturn:

@@ -6,6 +6,11 @@ but four.
 
 `werkplaats doctor NETWORK` examines the servers that you run, before anything is placed: what a station would find
 there, what would be placed, what would be in whose way, what the owner must decide. It changes nothing, on no machine.
+
+`werkplaats doctor NETWORK --here ORGANISATION` is for the server itself: where the inventory says nothing of that
+organisation it writes there that this machine is its server (it asks first, or takes --yes), and then examines.
+Blast radius: one line of that file.
+
 Exit code 1 when something stands in the way or is to be decided, 5 when a server could not be examined.
 """
 
@@ -16,17 +21,23 @@ import dataclasses
 import sys
 
 from base import errors
+from network_topology import names
 from werkplaats.operations import host
+from werkplaats.operations.home import networks
 from werkplaats.operations.offered import examine, paper
 from werkplaats.operations.offered.findings import Severity
+from werkplaats.operations.reach import inventory
 from werkplaats.verbs import common, named
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    """The network, `--only`, `--yes`, `--json`."""
+    """The network, `--only`, `--here`, `--yes`, `--json`."""
     network = parser.add_argument("network", metavar="NETWORK", nargs="?", help="examine its servers, not this machine")
     common.complete_networks(network)
     common.only_argument(parser)
+    parser.add_argument(
+        "--here", metavar="ORGANISATION", help="say in the inventory that this machine is the server of this one"
+    )
     common.yes_argument(parser)
     common.json_argument(parser)
 
@@ -35,13 +46,17 @@ def run(given: argparse.Namespace) -> int:
     """Examine the servers of a network, or this machine."""
     if given.network:
         return _servers(given)
-    if given.only:
-        raise errors.UsageError("--only limits a network, and none is named", "name one: werkplaats doctor NETWORK")
+    for option in ("only", "here"):
+        if getattr(given, option):
+            what = f"--{option} is about a network, and none is named"
+            raise errors.UsageError(what, "name one: werkplaats doctor NETWORK")
     return _this_machine(given)
 
 
 def _servers(given: argparse.Namespace) -> int:
     network = named.find(given)
+    if given.here:
+        _say_here(network, given.here, yes=given.yes)
     with network.remotes() as remotes:
         wanted = [o for o in remotes.servers if not given.only or o in given.only]
         lost = {o: why for o, why in remotes.probe().items() if o in wanted}
@@ -57,6 +72,34 @@ def _servers(given: argparse.Namespace) -> int:
         return errors.HALF_WAY
     good = not any(one.of(Severity.STOPS) or one.of(Severity.DECIDES) for one in found.values())
     return errors.DONE if good else errors.FOUND
+
+
+def _say_here(network: networks.Network, organisation: str, *, yes: bool) -> None:
+    """Have the inventory say that this machine is a server. Raises UsageError, RefusedError."""
+    named.require(network, [organisation])
+    if network.made_here:
+        raise errors.RefusedError(
+            f"the servers of {network.name} are made on this machine, and none of them is this machine",
+            f"name the network itself: {names.defined(network.name)}",
+        )
+    path = network.inventory / "servers.yml"
+    for server in inventory.read(path) if path.exists() else ():
+        if server.organisation == organisation and server.here:
+            print(f"{path} says already that {organisation} is here", file=sys.stderr)
+            return
+        if server.organisation == organisation:
+            raise errors.RefusedError(
+                f"{path} says that {organisation} is reached at {server.host}",
+                f"where this machine is that server, write `here: true` there in place of {inventory.ELSEWHERE}",
+            )
+        if server.here:
+            raise errors.RefusedError(
+                f"{path} says that this machine is the server of {server.organisation}",
+                f"take that entry out, or write there how {server.organisation} is reached",
+            )
+    print(f"  would write in {path}: {inventory.line_here(organisation).strip()}", file=sys.stderr)
+    common.confirm("write this?", yes=yes)
+    inventory.say_here(path, organisation)
 
 
 def _this_machine(given: argparse.Namespace) -> int:

@@ -67,6 +67,19 @@ def test_where_a_server_asks_something_who_sits_at_the_terminal_answers(
     assert words.read_text() == "een, a new login\n"
 
 
+def test_on_a_server_that_is_here_it_is_run_without_a_login_with_the_file_as_its_input(
+    words: Path, tmp_path: Path
+) -> None:
+    given = tmp_path / "an image.tar"
+    given.write_bytes(b"a layer")
+    argv = ["sh", "-c", 'cat; echo " for $1"; echo no >&2; exit $2', "x", "a b"]
+    result = actions.run(new_login, actions.Asked(), connection="local", argv=[*argv, "0"], given=given)
+    assert (result["changed"], result["stdout"]) == (True, "a layer for a b\n")
+    result = actions.run(new_login, actions.Asked(), connection="local", argv=[*argv, "3"], given=given)
+    assert (result["failed"], result["msg"]) == (True, "no")
+    assert not words.exists()
+
+
 def test_what_the_inventory_says_comes_after_what_must_hold() -> None:
     shared = "-o ControlPath=/run/shared -o StrictHostKeyChecking=yes"
     variables = {

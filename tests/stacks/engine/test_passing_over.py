@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,13 @@ from werkplaats.operations.reach import ssh_config
 from werkplaats.operations.reach.servers import KnownHosts, Server
 
 BYTES = bytes(range(256)) * 3_000
+# The program, run by whom its first word says.
+AS = """
+import os, runpy, sys
+os.geteuid = lambda number=int(sys.argv.pop(1)): number
+del sys.argv[0]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 ANSWERS = f"{sys.executable} -c 'import sys; sys.stdout.buffer.write(sys.stdin.buffer.read())'"
 
 
@@ -117,6 +125,34 @@ def test_the_process_that_was_started_is_ssh_and_nothing_of_it_stays(config: Pat
         process.send_signal(signal.SIGTERM)
         assert process.stdout.read() == b"", "whoever passes on has it open as long as it lives"
         process.wait(10)
+
+
+@pytest.mark.parametrize("is_root", [True, False])
+def test_of_a_server_that_is_here_the_program_is_run_and_nobody_logs_in(is_root: bool) -> None:
+    """The words are those of ever, so that Pulumi sees no change; others of the configuration are logged in to."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        config, sudo, ssh = folder / "config", folder / "sudo", folder / "ssh"
+        servers = [Server("zorg", "192.0.2.1", "SHA256:x"), Server("ggd", "", "", user="root", here=True)]
+        config.write_text(ssh_config.render(servers, folder / "known_hosts", folder))
+        sudo.write_text('#!/bin/sh\necho "sudo $1"\nshift\nexec "$@"\n')
+        ssh.write_text("#!/bin/sh\necho logs in\n")
+        for path in (folder, sudo, ssh):
+            path.chmod(0o755)
+        found = {"DOCKER_HOST": "unix:///run/user/1000/docker.sock", "PATH": f"{folder}:/usr/bin:/bin"}
+
+        def told(host: str) -> list[str]:
+            command = [sys.executable, "-ISc", AS, str(0 if is_root else 1000), *words(config)[:-2], f"{host}.engine"]
+            done = subprocess.run([*command, "env"], env=found, capture_output=True, text=True, check=False)
+            assert not done.returncode or host == "zorg", done.stderr
+            return [line for line in done.stdout.splitlines() if line.startswith(("sudo", "DOCKER", "PATH"))]
+
+        assert told("ggd") == [
+            *(() if is_root else ("sudo -n",)),
+            f"PATH={passing_over._PATH}",
+            "DOCKER_CONTEXT=default",
+        ]
+        assert told("zorg") == []
 
 
 def test_without_openssh_it_is_said(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import yaml
 from base import errors
 from werkplaats.operations.bring_up import federations, hand_over, hostvars, stations
 from werkplaats.operations.home import networks
-from werkplaats.operations.reach import remote, ssh_config
+from werkplaats.operations.reach import here, remote, servers, ssh_config
 
 HostVars = Mapping[str, Mapping[str, Any]]
 
@@ -76,11 +76,21 @@ def text(remotes: remote.Remotes, hosts: HostVars) -> str:
     """
     rows = {
         organisation: {
-            "ansible_ssh_common_args": shlex.join(("-F", str(remotes.config))),
-            "engine_host": ssh_config.alias(organisation, ssh_config.ENGINE),
-            "mitogen_ssh_compression": False,  # what travels is small, or compressed already
+            **_way(remotes, remotes.servers[organisation]),
             "station": _Untrusted(station),
         }
         for organisation, station in hosts.items()
     }
     return yaml.dump({"all": {"hosts": rows}}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+
+
+def _way(remotes: remote.Remotes, server: servers.Server) -> dict[str, Any]:
+    """How Ansible gets to a server, and to a Python of root's there: elsewhere as `ansible.cfg` says."""
+    if server.here:
+        python = shlex.join((*here.as_root(server.user), "/usr/bin/python3"))
+        return {"ansible_connection": "local", "ansible_python_interpreter": python}
+    return {
+        "ansible_ssh_common_args": shlex.join(("-F", str(remotes.config))),
+        "engine_host": ssh_config.alias(server.organisation, ssh_config.ENGINE),
+        "mitogen_ssh_compression": False,  # what travels is small, or compressed already
+    }

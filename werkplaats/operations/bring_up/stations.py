@@ -101,7 +101,8 @@ def _cannot(remotes: remote.Remotes, organisation: str, said: str, what: str = M
     except subprocess.TimeoutExpired:
         told = f"`docker version` ends not within {shell.LOGIN_SECONDS:.0f} s"
     why = " ".join((told or said).split())[-MOST_SAID:]
-    by_hand = shlex.join(("ssh", "-F", config, name, "docker", "version"))
+    way = () if remotes.servers[organisation].here else ("ssh", "-F", config, name)
+    by_hand = shlex.join((*way, "sudo", "docker", "version"))
     return f"{what}{why}; see whether `{by_hand}` tells of a server, mend what it says, and run this again"
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import stat
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import pydantic
 import pydantic_core
@@ -16,9 +18,11 @@ from base import errors, files
 from network_topology import source
 from network_topology.violation import DefinitionError
 from werkplaats.operations.reach import windows
+from werkplaats.operations.reach.here import account
 from werkplaats.operations.reach.servers import Server
 
 FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
+USER = "beheer"
 LONGEST_KEY = 4_000  # characters of a line of a public key; one of RSA with 16,384 bits has 2,800
 # What stands in an ssh_config as it is: a line break begins a setting, a dash an option, % a token (ssh_config(5)).
 WORD = r'^[^\s\p{C}"%-][^\s\p{C}"%]*$'
@@ -106,9 +110,12 @@ class Entry(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid")
 
-    host: str = pydantic.Field(pattern=WORD, description="Name or address that this operator logs in to")
-    host_key: str = pydantic.Field(pattern=FINGERPRINT.pattern, description="Fingerprint of the Ed25519 host key")
-    user: str = pydantic.Field(default="beheer", pattern=WORD)
+    here: bool = pydantic.Field(default=False, description="Whether it is the machine that the command runs on")
+    host: str = pydantic.Field(default="", pattern=WORD, description="Name or address that this operator logs in to")
+    host_key: str = pydantic.Field(
+        default="", pattern=FINGERPRINT.pattern, description="Fingerprint of the Ed25519 host key"
+    )
+    user: str | None = pydantic.Field(default=None, pattern=WORD, description="Login; beheer where not said")
     port: int = pydantic.Field(default=22, ge=1, le=65535)
     jump: str | None = pydantic.Field(default=None, pattern=JUMP)
     key: Path | None = None
@@ -133,7 +140,25 @@ class Entry(pydantic.BaseModel):
         default={}, description="Parts of the server that are its owner's: false; these are only checked"
     )
 
+    @pydantic.model_validator(mode="after")
+    def _one_way(self) -> Self:
+        said = [name for name in _WAY if name in self.model_fields_set]
+        if self.here and said:
+            raise ValueError(
+                f"`here: true` says that this machine is the server, and {', '.join(said)} how another one reaches it; "
+                "take out one of the two"
+            )
+        if lacking := [name for name in _WAY[:2] if name not in said and not self.here]:
+            raise ValueError(
+                f"it has no {' and no '.join(lacking)}; write `host` and `host_key`, or `here: true` where this "
+                "machine is the server itself"
+            )
+        return self
 
+
+_WAY = ("host", "host_key", "port", "jump", "key")
+"""What another machine needs to know to reach a server, and the server itself does not; the first two it must."""
+ELSEWHERE = f"{', '.join(f'`{name}`' for name in _WAY[:-1])} and `{_WAY[-1]}`"
 SAID = ("seen_from", "follower_every", "updates_within", "upgrades", "backup", "monitoring", "managed")
 """What its operator says of a server, also of one that is made here: all else of that follows from the definition."""
 _ENTRIES = pydantic.TypeAdapter(dict[str, Entry])
@@ -144,7 +169,8 @@ def read(path: Path) -> tuple[Server, ...]:
     if not path.exists():
         raise errors.UsageError(
             f"{path} is not there; write how you reach the servers that you run, one entry an organisation: "
-            'gelre: {host: station.gelre.example, user: beheer, host_key: "SHA256:…"}'
+            'gelre: {host: station.gelre.example, user: beheer, host_key: "SHA256:…"}; on the server '
+            "itself `werkplaats doctor NETWORK --here ORGANISATION` writes it"
         )
     found = _tree(path.resolve())
     try:
@@ -154,10 +180,17 @@ def read(path: Path) -> tuple[Server, ...]:
             f"{'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()
         )
         raise errors.UsageError(f"{path}: {told}") from error
-    return tuple(
-        Server(**{**entry.model_dump(by_alias=True), "organisation": organisation, "upgrades": entry.upgrades})
-        for organisation, entry in entries.items()
-    )
+    named = [organisation for organisation, entry in entries.items() if entry.here]
+    if len(named) > 1:
+        what = f"{path}: {' and '.join(named)} have `here: true`, and this machine is one server"
+        raise errors.UsageError(what, "write `host` and `host_key` of the others")
+    return tuple(_server(organisation, entry) for organisation, entry in entries.items())
+
+
+def _server(organisation: str, entry: Entry) -> Server:
+    user = entry.user or (account() if entry.here else USER)
+    said = entry.model_dump(by_alias=True)
+    return Server(**{**said, "organisation": organisation, "user": user, "upgrades": entry.upgrades})
 
 
 def _tree(path: Path) -> dict[str, object]:
@@ -172,6 +205,32 @@ def _tree(path: Path) -> dict[str, object]:
     if violations:
         raise errors.UsageError(f"{path} is not readable as YAML: {DefinitionError(violations)}", "write it right")
     return tree
+
+
+def line_here(organisation: str) -> str:
+    """What `servers.yml` says of a server on that server itself.
+
+    With the login that runs this: root, or a timer of root's, would else be the operator's login when it runs it.
+    """
+    return str(yaml.safe_dump({organisation: {"here": True, "user": account()}}, default_flow_style=None))
+
+
+def say_here(path: Path, organisation: str) -> None:
+    """Add that line, below what the file says, with its comments. Raises UsageError where it cannot stand there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    place = path.resolve()
+    text, mode = (place.read_text(), stat.S_IMODE(place.stat().st_mode)) if place.exists() else ("", 0o644)
+    text += "" if text.endswith("\n") or not text else "\n"
+    with tempfile.TemporaryDirectory() as folder:
+        tried = Path(folder, path.name)
+        tried.write_text(text + line_here(organisation))
+        try:
+            read(tried)
+        except errors.UsageError as error:
+            raise errors.UsageError(
+                f"{path} is written so that no line can be added", f"add {line_here(organisation).strip()} by hand"
+            ) from error
+    files.write_atomically(place, (text + line_here(organisation)).encode(), mode=mode)
 
 
 def write(path: Path, servers: Iterable[Server]) -> None:

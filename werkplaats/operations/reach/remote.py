@@ -13,9 +13,9 @@ import on_server
 from base import errors, together
 from on_server.follow import instead
 from werkplaats.operations.reach import ssh_config
-from werkplaats.operations.reach.connections import Connections
 from werkplaats.operations.reach.servers import KnownHosts, Server, UnreachableError
 from werkplaats.operations.reach.shell import Shell
+from werkplaats.operations.reach.ways import Ways
 
 INSTEAD = Path(on_server.__file__).with_name("follow") / "instead.py"
 SUDO = (
@@ -48,7 +48,7 @@ class Remotes:
         self.known_hosts = folder / "known_hosts"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         ssh_config.write(config, self.servers.values(), self.known_hosts)
-        self._connections = Connections(self.servers.values(), config, KnownHosts(self.known_hosts))
+        self._ways = Ways(self.servers.values(), config, KnownHosts(self.known_hosts))
         self._idle: dict[str, list[Shell]] = {}
         self._lock = threading.Lock()
 
@@ -57,11 +57,11 @@ class Remotes:
 
         `patience` is how many seconds a server may take to come up (a server that was just made).
         """
-        return self._without(self._connections.probe(patience))
+        return self._without(self._ways.probe(patience))
 
     def begin(self) -> dict[str, str]:
         """As `probe`, for who runs programs on all servers next: who answers at once has its process of root then."""
-        return self._without(self._connections.probe(0, self._keep))
+        return self._without(self._ways.probe(0, self._keep))
 
     def _keep(self, organisation: str, shell: Shell) -> None:
         with self._lock:
@@ -74,7 +74,7 @@ class Remotes:
 
     def open_for_engine(self, organisations: Iterable[str]) -> None:
         """Log in for whoever uses the engines next, where a server asks something of who sits at the terminal."""
-        self._connections.open_for_engine(organisations)
+        self._ways.open_for_engine(organisations)
 
     def ask(self, organisation: str, *command: str, given: str = "", seconds: float = 60) -> Done:
         """Run a program on a server as root, with `given` as its input, whatever its exit code.
@@ -92,7 +92,7 @@ class Remotes:
             with self._lock:
                 idle = self._idle.setdefault(organisation, [])
                 shell = idle.pop() if idle else None
-            shell = shell or self._connections.shell(organisation)
+            shell = shell or self._ways.shell(organisation)
             answer = shell(command, given, seconds)
         except UnreachableError as error:
             raise UnreachableError(f"{organisation}: {error.what}", error.remedy) from error
@@ -146,8 +146,8 @@ class Remotes:
         for organisation in list(self._idle):
             self._end(organisation)
         if kind is KeyboardInterrupt:
-            self._connections.end()
-        self._connections.close()
+            self._ways.end()
+        self._ways.close()
 
     def _end(self, organisation: str) -> None:
         with self._lock:

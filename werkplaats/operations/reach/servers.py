@@ -23,6 +23,7 @@ KEY_TYPE = "ssh-ed25519"
 class Server:
     """How one operator reaches one server; `key` is a private key file, or None for the ssh agent and config.
 
+    `here`: it is the machine that this runs on; then it has no host and no host key, and `user` is whose login it is.
     `people`: account (steward, scientist) → `keys`, lines of public keys, and `from`, the ranges that they come from.
     `managed`: part (accounts, sshd, firewall, time, engine, journal, updates) → whether it is ours to set; what is not
     named is.
@@ -49,6 +50,7 @@ class Server:
     upgrades: windows.Rule | None = None
     backup: Mapping[str, Any] | None = None
     monitoring: Mapping[str, Any] | None = None
+    here: bool = False
 
 
 class UnreachableError(errors.WerkplaatsError):
@@ -91,6 +93,24 @@ class KnownHosts:
             )
         with files.only_one(self._lock):
             self._write(self._read() | {server.organisation: key})
+
+    def require_same(self, server: Server, key: str) -> None:
+        """Keep the key (Base64) that this machine has, which is that server; raises UnreachableError for another one.
+
+        Where it was reached from elsewhere before, its vault knows it: one that is copied to a third machine would have
+        that one made into the server.
+        """
+        with files.only_one(self._lock):
+            kept = self._read()
+            if (before := kept.get(server.organisation)) is None:
+                self._write(kept | {server.organisation: key})
+        if before not in (None, key):
+            raise UnreachableError(
+                f"this machine has host key {fingerprint(key)}, and the server of {server.organisation} had "
+                f"{fingerprint(before or '')}",
+                "write in servers.yml how that one is reached (`host`, `host_key`); where it was made anew, take its "
+                f"line out of {self.path}",
+            )
 
     def _read(self) -> dict[str, str]:
         """Keys by name; a line that cannot be read is none, since the inventory says which keys are right."""

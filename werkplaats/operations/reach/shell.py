@@ -58,20 +58,25 @@ _ANSWER = re.compile(rb"(-?[0-9]{1,3}) ([0-9a-f]*) ([0-9a-f]*)\n")
 
 
 class Shell:
-    """The process, over a login of its own on the shared connection; `ssh` are the words that log in.
+    """The process, over a login of its own on the shared connection; `way` are the words before a line of a shell's.
 
-    `start` is what starts it, as `subprocess.Popen` does.
+    `start` is what starts it, as `subprocess.Popen` does. `root`: what makes a program root's.
     """
 
-    def __init__(self, ssh: Sequence[str], start: Callable[..., subprocess.Popen[bytes]] = subprocess.Popen) -> None:
+    def __init__(
+        self,
+        way: Sequence[str],
+        start: Callable[..., subprocess.Popen[bytes]] = subprocess.Popen,
+        root: Sequence[str] = ("sudo", "-n"),
+    ) -> None:
         """Start it. Raises OSError or EOFError when there is none."""
         begins = secrets.token_hex(16)
         # One line of letters in quotes, whatever shell the login has: csh takes no line break, fish no here-document.
         code = f"exec(bytes.fromhex('{_PROGRAM.encode().hex()}'))"
-        words = ("sudo", "-n", *_IN_ENGLISH, "/usr/bin/python3", "-ISuc", code.replace("'", '"'), begins)
+        words = (*root, *_IN_ENGLISH, "/usr/bin/python3", "-ISuc", code.replace("'", '"'), begins)
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # as long as the process
         self._process = start(
-            [*ssh, shlex.join(words)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors
+            [*way, shlex.join(words)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors
         )
         self._to, self._from = cast(IO[bytes], self._process.stdin), cast(IO[bytes], self._process.stdout)
         with self._within(LOGIN_SECONDS):

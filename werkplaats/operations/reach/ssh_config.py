@@ -4,6 +4,9 @@ A server is reached under its organisation's name (`ssh -F ssh_config gelre`), o
 each say for what: `gelre.engine` for whoever uses the engine, `gelre.people` for accounts that are not the operator's.
 Each purpose has a shared connection of its own. It keeps the groups of its login: whoever needs one that the roles gave
 opens another.
+
+Who asks for a server that is here is told that nobody logs in to it; the `ssh` that the engine finds runs its line
+here.
 """
 
 from __future__ import annotations
@@ -22,6 +25,9 @@ CONNECT_SECONDS = 20  # a login may look up the name of who calls, and ask a dir
 # In the environment of an ssh that asks nobody anything: then none that it starts on its way does, and sends no answers
 # that nobody gave to a host that is jumped over.
 UNASKED = "WERKPLAATS_UNASKED"
+# A comment to ssh, for stacks/engine/passing_over.py: a word of our own would take an IgnoreUnknown, of which ssh takes
+# the first, and the operator's may have another.
+HERE = "here"
 ENGINE, PEOPLE = "engine", "people"
 RUN_USER = Path("/run/user")
 # A socket's path has at most 108 bytes, the last of them zero (unix(7)). Ours are named "/e", then %C of 40 digits
@@ -43,6 +49,9 @@ def render(servers: Iterable[Server], known_hosts: Path, sockets: Path) -> str:
     names = [server.organisation for server in known]
     blocks: list[tuple[str, Mapping[str, object]]] = [(f'Match exec "printenv {UNASKED}"', {"BatchMode": "yes"})]
     for server in known:
+        if server.here:
+            blocks.append((f"Host {_any(server.organisation)}", _here(server)))
+            continue
         operator_s = f"{server.organisation} {alias(server.organisation, ENGINE)}"
         people = {"ControlPath": _socket(sockets, "p", server), "IdentitiesOnly": "yes"}
         blocks += [
@@ -61,6 +70,11 @@ def render(servers: Iterable[Server], known_hosts: Path, sockets: Path) -> str:
 
 def _any(organisation: str) -> str:
     return f"{organisation} {organisation}.*"
+
+
+def _here(server: Server) -> dict[str, object]:
+    said = f"echo {server.organisation} is this machine: nobody logs in to it >&2"
+    return {"#": HERE, "ProxyCommand": f"/bin/sh -c '{said}; exit 1'"}
 
 
 def _socket(folder: Path, purpose: str, server: Server) -> str:

@@ -12,7 +12,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 
 from werkplaats.operations.bring_up import ansible_inventory
-from werkplaats.operations.reach import remote
+from werkplaats.operations.reach import here, remote
 from werkplaats.operations.reach.servers import Server
 
 TEMPLATE = "{{ lookup('pipe', 'echo ran') }}"
@@ -64,6 +64,21 @@ def test_a_server_is_reached_as_the_operator_s_inventory_says(remotes: remote.Re
     for one in found.values():
         assert one["stricthostkeychecking"] == "true"
         assert one["userknownhostsfile"] == str(remotes.known_hosts)
+
+
+@pytest.mark.parametrize("is_root", [True, False])
+def test_a_server_that_is_here_is_logged_in_to_by_nobody_and_its_roles_are_told_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_root: bool
+) -> None:
+    monkeypatch.setattr(here, "_is_root", lambda: is_root)
+    server = Server("ggd", "", "", user="root", here=True)
+    remotes = remote.Remotes([server], tmp_path / "ssh", tmp_path / "ssh_config")
+    host = read(tmp_path, ansible_inventory.text(remotes, {"ggd": STATION}))["ggd"]
+    words = shlex.split(host.pop("ansible_python_interpreter"))
+    assert words[:2] == (["/usr/bin/env", "-i"] if is_root else ["sudo", "-n"])
+    assert {"SUDO_USER=root", "SUDO_UID=0"} <= set(words)
+    assert words[-1] == "/usr/bin/python3"
+    assert (host.pop("ansible_connection"), list(host)) == ("local", ["station"])
 
 
 def test_a_station_arrives_as_it_is(remotes: remote.Remotes, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from network_topology.compiling import compile as compiler
 from werkplaats.operations.bring_up import hostvars
 from werkplaats.operations.home import places
 from werkplaats.operations.reach import inventory
+from werkplaats.operations.reach.here import account
 from werkplaats.verbs import named
 
 FINGERPRINT = "SHA256:" + "A" * 43
@@ -46,6 +47,61 @@ def test_a_part_that_is_the_owner_s_is_said_in_the_inventory_and_the_roles_are_t
 def test_a_part_that_nobody_knows_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(errors.UsageError, match=r"ggd\.managed\.ssh"):
         read(tmp_path, "managed: {ssh: false}")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            f'ggd: {{here: true, host_key: "{FINGERPRINT}"}}',
+            r"ggd: `here: true` says that this machine .* host_key how",
+        ),
+        (
+            "ggd: {here: true, host: a.example, port: 22}",
+            "and host, port how another one reaches it; take out one of the",
+        ),
+        (
+            "ggd: {here: true, jump: a.example, key: /k}",
+            "and jump, key how another one reaches it; take out one of the",
+        ),
+        (
+            "ggd: {user: beheer}",
+            "ggd: it has no host and no host_key; write `host` and `host_key`, or `here: true` where",
+        ),
+        (
+            "ggd: {here: false, host: a.example}",
+            "ggd: it has no host_key; write `host` and `host_key`, or `here: true`",
+        ),
+        ("ggd: {here: ja}", r"ggd\.here: Input should be a valid boolean"),
+        (
+            "{ggd: {here: true}, zorg: {here: true}}",
+            "ggd and zorg have `here: true`, and this machine is one server; write",
+        ),
+    ],
+    ids=str,
+)
+def test_a_server_is_here_or_elsewhere_and_not_both_or_neither(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "servers.yml"
+    path.write_text(f"{text}\n")
+    with pytest.raises(errors.UsageError, match=said):
+        inventory.read(path)
+
+
+def test_a_line_for_this_machine_is_added_below_what_an_operator_wrote(tmp_path: Path) -> None:
+    path, written = tmp_path / "servers.yml", f'# ours\nggd: {{host: a.example, host_key: "{FINGERPRINT}"}}  # een'
+    path.write_text(written)
+    path.chmod(0o640)
+    inventory.say_here(path, "zorg")
+    assert path.read_text() == f"{written}\nzorg: {{here: true, user: {account()}}}\n"
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert [(one.organisation, one.here, one.user) for one in inventory.read(path)] == [
+        ("ggd", False, "beheer"),
+        ("zorg", True, account()),
+    ]
+    path.write_text("{}\n")
+    with pytest.raises(errors.UsageError, match=r"no line can be added; add zorg: \{here: true, user: \w+\} by hand"):
+        inventory.say_here(path, "zorg")
+    assert path.read_text() == "{}\n"
 
 
 KEY = "sha256:" + "a" * 64
