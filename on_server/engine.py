@@ -6,8 +6,6 @@ their own way, and judge by the one list of `faults`.
 
 from __future__ import annotations
 
-import contextlib
-import grp
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -45,9 +43,6 @@ def read(said: Mapping[str, str], wanted: Sequence[str]) -> dict[str, Any]:
     unit = dict(line.split("=", 1) for line in said.get("engine_unit", "").splitlines() if "=" in line)
     drop_ins = unit.get("DropInPaths", "").split()
     settings, unreadable = _settings()
-    group, members = SOCKET.group() if SOCKET.exists() else "docker", list[str]()
-    with contextlib.suppress(KeyError):
-        members = list(grp.getgrnam(group).gr_mem)
     containers = [row.split("\t") for row in said.get("containers", "").splitlines()]
     return {
         "daemon": shutil.which("dockerd") or "",
@@ -64,13 +59,11 @@ def read(said: Mapping[str, str], wanted: Sequence[str]) -> dict[str, Any]:
         "unreadable": unreadable,
         "containers": [row for row in containers if len(row) == 4 and not row[0].startswith("station-")],
         "networks": [name for name in said.get("networks", "").split() if name not in BUILT_IN],
-        "group": group,
-        "members": members,
         "info": _info(said["engine_info"]) if "engine_info" in said else None,
     }
 
 
-def faults(found: Found, login: str, *, ours: bool) -> list[Fault]:
+def faults(found: Found, *, ours: bool) -> list[Fault]:
     """Everything that keeps this server's engine from carrying a station. `ours`: what it lacks will be brought."""
     if found["unreadable"]:
         return [(f"/etc/docker/daemon.json cannot be read ({found['unreadable']})", "correct it")]
@@ -86,19 +79,15 @@ def faults(found: Found, login: str, *, ours: bool) -> list[Fault]:
             )
         ]
     if ours:
-        return _faults_of(found, login) if found["daemon"] else []
+        return _faults_of(found) if found["daemon"] else []
     remedy = "the engine is the owner's here"
     if wanted:
         return [(f"it has no {' and no '.join(wanted)}", f"install it, or docker-ce; {remedy}")]
     lacking: dict[Fault, object] = {
         ("its engine does not run", f"`systemctl enable --now docker`; {remedy}"): found["info"] is None,
         ("its engine is not started at boot", f"`systemctl enable docker`; {remedy}"): not found["enabled"],
-        (
-            f"{login} may not use its engine",
-            f"add that login to group {found['group']}; {remedy}",
-        ): login not in ("root", *found["members"]),
     }
-    return _faults_of(found, login) or [fault for fault, so in lacking.items() if so]
+    return _faults_of(found) or [fault for fault, so in lacking.items() if so]
 
 
 def in_use(found: Found) -> list[str]:
@@ -107,7 +96,7 @@ def in_use(found: Found) -> list[str]:
     return [*own, *found["networks"], *found["settings"], *found["flags"], *found["drop_ins"]]
 
 
-def _faults_of(found: Found, login: str) -> list[Fault]:
+def _faults_of(found: Found) -> list[Fault]:
     """Of an engine that is there already."""
     if not found["known"]:
         return [("it has an engine, and systemd no docker.service that may run", "unmask or install that unit")]
@@ -138,10 +127,6 @@ def _faults_of(found: Found, login: str) -> list[Fault]:
             'set `"features": {"containerd-snapshotter": false}` in /etc/docker/daemon.json (images there must be '
             "fetched anew), or offer a server of its own",
         ): info["snapshotter"],
-        (
-            f"its socket is of group root, so {login} cannot use it",
-            'set `"group": "docker"` in /etc/docker/daemon.json',
-        ): started and found["group"] == "root" != login,
     }
     return [(f"its engine is its owner's, and {seen}", remedy) for (seen, remedy), so in wrong.items() if so]
 

@@ -1,4 +1,4 @@
-"""Filters of the role `container_engine`: whose engine it is, the settings of one that is ours, and its login."""
+"""Filters of the role `container_engine`: whose engine it is, the settings of one that is ours."""
 
 from __future__ import annotations
 
@@ -61,20 +61,6 @@ def engine_links(server: Facts, before: Mapping[str, Any]) -> list[dict[str, str
     return [link] if engine_is_ours(server, before) or not server["engine"]["daemon"] else []
 
 
-def engine_commands(server: Facts) -> list[list[str]]:
-    """Return the commands that let the operator's login use the engine, where it may not yet.
-
-    By arguments, not by a file: a login of a directory may have any name (`j.jansen@zorg.example`, `ZORG\\jansen`).
-    """
-    group = server["engine"]["group"]
-    may = server["login"] == "root" or server["login"] in server["engine"]["members"]
-    return (
-        []
-        if may or server["engine"]["owner_s"]
-        else [["groupadd", "--force", "--system", group], ["gpasswd", "--add", server["login"], group]]
-    )
-
-
 def _owner_settings(server: Facts, before: Mapping[str, Any]) -> dict[str, Any]:
     """What is the owner's of daemon.json; where we wrote in it a key of ours is ours, whatever it says now."""
     ours = before if server["engine"]["marked"] else {}
@@ -91,5 +77,5 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """Return the filters by name."""
-        public = (engine_absent, engine_commands, engine_links, engine_settings, engine_without, journal_absent)
+        public = (engine_absent, engine_links, engine_settings, engine_without, journal_absent)
         return {function.__name__: function for function in public}

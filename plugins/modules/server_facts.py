@@ -111,7 +111,7 @@ def faults(server: dict[str, Any], there: dict[str, Any], rules: str, wants: dic
     told = [
         *accounts.faults(there, ours=ours["accounts"]),
         *access.faults(wants["people"], ours=ours["sshd"], login=there["login"]),
-        *engine.faults(server["engine"], there["login"], ours=ours["engine"]),
+        *engine.faults(server["engine"], ours=ours["engine"]),
     ]
     if not ours["time"]:
         active = [name for name, unit in server["units"].items() if unit["active"]]

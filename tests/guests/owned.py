@@ -10,7 +10,7 @@ from tests.guests import people
 from tests.guests.situations import Situation
 
 NOT_OURS = dict.fromkeys(PARTS, False)
-# Of the sheet that `doctor` gives: the accounts, what sshd is told word for word, the engine's group, and the journal.
+# Of the sheet that `doctor` gives: the accounts, what sshd is told word for word, and the journal.
 ACCOUNTS = """
 groupadd --gid 5000 station && groupadd --system station-control
 useradd --no-create-home --shell /usr/sbin/nologin --gid 5000 --uid 5001 --comment Puppet station
@@ -23,7 +23,6 @@ done
 SSHD = people.drop_in(drop_in.owner_s("beheer"))
 ENGINE = """
 systemctl enable --quiet --now docker.service 2>/dev/null
-usermod --append --groups docker beheer
 """
 JOURNAL = """
 mkdir -p /etc/systemd/journald.conf.d
@@ -46,7 +45,7 @@ SHEET = (
     "yours :     ForceCommand /usr/local/bin/station-account steward\n",
     "yours time: a service that keeps the clock right",
     r"yours engine: docker\.io and docker-cli",
-    "yours : it listens at /run/docker.sock, and beheer is in the group of that, docker\n",
+    "yours : it listens at /run/docker.sock\n",
     "yours journal: Storage is not none\n",
 )
 # What another run of the owner's tool may change later, and what `verify` says of it then.

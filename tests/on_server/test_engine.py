@@ -33,12 +33,11 @@ def there(**changes: Any) -> dict[str, Any]:
         (there(info=None, active=False, settings={"userns-remap": "default"}), "userns-remap"),
         (there(info=INFO | {"security": ["rootless"]}), "rootless"),
         (there(info=INFO | {"snapshotter": "io.containerd.snapshotter.v1"}), "snapshotter"),
-        (there(group="root"), "of group root"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_an_engine_that_cannot_carry_a_station_is_refused_with_the_way_out(found: dict[str, Any], said: str) -> None:
-    [fault] = engine.faults(found, "beheer", ours=True)
+    [fault] = engine.faults(found, ours=True)
     assert said in "; ".join(fault)
 
 
@@ -56,11 +55,7 @@ def test_an_engine_that_cannot_carry_a_station_is_refused_with_the_way_out(found
     ids=["none", "settings before an engine", "busy", "docker-ce", "unused", "asked something", "ours"],
 )
 def test_an_engine_that_can_is_not_refused(found: dict[str, Any]) -> None:
-    assert engine.faults(found, "beheer", ours=True) == []
-
-
-def test_root_needs_no_group() -> None:
-    assert engine.faults(there(group="root"), "root", ours=True) == []
+    assert engine.faults(found, ours=True) == []
 
 
 OWNER_S = "the engine is the owner's here"
@@ -76,24 +71,19 @@ OWNER_S = "the engine is the owner's here"
         (there(lacks=["docker-cli"]), "it has no docker-cli; install it"),
         (there(info=None, active=False), "does not run; `systemctl enable --now docker`"),
         (there(enabled=False), "not started at boot; `systemctl enable docker`"),
-        (there(members=["other"]), "beheer may not use its engine; add that login to group docker"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_an_engine_that_its_owner_sets_is_there_runs_and_lets_the_login_use_it(
-    found: dict[str, Any], said: str
-) -> None:
+def test_an_engine_that_its_owner_sets_is_there_and_runs(found: dict[str, Any], said: str) -> None:
     """Else each of these would be ours to bring, to start, or to say."""
-    found = there(members=["beheer"]) | {name: value for name, value in found.items() if value != there()[name]}
-    [fault] = engine.faults(found, "beheer", ours=False)
+    [fault] = engine.faults(found, ours=False)
     assert said in "; ".join(fault)
     assert fault[1].endswith(OWNER_S)
-    assert engine.faults(found, "beheer", ours=True) == []
+    assert engine.faults(found, ours=True) == []
 
 
 def test_an_engine_of_the_owner_s_in_order_is_not_refused() -> None:
-    assert engine.faults(there(members=["beheer"]), "beheer", ours=False) == []
-    assert engine.faults(there(), "root", ours=False) == []
+    assert engine.faults(there(), ours=False) == []
 
 
 def test_only_what_is_installed_and_excludes_a_wanted_package_of_any_version_is_in_the_way() -> None:

@@ -3,9 +3,7 @@
 set -e
 kind=$1
 
-groups=sudo
-getent group docker >/dev/null && groups=sudo,docker
-useradd --create-home --shell /bin/bash --groups "$groups" beheer
+useradd --create-home --shell /bin/bash --groups sudo beheer
 chmod 0440 /etc/sudoers.d/beheer
 chmod 0755 /usr/local/sbin/sandbox-init /usr/local/sbin/sandbox-seed
 

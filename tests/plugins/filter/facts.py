@@ -40,8 +40,6 @@ def engine(**changes: Any) -> dict[str, Any]:
         "unreadable": "",
         "containers": [],
         "networks": [],
-        "group": "docker",
-        "members": [],
         "owner_s": False,
         "info": {"version": "28", "security": ["seccomp"], "snapshotter": "", "swarm": False},
         **changes,

@@ -81,25 +81,12 @@ def test_an_owner_s_file_is_there_before_the_engine_and_is_the_owner_s() -> None
     assert len(engine.engine_links(server, BEFORE)) == 1, "nobody else starts it at boot"
 
 
-def test_login_is_given_the_engine_only_where_it_has_it_not() -> None:
-    assert engine.engine_commands(facts.facts(login="root")) == []
-    assert engine.engine_commands(facts.facts(login="beheer")) != []
-    assert engine.engine_commands(facts.facts(login="ZORG\\jan s"))[-1] == [
-        "gpasswd",
-        "--add",
-        "ZORG\\jan s",
-        "docker",
-    ]
-    assert engine.engine_commands(facts.facts(login="beheer", engine=facts.engine(members=["beheer"]))) == []
-
-
 def test_of_an_engine_that_is_the_owner_s_to_set_nothing_is_placed_and_what_was_ours_of_it_goes() -> None:
     """Also of one that nobody uses but the station."""
     for found in (facts.engine(owner_s=True, enabled=False), facts.engine(owner_s=True, marked=True, settings=OURS)):
         server = facts.facts(engine=found)
         assert {engine.SETTINGS, engine.DROP_IN} <= set(engine.engine_without(server, BEFORE))
         assert engine.engine_links(server, BEFORE) == []
-        assert engine.engine_commands(server) == []
     assert engine.engine_absent(server, BEFORE) == [engine.MEMBERS, engine.DROP_IN, engine.SETTINGS]
 
 

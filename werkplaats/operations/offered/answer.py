@@ -80,8 +80,6 @@ class Engine(_Shape):
     unreadable: Word
     containers: Annotated[list[tuple[Word, Word, Word, Text]], pydantic.Field(max_length=20_000)]
     networks: Annotated[list[Word], pydantic.Field(max_length=20_000)]
-    group: Word
-    members: Annotated[list[Word], pydantic.Field(max_length=20_000)]
     info: EngineInfo | Annotated[dict[Word, Any], pydantic.Field(max_length=0)] | None
 
 

@@ -19,7 +19,7 @@ def _well(facts: Facts, _: Wanted) -> str:
 
 
 def _faults(facts: Facts, wanted: Wanted) -> list[tuple[str, str]]:
-    return engine.faults(facts.engine.model_dump(), facts.answer.login, ours="engine" not in wanted.owners)
+    return engine.faults(facts.engine.model_dump(), ours="engine" not in wanted.owners)
 
 
 def _in_use(facts: Facts, _: Wanted) -> str:

@@ -68,7 +68,10 @@ def placed(facts: Facts, wanted: Wanted) -> list[tuple[str, str]]:
             "station, computer, werkplaats-gateway, of which none can log in; steward and scientist, by key and for "
             f"one program each; groups station and {accounts.CONTROL}",
         ),
-        ("your login", f"{login} joins the engine's group" if login != "root" else "root stays as it is"),
+        (
+            "your login",
+            f"{login} joins no group: it uses the engine by sudo" if login != "root" else "root stays as it is",
+        ),
         ("ssh", "/etc/ssh/sshd_config.d/0-werkplaats.conf; it takes itself back unless a new login works"),
         ("engine", "settings in /etc/docker/daemon.json where the engine is nobody else's; two containers, no network"),
         ("journal", "/etc/systemd/journald.conf.d/60-werkplaats.conf: at most 1 GB for all services together"),

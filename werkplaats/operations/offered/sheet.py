@@ -38,10 +38,10 @@ def _time(_: Facts, __: Wanted) -> list[str]:
     return ["a service that keeps the clock right to 5 s: chrony, ntpsec, openntpd or systemd-timesyncd"]
 
 
-def _engine(facts: Facts, _: Wanted) -> list[str]:
+def _engine(_: Facts, __: Wanted) -> list[str]:
     return [
         "docker.io and docker-cli, or docker-ce; it runs, and is started at boot (`systemctl enable --now docker`)",
-        f"it listens at {engine.SOCKET}, and {facts.answer.login} is in the group of that, {facts.engine.group}",
+        f"it listens at {engine.SOCKET}",
         "without userns-remap, rootless mode, and the containerd store (`containerd-snapshotter`)",
         "best with `live-restore`: a restart of the engine ends no station then",
     ]

@@ -217,7 +217,6 @@ def test_what_an_owner_has_is_found(part: str, severity: Severity, seen: str, ch
 OWNED: list[tuple[str, str, Severity, str, Change]] = [
     ("accounts", "accounts", STOPS, "user steward is missing", lambda _: None),
     ("engine", "engine", STOPS, "it has no docker.io", lambda _: None),
-    ("engine", "engine", STOPS, "beheer may not use its engine", offers.engine()),
     ("time", "clock", STOPS, "nothing keeps its clock", offers.said("virtual", "kvm\n")),
     ("journal", "disk", DECIDES, "keeps nothing", offers.said("journal", "[Journal]\nStorage=none\n")),
     ("journal", "disk", DECIDES, "may take", offers.said("journal", "SystemMaxUse=40G\n")),
