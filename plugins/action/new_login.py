@@ -81,7 +81,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         if done["rc"]:
             said = " ".join((done["stderr"] or done["stdout"]).split()) or f"`{words}` ended with {done['rc']}"
             return {"failed": True, "msg": said}
-        return {"stdout": done["stdout"]}
+        return {"stdout": done["stdout"].replace("\r\n", "\n")}  # as of a terminal, which Mitogen imitates
 
     def _login(
         self, given: Path, command: str, variables: Mapping[str, Any], *, asks: bool

@@ -20,9 +20,9 @@ class Asked:
         return self._answers.get(name, {"changed": False, "msg": "as it should be"})
 
     def line(self, line: str, executable: str) -> dict[str, Any]:
-        """Run a line as a connection to this machine does."""
+        """Run a line as Mitogen does on this machine."""
         done = subprocess.run([executable, "-c", line], capture_output=True, text=True, check=False)
-        return {"rc": done.returncode, "stdout": done.stdout, "stderr": done.stderr}
+        return {"rc": done.returncode, "stdout": done.stdout.replace("\n", "\r\n"), "stderr": done.stderr}
 
 
 def run(
