@@ -6,6 +6,8 @@ It comes before all else at `los`, whose servers stay as they are.
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,8 +19,10 @@ from tests.end_to_end.test_another_address import MOVED, STAYS, up, without_cont
 from tests.harness import sandboxes
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.soak]
+LOGIN = "beheer"
 SAYS = "echo Welkom op deze server"
 # `up` as it was: Docker's client has ssh run its program, and takes what comes first for an answer.
+# And the login is in the group of the engine's socket, as it was then: ssh by itself has nothing root's.
 BY_SSH_ITSELF = """
 import os, sys
 from stacks import drive
@@ -26,6 +30,24 @@ from werkplaats import cli
 drive._path = lambda: os.environ["PATH"]
 sys.exit(cli.main(sys.argv[1:]))
 """
+
+
+# Root's programs as before, but for those of who uses the engine.
+REFUSED = f"{LOGIN} ALL=(ALL:ALL) NOPASSWD: ALL, !/usr/bin/env --unset\\=DOCKER_HOST *\n"
+SUDOERS = "/etc/sudoers.d/zz-engine"
+
+
+@pytest.fixture
+def los(los: sandboxes.Sandbox) -> Iterator[sandboxes.Sandbox]:
+    """The network, whose login may ask two of the engines by itself too: an owner may have it so."""
+    for word in ("--add", "--delete"):
+        for one in (STAYS, MOVED):
+            assert los.on(one, "gpasswd", word, LOGIN, "docker").returncode == 0
+            # A connection that is open keeps the groups of its login.
+            config = str(los.vault / "run" / "ssh_config")
+            subprocess.run(["ssh", "-F", config, "-O", "exit", f"{one}.engine"], capture_output=True, check=False)
+        if word == "--add":
+            yield los
 
 
 @pytest.fixture
@@ -68,7 +90,7 @@ def test_a_login_that_prints_is_passed_over_and_by_ssh_itself_only_its_own_serve
     assert set(told["left_out"]) == {MOVED}
     assert "malformed HTTP" in told["left_out"][MOVED]
     assert (
-        f"see whether `ssh -F {talkative.vault}/run/ssh_config {MOVED}.engine docker version`"
+        f"see whether `ssh -F {talkative.vault}/run/ssh_config {MOVED}.engine sudo docker version`"
         in told["left_out"][MOVED]
     )
     assert changed(told) == {("create", f"{STAYS}-computer")}
@@ -78,17 +100,18 @@ def test_a_login_that_prints_is_passed_over_and_by_ssh_itself_only_its_own_serve
 
 
 def test_an_engine_that_lets_the_login_in_no_more_is_one_server_s_trouble(los: sandboxes.Sandbox) -> None:
-    """As where an owner's hardening takes the socket from the group; roles see the group, and it is as they left it."""
-    assert los.on(MOVED, "chgrp", "root", "/run/docker.sock").returncode == 0
+    """As where an owner's hardening takes that one program from what sudo lets the login run."""
+    write = ("install", "-m", "0440", "/dev/stdin", SUDOERS)
+    assert los.on(MOVED, "sh", "-c", f"printf %s {shlex.quote(REFUSED)} | {shlex.join(write)}").returncode == 0
     try:
         without_container(los, STAYS, MOVED)
         told = up(los, expect=5)
         assert set(told["left_out"]) == {MOVED}
-        assert "permission denied" in told["left_out"][MOVED]
+        assert re.search("a password is required|is not allowed", told["left_out"][MOVED])
         assert changed(told) == {("create", f"{STAYS}-computer")}
         assert los.on(STAYS, "docker", "inspect", "station-computer").returncode == 0
     finally:
-        assert los.on(MOVED, "chgrp", "docker", "/run/docker.sock").returncode == 0
+        assert los.on(MOVED, "rm", SUDOERS).returncode == 0
     told = up(los)
     assert told["verified"]
     assert changed(told) == {("create", f"{MOVED}-computer")}

@@ -77,7 +77,7 @@ def test_only_the_operators_key_opens_it(server: Server, tmp_path: Path) -> None
 
 def test_the_operator_may_do_everything_and_reach_the_engine(server: Server) -> None:
     assert server.tell("sudo -n id -u") == "0"
-    assert server.tell("docker version --format '{{.Server.Version}}'").startswith("26.")
+    assert server.tell("sudo docker version --format '{{.Server.Version}}'").startswith("26.")
 
 
 def test_the_gateway_is_installed_and_waits_for_its_configuration(server: Server) -> None:
@@ -88,8 +88,8 @@ def test_the_gateway_is_installed_and_waits_for_its_configuration(server: Server
 
 def test_the_engine_inside_runs_the_station_image_without_a_network(server: Server) -> None:
     image = images.ensure(print)
-    server.tell("docker load --quiet", given=image.archive)
-    started = server.tell(f"docker run --rm --network none --read-only {image.image_id} python3 -c 'print(6 * 7)'")
+    server.tell("sudo docker load --quiet", given=image.archive)
+    started = server.tell(f"sudo docker run --rm --network none --read-only {image.image_id} python3 -c 'print(6 * 7)'")
     assert started == "42"
 
 

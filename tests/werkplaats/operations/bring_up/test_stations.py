@@ -25,7 +25,7 @@ class Servers:
     """Engines that run a station each; what is removed, and who went away at which question."""
 
     def __init__(self, state: str = "running") -> None:
-        self.servers = {"ggd": "", "zorg": ""}
+        self.servers = {one: servers.Server(one, f"{one}.example", "SHA256:x") for one in ("ggd", "zorg")}
         self.config = Path("/nowhere/ssh_config")
         self.state = state
         self.away_at = ""
@@ -165,7 +165,7 @@ def test_an_engine_that_makes_no_station_is_left_out_with_a_remedy_and_what_othe
     assert lost.keys() == {"zorg"}
     assert (
         "Can't open user config file /nowhere/ssh_config: No such file or directory; see whether "
-        "`ssh -F /nowhere/ssh_config zorg.engine docker version` tells of a server" in lost["zorg"]
+        "`ssh -F /nowhere/ssh_config zorg.engine sudo docker version` tells of a server" in lost["zorg"]
     )
     assert stacks[-1].images == {"ggd"}
     assert outcome == drive.Outcome((made, later))
