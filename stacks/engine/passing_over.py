@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import contextlib
 import fnmatch
+import json
 import os
 import shlex
+import socket
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -21,6 +23,7 @@ from typing import NoReturn
 MOST_BEFORE = 2**20  # bytes that a login prints before the program begins
 _AT_ONCE = 65536
 _HERE = ["#", "here"]  # as werkplaats/operations/reach/ssh_config.py writes it
+_LENDING = "WERKPLAATS_LENDING"  # see werkplaats/operations/reach/lending.py
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # The engine meant is root's, whatever path or engine the login has for its own work.
 _ENGINE = f"/usr/bin/env --unset=DOCKER_HOST DOCKER_CONTEXT=default PATH={_PATH}"
@@ -31,8 +34,7 @@ def main() -> NoReturn:
     """Become ssh; the process that passes its output on ends with 1 where no program began."""
     words = sys.argv[1:]
     if words[-3:-2] == ["--"] and _here(words):
-        root = "" if os.geteuid() == 0 else "sudo -n "
-        _become("/bin/sh", ["-c", f"exec {root}{_ENGINE} {words[-1]}"])
+        _run_here(f"exec {_ENGINE} {words[-1]}")
     ssh = _next()
     if words[-3:-2] != ["--"]:  # as docker/cli has it; the login to a host that is jumped over runs nothing there
         _become(ssh, words)
@@ -59,6 +61,19 @@ def _here(words: list[str]) -> bool:
         if line == _HERE and any(fnmatch.fnmatchcase(words[-2], one) for one in named):
             return True
     return False
+
+
+def _run_here(line: str) -> NoReturn:
+    """By sudo, unless by root; where sudo knows the password at a terminal alone, by who was started there."""
+    words = ["/bin/sh", "-c", line]
+    if os.geteuid() == 0:
+        _become(words[0], words[1:])
+    if _LENDING not in os.environ:
+        os.execvp("sudo", ["sudo", "-n", *words])  # noqa: S606, S607 - as a login finds it
+    with socket.socket(socket.AF_UNIX) as lending:
+        lending.connect(os.environ[_LENDING])
+        socket.send_fds(lending, [json.dumps(words).encode()], [0, 1, 2])
+        sys.exit(int(lending.recv(16) or b"1"))
 
 
 def _become(program: str, words: list[str]) -> NoReturn:

@@ -15,11 +15,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, cast
 
-from werkplaats.operations.reach import asking
+from werkplaats.operations.reach import asking, lending, ssh_config
 from werkplaats.operations.reach.servers import KEY_TYPE, KnownHosts, Server, UnreachableError
 from werkplaats.operations.reach.shell import Shell
 
 SUDO = ("sudo", "-n")
+_QUIET: Any = {"stdin": subprocess.DEVNULL, "capture_output": True, "check": False}
 HOST_KEY = Path("/etc/ssh/ssh_host_ed25519_key.pub")
 REMEDY = (
     "let your login run everything here by `sudo -n`, without a password (NOPASSWD), or run this at a terminal, where "
@@ -70,6 +71,7 @@ class Here:
         self._turn = threading.Lock()
         self._relays: list[subprocess.Popen[bytes]] = []
         self._ended = threading.Event()
+        self._lending: lending.Lending | None = None
 
     def shell(self) -> Shell:
         """A process of root. Raises OSError, EOFError or UnreachableError where there is none."""
@@ -84,6 +86,19 @@ class Here:
             if not self._asked():
                 raise UnreachableError(str(error), REMEDY) from error
         return self._begun(root)
+
+    def open_for_engine(self) -> None:
+        """Have root's programs started for who has no terminal, where sudo would ask there what it knows here."""
+        command = [*SUDO, "true"]
+        if _is_root() or self._lending or subprocess.run(command, start_new_session=True, **_QUIET).returncode == 0:
+            return
+        self.shell().close()
+        self._lending = lending.Lending(ssh_config.sockets_folder(self._known.path.parent), SUDO)
+
+    def close(self) -> None:
+        """Start nothing any more for others."""
+        if self._lending:
+            self._lending.close()
 
     def end(self) -> None:
         """End what was started, and start nothing any more."""
@@ -115,7 +130,7 @@ class Here:
         if not sys.stdin.isatty():
             return False
         with self._turn:
-            if subprocess.run([*SUDO, "true"], capture_output=True, check=False).returncode == 0:
+            if subprocess.run([*SUDO, "true"], **_QUIET).returncode == 0:
                 return True  # somebody gave it to another thread, just now
             asking.tell(f"{self._server.organisation}: sudo asks for the password of your login, to be root here")
             return subprocess.run(["sudo", "-v"], check=False).returncode == 0

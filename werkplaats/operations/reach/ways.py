@@ -32,8 +32,11 @@ class Ways:
         return found | self._connections.probe(patience, keep)
 
     def open_for_engine(self, organisations: Iterable[str]) -> None:
-        """Have a connection for whoever uses the engine; here none is needed."""
-        self._connections.open_for_engine(one for one in organisations if one not in self._here)
+        """Have a way for whoever uses the engine, where only who sits at the terminal can make one."""
+        known = list(organisations)
+        self._connections.open_for_engine(one for one in known if one not in self._here)
+        for organisation in filter(self._here.__contains__, known):
+            self._here[organisation].open_for_engine()
 
     def shell(self, organisation: str) -> Shell:
         """A process of root on a server. Raises OSError, EOFError or UnreachableError where there is none."""
@@ -42,6 +45,8 @@ class Ways:
 
     def close(self) -> None:
         """Ask nobody any more."""
+        for here in self._here.values():
+            here.close()
         self._connections.close()
 
     def end(self) -> None:

@@ -14,7 +14,7 @@ from tests.werkplaats.operations.reach.terminals import Terminal
 from werkplaats.operations.reach import here, remote
 from werkplaats.operations.reach.servers import Server, UnreachableError, fingerprint
 
-# Stands in for sudo: with `asks` it wants a password, which somebody gives at the terminal once.
+# Stands in for sudo: with `ASKS` it wants a password, which somebody gives once, and which it knows at that terminal.
 SUDO = """#!/bin/sh
 given="${0%/*}/given"
 case $1 in
@@ -23,14 +23,17 @@ case $1 in
     printf 'Password: ' > /dev/tty; read -r line < /dev/tty
     test "$line" = geheim && touch "$given";;
 -n)
-    test -z "$ASKS" -o -e "$given" || { echo "sudo: a password is required" >&2; exit 1; }
+    test -z "$ASKS" || { test -e "$given" && (: < /dev/tty); } 2>/dev/null ||
+        { echo "sudo: a password is required" >&2; exit 1; }
     shift; exec env --unset=DOCKER_HOST "$@";;
 esac
 """
 # Asks the server of an inventory that is here, by sudo, and says what comes of it.
 ASKS = """
-import sys
+import os, subprocess, sys
 from pathlib import Path
+from stacks.engine import install
+from tests.stacks.engine.test_passing_over import AS
 from werkplaats.operations.reach import here, remote
 from werkplaats.operations.reach.servers import Server
 here._is_root = lambda: False
@@ -39,6 +42,14 @@ folder = Path(sys.argv[1])
 with remote.Remotes([Server("gelre", "", "", here=True, user="root")], folder, folder / "config") as remotes:
     print("lost:", remotes.probe(), flush=True)
     print("said:", remotes.ask("gelre", "echo", "hier").stdout, flush=True)
+    words = ["-F", folder / "config", "-T", "--", "gelre.engine", "sh -c 'cat; echo daar >&2; exit 3'"]
+    def engine():
+        command = [sys.executable, "-ISc", AS, "1000", install.PROGRAMS / "ssh", *words]
+        done = subprocess.run(command, input=b"hier", capture_output=True, start_new_session=True)
+        print("engine:", done.returncode, done.stdout, done.stderr, flush=True)
+    engine()
+    remotes.open_for_engine(["gelre"])
+    engine()
     remotes.ask("gelre", "sh", "-c", sys.argv[2])
     print("not interrupted", flush=True)
 """
@@ -110,7 +121,7 @@ def test_a_password_that_nobody_can_give_is_a_sentence(
             remotes.ask("gelre", "true")
 
 
-def test_sudo_asks_once_at_the_terminal_and_an_interrupt_ends_the_command_but_nothing_of_root_s(
+def test_sudo_asks_once_at_the_terminal_for_the_engine_too_and_an_interrupt_ends_nothing_of_root_s(
     tmp_path: Path, sudo: Path
 ) -> None:
     assert sudo.exists()
@@ -120,6 +131,10 @@ def test_sudo_asks_once_at_the_terminal_and_an_interrupt_ends_the_command_but_no
         assert said == "gelre: sudo asks for the password of your login, to be root here\r\n"
         terminal.type("geheim\n")
         assert "lost: {}" in terminal.until("said: hier")
+        terminal.until("engine: ")
+        assert terminal.until("\r\n") == r"1 b'' b'sudo: a password is required\n'"
+        terminal.until("engine: ")
+        assert terminal.until("\r\n") == r"3 b'hier' b'daar\n'"
         wait_until((tmp_path / "begun").exists, "the program", 20)
         terminal.type("\x03")
         assert "Password" not in terminal.until("KeyboardInterrupt")
