@@ -63,7 +63,7 @@ def _engine(_: firewall.Inbound) -> list[Fault]:
     if subprocess.run(engine.RUNS, check=False).returncode == 0:
         questions |= engine.OF_ONE_THAT_RUNS
     found = engine.read({name: _said(words) for name, words in questions.items()}, ())
-    return engine.faults(found, accounts.read()["login"], ours=False)
+    return engine.faults(found, ours=False)
 
 
 def _time(_: firewall.Inbound) -> list[Fault]:

@@ -69,7 +69,7 @@ def _run_here(line: str) -> NoReturn:
     if os.geteuid() == 0:
         _become(words[0], words[1:])
     if _LENDING not in os.environ:
-        os.execvp("sudo", ["sudo", "-n", *words])  # noqa: S606, S607 - as a login finds it
+        os.execvp("sudo", ["sudo", "-n", *words])  # noqa: S606 - as a login finds it
     with socket.socket(socket.AF_UNIX) as lending:
         lending.connect(os.environ[_LENDING])
         socket.send_fds(lending, [json.dumps(words).encode()], [0, 1, 2])

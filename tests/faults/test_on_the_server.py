@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shlex
 import shutil
 import subprocess
@@ -27,11 +28,23 @@ CHECKOUT, HOME, STATE = HOUSE / "suite", HOUSE / "datawerkplaats", HOUSE / ".loc
 NOTHING: dict[str, Any] = {"servers": [], "configured": {}, "stations": []}
 DROP_IN = "/etc/ssh/sshd_config.d/0-werkplaats.conf"
 PLATFORMS = ("manylinux_2_34", "manylinux_2_28", "manylinux_2_17", "manylinux2014", "manylinux_2_5", "manylinux1")
-# A terminal, as who logs in has one: sudo then gives root's programs another one, and Ctrl-C goes to all of a group.
+OTHER, PASSWORD, PROMPT = "jan", "een-wachtwoord-van-jan", b"password for jan"
+# At a terminal, as who logs in has one: sudo then gives root's programs another one, and Ctrl-C goes to all of a group.
 # What is printed goes to files, since a terminal has one stream.
 AT_A_TERMINAL = """
-cd {checkout}; export WERKPLAATS_HOME={home} WERKPLAATS_PASSPHRASE_FILE={house}/passphrase
+cd {checkout}; export WERKPLAATS_HOME={house}/datawerkplaats WERKPLAATS_PASSPHRASE_FILE={house}/passphrase
 test -t 0 && .venv/bin/werkplaats {words} > {house}/out 2> {house}/err; echo $? > {house}/code
+"""
+SPOILT = f"""
+docker rm --force station-agent station-computer && docker rmi $(docker image ls --quiet)
+echo "# somebody was here" >> {DROP_IN}
+"""
+# Somebody else who operates: sudo wants a password of theirs. The suite is the one that is there.
+SOMEBODY_ELSE = f"""
+useradd --create-home --shell /bin/bash --groups sudo {OTHER} && echo {OTHER}:{PASSWORD} | chpasswd
+chmod o+x {HOUSE} && chmod --recursive o+rX {CHECKOUT}
+cd {HOUSE} && cp --recursive datawerkplaats .local .cache passphrase /home/{OTHER}
+chown --recursive {OTHER}: /home/{OTHER}
 """
 
 
@@ -63,11 +76,34 @@ class Server:
 
     def run(self, *words: str, expect: tuple[int, ...] = (0,)) -> str:
         """Run the command there, at a terminal of its own; returns what it prints."""
-        line = AT_A_TERMINAL.format(checkout=CHECKOUT, home=HOME, house=HOUSE, words=shlex.join(words))
-        self.tell(line, "-tt")
-        code, out, err = (self.tell(f"cat {HOUSE}/{name}").decode() for name in ("code", "out", "err"))
-        assert int(code) in expect, f"{words} ended with {code}:\n{out}\n{err}"
+        self.tell(AT_A_TERMINAL.format(checkout=CHECKOUT, house=HOUSE, words=shlex.join(words)), "-tt")
+        return self._printed(HOUSE, expect)
+
+    def run_by_another(self, *words: str) -> tuple[str, bytes]:
+        """The same by somebody whose sudo wants a password; what it prints, and what was seen at the terminal."""
+        house = Path("/home") / OTHER
+        line = AT_A_TERMINAL.format(checkout=CHECKOUT, house=house, words=shlex.join(words))
+        config = self.network.vault / "run" / "ssh_config"
+        command = ["ssh", "-F", str(config), "-tt", OWN, shlex.join(("sudo", "-H", "-u", OTHER, "bash", "-c", line))]
+        seen = b""
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            assert process.stdin
+            assert process.stdout
+            while data := os.read(process.stdout.fileno(), 65536):
+                if PROMPT in data:
+                    process.stdin.write(f"{PASSWORD}\n".encode())
+                    process.stdin.flush()
+                seen += data
+        return self._printed(house, (0,)), seen
+
+    def _printed(self, house: Path, expect: tuple[int, ...]) -> str:
+        code, out, err = (self.tell(f"sudo cat {house}/{name}").decode() for name in ("code", "out", "err"))
+        assert int(code) in expect, f"it ended with {code}:\n{out}\n{err}"
         return out
+
+    def spoil(self) -> None:
+        """Take the station and its image away, and edit a file of ours: each way of doing a thing there is taken."""
+        self.tell("sudo sh", given=SPOILT.encode())
 
     def up(self) -> dict[str, Any]:
         """`up` there."""
@@ -79,6 +115,14 @@ def elsewhere(network: sandboxes.Sandbox) -> dict[str, Any]:
     """`up` from the other machine."""
     told: dict[str, Any] = json.loads(network.run("up", "--yes", "--json").stdout)
     return told
+
+
+def mended(server: Server, told: dict[str, Any], drop_in: bytes) -> None:
+    """What was spoilt is as it was."""
+    assert told["verified"]
+    assert [one["operation"] for one in told["changes"]["stations"]] == ["create", "create"]
+    assert list(told["changes"]["configured"]) == [OWN]
+    assert server.tell(f"sudo sha256sum {DROP_IN}") == drop_in
 
 
 def wheels(folder: Path, python: str) -> None:
@@ -141,15 +185,8 @@ def test_on_the_server_itself_nothing_changes_and_what_somebody_changed_is_mende
     note(f"on the server itself `up` without a change took {told['seconds']:.1f} s")
     assert server.tell(containers) == ids
 
-    image = "sudo docker inspect --format '{{.Image}}' station-agent"
-    line = f"sudo docker rm --force station-agent station-computer && sudo docker rmi $({image})"
-    server.tell(line)
-    server.tell(f"echo '# somebody was here' | sudo tee -a {DROP_IN}")
-    told = server.up()
-    assert told["verified"]
-    assert [one["operation"] for one in told["changes"]["stations"]] == ["create", "create"]
-    assert list(told["changes"]["configured"]) == [OWN]
-    assert server.tell(f"sudo sha256sum {DROP_IN}") == before
+    server.spoil()
+    mended(server, server.up(), before)
     assert server.up()["changes"] == NOTHING
     assert server.run("verify", network.name)
     ids = server.tell(containers)
@@ -158,3 +195,14 @@ def test_on_the_server_itself_nothing_changes_and_what_somebody_changed_is_mende
     told = elsewhere(network)
     assert (told["verified"], told["changes"]) == (True, NOTHING)
     assert server.tell(containers) == ids
+
+
+def test_whoever_operates_there_gives_sudo_a_password_once_and_makes_the_same_of_the_server(server: Server) -> None:
+    """The last of these: the copy that this operator has of the state is not brought back."""
+    before = server.tell(f"sudo sha256sum {DROP_IN}")
+    server.tell("sudo sh", given=SOMEBODY_ELSE.encode())
+    server.spoil()
+    out, seen = server.run_by_another("up", server.network.name, "--yes", "--json")
+    mended(server, json.loads(out), before)
+    assert seen.count(PROMPT) == 1, seen
+    assert server.tell(f"id {OTHER}").count(b"docker") == 0
