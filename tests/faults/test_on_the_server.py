@@ -86,7 +86,8 @@ class Server:
         config = self.network.vault / "run" / "ssh_config"
         command = ["ssh", "-F", str(config), "-tt", OWN, shlex.join(("sudo", "-H", "-u", OTHER, "bash", "-c", line))]
         seen = b""
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        pipe, none = subprocess.PIPE, subprocess.DEVNULL
+        with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=none) as process:
             assert process.stdin
             assert process.stdout
             while data := os.read(process.stdout.fileno(), 65536):

@@ -7,7 +7,6 @@ engine finds hands what it would run, and its three streams, to the command that
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import socket
 import subprocess
@@ -15,7 +14,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from base import files
+from base import files, values
 
 WHERE = "WERKPLAATS_LENDING"
 _LONGEST = 65536  # bytes of what is to be run
@@ -57,7 +56,7 @@ class Lending:
             said, streams, _, _ = socket.recv_fds(line, _LONGEST, 3)
             try:
                 into, out, errors = streams
-                command = [*self._root, *map(str, json.loads(said))]
+                command = [*self._root, *map(str, values.parsed(said))]
                 process = subprocess.Popen(command, stdin=into, stdout=out, stderr=errors, process_group=0)
             finally:
                 for stream in streams:
