@@ -299,7 +299,8 @@ class Stack:
             return Outcome(())
         self._unsettle()
         if targets := self._urns(drifted):
-            self._run(self._stack.refresh, (), target=targets, clear_pending_creates=True)
+            # By the way to engines that the program says: what the state has of it may be another machine's, of before.
+            self._run(self._stack.refresh, (), target=targets, clear_pending_creates=True, run_program=not as_before)
         # One engine that does not answer stops nobody else's station.
         making = functools.partial(self._stack.up, show_secrets=False, continue_on_error=True)
         if as_before and targets:  # declared as before: the servers of others need not be asked

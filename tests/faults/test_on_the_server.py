@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.soak]
 OWN = "thuiszorg"
 USER = "beheer"
 HOUSE = Path("/home") / USER
-CHECKOUT, HOME, STATE = HOUSE / "suite", HOUSE / "datawerkplaats", HOUSE / ".local" / "state"
+CHECKOUT, HOME, STATE = Path("/opt/suite"), HOUSE / "datawerkplaats", HOUSE / ".local" / "state"
 NOTHING: dict[str, Any] = {"servers": [], "configured": {}, "stations": []}
 DROP_IN = "/etc/ssh/sshd_config.d/0-werkplaats.conf"
 PLATFORMS = ("manylinux_2_34", "manylinux_2_28", "manylinux_2_17", "manylinux2014", "manylinux_2_5", "manylinux1")
@@ -42,7 +42,7 @@ echo "# somebody was here" >> {DROP_IN}
 # Somebody else who operates: sudo wants a password of theirs. The suite is the one that is there.
 SOMEBODY_ELSE = f"""
 useradd --create-home --shell /bin/bash --groups sudo {OTHER} && echo {OTHER}:{PASSWORD} | chpasswd
-chmod o+x {HOUSE} && chmod --recursive o+rX {CHECKOUT}
+chmod --recursive o+rX {CHECKOUT}
 cd {HOUSE} && cp --recursive datawerkplaats .local .cache passphrase /home/{OTHER}
 chown --recursive {OTHER}: /home/{OTHER}
 """
@@ -72,7 +72,7 @@ class Server:
         packed = self.tell(f"tar -C {source} -cz .")
         shutil.rmtree(to)
         to.mkdir(mode=0o700)
-        subprocess.run(["tar", "-C", to, "-xz"], input=packed, check=True)
+        subprocess.run(["tar", "-C", to, "--no-same-owner", "-xz"], input=packed, check=True)
 
     def run(self, *words: str, expect: tuple[int, ...] = (0,)) -> str:
         """Run the command there, at a terminal of its own; returns what it prints."""
@@ -149,6 +149,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         assert elsewhere(network)["changes"] == NOTHING
         made = Server(network)
         tracked = subprocess.run(["git", "ls-files"], cwd=sandboxes.ROOT, check=True, capture_output=True, text=True)
+        made.tell(f"sudo install --directory --owner={USER} {CHECKOUT}")
         made.bring(sandboxes.ROOT, CHECKOUT, *tracked.stdout.splitlines())
         made.bring(images.BUILD, CHECKOUT / images.BUILD.relative_to(sandboxes.ROOT))
         engine = install.cache_folder() / install.key()
@@ -181,6 +182,10 @@ def test_on_the_server_itself_nothing_changes_and_what_somebody_changed_is_mende
     found = json.loads(server.run("doctor", network.name, "--here", OWN, "--yes", "--json", expect=(0, 1)))
     assert (list(found["servers"]), found["left_out"]) == ([OWN], {})
     assert server.tell(f"cat {listed}").decode() == f"{OWN}: {{here: true, user: {USER}}}\n"
+    # What is said of the server stays as it is, whatever the way to it.
+    entry = yaml.safe_load((network.home / "inventories" / network.name / "servers.yml").read_text())[OWN]
+    here = {"here": True, **{name: entry[name] for name in ("user", "people")}}
+    server.tell(f"cat > {listed}", given=yaml.safe_dump({OWN: here}).encode())
     told = server.up()
     assert (told["verified"], told["changes"]) == (True, NOTHING)
     note(f"on the server itself `up` without a change took {told['seconds']:.1f} s")
@@ -199,7 +204,7 @@ def test_on_the_server_itself_nothing_changes_and_what_somebody_changed_is_mende
 
 
 def test_whoever_operates_there_gives_sudo_a_password_once_and_makes_the_same_of_the_server(server: Server) -> None:
-    """The last of these: the copy that this operator has of the state is not brought back."""
+    """The last of these: the copy that this operator has of the state is not brought back. It says beheer's place."""
     before = server.tell(f"sudo sha256sum {DROP_IN}")
     server.tell("sudo sh", given=SOMEBODY_ELSE.encode())
     server.spoil()
