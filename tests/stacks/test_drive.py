@@ -130,9 +130,12 @@ def test_after_a_run_the_engine_is_asked_nothing(real: drive.Stack, monkeypatch:
     assert "up" in asked[-1]
 
 
-def stations(_: Any) -> None:
-    """Of two organisations: one engine is this machine's, and nobody listens where the other's would be."""
-    for organisation, host in {"ggd": "unix:///var/run/docker.sock", "zorg": "tcp://127.0.0.1:9"}.items():
+ENGINE = "/var/run/docker.sock"
+
+
+def stations(plan: settled.Settled) -> None:
+    """Of two organisations: one engine is this machine's, at `plan.plan`, and nobody listens at the other's place."""
+    for organisation, host in {"ggd": f"unix://{plan.plan}", "zorg": "tcp://127.0.0.1:9"}.items():
         component = pulumi.ComponentResource("werkplaats:stations:Station", organisation)
         own = pulumi.ResourceOptions(parent=component)
         engine = docker.Provider(f"{organisation}-engine", host=host, opts=own)
@@ -144,7 +147,7 @@ def stations(_: Any) -> None:
 def test_an_engine_that_does_not_answer_leaves_out_its_own_organisation_alone(tmp_path: Path) -> None:
     """It failed the run of all, and again where it was left out: what of it was never made stood in no state."""
     project: Any = {"project": "p", "program": stations, "engine": install.ensure(print)}
-    plan = settled.Settled("plan", "", "", ("ggd", "zorg"), ())
+    plan = settled.Settled(ENGINE, "", "", ("ggd", "zorg"), ())
     made = drive.Stack(**project, plan=lambda _: plan, state=tmp_path)
     said: list[str] = []
     try:
@@ -159,6 +162,29 @@ def test_an_engine_that_does_not_answer_leaves_out_its_own_organisation_alone(tm
         assert made._settled() is not None
     finally:
         made.destroy(said.append)
+    assert said == ["create ggd-data", "create zorg-data", "delete ggd-data"]
+
+
+@pytest.mark.slow
+def test_what_changed_is_read_again_by_the_way_that_is_declared_now(tmp_path: Path) -> None:
+    """The state came from another machine, and says the way from there. Whose engine answers nobody stops no other."""
+    before, now = tmp_path / "before.sock", tmp_path / "now.sock"
+    before.symlink_to(ENGINE)
+    said: list[str] = []
+
+    def stack(way: Path) -> drive.Stack:
+        project: Any = {"project": "p", "program": stations, "engine": install.ensure(print)}
+        plan = settled.Settled(str(way), "", "", ("ggd", "zorg"), ())
+        return drive.Stack(**project, plan=lambda _: plan, state=tmp_path / "state")
+
+    try:
+        with pytest.raises(drive.PartsError):
+            stack(before).up(said.append)
+        stack(before).up(said.append, leave_out=["zorg"])
+        before.rename(now)
+        assert stack(now).up(said.append, leave_out=["zorg"], drifted=["ggd"]).changes == ()
+    finally:
+        stack(now).destroy(said.append)
     assert said == ["create ggd-data", "create zorg-data", "delete ggd-data"]
 
 
