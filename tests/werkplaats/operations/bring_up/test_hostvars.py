@@ -79,7 +79,7 @@ BACKUP = f'een: {{host: een.example, host_key: "SHA256:{43 * "A"}", backup: {{re
 
 def test_what_an_operator_may_say_of_a_server_that_is_made_here_is_written_again() -> None:
     """All fields but those that the sandbox itself gives it: a new one is forgotten by no `up`."""
-    given = {"host", "host_key", "user", "port", "jump", "key", "people"}
+    given = {"here", "host", "host_key", "user", "port", "jump", "key", "people"}
     assert {*inventory.SAID} == inventory.Entry.model_fields.keys() - given
 
 
