@@ -58,7 +58,7 @@ UNITS = ("docker.service", "haproxy.service", "ssh.service", "systemd-timesyncd.
 COMMANDS = (
     ("dpkg-query", "--show", "--showformat=${db:Status-Abbrev}|${Package}|${Version}\n"),
     ("systemctl", "show", "--property=Id,LoadState,ActiveState,UnitFileState,NeedDaemonReload", *UNITS),
-    ("nft", "--stateless", "list", "table", "inet", "werkplaats"),
+    ("nft", "--stateless", "--terse", "list", "table", "inet", "werkplaats"),
     ("docker", "image", "ls", "--all", "--no-trunc", "--quiet"),
 )
 

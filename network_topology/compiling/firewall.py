@@ -1,6 +1,9 @@
 """The firewall sheet of one organisation: every flow that its server needs, and no other."""
 
-from collections.abc import Iterable, Iterator
+import ipaddress
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from network_topology import model, operators, web
 from network_topology.compiling import compiled
@@ -13,6 +16,19 @@ def rows(definition: model.Definition, slug: str, peers: Iterable[compiled.Peer]
     peers = tuple(peers)
     found = (*_mesh_in(definition, slug, peers), _ssh(definition, slug), *_mesh_out(definition, peers))
     return (*found, *_services(definition, slug))
+
+
+def behind_one_address(callers: Iterable[Sequence[str]]) -> int:
+    """How many callers at most may come from one address, of callers with these ranges: 1 for one or none.
+
+    Several organisations may share a processor's address, and all do behind a router that translates theirs.
+    """
+    ends: list[tuple[int, int, int]] = []
+    for ranges, version in itertools.product(callers, (4, 6)):
+        found: list[Any] = [one for one in map(ipaddress.ip_network, ranges) if one.version == version]
+        for one in ipaddress.collapse_addresses(found):  # each caller counts once, however its ranges overlap
+            ends += [(version, int(one.network_address), 1), (version, int(one.broadcast_address) + 1, -1)]
+    return max(1, *itertools.accumulate((step for *_, step in sorted(ends)), initial=0))
 
 
 def _mesh_in(definition: model.Definition, slug: str, peers: Iterable[compiled.Peer]) -> Iterator[compiled.FirewallRow]:

@@ -30,6 +30,8 @@ FIELDS: Mapping[str, tuple[int | bytes | None, ...]] = {
     "ssh-rsa": (None, None),
 }
 RSA_BITS = 3072
+# New connections of one caller: as many as the gateway takes of one in ten seconds (`tls_mesh`), and a tenth a second.
+NEW_AT_ONCE, NEW_A_SECOND = 300, 30
 LIBRARY = "/usr/local/lib/werkplaats"
 PACKAGE = "on_server"
 # Command → module of the package whose main() it starts. sshd, units and people know commands by these paths.
@@ -110,11 +112,14 @@ def firewall_commands(server: Facts, managed: Mapping[str, bool]) -> list[list[s
     return [["systemctl", "stop", *FIREWALL_UNITS], ["nft", "delete", "table", family, name]]
 
 
-def firewall_rules(rows: list[Mapping[str, Any]]) -> list[str]:
+def firewall_rules(rows: list[Mapping[str, Any]], callers: int = 1) -> list[str]:
     """Return nftables rules for the inbound rows: per port its sources, then nobody else.
 
-    An address that is no address, or a port that is no port, is an AnsibleFilterError.
+    A source begins no more connections of TCP than `callers` need that call from one address: what is above that never
+    gets to the kernel's table of connections, which all of the server shares. An address that is no address, or a port
+    that is no port, is an AnsibleFilterError.
     """
+    rate = f"limit rate {callers * NEW_A_SECOND}/second burst {callers * NEW_AT_ONCE} packets"
     sources: dict[tuple[str, int], list[Any]] = {}
     for row in rows:
         if row["direction"] == "in":
@@ -122,12 +127,13 @@ def firewall_rules(rows: list[Mapping[str, Any]]) -> list[str]:
             known += [_network(address) for address in row["addresses"]]
     rules = []
     for (protocol, port), networks in sorted(sources.items()):
-        for version, word in ((4, "ip"), (6, "ip6")):
+        for version, word, source in ((4, "ip", "ip saddr"), (6, "ip6", "ip6 saddr & ffff:ffff:ffff:ffff::")):
             found = [network for network in networks if network.version == version]
             # nft refuses overlapping ranges in one set.
             texts = [str(network) for network in ipaddress.collapse_addresses(found)]
+            limit = f" update @callers{version} {{ {source} . tcp dport {rate} }}" * (protocol == "tcp")
             if texts:
-                rules.append(f"{protocol} dport {port} {word} saddr {{ {', '.join(texts)} }} accept")
+                rules.append(f"{protocol} dport {port} {word} saddr {{ {', '.join(texts)} }}{limit} accept")
         rules.append(f"{protocol} dport {port} counter drop")
     return rules
 

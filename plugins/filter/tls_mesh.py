@@ -20,6 +20,9 @@ NAME = re.compile(r"[A-Za-z0-9=,.-]+")
 SERIAL = re.compile(r"[0-9a-f]{1,40}")
 # HAProxy binds under a temporary name first, and sun_path ends at 107 bytes (unix(7)).
 LONGEST_SOCKET = 96
+# What one peer may open, with room above what its agent opens and ours hears of it (MOST_PER_PEER and HELLOS in
+# station_image/runtime/wire/mesh_server.py, and a connection for each session): connections, and new ones in 10 s.
+PEER_AT_ONCE, PEER_IN_TEN_SECONDS = 64, 300
 
 Facts = Mapping[str, Any]
 Files = dict[str, list[dict[str, Any]]]
@@ -107,6 +110,22 @@ def gateway_files(networks: list[Mapping[str, Any]], bind_address: str = "") -> 
     return files
 
 
+def gateway_limits(networks: list[Mapping[str, Any]], callers: int, connections: int) -> dict[str, int]:
+    """Return what of the gateway's connections the world has at each port, and what one address has of that.
+
+    A quarter of all connections is kept for those that go out, whatever comes in. `callers`: as many peers at most
+    call from one address. Raises AnsibleFilterError for numbers that are none.
+    """
+    if min(callers, connections) < 1:
+        raise AnsibleFilterError(f"{callers} callers of {connections} connections: give numbers from 1")
+    ports = sum(bool(network["gateway"]) for network in networks)
+    return {
+        "inward": max(1, connections * 3 // 4 // max(1, ports)),
+        "at_once": callers * PEER_AT_ONCE,
+        "in_ten_seconds": callers * PEER_IN_TEN_SECONDS,
+    }
+
+
 def gateway_kept(untold: list[str]) -> dict[str, list[str]]:
     """Return what is kept, of the gateway and of the agent, of networks of which nothing can be said now."""
     names = [_fits(ID, name, "network") for name in untold]
@@ -144,5 +163,7 @@ class FilterModule:
 
     def filters(self) -> dict[str, Any]:
         """Return the filters by name."""
-        public = (gateway_capabilities, gateway_files, gateway_kept, haproxy_absent, haproxy_commands)
+        public = (
+            gateway_capabilities, gateway_files, gateway_kept, gateway_limits, haproxy_absent, haproxy_commands,
+        )  # fmt: skip
         return {function.__name__: function for function in public}

@@ -85,7 +85,9 @@ def _here(config: bytes, root: Path) -> bytes:
 def _task(station: str, networks: list[Mapping[str, Any]], most: int) -> dict[str, Any]:
     """The arguments of the role's task, with its defaults."""
     defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text())
+    callers = sum(one["inbound"] for network in networks for one in network["peers"])  # all of them are here
     variables = {
+        **tls_mesh.gateway_limits(list(networks), max(1, callers), most),
         "id": station,
         "groups": defaults["tls_mesh_groups"] if _version() >= (3, 0) else CLASSICAL,
         "maxconn": most,

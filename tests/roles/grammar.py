@@ -23,8 +23,12 @@ NAME = r"(?=[a-z0-9.-]{1,253}\b)[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})+"
 V4 = r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}"
 V6 = r"[0-9a-f:]{2,39}"
 PORT = r"[1-9][0-9]{0,4}"
-_FROM_V4 = rf"ip saddr \{{ {V4}/[0-9]+(?:, {V4}/[0-9]+)* \}} accept"
-_FROM_V6 = rf"ip6 saddr \{{ {V6}/[0-9]+(?:, {V6}/[0-9]+)* \}} accept"
+_RATE = r"\. tcp dport limit rate [0-9]+/second burst [0-9]+ packets \} accept"
+_FROM_V4 = rf"ip saddr \{{ {V4}/[0-9]+(?:, {V4}/[0-9]+)* \}} update @callers4 \{{ ip saddr {_RATE}"
+_FROM_V6 = (
+    rf"ip6 saddr \{{ {V6}/[0-9]+(?:, {V6}/[0-9]+)* \}} "
+    rf"update @callers6 \{{ ip6 saddr & ffff:ffff:ffff:ffff:: {_RATE}"
+)
 DN = r"CN=[A-Za-z0-9-]+,OU=[a-z0-9.-]+,O=Datawerkplaats,C=NL"
 PATH = r"/[a-z./-]+"
 
@@ -39,11 +43,14 @@ VALUES: Mapping[str, str] = {
     "folder.owner": r"[a-z-]+",
     "folder.path": PATH,
     "groups": r"[A-Z0-9a-z:]+",
+    "at_once": r"[0-9]+",
     "alone": r"(?:true|false)",
     "families": r"AF_[A-Z0-9]+(?: AF_[A-Z0-9]+)*",
     "hours": r"[0-9]+",
     "listen": r"(?:[0-9.]+|\[[0-9a-f:]+\]):[0-9]+",
     "id": ID,
+    "in_ten_seconds": r"[0-9]+",
+    "inward": r"[0-9]+",
     "issuers": DN,
     "journal_limit": r"[0-9]+[KMG]",
     "library": PATH,
@@ -81,7 +88,8 @@ WRITTEN: Mapping[str, str] = {
     "/etc/werkplaats/people/*": rf'(?:restrict,from="{_RANGE}(?:,{_RANGE})*",{COMMAND} {_KEY}\n)+',
 }
 SECTION = (
-    rf"global|defaults|resolvers server|frontend metrics|frontend mesh\.{NETWORK}|(?:backend from|listen to)\.{ID}"
+    rf"global|defaults|resolvers server|backend callers|frontend metrics|frontend mesh\.{NETWORK}|"
+    rf"(?:backend from|listen to)\.{ID}"
 )
 # A line of haproxy.cfg is one of these, whatever file it came from.
 HAPROXY = re.compile(rf"(?:{SECTION}|    [a-z#][^\n\r\x00]*|# [^\n\r\x00]*)?")

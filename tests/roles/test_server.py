@@ -17,6 +17,8 @@ from tests.roles import plays
 from tests.roles.conftest import FIREWALL, NETWORK, Mesh
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow]
+# Without what it counts and whom it saw.
+TABLE = "nft --stateless --terse list table inet werkplaats"
 OWNER_S = """table inet owner {
     chain input {
         type filter hook input priority filter; policy drop;
@@ -75,25 +77,25 @@ def test_a_link_laid_by_the_agent_leads_root_nowhere(mesh: Mesh, een: servers.Se
 
 
 def test_a_firewall_that_locks_people_out_goes_back_by_itself(mesh: Mesh, een: servers.Server) -> None:
-    before, right = een.run("nft list table inet werkplaats").stdout, copy.deepcopy(mesh.stations["een"])
+    before, right = een.run(TABLE).stdout, copy.deepcopy(mesh.stations["een"])
     nobody = {"direction": "in", "protocol": "tcp", "port": 22, "addresses": ["192.0.2.1/32"], "purpose": "mistake"}
     mesh.stations["een"]["firewall"] = [nobody]
     run = mesh.play("--tags", "prepare", only="een", baseline_confirm_within=8)
     assert run.code != 0
-    wait_for(lambda: een.run("nft list table inet werkplaats", check=False).stdout == before, 40)
+    wait_for(lambda: een.run(TABLE, check=False).stdout == before, 40)
     mesh.stations["een"] = right
     again = mesh.play("--tags", "prepare", only="een")
     assert again.code == 0
-    assert een.run("nft list table inet werkplaats").stdout == before
+    assert een.run(TABLE).stdout == before
 
 
 def test_a_change_that_nobody_confirmed_does_not_outlive_a_reboot(mesh: Mesh, een: servers.Server) -> None:
-    before = een.run("nft list table inet werkplaats").stdout
+    before = een.run(TABLE).stdout
     een.run("sed -i s:198.18.0.0/15:192.0.2.0/24: /etc/werkplaats/baseline/firewall.nft && guarded-change apply 600")
-    assert "192.0.2.0" in een.run("nft list table inet werkplaats").stdout
+    assert "192.0.2.0" in een.run(TABLE).stdout
     servers.docker("restart", een.container)
     een.wait()
-    assert een.run("nft list table inet werkplaats").stdout == before
+    assert een.run(TABLE).stdout == before
     assert een.run("guarded-change confirm", check=False).returncode == 1, "something still waits"
     assert mesh.play("--tags", "prepare", only="een").code == 0
 
@@ -135,13 +137,12 @@ def test_the_table_comes_back_within_a_minute_of_the_emptying_of_all_rules(een: 
 
     Only ours is emptied here: by the others a container asks its name server.
     """
-    table = "nft list table inet werkplaats"
-    before = een.run(table).stdout
+    before = een.run(TABLE).stdout
     een.run("nft delete table inet werkplaats")
-    wait_for(lambda: een.run(table, check=False).stdout == before, 75)
+    wait_for(lambda: een.run(TABLE, check=False).stdout == before, 75)
     een.run("systemctl stop werkplaats-firewall && nft delete table inet werkplaats")
     een.run("systemctl start werkplaats-firewall-kept.service")
-    assert een.run(table).stdout == before
+    assert een.run(TABLE).stdout == before
     said = een.run("journalctl --unit werkplaats-firewall-kept --priority warning").stdout
     assert said.count("had been emptied") == 2
 
@@ -173,14 +174,14 @@ def test_sshd_that_is_the_owner_s_is_checked_and_left_alone(mesh: Mesh, een: ser
 
 
 def test_a_firewall_that_is_the_owner_s_is_checked_and_ours_goes(mesh: Mesh, een: servers.Server) -> None:
-    table, right = een.run("nft list table inet werkplaats").stdout, copy.deepcopy(mesh.stations["een"])
+    table, right = een.run(TABLE).stdout, copy.deepcopy(mesh.stations["een"])
     units = "/etc/systemd/system/werkplaats-firewall*"
     een.run("nft -f -", given=OWNER_S)
     mesh.stations["een"] |= {"managed": {"firewall": False}}
     run = mesh.play("--tags", "prepare", only="een")
     [said] = run.failures
     assert said.startswith("inet owner input drops what no rule names, and none names TCP 8443; let TCP 8443 in from")
-    assert een.run(f"nft list table inet werkplaats; ls {units} | wc -l").stdout == f"{table}3\n", "it was refused"
+    assert een.run(f"{TABLE}; ls {units} | wc -l").stdout == f"{table}3\n", "it was refused"
     een.run("nft add rule inet owner input ip saddr 198.18.0.0/15 tcp dport 8443 accept")
     run = mesh.play("--tags", "prepare", only="een")
     assert run.code == 0, run.output
@@ -195,7 +196,7 @@ def test_a_firewall_that_is_the_owner_s_is_checked_and_ours_goes(mesh: Mesh, een
     assert (again.code, again.changed) == (0, [])
     mesh.stations["een"] = right
     assert mesh.play("--tags", "prepare", only="een").code == 0
-    assert een.run("nft list table inet werkplaats").stdout == table
+    assert een.run(TABLE).stdout == table
 
 
 def wait_for(right: Any, seconds: float) -> None:
@@ -303,7 +304,7 @@ def test_a_bare_server_becomes_a_station_and_the_owner_s_settings_stay(
         assert (run.code, len(run.changed)) == (0, 1), run.output
         gone = "/etc/werkplaats", "/etc/ssh/sshd_config.d/0-werkplaats.conf", "/usr/local/sbin/guarded-change"
         assert server.run(f"ls --directory {' '.join(gone)}", check=False).stdout == ""
-        assert server.run("nft list table inet werkplaats", check=False).returncode != 0
+        assert server.run(TABLE, check=False).returncode != 0
         assert server.run("nft list table inet owner").stdout == rules
         assert server.run(drop_in).stdout == owners
         again = mesh.play(only="kaal", playbook="playbooks/destroy.yml", station_removed_network=NETWORK)

@@ -24,10 +24,12 @@ def row(port: int, *addresses: str, **more: Any) -> dict[str, Any]:
 
 
 def test_a_port_is_open_to_its_sources_and_closed_to_all_others() -> None:
-    rules = baseline.firewall_rules([row(8443, "192.0.2.7/32"), row(8443, "2001:db8::/32"), row(80, direction="out")])
-    assert rules == [
-        "tcp dport 8443 ip saddr { 192.0.2.7/32 } accept",
-        "tcp dport 8443 ip6 saddr { 2001:db8::/32 } accept",
+    rows: list[Any] = [row(8443, "192.0.2.7/32"), row(8443, "2001:db8::/32"), row(80, direction="out")]
+    rate = "tcp dport limit rate 60/second burst 600 packets"
+    assert baseline.firewall_rules(rows, callers=2) == [
+        f"tcp dport 8443 ip saddr {{ 192.0.2.7/32 }} update @callers4 {{ ip saddr . {rate} }} accept",
+        "tcp dport 8443 ip6 saddr { 2001:db8::/32 } update @callers6 { ip6 saddr & ffff:ffff:ffff:ffff:: . "
+        f"{rate} }} accept",
         "tcp dport 8443 counter drop",
     ]
 

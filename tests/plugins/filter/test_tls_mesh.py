@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleFilterError
 
-from plugins.filter import tls_mesh
+from plugins.filter import baseline, tls_mesh
+from station_image.runtime import computer
+from station_image.runtime.wire import mesh_server
 from tests.harness import compiled as hostvars
 from tests.harness import pki
 from tests.plugins.filter.facts import facts
@@ -82,3 +84,22 @@ def test_only_a_port_below_1024_gives_haproxy_a_capability() -> None:
     network = compiled()
     assert tls_mesh.gateway_capabilities([network]) == ""
     assert tls_mesh.gateway_capabilities([network | {"gateway": {"port": 443}}]) == "CAP_NET_BIND_SERVICE"
+
+
+def test_what_comes_in_leaves_a_quarter_of_all_connections_to_what_goes_out() -> None:
+    """At one port and at two; a station that nobody calls has numbers too, which stand nowhere."""
+    network, none = compiled(), compiled() | {"gateway": None}
+    assert tls_mesh.gateway_limits([network], 1, 4000)["inward"] == 3000
+    assert tls_mesh.gateway_limits([network, none, network], 1, 4000)["inward"] == 1500
+    assert tls_mesh.gateway_limits([none], 1, 4000)["inward"] == 3000
+
+
+def test_an_address_has_what_its_peers_may_open_and_agents_hear() -> None:
+    """Less would refuse at the gateway whom the agent hears; where several call from one address, each has as much."""
+    at_once, seconds = mesh_server.HELLOS
+    limits = tls_mesh.gateway_limits([compiled()], 3, 4000)
+    assert limits["at_once"] >= 3 * (mesh_server.MOST_PER_PEER + computer.MOST_SESSIONS)
+    assert limits["in_ten_seconds"] >= 3 * (at_once + 10 / seconds)
+    assert (baseline.NEW_AT_ONCE, 10 * baseline.NEW_A_SECOND) == 2 * (tls_mesh.PEER_IN_TEN_SECONDS,)
+    with pytest.raises(AnsibleFilterError, match="give numbers from 1"):
+        tls_mesh.gateway_limits([compiled()], 0, 4000)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from network_topology.compiling import compiled
+from network_topology.compiling import firewall as sheet
 from publication import acceptance, verified
 from publication.following import entry as entries
 from station_image.builder import images
@@ -89,12 +90,14 @@ def _image(wanted: str) -> HostVars:
 def _server(station: compiled.Station, entries: list[HostVars], image: HostVars, own: servers.Server) -> HostVars:
     """`own` is what the operator's inventory says of the server, and the definition cannot know."""
     narrowing = _narrowing(station.firewall)
+    firewall = [dataclasses.asdict(row) | {"addresses": [*row.addresses, *own.seen_from]} for row in narrowing]
     return {
         "organisation": station.organisation,
         "id": station.id,
         "networks": entries,
         "image": image,
-        "firewall": [dataclasses.asdict(row) | {"addresses": [*row.addresses, *own.seen_from]} for row in narrowing],
+        "firewall": firewall,
+        "callers": _callers(firewall, entries),
         "people": {account: {key: list(one) for key, one in given.items()} for account, given in own.people.items()},
         "managed": dict(own.managed),
         **({"follower_every": own.follower_every} if own.follower_every else {}),
@@ -112,3 +115,13 @@ def _narrowing(rows: Iterable[compiled.FirewallRow]) -> list[compiled.FirewallRo
     inbound = [row for row in rows if row.direction == "in"]
     unknown = {row.port for row in inbound if not row.addresses}
     return [row for row in inbound if row.port not in unknown]
+
+
+def _callers(rows: Iterable[HostVars], entries: Iterable[HostVars]) -> int:
+    """How many peers at most may call from one address.
+
+    Rows that are fewer than the peers do not say from where each of them calls: then it may be one address.
+    """
+    known = [row["addresses"] for row in rows if row["purpose"] == "mesh"]
+    peers = sum(peer["inbound"] for entry in entries for peer in entry.get("peers", ()))
+    return sheet.behind_one_address(known) if len(known) >= peers else peers

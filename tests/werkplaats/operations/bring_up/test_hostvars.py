@@ -38,6 +38,21 @@ def test_callers_behind_a_router_that_translates_addresses_are_let_in() -> None:
     assert "192.0.2.7/32" in let_in, "whom the definition names stays"
 
 
+def test_peers_that_may_call_from_one_address_have_room_there_for_all_of_them() -> None:
+    """Those of one processor, those behind a router that translates, and those of whom a row says nothing."""
+    network = compiler.compile_network(model.Definition.model_validate(whole()))
+    station, server = network.stations["een"], Server("een", "een.example", "")
+    peers = [{"inbound": True}] * sum(peer.inbound for peer in station.peers)
+
+    def callers(station: Any = station, server: Server = server) -> int:
+        made: dict[str, Any] = hostvars._server(station, [{"peers": peers}], IMAGE, server)
+        return int(made["callers"])
+
+    assert (len(peers), callers()) == (4, 3)  # but for vier, all call from one
+    assert callers(server=dataclasses.replace(server, seen_from=("198.51.100.7/32",))) == 4
+    assert callers(station=dataclasses.replace(station, firewall=())) == 4
+
+
 def read(path: Path, ranges: str) -> Server:
     path.write_text(ENTRY % ranges)
     (server,) = inventory.read(path)
