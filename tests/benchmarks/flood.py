@@ -1,4 +1,4 @@
-"""Sessions of others while one member floods: proposals, hellos, bodies, refused questions, silent connections.
+"""Sessions of others while one member floods with whatever its gateway lets through, also before any hello.
 
 A question about 40 areas over real agents, computers and gateways, from the moment that a scientist proposes it until
 the result is there. Runs without and with the flood alternate. All stations share the cores of this machine with

@@ -22,12 +22,12 @@ from station_image.runtime.accepted import statement
 from station_image.runtime.accepted.networks import Network
 from station_image.runtime.base.folders import Folders
 from station_image.runtime.consent import plan
-from station_image.runtime.wire import frames
+from station_image.runtime.wire import frames, proxy
 from station_image.runtime.wire.connection import LARGE, open_unix
 from station_image.runtime.wire.peers import CallFailedError
 from tests.harness.stations import Station
 
-AT_ONCE = 6
+AT_ONCE = 5
 """Of each kind, towards each computing party."""
 MB = 1024 * 1024
 
@@ -141,6 +141,19 @@ async def _silence(member: Any, _: Network, party: str) -> None:
         line.close()
 
 
+async def _preambles(member: Any, _: Network, party: str) -> None:
+    """Without an end, before any hello: what only a gateway says, a header, and a body after a whole one."""
+    loop = asyncio.get_running_loop()
+    for begin in (proxy.SIGNATURE + b"\x21\x11\xff\xff", frames.PREFIX.pack(8000, 0), frames.PREFIX.pack(2, 0) + b"{}"):
+        line = await open_unix(str(member.folders.peers / f"{party}.sock"))
+        try:
+            with contextlib.suppress(OSError):  # the other side has heard enough
+                while True:
+                    await loop.sock_sendall(line.sock, begin + b" " * MB)
+        finally:
+            line.close()
+
+
 def _acceptance(view: Network) -> plan.Plan:
     contributors = sorted(name for name, row in view.stations.items() if row.contributes)
     about: dict[str, Any] = {"session": secrets.token_hex(16), "contributors": contributors}
@@ -163,4 +176,5 @@ KINDS: tuple[Callable[[Any, Network, str], Awaitable[None]], ...] = (
     _unknown_questions,
     _bodies,
     _silence,
+    _preambles,
 )
