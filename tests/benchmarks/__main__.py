@@ -31,6 +31,7 @@ from tests.benchmarks import (
     topology,
     verified,
 )
+from tests.benchmarks.door import measured as door
 from tests.benchmarks.national import measured as national
 from tests.benchmarks.upgrades import measured as upgrades
 from tests.harness import sandboxes
@@ -46,6 +47,7 @@ BENCHMARKS: dict[str, Measure] = {
     "publication": lambda _: publication.measure(),
     "intake": lambda _: intake.measure(),
     "flood": lambda _: flood.measure(),
+    "door": door.measure,
     "records": lambda _: records.measure(),
     "session": lambda _: session.measure(),
     "verified": lambda _: verified.measure(),
