@@ -40,6 +40,7 @@ VERBS = (
     "upgrade",
     "trust",
     "release",
+    "package",
     "backup",
     "incident",
     "drill",

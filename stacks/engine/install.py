@@ -84,12 +84,12 @@ def ensure(progress: Progress, cache: Path | None = None) -> Engine:
     """
     cache = cache or cache_folder()
     root = cache / key()
-    if (found := _installed(root)) is not None:
+    if (found := installed(root)) is not None:
         return found
     _agree_on_versions()
     cache.mkdir(parents=True, exist_ok=True)
     with files.only_one(cache / f"{key()}.lock", lambda: progress(WAITING)):
-        if (found := _installed(root)) is not None:
+        if (found := installed(root)) is not None:
             return found
         _clear(cache, root)
         started = time.monotonic()
@@ -107,7 +107,7 @@ def ensure(progress: Progress, cache: Path | None = None) -> Engine:
         return Engine(root, source)
 
 
-def _installed(root: Path) -> Engine | None:
+def installed(root: Path) -> Engine | None:
     """Return the engine in `root` if it is whole. A link to a CLI on PATH may dangle after an upgrade of that one."""
     try:
         source = str(values.mapping((root / "engine.json").read_bytes())["source"])

@@ -159,6 +159,31 @@ def _make(wanted: Wanted, build: Path, cache: Path, progress: Progress) -> Stati
     return StationImage(folder, made.release)
 
 
+def bring(folder: Path, build: Path = BUILD) -> StationImage:
+    """Put the image of a folder where images lie, if it is not there; raises ImageError where it was changed.
+
+    That of a working tree is used here where it is of the code that is here.
+    """
+    image = lying_in(folder)
+    wrong = image.altered() if image else "it is not whole"
+    if image is None or wrong:
+        raise ImageError(f"{folder} is no image of a station: {wrong}; have it brought anew")
+    place = build / image.image_id.removeprefix("sha256:")
+    build.mkdir(parents=True, exist_ok=True)
+    with files.only_one(build / "lock"):
+        there = lying_in(place)
+        if there is None or there.release != image.release:
+            shutil.rmtree(place, ignore_errors=True)
+            with tempfile.TemporaryDirectory(prefix=".new-", dir=build) as name:
+                shutil.copytree(folder, Path(name) / "image")
+                files.put_in_place(Path(name) / "image", place)
+        if image.release["release"] == DEVELOPMENT and image.release.get("source") == Source(SOURCE).digest:
+            pointer = build / "inputs" / Wanted(DEVELOPMENT, Source(SOURCE)).inputs
+            pointer.parent.mkdir(exist_ok=True)
+            files.write_atomically(pointer, place.name.encode(), mode=0o644)
+    return StationImage(place, image.release)
+
+
 def packages_folder() -> Path:
     """Where this user's fetched packages lie."""
     return _cache_folder() / "packages"

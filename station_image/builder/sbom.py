@@ -15,39 +15,50 @@ NAMESPACE = uuid.UUID("5b1d5f0e-94a7-4b43-8f0a-6f2f7d1c9d55")
 
 def document(image: Image, packages: Iterable[Package], runtime: Layer, release: str) -> dict[str, Any]:
     """Return the document: every Debian package and wheel with its hash, and our own runtime."""
-    own = f"pkg:generic/station-runtime@{release}"
-    components = [_component(package) for package in sorted(packages)]
-    components.append(
-        {
-            "type": "application",
-            "bom-ref": own,
-            "name": "station-runtime",
-            "version": release,
-            "purl": own,
-            "hashes": [_hash(runtime.digest.removeprefix("sha256:"))],
-            "description": "station_image/runtime of this project; the hash is of its layer",
-        }
-    )
+    own = part("station-runtime", release, runtime.digest)
+    own["description"] = "station_image/runtime of this project; the hash is of its layer"
+    return listing(station(image.image_id, release), [*(component(package) for package in sorted(packages)), own])
+
+
+def listing(whole: dict[str, Any], components: list[dict[str, Any]]) -> dict[str, Any]:
+    """The document of something that these components are in; its serial number follows from its `bom-ref`."""
     return {
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
-        "serialNumber": f"urn:uuid:{uuid.uuid5(NAMESPACE, image.image_id)}",
+        "serialNumber": f"urn:uuid:{uuid.uuid5(NAMESPACE, whole['bom-ref'])}",
         "version": 1,
-        "metadata": {
-            "component": {
-                "type": "container",
-                "bom-ref": image.image_id,
-                "name": "station",
-                "version": release,
-                "hashes": [_hash(image.image_id.removeprefix("sha256:"))],
-            }
-        },
+        "metadata": {"component": whole},
         "components": components,
-        "dependencies": [{"ref": image.image_id, "dependsOn": [part["bom-ref"] for part in components]}],
+        "dependencies": [{"ref": whole["bom-ref"], "dependsOn": [one["bom-ref"] for one in components]}],
     }
 
 
-def _component(package: Package) -> dict[str, Any]:
+def station(image_id: str, release: str) -> dict[str, Any]:
+    """The image of a release, as one thing."""
+    return {
+        "type": "container",
+        "bom-ref": image_id,
+        "name": "station",
+        "version": release,
+        "hashes": [_hash(image_id.removeprefix("sha256:"))],
+    }
+
+
+def part(name: str, version: str, digest: str) -> dict[str, Any]:
+    """Something that has no registry: by name, version and digest (`sha256:…`)."""
+    known = f"pkg:generic/{name}@{version}"
+    return {
+        "type": "application",
+        "bom-ref": known,
+        "name": name,
+        "version": version,
+        "purl": known,
+        "hashes": [_hash(digest.removeprefix("sha256:"))],
+    }
+
+
+def component(package: Package) -> dict[str, Any]:
+    """A Debian package, or a wheel."""
     return {
         "type": "library",
         "bom-ref": package.purl,

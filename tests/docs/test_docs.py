@@ -42,6 +42,7 @@ VERBS = (
     "upgrade",
     "trust",
     "release",
+    "package",
     "backup",
     "incident",
     "drill",

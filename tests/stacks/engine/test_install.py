@@ -106,7 +106,7 @@ def test_an_engine_whose_cli_was_upgraded_away_is_made_anew(machine: Path) -> No
     install.ensure(print)
     (machine / "bin" / "pulumi").write_text(PULUMI.replace(install.CLI, "3.1.0"))
     engine = install.Engine(install.cache_folder() / install.key(), "path")
-    assert install._installed(engine.root) is None
+    assert install.installed(engine.root) is None
 
 
 def test_another_python_package_is_refused_with_the_version_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -188,7 +188,7 @@ def test_the_parts_list_has_every_pinned_package_with_its_hash(image: images.Sta
 def test_a_package_url_is_one_also_with_an_epoch_and_a_plus() -> None:
     package = packages.Package("deb", "libstdc++6", "1:2.0+ds-1", "0" * 64, "x.deb")
     assert package.purl == "pkg:deb/debian/libstdc%2B%2B6@1%3A2.0%2Bds-1?arch=amd64&distro=trixie"
-    assert sbom._component(package)["version"] == "1:2.0+ds-1"
+    assert sbom.component(package)["version"] == "1:2.0+ds-1"
 
 
 @pytest.mark.servers

@@ -29,6 +29,7 @@ OTHERS = {
     "incident diagnose": ["incident", "diagnose", NAME],
     "incident report": ["incident", "report", NAME],
     "incident run": ["incident", "run", NAME, "station-down"],
+    "package": ["package", "make", NAME, "--to", "there"],
     "session": ["session", NAME],
     "rehearse": ["rehearse", NAME],
     "trust request": ["trust", "request", NAME],

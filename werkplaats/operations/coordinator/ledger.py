@@ -7,6 +7,7 @@
     keys.txt revoked-keys.txt        what was certified, and which of it never is again, for nobody
     statements.txt                   under which number a statement key signed the gateway key of a certificate
     lifetimes.txt                    how long certificates and lists last here, where that is shorter than usual
+    packages.txt                     the number of each archive for servers without a way out, and what was in it
 
 Whoever changes them holds the coordinator's lock (`vault.coordinating`).
 """
@@ -31,6 +32,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "revoked-keys": ("key", "serial"),
     "statements": ("statement_key", "number", "serial"),
     "lifetimes": ("what", "number", "unit"),
+    "packages": ("number", "content"),
 }
 
 LARGEST_DOCUMENT = 64 * 1024

@@ -56,7 +56,7 @@ class People:
         self._monkeypatch.setattr(images, "current", lambda: document and SimpleNamespace(release=document))
 
     def run(self, *words: str, expect: int = errors.DONE) -> str:
-        code = cli.main([*([] if words[0] == "release" else ["trust"]), *words])
+        code = cli.main([*([] if words[0] in ("release", "package") else ["trust"]), *words])
         told = self._capsys.readouterr()
         assert code == expect, (words, told)
         return told.out + told.err

@@ -1,0 +1,358 @@
+"""One archive onto a fresh server: what is refused before anything of it ran, what is done, and done after a kill."""
+
+from __future__ import annotations
+
+import ast
+import datetime
+import json
+import shutil
+import sys
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from securesystemslib.signer import CryptoSigner, SSlibKey
+from tuf.api.metadata import Metadata, Targets
+
+from base import errors
+from tests.werkplaats.operations.package.archives import Made, Server, rewritten, signed
+from tests.werkplaats.verbs.trust.people import NETWORK, People, people
+from werkplaats.operations.package import install, writing
+
+__all__ = ["people"]
+REFUSED = 3
+
+
+class Brought:
+    """A signed archive as an administrator has it, with the root that was read out."""
+
+    def __init__(self, to: Path, root: str) -> None:
+        self.archive, self.root = to / f"{NETWORK}-1.tar", root
+
+
+@pytest.fixture
+def made(people: People, monkeypatch: pytest.MonkeyPatch) -> Made:
+    return Made(people, monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def kept() -> list[Brought]:
+    return []
+
+
+@pytest.fixture
+def brought(kept: list[Brought], tmp_path: Path, request: pytest.FixtureRequest) -> Brought:
+    """A copy of one that was made once, since holders' keys take their time."""
+    if not kept:
+        whole: Made = request.getfixturevalue("made")
+        whole.make()
+        whole.sign(0, 1)
+        kept.append(Brought(whole.to, whole.root))
+    shutil.copytree(kept[0].archive.parent, tmp_path / "stick")
+    return Brought(tmp_path / "stick", kept[0].root)
+
+
+def signatures(archive: Path) -> dict[str, str]:
+    return install.Archive(archive).signatures
+
+
+def left(archive: Path, *numbers: int) -> None:
+    """Leave these of its signatures, the first as often as it is named, under ids of its own."""
+    there = sorted(signatures(archive).items())
+    rows = {f"{there[one][0]}{' ' * count}": there[one][1] for count, one in enumerate(numbers)}
+    signed(archive, also=rows)
+
+
+def changed(path: Path, at: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+
+
+def _file(one: Brought, name: str) -> None:
+    changed(one.archive, install.Archive(one.archive).files[name].start)
+
+
+def _manifest(one: Brought, **fields: object) -> None:
+    """Another manifest, with the signatures that there are."""
+    rewritten(one.archive, lambda manifest, _: manifest.update(fields))
+
+
+def _posing(one: Brought) -> None:
+    """Somebody's own release holders, in a publication that is the network's but for that."""
+    own = [CryptoSigner.generate_ecdsa() for _ in range(2)]
+
+    def change(_: dict[str, Any], contents: dict[str, bytes]) -> None:
+        (name,) = (name for name in contents if name.endswith(".targets.json"))
+        targets: Metadata[Targets] = Metadata.from_bytes(contents[name])
+        assert targets.signed.delegations is not None
+        assert targets.signed.delegations.roles is not None
+        for signer in own:
+            targets.signed.delegations.keys[signer.public_key.keyid] = signer.public_key
+        targets.signed.delegations.roles["releases"].keyids = [signer.public_key.keyid for signer in own]
+        contents[name] = targets.to_bytes()
+
+    rewritten(one.archive, change)
+    signed(one.archive, *own)
+
+
+def _twice(one: Brought) -> None:
+    """One holder's signature under two names."""
+    left(one.archive, 0, 0)
+
+
+Change = Callable[[Brought], object]
+ALTERED: dict[str, tuple[Change, str]] = {
+    "a file": (lambda one: _file(one, "suite/datawerkplaats-suite-1.0.0.dev0.pyz"), "was changed, or damaged"),
+    "the image": (lambda one: _file(one, "image/image.tar"), "image/image.tar in "),
+    "the manifest": (lambda one: changed(one.archive, 600), "is signed by 0 of the 2 release holders|cannot be read"),
+    "a number that is higher": (lambda one: _manifest(one, number=9), "is signed by 0 of the 2 release holders"),
+    "signed by one of two": (lambda one: left(one.archive, 1), "is signed by 1 of the 2 release holders that must"),
+    "signed twice by one of two": (_twice, "is signed by 1 of the 2 release holders that must"),
+    "signed by nobody": (lambda one: _beside(one).unlink(), "nobody signed this archive"),
+    "signed by strangers": (lambda one: signed(one.archive, *_strangers()), "is signed by 0 of the 2"),
+    "holders whom no root names": (_posing, "targets in the publication is signed by 0 of the 2 root holders"),
+    "a part is missing": (lambda one: _cut(one.archive), "a part of it is missing"),
+    "a file more": (
+        lambda one: rewritten(one.archive, lambda _, files: files.update(x=b"")),
+        "is signed by 0 of the 2",
+    ),
+    "a name that leads out of its folder": (
+        lambda one: _manifest_as_it_is(one, lambda files: files.update({"../x": {"size": 0, "sha256": "0" * 64}})),
+        "of another form than this file reads",
+    ),
+}
+
+
+def _beside(one: Brought) -> Path:
+    return one.archive.with_name(f"{one.archive.name}.signatures")
+
+
+def _strangers() -> list[CryptoSigner]:
+    return [CryptoSigner.generate_ecdsa() for _ in range(2)]
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20_000])
+
+
+def _manifest_as_it_is(one: Brought, change: Callable[[dict[str, Any]], object]) -> None:
+    manifest = json.loads(install.Archive(one.archive).text)
+    change(manifest["files"])
+    writing.write(one.archive, manifest, {})
+
+
+@pytest.mark.parametrize("what", ALTERED)
+def test_what_is_not_as_its_holders_signed_it_is_refused_before_anything_of_it_runs(
+    brought: Brought, what: str, tmp_path: Path
+) -> None:
+    change, told = ALTERED[what]
+    change(brought)
+    server = Server(tmp_path / "server")
+    done = server.install(brought.archive, brought.root)
+    assert done.returncode == REFUSED, done
+    assert any(one in done.stderr for one in told.split("|")), done.stderr
+    assert (server.ran, server.there) == ([], set())
+
+
+def test_what_was_not_asked_for_is_refused_before_anything_of_it_runs(brought: Brought, tmp_path: Path) -> None:
+    server = Server(tmp_path / "server")
+    other = f"sha256:{'0' * 64}"
+    for root, words, network, told in (
+        (brought.root, (), "gerda", "is an archive of 'proeftuin', and gerda was asked"),
+        (other, (), NETWORK, f"with root {brought.root}, and {other} was told"),
+        (
+            brought.root,
+            ("--also", "emacs"),
+            NETWORK,
+            "no package ['emacs'] is in it; there are prometheus-node-exporter",
+        ),
+    ):
+        done = server.install(brought.archive, root, *words, network=network)
+        assert (done.returncode, server.ran, server.there) == (REFUSED, [], set()), done
+        assert told in done.stderr
+    (server.folder / "os-release").write_text('ID=debian\nVERSION_ID="12"\n')
+    done = server.install(brought.archive, brought.root)
+    assert (done.returncode, server.ran) == (REFUSED, [])
+    assert "this is debian 12 x86_64; stations run on Debian 13" in done.stderr
+
+
+def test_all_of_it_comes_in_order_and_the_command_last(brought: Brought, tmp_path: Path) -> None:
+    server = Server(tmp_path / "server")
+    done = server.install(brought.archive, brought.root)
+    assert done.returncode == 0, done
+    assert server.ran == ["packages", "suite", "placed"]
+    log = server.log.read_text()
+    assert "packages Packages haproxy_3.0_amd64.deb" in log
+    assert "suite ['tuf-7.0.1-py3-none-any.whl'] 1" in log
+    assert f"placed {NETWORK}" in log
+    assert (server.folder / "werkplaats" / "bin" / "python").is_file()
+    record = server.record()
+    assert (record["number"], record["done"]) == (1, True)
+    assert any("installing " in step and "python3-venv" in step and "openssl" not in step for step in record["did"])
+    assert not [one for one in server.there if ".work-" in one]
+    again = server.install(brought.archive, brought.root)
+    assert again.returncode == 0
+    assert server.ran == ["packages", "suite", "placed", "packages", "placed"], "the environment is there already"
+
+
+@pytest.mark.parametrize("kill", ["packages", "suite", "placed"])
+def test_killed_between_two_steps_it_leaves_no_command_and_goes_on(brought: Brought, tmp_path: Path, kill: str) -> None:
+    server = Server(tmp_path / "server")
+    assert server.install(brought.archive, brought.root, kill=kill).returncode == -9
+    assert "werkplaats" not in {one.split("/")[0] for one in server.there}
+    assert server.record()["done"] is False
+    done = server.install(brought.archive, brought.root)
+    assert done.returncode == 0, done
+    assert server.ran[-1] == "placed"
+    assert (server.folder / "werkplaats" / ".werkplaats").is_file()
+    assert not [one for one in server.there if ".work-" in one], "nor what the killed one had copied"
+
+
+def test_none_older_is_installed_and_no_other_of_the_same_number(made: Made, tmp_path: Path) -> None:
+    made.make()
+    made.sign(0, 2)
+    first = made.archive
+    made.people.folder.joinpath("home/publications").touch()
+    made.people.run("publish", NETWORK)
+    made.suite.write_bytes(made.suite.read_bytes() + b" ")
+    made.make()
+    made.sign(0, 2)
+    assert (first.name, made.archive.name) == (f"{NETWORK}-1.tar", f"{NETWORK}-2.tar")
+    made.make("--number", "2", "--suite", str(_with_a_comment(made)), to="elsewhere")
+    other = made.people.folder / "elsewhere" / made.archive.name
+    made.people.run("package", "sign", str(other), "--key", made.holders[0], "--yes")
+    made.people.run("package", "sign", str(other), "--key", made.holders[1], "--yes")
+    server = Server(tmp_path / "server")
+    assert server.install(first, made.root).returncode == 0
+    assert server.install(made.archive, made.root).returncode == 0
+    ran, there = server.ran, server.there
+    for archive, told in (
+        (first, "this is archive 1, and 2 was installed here"),
+        (other, "archive 2 was installed here, and had other contents"),
+    ):
+        done = server.install(archive, made.root)
+        assert (done.returncode, server.ran, server.there) == (REFUSED, ran, there), done
+        assert told in done.stderr
+
+
+def _with_a_comment(made: Made) -> Path:
+    path = made.people.folder / "other.pyz"
+    path.write_bytes(made.suite.read_bytes() + b"  ")
+    return path
+
+
+def test_the_word_of_the_coordinator_must_hold(brought: Brought, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = install.Archive(brought.archive)
+    assert len(install.checked(archive, NETWORK, brought.root)) == 2
+    later = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=36)
+    clock = SimpleNamespace(datetime=SimpleNamespace(now=lambda _: later), timezone=datetime.timezone)
+    monkeypatch.setattr(install, "datetime", clock)
+    with pytest.raises(install.RefusedError, match=r"was good until .* \(timestamp\); see that the clock"):
+        install.checked(archive, NETWORK, brought.root)
+
+
+def test_it_is_made_to_the_same_bytes_and_taken_from_pieces(made: Made) -> None:
+    told = made.make()
+    made.make(to="again")
+    assert made.archive.read_bytes() == (made.people.folder / "again" / made.archive.name).read_bytes()
+    assert made.archive.with_name("install.py").read_bytes() == Path(install.__file__).read_bytes()
+    assert "install.py: sha256 " in told
+    with tarfile.open(made.archive) as tar:
+        names = tar.getnames()
+        assert {(one.mtime, one.uid, one.gid, one.uname) for one in tar} == {(0, 0, 0, "")}
+    whole = install.Archive(made.archive)
+    assert names == ["manifest.json", *whole.files], "and any tar reads it in the order in which the installer does"
+    listed = json.loads(whole.content("sbom.cdx.json"))
+    assert {part["name"] for part in listed["components"]} >= {
+        "haproxy",
+        "tuf",
+        "pulumi",
+        "datawerkplaats-suite",
+        "station",
+    }
+    size, made_whole = made.archive.stat().st_size, made.archive.read_bytes()
+    pieces = writing.split(made.archive, 1)
+    assert len(pieces) == -(-size // 1_000_000)
+    assert b"".join(piece.read_bytes() for piece in pieces) == made_whole
+
+
+def test_pieces_are_one_archive_and_a_piece_that_is_missing_is_named(brought: Brought, tmp_path: Path) -> None:
+    server, content = Server(tmp_path / "server"), brought.archive.read_bytes()
+    pieces = [brought.archive.with_name(f"{brought.archive.name}.{one:03}") for one in (1, 2, 3)]
+    third = len(content) // 3 + 1
+    for number, piece in enumerate(pieces):
+        piece.write_bytes(content[number * third : (number + 1) * third])
+    brought.archive.unlink()
+    assert server.install(pieces[0], brought.root).returncode == 0
+    for piece, told in ((pieces[1], f"{pieces[1]} is not there"), (pieces[2], "a part of it is missing")):
+        piece.rename(piece.with_suffix(".away"))
+        done = Server(tmp_path / piece.suffix).install(pieces[0], brought.root)
+        assert done.returncode == REFUSED
+        assert told in done.stderr
+        piece.with_suffix(".away").rename(piece)
+
+
+def test_a_holder_sees_what_is_signed_and_the_check_is_the_installers_and_the_readers(made: Made) -> None:
+    made.make()
+    check = ("package", "check", str(made.archive), "--root")
+    assert "nobody signed this archive" in made.people.run(*check, made.root, expect=errors.REFUSED)
+    told = made.people.run("package", "sign", str(made.archive), "--key", made.holders[0], "--yes")
+    assert f"its root is {made.root}" in told
+    assert "signed by 1 of 3 release holders, of whom 2 must" in told
+    assert "signed by 1 of the 2 release holders" in made.people.run(*check, made.root, expect=errors.REFUSED)
+    stranger = made.people.key("release", "stranger")
+    told = made.people.run("package", "sign", str(made.archive), "--key", stranger, "--yes", expect=errors.REFUSED)
+    assert "this is not the key of a release holder" in told
+    made.sign(1)
+    assert "signed by 2 of 3 release holders" in made.people.run("package", "show", str(made.archive))
+    assert "which 2 release holders signed" in made.people.run(*check, made.root)
+    changed(made.archive, install.Archive(made.archive).files["image/image.tar"].start)
+    assert "was changed, or damaged" in made.people.run(*check, made.root, expect=errors.REFUSED)
+    told = made.people.run(
+        "package", "sign", str(made.archive), "--key", made.holders[2], "--yes", expect=errors.REFUSED
+    )
+    assert "was changed, or damaged" in told, "nobody signs for what is damaged"
+
+
+def test_what_does_not_belong_together_is_not_made(made: Made) -> None:
+    path = made.people.home / "networks" / NETWORK / "network.yml"
+    text = path.read_text()
+    path.write_text(text.replace("title: ", "title: Another "))
+    told = made.make(expect=errors.REFUSED)
+    assert f"{path} says something else than publication 1" in told
+    path.write_text(text)
+    image = made.images / ("5" * 64) / "image.tar"
+    image.write_bytes(b"another")
+    assert f"{image} was changed after it was built" in made.make(expect=errors.REFUSED)
+    image.unlink()
+    assert "werkplaats release build dev" in made.make(expect=errors.WRONG_USE)
+    assert not made.to.exists()
+
+
+def test_the_installer_needs_python_alone() -> None:
+    tree = ast.parse(Path(install.__file__).read_text(), feature_version=(3, 11))
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = {str(getattr(node, "module", None) or node.names[0].name).partition(".")[0] for node in found}
+    assert names <= sys.stdlib_module_names, names
+
+
+def test_the_bytes_that_are_signed_are_those_of_the_library(brought: Brought) -> None:
+    """Else what root holders signed would not hold where there is no library."""
+    archive = install.Archive(brought.archive)
+    for name in archive.files:
+        if name.startswith(install.METADATA):
+            content = archive.content(name)
+            said = json.loads(content)["signed"]
+            assert install.canonical(said).encode() == Metadata.from_bytes(content).signed_bytes
+    odd = {"a": ['"\\', "\u20ac\n", True, None, -1, {"b": False, "a": []}]}
+    assert install.canonical(odd) == '{"a":["\\"\\\\","\u20ac\n",true,null,-1,{"a":[],"b":false}]}'
+    key = CryptoSigner.generate_ecdsa().public_key
+    assert isinstance(key, SSlibKey)
+    pem = serialization.load_pem_public_key(key.keyval["public"].encode())
+    der = pem.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    assert (der[: len(install.P256)], len(der)) == (install.P256, install.P256_SIZE)

@@ -1,0 +1,1 @@
+"""One archive with all that a server without a way out needs: made, signed, checked, and what is placed from it."""

@@ -1,0 +1,520 @@
+#!/usr/bin/env python3
+"""Install the suite and what a station needs from one archive, on a server of Debian 13 that reaches no other machine.
+
+    python3 install.py ARCHIVE --network NETWORK --root sha256:…
+
+Before you start this file, compare what `sha256sum install.py` prints with what the coordinator reads to you by
+telephone; a root holder reads you the root. It needs Python and the program openssl, and nothing of the archive runs
+before all of it was checked: the root is the one that was read, it names the release holders, as many of them as must
+signed the manifest, and each file is the one that the manifest names.
+
+The archive is a tar file that begins with `manifest.json`. That says of what size each file behind it is, in their
+order, so where each one lies; no other header is believed. Signatures lie beside, in ARCHIVE.signatures: those of DSSE
+(https://github.com/secure-systems-lab/dsse) over the bytes of the manifest.
+
+Run again it goes on from where it was; the command appears once all else is in place.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import contextlib
+import datetime
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.parse
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+FORMAT = 1
+TYPE = "application/vnd.datawerkplaats.package"
+MANIFEST = "manifest.json"
+SIGNATURES = ".signatures"
+METADATA = "network/publication/metadata/"
+BLOCK, CHUNK = 512, 1 << 20
+LARGEST_TEXT = 4 << 20
+ROOM = 5
+"""Times the size of the archive that is free on the disk: copies, and what is made of them."""
+PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+SYSTEM = Path("/etc/os-release")
+# The public half of a key of P-256 up to its point, which is written in full: so no key has two fingerprints.
+P256, P256_SIZE = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004"), 91
+NAME = re.compile(r"(?!.*(^|/)\.{0,2}(/|$))[A-Za-z0-9@~+%_./-]+")
+ANEW = "have the archive brought anew, and install nothing of this one"
+# As root, from no source but the folder of the archive. No service of a new package starts before its settings come.
+PACKAGES = """
+set -eu
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
+policy=/usr/sbin/policy-rc.d mark='# while packages of the archive come'
+work=$(mktemp -d)
+if [ ! -e $policy ] || grep -qF "$mark" $policy; then
+    printf '#!/bin/sh\\n%s\\nexit 101\\n' "$mark" >$policy
+    chmod 755 $policy
+    trap 'rm -rf "$policy" "$work"' EXIT
+else
+    trap 'rm -rf "$work"' EXIT
+fi
+mkdir -p "$work/lists/partial" "$work/cache/archives/partial"
+printf 'deb [trusted=yes] file:%s ./\\n' "$1" >"$work/sources.list"
+shift
+apt() {
+    apt-get -qq -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confold -o APT::Sandbox::User=root \\
+        -o Acquire::Languages=none -o Dir::Etc::sourcelist="$work/sources.list" -o Dir::Etc::sourceparts=- \\
+        -o Dir::State::lists="$work/lists" -o Dir::Cache="$work/cache" "$@"
+}
+dpkg --configure -a
+apt update
+apt install --no-install-recommends --no-remove --yes "$@"
+"""
+
+
+class RefusedError(Exception):
+    """Nothing was changed: the text says why, and what to do."""
+
+
+class FailedError(Exception):
+    """A step failed and stands half-way; the same command goes on from there."""
+
+
+class File(NamedTuple):
+    """A file of the archive: where it lies in it, and which one it is."""
+
+    start: int
+    size: int
+    sha256: str
+
+
+class Key(NamedTuple):
+    """Somebody's public key; two are one where their fingerprints are."""
+
+    fingerprint: str
+    pem: str
+
+
+def _require(holds: object, fault: str, remedy: str = ANEW) -> None:
+    if not holds:
+        raise RefusedError(f"{fault}; {remedy}")
+
+
+class Archive:
+    """An archive as one, of whatever pieces. What is read of it is compared with its manifest, each time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.with_suffix("") if re.fullmatch(r"\.[0-9]{3}", path.suffix) else path
+        pieces = sorted(self.path.parent.glob(f"{self.path.name}.[0-9][0-9][0-9]"))
+        self._parts = [self.path] if self.path.is_file() else pieces
+        _require(self._parts, f"{self.path} is not there, and no piece of it", "name the file as it was brought")
+        for number, piece in enumerate(pieces if self._parts is pieces else (), 1):
+            wanted = self.path.with_name(f"{self.path.name}.{number:03}")
+            _require(piece == wanted, f"{wanted} is not there", "put all pieces in one folder")
+        self._sizes = [part.stat().st_size for part in self._parts]
+        self.text = self._first()
+        self.manifest = _parsed(self.text, MANIFEST)
+        self.files = dict(self._located())
+        _require(self.files.keys() >= {"sbom.cdx.json"}, f"{self.path} names no files")
+
+    @property
+    def digest(self) -> str:
+        """What all of it is known by: the SHA-256 of its manifest."""
+        return hashlib.sha256(self.text).hexdigest()
+
+    def _first(self) -> bytes:
+        header = b"".join(self._read(0, BLOCK))
+        size = re.fullmatch(rb"([0-7]{11})\0", header[124:136])
+        known = header[:100].rstrip(b"\0") == MANIFEST.encode() and size and int(size[1], 8) <= LARGEST_TEXT
+        _require(known and size, f"{self.path} does not begin with {MANIFEST}: it is no archive of ours")
+        return b"".join(self._read(BLOCK, int(size[1], 8))) if size else b""
+
+    def _located(self) -> Iterator[tuple[str, File]]:
+        said = self.manifest.get("files")
+        well = isinstance(said, dict) and all(map(_is_file, said.items()))
+        _require(well and self.manifest.get("format") == FORMAT, f"{MANIFEST} is of another form than this file reads")
+        end = BLOCK + _blocks(len(self.text))
+        for name, one in sorted(self.manifest["files"].items()):
+            yield name, File(end + BLOCK, one["size"], one["sha256"])
+            end += BLOCK + _blocks(one["size"])
+        there = sum(self._sizes)
+        _require(end <= there, f"{self.path} has {there} bytes and should have {end} at least: a part of it is missing")
+
+    def _read(self, start: int, size: int) -> Iterator[bytes]:
+        """These bytes, from whichever pieces have them."""
+        begins = 0
+        for part, length in zip(self._parts, self._sizes, strict=True):
+            skip = start - begins
+            if size and 0 <= skip < length:
+                with part.open("rb") as file:
+                    file.seek(skip)
+                    while size and (found := file.read(min(size, CHUNK))):
+                        start, size = start + len(found), size - len(found)
+                        yield found
+            begins += length
+
+    def stream(self, name: str) -> Iterator[bytes]:
+        """The content of a file; raises RefusedError at its end where it is another one than the manifest names."""
+        found, digest, size = self.files[name], hashlib.sha256(), 0
+        for part in self._read(found.start, found.size):
+            digest.update(part)
+            size += len(part)
+            yield part
+        _require(
+            (digest.hexdigest(), size) == (found.sha256, found.size),
+            f"{name} in {self.path} is not the file that the manifest names: it was changed, or damaged",
+        )
+
+    def content(self, name: str) -> bytes:
+        """A small one at once."""
+        _require(name in self.files and self.files[name].size <= LARGEST_TEXT, f"{name} is missing, or too large")
+        return b"".join(self.stream(name))
+
+    def copy(self, name: str, place: Path) -> None:
+        """Put a file below a folder, as it was compared."""
+        path = place / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as file:
+            for part in self.stream(name):
+                file.write(part)
+
+    @property
+    def signatures(self) -> dict[str, str]:
+        """Key id → signature in hexadecimal digits, as they lie beside; those that are none are left out."""
+        path = self.path.with_name(self.path.name + SIGNATURES)
+        _require(path.is_file(), f"{path} is not there: nobody signed this archive", "have it brought with the archive")
+        with path.open("rb") as file:
+            said = _parsed(file.read(LARGEST_TEXT), path.name).get("signatures")
+        return _signatures(said if isinstance(said, list) else [])
+
+
+def _is_file(named: tuple[str, Any]) -> bool:
+    name, one = named
+    return bool(
+        NAME.fullmatch(name)
+        and isinstance(one, dict)
+        and type(one.get("size")) is int
+        and one["size"] >= 0
+        and re.fullmatch("[0-9a-f]{64}", str(one.get("sha256")))
+    )
+
+
+def _blocks(size: int) -> int:
+    return -(-size // BLOCK) * BLOCK
+
+
+def _parsed(text: bytes, name: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise RefusedError(f"{name} cannot be read: {error}; {ANEW}") from error
+    if not isinstance(found, dict):
+        raise RefusedError(f"{name} is no JSON object; {ANEW}")
+    return found
+
+
+def _signatures(rows: list[Any]) -> dict[str, str]:
+    found = [row for row in rows if isinstance(row, dict) and re.fullmatch("([0-9a-f]{2})+", str(row.get("sig")))]
+    return {str(row.get("keyid")): str(row["sig"]) for row in found}
+
+
+def canonical(value: Any) -> str:
+    """JSON as The Update Framework signs it: sorted, no blanks, nothing escaped but two characters."""
+    match value:
+        case str():
+            return '"{}"'.format(value.replace("\\", "\\\\").replace('"', '\\"'))
+        case bool() | None:
+            return {True: "true", False: "false", None: "null"}[value]
+        case int():
+            return str(value)
+        case list():
+            return f"[{','.join(map(canonical, value))}]"
+        case dict():
+            return f"{{{','.join(f'{canonical(name)}:{canonical(one)}' for name, one in sorted(value.items()))}}}"
+    raise RefusedError(f"what is signed has a {type(value).__name__}; {ANEW}")
+
+
+def key(said: Any) -> Key:
+    """A key as metadata has it."""
+    pem = str(said["keyval"]["public"])
+    der = base64.b64decode("".join(line for line in pem.splitlines() if not line.startswith("-----")), validate=True)
+    if said["scheme"] != "ecdsa-sha2-nistp256" or not der.startswith(P256) or len(der) != P256_SIZE:
+        raise ValueError("a key is not of P-256")
+    return Key(f"sha256:{hashlib.sha256(der).hexdigest()}", pem)
+
+
+def holders(known: Mapping[str, Any], role: Mapping[str, Any]) -> tuple[dict[str, Key], int]:
+    """Who holds a role, key id → key, and how many must sign."""
+    found, many = {one: key(known[one]) for one in role["keyids"]}, role["threshold"]
+    if type(many) is not int or not 0 < many <= len({one.fingerprint for one in found.values()}) == len(found):
+        raise ValueError(f"{many} must sign of {len(found)} keys, of which one may stand there twice")
+    return found, many
+
+
+def signed_by(held: Mapping[str, Key], payload: bytes, signatures: Mapping[str, str]) -> set[str]:
+    """The fingerprints of those of these keys whose signature of the bytes holds, as openssl judges it."""
+    openssl = shutil.which("openssl", path=PATH)
+    _require(openssl, "the program openssl is missing", "install it from Debian's own medium: apt-get install openssl")
+    found = set()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "payload").write_bytes(payload)
+        for one, said in held.items():
+            (folder / "key").write_text(said.pem)
+            (folder / "signature").write_bytes(bytes.fromhex(signatures.get(one, "")))
+            command = [str(openssl), "dgst", "-sha256", "-verify", "key", "-signature", "signature", "payload"]
+            if subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode == 0:
+                found.add(said.fingerprint)
+    return found
+
+
+class Trust:
+    """What the root of a network says of who may sign, as the publication in the archive has it."""
+
+    def __init__(self, archive: Archive, network: str, root: str) -> None:
+        try:
+            top, targets = (self._newest(archive, role) for role in ("root", "targets"))
+            newest = self._newest(archive, "timestamp", {"timestamp.json": 0})
+            self._read(top, targets, network, root)
+        except (KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
+            raise RefusedError(f"the publication in {archive.path} cannot be read: {error!r}; {ANEW}") from error
+        for role, one in (("root", top), ("targets", targets), ("timestamp", newest)):
+            until = str(one["signed"]["expires"])
+            _require(
+                until > datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),  # noqa: UP017
+                f"the publication in {archive.path} was good until {until} ({role})",
+                "see that the clock of this server is right (date); else ask the coordinator for a newer archive",
+            )
+
+    @staticmethod
+    def _newest(archive: Archive, role: str, named: Mapping[str, int] | None = None) -> dict[str, Any]:
+        suffix = f".{role}.json"
+        found = {name.removeprefix(METADATA): 0 for name in archive.files if name.startswith(METADATA)}
+        numbered = {name: int(name.removesuffix(suffix)) for name in found if name.endswith(suffix)}
+        chosen = named or numbered
+        name = max(chosen, key=lambda one: chosen[one])
+        document = _parsed(archive.content(f"{METADATA}{name}"), name)
+        if document["signed"]["_type"] != role:
+            raise ValueError(f"{name} is no {role}")
+        return document
+
+    def _read(self, top: dict[str, Any], targets: dict[str, Any], network: str, root: str) -> None:
+        known, roles = top["signed"]["keys"], top["signed"]["roles"]
+        held, many = holders(known, roles["root"])
+        keys = {"keys": sorted(one.fingerprint for one in held.values()), "threshold": many}
+        there = json.dumps({"network": network, "root": keys}, sort_keys=True, separators=(",", ":"))
+        self.root = f"sha256:{hashlib.sha256(there.encode()).hexdigest()}"
+        _require(
+            self.root == root,
+            f"this archive is of a network {network} with root {self.root}, and {root} was told",
+            "ring a root holder up, and install nothing until both are the same",
+        )
+        for role, one, signers in (("root", top, (held, many)), ("targets", targets, holders(known, roles["targets"]))):
+            of = one["signed"]["x-network"]
+            _require(of == network, f"its {role} is of {of!r}, not of {network}")
+            self._signed(one, *signers, f"{role} in the publication")
+        delegated = targets["signed"]["delegations"]
+        releases = next(one for one in delegated["roles"] if one["name"] == "releases")
+        self.release_holders, self.threshold = holders(delegated["keys"], releases)
+
+    @staticmethod
+    def _signed(one: dict[str, Any], held: Mapping[str, Key], many: int, what: str) -> None:
+        found = signed_by(held, canonical(one["signed"]).encode(), _signatures(one["signatures"]))
+        _require(len(found) >= many, f"{what} is signed by {len(found)} of the {many} root holders that must")
+
+    def require_signed(self, archive: Archive) -> set[str]:
+        """Raise RefusedError where not as many release holders as must signed the manifest; returns who did."""
+        said = f"DSSEv1 {len(TYPE)} {TYPE} {len(archive.text)} ".encode() + archive.text
+        found = signed_by(self.release_holders, said, archive.signatures)
+        _require(
+            len(found) >= self.threshold,
+            f"{archive.path} is signed by {len(found)} of the {self.threshold} release holders that must",
+            "ask the coordinator whether it is signed; install nothing of it before",
+        )
+        return found
+
+
+def checked(archive: Archive, network: str, root: str) -> set[str]:
+    """Look at all but the contents of files; returns the fingerprints of the release holders who signed."""
+    of = archive.manifest.get("network")
+    _require(of == network, f"{archive.path} is an archive of {of!r}, and {network} was asked", "name the right one")
+    _require(type(archive.manifest.get("number")) is int, f"{MANIFEST} has no number")
+    return Trust(archive, network, root).require_signed(archive)
+
+
+class Record:
+    """What was installed here of the archives of a network, so that none older is."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self._said = path, _parsed(path.read_bytes(), path.name) if path.exists() else {}
+
+    def require_newer(self, archive: Archive) -> None:
+        """Raise RefusedError for an archive that is older, or another one of the same number."""
+        number, before = archive.manifest["number"], self._said.get("number", 0)
+        _require(number >= before, f"this is archive {number}, and {before} was installed here", "have the newest one")
+        same = number > before or self._said.get("manifest") == archive.digest
+        _require(same, f"archive {number} was installed here, and had other contents", "ask the coordinator which")
+
+    def write(self, archive: Archive, did: list[str], *, done: bool) -> None:
+        """Keep it, as a whole or not at all."""
+        named = {name: archive.manifest[name] for name in ("network", "number", "suite", "release")}
+        said = {**named, "manifest": archive.digest, "done": done, "did": did}
+        beside = self.path.with_suffix(".part")
+        beside.write_text(json.dumps(said, indent=2) + "\n")
+        with beside.open("rb") as file:
+            os.fsync(file.fileno())
+        beside.replace(self.path)
+
+
+class Installation:
+    """The steps, each of which finds what it did before; what is used are copies that were compared."""
+
+    def __init__(self, archive: Archive, work: Path, given: argparse.Namespace) -> None:
+        self.archive, self.work, self.given = archive, work, given
+        self.did = list[str]()
+        (self.suite,) = (name for name in archive.files if name.startswith("suite/"))
+        self.folder = work.parent.parent / f"venv-{archive.files[self.suite].sha256[:16]}"
+
+    def packages(self) -> None:
+        """Debian's packages that are missing; none is removed, and none is brought back to an older version."""
+        every = {**self.archive.manifest["packages"], **dict.fromkeys(self.given.also, ())}
+        names = [name for name, unless in every.items() if not any(shutil.which(one, path=PATH) for one in unless)]
+        asked = ["dpkg-query", "--show", "--showformat=${db:Status-Abbrev}|${Package}\n", *names]
+        there = subprocess.run(asked, capture_output=True, text=True, check=False, env=_environment()).stdout
+        wanted = [name for name in names if f"ii |{name}\n" not in there and f"hi |{name}\n" not in there]
+        if wanted:
+            root = [] if os.geteuid() == 0 else ["sudo"]
+            place = urllib.parse.quote(str(self.work / "debs"))
+            self._run([*root, "sh", "-c", PACKAGES, "packages", place, *wanted], f"installing {' '.join(wanted)}")
+
+    def environment(self) -> None:
+        """The suite and the packages of others, hashes checked, in a folder that nobody uses yet."""
+        if (self.folder / ".werkplaats").is_file():
+            return
+        shutil.rmtree(self.folder, ignore_errors=True)
+        wheels = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self.work / "wheels"), "PIP_CONFIG_FILE": "/dev/null"}
+        words = ["python3", str(self.work / self.suite), "install", str(self.folder)]
+        self._run(words, f"making {self.folder}", **wheels)
+
+    def placed(self) -> None:
+        """What the suite knows the places of: engine, image, publication, definition."""
+        words = [str(self.folder / "bin" / "python"), "-m", "werkplaats.operations.package.place", str(self.work)]
+        words += [self.given.network, self.given.root, str(self.given.home)]
+        self._run(words, "placing engine, image and publication")
+
+    def command(self) -> None:
+        """The folder by which people know it, in one step."""
+        link = self.given.to.with_name(f".{self.given.to.name}.link")
+        link.unlink(missing_ok=True)
+        link.symlink_to(self.folder)
+        os.sync()
+        link.replace(self.given.to)
+        self.did.append(f"{self.given.to} is {self.folder}")
+
+    def _run(self, words: list[str], what: str, **more: str) -> None:
+        print(what, flush=True)
+        done = subprocess.run(words, env=_environment(**more), stdout=subprocess.PIPE, text=True, check=False)
+        if done.returncode:
+            raise FailedError(f"{what} failed with exit code {done.returncode}")
+        self.did += [what, *filter(None, done.stdout.splitlines())]
+
+
+def _environment(**more: str) -> dict[str, str]:
+    """What programs get of this process: nothing that names packages or an index of them."""
+    kept = {name: text for name, text in os.environ.items() if not name.startswith(("PIP_", "PYTHON", "VIRTUAL_ENV"))}
+    return kept | {"PATH": PATH} | more
+
+
+@contextlib.contextmanager
+def _alone(base: Path) -> Iterator[None]:
+    """Hold the lock of whoever installs, which the system releases with the process."""
+    base.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (base / "lock").open("a") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RefusedError("another process installs here; wait for it, and run this again") from None
+        yield
+
+
+def _require_server(archive: Archive, given: argparse.Namespace, base: Path) -> None:
+    """Raise RefusedError for a machine on which it cannot end well."""
+    said = dict(line.partition("=")[::2] for line in SYSTEM.read_text().splitlines())
+    system = (said.get("ID", "").strip('"'), said.get("VERSION_ID", "").strip('"'), platform.machine())
+    _require(system == ("debian", "13", "x86_64"), f"this is {' '.join(system)}", "stations run on Debian 13 on x86_64")
+    other = given.to.exists() and not given.to.is_symlink()
+    _require(not other, f"{given.to} is there, and was not made from an archive", "move it away, or name another: --to")
+    unknown = sorted({*given.also} - {*archive.manifest["also"]})
+    _require(not unknown, f"no package {unknown[:1]} is in it", f"there are {', '.join(archive.manifest['also'])}")
+    needed = ROOM * sum(one.size for one in archive.files.values())
+    free = shutil.disk_usage(base).free
+    _require(free > needed, f"{base} has {free >> 20} MB free, and {needed >> 20} are needed", "make room")
+
+
+def install(archive: Archive, given: argparse.Namespace, base: Path) -> None:
+    """Check what is left, then take every step. Raises RefusedError before the first of them, FailedError later."""
+    record = Record(base / f"{given.network}.json")
+    record.require_newer(archive)
+    _require_server(archive, given, base)
+    for left in base.glob(".work-*"):
+        shutil.rmtree(left)
+    with tempfile.TemporaryDirectory(prefix=".work-", dir=base) as name:
+        for one in archive.files:
+            archive.copy(one, Path(name))
+        print(f"all {len(archive.files)} files are as the manifest says", flush=True)
+        record.write(archive, [], done=False)
+        steps = Installation(archive, Path(name), given)
+        for step in (steps.packages, steps.environment, steps.placed, steps.command):
+            step()
+        record.write(archive, steps.did, done=True)
+    print("\n".join(steps.did))
+    print(f"{record.path} says what was done; now: {given.to}/bin/werkplaats --home {given.home} check {given.network}")
+
+
+def _arguments() -> argparse.ArgumentParser:
+    told = argparse.ArgumentParser(prog="install.py", description=str(__doc__).partition("\n")[0])
+    told.add_argument("archive", type=Path, help="the archive, or one of its pieces")
+    told.add_argument("--network", required=True, help="the network that it is to be of")
+    told.add_argument("--root", required=True, metavar="sha256:…", help="the root, as one of its holders reads it out")
+    told.add_argument("--check", action="store_true", help="check all of it, and install nothing")
+    told.add_argument("--to", type=Path, default=Path.home() / "werkplaats", help="where the command is to lie")
+    told.add_argument("--home", type=Path, default=Path.home() / "datawerkplaats", help="your folder of definitions")
+    told.add_argument("--also", action="append", default=[], metavar="PACKAGE", help="one that few stations need")
+    return told
+
+
+def main(words: list[str] | None = None) -> int:
+    """Check, and install; returns the exit code."""
+    given = _arguments().parse_args(words)
+    given.to, given.home = given.to.absolute(), given.home.absolute()
+    base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "werkplaats" / "packages"
+    os.umask(0o022)
+    try:
+        archive = Archive(given.archive)
+        signed = checked(archive, given.network, given.root)
+        print(f"archive {archive.manifest['number']} of {given.network}, signed by {', '.join(sorted(signed))}")
+        if given.check:
+            for name in archive.files:
+                for _ in archive.stream(name):
+                    pass
+            print(f"all {len(archive.files)} files are as the manifest says; nothing was installed")
+            return 0
+        with _alone(base):
+            install(archive, given, base)
+    except (RefusedError, OSError) as error:
+        print(f"install.py: {error}", file=sys.stderr)
+        return 3 if isinstance(error, RefusedError) else 5
+    except FailedError as error:
+        print(f"install.py: {error}; run the same command again, it goes on from here", file=sys.stderr)
+        return 5
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
