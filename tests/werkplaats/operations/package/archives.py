@@ -41,6 +41,7 @@ with open(os.environ["LOG"], "a") as log:
     print("suite", sorted(os.listdir(os.environ["PIP_FIND_LINKS"])), os.environ["PIP_NO_INDEX"], file=log)
 if os.environ["KILL"] == "suite":
     os.kill(os.getppid(), 9)
+    sys.exit(1)
 (folder / ".werkplaats").touch()
 """
 PROGRAMS = {
@@ -176,7 +177,9 @@ class Server:
         return {
             str(path.relative_to(self.folder))
             for path in self.folder.rglob("*")
-            if path.relative_to(self.folder).parts[0] not in own and not path.is_dir() and path.name != "lock"
+            if path.relative_to(self.folder).parts[0] not in own
+            and (path.is_symlink() or not path.is_dir())
+            and path.name != "lock"
         }
 
     def record(self) -> dict[str, Any]:

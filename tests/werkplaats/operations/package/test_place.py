@@ -1,0 +1,88 @@
+"""What an archive brought, where the suite looks for it; and what apt is told of packages."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from base import errors
+from publication import publication
+from stacks.engine import carried
+from station_image.builder import images, packages
+from tests.werkplaats.operations.package.archives import Made
+from tests.werkplaats.verbs.trust.people import NETWORK, People, people
+from werkplaats.operations.package import debs, install, place
+
+__all__ = ["people"]
+
+
+@pytest.fixture
+def made(people: People, monkeypatch: pytest.MonkeyPatch) -> Made:
+    return Made(people, monkeypatch)
+
+
+def copied(made: Made, to: Path) -> Path:
+    archive = install.Archive(made.archive)
+    for name in archive.files:
+        archive.copy(name, to)
+    return to
+
+
+def test_it_lies_where_the_suite_looks_and_what_people_have_stays(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made.make()
+    work, home = copied(made, tmp_path / "work"), tmp_path / "own"
+    brought = list[Path]()
+    monkeypatch.setattr(carried, "bring", brought.append)
+    monkeypatch.setattr(images, "BUILD", tmp_path / "suite" / "build")
+    with pytest.raises(errors.AcceptanceError, match="and sha256:0 was told"):
+        list(place.place(work, NETWORK, "sha256:0", home))
+    assert (brought, home.exists(), images.BUILD.exists()) == ([], False, False)
+    told = list(place.place(work, NETWORK, made.root, home))
+    assert brought == [work / "engine" / "3.0.0.tar.bz2"]
+    assert images.built(f"sha256:{'5' * 64}", images.BUILD) is not None
+    assert publication.read(home / "publications" / NETWORK, NETWORK).root == made.root
+    assert (home / "networks" / NETWORK / "network.yml").read_bytes() == (
+        made.people.home / "networks" / NETWORK / "network.yml"
+    ).read_bytes()
+    assert f"publication 1 is in {home / 'publications' / NETWORK}" in told
+    (home / "networks" / NETWORK / "network.yml").write_text("mine\n")
+    told = list(place.place(work, NETWORK, made.root, home))
+    assert f"{home / 'publications' / NETWORK} is left as it is: publication 1" in told
+    assert f"{home / 'networks' / NETWORK / 'network.yml'} is left as it is: the archive has another one" in told
+    assert (home / "networks" / NETWORK / "network.yml").read_text() == "mine\n"
+
+
+def test_a_newer_publication_takes_the_place_of_an_older_one_and_never_the_other_way(
+    made: Made, tmp_path: Path
+) -> None:
+    folder, older = tmp_path / "publications" / NETWORK, tmp_path / "older"
+    shutil.copytree(made.people.place, older)
+    made.people.approve("ggd")
+    made.people.run("publish", NETWORK)
+    for brought, number in ((older, 1), (made.people.place.resolve(), 2), (older, 2)):
+        found = publication.read(brought, NETWORK)
+        place._published(found, brought, folder)
+        assert publication.read(folder, NETWORK).number == number
+
+
+def test_an_image_that_was_changed_is_not_placed(made: Made, tmp_path: Path) -> None:
+    folder = made.images / ("5" * 64)
+    (folder / "image.tar").write_bytes(b"another")
+    with pytest.raises(images.ImageError, match="was changed after it was built"):
+        images.bring(folder, tmp_path / "build")
+    assert not (tmp_path / "build").exists()
+
+
+def test_of_the_mirrors_records_each_package_is_one_that_lies_beside() -> None:
+    record = (
+        "Package: passwd\nVersion: 1:4.17.4-2\nDepends: libc6\nFilename: pool/main/s/shadow/passwd_4.17.4-2_amd64.deb\n"
+        f"SHA256: {'a' * 64}\nDescription: change and\n administer Filename: x"
+    )
+    records = debs.read(f"{record}\n\n{record}\n\n")
+    assert list(records) == [packages.Package("deb", "passwd", "1:4.17.4-2", "a" * 64, "passwd_4.17.4-2_amd64.deb")]
+    text = debs.index(records).decode()
+    assert text == record.replace("pool/main/s/shadow/", "./") + "\n\n"
