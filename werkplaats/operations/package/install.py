@@ -41,7 +41,7 @@ TYPE = "application/vnd.datawerkplaats.package"
 MANIFEST = "manifest.json"
 SIGNATURES = ".signatures"
 METADATA = "network/publication/metadata/"
-BLOCK, CHUNK = 512, 1 << 20
+BLOCK, LONGEST, CHUNK = 512, 100, 1 << 20
 LARGEST_TEXT = 4 << 20
 ROOM = 5
 """Times the size of the archive that is free on the disk: copies, and what is made of them."""
@@ -141,8 +141,9 @@ class Archive:
         _require(well and self.manifest.get("format") == FORMAT, f"{MANIFEST} is of another form than this file reads")
         end = BLOCK + _blocks(len(self.text))
         for name, one in sorted(self.manifest["files"].items()):
-            yield name, File(end + BLOCK, one["size"], one["sha256"])
-            end += BLOCK + _blocks(one["size"])
+            end += _header(name)
+            yield name, File(end, one["size"], one["sha256"])
+            end += _blocks(one["size"])
         there = sum(self._sizes)
         _require(end <= there, f"{self.path} has {there} bytes and should have {end} at least: a part of it is missing")
 
@@ -203,6 +204,11 @@ def _is_file(named: tuple[str, Any]) -> bool:
         and one["size"] >= 0
         and re.fullmatch("[0-9a-f]{64}", str(one.get("sha256")))
     )
+
+
+def _header(name: str) -> int:
+    """What stands before a file: GNU's tar has a long name in a file of its own (tar(5))."""
+    return BLOCK if len(name) <= LONGEST else 2 * BLOCK + _blocks(len(name) + 1)
 
 
 def _blocks(size: int) -> int:

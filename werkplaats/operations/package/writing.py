@@ -32,7 +32,7 @@ def described(contents: Mapping[str, Content]) -> dict[str, dict[str, Any]]:
 
 def write(path: Path, manifest: Mapping[str, Any], contents: Mapping[str, Content]) -> None:
     """Write manifest and contents, in the order of their names: no times, no owners, nothing compressed."""
-    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
+    with tarfile.open(path, "w", format=tarfile.GNU_FORMAT) as tar:
         _add(tar, install.MANIFEST, canonical.pretty(manifest))
         for name, content in sorted(contents.items()):
             _add(tar, name, content)

@@ -44,6 +44,8 @@ if os.environ["KILL"] == "suite":
     sys.exit(1)
 (folder / ".werkplaats").touch()
 """
+# Longer than a header of tar has room for, as some are.
+WHEEL = f"tuf-7.0.1-cp313-cp313-{'.'.join(f'manylinux_2_{minor}_x86_64' for minor in (17, 24, 28, 34))}.whl"
 PROGRAMS = {
     "sh": 'echo packages $(ls "$4") >>"$LOG"; [ "$KILL" != packages ] || kill -9 $PPID',
     "sudo": 'exec "$@"',
@@ -88,7 +90,7 @@ class Made:
         return {packages.Package("deb", "haproxy", "3.0", "0" * 64, file.name): file}, b"an index\n"
 
     def _wheels(self, *_: object) -> dict[packages.Package, Path]:
-        file = self.people.folder / "tuf-7.0.1-py3-none-any.whl"
+        file = self.people.folder / WHEEL
         file.write_bytes(b"a wheel")
         return {packages.Package("wheel", "tuf", "7.0.1", "1" * 64, file.name): file}
 
