@@ -51,7 +51,7 @@ soak: $(VENV)/.test ## kill `up` in every phase and at random seconds, 25 organi
 	@PATH="$(CURDIR)/$(BIN):$$PATH" pytest -v -s -m soak
 	@PATH="$(CURDIR)/$(BIN):$$PATH" WERKPLAATS_FUZZ_TIMES=20 pytest -q -m fuzz
 
-suite: ## this project as one file that needs no checkout, in build/suite: the same bytes from the same commit
+suite: ## this project as one file that needs no checkout, and as a wheel, in build/suite: the same bytes from the same commit
 	@python3 scripts/suite.py build/suite
 
 $(DOCS_VENV)/.docs: requirements/docs.lock pyproject.toml

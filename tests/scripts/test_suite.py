@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from pathlib import Path
 
@@ -141,3 +143,31 @@ def test_it_installs_itself_with_what_it_pins(file: Path, tmp_path: Path) -> Non
     command = tmp_path / "there" / "bin" / "werkplaats"
     done = subprocess.run([str(command), "check", "gerda"], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "gerda: no errors" in done.stdout
+
+
+@pytest.mark.soak
+def test_as_a_wheel_it_has_roles_and_all_else_beside_what_is_imported(clone: Path, tmp_path: Path) -> None:
+    """In an environment that has the packages of others from here, and nothing of this checkout."""
+    wheel = tmp_path / f"{suite.FOLDER}-{VERSION}-py3-none-any.whl"
+    wheel.write_bytes(suite.wheel(clone))
+    assert suite.wheel(clone) == wheel.read_bytes()
+    there = tmp_path / "there"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(there)], check=True)
+    pip = [sys.executable, "-m", "pip", "--python", str(there / "bin" / "python"), "install", "--quiet", "--no-index"]
+    subprocess.run([*pip, "--no-deps", str(wheel)], check=True, cwd=tmp_path)
+    (packages,) = (there / "lib").glob("python3.*/site-packages")
+    (packages / "others.pth").write_text(f"{sysconfig.get_path('purelib')}\n")  # of which no `.pth` is read again
+    ran = functools.partial(
+        subprocess.run, cwd=tmp_path, capture_output=True, text=True, check=True,
+        env={"HOME": str(tmp_path), "PATH": f"{there / 'bin'}:{os.environ['PATH']}"},
+    )  # fmt: skip
+    assert "gerda: no errors" in ran([str(there / "bin" / "werkplaats"), "check", "gerda"]).stdout
+    inside = packages / suite.FOLDER
+    named = ran([str(there / "bin" / "python"), "-c", "import base, stacks; print(base.__path__, stacks.__path__)"])
+    assert named.stdout.count(str(inside)) == 2, "nothing of the checkout is imported"
+    assert os.access(inside / "stacks" / "engine" / "programs" / "ssh", os.X_OK)
+    ansible = [str(there / "bin" / "python"), "-m", "ansible", "playbook", "--syntax-check", "-i", "localhost,"]
+    environment = {"HOME": str(tmp_path), "PATH": f"{there / 'bin'}:{os.environ['PATH']}"}
+    environment["ANSIBLE_CONFIG"] = str(inside / "ansible.cfg")
+    done = ran([*ansible, str(inside / "playbooks" / "site.yml")], env=environment)
+    assert "playbook: " in done.stdout
