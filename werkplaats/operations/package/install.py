@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Install the suite and what a station needs from one archive, on a server of Debian 13 that reaches no other machine.
 
-    python3 install.py ARCHIVE --network NETWORK --root sha256:…
+    python3 -I install.py ARCHIVE --network NETWORK --root sha256:…
 
 Before you start this file, compare what `sha256sum install.py` prints with what the coordinator reads to you by
-telephone; a root holder reads you the root. It needs Python and the program openssl, and nothing of the archive runs
-before all of it was checked: the root is the one that was read, it names the release holders, as many of them as must
-signed the manifest, and each file is the one that the manifest names.
+telephone; a root holder reads you the root. It needs Python and the program openssl. With -I Python imports nothing
+that lies beside this file, and nothing of the archive runs before all of it was checked: the root is the one that was
+read, it names the release holders, as many of them as must signed the manifest, and each file is the one that the
+manifest names.
 
 The archive is a tar file that begins with `manifest.json`. That says of what size each file behind it is, in their
 order, so where each one lies; no other header is believed. Signatures lie beside, in ARCHIVE.signatures: those of DSSE
@@ -15,7 +16,10 @@ order, so where each one lies; no other header is believed. Signatures lie besid
 Run again it goes on from where it was; the command appears once all else is in place.
 """
 
-from __future__ import annotations
+import sys
+
+if __name__ == "__main__" and not sys.flags.isolated:  # what Python would import first lies beside this file
+    sys.exit("install.py: Python would run files that lie beside this one; start it as: python3 -I install.py …")
 
 import argparse
 import base64
@@ -29,7 +33,6 @@ import platform
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 import urllib.parse
 from collections.abc import Iterator, Mapping
@@ -275,7 +278,8 @@ def signed_by(held: Mapping[str, Key], payload: bytes, signatures: Mapping[str, 
             (folder / "key").write_text(said.pem)
             (folder / "signature").write_bytes(bytes.fromhex(signatures.get(one, "")))
             command = [str(openssl), "dgst", "-sha256", "-verify", "key", "-signature", "signature", "payload"]
-            if subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode == 0:
+            done = subprocess.run(command, cwd=folder, capture_output=True, check=False, env=_environment())
+            if done.returncode == 0:
                 found.add(said.fingerprint)
     return found
 
@@ -410,12 +414,13 @@ class Installation:
 
     def placed(self) -> None:
         """What the suite knows the places of: engine, image, publication, definition."""
-        words = [str(self.folder / "bin" / "python"), "-m", "werkplaats.operations.package.place", str(self.work)]
+        words = [str(self.folder / "bin" / "python"), "-I", "-m", "werkplaats.operations.package.place", str(self.work)]
         words += [self.given.network, self.given.root, str(self.given.home)]
         self._run(words, "placing engine, image and publication")
 
     def command(self) -> None:
         """The folder by which people know it, in one step."""
+        self.given.to.parent.mkdir(parents=True, exist_ok=True)
         link = self.given.to.with_name(f".{self.given.to.name}.link")
         link.unlink(missing_ok=True)
         link.symlink_to(self.folder)
@@ -425,7 +430,9 @@ class Installation:
 
     def _run(self, words: list[str], what: str, **more: str) -> None:
         print(what, flush=True)
-        done = subprocess.run(words, env=_environment(**more), stdout=subprocess.PIPE, text=True, check=False)
+        done = subprocess.run(
+            words, env=_environment(**more), cwd=self.work, stdout=subprocess.PIPE, text=True, check=False
+        )
         if done.returncode:
             raise FailedError(f"{what} failed with exit code {done.returncode}")
         self.did += [what, *filter(None, done.stdout.splitlines())]

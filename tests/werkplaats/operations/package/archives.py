@@ -35,7 +35,7 @@ SUITE = """
 import os, pathlib, sys
 folder = pathlib.Path(sys.argv[2])
 (folder / "bin").mkdir(parents=True)
-(folder / "bin" / "python").write_text('#!/bin/sh\\necho placed "$4" >>"$LOG"; [ "$KILL" != placed ] || kill -9 $PPID')
+(folder / "bin" / "python").write_text('#!/bin/sh\\necho placed "$5" >>"$LOG"; [ "$KILL" != placed ] || kill -9 $PPID')
 (folder / "bin" / "python").chmod(0o755)
 with open(os.environ["LOG"], "a") as log:
     print("suite", sorted(os.listdir(os.environ["PIP_FIND_LINKS"])), os.environ["PIP_NO_INDEX"], file=log)

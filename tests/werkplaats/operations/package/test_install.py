@@ -6,6 +6,7 @@ import ast
 import datetime
 import json
 import shutil
+import subprocess
 import sys
 import tarfile
 from collections.abc import Callable
@@ -339,6 +340,20 @@ def test_the_installer_needs_python_alone() -> None:
     found = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
     names = {str(getattr(node, "module", None) or node.names[0].name).partition(".")[0] for node in found}
     assert names <= sys.stdlib_module_names, names
+
+
+def test_nothing_that_lies_beside_the_installer_is_imported(brought: Brought) -> None:
+    """Python looks for modules in the folder of what it starts, which came on the same stick."""
+    stick = brought.archive.parent
+    for name in ("__future__", "argparse", "json"):
+        (stick / f"{name}.py").write_text(f"open({str(stick / 'ran')!r}, 'w')\nraise SystemExit(0)\n")
+    command = ["install.py", brought.archive.name, "--network", NETWORK, "--root", brought.root, "--check"]
+    for options, code, told in (([], 1, "start it as: python3 -I install.py"), (["-I"], 0, "nothing was installed")):
+        done = subprocess.run(
+            [sys.executable, *options, *command], cwd=stick, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, (stick / "ran").exists()) == (code, False), done
+        assert told in done.stdout + done.stderr
 
 
 def test_the_bytes_that_are_signed_are_those_of_the_library(brought: Brought) -> None:

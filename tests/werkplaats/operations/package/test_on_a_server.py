@@ -77,7 +77,7 @@ def test_a_bare_server_that_reaches_nothing_has_all_of_it_from_one_archive(
     assert "not found" in bare.ask("dpkg-query --show haproxy").stderr + "not found"
     for path in (brought.archive.with_name("install.py"), brought.archive, _signatures(brought.archive)):
         bare.tell(f"cat > {shlex.quote(path.name)}", given=path)
-    command = f"python3 install.py {brought.archive.name} --network {NETWORK} --root "
+    command = f"python3 -I install.py {brought.archive.name} --network {NETWORK} --root "
     refused = bare.ask(f"{command} sha256:{'0' * 64}")
     assert (refused.returncode, bare.ask("ls werkplaats").returncode) == (3, 2), refused
     told = bare.tell(command + brought.root)
