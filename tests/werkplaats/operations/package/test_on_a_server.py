@@ -60,6 +60,7 @@ def bare(tmp_path: Path) -> Iterator[servers.Server]:
     made = servers.boot(PLACE, tmp_path, PLACE, bare=True)
     try:
         made.wait()
+        made.run("ip route del default")
         yield made
     finally:
         made.remove()
@@ -74,7 +75,7 @@ def test_a_bare_server_that_reaches_nothing_has_all_of_it_from_one_archive(
     note(f"the archive of {NETWORK} has {size / 1e6:.0f} MB in {len(install.Archive(brought.archive).files)} files")
     assert size <= LARGEST
     assert bare.tell("ip route show default") == ""
-    assert "not found" in bare.ask("dpkg-query --show haproxy").stderr + "not found"
+    assert bare.ask("dpkg-query --show haproxy python3-venv").returncode == 1
     for path in (brought.archive.with_name("install.py"), brought.archive, _signatures(brought.archive)):
         bare.tell(f"cat > {shlex.quote(path.name)}", given=path)
     command = f"python3 -I install.py {brought.archive.name} --network {NETWORK} --root "
