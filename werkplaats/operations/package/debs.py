@@ -23,6 +23,7 @@ WANTED: Mapping[str, Sequence[str]] = {
     **{name: [] for name in ("python3-venv", *follow.READS_WITH)},
     "systemd-timesyncd": ["chronyd", "ntpd"],
     "age": ["age"],
+    "openssh-client": ["ssh"],
 }
 """Package → the programs of which one makes it needless, whoever brought that."""
 ALSO = ("prometheus-node-exporter",)

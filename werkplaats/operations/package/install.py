@@ -371,6 +371,10 @@ class Record:
         same = number > before or self._said.get("manifest") == archive.digest
         _require(same, f"archive {number} was installed here, and had other contents", "ask the coordinator which")
 
+    def did(self, archive: Archive) -> list[str]:
+        """What was done before with the same archive."""
+        return [*self._said.get("did", [])] if self._said.get("manifest") == archive.digest else []
+
     def write(self, archive: Archive, did: list[str], *, done: bool) -> None:
         """Keep it, as a whole or not at all."""
         named = {name: archive.manifest[name] for name in ("network", "number", "suite", "release")}
@@ -385,9 +389,8 @@ class Record:
 class Installation:
     """The steps, each of which finds what it did before; what is used are copies that were compared."""
 
-    def __init__(self, archive: Archive, work: Path, given: argparse.Namespace) -> None:
-        self.archive, self.work, self.given = archive, work, given
-        self.did = list[str]()
+    def __init__(self, archive: Archive, work: Path, given: argparse.Namespace, before: list[str], lock: int) -> None:
+        self.archive, self.work, self.given, self.did, self.lock = archive, work, given, before, lock
         (self.suite,) = (name for name in archive.files if name.startswith("suite/"))
         self.folder = work.parent.parent / f"venv-{archive.files[self.suite].sha256[:16]}"
 
@@ -416,7 +419,7 @@ class Installation:
         """What the suite knows the places of: engine, image, publication, definition."""
         words = [str(self.folder / "bin" / "python"), "-I", "-m", "werkplaats.operations.package.place", str(self.work)]
         words += [self.given.network, self.given.root, str(self.given.home)]
-        self._run(words, "placing engine, image and publication")
+        self.did += self._run(words, "placing engine, image and publication").splitlines()
 
     def command(self) -> None:
         """The folder by which people know it, in one step."""
@@ -428,14 +431,19 @@ class Installation:
         link.replace(self.given.to)
         self.did.append(f"{self.given.to} is {self.folder}")
 
-    def _run(self, words: list[str], what: str, **more: str) -> None:
+    def _run(self, words: list[str], what: str, **more: str) -> str:
+        """Run a program; returns what it printed."""
         print(what, flush=True)
+        self.did.append(what)
+        # What goes on where this process is killed holds the lock: nobody makes meanwhile what it makes.
+        held, given = [self.lock], _environment(**more)
         done = subprocess.run(
-            words, env=_environment(**more), cwd=self.work, stdout=subprocess.PIPE, text=True, check=False
+            words, env=given, cwd=self.work, pass_fds=held, stdout=subprocess.PIPE, text=True, check=False
         )
         if done.returncode:
-            raise FailedError(f"{what} failed with exit code {done.returncode}")
-        self.did += [what, *filter(None, done.stdout.splitlines())]
+            said = "\n".join(done.stdout.splitlines()[-20:])
+            raise FailedError(f"{what} failed with exit code {done.returncode}\n{said}".strip())
+        return done.stdout
 
 
 def _environment(**more: str) -> dict[str, str]:
@@ -445,15 +453,15 @@ def _environment(**more: str) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _alone(base: Path) -> Iterator[None]:
-    """Hold the lock of whoever installs, which the system releases with the process."""
+def _alone(base: Path) -> Iterator[int]:
+    """Hold the lock of whoever installs: its descriptor. The system releases it with the last process that has that."""
     base.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (base / "lock").open("a") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise RefusedError("another process installs here; wait for it, and run this again") from None
-        yield
+        yield handle.fileno()
 
 
 def _require_server(archive: Archive, given: argparse.Namespace, base: Path) -> None:
@@ -470,7 +478,7 @@ def _require_server(archive: Archive, given: argparse.Namespace, base: Path) -> 
     _require(free > needed, f"{base} has {free >> 20} MB free, and {needed >> 20} are needed", "make room")
 
 
-def install(archive: Archive, given: argparse.Namespace, base: Path) -> None:
+def install(archive: Archive, given: argparse.Namespace, base: Path, lock: int) -> None:
     """Check what is left, then take every step. Raises RefusedError before the first of them, FailedError later."""
     record = Record(base / f"{given.network}.json")
     record.require_newer(archive)
@@ -481,10 +489,11 @@ def install(archive: Archive, given: argparse.Namespace, base: Path) -> None:
         for one in archive.files:
             archive.copy(one, Path(name))
         print(f"all {len(archive.files)} files are as the manifest says", flush=True)
-        record.write(archive, [], done=False)
-        steps = Installation(archive, Path(name), given)
+        record.write(archive, record.did(archive), done=False)
+        steps = Installation(archive, Path(name), given, record.did(archive), lock)
         for step in (steps.packages, steps.environment, steps.placed, steps.command):
             step()
+            record.write(archive, steps.did, done=False)
         record.write(archive, steps.did, done=True)
     print("\n".join(steps.did))
     print(f"{record.path} says what was done; now: {given.to}/bin/werkplaats --home {given.home} check {given.network}")
@@ -518,8 +527,8 @@ def main(words: list[str] | None = None) -> int:
                     pass
             print(f"all {len(archive.files)} files are as the manifest says; nothing was installed")
             return 0
-        with _alone(base):
-            install(archive, given, base)
+        with _alone(base) as lock:
+            install(archive, given, base, lock)
     except (RefusedError, OSError) as error:
         print(f"install.py: {error}", file=sys.stderr)
         return 3 if isinstance(error, RefusedError) else 5

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -199,6 +200,7 @@ def test_all_of_it_comes_in_order_and_the_command_last(brought: Brought, tmp_pat
     again = server.install(brought.archive, brought.root)
     assert again.returncode == 0
     assert server.ran == ["packages", "suite", "placed", "packages", "placed"], "the environment is there already"
+    assert server.record()["did"][: len(record["did"])] == record["did"]
 
 
 @pytest.mark.parametrize("kill", ["packages", "suite", "placed"])
@@ -207,11 +209,25 @@ def test_killed_between_two_steps_it_leaves_no_command_and_goes_on(brought: Brou
     assert server.install(brought.archive, brought.root, kill=kill).returncode == -9
     assert "werkplaats" not in {one.split("/")[0] for one in server.there}
     assert server.record()["done"] is False
-    done = server.install(brought.archive, brought.root)
+    until = time.monotonic() + 30
+    while "another process installs here" in (done := server.install(brought.archive, brought.root)).stderr:
+        assert time.monotonic() < until, "what the killed one had started still runs"
     assert done.returncode == 0, done
     assert server.ran[-1] == "placed"
     assert (server.folder / "werkplaats" / ".werkplaats").is_file()
     assert not [one for one in server.there if ".work-" in one], "nor what the killed one had copied"
+
+
+def test_what_a_killed_one_had_started_is_waited_for(brought: Brought, tmp_path: Path) -> None:
+    """Else two would make one environment."""
+    server = Server(tmp_path / "server")
+    (server.folder / "bin" / "sh").write_text(
+        '#!/bin/sh\n[ "$KILL" ] || exit 0\nkill -9 $PPID\nwhile [ ! -e "$LOG.end" ]; do :; done\n'
+    )
+    assert server.install(brought.archive, brought.root, kill="here").returncode == -9
+    done = server.install(brought.archive, brought.root)
+    Path(f"{server.log}.end").touch()
+    assert (done.returncode, "another process installs here" in done.stderr) == (REFUSED, True), done
 
 
 def test_none_older_is_installed_and_no_other_of_the_same_number(made: Made, tmp_path: Path) -> None:
