@@ -292,7 +292,7 @@ class Trust:
             top, targets = (self._newest(archive, role) for role in ("root", "targets"))
             newest = self._newest(archive, "timestamp", {"timestamp.json": 0})
             self._read(top, targets, network, root)
-        except (KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, StopIteration, RecursionError) as error:
             raise RefusedError(f"the publication in {archive.path} cannot be read: {error!r}; {ANEW}") from error
         for role, one in (("root", top), ("targets", targets), ("timestamp", newest)):
             until = str(one["signed"]["expires"])
@@ -499,6 +499,11 @@ def install(archive: Archive, given: argparse.Namespace, base: Path, lock: int) 
     print(f"{record.path} says what was done; now: {given.to}/bin/werkplaats --home {given.home} check {given.network}")
 
 
+def _printable(text: str) -> str:
+    """The text as a terminal may have it: others wrote parts of it."""
+    return "".join(one if one == "\n" or one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
+
+
 def _arguments() -> argparse.ArgumentParser:
     told = argparse.ArgumentParser(prog="install.py", description=str(__doc__).partition("\n")[0])
     told.add_argument("archive", type=Path, help="the archive, or one of its pieces")
@@ -530,10 +535,12 @@ def main(words: list[str] | None = None) -> int:
         with _alone(base) as lock:
             install(archive, given, base, lock)
     except (RefusedError, OSError) as error:
-        print(f"install.py: {error}", file=sys.stderr)
+        print(_printable(f"install.py: {error}"), file=sys.stderr)
         return 3 if isinstance(error, RefusedError) else 5
     except FailedError as error:
-        print(f"install.py: {error}; run the same command again, it goes on from here", file=sys.stderr)
+        print(
+            f"install.py: {_printable(str(error))}; run the same command again, it goes on from here", file=sys.stderr
+        )
         return 5
     return 0
 

@@ -102,6 +102,25 @@ def _posing(one: Brought) -> None:
     signed(one.archive, *own)
 
 
+def _frozen(one: Brought) -> None:
+    """A newest word that ended, in letters that a terminal would obey."""
+
+    def change(_: dict[str, Any], contents: dict[str, bytes]) -> None:
+        name = f"{install.METADATA}timestamp.json"
+        document = json.loads(contents[name])
+        document["signed"]["expires"] = "2020-01-01T00:00:00Z\x1b[2J"
+        contents[name] = json.dumps(document).encode()
+
+    rewritten(one.archive, change)
+
+
+def _nested(one: Brought) -> None:
+    def change(_: dict[str, Any], contents: dict[str, bytes]) -> None:
+        contents[f"{install.METADATA}timestamp.json"] = b"[" * 100_000
+
+    rewritten(one.archive, change)
+
+
 def _twice(one: Brought) -> None:
     """One holder's signature under two names."""
     left(one.archive, 0, 0)
@@ -118,6 +137,8 @@ ALTERED: dict[str, tuple[Change, str]] = {
     "signed by nobody": (lambda one: _beside(one).unlink(), "nobody signed this archive"),
     "signed by strangers": (lambda one: signed(one.archive, *_strangers()), "is signed by 0 of the 2"),
     "holders whom no root names": (_posing, "targets in the publication is signed by 0 of the 2 root holders"),
+    "a publication that ended": (_frozen, "was good until 2020-01-01T00:00:00Z"),
+    "a publication that is nested too deep": (_nested, "cannot be read"),
     "a part is missing": (lambda one: _cut(one.archive), "a part of it is missing"),
     "a file more": (
         lambda one: rewritten(one.archive, lambda _, files: files.update(x=b"")),
@@ -158,7 +179,7 @@ def test_what_is_not_as_its_holders_signed_it_is_refused_before_anything_of_it_r
     done = server.install(brought.archive, brought.root)
     assert done.returncode == REFUSED, done
     assert any(one in done.stderr for one in told.split("|")), done.stderr
-    assert (server.ran, server.there) == ([], set())
+    assert (server.ran, server.there, "\x1b" in done.stderr) == ([], set(), False)
 
 
 def test_what_was_not_asked_for_is_refused_before_anything_of_it_runs(brought: Brought, tmp_path: Path) -> None:

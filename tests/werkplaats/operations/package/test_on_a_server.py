@@ -87,7 +87,7 @@ def test_a_bare_server_that_reaches_nothing_has_all_of_it_from_one_archive(
     assert bare.tell(f"{werkplaats} --version") == f"werkplaats {VERSION}"
     assert "gerda: no errors" in bare.tell(f"{werkplaats} check gerda")
     assert f"{NETWORK}: no errors" in bare.tell(f"{werkplaats} --home datawerkplaats check {NETWORK}")
-    doctor = bare.ask(f"{werkplaats} doctor --json")
+    doctor = bare.ask(f"PATH=$PATH:/usr/sbin {werkplaats} doctor --json")
     (programs,) = (one for one in json.loads(doctor.stdout) if one["name"] == "programs")
     assert programs["seen"] == "missing: mmdebstrap", "which makes sandboxes, and no station needs"
     looked = bare.tell(f"werkplaats/bin/python -c {shlex.quote(LOOK)}")
