@@ -489,13 +489,14 @@ def install(archive: Archive, given: argparse.Namespace, base: Path, lock: int) 
         for one in archive.files:
             archive.copy(one, Path(name))
         print(f"all {len(archive.files)} files are as the manifest says", flush=True)
-        record.write(archive, record.did(archive), done=False)
-        steps = Installation(archive, Path(name), given, record.did(archive), lock)
+        before = record.did(archive)
+        record.write(archive, before, done=False)
+        steps = Installation(archive, Path(name), given, [*before], lock)
         for step in (steps.packages, steps.environment, steps.placed, steps.command):
             step()
             record.write(archive, steps.did, done=False)
         record.write(archive, steps.did, done=True)
-    print("\n".join(steps.did))
+    print("\n".join(steps.did[len(before) :]))
     print(f"{record.path} says what was done; now: {given.to}/bin/werkplaats --home {given.home} check {given.network}")
 
 
