@@ -419,7 +419,8 @@ class Installation:
         """What the suite knows the places of: engine, image, publication, definition."""
         words = [str(self.folder / "bin" / "python"), "-I", "-m", "werkplaats.operations.package.place", str(self.work)]
         words += [self.given.network, self.given.root, str(self.given.home)]
-        self.did += self._run(words, "placing engine, image and publication").splitlines()
+        for line in self._run(words, "placing engine, image and publication").splitlines():
+            self._tell(line)
 
     def command(self) -> None:
         """The folder by which people know it, in one step."""
@@ -429,12 +430,15 @@ class Installation:
         link.symlink_to(self.folder)
         os.sync()
         link.replace(self.given.to)
-        self.did.append(f"{self.given.to} is {self.folder}")
+        self._tell(f"{self.given.to} is {self.folder}")
+
+    def _tell(self, line: str) -> None:
+        print(line, flush=True)
+        self.did.append(line)
 
     def _run(self, words: list[str], what: str, **more: str) -> str:
         """Run a program; returns what it printed."""
-        print(what, flush=True)
-        self.did.append(what)
+        self._tell(what)
         # What goes on where this process is killed holds the lock: nobody makes meanwhile what it makes.
         held, given = [self.lock], _environment(**more)
         done = subprocess.run(
@@ -489,14 +493,12 @@ def install(archive: Archive, given: argparse.Namespace, base: Path, lock: int) 
         for one in archive.files:
             archive.copy(one, Path(name))
         print(f"all {len(archive.files)} files are as the manifest says", flush=True)
-        before = record.did(archive)
-        record.write(archive, before, done=False)
-        steps = Installation(archive, Path(name), given, [*before], lock)
+        record.write(archive, record.did(archive), done=False)
+        steps = Installation(archive, Path(name), given, record.did(archive), lock)
         for step in (steps.packages, steps.environment, steps.placed, steps.command):
             step()
             record.write(archive, steps.did, done=False)
         record.write(archive, steps.did, done=True)
-    print("\n".join(steps.did[len(before) :]))
     print(f"{record.path} says what was done; now: {given.to}/bin/werkplaats --home {given.home} check {given.network}")
 
 
