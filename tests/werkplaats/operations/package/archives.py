@@ -53,6 +53,18 @@ PROGRAMS = {
 }
 
 
+def image(build: Path) -> dict[str, Any]:
+    """Put an image where images lie; returns what it is."""
+    folder = build / ("5" * 64)
+    folder.mkdir(parents=True)
+    (folder / making.ARCHIVE).write_bytes(b"an image")
+    (folder / making.SBOM).write_bytes(b"{}")
+    files = {"archive": making.ARCHIVE, "sbom": making.SBOM}
+    document = {**release(image="5"), **{name: making.digest(folder / file) for name, file in files.items()}}
+    (folder / making.RELEASE).write_bytes(canonical.pretty(document))
+    return document
+
+
 class Made:
     """The network with its holders, and an archive of it."""
 
@@ -68,21 +80,9 @@ class Made:
             content.writestr("werkplaats/__init__.py", f'VERSION = "{VERSION}"\n')
             content.writestr("__main__.py", SUITE)
             content.writestr(make.LOCK, "")
-        people.with_image(self._image())
+        people.with_image(image(self.images))
         _, self.holders = people.published()
         self.root = publication.read(people.place, NETWORK).root
-
-    def _image(self) -> dict[str, Any]:
-        folder = self.images / ("5" * 64)
-        folder.mkdir(parents=True)
-        (folder / making.ARCHIVE).write_bytes(b"an image")
-        (folder / making.SBOM).write_bytes(b"{}")
-        parts = {
-            name: making.digest(folder / file) for name, file in (("archive", making.ARCHIVE), ("sbom", making.SBOM))
-        }
-        document = {**release(image="5"), **parts}
-        (folder / making.RELEASE).write_bytes(canonical.pretty(document))
-        return document
 
     def _debs(self, *_: object) -> tuple[dict[packages.Package, Path], bytes]:
         file = self.people.folder / "haproxy_3.0_amd64.deb"
@@ -139,6 +139,7 @@ class Server:
                 contextlib.redirect_stdout(out),
                 contextlib.redirect_stderr(err),
             ):
+                patch.setattr(os, "sync", lambda: None)  # of the whole machine, which has much else to write
                 for name, text in self._environment().items():
                     patch.setenv(name, text)
                 code = self.main(*command)

@@ -11,6 +11,7 @@ from base import errors
 from publication import publication
 from stacks.engine import carried
 from station_image.builder import images, packages
+from tests.werkplaats.operations.package import archives
 from tests.werkplaats.operations.package.archives import Made
 from tests.werkplaats.verbs.trust.people import NETWORK, People, people
 from werkplaats.operations.package import debs, install, place
@@ -69,8 +70,9 @@ def test_a_newer_publication_takes_the_place_of_an_older_one_and_never_the_other
         assert publication.read(folder, NETWORK).number == number
 
 
-def test_an_image_that_was_changed_is_not_placed(made: Made, tmp_path: Path) -> None:
-    folder = made.images / ("5" * 64)
+def test_an_image_that_was_changed_is_not_placed(tmp_path: Path) -> None:
+    archives.image(tmp_path / "images")
+    folder = tmp_path / "images" / ("5" * 64)
     (folder / "image.tar").write_bytes(b"another")
     with pytest.raises(images.ImageError, match="was changed after it was built"):
         images.bring(folder, tmp_path / "build")
