@@ -243,11 +243,13 @@ def test_what_a_killed_one_had_started_is_waited_for(brought: Brought, tmp_path:
     """Else two would make one environment."""
     server = Server(tmp_path / "server")
     (server.folder / "bin" / "sh").write_text(
-        '#!/bin/sh\n[ "$KILL" ] || exit 0\nkill -9 $PPID\nwhile [ ! -e "$LOG.end" ]; do :; done\n'
+        '#!/bin/sh\n[ "$KILL" ] || exit 0\nkill -9 $PPID\nwhile [ ! -e "$LOG.end" ]; do sleep 0.1; done\n'
     )
-    assert server.install(brought.archive, brought.root, kill="here").returncode == -9
-    done = server.install(brought.archive, brought.root)
-    Path(f"{server.log}.end").touch()
+    try:
+        assert server.install(brought.archive, brought.root, kill="here").returncode == -9
+        done = server.install(brought.archive, brought.root)
+    finally:
+        Path(f"{server.log}.end").touch()  # else what was started waits for ever
     assert (done.returncode, "another process installs here" in done.stderr) == (REFUSED, True), done
 
 
