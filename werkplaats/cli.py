@@ -27,6 +27,7 @@ from werkplaats import VERSION
 VERBS = (
     "doctor",
     "check",
+    "join",
     "plan",
     "accept",
     "up",
@@ -47,7 +48,7 @@ VERBS = (
     "completion",
 )
 # Those that change something of a network; what of them only looks, or is a brake or a way back that waits for nothing.
-CHANGING = ("accept", "up", "destroy", "session", "rehearse", "upgrade", "trust")
+CHANGING = ("join", "accept", "up", "destroy", "session", "rehearse", "upgrade", "trust")
 LET_BY = ("revoke", "enforce", "show", "status", "pause", "abort", "rollback")
 # For every tool that is started: Ansible refuses to run in C, and in a locale that is not generated. What tools say is
 # read, so it is said in English, and LANGUAGE counts before LC_ALL (gettext(3)).

@@ -29,6 +29,7 @@ ROOT = documents.ROOT
 VERBS = (
     "doctor",
     "check",
+    "join",
     "plan",
     "accept",
     "up",

@@ -56,6 +56,16 @@ def run(given: argparse.Namespace) -> int:
     if network.made_here:
         _require_host()
     common.confirm(f"bring {network.name} up ({len(network.compiled.stations)} organisations)?", yes=given.yes)
+    outcome = bring(network, up.Options(given.only, given.all_steps), reporter)
+    if given.json:
+        common.print_json(_document(network, outcome, reporter))
+    else:
+        print_outcome(network, outcome, reporter)
+    return outcome.exit_code
+
+
+def bring(network: networks.Network, options: up.Options, reporter: progress.Progress) -> up.Outcome:
+    """One run, which nobody else may have meanwhile. Raises LockedError."""
     with network.vault.lock("up") as lock:
         if lock.taken_over:
             reporter.say(lock.taken_over)
@@ -63,12 +73,7 @@ def run(given: argparse.Namespace) -> int:
         if note := machine.unfinished(before):
             reporter.say(f"note: {note}")
         machine.cut_off(network, before)
-        outcome = up.Run(network, up.Options(given.only, given.all_steps), reporter)()
-    if given.json:
-        common.print_json(_document(network, outcome, reporter))
-    else:
-        print_outcome(network, outcome, reporter)
-    return outcome.exit_code
+        return up.Run(network, options, reporter)()
 
 
 def _together(given: argparse.Namespace, federation: networks.Federation) -> int:

@@ -18,7 +18,7 @@ LOOK = {
     "status": (["status", NAME], errors.FOUND),
 }
 ON_SERVERS = {"accept": ["accept", NAME], "verify": ["verify", NAME]}
-NEED_NO_DEFINITION = {"backup", "completion", "release"}
+NEED_NO_DEFINITION = {"backup", "completion", "join", "release"}
 OTHERS = {
     "doctor": ["doctor", NAME],
     "plan": ["plan", NAME],

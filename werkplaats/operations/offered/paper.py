@@ -111,10 +111,10 @@ def lines(one: Examined) -> list[str]:
     for severity, heading in HEADINGS:
         if rows := one.of(severity):
             alike = itertools.groupby(rows, lambda row: (row.part, row.why, row.remedy))
-            found += [f"{heading}:", *(line for _, some in alike for line in _finding(list(some))), ""]
+            found += [f"{heading}:", *(line for _, some in alike for line in told(list(some))), ""]
     found += [
         "as a station needs it:",
-        *(line for row in one.of(Severity.GOOD) for line in _row(row.part, row.seen)),
+        *(line for row in one.of(Severity.GOOD) for line in beside(row.part, row.seen)),
         "",
     ]
     if owned := sheet.lines(one.facts, one.wanted):
@@ -123,34 +123,35 @@ def lines(one: Examined) -> list[str]:
         found += [""]
     if not one.of(Severity.STOPS):
         found += ["`werkplaats up` would place:"]
-        found += [line for name, text in placed(one.facts, one.wanted) for line in _row(name, text)]
-        found += ["", *_flows(one.firewall)]
+        found += [line for name, text in placed(one.facts, one.wanted) for line in beside(name, text)]
+        found += ["", *flows(one.firewall)]
     return found[:-1] if found[-1] == "" else found
 
 
-def _finding(alike: Sequence[Finding]) -> Iterable[str]:
+def told(alike: Sequence[Finding]) -> Iterable[str]:
     """Those that have one reason and one remedy."""
     one = alike[0]
-    yield from _row(one.part, "; ".join(finding.seen for finding in alike))
-    yield from _row("", f"why: {one.why}")
+    yield from beside(one.part, "; ".join(finding.seen for finding in alike))
+    yield from beside("", f"why: {one.why}")
     if one.remedy:
-        yield from _row("", f"do: {one.remedy}")
+        yield from beside("", f"do: {one.remedy}")
 
 
 def _set(name: str, text: str) -> list[str]:
     """A line that somebody sets keeps its blanks, and is not broken where it would fit."""
     line = f"  {name:<{LEFT}}{text}"
-    return [line] if len(line) <= WIDTH else _row(name, text)
+    return [line] if len(line) <= WIDTH else beside(name, text)
 
 
-def _row(name: str, text: str) -> list[str]:
+def beside(name: str, text: str) -> list[str]:
+    """A name, and beside it a text of as many lines as it needs."""
     first, rest = f"  {name:<{LEFT}}", " " * (LEFT + 4)
     return textwrap.wrap(
         text, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False, break_long_words=False
     ) or [first.rstrip()]
 
 
-def _flows(rows: Iterable[compiled.FirewallRow]) -> list[str]:
+def flows(rows: Iterable[compiled.FirewallRow]) -> list[str]:
     """What must pass the owner's own firewall; callers of one port are one line."""
     at: dict[tuple[str, str, int, str], list[str]] = {}
     for row in rows:
@@ -159,8 +160,8 @@ def _flows(rows: Iterable[compiled.FirewallRow]) -> list[str]:
     found = []
     for (direction, protocol, port, purpose), others in at.items():
         side = "from" if direction == "in" else "to"
-        told = f"{direction} {protocol.upper()} {port} {side} {listed(list(dict.fromkeys(others)), 40)}"
-        found += _row(purpose, told)
+        way = f"{direction} {protocol.upper()} {port} {side} {listed(list(dict.fromkeys(others)), 40)}"
+        found += beside(purpose, way)
     return ["what your own firewall lets pass:", *found] if found else []
 
 

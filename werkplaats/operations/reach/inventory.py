@@ -6,7 +6,7 @@ import ipaddress
 import re
 import stat
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -212,25 +212,35 @@ def line_here(organisation: str) -> str:
 
     With the login that runs this: root, or a timer of root's, would else be the operator's login when it runs it.
     """
-    return str(yaml.safe_dump({organisation: {"here": True, "user": account()}}, default_flow_style=None))
+    return line(organisation, {"here": True, "user": account()})
+
+
+def line(organisation: str, said: Mapping[str, object]) -> str:
+    """An entry of `servers.yml`, as one line."""
+    return str(yaml.safe_dump({organisation: {**said}}, default_flow_style=None, sort_keys=False, width=LONGEST_KEY))
 
 
 def say_here(path: Path, organisation: str) -> None:
-    """Add that line, below what the file says, with its comments. Raises UsageError where it cannot stand there."""
+    """Add what `line_here` says. Raises UsageError where it cannot stand there."""
+    say(path, line_here(organisation))
+
+
+def say(path: Path, added: str) -> None:
+    """Add a line, below what the file says, with its comments. Raises UsageError where it cannot stand there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     place = path.resolve()
     text, mode = (place.read_text(), stat.S_IMODE(place.stat().st_mode)) if place.exists() else ("", 0o644)
     text += "" if text.endswith("\n") or not text else "\n"
     with tempfile.TemporaryDirectory() as folder:
         tried = Path(folder, path.name)
-        tried.write_text(text + line_here(organisation))
+        tried.write_text(text + added)
         try:
             read(tried)
         except errors.UsageError as error:
             raise errors.UsageError(
-                f"{path} is written so that no line can be added", f"add {line_here(organisation).strip()} by hand"
+                f"{path} is written so that no line can be added", f"add {added.strip()} by hand"
             ) from error
-    files.write_atomically(place, (text + line_here(organisation)).encode(), mode=mode)
+    files.write_atomically(place, (text + added).encode(), mode=mode)
 
 
 def write(path: Path, servers: Iterable[Server]) -> None:

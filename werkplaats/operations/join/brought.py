@@ -1,0 +1,139 @@
+"""The file that a coordinator hands over: a publication, as a folder or as one tar file, of whoever may have made it.
+
+    gerda/                       a folder, as it was fetched
+    gerda.tar                    `tar -cf gerda.tar -C gerda .`, or of the folder above it
+    any archive with one in it   that of everything for a server that reaches nothing has it in `network/publication`
+
+Of a tar file only what a publication is made of is read, and no file is made of it outside a folder of its own: a link,
+a device or a name that leads elsewhere has the whole refused. That what is read is right, its signatures say.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import re
+import tarfile
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+
+from base import errors, values
+from network_topology import names
+from publication import folder as folders
+from publication import metadata, reading
+
+PART = re.compile(r"(metadata|targets)(/[A-Za-z0-9][A-Za-z0-9._-]*){1,2}")
+"""What the files of a publication are called."""
+MOST = 20_000
+"""Names that a tar file may have."""
+ANEW = "ask the coordinator for the publication: a folder, or a tar file of it that is not compressed"
+
+
+@dataclasses.dataclass(frozen=True)
+class Brought:
+    """A publication that lies in a folder; `place` is what somebody named. Nothing of it is known to be right."""
+
+    place: Path
+    folder: Path
+    network: str
+
+    def contents(self) -> dict[str, bytes]:
+        """Its files as they lie there, by their names in a publication; what else lies there is left."""
+        source = folders.source(self.folder)
+        found = {}
+        for top in ("metadata", "targets"):
+            for path in sorted((self.folder.resolve() / top).rglob("*")):
+                name = path.relative_to(self.folder.resolve()).as_posix()
+                if PART.fullmatch(name) and (content := source(name)) is not None:
+                    found[name] = content
+        return found
+
+
+@contextlib.contextmanager
+def opened(place: Path) -> Iterator[Brought]:
+    """The publication that lies at a place, or in the file there.
+
+    Raises UsageError where nothing is there, PublicationError where it holds none; what is said meanwhile of the folder
+    that it was unpacked to is said of the place.
+    """
+    if place.is_dir():
+        yield Brought(place, place, _network(place, place))
+        return
+    if not place.is_file():
+        raise errors.UsageError(f"{place} is not there", "name the folder or the file that the coordinator gave you")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for path, content in _unpacked(place).items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(content)
+        try:
+            yield Brought(place, folder, _network(folder, place))
+        except errors.RefusedError as error:
+            if name not in error.what:
+                raise
+            raise type(error)(error.what.replace(name, str(place)), error.remedy) from error
+
+
+def _network(folder: Path, place: Path) -> str:
+    """Of which network it says that it is."""
+    try:
+        said = values.mapping(folders.source(folder)(reading.FIRST) or b"")["signed"][metadata.OF_NETWORK]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise errors.PublicationError(f"{place} is no publication of a network", ANEW) from error
+    if not isinstance(said, str) or not names.is_network(said):
+        raise errors.PublicationError(f"{place} does not say of which network it is", ANEW)
+    return said
+
+
+def _unpacked(place: Path) -> Mapping[str, bytes]:
+    """The files of the one publication in a tar file. Raises PublicationError."""
+    try:
+        with tarfile.open(place, "r:") as archive:  # not compressed: how much comes out of it is how much lies there
+            members = list(_members(archive, place))
+            above = _above(place, [member.name for member in members])
+            return dict(_files(archive, place, members, above))
+    except (tarfile.TarError, OSError, ValueError, EOFError) as error:
+        raise errors.PublicationError(f"{place} cannot be read as a tar file: {error}", ANEW) from error
+
+
+def _members(archive: tarfile.TarFile, place: Path) -> Iterator[tarfile.TarInfo]:
+    """What is in it but its folders, under its name as in a folder; raises where one leads anywhere else."""
+    for number, member in enumerate(archive, 1):
+        name = PurePosixPath(member.name)
+        if number > MOST:
+            raise errors.PublicationError(f"{place} has more than {MOST} names in it", ANEW)
+        if name.is_absolute() or ".." in name.parts:
+            raise errors.PublicationError(f"{place} has a name in it that leads out of it: {member.name!r}", ANEW)
+        if not (member.isdir() or (member.isreg() and not member.issparse())):
+            raise errors.PublicationError(
+                f"{place} has something in it that is no file: {member.name!r}", f"{ANEW} (tar -h follows links)"
+            )
+        if not member.isdir():
+            member.name = name.as_posix()
+            yield member
+
+
+def _above(place: Path, there: list[str]) -> str:
+    """What stands before the names of the one publication."""
+    found = {name.removesuffix(reading.FIRST) for name in there if f"/{name}".endswith(f"/{reading.FIRST}")}
+    if len(found) != 1:
+        what = "no publication" if not found else f"{len(found)} publications"
+        raise errors.PublicationError(f"{place} has {what} in it", ANEW)
+    return found.pop()
+
+
+def _files(
+    archive: tarfile.TarFile, place: Path, members: list[tarfile.TarInfo], above: str
+) -> Iterator[tuple[str, bytes]]:
+    whole = 0
+    for member in members:
+        name = member.name.removeprefix(above)
+        if not member.name.startswith(above) or not PART.fullmatch(name):
+            continue
+        whole += member.size
+        if member.size > reading.LARGEST_FILE or whole > 2 * reading.LARGEST_WHOLE:
+            raise errors.PublicationError(f"{place} is larger than a publication may be, at {member.name!r}", ANEW)
+        content = archive.extractfile(member)
+        if content is not None:
+            yield name, content.read()
