@@ -16,7 +16,7 @@ from network_topology import model
 from werkplaats.operations.join.beginning import Beginning
 from werkplaats.operations.offered import examine, paper
 from werkplaats.operations.offered.findings import Severity
-from werkplaats.operations.reach import inventory, remote
+from werkplaats.operations.reach import inventory, remote, servers
 
 StepRow = tuple[str, str, int, str]
 """Name, who takes it, minutes of a person, what it is."""
@@ -80,6 +80,21 @@ def look(begun: Beginning, organisation: str, said: Mapping[str, object]) -> Pap
                 return Paper(begun, organisation, None, why)
             found, lost = examine.examine(begun.network, remotes, [organisation])
     return Paper(begun, organisation, found.get(organisation), lost.get(organisation, ""))
+
+
+def reached(organisation: str, line: str) -> str:
+    """Why a server cannot be reached as this line of an inventory says, or has no sudo; "" where all is well."""
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name, "servers.yml")
+        inventory.say(path, line)
+        with remote.Remotes(inventory.read(path), Path(name, "ssh"), Path(name, "ssh_config")) as remotes:
+            if why := remotes.probe().get(organisation):
+                return why
+            try:
+                remotes.ask(organisation, "true")
+            except servers.UnreachableError as error:
+                return str(error)
+    return ""
 
 
 def lines(found: Paper, steps: Sequence[StepRow]) -> list[str]:

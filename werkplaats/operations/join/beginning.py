@@ -206,11 +206,10 @@ def _stays(begun: Beginning, path: Path, text: bytes, before: bytes | None) -> b
     there = path.read_bytes() if path.exists() else None
     if there is None or there == before:
         return there == text
-    if path.name == names.FILE and (said := load.read_what_can_be(path).definition):
-        if verified.document(said) == verified.document(begun.published.definition):
-            return True  # what people wrote stays, with its comments
-    if there == text or _says(there) == _says(text):
-        return True
+    said = load.read_what_can_be(path).definition if path.name == names.FILE else None
+    same = said is not None and verified.document(said) == verified.document(begun.published.definition)
+    if same or there == text or _says(there) == _says(text):
+        return True  # what people wrote stays, with its comments
     raise errors.RefusedError(
         f"{path} says something else than publication {begun.published.number} of {begun.brought.network}",
         "put the coordinator's there, or move it away and run the same command again",

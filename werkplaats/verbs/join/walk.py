@@ -19,7 +19,7 @@ from publication import reading, trusted
 from werkplaats.operations import progress
 from werkplaats.operations.bring_up import hand_over, up
 from werkplaats.operations.home import networks
-from werkplaats.operations.join import beginning, standing
+from werkplaats.operations.join import beforehand, beginning, standing
 from werkplaats.operations.look import verify
 from werkplaats.operations.offered import examine, paper
 from werkplaats.operations.offered.findings import Severity
@@ -162,6 +162,8 @@ def _say_where(walk: Walk) -> Waits | None:
             "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub shows the fingerprint"
         )
     line = inventory.line(walk.organisation, walk.said)
+    if why := beforehand.reached(walk.organisation, line):
+        return _unreached(walk, f"{why}; nothing was written of it")
     print(f"         would write in {walk.inventory}: {line.strip()}")
     common.confirm("write this?", yes=walk.given.yes)
     with walk.network.vault.lock("join"):

@@ -8,15 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from network_topology import model
+from network_topology import load, model
 from publication import verified
 from tests.harness import coordinator as harness
 from tests.harness.coordinator import NETWORKS
-from tests.publication.conftest import RELEASES
+from tests.publication.published import RELEASES
 from werkplaats.operations.coordinator import publish as publishing
-from werkplaats.operations.home import networks, places
+from werkplaats.operations.home import places
 
-__all__ = ["Published", "packed"]
 ORGANISATION = "huisartsen"
 
 
@@ -25,7 +24,7 @@ class Published:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "handed-over"
-        definition = networks.load.find("proeftuin", NETWORKS)
+        definition = load.find("proeftuin", NETWORKS)
         self.coordinator = harness.founded(folder / "coordinator", definition)
 
     @property
@@ -52,6 +51,12 @@ def entry(archive: tarfile.TarFile, name: str, content: bytes = b"", **fields: o
     for field, value in fields.items():
         setattr(member, field, value)
     archive.addfile(member, io.BytesIO(content))
+
+
+def tree(home: places.Home) -> dict[str, bytes]:
+    """What lies in a home."""
+    folder = home.networks.parent
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.fixture(scope="session")

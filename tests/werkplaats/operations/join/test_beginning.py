@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from base import errors
+from base import errors, files
 from network_topology import check
 from publication import verified
-from tests.werkplaats.operations.join.conftest import ORGANISATION, Published, packed
+from tests.werkplaats.operations.join.conftest import ORGANISATION, Published, packed, tree
+from werkplaats.operations.coordinator import placing
 from werkplaats.operations.home import networks, places
 from werkplaats.operations.join import beginning, brought
 
@@ -22,11 +23,6 @@ ELSEWHERE = '{host: 192.0.2.1, host_key: "SHA256:' + "A" * 43 + '"}'
 def begun(file: Path, home: places.Home, organisation: str = ORGANISATION) -> Iterator[beginning.Beginning]:
     with brought.opened(file) as found:
         yield beginning.read(found, home, organisation)
-
-
-def tree(home: places.Home) -> dict[str, bytes]:
-    folder = home.networks.parent
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def place(file: Path, home: places.Home, told: Callable[[str], str | None] = str) -> list[str]:
@@ -138,7 +134,7 @@ def test_a_full_disk_is_met_before_anything_is_written(
     handed_over: Published, home: places.Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(beginning, "_free", lambda _: 3 * 2**20)
-    with pytest.raises(errors.RefusedError, match="has 3 MB free, and [67][0-9] MB are needed; make room"):
+    with pytest.raises(errors.RefusedError, match=r"has 3 MB free, and [67][0-9] MB are needed; make room"):
         place(handed_over.folder, home)
     assert tree(home) == {}
     assert not (tmp_path / "state").exists()
@@ -154,11 +150,10 @@ def test_a_folder_that_was_put_there_by_hand_is_left(handed_over: Published, hom
     assert tree(home) == before
 
 
-@pytest.mark.parametrize("stop", ["write_atomically", "write"])
+@pytest.mark.parametrize(("owner", "stop"), [(files, "write_atomically"), (placing, "write")])
 def test_a_run_that_is_cut_off_between_two_files_is_simply_run_again(
-    handed_over: Published, home: places.Home, monkeypatch: pytest.MonkeyPatch, stop: str
+    handed_over: Published, home: places.Home, monkeypatch: pytest.MonkeyPatch, owner: object, stop: str
 ) -> None:
-    owner = beginning.files if stop == "write_atomically" else beginning.placing
 
     def cut(*_: object, **__: object) -> None:
         raise KeyboardInterrupt

@@ -1,0 +1,235 @@
+"""A hospital's administrator joins a running network with its own bare server, by `werkplaats join`, mistakes and all.
+
+The administrator has an empty folder, a server and the file that the coordinator handed over; types what is read out by
+telephone, and answers at a terminal. What was typed and printed is the transcript in docs/administrator.md.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pty
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.docs import documents, outputs
+from tests.harness import sandboxes, servers
+from werkplaats.operations.home import vault
+
+pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.soak]
+NAME, HOSPITAL, ALIAS = "meedoen", "ziekenhuis", "mesh.meedoen.example"
+HOST = f"station.{HOSPITAL}.example"
+GUIDE = sandboxes.ROOT / "docs" / "administrator.md"
+LONGEST = 120
+
+
+@dataclasses.dataclass
+class Administrator:
+    """Of the hospital: a folder and a state of one's own, and what was typed and printed."""
+
+    network: sandboxes.Sandbox
+    server: servers.Server
+    transcript: list[str] = dataclasses.field(default_factory=list)
+
+    def join(self, file: Path, *words: str, typed: str = "", expect: int, shown: bool = True) -> str:
+        """Type it, with these answers at the terminal; returns what was printed. `shown`: it is in the transcript."""
+        command = ["join", str(file), "--organisation", HOSPITAL, *words]
+        ours, theirs = pty.openpty()
+        os.write(ours, typed.encode())
+        try:
+            done = subprocess.run(
+                [sys.executable, "-m", "werkplaats", *command],
+                cwd=sandboxes.ROOT,
+                env=self.network.environment,
+                stdin=theirs if typed else subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=1500,
+                check=False,
+            )
+        finally:
+            os.close(ours)
+            os.close(theirs)
+        assert done.returncode == expect, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        said = [line for line in done.stderr.splitlines() if line.startswith("werkplaats join: ")]
+        if shown:
+            self.transcript += [f"$ werkplaats {' '.join(command)}", *done.stdout.splitlines(), *said, ""]
+        return done.stdout + done.stderr
+
+    def interrupted(self, file: Path) -> str:
+        """Type it, say yes to all, and press Ctrl-C while the server is being configured."""
+        process = self.network.start("join", str(file), "--organisation", HOSPITAL, "--yes")
+        assert process.stderr is not None
+        seen = []
+        for line in process.stderr:
+            seen.append(line)
+            if " configure " in line:
+                break
+        os.killpg(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=300)
+        assert process.returncode == 5, "".join(seen) + err
+        return err
+
+    def readable(self) -> list[str]:
+        """The transcript as another administrator would have it."""
+        named = {
+            str(self.network.home): "~/datawerkplaats",
+            str(self.network.home.parent): "~",
+            self.server.address: HOST,
+            self.server.host_key: "SHA256:…",
+            f" --key {self.server.key}": "",
+            f", key: {self.server.key}": "",
+        }
+        found = []
+        for line in self.transcript:
+            for there, shown in named.items():
+                line = line.replace(there, shown)
+            line = re.sub(r"sha256:[0-9a-f]{64}", "sha256:…", line)
+            found.append(re.sub(r"SHA256:[A-Za-z0-9+/]{43}", "SHA256:…", line))
+        return found
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Iterator[sandboxes.Sandbox]:
+    """The network of the coordinator, on servers that it knows by an inventory; that of the hospital is not in it."""
+    definition = sandboxes.DEFINITION.replace(f"mesh.{HOSPITAL}.example", ALIAS)
+    maker = sandboxes.sandbox(tmp_path / "coordinator", NAME, definition)
+    try:
+        made = sandboxes.known_by_inventory(maker, NAME)
+        inventory = made.home / "inventories" / NAME / "servers.yml"
+        others = re.sub(rf"(?ms)^{HOSPITAL}:.*?(?=^\S|\Z)", "", inventory.read_text())
+        assert HOSPITAL not in others
+        inventory.write_text(others)
+        yield made
+    finally:
+        maker.run("destroy", "--yes", expect=None)
+
+
+@pytest.fixture
+def administrator(network: sandboxes.Sandbox, tmp_path: Path) -> Iterator[Administrator]:
+    """With a server as a hospital makes it available, and nothing else."""
+    maker = f"{NAME}.sandbox"
+    subnet = json.loads((network.home.parent / "state" / "werkplaats" / maker / "addresses.json").read_text())["subnet"]
+    container = f"{maker}.{HOSPITAL}.own"
+    folder = tmp_path / "hospital"
+    (folder / "datawerkplaats").mkdir(parents=True)
+    (folder / "passphrase").write_text("een andere lange zin die niemand raadt\n")
+    (folder / "passphrase").chmod(0o600)
+    own = sandboxes.Sandbox(NAME, folder / "datawerkplaats", folder / "state", folder / "passphrase")
+    address = subnet.replace("0/24", "200")
+    try:
+        server = servers.boot(container, tmp_path, maker, name=HOSPITAL, bare=True, address=address, alias=ALIAS)
+        server.wait_for_login()
+        yield Administrator(own, server)
+    finally:
+        servers.docker("rm", "--force", "--volumes", container)
+
+
+def founded(network: sandboxes.Sandbox) -> str:
+    """The others are certified, and all of it is published; returns the root, as its holders read it out."""
+    network.run("up", "--yes", expect=3)
+    for line in network.run("trust request").stdout.splitlines():
+        if found := re.fullmatch(r"(\S+): (SHA256:\S+)", line):
+            network.run("trust approve", found[1], "--fingerprint", found[2])
+    sandboxes.found_root(network)
+    return root_of(network.run("trust publish").stdout)
+
+
+def root_of(printed: str) -> str:
+    found = re.search("its root is (sha256:[0-9a-f]{64})", printed)
+    assert found, printed
+    return found[1]
+
+
+def handed_over(network: sandboxes.Sandbox, file: Path) -> Path:
+    """The publication as the coordinator mails it."""
+    with tarfile.open(file, "w") as archive:
+        archive.add((network.home / "publications" / NAME).resolve(), arcname=".")
+    return file
+
+
+def test_an_administrator_joins_step_by_step_with_every_mistake_on_the_way(
+    network: sandboxes.Sandbox, administrator: Administrator, note: Callable[[str], None]
+) -> None:
+    mine, own = administrator, administrator.network
+    root = founded(network)
+    first = handed_over(network, own.home.parent / f"{NAME}.tar")
+    server = ("--host", mine.server.address, "--host-key", mine.server.host_key, "--key", str(mine.server.key))
+
+    # Before anything: what the change advisory board wants to see.
+    paper = mine.join(first, "--paper", *server, expect=0, shown=False)
+    for part in (
+        "`werkplaats up` would place:",
+        "what your own firewall lets pass:",
+        "who decides what:",
+        "never leaves",
+    ):
+        assert part in paper
+    assert [*own.home.iterdir()] == []
+
+    # The wrong file, the wrong organisation, and a root that was heard wrongly: nothing is placed.
+    letter = own.home.parent / "brief.pdf"
+    letter.write_text("Geachte heer,")
+    mine.join(letter, expect=3)
+    assert "has no organisation 'apotheek'" in mine.join(first, "--organisation", "apotheek", expect=2, shown=False)
+    assert "--root sha256:…" in mine.join(first, expect=3, shown=False)
+    heard = "sha256:" + root[-64:][::-1]
+    assert "have it read to you again" in mine.join(first, typed=f"{heard}\n", expect=3)
+    assert [*own.home.iterdir()] == []
+
+    # The root as it was read out; how the server is reached is not said yet; then with another machine's host key.
+    assert "ssh-keygen -lf" in mine.join(first, typed=f"{root}\n", expect=3)
+    inventory = own.home / "inventories" / NAME / "servers.yml"
+    other = ("--host", mine.server.address, "--host-key", "SHA256:" + "A" * 43, "--key", str(mine.server.key))
+    assert "host key" in mine.join(first, *other, expect=5, shown=False)
+    sudoers = "/etc/sudoers.d/beheer"
+    servers.docker("exec", mine.server.container, "mv", sudoers, "/root/beheer")
+    assert "NOPASSWD" in mine.join(first, *server, expect=5)
+    servers.docker("exec", mine.server.container, "mv", "/root/beheer", sudoers)
+    assert not inventory.exists()
+
+    # No at the first question, another `up` meanwhile, and Ctrl-C in the midst of it: the same command goes on.
+    mine.join(first, *server, typed="y\nn\n", expect=3)
+    assert inventory.exists()
+    with vault.Vault(NAME, own.vault).lock("up"):
+        assert "is locked by" in mine.join(first, "--yes", expect=3, shown=False)
+    assert "it goes on from here" in mine.interrupted(first)
+    asked = mine.join(first, typed="y\n", expect=3)
+    assert len(re.findall(r"(?m)^  done ", mine.join(first, expect=3, shown=False))) == 5
+    fingerprint = re.search(r"^ +(SHA256:\S+)$", asked, re.MULTILINE)
+    assert fingerprint
+
+    # Meanwhile at the coordinator's, and at those who are there already.
+    requests = network.home / "inventories" / NAME / "requests"
+    shutil.copyfile(own.home / "inventories" / NAME / "requests" / f"{HOSPITAL}.json", requests / f"{HOSPITAL}.json")
+    network.run("trust approve", HOSPITAL, "--fingerprint", fingerprint[1])
+    network.run("trust publish")
+    network.run("accept", "--yes", "--root", root)
+    network.run("up", "--yes", expect=1)  # who computes with them is not there yet
+    newer = handed_over(network, own.home.parent / f"{NAME}-2.tar")
+
+    # The newer file, no and then yes to what is shown of it, and verified.
+    mine.join(newer, typed="n\n", expect=3, shown=False)
+    joined = mine.join(newer, typed="y\ny\n", expect=0)
+    assert f"{NAME}: verified: " in joined
+    again = mine.join(newer, expect=0)
+    assert len(re.findall(r"(?m)^  done ", again)) == 9
+    assert "is of an older publication than was read before" in mine.join(first, expect=3, shown=False)
+    told = json.loads(own.run("verify", "--json").stdout)
+    assert told["good"]
+
+    lines = mine.readable()
+    (own.home.parent / "transcript").write_text("\n".join(lines))
+    note(f"an administrator joins: {len(lines)} lines, in {own.home.parent / 'transcript'}")
+    (block,) = [one for one in documents.blocks(GUIDE) if one.language == "text"]
+    assert len(block.lines) <= LONGEST
+    assert outputs.unprinted(block, lines) == []

@@ -1,0 +1,7 @@
+"""What is handed over, and who joins: as the tests of what is placed have them."""
+
+from __future__ import annotations
+
+from tests.werkplaats.operations.join.conftest import handed_over, home
+
+__all__ = ["handed_over", "home"]
