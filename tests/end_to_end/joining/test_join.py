@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,7 +30,7 @@ pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.soak]
 NAME, HOSPITAL, ALIAS = "meedoen", "ziekenhuis", "mesh.meedoen.example"
 HOST = f"station.{HOSPITAL}.example"
 GUIDE = sandboxes.ROOT / "docs" / "administrator.md"
-LONGEST = 120
+LONGEST, WIDTH, INDENT = 120, 118, 11
 
 
 @dataclasses.dataclass
@@ -62,7 +63,8 @@ class Administrator:
         assert done.returncode == expect, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         said = [line for line in done.stderr.splitlines() if line.startswith("werkplaats join: ")]
         if shown:
-            self.transcript += [f"$ werkplaats {' '.join(command)}", *done.stdout.splitlines(), *said, ""]
+            told = [f"! {line.removeprefix('werkplaats join: ')}" for line in said]
+            self.transcript += [f"$ werkplaats {' '.join(command)}", *done.stdout.splitlines(), *told, ""]
         return done.stdout + done.stderr
 
     def interrupted(self, file: Path) -> str:
@@ -93,8 +95,9 @@ class Administrator:
         for line in self.transcript:
             for there, shown in named.items():
                 line = line.replace(there, shown)
-            line = re.sub(r"sha256:[0-9a-f]{64}", "sha256:…", line)
-            found.append(re.sub(r"SHA256:[A-Za-z0-9+/]{43}", "SHA256:…", line))
+            line = re.sub(r"(?i)(sha256):([0-9a-f]{64}|[A-Za-z0-9+/]{43})", r"\1:…", line)
+            line = re.sub(r"(\d{4}-\d\d-\d\dT[\d:]+Z|[\d.]+ s\b)", "…", line)
+            found += textwrap.wrap(line, WIDTH, subsequent_indent=" " * INDENT, break_on_hyphens=False) or [""]
         return found
 
 

@@ -108,11 +108,10 @@ def require_told(begun: Beginning, told: str) -> str:
     found = FINGERPRINT.fullmatch("".join(told.split()).lower())
     root = f"sha256:{found[2]}" if found else ""
     if not hmac.compare_digest(root, begun.published.root):
-        what = (
-            "is not the root of" if found else "is no fingerprint of a root: 64 digits and letters a to f; not that of"
-        )
         raise errors.AcceptanceError(
-            f"what was typed {what} {begun.brought.place}",
+            f"what was typed is not the root of {begun.brought.place}"
+            if found
+            else "what was typed is no fingerprint of a root: that is 64 digits and letters from a to f",
             "have it read to you again; where it differs once more the file is not the network's: nothing was placed, "
             "and nothing of it is to be",
         )

@@ -25,7 +25,12 @@ def join(home: places.Home, file: Path, *words: str, organisation: str = ORGANIS
 MISTAKES: dict[str, tuple[tuple[str, ...], str, int, str]] = {
     "no terminal to type the root on": ((), "", errors.REFUSED, "there is no terminal to type the fingerprint"),
     "another root": (("--root", "sha256:" + "0" * 64), "", errors.REFUSED, "is not the root of .*have it read to you"),
-    "no fingerprint": (("--root", "yes"), "", errors.REFUSED, "is no fingerprint of a root: 64 digits"),
+    "no fingerprint": (
+        ("--root", "yes"),
+        "",
+        errors.REFUSED,
+        "is no fingerprint of a root: that is 64 digits.*have it read",
+    ),
     "json without paper": (("--json",), "", errors.WRONG_USE, "--json is for --paper; leave it out"),
     "no host key": (HOST[:2], "", errors.WRONG_USE, "is no fingerprint of a host key; on the console"),
     "a host key of another kind": (
