@@ -165,3 +165,13 @@ def test_a_run_that_is_cut_off_between_two_files_is_simply_run_again(
     place(handed_over.folder, home)
     with begun(handed_over.folder, home) as one:
         assert beginning.placed(one)
+
+
+def test_what_lies_there_already_still_waits_for_the_root_to_be_typed(
+    handed_over: Published, home: places.Home, tmp_path: Path
+) -> None:
+    """Whoever copied it there, or whatever installed it, compared nothing for this operator."""
+    place(handed_over.folder, home)
+    (tmp_path / "state" / "werkplaats" / "proeftuin" / "publication.json").unlink()
+    with begun(home.publications / "proeftuin", home) as one:
+        assert not beginning.placed(one)
