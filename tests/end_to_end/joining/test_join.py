@@ -30,6 +30,7 @@ pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.soak]
 NAME, HOSPITAL, ALIAS = "meedoen", "ziekenhuis", "mesh.meedoen.example"
 HOST = f"station.{HOSPITAL}.example"
 GUIDE = sandboxes.ROOT / "docs" / "administrator.md"
+PROMPT = re.compile(r"\[y/N\] |that is read to you: ")
 LONGEST, WIDTH, INDENT = 120, 118, 11
 
 
@@ -61,11 +62,13 @@ class Administrator:
             os.close(ours)
             os.close(theirs)
         assert done.returncode == expect, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        answers = iter(typed.splitlines())
+        printed = PROMPT.sub(lambda found: f"{found[0]}{next(answers, '')}\n", done.stdout)  # as a terminal echoes it
         said = [line for line in done.stderr.splitlines() if line.startswith("werkplaats join: ")]
         if shown:
             told = [f"! {line.removeprefix('werkplaats join: ')}" for line in said]
-            self.transcript += [f"$ werkplaats {' '.join(command)}", *done.stdout.splitlines(), *told, ""]
-        return done.stdout + done.stderr
+            self.transcript += [f"$ werkplaats {' '.join(command)}", *printed.splitlines(), *told, ""]
+        return printed + done.stderr
 
     def interrupted(self, file: Path) -> str:
         """Type it, say yes to all, and press Ctrl-C while the server is being configured."""

@@ -26,20 +26,22 @@ DECIDES = (
         "you, who operate the server: nothing that adds anything is applied before `werkplaats accept`",
     ),
     ("who takes part", "the coordinator publishes it, and each operator accepts it for the own server"),
-    ("what software runs", "release holders sign it, of whom the definition says how many must, and you accept it"),
+    ("which software", "release holders sign it, of whom the definition says how many must, and you accept it"),
     (
         "which questions",
-        "the data steward of your organisation, on the server, one by one; neither you nor root can say that yes",
+        "the data steward of your organisation, on the server, one by one; the command refuses everybody else, but who "
+        "has root on a server can read and write what is on it: that is you",
     ),
     (
         "who is cut off",
         "the coordinator, by a revocation that every server takes by itself; and you, at once, by `station-cut`",
     ),
-    ("that nothing changes", "you: `werkplaats-follow --stop` on the server, and nothing that is published changes it"),
+    ("a stop of all that", "you: `werkplaats-follow --stop` on the server, and nothing that is published changes it"),
 )
 NEVER = (
     "The rows of your data, and the files that your people bring: they stay on the server. For a session it gives each "
-    "computing party one secret share, and keyed digests that tell whether its data changed.",
+    "computing party one secret share, and keyed digests that tell whether its data changed; the outcome is opened for "
+    "result parties only.",
     "The private keys of the station: they are made on the server, and only public halves leave it.",
     "What is in the register, in allowances and in logs: nobody else has a login, and nothing sends them.",
     "Anything about your servers: what the network is told of yours is in the definition, which you read beforehand. "

@@ -66,7 +66,7 @@ def run(given: argparse.Namespace) -> int:
             f"{given.organisation} joins {found.network}, {published.definition.title}: publication {published.number} "
             f"of {published.published}"
         )
-        code = walks.walk(walks.Walk(given, begun, said), walks.STEPS)
+        code = walks.go(walks.Walk(given, begun, said), walks.STEPS)
         gate.remember(found.network)
         if code == errors.DONE:
             print(f"{given.organisation} has joined {found.network}; next: werkplaats status {found.network}")

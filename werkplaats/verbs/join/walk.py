@@ -55,11 +55,6 @@ class Walk:
         """Whose server it is."""
         return str(self.given.organisation)
 
-    @property
-    def file(self) -> Path:
-        """What the coordinator handed over."""
-        return self.begun.brought.place
-
     @functools.cached_property
     def network(self) -> networks.Network:
         """The network as it lies in the operator's folder: once it was placed."""
@@ -73,7 +68,7 @@ class Walk:
     @property
     def again(self) -> str:
         """The command that goes on."""
-        return f"werkplaats join FILE --organisation {self.organisation}"
+        return f"werkplaats join {self.begun.brought.place} --organisation {self.organisation}"
 
     @property
     def standing(self) -> standing.Standing:
@@ -104,7 +99,7 @@ class Step(NamedTuple):
     do: Callable[[Walk], Waits | None]
 
 
-def walk(walk: Walk, steps: Sequence[Step], say: Callable[[str], None] = print) -> int:
+def go(walk: Walk, steps: Sequence[Step], say: Callable[[str], None] = print) -> int:
     """Go on from where it is until somebody is waited for; returns the exit code."""
     for number, step in enumerate(steps):
         if step.done(walk):
@@ -234,7 +229,7 @@ def _certificate(walk: Walk) -> Waits | None:
     print(f"           {request.fingerprint if request else ''}")
     return Waits(
         f"publication {walk.begun.published.number} has no certificate of these keys. Once they approved and published "
-        f"it, take the new file: {walk.again}"
+        f"it, take the new file: werkplaats join FILE --organisation {walk.organisation}"
     )
 
 

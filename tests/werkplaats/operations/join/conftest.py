@@ -14,7 +14,7 @@ from tests.harness import coordinator as harness
 from tests.harness.coordinator import NETWORKS
 from tests.publication.published import RELEASES
 from werkplaats.operations.coordinator import publish as publishing
-from werkplaats.operations.home import places
+from werkplaats.operations.home import networks, places
 
 ORGANISATION = "huisartsen"
 
@@ -26,15 +26,17 @@ class Published:
         self.folder = folder / "handed-over"
         definition = load.find("proeftuin", NETWORKS)
         self.coordinator = harness.founded(folder / "coordinator", definition)
+        self.questions = networks.find("proeftuin", NETWORKS.parent).questions
 
     @property
     def definition(self) -> model.Definition:
         return self.coordinator.definition
 
-    def publish(self, **changed: object) -> verified.Verified:
+    def publish(self, *, questions: bool = True, **changed: object) -> verified.Verified:
         """Publish the definition, with some of it changed."""
         definition = self.definition.model_copy(update=changed)
-        return publishing.publish(self.folder, definition, RELEASES, self.coordinator.authority)
+        asked = self.questions if questions else {}
+        return publishing.publish(self.folder, definition, RELEASES, self.coordinator.authority, asked=asked)
 
 
 def packed(folder: Path, to: Path, above: str = "") -> Path:

@@ -44,6 +44,7 @@ def test_what_is_placed_is_the_network_as_it_was_published(
     assert verified.document(network.definition) == verified.document(handed_over.definition)
     found = check.network("proeftuin", home.networks, places.known(home))
     assert [one for one in found.violations if one.severity == "error"] == []
+    assert found.questions == handed_over.questions != {}
     with begun(file, home) as one:
         assert one.confirmed
         assert beginning.placed(one)
@@ -73,9 +74,11 @@ def test_a_newer_one_takes_the_place_and_an_older_one_is_refused(
 ) -> None:
     older = packed(published.folder, tmp_path / "older.tar")
     place(older, home)
-    published.publish(title="Proeftuin anders")
+    (asked,) = (home.networks / "proeftuin" / "questions").iterdir()
+    published.publish(questions=False, title="Proeftuin anders")
     place(published.folder, home)
     before = tree(home)
+    assert not asked.exists(), "it was withdrawn"
     assert "Proeftuin anders" in before["networks/proeftuin/network.yml"].decode()
     with pytest.raises(errors.PublicationError, match="is of an older publication than was read before"):
         place(older, home)

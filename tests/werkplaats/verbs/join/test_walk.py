@@ -47,7 +47,7 @@ class Pretended:
 def run(steps: list[walks.Step]) -> tuple[int, list[str]]:
     said: list[str] = []
     walk = walks.Walk(argparse.Namespace(organisation=ORGANISATION), None)  # type: ignore[arg-type]  # no step asks
-    return walks.walk(walk, steps, said.append), said
+    return walks.go(walk, steps, said.append), said
 
 
 def _interrupt() -> walks.Waits | None:
