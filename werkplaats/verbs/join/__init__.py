@@ -66,6 +66,10 @@ def run(given: argparse.Namespace) -> int:
             f"{given.organisation} joins {found.network}, {published.definition.title}: publication {published.number} "
             f"of {published.published}"
         )
+        station = begun.network.compiled.stations[given.organisation]
+        if station.operated_by != given.organisation:
+            operator = begun.network.compiled.operators[station.operated_by]
+            print(f"note: as the definition has it {operator} operates this server: you act for {operator}")
         code = walks.go(walks.Walk(given, begun, said), walks.STEPS)
         gate.remember(found.network)
         if code == errors.DONE:

@@ -168,7 +168,14 @@ def _say_where(walk: Walk) -> Waits | None:
 
 
 def _examine(walk: Walk) -> Waits | None:
-    network, organisation = walk.network, walk.organisation
+    published, organisation = walk.begun.published, walk.organisation
+    if organisation in published.identities:
+        return Waits(
+            f"publication {published.number} has a certificate of keys of {organisation} already, and this server has "
+            "none: another server is its station, or was. Ring the coordinator up: where this one comes in its place, "
+            "those keys are revoked first, or come back from a backup"
+        )
+    network = walk.network
     with network.remotes() as remotes:
         if why := remotes.probe().get(organisation):
             return _unreached(walk, why)

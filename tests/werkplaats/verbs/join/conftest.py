@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.werkplaats.operations.join.conftest import handed_over, home
+from tests.werkplaats.operations.join.conftest import handed_over, home, published
 
-__all__ = ["handed_over", "home"]
+__all__ = ["handed_over", "home", "published"]

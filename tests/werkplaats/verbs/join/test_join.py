@@ -133,6 +133,7 @@ def test_the_first_run_places_what_the_root_was_read_out_for_and_asks_where_the_
     root = handed_over.publish().root
     assert join(home, handed_over.folder, "--root", root) == errors.REFUSED
     said = capsys.readouterr().out
+    assert "note: as the definition has it GGD Proeftuin operates this server: you act for GGD Proeftuin" in said
     assert "now    server" in said
     assert "ssh-keygen -lf" in said
     assert "then   people" in said

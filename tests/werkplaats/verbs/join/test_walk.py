@@ -117,3 +117,18 @@ def test_before_anything_is_there_the_publication_is_next(handed_over: Published
         walk = walks.Walk(argparse.Namespace(organisation=ORGANISATION), beginning.read(found, home, ORGANISATION))
     assert not walks.STEPS[0].done(walk)
     assert not walks.STEPS[1].done(walk)
+
+
+def test_a_server_without_keys_is_left_where_its_organisation_has_a_station(
+    published: Published, home: places.Home
+) -> None:
+    """Another operator runs it, or somebody has the name wrong: two servers of one name end each other's links."""
+    published.coordinator.approve(ORGANISATION)
+    published.publish()
+    with brought.opened(published.folder) as found:
+        walk = walks.Walk(argparse.Namespace(organisation=ORGANISATION), beginning.read(found, home, ORGANISATION))
+    walk._standing = standing.Standing()
+    waits = walks._examine(walk)
+    assert waits
+    assert "has a certificate of keys of huisartsen already, and this server has none" in waits.why
+    assert waits.code == errors.REFUSED
