@@ -27,7 +27,7 @@ from tests.harness import sandboxes, servers
 from werkplaats.operations.home import vault
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.soak]
-NAME, HOSPITAL, ALIAS = "meedoen", "ziekenhuis", "mesh.meedoen.example"
+NAME, HOSPITAL, ALIAS = "meedoen", "ziekenhuis", "gateway.ziekenhuis.example"
 HOST = f"station.{HOSPITAL}.example"
 GUIDE = sandboxes.ROOT / "docs" / "administrator.md"
 PROMPT = re.compile(r"\[y/N\] |that is read to you: ")
