@@ -169,6 +169,10 @@ def _say_where(walk: Walk) -> Waits | None:
 
 def _examine(walk: Walk) -> Waits | None:
     published, organisation = walk.begun.published, walk.organisation
+    if walk.standing.lost:
+        return _unreached(walk, walk.standing.lost)
+    if walk.standing.refused:
+        return Waits(walk.standing.refused, errors.FOUND)
     if organisation in published.identities:
         return Waits(
             f"publication {published.number} has a certificate of keys of {organisation} already, and this server has "
@@ -198,10 +202,6 @@ def _unreached(walk: Walk, why: str) -> Waits:
 
 def _prepare(walk: Walk) -> Waits | None:
     network, organisation = walk.network, walk.organisation
-    if why := walk.standing.lost:
-        return _unreached(walk, why)
-    if why := walk.standing.refused:
-        return Waits(why, errors.FOUND)
     reporter = progress.Progress()
     for sentence in (*named.owners(network, [organisation]), *network.compiled.privacy):
         print(f"         note: {sentence}")

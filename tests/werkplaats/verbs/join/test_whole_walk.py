@@ -1,0 +1,159 @@
+"""The whole walk, its coordinator included, at a server that is only pretended: what it keeps are files.
+
+What is placed on a server and what runs there is not looked at here. All else is as it is: publication, root, inventory,
+request, approval and acceptance. On real servers it is tests/end_to_end/joining/test_join.py.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Self
+
+import pytest
+
+from base import errors
+from publication.following import own_keys, requests
+from stacks import parts
+from tests.harness import coordinator as coordinators
+from tests.werkplaats.operations.join.conftest import ORGANISATION, Published, packed
+from werkplaats import cli
+from werkplaats.operations.bring_up import up
+from werkplaats.operations.coordinator import approval
+from werkplaats.operations.home import networks, places
+from werkplaats.operations.join import beforehand
+from werkplaats.operations.look import verify
+from werkplaats.operations.reach import remote
+from werkplaats.verbs.join import walk as walks
+
+HOST = ("--host", "192.0.2.1", "--host-key", "SHA256:" + "A" * 43)
+ACCEPTED = places.accepted("proeftuin")
+
+
+class Server:
+    """The files of a server, its station, and what was done to it."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, str] = {}
+        self.containers = ""
+        self.runs: list[str] = []
+        self.servers = {ORGANISATION: None}
+        self.left_out: dict[str, str] = {}
+        self.good = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def probe(self, **_: object) -> dict[str, str]:
+        return dict(self.left_out)
+
+    def ask(self, _: str, *command: str) -> remote.Done:
+        if command[0] == "docker":
+            return remote.Done(self.containers)
+        missing = [path for path in command[1:] if path not in self.files]
+        said = "".join(f"cat: {path}: No such file or directory\n" for path in missing)
+        return remote.Done("".join(self.files.get(path, "") for path in command[1:]), said, int(bool(missing)))
+
+    def ask_all(self, organisations: Iterable[str], *command: str) -> dict[str, remote.Done]:
+        return {one: self.ask(one, *command) for one in organisations}
+
+    def replace(self, _: str, path: str, before: str | None, text: str, lock: str) -> None:
+        assert (self.files.get(path), lock) == (before, places.PLACING)
+        self.files[path] = text
+
+    def prepare(self) -> None:
+        """What the first `up` does."""
+        text = coordinators.make_keys().as_read(ORGANISATION)
+        pem, begins, rest = text.partition("-----BEGIN PUBLIC KEY-----")
+        key, ends, statement = rest.partition("-----END PUBLIC KEY-----\n")
+        self.files |= {own_keys.REQUEST: pem, own_keys.STATEMENT_KEY: begins + key + ends}
+        self.files[requests.STATEMENT] = statement
+
+    def run(self) -> None:
+        """What the second one does."""
+        image = json.loads(self.files[ACCEPTED])["release"]["image_id"]
+        rows = [{"id": "1", "name": f"/station-{one.name}", "state": "running", "image": image} for one in parts.PARTS]
+        self.containers = "\n".join(map(json.dumps, rows))
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Server:
+    made = Server()
+    verdict = verify.Report((verify.Verdict("check", ORGANISATION, "the station", ""),), {}, {})
+
+    def bring(_: object, options: up.Options, __: object) -> up.Outcome:
+        assert options.only == (ORGANISATION,)
+        made.runs.append("prepared" if own_keys.REQUEST not in made.files else "up")
+        made.prepare() if made.runs[-1] == "prepared" else made.run()
+        return up.Outcome(report=verdict if made.runs[-1] == "up" else None)
+
+    def examined(*_: object) -> tuple[Any, dict[str, str]]:
+        return {ORGANISATION: SimpleNamespace(of=lambda _: [], verdict="a station can be placed here")}, {}
+
+    def verified(*_: object, **__: object) -> verify.Report:
+        wrong = verify.Verdict("link", ORGANISATION, "ggd", "does not answer")
+        return verdict if made.good else verify.Report((wrong,), {}, {})
+
+    monkeypatch.setattr(networks.Network, "remotes", lambda *_: made)
+    monkeypatch.setattr(beforehand, "reached", lambda *_: "")
+    monkeypatch.setattr(walks.examine, "examine", examined)
+    monkeypatch.setattr(walks.up_verb, "bring", bring)
+    monkeypatch.setattr(walks.up, "verify_network", verified)
+    return made
+
+
+def test_one_command_again_and_again_from_a_file_to_a_verified_station(
+    published: Published, home: places.Home, server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def join(file: Path, *words: str) -> tuple[int, str]:
+        code = cli.main(
+            ["--home", str(home.networks.parent), "join", str(file), "--organisation", ORGANISATION, *words]
+        )
+        captured = capsys.readouterr()
+        return code, captured.out + captured.err
+
+    first = packed(published.folder, tmp_path / "first.tar")
+    code, said = join(first, "--root", published.publish().root, "--yes", *HOST)
+    assert code == errors.REFUSED, said
+    fingerprint = re.search(r"^ +(SHA256:\S+)$", said, re.MULTILINE)
+    assert fingerprint
+    assert "send " in said
+    assert "to GGD Proeftuin, which coordinates proeftuin" in said
+    code, again = join(first)
+    assert (code, re.findall(r"(?m)^  (\w+) ", again)[:6]) == (errors.REFUSED, ["done"] * 5 + ["now"])
+    assert fingerprint[1] in again
+    assert server.runs == ["prepared"]
+
+    # The file is what the coordinator gets, and the fingerprint what is read out.
+    records = published.coordinator.records
+    handed = home.inventories / "proeftuin" / "requests" / f"{ORGANISATION}.json"
+    records.write("requests", ORGANISATION, json.loads(handed.read_text()))
+    approval.approve(published.definition, ORGANISATION, fingerprint[1], published.coordinator.authority)
+    published.publish()
+
+    code, said = join(published.folder)
+    assert code == errors.REFUSED
+    assert "there is no terminal to ask on, so nothing was changed" in said
+    assert ACCEPTED not in server.files
+    code, said = join(published.folder, "--yes")
+    assert code == errors.DONE, said
+    assert "digest of what is accepted" in said
+    assert "huisartsen has joined proeftuin" in said
+    assert server.runs == ["prepared", "up"]
+
+    code, said = join(published.folder)
+    assert code == errors.DONE
+    assert re.findall(r"(?m)^  (\w+) ", said) == ["done"] * 9 + ["now"]
+    server.good = False  # `up` is what may mend it, and it asks first
+    assert join(published.folder)[0] == errors.REFUSED
+    server.left_out = {ORGANISATION: "no route to host"}
+    code, said = join(published.folder)
+    assert code == errors.HALF_WAY
+    assert "cannot be looked at: no route to host" in said
+    assert server.runs == ["prepared", "up"]
