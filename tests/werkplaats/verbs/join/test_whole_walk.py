@@ -1,7 +1,7 @@
 """The whole walk, its coordinator included, at a server that is only pretended: what it keeps are files.
 
-What is placed on a server and what runs there is not looked at here. All else is as it is: publication, root, inventory,
-request, approval and acceptance. On real servers it is tests/end_to_end/joining/test_join.py.
+What is placed on a server and what runs there is not looked at here. All else is as it is: publication, root,
+inventory, request, approval and acceptance. On real servers it is tests/end_to_end/joining/test_join.py.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ from werkplaats.operations.coordinator import approval
 from werkplaats.operations.home import networks, places
 from werkplaats.operations.join import beforehand
 from werkplaats.operations.look import verify
+from werkplaats.operations.offered import examine
 from werkplaats.operations.reach import remote
-from werkplaats.verbs.join import walk as walks
+from werkplaats.verbs import up as up_verb
 
 HOST = ("--host", "192.0.2.1", "--host-key", "SHA256:" + "A" * 43)
 ACCEPTED = places.accepted("proeftuin")
@@ -102,9 +103,9 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
 
     monkeypatch.setattr(networks.Network, "remotes", lambda *_: made)
     monkeypatch.setattr(beforehand, "reached", lambda *_: "")
-    monkeypatch.setattr(walks.examine, "examine", examined)
-    monkeypatch.setattr(walks.up_verb, "bring", bring)
-    monkeypatch.setattr(walks.up, "verify_network", verified)
+    monkeypatch.setattr(examine, "examine", examined)
+    monkeypatch.setattr(up_verb, "bring", bring)
+    monkeypatch.setattr(up, "verify_network", verified)
     return made
 
 
