@@ -30,6 +30,8 @@ from werkplaats.verbs import up as up_verb
 from werkplaats.verbs import verify as verify_verb
 
 PEOPLE = ("steward", "scientist")
+BELOW = " " * 9
+"""Before what is said of the step that is named above it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,9 +111,9 @@ def go(walk: Walk, steps: Sequence[Step], say: Callable[[str], None] = print) ->
         waits = step.do(walk)
         walk.changed()
         if waits:
-            say(f"         {waits.why}")
-            for left in steps[number + 1 :]:
-                say(_line("then", left))
+            say(f"{BELOW}{waits.why}")
+            if left := [one.name for one in steps[number + 1 :]]:
+                say(f"  then   {', '.join(left)}")
             return waits.code
     return errors.DONE
 
@@ -127,7 +129,7 @@ def _place(walk: Walk) -> Waits | None:
     vault = begun.network.vault
     with vault.lock("join"):
         for line in beginning.place(begun, told, walk.organisation):
-            print(f"         placed: {line}")
+            print(f"{BELOW}placed: {line}")
     walk.begun = dataclasses.replace(begun, confirmed=True)
     return None
 
@@ -144,9 +146,9 @@ def _told(walk: Walk) -> str:
             f"{who}, and give what is read to you: --root sha256:…",
         )
     coordinator = definition.organisations[definition.coordinator].name
-    print(f"         {who}: {coordinator} coordinates, and says who they are.")
-    print("         Take a number that you had before: what this file says of itself proves nothing.")
-    return input("         type the fingerprint of the root that is read to you: ")
+    print(f"{BELOW}{who}: {coordinator} coordinates, and says who they are.")
+    print(f"{BELOW}Take a number that you had before: what this file says of itself proves nothing.")
+    return input(f"{BELOW}type the fingerprint of the root that is read to you: ")
 
 
 def _say_where(walk: Walk) -> Waits | None:
@@ -159,8 +161,8 @@ def _say_where(walk: Walk) -> Waits | None:
     line = inventory.line(walk.organisation, walk.said)
     if why := beforehand.reached(walk.organisation, line):
         return _unreached(walk, f"{why}; nothing was written of it")
-    print(f"         would write in {walk.inventory}: {line.strip()}")
-    common.confirm("write this?", yes=walk.given.yes)
+    print(f"{BELOW}would write in {walk.inventory}: {line.strip()}")
+    common.confirm(f"{BELOW}write this?", yes=walk.given.yes)
     with walk.network.vault.lock("join"):
         inventory.say(walk.inventory, line)
     del walk.network  # it has read what the inventory said before
@@ -192,7 +194,7 @@ def _examine(walk: Walk) -> Waits | None:
             print("\n".join(paper.told([finding])))
     if one.of(Severity.STOPS):
         return Waits(f"{one.verdict}; mend that and run it again: {walk.again}", errors.FOUND)
-    print(f"         {one.verdict}")
+    print(f"{BELOW}{one.verdict}")
     return None
 
 
@@ -204,8 +206,8 @@ def _prepare(walk: Walk) -> Waits | None:
     network, organisation = walk.network, walk.organisation
     reporter = progress.Progress()
     for sentence in (*named.owners(network, [organisation]), *network.compiled.privacy):
-        print(f"         note: {sentence}")
-    common.confirm(f"prepare the server of {organisation}? Nothing runs on it afterwards", yes=walk.given.yes)
+        print(f"{BELOW}note: {sentence}")
+    common.confirm(f"{BELOW}prepare the server of {organisation}? Nothing runs on it afterwards", yes=walk.given.yes)
     outcome = up_verb.bring(network, up.Options((organisation,)), reporter)
     if organisation in outcome.left_out:
         return Waits(f"{outcome.left_out[organisation]}; once that is mended: {walk.again}", errors.HALF_WAY)
@@ -230,10 +232,10 @@ def _certificate(walk: Walk) -> Waits | None:
     request, definition = walk.standing.request, walk.begun.published.definition
     coordinator = definition.organisations[definition.coordinator].name
     place = walk.inventory.parent / "requests" / f"{walk.organisation}.json"
-    print(f"         send {place} to {coordinator}, which coordinates {definition.network}; it holds no secret")
-    print("         then ring them up, at a number that you had before, and read this to them:")
+    print(f"{BELOW}send {place} to {coordinator}, which coordinates {definition.network}; it holds no secret")
+    print(f"{BELOW}then ring them up, at a number that you had before, and read this to them:")
     print(f'           "the keys of {walk.organisation} in {definition.network} are"')
-    print(f"           {request.fingerprint if request else ''}")
+    print(f"{BELOW}  {request.fingerprint if request else ''}")
     return Waits(
         f"publication {walk.begun.published.number} has no certificate of these keys. Once they approved and published "
         f"it, take the new file: werkplaats join FILE --organisation {walk.organisation}"
@@ -266,7 +268,7 @@ def _runs(walk: Walk) -> bool:
 
 def _up(walk: Walk) -> Waits | None:
     network, reporter = walk.network, progress.Progress()
-    common.confirm(f"bring the station of {walk.organisation} up?", yes=walk.given.yes)
+    common.confirm(f"{BELOW}bring the station of {walk.organisation} up?", yes=walk.given.yes)
     outcome = up_verb.bring(network, up.Options((walk.organisation,)), reporter)
     up_verb.print_outcome(network, outcome, reporter)
     walk.report = outcome.report
@@ -295,9 +297,9 @@ def _people_are_in(walk: Walk) -> bool:
 
 
 def _people(walk: Walk) -> Waits | None:
-    print(f"         steward and scientist of {walk.organisation} come in once their keys stand in {walk.inventory}:")
+    print(f"{BELOW}steward and scientist of {walk.organisation} come in once their keys stand in {walk.inventory}:")
     print(
-        "         `people`, as docs/operators.md shows in step 7; then run: "
+        f"{BELOW}`people`, as docs/operators.md shows in step 7; then run: "
         f"werkplaats up {walk.network.name} --only {walk.organisation}"
     )
     return None

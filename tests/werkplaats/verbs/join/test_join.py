@@ -136,7 +136,7 @@ def test_the_first_run_places_what_the_root_was_read_out_for_and_asks_where_the_
     assert "note: as the definition has it GGD Proeftuin operates this server: you act for GGD Proeftuin" in said
     assert "now    server" in said
     assert "ssh-keygen -lf" in said
-    assert "then   people" in said
+    assert "then   examine, prepare, request, certificate, accept, up, verify, people" in said
     assert "networks/proeftuin/network.yml" in tree(home)
     assert join(home, handed_over.folder) == errors.REFUSED
     assert "done   publication" in capsys.readouterr().out

@@ -73,7 +73,7 @@ def test_who_waits_is_told_for_what_and_what_comes_then() -> None:
     pretended.stop["certificate"] = lambda: walks.Waits("the coordinator approves it")
     code, said = run(pretended.steps())
     assert code == errors.REFUSED
-    assert [line.split()[0] for line in said] == ["now"] * 6 + ["the", *["then"] * 4]
+    assert [line.split()[0] for line in said] == ["now"] * 6 + ["the", "then"]
     assert said[6].strip() == "the coordinator approves it"
 
 

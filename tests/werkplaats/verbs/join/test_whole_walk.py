@@ -6,8 +6,10 @@ inventory, request, approval and acceptance. On real servers it is tests/end_to_
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,8 +20,10 @@ import pytest
 from base import errors
 from publication.following import own_keys, requests
 from stacks import parts
+from tests.docs import documents
 from tests.harness import coordinator as coordinators
-from tests.werkplaats.operations.join.conftest import ORGANISATION, Published, packed
+from tests.werkplaats.operations.join.conftest import ORGANISATION, Published, packed, tree
+from tests.werkplaats.verbs.join import transcripts
 from werkplaats import cli
 from werkplaats.operations.bring_up import up
 from werkplaats.operations.coordinator import approval
@@ -30,7 +34,8 @@ from werkplaats.operations.offered import examine
 from werkplaats.operations.reach import remote
 from werkplaats.verbs import up as up_verb
 
-HOST = ("--host", "192.0.2.1", "--host-key", "SHA256:" + "A" * 43)
+HOST = ("--host", "198.51.100.9", "--host-key", "SHA256:" + "A" * 43)
+GUIDE, LONGEST = documents.ROOT / "docs" / "administrator.md", 120
 ACCEPTED = places.accepted("proeftuin")
 
 
@@ -42,6 +47,7 @@ class Server:
         self.containers = ""
         self.runs: list[str] = []
         self.servers = {ORGANISATION: None}
+        self.unreached = ""
         self.left_out: dict[str, str] = {}
         self.good = True
 
@@ -102,31 +108,69 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
         return verdict if made.good else verify.Report((wrong,), {}, {})
 
     monkeypatch.setattr(networks.Network, "remotes", lambda *_: made)
-    monkeypatch.setattr(beforehand, "reached", lambda *_: "")
+    monkeypatch.setattr(beforehand, "reached", lambda *_: made.unreached)
     monkeypatch.setattr(examine, "examine", examined)
     monkeypatch.setattr(up_verb, "bring", bring)
     monkeypatch.setattr(up, "verify_network", verified)
     return made
 
 
-def test_one_command_again_and_again_from_a_file_to_a_verified_station(
-    published: Published, home: places.Home, server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def join(file: Path, *words: str) -> tuple[int, str]:
-        code = cli.main(
-            ["--home", str(home.networks.parent), "join", str(file), "--organisation", ORGANISATION, *words]
-        )
-        captured = capsys.readouterr()
-        return code, captured.out + captured.err
+class Typed(io.StringIO):
+    """What somebody types at a terminal."""
 
-    first = packed(published.folder, tmp_path / "first.tar")
-    code, said = join(first, "--root", published.publish().root, "--yes", *HOST)
-    assert code == errors.REFUSED, said
+    def isatty(self) -> bool:
+        return True
+
+
+class Administrator:
+    """Types the command, and keeps what was printed."""
+
+    def __init__(self, home: places.Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.home, self._monkeypatch, self._capsys = home.networks.parent, monkeypatch, capsys
+        self.walk: list[str] = []
+
+    def join(self, file: Path, *words: str, typed: str = "", shown: bool = True) -> tuple[int, str]:
+        command = ["join", str(file), "--organisation", ORGANISATION, *words]
+        with self._monkeypatch.context() as patch:
+            patch.setattr(sys, "stdin", Typed(typed) if typed else io.StringIO())
+            code = cli.main(["--home", str(self.home), *command])
+        captured = self._capsys.readouterr()
+        printed = transcripts.echoed(captured.out, typed)
+        if shown:
+            self.walk += transcripts.lines(" ".join(command), printed, captured.err)
+        return code, printed + captured.err
+
+
+def test_one_command_again_and_again_from_a_file_to_a_verified_station_as_the_guide_shows(
+    published: Published,
+    home: places.Home,
+    server: Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    mine = Administrator(home, monkeypatch, capsys)
+    first, letter = packed(published.folder, tmp_path / "proeftuin.tar"), tmp_path / "brief.pdf"
+    letter.write_text("Geachte heer,")
+    root = published.publish().root
+
+    assert mine.join(letter)[0] == errors.REFUSED
+    assert mine.join(first, typed=f"sha256:{root[-64:][::-1]}\n")[0] == errors.REFUSED
+    assert tree(home) == {}
+    code, said = mine.join(first, typed=f"{root}\n")
+    assert code == errors.REFUSED
+    assert "say how it is reached" in said
+    server.unreached = f"huisartsen: sudo: a password is required; {remote.SUDO}"
+    assert mine.join(first, *HOST)[0] == errors.HALF_WAY
+    server.unreached = ""
+    assert not (home.inventories / "proeftuin" / "servers.yml").exists()
+    assert mine.join(first, *HOST, typed="y\nn\n", shown=False)[0] == errors.REFUSED
+    assert server.runs == []
+    code, said = mine.join(first, typed="y\n")
+    assert code == errors.REFUSED
     fingerprint = re.search(r"^ +(SHA256:\S+)$", said, re.MULTILINE)
     assert fingerprint
-    assert "send " in said
-    assert "to GGD Proeftuin, which coordinates proeftuin" in said
-    code, again = join(first)
+    code, again = mine.join(first, shown=False)
     assert (code, re.findall(r"(?m)^  (\w+) ", again)[:6]) == (errors.REFUSED, ["done"] * 5 + ["now"])
     assert fingerprint[1] in again
     assert server.runs == ["prepared"]
@@ -137,24 +181,32 @@ def test_one_command_again_and_again_from_a_file_to_a_verified_station(
     records.write("requests", ORGANISATION, json.loads(handed.read_text()))
     approval.approve(published.definition, ORGANISATION, fingerprint[1], published.coordinator.authority)
     published.publish()
+    newer = packed(published.folder, tmp_path / "proeftuin-2.tar")
 
-    code, said = join(published.folder)
+    code, said = mine.join(newer, shown=False)
     assert code == errors.REFUSED
     assert "there is no terminal to ask on, so nothing was changed" in said
     assert ACCEPTED not in server.files
-    code, said = join(published.folder, "--yes")
+    code, said = mine.join(newer, typed="y\ny\n")
     assert code == errors.DONE, said
-    assert "digest of what is accepted" in said
-    assert "huisartsen has joined proeftuin" in said
     assert server.runs == ["prepared", "up"]
-
-    code, said = join(published.folder)
+    code, said = mine.join(newer, shown=False)
     assert code == errors.DONE
     assert re.findall(r"(?m)^  (\w+) ", said) == ["done"] * 9 + ["now"]
+
     server.good = False  # `up` is what may mend it, and it asks first
-    assert join(published.folder)[0] == errors.REFUSED
+    assert mine.join(newer, shown=False)[0] == errors.REFUSED
     server.left_out = {ORGANISATION: "no route to host"}
-    code, said = join(published.folder)
+    code, said = mine.join(newer, shown=False)
     assert code == errors.HALF_WAY
     assert "cannot be looked at: no route to host" in said
     assert server.runs == ["prepared", "up"]
+
+    host = f"station.{ORGANISATION}.example"
+    shown = transcripts.readable(
+        mine.walk, {str(home.networks.parent): "~/datawerkplaats", str(tmp_path): "~", HOST[1]: host}
+    )
+    (block,) = [one for one in documents.blocks(GUIDE) if one.language == "text"]
+    (tmp_path / "transcript").write_text(text := "\n".join(shown).strip() + "\n")
+    assert text.splitlines() == [*block.lines], f"where this is as it should be, the guide shows {tmp_path}/transcript"
+    assert len(block.lines) <= LONGEST
