@@ -1,7 +1,7 @@
 """The whole walk, its coordinator included, at a server that is only pretended: what it keeps are files.
 
 What is placed on a server and what runs there is not looked at here. All else is as it is: publication, root,
-inventory, request, approval and acceptance. On real servers it is tests/end_to_end/joining/test_join.py.
+inventory, request, approval and acceptance.
 """
 
 from __future__ import annotations
@@ -173,11 +173,13 @@ def test_one_command_again_and_again_from_a_file_to_a_verified_station_as_the_gu
     code, again = mine.join(first, shown=False)
     assert (code, re.findall(r"(?m)^  (\w+) ", again)[:6]) == (errors.REFUSED, ["done"] * 5 + ["now"])
     assert fingerprint[1] in again
+    handed = home.inventories / "proeftuin" / "requests" / f"{ORGANISATION}.json"
+    handed.unlink()
+    assert mine.join(first, shown=False)[0] == errors.REFUSED
     assert server.runs == ["prepared"]
 
     # The file is what the coordinator gets, and the fingerprint what is read out.
     records = published.coordinator.records
-    handed = home.inventories / "proeftuin" / "requests" / f"{ORGANISATION}.json"
     records.write("requests", ORGANISATION, json.loads(handed.read_text()))
     approval.approve(published.definition, ORGANISATION, fingerprint[1], published.coordinator.authority)
     published.publish()
