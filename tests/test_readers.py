@@ -65,6 +65,7 @@ ALLOWED = {
     "station_image/runtime/releases/draining.py _lasts": "what the agent before wrote; else it says nothing",
     "station_image/runtime/session/results.py _open": "a computing party's account; ResultError",
     "station_image/runtime/wire/frames.py parse": "the one place of the wire; FrameError",
+    "werkplaats/operations/join/beginning.py _says": "an author's file: texts of everything, to be compared",
     "werkplaats/operations/package/install.py _parsed": "the one place of the installer, which imports nothing of ours",
     # On the controller, and still not by `base.values`.
     "werkplaats/checks/conftest.py expected": "what the controller wrote for the checks that it starts",
