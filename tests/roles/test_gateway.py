@@ -365,6 +365,10 @@ def test_a_revocation_ends_what_runs_with_that_certificate_and_a_renewal_ends_no
         assert goes_on(session), "the next reload ends nothing for the same reason again"
 
 
+HANDSHAKE_SECONDS = 10.0
+"""`timeout client-hs` in base.cfg."""
+
+
 def test_a_handshake_that_an_earlier_worker_is_in_the_middle_of_outlives_no_revocation(
     restored: Mesh, een: servers.Server
 ) -> None:
@@ -373,6 +377,7 @@ def test_a_handshake_that_an_earlier_worker_is_in_the_middle_of_outlives_no_revo
     serial(mesh, "drie", party)
     assert mesh.play("--tags", "connect", only="een").code == 0
     newer_list(mesh, party)
+    began = time.monotonic()
     with socket.create_connection((een.address, compiled.PORT), 30) as plain:
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         handshake = callers.context(party.file).wrap_bio(incoming, outgoing, server_hostname="gateway")
@@ -386,12 +391,15 @@ def test_a_handshake_that_an_earlier_worker_is_in_the_middle_of_outlives_no_revo
             een.run(r'timeout 60 sh -c "until test \$(pgrep -xc haproxy) -ge 3; do sleep 0.02; done"')
             # Long after what runs was ended; a reload that waits for this handshake is not over yet.
             waits = not concurrent.futures.wait([playing], timeout=3).done
+            looked = time.monotonic()
             with contextlib.suppress(ssl.SSLWantReadError):
                 handshake.do_handshake()
                 handshake.write(b"hello")
             with contextlib.suppress(OSError):
                 plain.sendall(outgoing.read())
             assert playing.result().code == 0
+        if not waits and looked - began > HANDSHAKE_SECONDS:
+            pytest.skip(f"the run came to its reload after the {HANDSHAKE_SECONDS} s that a handshake may take")
         assert waits
         plain.settimeout(5)
         with contextlib.suppress(ConnectionError):
