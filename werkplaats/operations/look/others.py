@@ -51,12 +51,11 @@ def look(network: networks.Network, remotes: remote.Remotes, reached: Iterable[s
     before = remotes.ask_all(asked, "station", "status", "--json")
     links = remotes.ask_all(asked, *verify.LINKS, seconds=LINKS_SECONDS)
     found = {slug: Told() for slug in network.compiled.stations}
-    for one in asked:
-        own = station_says.status_of(before[one]).get("networks", {}).get(network.name, {})
+    says = {one: station_says.status_of(before[one]).get("networks", {}).get(network.name, {}) for one in asked}
+    for one, own in says.items():
         for slug, fields in _told(network, found, one, own, station_says.document_of(links[one])):
             found[slug] = dataclasses.replace(found[slug], **fields)
-    for one in asked:  # of itself each knows best
-        own = station_says.status_of(before[one]).get("networks", {}).get(network.name, {})
+    for one, own in says.items():  # of itself each knows best
         if own.get("release"):
             found[one] = dataclasses.replace(found[one], release=_line(own["release"]), by=one)
     return found
