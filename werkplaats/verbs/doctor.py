@@ -97,9 +97,10 @@ def _say_here(network: networks.Network, organisation: str, *, yes: bool) -> Non
                 f"{path} says that this machine is the server of {server.organisation}",
                 f"take that entry out, or write there how {server.organisation} is reached",
             )
-    print(f"  would write in {path}: {inventory.line_here(organisation).strip()}", file=sys.stderr)
+    line = inventory.line(organisation, inventory.said_here())
+    print(f"  would write in {path}: {line.strip()}", file=sys.stderr)
     common.confirm("write this?", yes=yes)
-    inventory.say_here(path, organisation)
+    inventory.say(path, line)
 
 
 def _this_machine(given: argparse.Namespace) -> int:

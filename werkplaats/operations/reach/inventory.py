@@ -207,22 +207,17 @@ def _tree(path: Path) -> dict[str, object]:
     return tree
 
 
-def line_here(organisation: str) -> str:
+def said_here() -> dict[str, object]:
     """What `servers.yml` says of a server on that server itself.
 
     With the login that runs this: root, or a timer of root's, would else be the operator's login when it runs it.
     """
-    return line(organisation, {"here": True, "user": account()})
+    return {"here": True, "user": account()}
 
 
 def line(organisation: str, said: Mapping[str, object]) -> str:
     """An entry of `servers.yml`, as one line."""
     return str(yaml.safe_dump({organisation: {**said}}, default_flow_style=None, sort_keys=False, width=LONGEST_KEY))
-
-
-def say_here(path: Path, organisation: str) -> None:
-    """Add what `line_here` says. Raises UsageError where it cannot stand there."""
-    say(path, line_here(organisation))
 
 
 def say(path: Path, added: str) -> None:

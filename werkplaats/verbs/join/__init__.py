@@ -24,7 +24,6 @@ from base import errors
 from werkplaats.operations.home import gate, places
 from werkplaats.operations.join import beforehand, beginning, brought
 from werkplaats.operations.reach import inventory, servers
-from werkplaats.operations.reach.here import account
 from werkplaats.verbs import common
 from werkplaats.verbs.join import walk as walks
 
@@ -94,7 +93,7 @@ def _said(given: argparse.Namespace) -> dict[str, object]:
             raise errors.UsageError(
                 f"--{lone[0].replace('_', '-')} is about another machine", "leave it out with --here"
             )
-        return {"here": True, "user": account()}
+        return inventory.said_here()
     if not given.host:
         if given.host_key or given.user or given.key:
             raise errors.UsageError("where the server is is not said", "add --host")

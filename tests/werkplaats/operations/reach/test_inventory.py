@@ -91,7 +91,7 @@ def test_a_line_for_this_machine_is_added_below_what_an_operator_wrote(tmp_path:
     path, written = tmp_path / "servers.yml", f'# ours\nggd: {{host: a.example, host_key: "{FINGERPRINT}"}}  # een'
     path.write_text(written)
     path.chmod(0o640)
-    inventory.say_here(path, "zorg")
+    inventory.say(path, inventory.line("zorg", inventory.said_here()))
     assert path.read_text() == f"{written}\nzorg: {{here: true, user: {account()}}}\n"
     assert path.stat().st_mode & 0o777 == 0o640
     assert [(one.organisation, one.here, one.user) for one in inventory.read(path)] == [
@@ -100,7 +100,7 @@ def test_a_line_for_this_machine_is_added_below_what_an_operator_wrote(tmp_path:
     ]
     path.write_text("{}\n")
     with pytest.raises(errors.UsageError, match=r"no line can be added; add zorg: \{here: true, user: \w+\} by hand"):
-        inventory.say_here(path, "zorg")
+        inventory.say(path, inventory.line("zorg", inventory.said_here()))
     assert path.read_text() == "{}\n"
 
 
