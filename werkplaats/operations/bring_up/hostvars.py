@@ -118,10 +118,12 @@ def _narrowing(rows: Iterable[compiled.FirewallRow]) -> list[compiled.FirewallRo
 
 
 def _callers(rows: Iterable[HostVars], entries: Iterable[HostVars]) -> int:
-    """How many peers at most may call from one address.
+    """How many peers at most may call from one address, rounded up to a power of two.
 
-    Rows that are fewer than the peers do not say from where each of them calls: then it may be one address.
+    Rows that are fewer than the peers do not say from where each of them calls: then it may be one address. Rounded,
+    because followers bring who joins or leaves without the limits of a server, which `up` brings: those seldom change.
     """
     known = [row["addresses"] for row in rows if row["purpose"] == "mesh"]
     peers = sum(peer["inbound"] for entry in entries for peer in entry.get("peers", ()))
-    return sheet.behind_one_address(known) if len(known) >= peers else peers
+    most = sheet.behind_one_address(known) if len(known) >= peers else peers
+    return 1 << (max(1, most) - 1).bit_length()
