@@ -66,34 +66,35 @@ def run(
 ) -> Report:
     """Look at every server of `expected` (organisation → host variables), each of its links, and run a session.
 
-    A link is good where the peer also goes by the definition that applies on the server that called it.
+    A link is good where the peer also goes by the definition that applies on the server that called it. The session
+    begins when all else is done: checks keep every processor busy where many servers are on one machine, and stations
+    whose shares came too late for that were left out.
     """
     verdicts = [Verdict("check", organisation, "reachable", reason) for organisation, reason in unreachable.items()]
     reached = [organisation for organisation in expected if organisation not in unreachable]
     with concurrent.futures.ThreadPoolExecutor(max_workers=1) as beside:
-        joint = beside.submit(_together, network, remotes, reached, unreachable, agreed, say)
+        called = beside.submit(_links, network, remotes, reached, unreachable, agreed, say)
         on_servers = _checks(network, remotes, {o: expected[o] for o in reached})
         on_servers += _of_themselves(network, remotes, reached)
         say(f"checks: {sum(v.good for v in on_servers)} of {len(on_servers)} are good")
-        together.hear([joint])
-        links, session, verdict = joint.result()
-    return Report((*verdicts, *on_servers, *links, verdict), session, agreed.digests())
+        together.hear([called])
+    session, verdict = sessions(network, reached, lambda one: (remotes, one))
+    say(session_in_words(session, verdict))
+    return Report((*verdicts, *on_servers, *called.result(), verdict), session, agreed.digests())
 
 
-def _together(
+def _links(
     network: networks.Network,
     remotes: remote.Remotes,
     reached: Sequence[str],
     unreachable: Mapping[str, str],
     agreed: agreement.Agreed,
     say: progress.Say,
-) -> tuple[list[Verdict], dict[str, Any], Verdict]:
-    """What stations do with each other: every link, then a session."""
+) -> list[Verdict]:
+    """Every link, as the stations tell of it when asked."""
     found = links(network, remotes.ask_all(reached, *LINKS), unreachable, agreed)
     say(links_in_words(found))
-    session, verdict = sessions(network, reached, lambda one: (remotes, one))
-    say(session_in_words(session, verdict))
-    return found, session, verdict
+    return found
 
 
 def links_in_words(found: Sequence[Verdict]) -> str:
