@@ -17,7 +17,8 @@ _CONTAINERS = ("station-agent", "station-computer")
 class Sessions(threading.Thread):
     """One session after another, as an administrator of `organisation` has them run.
 
-    `good` came to a result, also without who was `left_out`; `failed` is what was said of those that did not.
+    `good` came to a result, also without who was `left_out`; `failed` is what was said of those that did not, and
+    `wrong` what came that is not the sum of what was put in.
 
     Another organisation than the first: of that `up` has its own run, and each has so many places at once.
     """
@@ -26,7 +27,13 @@ class Sessions(threading.Thread):
         super().__init__()
         self.network, self.organisation = network, organisation
         self.good, self.failed, self.left_out = 0, list[str](), set[str]()
+        self.wrong = list[str]()
         self._over = threading.Event()
+
+    @property
+    def tried(self) -> int:
+        """How many have ended."""
+        return self.good + len(self.failed)
 
     def run(self) -> None:
         while not self._over.is_set():
@@ -34,6 +41,7 @@ class Sessions(threading.Thread):
             told = json.loads(done.stdout or "{}")
             if told.get("outcome") == "done":
                 self.good += 1
+                self.wrong += [done.stdout] * (told["result"]["correct"] is not True)
                 self.left_out |= {*told["left_out"]}
             else:
                 self.failed.append(told.get("reason") or told.get("error") or done.stdout + done.stderr)
