@@ -12,22 +12,21 @@ import json
 import os
 import pty
 import re
-import shutil
 import signal
 import subprocess
 import sys
-import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.end_to_end.joining import region
 from tests.harness import sandboxes, servers
 from tests.werkplaats.verbs.join import transcripts
 from werkplaats.operations.home import vault
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.soak]
-NAME, HOSPITAL, ALIAS = "meedoen", "ziekenhuis", "gateway.ziekenhuis.example"
+NAME, HOSPITAL = "meedoen", "ziekenhuis"
 HOST = f"station.{HOSPITAL}.example"
 
 
@@ -91,71 +90,41 @@ class Administrator:
         return transcripts.readable(self.transcript, named)
 
 
+@dataclasses.dataclass
+class Coordinator:
+    """The network on servers that its coordinator knows by an inventory, and the sandbox that has them."""
+
+    maker: sandboxes.Sandbox
+    network: sandboxes.Sandbox
+
+
 @pytest.fixture
-def network(tmp_path: Path) -> Iterator[sandboxes.Sandbox]:
-    """The network of the coordinator, on servers that it knows by an inventory; that of the hospital is not in it."""
-    definition = sandboxes.DEFINITION.replace(f"mesh.{HOSPITAL}.example", ALIAS)
-    maker = sandboxes.sandbox(tmp_path / "coordinator", NAME, definition)
+def coordinator(tmp_path: Path) -> Iterator[Coordinator]:
+    folder = tmp_path / "coordinator"
     try:
-        made = sandboxes.known_by_inventory(maker, NAME)
-        inventory = made.home / "inventories" / NAME / "servers.yml"
-        others = re.sub(rf"(?ms)^{HOSPITAL}:.*?(?=^\S|\Z)", "", inventory.read_text())
-        assert HOSPITAL not in others
-        inventory.write_text(others)
-        yield made
+        yield Coordinator(*region.known(folder, NAME, (HOSPITAL,), sandboxes.DEFINITION))
     finally:
-        maker.run("destroy", "--yes", expect=None)
+        sandboxes.Sandbox(f"{NAME}.sandbox", folder / "home", folder / "state").run("destroy", "--yes", expect=None)
 
 
 @pytest.fixture
-def administrator(network: sandboxes.Sandbox, tmp_path: Path) -> Iterator[Administrator]:
+def administrator(coordinator: Coordinator, tmp_path: Path) -> Iterator[Administrator]:
     """With a server as a hospital makes it available, and nothing else."""
-    maker = f"{NAME}.sandbox"
-    subnet = json.loads((network.home.parent / "state" / "werkplaats" / maker / "addresses.json").read_text())["subnet"]
-    container = f"{maker}.{HOSPITAL}.own"
     folder = tmp_path / "hospital"
     (folder / "datawerkplaats").mkdir(parents=True)
     (folder / "passphrase").write_text("een andere lange zin die niemand raadt\n")
     (folder / "passphrase").chmod(0o600)
     own = sandboxes.Sandbox(NAME, folder / "datawerkplaats", folder / "state", folder / "passphrase")
-    address = subnet.replace("0/24", "200")
-    try:
-        server = servers.boot(container, tmp_path, maker, name=HOSPITAL, bare=True, address=address, alias=ALIAS)
-        server.wait_for_login()
+    with region.server(coordinator.maker, HOSPITAL, tmp_path, 200) as server:
         yield Administrator(own, server)
-    finally:
-        servers.docker("rm", "--force", "--volumes", container)
-
-
-def founded(network: sandboxes.Sandbox) -> str:
-    """The others are certified, and all of it is published; returns the root, as its holders read it out."""
-    network.run("up", "--yes", expect=3)
-    for line in network.run("trust request").stdout.splitlines():
-        if found := re.fullmatch(r"(\S+): (SHA256:\S+)", line):
-            network.run("trust approve", found[1], "--fingerprint", found[2])
-    sandboxes.found_root(network)
-    return root_of(network.run("trust publish").stdout)
-
-
-def root_of(printed: str) -> str:
-    found = re.search("its root is (sha256:[0-9a-f]{64})", printed)
-    assert found, printed
-    return found[1]
-
-
-def handed_over(network: sandboxes.Sandbox, file: Path) -> Path:
-    """The publication as the coordinator mails it."""
-    with tarfile.open(file, "w") as archive:
-        archive.add((network.home / "publications" / NAME).resolve(), arcname=".")
-    return file
 
 
 def test_an_administrator_joins_step_by_step_with_every_mistake_on_the_way(
-    network: sandboxes.Sandbox, administrator: Administrator, note: Callable[[str], None]
+    coordinator: Coordinator, administrator: Administrator, note: Callable[[str], None]
 ) -> None:
-    mine, own = administrator, administrator.network
-    root = founded(network)
-    first = handed_over(network, own.home.parent / f"{NAME}.tar")
+    mine, own, network = administrator, administrator.network, coordinator.network
+    root = region.founded(network)
+    first = region.handed_over(network, own.home.parent / f"{NAME}.tar")
     server = ("--host", mine.server.address, "--host-key", mine.server.host_key, "--key", str(mine.server.key))
 
     # Before anything: what the change advisory board wants to see.
@@ -202,13 +171,12 @@ def test_an_administrator_joins_step_by_step_with_every_mistake_on_the_way(
     assert fingerprint
 
     # Meanwhile at the coordinator's, and at those who are there already.
-    requests = network.home / "inventories" / NAME / "requests"
-    shutil.copyfile(own.home / "inventories" / NAME / "requests" / f"{HOSPITAL}.json", requests / f"{HOSPITAL}.json")
-    network.run("trust approve", HOSPITAL, "--fingerprint", fingerprint[1])
+    request = own.home / "inventories" / NAME / "requests" / f"{HOSPITAL}.json"
+    region.approved(network, HOSPITAL, request, fingerprint[1])
     network.run("trust publish")
     network.run("accept", "--yes", "--root", root)
     network.run("up", "--yes", expect=1)  # who computes with them is not there yet
-    newer = handed_over(network, own.home.parent / f"{NAME}-2.tar")
+    newer = region.handed_over(network, own.home.parent / f"{NAME}-2.tar")
 
     # The newer file, no and then yes to what is shown of it, and verified.
     mine.join(newer, typed="n\n", expect=3, shown=False)

@@ -112,6 +112,13 @@ def test_what_is_next_follows_from_how_the_server_stands(
     assert next(step.name for step in walks.STEPS if not step.done(placed)) == next_one
 
 
+def test_a_station_of_an_earlier_release_is_moved_by_an_upgrade_and_not_brought_up(placed: walks.Walk) -> None:
+    placed._standing = standing.Standing(request=REQUEST, published="SHA256:A", moves_to="1.1.0")
+    waits = next(step for step in walks.STEPS if step.name == "up").do(placed)
+    assert waits
+    assert (waits.code, f"upgrade start proeftuin --to 1.1.0 --only {ORGANISATION}" in waits.why) == (3, True)
+
+
 def test_before_anything_is_there_the_publication_is_next(handed_over: Published, home: places.Home) -> None:
     with brought.opened(handed_over.folder) as found:
         walk = walks.Walk(argparse.Namespace(organisation=ORGANISATION), beginning.read(found, home, ORGANISATION))
