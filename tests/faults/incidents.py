@@ -23,8 +23,9 @@ BUILD = sandboxes.ROOT / "build"
 ORGANISATIONS = ("ggd", "ziekenhuis", "thuiszorg")
 # What a dry run must leave as it is: what runs, since when, and every file of ours and of the administrator.
 SNAPSHOT = """
-timeout 5 docker ps --all --no-trunc --format '{{.ID}} {{.Names}} {{.State}}' 2>&1
-timeout 5 docker inspect --format '{{.Name}} {{.State.StartedAt}} {{.State.Status}}' station-agent station-computer 2>&1
+timeout 15 docker ps --all --no-trunc --format '{{.ID}} {{.Names}} {{.State}}' 2>&1
+timeout 15 docker inspect --format '{{.Name}} {{.State.StartedAt}} {{.State.Status}}' \\
+    station-agent station-computer 2>&1
 systemctl show --property=Id,ActiveState,SubState,ActiveEnterTimestamp,MainPID \
     werkplaats-gateway.service docker.service werkplaats-follow.timer
 find /etc /usr/local /var/lib/werkplaats/data /var/lib/werkplaats/allowances -xdev -type f \
@@ -166,6 +167,16 @@ def snapshot(network: sandboxes.Sandbox) -> dict[str, str]:
         else "off"
         for one in ORGANISATIONS
     }
+
+
+def differs(network: sandboxes.Sandbox, before: dict[str, str]) -> list[str]:
+    """The lines in which every server is other than it was, as `snapshot` saw it."""
+    found = []
+    for one, text in snapshot(network).items():
+        lines, earlier = ({*told.splitlines()} for told in (text, before[one]))
+        found += [f"{one} had {line}" for line in sorted(earlier - lines)]
+        found += [f"{one} has {line}" for line in sorted(lines - earlier)]
+    return found
 
 
 def three(folder: Path, name: str) -> sandboxes.Sandbox:

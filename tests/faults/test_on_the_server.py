@@ -1,4 +1,4 @@
-"""A server whose operator works on that server itself: the same verbs, and later from elsewhere again."""
+"""A server whose operator works on that server itself: the same verbs, later from elsewhere, and there again."""
 
 from __future__ import annotations
 
@@ -197,8 +197,12 @@ def test_on_the_server_itself_nothing_changes_and_what_somebody_changed_is_mende
     assert server.run("verify", network.name)
     ids = server.tell(containers)
 
-    server.fetch(STATE / "werkplaats" / network.name, network.vault)
+    state = STATE / "werkplaats" / network.name
+    server.fetch(state, network.vault)
     told = elsewhere(network)
+    assert (told["verified"], told["changes"]) == (True, NOTHING)
+    server.bring(network.vault, state)
+    told = server.up()
     assert (told["verified"], told["changes"]) == (True, NOTHING)
     assert server.tell(containers) == ids
 
