@@ -268,17 +268,18 @@ def _runs(walk: Walk) -> bool:
 
 def _up(walk: Walk) -> Waits | None:
     network, reporter = walk.network, progress.Progress()
-    if newer := walk.standing.moves_to:
-        return Waits(
-            f"the station runs an earlier release, which it may for now; werkplaats upgrade start {network.name} "
-            f"--to {newer} --only {walk.organisation} moves it. After that: {walk.again}"
-        )
     common.confirm(f"{BELOW}bring the station of {walk.organisation} up?", yes=walk.given.yes)
     outcome = up_verb.bring(network, up.Options((walk.organisation,)), reporter)
     up_verb.print_outcome(network, outcome, reporter)
     walk.report = outcome.report
     if outcome.left_out or outcome.waiting:
         return Waits(f"what is said above; once that is mended: {walk.again}", outcome.exit_code)
+    walk.changed()
+    if newer := walk.standing.moves_to:
+        return Waits(
+            f"the station runs an earlier release, which it may for now; werkplaats upgrade start {network.name} "
+            f"--to {newer} --only {walk.organisation} moves it. After that: {walk.again}"
+        )
     return None
 
 

@@ -6,14 +6,16 @@ import argparse
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from base import errors
 from tests.werkplaats.operations.join.conftest import ORGANISATION, Published
-from werkplaats.operations.home import places
+from werkplaats.operations.home import networks, places
 from werkplaats.operations.join import beginning, brought, standing
+from werkplaats.verbs import up
 from werkplaats.verbs.join import walk as walks
 
 NAMES = ("publication", "server", "examine", "prepare", "request", "certificate", "accept", "up", "verify", "people")
@@ -112,9 +114,22 @@ def test_what_is_next_follows_from_how_the_server_stands(
     assert next(step.name for step in walks.STEPS if not step.done(placed)) == next_one
 
 
-def test_a_station_of_an_earlier_release_is_moved_by_an_upgrade_and_not_brought_up(placed: walks.Walk) -> None:
-    placed._standing = standing.Standing(request=REQUEST, published="SHA256:A", moves_to="1.1.0")
+def test_a_station_of_an_earlier_release_gets_what_was_accepted_and_is_moved_by_an_upgrade(
+    placed: walks.Walk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier = standing.Standing(request=REQUEST, published="SHA256:A", moves_to="1.1.0")
+    brought_up = list[str]()
+
+    def bring(network: networks.Network, *_: object) -> SimpleNamespace:
+        brought_up.append(network.name)
+        return SimpleNamespace(report=None, left_out={}, waiting={})
+
+    monkeypatch.setattr(up, "bring", bring)
+    monkeypatch.setattr(up, "print_outcome", lambda *_: None)
+    monkeypatch.setattr(standing, "look", lambda *_: earlier)
+    placed.given.yes = True
     waits = next(step for step in walks.STEPS if step.name == "up").do(placed)
+    assert brought_up == ["proeftuin"]
     assert waits
     assert (waits.code, f"upgrade start proeftuin --to 1.1.0 --only {ORGANISATION}" in waits.why) == (3, True)
 
