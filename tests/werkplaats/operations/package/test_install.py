@@ -102,13 +102,13 @@ def _posing(one: Brought) -> None:
     signed(one.archive, *own)
 
 
-def _frozen(one: Brought) -> None:
-    """A newest word that ended, in letters that a terminal would obey."""
+def _prolonged(one: Brought) -> None:
+    """A newest word that holds for longer than the coordinator said."""
 
     def change(_: dict[str, Any], contents: dict[str, bytes]) -> None:
         name = f"{install.METADATA}timestamp.json"
         document = json.loads(contents[name])
-        document["signed"]["expires"] = "2020-01-01T00:00:00Z\x1b[2J"
+        document["signed"]["expires"] = "2099-01-01T00:00:00Z"
         contents[name] = json.dumps(document).encode()
 
     rewritten(one.archive, change)
@@ -137,7 +137,10 @@ ALTERED: dict[str, tuple[Change, str]] = {
     "signed by nobody": (lambda one: _beside(one).unlink(), "nobody signed this archive"),
     "signed by strangers": (lambda one: signed(one.archive, *_strangers()), "is signed by 0 of the 2"),
     "holders whom no root names": (_posing, "targets in the publication is signed by 0 of the 2 root holders"),
-    "a publication that ended": (_frozen, "was good until 2020-01-01T00:00:00Z"),
+    "a newest word that the coordinator did not sign": (
+        _prolonged,
+        "timestamp in the publication is signed by 0 of the 1 keys of the coordinator that must",
+    ),
     "a publication that is nested too deep": (_nested, "cannot be read"),
     "a part is missing": (lambda one: _cut(one.archive), "a part of it is missing"),
     "a file more": (
@@ -278,6 +281,29 @@ def test_none_older_is_installed_and_no_other_of_the_same_number(made: Made, tmp
         done = server.install(archive, made.root)
         assert (done.returncode, server.ran, server.there) == (REFUSED, ran, there), done
         assert told in done.stderr
+
+
+def test_those_who_are_release_holders_no_more_sign_for_nobody(made: Made, tmp_path: Path) -> None:
+    """What root holders signed once holds for a year: that it is the newest the coordinator says, and nobody else."""
+    people, (before,) = made.people, made.people.place.glob("metadata/1.targets.json")
+    old, own = before.read_bytes(), [people.key("release", name) for name in "de"]
+    people.run("root", "change", NETWORK, *(word for key in own for word in ("--release", f"{key}.pub")))
+    people.sign("root", *(str(people.folder / f"root-{name}") for name in "ab"))
+    people.run("publish", NETWORK)
+    people.sign("release", *own)
+    people.run("publish", NETWORK)
+    made.make()
+
+    def change(_: dict[str, Any], contents: dict[str, bytes]) -> None:
+        del contents[f"{install.METADATA}2.targets.json"]
+        contents[f"{install.METADATA}1.targets.json"] = old
+
+    rewritten(made.archive, change)
+    made.sign(0, 1)
+    server = Server(tmp_path / "server")
+    done = server.install(made.archive, made.root)
+    assert (done.returncode, server.ran, server.there) == (REFUSED, [], set()), done
+    assert "2.targets.json is missing" in done.stderr
 
 
 def _with_a_comment(made: Made) -> Path:
