@@ -468,7 +468,8 @@ def _environment(**more: str) -> dict[str, str]:
 def _alone(base: Path) -> Iterator[int]:
     """Hold the lock of whoever installs: its descriptor. The system releases it with the last process that has that."""
     base.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (base / "lock").open("a") as handle:
+    with os.fdopen(os.open(base / "lock", os.O_RDWR | os.O_CREAT, 0o600)) as handle:
+        os.fchmod(handle.fileno(), 0o600)  # whoever can read it can hold it
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -221,6 +221,7 @@ def test_all_of_it_comes_in_order_and_the_command_last(brought: Brought, tmp_pat
     assert (record["number"], record["done"]) == (1, True)
     assert any("installing " in step and "python3-venv" in step and "openssl" not in step for step in record["did"])
     assert not [one for one in server.there if ".work-" in one]
+    assert (server.folder / ".local/share/werkplaats/packages/lock").stat().st_mode & 0o777 == 0o600, "nobody holds it"
     again = server.install(brought.archive, brought.root)
     assert (again.returncode, "making " in again.stdout) == (0, False)
     assert server.ran == ["packages", "suite", "placed", "packages", "placed"], "the environment is there already"
