@@ -325,10 +325,10 @@ class Trust:
         keys = {"keys": sorted(one.fingerprint for one in held.values()), "threshold": many}
         there = json.dumps({"network": network, "root": keys}, sort_keys=True, separators=(",", ":"))
         self.root = f"sha256:{hashlib.sha256(there.encode()).hexdigest()}"
-        _require(
+        _require(  # its own is not said: who is shown it gives that, and has compared nothing
             self.root == root,
-            f"this archive is of a network {network} with root {self.root}, and {root} was told",
-            "ring a root holder up, and install nothing until both are the same",
+            f"this archive is of a network {network} with another root than {root}, which was told",
+            "have it read to you again; where it differs once more the archive is not the network's: install nothing",
         )
         for role in ("root", "targets"):
             of = found[role]["signed"]["x-network"]
