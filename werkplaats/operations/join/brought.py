@@ -81,9 +81,7 @@ def opened(place: Path) -> Iterator[Brought]:
         raise errors.UsageError(f"{place} is not there", "name the folder or the file that the coordinator gave you")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for path, content in _unpacked(place).items():
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_bytes(content)
+        _put(_unpacked(place), folder, place)
         try:
             yield Brought(place, folder, _network(folder, place))
         except errors.RefusedError as error:
@@ -116,6 +114,17 @@ def _unpacked(place: Path) -> Mapping[str, bytes]:
                 return dict(_files(archive, place, members, above))
     except (tarfile.TarError, OSError, ValueError, EOFError, RecursionError) as error:
         raise errors.PublicationError(f"{place} cannot be read as a tar file: {error}", ANEW) from error
+
+
+def _put(contents: Mapping[str, bytes], folder: Path, place: Path) -> None:
+    try:
+        for path, content in contents.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(content)
+    except OSError as error:  # a name that is too long, or a file and a folder as well; or no room
+        raise errors.PublicationError(
+            f"{place} cannot be unpacked: {error.strerror}", f"make room in {folder.parent} where it is full, or {ANEW}"
+        ) from error
 
 
 def _members(archive: tarfile.TarFile, place: Path) -> Iterator[tarfile.TarInfo]:

@@ -42,6 +42,11 @@ def _headers(archive: tarfile.TarFile) -> None:
         archive.addfile(member, io.BytesIO(b"x\0"))
 
 
+def _both(archive: tarfile.TarFile) -> None:
+    entry(archive, "targets/a")
+    entry(archive, "targets/a/b")
+
+
 Hostile = Callable[[tarfile.TarFile], None]
 HOSTILE: dict[str, tuple[Hostile, str]] = {
     "a link": (_link, "has something in it that is no file: 'metadata/timestamp.json'"),
@@ -58,6 +63,11 @@ HOSTILE: dict[str, tuple[Hostile, str]] = {
         "cannot be read as a tar file: something in it says of itself that it is 10240 bytes long",
     ),
     "names for names": (_headers, "cannot be read as a tar file"),
+    "a name that no disk takes": (
+        lambda archive: entry(archive, f"targets/{'a' * 300}"),
+        "cannot be unpacked: File name",
+    ),
+    "a file that is a folder as well": (_both, "cannot be unpacked: "),
     "a large file": (
         lambda archive: entry(archive, "targets/x", bytes(reading.LARGEST_FILE + 1)),
         "is larger than a publication may be, at 'targets/x'",
