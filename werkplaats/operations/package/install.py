@@ -44,6 +44,8 @@ TYPE = "application/vnd.datawerkplaats.package"
 MANIFEST = "manifest.json"
 SIGNATURES = ".signatures"
 METADATA = "network/publication/metadata/"
+SAID = {"network": str, "root": str, "number": int, "publication": int, "suite": str, "release": str}
+"""What a manifest says of the archive, for people too."""
 BLOCK, LONGEST, CHUNK = 512, 100, 1 << 20
 LARGEST_TEXT = 4 << 20
 ROOM = 5
@@ -141,6 +143,7 @@ class Archive:
     def _located(self) -> Iterator[tuple[str, File]]:
         said = self.manifest.get("files")
         well = isinstance(said, dict) and all(map(_is_file, said.items()))
+        well = well and all(type(self.manifest.get(one)) is kind for one, kind in SAID.items())
         _require(well and self.manifest.get("format") == FORMAT, f"{MANIFEST} is of another form than this file reads")
         end = BLOCK + _blocks(len(self.text))
         for name, one in sorted(self.manifest["files"].items()):
@@ -362,7 +365,6 @@ def checked(archive: Archive, network: str, root: str) -> set[str]:
     """Look at all but the contents of files; returns the fingerprints of the release holders who signed."""
     of = archive.manifest.get("network")
     _require(of == network, f"{archive.path} is an archive of {of!r}, and {network} was asked", "name the right one")
-    _require(type(archive.manifest.get("number")) is int, f"{MANIFEST} has no number")
     return Trust(archive, network, root).require_signed(archive)
 
 

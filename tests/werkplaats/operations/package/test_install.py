@@ -23,6 +23,7 @@ from tuf.api.metadata import Metadata, Targets
 from base import errors
 from tests.werkplaats.operations.package.archives import WHEEL, Made, Server, rewritten, signed
 from tests.werkplaats.verbs.trust.people import NETWORK, People, people
+from werkplaats import cli
 from werkplaats.operations.package import install, writing
 
 __all__ = ["people"]
@@ -399,6 +400,34 @@ def test_what_does_not_belong_together_is_not_made(made: Made) -> None:
     image.unlink()
     assert "werkplaats release build dev" in made.make(expect=errors.WRONG_USE)
     assert not made.to.exists()
+
+
+NOBODY_S = {
+    "an archive that says nothing of itself": ({}, {}, "manifest.json is of another form"),
+    "one without a publication": (dict.fromkeys(install.SAID, 1), {}, "manifest.json is of another form"),
+    "one of no release holders": (None, {"1.targets.json": b"{}"}, "its publication cannot be read"),
+    "one of two words of the root holders": (
+        None,
+        {"1.targets.json": b"{}", "2.targets.json": b"{}"},
+        "cannot be read",
+    ),
+}
+
+
+@pytest.mark.parametrize(("said", "metadata", "told"), NOBODY_S.values(), ids=NOBODY_S)
+def test_who_looks_at_what_somebody_made_up_is_told_so(
+    said: dict[str, Any] | None,
+    metadata: dict[str, bytes],
+    told: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    archive, contents = tmp_path / "a.tar", {f"{install.METADATA}{name}": one for name, one in metadata.items()}
+    named = {name: kind(1) for name, kind in install.SAID.items()} if said is None else said
+    contents["sbom.cdx.json"] = b"{}"
+    writing.write(archive, {"format": install.FORMAT, **named, "files": writing.described(contents)}, contents)
+    assert cli.main(["package", "show", str(archive)]) == REFUSED
+    assert told in capsys.readouterr().err
 
 
 def test_the_installer_needs_python_alone() -> None:
