@@ -87,12 +87,18 @@ def is_alive(pid: int) -> bool:
 def only_one(path: Path, waits: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Hold the lock `path`, after waiting for whoever has it; `waits` is called when there is somebody.
 
-    The system releases it when the holder dies, in whatever way (flock(2)).
+    The system releases it when the holder dies, in whatever way. Nobody else may open the file: whoever can read it can
+    hold it, and would have this wait for ever (flock(2)).
     """
-    with path.open("a") as handle:
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        if os.fstat(handle).st_uid == os.geteuid():
+            os.fchmod(handle, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             waits()
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(handle)

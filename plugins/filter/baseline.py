@@ -116,10 +116,11 @@ def firewall_rules(rows: list[Mapping[str, Any]], callers: int = 1) -> list[str]
     """Return nftables rules for the inbound rows: per port its sources, then nobody else.
 
     A source begins no more connections of TCP than `callers` need that call from one address: what is above that never
-    gets to the kernel's table of connections, which all of the server shares. An address that is no address, or a port
-    that is no port, is an AnsibleFilterError.
+    gets to the kernel's table of connections, which all of the server shares. It is what is above that is refused: a
+    source for which the set has no room left comes in, since one caller with many addresses would shut out all others.
+    An address that is no address, or a port that is no port, is an AnsibleFilterError.
     """
-    rate = f"limit rate {callers * NEW_A_SECOND}/second burst {callers * NEW_AT_ONCE} packets"
+    rate = f"limit rate over {callers * NEW_A_SECOND}/second burst {callers * NEW_AT_ONCE} packets"
     sources: dict[tuple[str, int], list[Any]] = {}
     for row in rows:
         if row["direction"] == "in":
@@ -131,9 +132,9 @@ def firewall_rules(rows: list[Mapping[str, Any]], callers: int = 1) -> list[str]
             found = [network for network in networks if network.version == version]
             # nft refuses overlapping ranges in one set.
             texts = [str(network) for network in ipaddress.collapse_addresses(found)]
-            limit = f" update @callers{version} {{ {source} . tcp dport {rate} }}" * (protocol == "tcp")
-            if texts:
-                rules.append(f"{protocol} dport {port} {word} saddr {{ {', '.join(texts)} }}{limit} accept")
+            by = f"{protocol} dport {port} {word} saddr {{ {', '.join(texts)} }}"
+            limits = [f"{by} update @callers{version} {{ {source} . tcp dport {rate} }} drop"] * (protocol == "tcp")
+            rules += [*limits, f"{by} accept"] if texts else []
         rules.append(f"{protocol} dport {port} counter drop")
     return rules
 

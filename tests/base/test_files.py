@@ -130,3 +130,13 @@ def test_the_second_waits_says_so_and_goes_on_when_the_first_is_killed(tmp_path:
         assert said == ["waits"]
     with files.only_one(lock, waits):
         assert said == ["waits"]
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_no_other_account_can_hold_the_lock_of_whoever_waits_without_end(tmp_path: Path, there: bool) -> None:
+    """A file that they may read they may lock."""
+    lock = tmp_path / "lock"
+    if there:
+        lock.touch(mode=0o644)
+    with files.only_one(lock):
+        assert stat.S_IMODE(lock.stat().st_mode) == 0o600

@@ -239,6 +239,7 @@ def test_what_is_compiled_cannot_be_changed() -> None:
         ([["192.0.2.0/25", "192.0.2.0/24"]], 1),
         ([["192.0.2.7/32", "2001:db8::/64"], ["2001:db8::/32"], ["192.0.2.8/32", "2001:db8::7/128"]], 3),
         ([["0.0.0.1/32"], ["::1/128"]], 1),
+        ([["2001:db8::7/128"], ["2001:db8::8/128"], ["2001:db8:0:1::/64"], ["2001:db8:0:2::1/128"]], 2),
     ],
 )
 def test_callers_that_may_have_one_address_are_counted(callers: list[list[str]], most: int) -> None:

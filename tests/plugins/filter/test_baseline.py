@@ -25,21 +25,31 @@ def row(port: int, *addresses: str, **more: Any) -> dict[str, Any]:
 
 def test_a_port_is_open_to_its_sources_and_closed_to_all_others() -> None:
     rows: list[Any] = [row(8443, "192.0.2.7/32"), row(8443, "2001:db8::/32"), row(80, direction="out")]
-    rate = "tcp dport limit rate 60/second burst 600 packets"
+    four, six = "tcp dport 8443 ip saddr { 192.0.2.7/32 }", "tcp dport 8443 ip6 saddr { 2001:db8::/32 }"
+    rate = "tcp dport limit rate over 60/second burst 600 packets"
     assert baseline.firewall_rules(rows, callers=2) == [
-        f"tcp dport 8443 ip saddr {{ 192.0.2.7/32 }} update @callers4 {{ ip saddr . {rate} }} accept",
-        "tcp dport 8443 ip6 saddr { 2001:db8::/32 } update @callers6 { ip6 saddr & ffff:ffff:ffff:ffff:: . "
-        f"{rate} }} accept",
+        f"{four} update @callers4 {{ ip saddr . {rate} }} drop",
+        f"{four} accept",
+        f"{six} update @callers6 {{ ip6 saddr & ffff:ffff:ffff:ffff:: . {rate} }} drop",
+        f"{six} accept",
         "tcp dport 8443 counter drop",
     ]
 
 
+def test_one_for_whom_the_set_has_no_room_left_comes_in() -> None:
+    """A rule whose set is full does nothing: were it the one that accepts, who fills it would shut out all others."""
+    rules = baseline.firewall_rules([row(8443, "192.0.2.7/32"), row(22, "2001:db8::/32")])
+    assert {one.rpartition(" ")[2] for one in rules if "update" in one} == {"drop"}
+    assert not [one for one in rules if "update" in one and one.partition(" update")[0] + " accept" not in rules]
+
+
 @given(st.lists(st.ip_addresses(v=4).map(lambda address: f"{address}/32"), min_size=1, max_size=20))
 def test_nft_takes_every_set_of_addresses_since_none_overlap(addresses: list[str]) -> None:
-    accept, _drop = baseline.firewall_rules([row(1, *addresses, "192.0.2.0/24", "192.0.2.0/25")])
+    limit, accept, _drop = baseline.firewall_rules([row(1, *addresses, "192.0.2.0/24", "192.0.2.0/25")])
     listed = accept.split("{")[1].split("}")[0].split(",")
     assert len(listed) == len(set(listed))
     assert "192.0.2.0/25" not in accept
+    assert limit.startswith(accept.removesuffix(" accept"))
 
 
 @pytest.mark.parametrize("bad", [row(0), row(8443, protocol="tcp; drop"), row(8443, "192.0.2.1/24"), row(8443, "x")])

@@ -138,7 +138,7 @@ def test_who_never_answers_fills_no_table_of_the_server(
     """A full table of connections in the kernel would take ssh with it, whatever the gateway does."""
     usual = een.run("cat /etc/werkplaats/baseline/firewall.loaded").stdout
     wait_until(lambda: int(een.run(KNOWN).stdout) < baseline.NEW_AT_ONCE, "what was before to be forgotten", 200)
-    limited = r"update @callers[46] {[^}]*} "
+    limited = "update @callers[46] "
     mesh.servers["twee"].run("nft -f -", given=RESETS)
     try:
         with attacked(mesh, "syn", compiled.PORT):
@@ -147,7 +147,7 @@ def test_who_never_answers_fills_no_table_of_the_server(
             assert {member(mesh, compiled.PORT) for _ in range(20)} == {MEMBER}
         assert known < 3 * baseline.NEW_AT_ONCE + 10 * baseline.NEW_A_SECOND
         een.put("/var/tmp/open.nft", usual)
-        een.run(f'sed -i "s/{limited}//" /var/tmp/open.nft && nft -f /var/tmp/open.nft')
+        een.run(f'sed -i "/{limited}/d" /var/tmp/open.nft && nft -f /var/tmp/open.nft')
         with attacked(mesh, "syn", compiled.PORT):
             wait_until(lambda: int(een.run(KNOWN).stdout) > 5000, "the table to fill", 60)
         note(f"front door, connections that the kernel knew after 10 s of half ones: {known}")

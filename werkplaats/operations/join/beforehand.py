@@ -68,11 +68,11 @@ def look(begun: Beginning, organisation: str, said: Mapping[str, object]) -> Pap
     """Examine the server, where the inventory or `said` tells how it is reached; nothing is written but below /tmp."""
     own = begun.home.inventories / begun.brought.network / "servers.yml"
     with tempfile.TemporaryDirectory() as name:
-        path = Path(name, "servers.yml")
-        if said and not own.exists():
-            inventory.say(path, inventory.line(organisation, said))
-            own = path
         known = [one for one in (inventory.read(own) if own.exists() else ()) if one.organisation == organisation]
+        if said and not known:
+            path = Path(name, "servers.yml")
+            inventory.say(path, inventory.line(organisation, said))
+            known = [*inventory.read(path)]
         if not known:
             return Paper(
                 begun, organisation, None, "how it is reached is not said: add --here, or --host and --host-key"

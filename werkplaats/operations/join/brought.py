@@ -17,6 +17,7 @@ import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
+from typing import IO, cast
 
 from base import errors, values
 from network_topology import names
@@ -27,6 +28,8 @@ PART = re.compile(r"(metadata|targets)(/[A-Za-z0-9][A-Za-z0-9._-]*){1,2}")
 """What the files of a publication are called."""
 MOST = 20_000
 """Names that a tar file may have."""
+LONGEST = 8192
+"""Bytes of what stands before a file in it: its name, where that is long, and what else is said of it."""
 ANEW = "ask the coordinator for the publication: a folder, or a tar file of it that is not compressed"
 
 
@@ -40,14 +43,28 @@ class Brought:
 
     def contents(self) -> dict[str, bytes]:
         """Its files as they lie there, by their names in a publication; what else lies there is left."""
-        source = folders.source(self.folder)
-        found = {}
+        source, found, whole = folders.source(self.folder), dict[str, bytes](), 0
         for top in ("metadata", "targets"):
             for path in sorted((self.folder.resolve() / top).rglob("*")):
                 name = path.relative_to(self.folder.resolve()).as_posix()
                 if PART.fullmatch(name) and (content := source(name)) is not None:
                     found[name] = content
+                    whole += len(content)
+                    _require_size(self.place, name, len(content), whole)
         return found
+
+
+class _Bounded:
+    """A tar file of which no more is taken at once than `most`: what is in it says of any length how long it is."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self.most = file, LONGEST
+        self.seek, self.tell = file.seek, file.tell
+
+    def read(self, size: int) -> bytes:
+        if not 0 <= size <= self.most:
+            raise ValueError(f"something in it says of itself that it is {size} bytes long")
+        return self._file.read(size)
 
 
 @contextlib.contextmanager
@@ -64,9 +81,7 @@ def opened(place: Path) -> Iterator[Brought]:
         raise errors.UsageError(f"{place} is not there", "name the folder or the file that the coordinator gave you")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for path, content in _unpacked(place).items():
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_bytes(content)
+        _put(_unpacked(place), folder, place)
         try:
             yield Brought(place, folder, _network(folder, place))
         except errors.RefusedError as error:
@@ -89,12 +104,27 @@ def _network(folder: Path, place: Path) -> str:
 def _unpacked(place: Path) -> Mapping[str, bytes]:
     """The files of the one publication in a tar file. Raises PublicationError."""
     try:
-        with tarfile.open(place, "r:") as archive:  # not compressed: how much comes out of it is how much lies there
-            members = list(_members(archive, place))
-            above = _above(place, [member.name for member in members])
-            return dict(_files(archive, place, members, above))
-    except (tarfile.TarError, OSError, ValueError, EOFError) as error:
+        with place.open("rb") as file:
+            bounded = _Bounded(file)
+            # Not compressed: how much comes out of it is how much lies there.
+            with tarfile.open(fileobj=cast("IO[bytes]", bounded), mode="r:") as archive:
+                members = list(_members(archive, place))
+                above = _above(place, [member.name for member in members])
+                bounded.most = reading.LARGEST_FILE
+                return dict(_files(archive, place, members, above))
+    except (tarfile.TarError, OSError, ValueError, EOFError, RecursionError) as error:
         raise errors.PublicationError(f"{place} cannot be read as a tar file: {error}", ANEW) from error
+
+
+def _put(contents: Mapping[str, bytes], folder: Path, place: Path) -> None:
+    try:
+        for path, content in contents.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(content)
+    except OSError as error:  # a name that is too long, or a file and a folder as well; or no room
+        raise errors.PublicationError(
+            f"{place} cannot be unpacked: {error.strerror}", f"make room in {folder.parent} where it is full, or {ANEW}"
+        ) from error
 
 
 def _members(archive: tarfile.TarFile, place: Path) -> Iterator[tarfile.TarInfo]:
@@ -132,8 +162,12 @@ def _files(
         if not member.name.startswith(above) or not PART.fullmatch(name):
             continue
         whole += member.size
-        if member.size > reading.LARGEST_FILE or whole > 2 * reading.LARGEST_WHOLE:
-            raise errors.PublicationError(f"{place} is larger than a publication may be, at {member.name!r}", ANEW)
+        _require_size(place, member.name, member.size, whole)
         content = archive.extractfile(member)
         if content is not None:
             yield name, content.read()
+
+
+def _require_size(place: Path, name: str, size: int, whole: int) -> None:
+    if size > reading.LARGEST_FILE or whole > 2 * reading.LARGEST_WHOLE:
+        raise errors.PublicationError(f"{place} is larger than a publication may be, at {name!r}", ANEW)

@@ -39,7 +39,7 @@ class Agreed:
         if not isinstance(told.get("definition"), str):
             return f"the agent of {target} tells no definition; {self._accepts(target)}"
         own = self.views[source].parts
-        parts = {part: str(told[part]) for part in own if part in told}
+        parts = {part: " ".join(str(told[part]).split()) for part in own if part in told}  # a line of others' stays one
         differing = [part for part, digest in parts.items() if digest != own[part]]
         if not differing:
             return ""

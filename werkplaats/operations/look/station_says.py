@@ -29,7 +29,7 @@ class _Last(pydantic.BaseModel):
 
 
 class _Peer(pydantic.BaseModel):
-    seconds_ago: int | None = None
+    seconds_ago: Annotated[int, pydantic.Field(ge=-(2**32), le=2**32)] | None = None  # what a span of time can say
 
 
 class _Network(pydantic.BaseModel):

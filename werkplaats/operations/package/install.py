@@ -6,8 +6,8 @@
 Before you start this file, compare what `sha256sum install.py` prints with what the coordinator reads to you by
 telephone; a root holder reads you the root. It needs Python and the program openssl. With -I Python imports nothing
 that lies beside this file, and nothing of the archive runs before all of it was checked: the root is the one that was
-read, it names the release holders, as many of them as must signed the manifest, and each file is the one that the
-manifest names.
+read, it names the release holders by what the coordinator lately said is the newest, as many of them as must signed the
+manifest, and each file is the one that the manifest names.
 
 The archive is a tar file that begins with `manifest.json`. That says of what size each file behind it is, in their
 order, so where each one lies; no other header is believed. Signatures lie beside, in ARCHIVE.signatures: those of DSSE
@@ -44,6 +44,8 @@ TYPE = "application/vnd.datawerkplaats.package"
 MANIFEST = "manifest.json"
 SIGNATURES = ".signatures"
 METADATA = "network/publication/metadata/"
+SAID = {"network": str, "root": str, "number": int, "publication": int, "suite": str, "release": str}
+"""What a manifest says of the archive, for people too."""
 BLOCK, LONGEST, CHUNK = 512, 100, 1 << 20
 LARGEST_TEXT = 4 << 20
 ROOM = 5
@@ -141,6 +143,7 @@ class Archive:
     def _located(self) -> Iterator[tuple[str, File]]:
         said = self.manifest.get("files")
         well = isinstance(said, dict) and all(map(_is_file, said.items()))
+        well = well and all(type(self.manifest.get(one)) is kind for one, kind in SAID.items())
         _require(well and self.manifest.get("format") == FORMAT, f"{MANIFEST} is of another form than this file reads")
         end = BLOCK + _blocks(len(self.text))
         for name, one in sorted(self.manifest["files"].items()):
@@ -289,54 +292,62 @@ class Trust:
 
     def __init__(self, archive: Archive, network: str, root: str) -> None:
         try:
-            top, targets = (self._newest(archive, role) for role in ("root", "targets"))
-            newest = self._newest(archive, "timestamp", {"timestamp.json": 0})
-            self._read(top, targets, network, root)
+            found = self._newest(archive)
+            self._read(found, network, root)
+            ends = {role: str(one["signed"]["expires"]) for role, one in found.items()}
         except (LookupError, TypeError, ValueError, AttributeError, StopIteration, RecursionError) as error:
             raise RefusedError(f"the publication in {archive.path} cannot be read: {error!r}; {ANEW}") from error
-        for role, one in (("root", top), ("targets", targets), ("timestamp", newest)):
-            until = str(one["signed"]["expires"])
+        for role, until in ends.items():
             _require(
                 until > datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),  # noqa: UP017
                 f"the publication in {archive.path} was good until {until} ({role})",
                 "see that the clock of this server is right (date); else ask the coordinator for a newer archive",
             )
 
+    @classmethod
+    def _newest(cls, archive: Archive) -> dict[str, dict[str, Any]]:
+        """The newest root, and what its coordinator says is the newest: else whoever signed once would sign on."""
+        there = (name.removeprefix(METADATA) for name in archive.files if name.startswith(METADATA))
+        newest = max(int(name.removesuffix(".root.json")) for name in there if name.endswith(".root.json"))
+        found = {"root": cls._document(archive, "root", newest), "timestamp": cls._document(archive, "timestamp")}
+        for role, by in (("snapshot", "timestamp"), ("targets", "snapshot")):
+            found[role] = cls._document(archive, role, found[by]["signed"]["meta"][f"{role}.json"]["version"])
+        return found
+
     @staticmethod
-    def _newest(archive: Archive, role: str, named: Mapping[str, int] | None = None) -> dict[str, Any]:
-        suffix = f".{role}.json"
-        found = {name.removeprefix(METADATA): 0 for name in archive.files if name.startswith(METADATA)}
-        numbered = {name: int(name.removesuffix(suffix)) for name in found if name.endswith(suffix)}
-        chosen = named or numbered
-        name = max(chosen, key=lambda one: chosen[one])
+    def _document(archive: Archive, role: str, version: int | None = None) -> dict[str, Any]:
+        name = f"{role}.json" if version is None else f"{version}.{role}.json"
         document = _parsed(archive.content(f"{METADATA}{name}"), name)
-        if document["signed"]["_type"] != role:
-            raise ValueError(f"{name} is no {role}")
+        if document["signed"]["_type"] != role or version not in (None, document["signed"]["version"]):
+            raise ValueError(f"{name} is no {role} of that version")
         return document
 
-    def _read(self, top: dict[str, Any], targets: dict[str, Any], network: str, root: str) -> None:
-        known, roles = top["signed"]["keys"], top["signed"]["roles"]
+    def _read(self, found: Mapping[str, dict[str, Any]], network: str, root: str) -> None:
+        known, roles = found["root"]["signed"]["keys"], found["root"]["signed"]["roles"]
         held, many = holders(known, roles["root"])
         keys = {"keys": sorted(one.fingerprint for one in held.values()), "threshold": many}
         there = json.dumps({"network": network, "root": keys}, sort_keys=True, separators=(",", ":"))
         self.root = f"sha256:{hashlib.sha256(there.encode()).hexdigest()}"
-        _require(
+        _require(  # its own is not said: who is shown it gives that, and has compared nothing
             self.root == root,
-            f"this archive is of a network {network} with root {self.root}, and {root} was told",
-            "ring a root holder up, and install nothing until both are the same",
+            f"this archive is of a network {network} with another root than {root}, which was told",
+            "have it read to you again; where it differs once more the archive is not the network's: install nothing",
         )
-        for role, one, signers in (("root", top, (held, many)), ("targets", targets, holders(known, roles["targets"]))):
-            of = one["signed"]["x-network"]
+        for role in ("root", "targets"):
+            of = found[role]["signed"]["x-network"]
             _require(of == network, f"its {role} is of {of!r}, not of {network}")
-            self._signed(one, *signers, f"{role} in the publication")
-        delegated = targets["signed"]["delegations"]
+        for role, one in found.items():
+            self._signed(one, *holders(known, roles[role]), role)
+        delegated = found["targets"]["signed"]["delegations"]
         releases = next(one for one in delegated["roles"] if one["name"] == "releases")
         self.release_holders, self.threshold = holders(delegated["keys"], releases)
 
     @staticmethod
-    def _signed(one: dict[str, Any], held: Mapping[str, Key], many: int, what: str) -> None:
+    def _signed(one: dict[str, Any], held: Mapping[str, Key], many: int, role: str) -> None:
         found = signed_by(held, canonical(one["signed"]).encode(), _signatures(one["signatures"]))
-        _require(len(found) >= many, f"{what} is signed by {len(found)} of the {many} root holders that must")
+        whose = "root holders" if role in ("root", "targets") else "keys of the coordinator"
+        many_said = f"{len(found)} of the {many} {whose} that must"
+        _require(len(found) >= many, f"{role} in the publication is signed by {many_said}")
 
     def require_signed(self, archive: Archive) -> set[str]:
         """Raise RefusedError where not as many release holders as must signed the manifest; returns who did."""
@@ -354,7 +365,6 @@ def checked(archive: Archive, network: str, root: str) -> set[str]:
     """Look at all but the contents of files; returns the fingerprints of the release holders who signed."""
     of = archive.manifest.get("network")
     _require(of == network, f"{archive.path} is an archive of {of!r}, and {network} was asked", "name the right one")
-    _require(type(archive.manifest.get("number")) is int, f"{MANIFEST} has no number")
     return Trust(archive, network, root).require_signed(archive)
 
 
@@ -460,7 +470,8 @@ def _environment(**more: str) -> dict[str, str]:
 def _alone(base: Path) -> Iterator[int]:
     """Hold the lock of whoever installs: its descriptor. The system releases it with the last process that has that."""
     base.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (base / "lock").open("a") as handle:
+    with os.fdopen(os.open(base / "lock", os.O_RDWR | os.O_CREAT, 0o600)) as handle:
+        os.fchmod(handle.fileno(), 0o600)  # whoever can read it can hold it
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -11,6 +11,7 @@ from pathlib import Path
 from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import Key, Signature, Signer
+from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Targets
 
 from base import canonical, errors, files
@@ -32,16 +33,17 @@ def envelope(archive: install.Archive) -> Envelope:
 
 def holders(archive: install.Archive) -> tuple[list[Key], int]:
     """The release holders by the publication in the archive, and how many must sign: tells whose, proves nothing."""
-    targets: Targets = Metadata[Targets].from_bytes(archive.content(_targets(archive))).signed
-    role = (targets.delegations.roles or {})[RELEASES] if targets.delegations else None
-    if role is None or targets.delegations is None:
-        raise errors.RefusedError(f"{archive.path}: its publication names no release holders", install.ANEW)
-    return [targets.delegations.keys[one] for one in role.keyids], role.threshold
-
-
-def _targets(archive: install.Archive) -> str:
-    (found,) = (name for name in archive.files if name.startswith(install.METADATA) and name.endswith(".targets.json"))
-    return found
+    try:
+        (name,) = (one for one in archive.files if one.startswith(install.METADATA) and one.endswith(".targets.json"))
+        targets: Targets = Metadata[Targets].from_bytes(archive.content(name)).signed
+        delegated = targets.delegations
+        role = (delegated.roles or {})[RELEASES] if delegated else None
+        if delegated and role:
+            held = [delegated.keys[one] for one in role.keyids]
+            return [key for key in held if metadata.key_fingerprint(key)], role.threshold
+    except (LookupError, ValueError, AttributeError, RepositoryError) as error:
+        raise errors.RefusedError(f"{archive.path}: its publication cannot be read: {error}", install.ANEW) from error
+    raise errors.RefusedError(f"{archive.path}: its publication names no release holders", install.ANEW)
 
 
 def signed(archive: install.Archive) -> list[str]:

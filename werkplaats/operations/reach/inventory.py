@@ -224,7 +224,7 @@ def say(path: Path, added: str) -> None:
     """Add a line, below what the file says, with its comments. Raises UsageError where it cannot stand there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     place = path.resolve()
-    text, mode = (place.read_text(), stat.S_IMODE(place.stat().st_mode)) if place.exists() else ("", 0o644)
+    text, mode = (place.read_text(), stat.S_IMODE(place.stat().st_mode)) if place.exists() else ("", 0o600)
     text += "" if text.endswith("\n") or not text else "\n"
     with tempfile.TemporaryDirectory() as folder:
         tried = Path(folder, path.name)

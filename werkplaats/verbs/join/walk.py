@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import functools
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -69,8 +70,13 @@ class Walk:
 
     @property
     def again(self) -> str:
-        """The command that goes on."""
-        return f"werkplaats join {self.begun.brought.place} --organisation {self.organisation}"
+        """The command that goes on, as a shell takes it."""
+        return self.command(str(self.begun.brought.place))
+
+    def command(self, file: str) -> str:
+        """The command that goes on with this file, for the same folder of the operator."""
+        home = ["--home", str(self.given.home)] if self.given.home else []
+        return shlex.join(["werkplaats", *home, "join", file, "--organisation", self.organisation])
 
     @property
     def standing(self) -> standing.Standing:
@@ -160,7 +166,11 @@ def _say_where(walk: Walk) -> Waits | None:
         )
     line = inventory.line(walk.organisation, walk.said)
     if why := beforehand.reached(walk.organisation, line):
-        return _unreached(walk, f"{why}; nothing was written of it")
+        return Waits(
+            f"its server cannot be looked at: {why}; nothing was written of it; once that is mended run the same "
+            "command again, with how it is reached at its end",
+            errors.HALF_WAY,
+        )
     print(f"{BELOW}would write in {walk.inventory}: {line.strip()}")
     common.confirm(f"{BELOW}write this?", yes=walk.given.yes)
     with walk.network.vault.lock("join"):
@@ -238,7 +248,7 @@ def _certificate(walk: Walk) -> Waits | None:
     print(f"{BELOW}  {request.fingerprint if request else ''}")
     return Waits(
         f"publication {walk.begun.published.number} has no certificate of these keys. Once they approved and published "
-        f"it, take the new file: werkplaats join FILE --organisation {walk.organisation}"
+        f"it, take the new file: {walk.command('FILE')}"
     )
 
 

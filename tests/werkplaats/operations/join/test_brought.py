@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -32,6 +34,19 @@ def _link(archive: tarfile.TarFile) -> None:
     entry(archive, "metadata/timestamp.json", type=tarfile.SYMTYPE, linkname="/etc/shadow")
 
 
+def _headers(archive: tarfile.TarFile) -> None:
+    """A name for the next file, which is a name for the next one, and so on."""
+    member = tarfile.TarInfo("x")
+    member.type, member.size = tarfile.GNUTYPE_LONGNAME, 2
+    for _ in range(3000):
+        archive.addfile(member, io.BytesIO(b"x\0"))
+
+
+def _both(archive: tarfile.TarFile) -> None:
+    entry(archive, "targets/a")
+    entry(archive, "targets/a/b")
+
+
 Hostile = Callable[[tarfile.TarFile], None]
 HOSTILE: dict[str, tuple[Hostile, str]] = {
     "a link": (_link, "has something in it that is no file: 'metadata/timestamp.json'"),
@@ -43,6 +58,16 @@ HOSTILE: dict[str, tuple[Hostile, str]] = {
     "a path above": (lambda archive: entry(archive, "metadata/../../x", b"x"), "leads out of it: 'metadata/../../x'"),
     "a path from the root": (lambda archive: entry(archive, "/etc/cron.d/x", b"x"), "leads out of it: '/etc/cron.d/x'"),
     "two publications": (lambda archive: entry(archive, f"other/{ROOT}", b"x"), "has 2 publications in it"),
+    "a name as long as a disk": (
+        lambda archive: entry(archive, "x" * 10_000),
+        "cannot be read as a tar file: something in it says of itself that it is 10240 bytes long",
+    ),
+    "names for names": (_headers, "cannot be read as a tar file"),
+    "a name that no disk takes": (
+        lambda archive: entry(archive, f"targets/{'a' * 300}"),
+        "cannot be unpacked: File name",
+    ),
+    "a file that is a folder as well": (_both, "cannot be unpacked: "),
     "a large file": (
         lambda archive: entry(archive, "targets/x", bytes(reading.LARGEST_FILE + 1)),
         "is larger than a publication may be, at 'targets/x'",
@@ -70,6 +95,19 @@ def test_more_names_than_anybody_packs_are_not_gone_through(
     monkeypatch.setattr(brought, "MOST", 5)
     with pytest.raises(errors.PublicationError, match="more than 5 names"), brought.opened(file):
         pass
+
+
+def test_what_somebody_put_into_the_folder_is_not_taken_without_end(
+    handed_over: Published, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "stick"
+    shutil.copytree(handed_over.folder, folder)
+    (folder / "targets" / "z").write_bytes(bytes(reading.LARGEST_FILE))
+    with brought.opened(folder) as found:
+        assert "targets/z" in found.contents()
+        monkeypatch.setattr(reading, "LARGEST_WHOLE", reading.LARGEST_FILE // 2)
+        with pytest.raises(errors.PublicationError, match=f"{folder} is larger than a publication may be, at 'targets"):
+            found.contents()
 
 
 def _compressed(file: Path) -> None:

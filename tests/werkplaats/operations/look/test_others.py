@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from werkplaats.operations.look import others, status
+from werkplaats.operations.look import agreement, others, status
 from werkplaats.operations.reach import remote
 
 SLUGS = ("ggd", "ggz", "thuiszorg", "vvt")
@@ -83,3 +83,12 @@ def test_where_every_server_is_looked_at_no_agent_is_asked_of_others() -> None:
 @pytest.mark.parametrize("release", ["1.0.0\x1b[2J\nggd: well"])
 def test_what_a_peer_tells_is_no_more_than_a_line_of_text(release: str) -> None:
     assert marked([row("ggz", release=release)])["ggz"].release == "1.0.0\N{REPLACEMENT CHARACTER}[2J ggd: well"
+
+
+def test_what_a_station_tells_of_its_peer_ends_nobodys_look_and_is_no_line_of_another() -> None:
+    """Its server says what it likes: of how long ago no span of time can tell, and digests that are lines."""
+    found = marked([row("ggz", "no route")], ago={"ggz": 10**30})
+    assert [found[one].told[-1] for one in SLUGS[1:]] == [others.UNSEEN] * 3
+    view = cast("Any", SimpleNamespace(parts={"definition": "sha256:0"}))
+    told = agreement.Agreed({"ggd": view}, None).differs("ggd", "ggz", {"definition": "x\nggd: well"})
+    assert told.startswith("the agent of ggz goes by definition x ggd: well, and ggd accepted sha256:0")

@@ -23,6 +23,7 @@ from tuf.api.metadata import Metadata, Targets
 from base import errors
 from tests.werkplaats.operations.package.archives import WHEEL, Made, Server, rewritten, signed
 from tests.werkplaats.verbs.trust.people import NETWORK, People, people
+from werkplaats import cli
 from werkplaats.operations.package import install, writing
 
 __all__ = ["people"]
@@ -102,13 +103,13 @@ def _posing(one: Brought) -> None:
     signed(one.archive, *own)
 
 
-def _frozen(one: Brought) -> None:
-    """A newest word that ended, in letters that a terminal would obey."""
+def _prolonged(one: Brought) -> None:
+    """A newest word that holds for longer than the coordinator said."""
 
     def change(_: dict[str, Any], contents: dict[str, bytes]) -> None:
         name = f"{install.METADATA}timestamp.json"
         document = json.loads(contents[name])
-        document["signed"]["expires"] = "2020-01-01T00:00:00Z\x1b[2J"
+        document["signed"]["expires"] = "2099-01-01T00:00:00Z"
         contents[name] = json.dumps(document).encode()
 
     rewritten(one.archive, change)
@@ -137,7 +138,10 @@ ALTERED: dict[str, tuple[Change, str]] = {
     "signed by nobody": (lambda one: _beside(one).unlink(), "nobody signed this archive"),
     "signed by strangers": (lambda one: signed(one.archive, *_strangers()), "is signed by 0 of the 2"),
     "holders whom no root names": (_posing, "targets in the publication is signed by 0 of the 2 root holders"),
-    "a publication that ended": (_frozen, "was good until 2020-01-01T00:00:00Z"),
+    "a newest word that the coordinator did not sign": (
+        _prolonged,
+        "timestamp in the publication is signed by 0 of the 1 keys of the coordinator that must",
+    ),
     "a publication that is nested too deep": (_nested, "cannot be read"),
     "a part is missing": (lambda one: _cut(one.archive), "a part of it is missing"),
     "a file more": (
@@ -187,7 +191,7 @@ def test_what_was_not_asked_for_is_refused_before_anything_of_it_runs(brought: B
     other = f"sha256:{'0' * 64}"
     for root, words, network, told in (
         (brought.root, (), "gerda", "is an archive of 'proeftuin', and gerda was asked"),
-        (other, (), NETWORK, f"with root {brought.root}, and {other} was told"),
+        (other, (), NETWORK, f"with another root than {other}, which was told; have it read to you again"),
         (
             brought.root,
             ("--also", "emacs"),
@@ -197,7 +201,7 @@ def test_what_was_not_asked_for_is_refused_before_anything_of_it_runs(brought: B
     ):
         done = server.install(brought.archive, root, *words, network=network)
         assert (done.returncode, server.ran, server.there) == (REFUSED, [], set()), done
-        assert told in done.stderr
+        assert (told in done.stderr, brought.root in done.stderr) == (True, False)
     (server.folder / "os-release").write_text('ID=debian\nVERSION_ID="12"\n')
     done = server.install(brought.archive, brought.root)
     assert (done.returncode, server.ran) == (REFUSED, [])
@@ -218,6 +222,7 @@ def test_all_of_it_comes_in_order_and_the_command_last(brought: Brought, tmp_pat
     assert (record["number"], record["done"]) == (1, True)
     assert any("installing " in step and "python3-venv" in step and "openssl" not in step for step in record["did"])
     assert not [one for one in server.there if ".work-" in one]
+    assert (server.folder / ".local/share/werkplaats/packages/lock").stat().st_mode & 0o777 == 0o600, "nobody holds it"
     again = server.install(brought.archive, brought.root)
     assert (again.returncode, "making " in again.stdout) == (0, False)
     assert server.ran == ["packages", "suite", "placed", "packages", "placed"], "the environment is there already"
@@ -278,6 +283,29 @@ def test_none_older_is_installed_and_no_other_of_the_same_number(made: Made, tmp
         done = server.install(archive, made.root)
         assert (done.returncode, server.ran, server.there) == (REFUSED, ran, there), done
         assert told in done.stderr
+
+
+def test_those_who_are_release_holders_no_more_sign_for_nobody(made: Made, tmp_path: Path) -> None:
+    """What root holders signed once holds for a year: that it is the newest the coordinator says, and nobody else."""
+    people, (before,) = made.people, made.people.place.glob("metadata/1.targets.json")
+    old, own = before.read_bytes(), [people.key("release", name) for name in "de"]
+    people.run("root", "change", NETWORK, *(word for key in own for word in ("--release", f"{key}.pub")))
+    people.sign("root", *(str(people.folder / f"root-{name}") for name in "ab"))
+    people.run("publish", NETWORK)
+    people.sign("release", *own)
+    people.run("publish", NETWORK)
+    made.make()
+
+    def change(_: dict[str, Any], contents: dict[str, bytes]) -> None:
+        del contents[f"{install.METADATA}2.targets.json"]
+        contents[f"{install.METADATA}1.targets.json"] = old
+
+    rewritten(made.archive, change)
+    made.sign(0, 1)
+    server = Server(tmp_path / "server")
+    done = server.install(made.archive, made.root)
+    assert (done.returncode, server.ran, server.there) == (REFUSED, [], set()), done
+    assert "2.targets.json is missing" in done.stderr
 
 
 def _with_a_comment(made: Made) -> Path:
@@ -372,6 +400,34 @@ def test_what_does_not_belong_together_is_not_made(made: Made) -> None:
     image.unlink()
     assert "werkplaats release build dev" in made.make(expect=errors.WRONG_USE)
     assert not made.to.exists()
+
+
+NOBODY_S = {
+    "an archive that says nothing of itself": ({}, {}, "manifest.json is of another form"),
+    "one without a publication": (dict.fromkeys(install.SAID, 1), {}, "manifest.json is of another form"),
+    "one of no release holders": (None, {"1.targets.json": b"{}"}, "its publication cannot be read"),
+    "one of two words of the root holders": (
+        None,
+        {"1.targets.json": b"{}", "2.targets.json": b"{}"},
+        "cannot be read",
+    ),
+}
+
+
+@pytest.mark.parametrize(("said", "metadata", "told"), NOBODY_S.values(), ids=NOBODY_S)
+def test_who_looks_at_what_somebody_made_up_is_told_so(
+    said: dict[str, Any] | None,
+    metadata: dict[str, bytes],
+    told: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    archive, contents = tmp_path / "a.tar", {f"{install.METADATA}{name}": one for name, one in metadata.items()}
+    named = {name: kind(1) for name, kind in install.SAID.items()} if said is None else said
+    contents["sbom.cdx.json"] = b"{}"
+    writing.write(archive, {"format": install.FORMAT, **named, "files": writing.described(contents)}, contents)
+    assert cli.main(["package", "show", str(archive)]) == REFUSED
+    assert told in capsys.readouterr().err
 
 
 def test_the_installer_needs_python_alone() -> None:

@@ -102,6 +102,9 @@ def test_a_line_for_this_machine_is_added_below_what_an_operator_wrote(tmp_path:
     with pytest.raises(errors.UsageError, match=r"no line can be added; add zorg: \{here: true, user: \w+\} by hand"):
         inventory.say(path, inventory.line("zorg", inventory.said_here()))
     assert path.read_text() == "{}\n"
+    fresh = tmp_path / "fresh" / "servers.yml"
+    inventory.say(fresh, inventory.line("zorg", inventory.said_here()))
+    assert fresh.stat().st_mode & 0o777 == 0o600, "where it tells what happens may be a secret of the receiver's"
 
 
 KEY = "sha256:" + "a" * 64

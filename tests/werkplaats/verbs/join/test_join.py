@@ -13,6 +13,7 @@ from base import errors
 from tests.werkplaats.operations.join.conftest import ORGANISATION, Published, tree
 from werkplaats import cli
 from werkplaats.operations.home import places
+from werkplaats.operations.reach import remote
 
 KEY = "SHA256:" + "A" * 43
 HOST = ("--host", "192.0.2.1", "--host-key", KEY)
@@ -125,6 +126,20 @@ def test_the_paper_tells_all_of_it_beforehand_and_changes_nothing(
     assert [step["name"] for step in told["steps"]][:2] == ["publication", "server"]
     assert tree(home) == {}
     assert not (tmp_path / "state").exists()
+
+
+def test_the_paper_looks_where_the_command_says_beside_the_servers_that_are_written(
+    handed_over: Published, home: places.Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It told whoever has another server there already to add what they had given."""
+    path = home.inventories / "proeftuin" / "servers.yml"
+    path.parent.mkdir(parents=True)
+    path.write_text(f'ggd: {{host: 192.0.2.9, host_key: "{KEY}"}}\n')
+    monkeypatch.setattr(
+        remote.Remotes, "probe", lambda self: {one: f"{self.servers[one].host}" for one in self.servers}
+    )
+    assert join(home, handed_over.folder, "--paper", *HOST) == errors.DONE
+    assert "the server was not examined: 192.0.2.1" in capsys.readouterr().out
 
 
 def test_the_first_run_places_what_the_root_was_read_out_for_and_asks_where_the_server_is(

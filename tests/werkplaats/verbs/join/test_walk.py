@@ -154,3 +154,13 @@ def test_a_server_without_keys_is_left_where_its_organisation_has_a_station(
     assert waits
     assert "has a certificate of keys of huisartsen already, and this server has none" in waits.why
     assert waits.code == errors.REFUSED
+
+
+def test_the_command_that_goes_on_is_of_the_same_folder_and_as_a_shell_takes_it(placed: walks.Walk) -> None:
+    """It went on in another folder of the operator's, or with half the name of a stick."""
+    began = dataclasses.replace(placed.begun.brought, place=Path("/media/NO NAME/gerda.tar"))
+    placed.begun = dataclasses.replace(placed.begun, brought=began)
+    words = f"join '/media/NO NAME/gerda.tar' --organisation {ORGANISATION}"
+    assert placed.again == f"werkplaats --home {placed.given.home} {words}"
+    placed.given.home = None
+    assert placed.again == f"werkplaats {words}"

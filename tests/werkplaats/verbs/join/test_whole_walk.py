@@ -133,7 +133,8 @@ class Administrator:
         command = ["join", str(file), "--organisation", ORGANISATION, *words]
         with self._monkeypatch.context() as patch:
             patch.setattr(sys, "stdin", Typed(typed) if typed else io.StringIO())
-            code = cli.main(["--home", str(self.home), *command])
+            patch.setenv(places.HOME_VARIABLE, str(self.home))
+            code = cli.main(command)
         captured = self._capsys.readouterr()
         printed = transcripts.echoed(captured.out, typed)
         if shown:
