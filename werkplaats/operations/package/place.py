@@ -12,7 +12,7 @@ from pathlib import Path
 
 from base import errors, files
 from network_topology import names
-from publication import folder, publication, verified
+from publication import folder, publication, reading, verified
 from stacks.engine import carried
 from station_image.builder import images
 from werkplaats.operations.coordinator import placing
@@ -38,7 +38,8 @@ def _published(found: verified.Verified, brought: Path, to: Path) -> str:
     contents = {path.relative_to(brought).as_posix(): path.read_bytes() for path in sorted(brought.rglob("*.*"))}
     if folder.there(to):
         try:
-            there = publication.read(to, found.network)
+            # Mostly it has ended by the time at which the next archive comes.
+            there = publication.read(to, found.network, moment=reading.lately(folder.source(to)))
         except errors.RefusedError as error:
             return f"{to} is left as it is, and cannot be used: {error}"
         if there.number >= found.number:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from base import errors
+from base import canonical, errors
 from publication import publication
 from stacks.engine import carried
 from station_image.builder import images, packages
 from tests.werkplaats.operations.package import archives
 from tests.werkplaats.operations.package.archives import Made
-from tests.werkplaats.verbs.trust.people import NETWORK, People, people
+from tests.werkplaats.verbs.trust.people import DAY, NETWORK, People, people
 from werkplaats.operations.package import debs, install, place
 
 __all__ = ["people"]
@@ -68,6 +68,24 @@ def test_a_newer_publication_takes_the_place_of_an_older_one_and_never_the_other
         found = publication.read(brought, NETWORK)
         place._published(found, brought, folder)
         assert publication.read(folder, NETWORK).number == number
+
+
+def test_a_newer_one_takes_the_place_of_one_that_is_good_no_more(
+    people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing but archives comes, the one before has mostly ended by then."""
+    folder, older, before = tmp_path / "publications" / NETWORK, tmp_path / "older", canonical.now() - 40 * DAY
+    with monkeypatch.context() as patch:
+        patch.setattr(canonical, "now", lambda: before)
+        people.published()
+        shutil.copytree(people.place, older)
+        place._published(publication.read(older, NETWORK, moment=before), older, folder)
+    with pytest.raises(errors.ExpiredError):
+        publication.read(folder, NETWORK)
+    people.run("publish", NETWORK)
+    brought = people.place.resolve()
+    told = place._published(publication.read(brought, NETWORK), brought, folder)
+    assert (told, publication.read(folder, NETWORK).number) == (f"publication 2 is in {folder}", 2)
 
 
 def test_an_image_that_was_changed_is_not_placed(tmp_path: Path) -> None:
