@@ -419,6 +419,7 @@ class Installation:
         """What the suite knows the places of: engine, image, publication, definition."""
         words = [str(self.folder / "bin" / "python"), "-I", "-m", "werkplaats.operations.package.place", str(self.work)]
         words += [self.given.network, self.given.root, str(self.given.home)]
+        words += [str(self.work.with_name(f"{self.given.network}.placed.json"))]
         for line in self._run(words, "placing engine, image and publication").splitlines():
             self._tell(line)
 

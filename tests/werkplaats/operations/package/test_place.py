@@ -35,14 +35,14 @@ def test_it_lies_where_the_suite_looks_and_what_people_have_stays(
     made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made.make()
-    work, home = copied(made, tmp_path / "work"), tmp_path / "own"
+    work, home, kept = copied(made, tmp_path / "work"), tmp_path / "own", tmp_path / "placed.json"
     brought = list[Path]()
     monkeypatch.setattr(carried, "bring", brought.append)
     monkeypatch.setattr(images, "BUILD", tmp_path / "suite" / "build")
     with pytest.raises(errors.AcceptanceError, match="and sha256:0 was told"):
-        list(place.place(work, NETWORK, "sha256:0", home))
+        list(place.place(work, NETWORK, "sha256:0", home, kept))
     assert (brought, home.exists(), images.BUILD.exists()) == ([], False, False)
-    told = list(place.place(work, NETWORK, made.root, home))
+    told = list(place.place(work, NETWORK, made.root, home, kept))
     assert brought == [work / "engine" / "3.0.0.tar.bz2"]
     assert images.built(f"sha256:{'5' * 64}", images.BUILD) is not None
     assert publication.read(home / "publications" / NETWORK, NETWORK).root == made.root
@@ -51,10 +51,38 @@ def test_it_lies_where_the_suite_looks_and_what_people_have_stays(
     ).read_bytes()
     assert f"publication 1 is in {home / 'publications' / NETWORK}" in told
     (home / "networks" / NETWORK / "network.yml").write_text("mine\n")
-    told = list(place.place(work, NETWORK, made.root, home))
+    told = list(place.place(work, NETWORK, made.root, home, kept))
     assert f"{home / 'publications' / NETWORK} is left as it is: publication 1" in told
     assert f"{home / 'networks' / NETWORK / 'network.yml'} is left as it is: the archive has another one" in told
     assert (home / "networks" / NETWORK / "network.yml").read_text() == "mine\n"
+
+
+def test_a_file_that_an_archive_placed_goes_with_the_next_one_unless_somebody_changed_it(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else who reaches nothing has the definition of the first archive for ever."""
+    made.make()
+    work, home, kept = copied(made, tmp_path / "work"), tmp_path / "own", tmp_path / "placed.json"
+    monkeypatch.setattr(carried, "bring", lambda _: "a cache")
+    monkeypatch.setattr(images, "BUILD", tmp_path / "suite" / "build")
+    own = home / "networks" / NETWORK
+    list(place.place(work, NETWORK, made.root, home, kept))
+    brought = work / "network" / "definition"
+    (asked,) = (brought / "questions").iterdir()
+    withdrawn = asked.read_bytes()
+    asked.unlink()
+    (brought / "network.yml").write_text("newer\n")
+    told = list(place.place(work, NETWORK, made.root, home, kept))
+    assert f"{own / 'network.yml'} is placed" in told
+    assert f"{own / 'questions' / asked.name} is taken away: the archive has it no more" in told
+    assert ((own / "network.yml").read_text(), list((own / "questions").iterdir())) == ("newer\n", [])
+    (own / "network.yml").write_text("newer  # and mine\n")
+    (own / "questions" / asked.name).write_bytes(withdrawn)
+    (brought / "network.yml").write_text("newest\n")
+    told = list(place.place(work, NETWORK, made.root, home, kept))
+    assert f"{own / 'network.yml'} is left as it is: the archive has another one" in told
+    assert (own / "network.yml").read_text() == "newer  # and mine\n"
+    assert (own / "questions" / asked.name).exists(), "no archive placed that one"
 
 
 def test_a_newer_publication_takes_the_place_of_an_older_one_and_never_the_other_way(
