@@ -49,6 +49,9 @@ NEVER = (
 )
 
 
+UNSAID = "how it is reached is not said: add --here, or --host and --host-key"
+
+
 @dataclasses.dataclass(frozen=True)
 class Paper:
     """What is known beforehand. `examined`: the server as it is; None where it was not looked at, as `lost` says."""
@@ -63,20 +66,23 @@ class Paper:
         """Whether something on the server stands in the way."""
         return self.examined is not None and bool(self.examined.of(Severity.STOPS))
 
+    @property
+    def unreached(self) -> bool:
+        """Whether it was said how the server is reached, and it was not."""
+        return self.examined is None and self.lost != UNSAID
+
 
 def look(begun: Beginning, organisation: str, said: Mapping[str, object]) -> Paper:
     """Examine the server, where the inventory or `said` tells how it is reached; nothing is written but below /tmp."""
     own = begun.home.inventories / begun.brought.network / "servers.yml"
+    known = [one for one in (inventory.read(own) if own.exists() else ()) if one.organisation == organisation]
     with tempfile.TemporaryDirectory() as name:
-        path = Path(name, "servers.yml")
-        if said and not own.exists():
+        if said and not known:
+            path = Path(name, "servers.yml")
             inventory.say(path, inventory.line(organisation, said))
-            own = path
-        known = [one for one in (inventory.read(own) if own.exists() else ()) if one.organisation == organisation]
+            known = [*inventory.read(path)]
         if not known:
-            return Paper(
-                begun, organisation, None, "how it is reached is not said: add --here, or --host and --host-key"
-            )
+            return Paper(begun, organisation, None, UNSAID)
         with remote.Remotes(known, Path(name, "ssh"), Path(name, "ssh_config")) as remotes:
             if why := remotes.probe().get(organisation):
                 return Paper(begun, organisation, None, why)

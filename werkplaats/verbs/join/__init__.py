@@ -16,6 +16,7 @@ verification, 5 when the server could not be reached or a step stands half-way.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import re
 from pathlib import Path
@@ -57,6 +58,8 @@ def run(given: argparse.Namespace) -> int:
     with brought.opened(given.file) as found:
         begun = beginning.read(found, home, given.organisation)
         _require_alike(begun, given.organisation, said)
+        if given.root is not None:
+            beginning.require_told(begun, given.root)
         if given.paper:
             return _paper(given, begun, said)
         gate.pass_by(found.network, given.acknowledge, changes=True)
@@ -100,8 +103,11 @@ def _said(given: argparse.Namespace) -> dict[str, object]:
         return {}
     if not re.fullmatch(inventory.FINGERPRINT, given.host_key or ""):
         raise errors.UsageError(
-            f"--host-key {given.host_key or 'is missing:'} is no fingerprint of a host key",
-            "on the console of the server: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub, the word SHA256:…",
+            f"--host-key {given.host_key} is no fingerprint of a host key"
+            if given.host_key
+            else "--host is given, and the host key of that server is not",
+            "on the console of the server: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub, and the word SHA256:… of "
+            "that after --host-key",
         )
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.:_-]*", given.host):
         raise errors.UsageError(f"--host {given.host!r} is no name or address", "as ssh takes it, without a login")
@@ -133,11 +139,18 @@ def _way(one: servers.Server) -> dict[str, object]:
 
 
 def _paper(given: argparse.Namespace, begun: beginning.Beginning, said: dict[str, object]) -> int:
-    """What whoever has to agree wants to see beforehand. Exit code 1 where something is in the way of it."""
+    """What whoever has to agree wants to see beforehand.
+
+    Exit code 1 where something is in the way of it, 5 where the server was not reached as it was said.
+    """
+    if given.root is not None:
+        begun = dataclasses.replace(begun, confirmed=True)
     found = beforehand.look(begun, given.organisation, said)
     rows = [(one.name, one.who, one.minutes, one.words) for one in walks.STEPS]
     if given.json:
         common.print_json(beforehand.document(found, rows))
     else:
         print("\n".join(beforehand.lines(found, rows)))
+    if found.unreached:
+        return errors.HALF_WAY
     return errors.FOUND if found.in_the_way else errors.DONE

@@ -13,6 +13,7 @@ from base import errors
 from tests.werkplaats.operations.join.conftest import ORGANISATION, Published, tree
 from werkplaats import cli
 from werkplaats.operations.home import places
+from werkplaats.operations.reach import remote
 
 KEY = "SHA256:" + "A" * 43
 HOST = ("--host", "192.0.2.1", "--host-key", KEY)
@@ -32,7 +33,7 @@ MISTAKES: dict[str, tuple[tuple[str, ...], str, int, str]] = {
         "is no fingerprint of a root: that is 64 digits.*have it read",
     ),
     "json without paper": (("--json",), "", errors.WRONG_USE, "--json is for --paper; leave it out"),
-    "no host key": (HOST[:2], "", errors.WRONG_USE, "is no fingerprint of a host key; on the console"),
+    "no host key": (HOST[:2], "", errors.WRONG_USE, "the host key of that server is not; on the console"),
     "a host key of another kind": (
         (*HOST[:2], "--host-key", "MD5:00:11"),
         "",
@@ -125,6 +126,31 @@ def test_the_paper_tells_all_of_it_beforehand_and_changes_nothing(
     assert [step["name"] for step in told["steps"]][:2] == ["publication", "server"]
     assert tree(home) == {}
     assert not (tmp_path / "state").exists()
+
+
+def test_the_paper_goes_by_the_root_and_the_way_to_the_server_that_are_said(
+    handed_over: Published, home: places.Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where servers.yml has another server of the same operator already."""
+    path = home.inventories / "proeftuin" / "servers.yml"
+    path.parent.mkdir(parents=True)
+    path.write_text(f'ggd: {{host: 192.0.2.9, host_key: "{KEY}"}}\n')
+    monkeypatch.setattr(remote.Remotes, "probe", lambda self: dict.fromkeys(self.servers, "no route to host"))
+    root = handed_over.publish().root
+    assert join(home, handed_over.folder, "--paper", *HOST, "--root", root) == errors.HALF_WAY
+    text = capsys.readouterr().out
+    assert "as it was read out to you" in text
+    assert "the server was not examined: no route to host" in text
+
+
+def test_another_root_than_that_of_the_network_is_met_also_once_one_was_typed(
+    handed_over: Published, home: places.Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert join(home, handed_over.folder, "--root", handed_over.publish().root) == errors.REFUSED
+    capsys.readouterr()
+    assert join(home, handed_over.folder, "--root", f"sha256:{'0' * 64}") == errors.REFUSED
+    told = capsys.readouterr()
+    assert ("is not the root of" in told.err, "now" in told.out) == (True, False)
 
 
 def test_the_first_run_places_what_the_root_was_read_out_for_and_asks_where_the_server_is(
