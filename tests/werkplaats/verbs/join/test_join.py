@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
 from base import errors
 from tests.werkplaats.operations.join.conftest import ORGANISATION, Published, tree
+from tests.werkplaats.verbs.join.conftest import Typed
 from werkplaats import cli
 from werkplaats.operations.home import places
 from werkplaats.operations.reach import remote
@@ -151,6 +153,15 @@ def test_another_root_than_that_of_the_network_is_met_also_once_one_was_typed(
     assert join(home, handed_over.folder, "--root", f"sha256:{'0' * 64}") == errors.REFUSED
     told = capsys.readouterr()
     assert ("is not the root of" in told.err, "now" in told.out) == (True, False)
+
+
+def test_who_leaves_a_question_by_ctrl_d_has_changed_nothing(
+    handed_over: Published, home: places.Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Typed())
+    assert join(home, handed_over.folder) == errors.REFUSED
+    assert "nothing was typed, so nothing was changed; run it again" in capsys.readouterr().err
+    assert tree(home) == {}
 
 
 def test_the_first_run_places_what_the_root_was_read_out_for_and_asks_where_the_server_is(
