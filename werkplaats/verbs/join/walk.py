@@ -27,7 +27,6 @@ from werkplaats.operations.reach import inventory
 from werkplaats.verbs import accept as accept_verb
 from werkplaats.verbs import common, named
 from werkplaats.verbs import up as up_verb
-from werkplaats.verbs import verify as verify_verb
 
 PEOPLE = ("steward", "scientist")
 BELOW = " " * 9
@@ -148,7 +147,7 @@ def _told(walk: Walk) -> str:
     coordinator = definition.organisations[definition.coordinator].name
     print(f"{BELOW}{who}: {coordinator} coordinates, and says who they are.")
     print(f"{BELOW}Take a number that you had before: what this file says of itself proves nothing.")
-    return input(f"{BELOW}type the fingerprint of the root that is read to you: ")
+    return common.typed(f"{BELOW}type the fingerprint of the root that is read to you: ")
 
 
 def _say_where(walk: Walk) -> Waits | None:
@@ -281,9 +280,7 @@ def _verified(walk: Walk) -> bool:
     return walk.report is not None and walk.report.good
 
 
-def _verify(walk: Walk) -> Waits | None:
-    if walk.report is not None:
-        verify_verb.print_report(walk.network.name, walk.report)
+def _verify(walk: Walk) -> Waits | None:  # `up` verified, and said what it found
     return Waits(
         "the station runs, and what is named above is not as it should be: others may not be up yet, or a firewall "
         f"between is closed. Once that is mended: {walk.again}",
