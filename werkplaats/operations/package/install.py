@@ -322,8 +322,8 @@ class Trust:
         self.root = f"sha256:{hashlib.sha256(there.encode()).hexdigest()}"
         _require(
             self.root == root,
-            f"this archive is of a network {network} with root {self.root}, and {root} was told",
-            "ring a root holder up, and install nothing until both are the same",
+            f"this archive is of another root than {root}, which was told",
+            "have it read to you again; where it differs once more, install nothing of it",
         )
         for role, one, signers in (("root", top, (held, many)), ("targets", targets, holders(known, roles["targets"]))):
             of = one["signed"]["x-network"]
@@ -524,6 +524,7 @@ def main(words: list[str] | None = None) -> int:
     """Check, and install; returns the exit code."""
     given = _arguments().parse_args(words)
     given.to, given.home = given.to.absolute(), given.home.absolute()
+    given.root = f"sha256:{given.root.lower().removeprefix('sha256:')}"  # as it was heard
     base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "werkplaats" / "packages"
     os.umask(0o022)
     try:
@@ -531,6 +532,7 @@ def main(words: list[str] | None = None) -> int:
         signed = checked(archive, given.network, given.root)
         print(f"archive {archive.manifest['number']} of {given.network}, signed by {', '.join(sorted(signed))}")
         if given.check:
+            Record(base / f"{given.network}.json").require_newer(archive)
             for name in archive.files:
                 for _ in archive.stream(name):
                     pass
@@ -538,13 +540,12 @@ def main(words: list[str] | None = None) -> int:
             return 0
         with _alone(base) as lock:
             install(archive, given, base, lock)
-    except (RefusedError, OSError) as error:
+    except RefusedError as error:
         print(_printable(f"install.py: {error}"), file=sys.stderr)
-        return 3 if isinstance(error, RefusedError) else 5
-    except FailedError as error:
-        print(
-            f"install.py: {_printable(str(error))}; run the same command again, it goes on from here", file=sys.stderr
-        )
+        return 3
+    except (FailedError, OSError, KeyboardInterrupt) as error:
+        what = "interrupted;" if isinstance(error, KeyboardInterrupt) else f"{error}; once that is mended"
+        print(_printable(f"install.py: {what} run the same command again, it goes on from here"), file=sys.stderr)
         return 5
     return 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import datetime
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -187,7 +188,7 @@ def test_what_was_not_asked_for_is_refused_before_anything_of_it_runs(brought: B
     other = f"sha256:{'0' * 64}"
     for root, words, network, told in (
         (brought.root, (), "gerda", "is an archive of 'proeftuin', and gerda was asked"),
-        (other, (), NETWORK, f"with root {brought.root}, and {other} was told"),
+        (other, (), NETWORK, f"is of another root than {other}, which was told; have it read to you again"),
         (
             brought.root,
             ("--also", "emacs"),
@@ -197,7 +198,7 @@ def test_what_was_not_asked_for_is_refused_before_anything_of_it_runs(brought: B
     ):
         done = server.install(brought.archive, root, *words, network=network)
         assert (done.returncode, server.ran, server.there) == (REFUSED, [], set()), done
-        assert told in done.stderr
+        assert (told in done.stderr, brought.root in done.stderr) == (True, False), "who is shown it compares nothing"
     (server.folder / "os-release").write_text('ID=debian\nVERSION_ID="12"\n')
     done = server.install(brought.archive, brought.root)
     assert (done.returncode, server.ran) == (REFUSED, [])
@@ -239,6 +240,28 @@ def test_killed_between_two_steps_it_leaves_no_command_and_goes_on(brought: Brou
     assert not [one for one in server.there if ".work-" in one], "nor what the killed one had copied"
 
 
+def test_what_a_disk_or_a_person_ends_is_told_with_how_it_goes_on(
+    brought: Brought, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = Server(tmp_path / "server")
+    for error, told in (
+        (
+            OSError(28, "No space left on device"),
+            "No space left on device; once that is mended run the same command again",
+        ),
+        (KeyboardInterrupt(), "install.py: interrupted; run the same command again, it goes on from here"),
+    ):
+
+        def full(*_: object, error: BaseException = error) -> None:
+            raise error
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", full)
+            done = server.install(brought.archive, brought.root)
+        assert (done.returncode, told in done.stderr) == (errors.HALF_WAY, True), done
+    assert server.install(brought.archive, brought.root).returncode == 0
+
+
 def test_what_a_killed_one_had_started_is_waited_for(brought: Brought, tmp_path: Path) -> None:
     """Else two would make one environment."""
     server = Server(tmp_path / "server")
@@ -275,9 +298,10 @@ def test_none_older_is_installed_and_no_other_of_the_same_number(made: Made, tmp
         (first, "this is archive 1, and 2 was installed here"),
         (other, "archive 2 was installed here, and had other contents"),
     ):
-        done = server.install(archive, made.root)
-        assert (done.returncode, server.ran, server.there) == (REFUSED, ran, there), done
-        assert told in done.stderr
+        for words in ((), ("--check",)):
+            done = server.install(archive, made.root, *words)
+            assert (done.returncode, server.ran, server.there) == (REFUSED, ran, there), done
+            assert told in done.stderr
 
 
 def _with_a_comment(made: Made) -> Path:
