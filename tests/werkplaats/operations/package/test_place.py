@@ -14,6 +14,8 @@ from station_image.builder import images, packages
 from tests.werkplaats.operations.package import archives
 from tests.werkplaats.operations.package.archives import Made
 from tests.werkplaats.verbs.trust.people import DAY, NETWORK, People, people
+from werkplaats.operations.home import places
+from werkplaats.operations.join import beginning, brought
 from werkplaats.operations.package import debs, install, place
 
 __all__ = ["people"]
@@ -36,14 +38,14 @@ def test_it_lies_where_the_suite_looks_and_what_people_have_stays(
 ) -> None:
     made.make()
     work, home, kept = copied(made, tmp_path / "work"), tmp_path / "own", tmp_path / "placed.json"
-    brought = list[Path]()
-    monkeypatch.setattr(carried, "bring", brought.append)
+    engines = list[Path]()
+    monkeypatch.setattr(carried, "bring", engines.append)
     monkeypatch.setattr(images, "BUILD", tmp_path / "suite" / "build")
     with pytest.raises(errors.AcceptanceError, match="and sha256:0 was told"):
         list(place.place(work, NETWORK, "sha256:0", home, kept))
-    assert (brought, home.exists(), images.BUILD.exists()) == ([], False, False)
+    assert (engines, home.exists(), images.BUILD.exists()) == ([], False, False)
     told = list(place.place(work, NETWORK, made.root, home, kept))
-    assert brought == [work / "engine" / "3.0.0.tar.bz2"]
+    assert engines == [work / "engine" / "3.0.0.tar.bz2"]
     assert images.built(f"sha256:{'5' * 64}", images.BUILD) is not None
     assert publication.read(home / "publications" / NETWORK, NETWORK).root == made.root
     assert (home / "networks" / NETWORK / "network.yml").read_bytes() == (
@@ -67,22 +69,40 @@ def test_a_file_that_an_archive_placed_goes_with_the_next_one_unless_somebody_ch
     monkeypatch.setattr(images, "BUILD", tmp_path / "suite" / "build")
     own = home / "networks" / NETWORK
     list(place.place(work, NETWORK, made.root, home, kept))
-    brought = work / "network" / "definition"
-    (asked,) = (brought / "questions").iterdir()
+    archive = work / "network" / "definition"
+    (asked,) = (archive / "questions").iterdir()
     withdrawn = asked.read_bytes()
     asked.unlink()
-    (brought / "network.yml").write_text("newer\n")
+    (archive / "network.yml").write_text("newer\n")
     told = list(place.place(work, NETWORK, made.root, home, kept))
     assert f"{own / 'network.yml'} is placed" in told
     assert f"{own / 'questions' / asked.name} is taken away: the archive has it no more" in told
     assert ((own / "network.yml").read_text(), list((own / "questions").iterdir())) == ("newer\n", [])
     (own / "network.yml").write_text("newer  # and mine\n")
     (own / "questions" / asked.name).write_bytes(withdrawn)
-    (brought / "network.yml").write_text("newest\n")
+    (archive / "network.yml").write_text("newest\n")
     told = list(place.place(work, NETWORK, made.root, home, kept))
     assert f"{own / 'network.yml'} is left as it is: the archive has another one" in told
     assert (own / "network.yml").read_text() == "newer  # and mine\n"
     assert (own / "questions" / asked.name).exists(), "no archive placed that one"
+
+
+def test_a_walk_goes_on_from_what_an_archive_placed(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It wants the root once more: who installed may be another than who joins."""
+    made.make()
+    work, home = copied(made, tmp_path / "work"), places.home(tmp_path / "own")
+    monkeypatch.setattr(carried, "bring", lambda _: "a cache")
+    monkeypatch.setattr(images, "BUILD", tmp_path / "suite" / "build")
+    list(place.place(work, NETWORK, made.root, home.networks.parent, tmp_path / "placed.json"))
+    made.people.at("server")
+    for file in (home.publications / NETWORK, made.archive):
+        with brought.opened(file) as found:
+            begun = beginning.read(found, home, "huisartsen")
+            assert begun.confirmed == (file == made.archive)
+            told = beginning.require_told(begun, made.root)
+            assert beginning.place(begun, None if begun.confirmed else told, "huisartsen") == []
 
 
 def test_a_newer_publication_takes_the_place_of_an_older_one_and_never_the_other_way(
@@ -92,9 +112,9 @@ def test_a_newer_publication_takes_the_place_of_an_older_one_and_never_the_other
     shutil.copytree(made.people.place, older)
     made.people.approve("ggd")
     made.people.run("publish", NETWORK)
-    for brought, number in ((older, 1), (made.people.place.resolve(), 2), (older, 2)):
-        found = publication.read(brought, NETWORK)
-        place._published(found, brought, folder)
+    for newest, number in ((older, 1), (made.people.place.resolve(), 2), (older, 2)):
+        found = publication.read(newest, NETWORK)
+        place._published(found, newest, folder)
         assert publication.read(folder, NETWORK).number == number
 
 
@@ -111,8 +131,8 @@ def test_a_newer_one_takes_the_place_of_one_that_is_good_no_more(
     with pytest.raises(errors.ExpiredError):
         publication.read(folder, NETWORK)
     people.run("publish", NETWORK)
-    brought = people.place.resolve()
-    told = place._published(publication.read(brought, NETWORK), brought, folder)
+    newest = people.place.resolve()
+    told = place._published(publication.read(newest, NETWORK), newest, folder)
     assert (told, publication.read(folder, NETWORK).number) == (f"publication 2 is in {folder}", 2)
 
 
