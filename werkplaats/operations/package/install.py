@@ -508,11 +508,16 @@ def _printable(text: str) -> str:
     return "".join(one if one == "\n" or one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
 
 
+def heard(root: str) -> str:
+    """A fingerprint as it is compared, of one as somebody wrote down what was read to them."""
+    return f"sha256:{root.lower().removeprefix('sha256:')}"
+
+
 def _arguments() -> argparse.ArgumentParser:
     told = argparse.ArgumentParser(prog="install.py", description=str(__doc__).partition("\n")[0])
     told.add_argument("archive", type=Path, help="the archive, or one of its pieces")
     told.add_argument("--network", required=True, help="the network that it is to be of")
-    told.add_argument("--root", required=True, metavar="sha256:…", help="the root, as one of its holders reads it out")
+    told.add_argument("--root", required=True, type=heard, metavar="sha256:…", help="as a root holder reads it to you")
     told.add_argument("--check", action="store_true", help="check all of it, and install nothing")
     told.add_argument("--to", type=Path, default=Path.home() / "werkplaats", help="where the command is to lie")
     told.add_argument("--home", type=Path, default=Path.home() / "datawerkplaats", help="your folder of definitions")
@@ -524,7 +529,6 @@ def main(words: list[str] | None = None) -> int:
     """Check, and install; returns the exit code."""
     given = _arguments().parse_args(words)
     given.to, given.home = given.to.absolute(), given.home.absolute()
-    given.root = f"sha256:{given.root.lower().removeprefix('sha256:')}"  # as it was heard
     base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "werkplaats" / "packages"
     os.umask(0o022)
     try:

@@ -11,6 +11,7 @@ from pathlib import Path
 from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import Key, Signature, Signer
+from tuf.api import exceptions
 from tuf.api.metadata import Metadata, Targets
 
 from base import canonical, errors, files
@@ -31,12 +32,20 @@ def envelope(archive: install.Archive) -> Envelope:
 
 
 def holders(archive: install.Archive) -> tuple[list[Key], int]:
-    """The release holders by the publication in the archive, and how many must sign: tells whose, proves nothing."""
-    targets: Targets = Metadata[Targets].from_bytes(archive.content(_targets(archive))).signed
-    role = (targets.delegations.roles or {})[RELEASES] if targets.delegations else None
-    if role is None or targets.delegations is None:
-        raise errors.RefusedError(f"{archive.path}: its publication names no release holders", install.ANEW)
-    return [targets.delegations.keys[one] for one in role.keyids], role.threshold
+    """The release holders by the publication in the archive, and how many must sign: tells whose, proves nothing.
+
+    Raises RefusedError where it names none.
+    """
+    try:
+        delegated = Metadata[Targets].from_bytes(archive.content(_targets(archive))).signed.delegations
+        if delegated is None:
+            raise KeyError(RELEASES)
+        role = (delegated.roles or {})[RELEASES]
+        return [delegated.keys[one] for one in role.keyids], role.threshold
+    except (KeyError, ValueError, exceptions.RepositoryError) as error:
+        raise errors.RefusedError(
+            f"{archive.path} has no publication that names release holders", install.ANEW
+        ) from error
 
 
 def _targets(archive: install.Archive) -> str:

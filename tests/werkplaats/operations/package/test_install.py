@@ -24,6 +24,7 @@ from tuf.api.metadata import Metadata, Targets
 from base import errors
 from tests.werkplaats.operations.package.archives import WHEEL, Made, Server, rewritten, signed
 from tests.werkplaats.verbs.trust.people import NETWORK, People, people
+from werkplaats import cli
 from werkplaats.operations.package import install, writing
 
 __all__ = ["people"]
@@ -366,7 +367,7 @@ def test_a_holder_sees_what_is_signed_and_the_check_is_the_installers_and_the_re
     check = ("package", "check", str(made.archive), "--root")
     assert "nobody signed this archive" in made.people.run(*check, made.root, expect=errors.REFUSED)
     told = made.people.run("package", "sign", str(made.archive), "--key", made.holders[0], "--yes")
-    assert f"its root is {made.root}" in told
+    assert f"its root is {made.root}" in told, "as whoever signs compares"
     assert "signed by 1 of 3 release holders, of whom 2 must" in told
     assert "signed by 1 of the 2 release holders" in made.people.run(*check, made.root, expect=errors.REFUSED)
     stranger = made.people.key("release", "stranger")
@@ -374,13 +375,40 @@ def test_a_holder_sees_what_is_signed_and_the_check_is_the_installers_and_the_re
     assert "this is not the key of a release holder" in told
     made.sign(1)
     assert "signed by 2 of 3 release holders" in made.people.run("package", "show", str(made.archive))
-    assert "which 2 release holders signed" in made.people.run(*check, made.root)
+    heard = made.root.removeprefix("sha256:").upper()
+    assert "which 2 release holders signed" in made.people.run(*check, heard)
     changed(made.archive, install.Archive(made.archive).files["image/image.tar"].start)
     assert "was changed, or damaged" in made.people.run(*check, made.root, expect=errors.REFUSED)
     told = made.people.run(
         "package", "sign", str(made.archive), "--key", made.holders[2], "--yes", expect=errors.REFUSED
     )
     assert "was changed, or damaged" in told, "nobody signs for what is damaged"
+
+
+def _empty(_: dict[str, Any], contents: dict[str, bytes]) -> None:
+    for name in [name for name in contents if name.startswith("network/publication/")]:
+        del contents[name]
+
+
+def _garbled(_: dict[str, Any], contents: dict[str, bytes]) -> None:
+    (name,) = (name for name in contents if name.endswith(".targets.json"))
+    contents[name] = b"{}"
+
+
+@pytest.mark.parametrize("change", [_empty, _garbled])
+def test_an_archive_whose_publication_names_nobody_is_met_with_a_sentence(
+    brought: Brought, capsys: pytest.CaptureFixture[str], change: Callable[[dict[str, Any], dict[str, bytes]], None]
+) -> None:
+    rewritten(brought.archive, change)
+    assert cli.main(["package", "show", str(brought.archive)]) == errors.REFUSED
+    assert "has no publication that names release holders; have the archive brought anew" in capsys.readouterr().err
+
+
+def test_a_number_or_a_size_that_none_has_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
+    for words, told in ((("--number", "0"), "a number is 1 or more"), (("--pieces", "0"), "give 1 to 100000 (MB)")):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["package", "make", NETWORK, "--to", "x", *words])
+        assert (ended.value.code, told in capsys.readouterr().err) == (errors.WRONG_USE, True)
 
 
 def test_what_does_not_belong_together_is_not_made(made: Made) -> None:
