@@ -38,10 +38,8 @@ def holders(archive: install.Archive) -> tuple[list[Key], int]:
     """
     try:
         delegated = Metadata[Targets].from_bytes(archive.content(_targets(archive))).signed.delegations
-        if delegated is None:
-            raise KeyError(RELEASES)
-        role = (delegated.roles or {})[RELEASES]
-        return [delegated.keys[one] for one in role.keyids], role.threshold
+        keys, roles = (delegated.keys, delegated.roles or {}) if delegated else ({}, {})
+        return [keys[one] for one in roles[RELEASES].keyids], roles[RELEASES].threshold
     except (KeyError, ValueError, exceptions.RepositoryError) as error:
         raise errors.RefusedError(
             f"{archive.path} has no publication that names release holders", install.ANEW

@@ -72,8 +72,10 @@ def run(given: argparse.Namespace) -> int:
         if station.operated_by != given.organisation:
             operator = begun.network.compiled.operators[station.operated_by]
             print(f"note: as the definition has it {operator} operates this server: you act for {operator}")
-        code = walks.go(walks.Walk(given, begun, said), walks.STEPS)
-        gate.remember(found.network)
+        try:
+            code = walks.go(walks.Walk(given, begun, said), walks.STEPS)
+        finally:  # also what was cut off, or refused at a later step, changed something
+            gate.remember(found.network)
         if code == errors.DONE:
             print(f"{given.organisation} has joined {found.network}; next: werkplaats status {found.network}")
         return code

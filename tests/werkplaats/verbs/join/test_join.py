@@ -14,8 +14,9 @@ from base import errors
 from tests.werkplaats.operations.join.conftest import ORGANISATION, Published, tree
 from tests.werkplaats.verbs.join.conftest import Typed
 from werkplaats import cli
-from werkplaats.operations.home import places
+from werkplaats.operations.home import gate, places
 from werkplaats.operations.reach import remote
+from werkplaats.verbs.join import walk as walks
 
 KEY = "SHA256:" + "A" * 43
 HOST = ("--host", "192.0.2.1", "--host-key", KEY)
@@ -153,6 +154,22 @@ def test_another_root_than_that_of_the_network_is_met_also_once_one_was_typed(
     assert join(home, handed_over.folder, "--root", f"sha256:{'0' * 64}") == errors.REFUSED
     told = capsys.readouterr()
     assert ("is not the root of" in told.err, "now" in told.out) == (True, False)
+
+
+def test_a_walk_that_is_cut_off_has_used_this_suite_too(
+    handed_over: Published, home: places.Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it did until then was done by this one."""
+
+    def cut(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    assert join(home, handed_over.folder, "--root", handed_over.publish().root) == errors.REFUSED
+    note = tmp_path / "state" / "werkplaats" / "proeftuin" / gate.NOTE
+    note.unlink()
+    monkeypatch.setattr(walks, "go", cut)
+    assert join(home, handed_over.folder) == errors.HALF_WAY
+    assert note.exists()
 
 
 def test_who_leaves_a_question_by_ctrl_d_has_changed_nothing(
