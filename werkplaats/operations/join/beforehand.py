@@ -36,7 +36,7 @@ DECIDES = (
         "who is cut off",
         "the coordinator, by a revocation that every server takes by itself; and you, at once, by `station-cut`",
     ),
-    ("a stop of all that", "you: `werkplaats-follow --stop` on the server, and nothing that is published changes it"),
+    ("to stop all that", "you: `werkplaats-follow --stop` on the server, and nothing that is published changes it"),
 )
 NEVER = (
     "The rows of your data, and the files that your people bring: they stay on the server. For a session it gives each "

@@ -15,6 +15,7 @@ from tests.werkplaats.operations.join.conftest import ORGANISATION, Published, t
 from tests.werkplaats.verbs.join.conftest import Typed
 from werkplaats import cli
 from werkplaats.operations.home import gate, places
+from werkplaats.operations.join import beforehand
 from werkplaats.operations.reach import remote
 from werkplaats.verbs.join import walk as walks
 
@@ -122,6 +123,7 @@ def test_the_paper_tells_all_of_it_beforehand_and_changes_nothing(
     ):
         assert part in text
     assert all(len(line) <= 96 for line in text.splitlines())
+    assert all(f"\n  {name} " in text for name, _ in beforehand.DECIDES)
     assert join(home, handed_over.folder, "--paper", "--json") == errors.DONE
     told = json.loads(capsys.readouterr().out)
     assert (told["organisation"], told["root_confirmed"], told["examined"]) == (ORGANISATION, False, None)
