@@ -20,7 +20,7 @@ class Standing:
     `request`: what its keys ask for, None where it has none. `fetched`: whether the file of that request lies in the
     inventory. `published`: the fingerprint of its keys in the publication, "" where it has none there. `waits`: what is
     to be accepted, in words; `refused`: why nothing of the publication may be applied. `runs`: whether its station runs
-    from the release that was accepted.
+    from a release that was accepted: while an upgrade goes on that is also the one before.
     """
 
     lost: str = ""
@@ -62,12 +62,12 @@ def look(network: networks.Network, organisation: str) -> Standing:
         except errors.WerkplaatsError as error:
             return Standing(lost=str(error))
     one = found.publication.identities.get(organisation) if found.publication else None
-    image = view.release.image_id if view and view.release else ""
+    images = [one.image_id for one in view.releases] if view else []
     return Standing(
         request=request,
         fetched=ledger.Records(network.inventory).read("requests", organisation) == request.model_dump(mode="json"),
         published=one.fingerprint if one else "",
         waits=tuple(found.waiting.get(organisation, ())),
         refused=found.refused.get(organisation, ""),
-        runs=bool(image and organisation in seen and seen[organisation].as_wanted(image)),
+        runs=organisation in seen and any(map(seen[organisation].as_wanted, images)),
     )
