@@ -500,7 +500,10 @@ def install(archive: Archive, given: argparse.Namespace, base: Path, lock: int) 
             step()
             record.write(archive, steps.did, done=False)
         record.write(archive, steps.did, done=True)
-    print(f"{record.path} says what was done; now: {given.to}/bin/werkplaats --home {given.home} check {given.network}")
+    print(f"{record.path} says what was done; what now:")
+    print(f"  . {given.to}/bin/activate; export WERKPLAATS_HOME={given.home}")
+    print(f"  werkplaats join {given.home}/publications/{given.network} --organisation ORGANISATION --here")
+    print("or, where its station runs already, what docs/operators.md tells of a newer archive")
 
 
 def _printable(text: str) -> str:

@@ -216,6 +216,8 @@ def test_all_of_it_comes_in_order_and_the_command_last(brought: Brought, tmp_pat
     assert f"suite ['{WHEEL}'] 1" in log
     assert f"placed {NETWORK}" in log
     assert (server.folder / "werkplaats" / "bin" / "python").is_file()
+    place = server.folder / "datawerkplaats" / "publications" / NETWORK
+    assert f"werkplaats join {place} --organisation ORGANISATION --here\n" in done.stdout
     record = server.record()
     assert (record["number"], record["done"]) == (1, True)
     assert any("installing " in step and "python3-venv" in step and "openssl" not in step for step in record["did"])
