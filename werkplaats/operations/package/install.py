@@ -522,8 +522,10 @@ def _arguments() -> argparse.ArgumentParser:
     told.add_argument("--network", required=True, help="the network that it is to be of")
     told.add_argument("--root", required=True, type=heard, metavar="sha256:…", help="as a root holder reads it to you")
     told.add_argument("--check", action="store_true", help="check all of it, and install nothing")
-    told.add_argument("--to", type=Path, default=Path.home() / "werkplaats", help="where the command is to lie")
-    told.add_argument("--home", type=Path, default=Path.home() / "datawerkplaats", help="your folder of definitions")
+    told.add_argument(
+        "--to", type=Path, default=Path.home() / "werkplaats", help="where the command is to lie (~/werkplaats)"
+    )
+    told.add_argument("--home", type=Path, default=Path.home() / "datawerkplaats", help="yours (~/datawerkplaats)")
     told.add_argument("--also", action="append", default=[], metavar="PACKAGE", help="one that few stations need")
     return told
 

@@ -1,16 +1,18 @@
 """Join a network with the server of one organisation, from the file that the coordinator hands over.
 
-FILE is the publication: a folder, or a tar file of it. Each run looks at how far the server came, does what is next,
-and stops where somebody else is waited for, with what to do; whenever it is left, the same command goes on. The first
-time the fingerprint of the network's root is asked for, as one of its holders reads it to you: it is typed, and without
-a terminal given by --root. How the server is reached is said once: --here on it, or --host and --host-key elsewhere.
+FILE is the publication: a folder, or a tar file of it; of the archive for a server that reaches nothing no more is
+taken. Each run looks at how far the server came, does what is next, and stops where somebody else is waited for, with
+what to do; whenever it is left, the same command goes on. The first time the fingerprint of the network's root is asked
+for, as one of its holders reads it to you: it is typed, and without a terminal given by --root. How the server is
+reached is said once: --here on it, or --host and --host-key elsewhere.
 
 --paper changes nothing, on no machine: it prints what would be examined, placed and let through a firewall, who decides
 what and what never leaves, for whoever has to agree beforehand.
 
 Blast radius: your own folder and the server of that organisation, which it prepares, and brings up once you accepted.
 Exit code 0 when the station is verified, 3 when somebody is waited for, 1 when something was found on the server or by
-verification, 5 when the server could not be reached or a step stands half-way.
+verification, 5 when the server could not be reached or a step stands half-way. With --paper 0 when it was printed, 1
+when something on the server is in the way, 5 when it was not reached as it was said.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import functools
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -69,7 +70,7 @@ class Walk:
     @property
     def again(self) -> str:
         """The command that goes on."""
-        return f"werkplaats join {self.begun.brought.place} --organisation {self.organisation}"
+        return f"werkplaats join {shlex.quote(str(self.begun.brought.place))} --organisation {self.organisation}"
 
     @property
     def standing(self) -> standing.Standing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,14 @@ def test_what_is_next_follows_from_how_the_server_stands(
 ) -> None:
     placed._standing = stands
     assert next(step.name for step in walks.STEPS if not step.done(placed)) == next_one
+
+
+def test_the_command_that_goes_on_can_be_typed_as_it_is_printed(placed: walks.Walk) -> None:
+    file = Path("from the coordinator.tar")
+    walk = dataclasses.replace(
+        placed, begun=dataclasses.replace(placed.begun, brought=dataclasses.replace(placed.begun.brought, place=file))
+    )
+    assert shlex.split(walk.again) == ["werkplaats", "join", str(file), "--organisation", ORGANISATION]
 
 
 def test_before_anything_is_there_the_publication_is_next(handed_over: Published, home: places.Home) -> None:
