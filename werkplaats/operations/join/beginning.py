@@ -121,7 +121,7 @@ def require_told(begun: Beginning, told: str) -> str:
 
 
 def place(begun: Beginning, told: str | None, organisation: str) -> list[str]:
-    """Put publication and definition where all verbs look for them; returns what was placed.
+    """Put publication and definition where all verbs look for them; returns what was done, a line each.
 
     `told` is the root as it was typed, None where it was confirmed before. Raises RefusedError with what somebody's own
     file has otherwise, or where there is no room; nothing was changed then.
@@ -143,12 +143,21 @@ def place(begun: Beginning, told: str | None, organisation: str) -> list[str]:
     for path, text in fresh.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         files.write_atomically(path, text, mode=0o644)
-    for path, text in before.items():
-        if path not in wanted and path.parent.name == QUESTIONS and path.exists() and path.read_bytes() == text:
-            path.unlink()  # it was withdrawn
+    withdrawn = [path for path, text in before.items() if path not in wanted and _as_placed(path, text)]
+    for path in withdrawn:
+        path.unlink()
     if contents:
         placing.write(to, contents, published.number)
-    return [*map(str, fresh), *([f"{to}, publication {published.number}"] if contents else [])]
+    return [
+        *(f"placed: {path}" for path in fresh),
+        *(f"taken away, since it was withdrawn: {path}" for path in withdrawn),
+        *([f"placed: {to}, publication {published.number}"] if contents else []),
+    ]
+
+
+def _as_placed(path: Path, text: bytes) -> bool:
+    """Whether a question lies there as it was placed, and nobody changed it."""
+    return path.parent.name == QUESTIONS and path.exists() and path.read_bytes() == text
 
 
 def placed(begun: Beginning) -> bool:

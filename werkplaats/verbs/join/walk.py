@@ -129,7 +129,7 @@ def _place(walk: Walk) -> Waits | None:
     vault = begun.network.vault
     with vault.lock("join"):
         for line in beginning.place(begun, told, walk.organisation):
-            print(f"{BELOW}placed: {line}")
+            print(f"{BELOW}{line}")
     walk.begun = dataclasses.replace(begun, confirmed=True)
     return None
 

@@ -77,9 +77,10 @@ def test_a_newer_one_takes_the_place_and_an_older_one_is_refused(
     place(older, home)
     (asked,) = (home.networks / "proeftuin" / "questions").iterdir()
     published.publish(questions=False, title="Proeftuin anders")
-    place(published.folder, home)
+    told = place(published.folder, home)
     before = tree(home)
     assert not asked.exists(), "it was withdrawn"
+    assert f"taken away, since it was withdrawn: {asked}" in told
     assert "Proeftuin anders" in before["networks/proeftuin/network.yml"].decode()
     with pytest.raises(errors.PublicationError, match="is of an older publication than was read before"):
         place(older, home)
