@@ -59,7 +59,7 @@ def run(given: argparse.Namespace) -> int:
     said = _said(given)
     with brought.opened(given.file) as found:
         begun = beginning.read(found, home, given.organisation)
-        _require_alike(begun, given.organisation, said)
+        _require_alike(begun, given, said)
         if given.root is not None:
             beginning.require_told(begun, given.root)
         if given.paper:
@@ -119,8 +119,9 @@ def _said(given: argparse.Namespace) -> dict[str, object]:
     return {"host": given.host, "user": given.user or inventory.USER, "host_key": given.host_key, **beside}
 
 
-def _require_alike(begun: beginning.Beginning, organisation: str, said: dict[str, object]) -> None:
+def _require_alike(begun: beginning.Beginning, given: argparse.Namespace, said: dict[str, object]) -> None:
     """Raise RefusedError where the inventory says another way to this server than the command line does."""
+    organisation = given.organisation
     path = begun.home.inventories / begun.brought.network / "servers.yml"
     if not said or not path.exists():
         return
@@ -130,6 +131,11 @@ def _require_alike(begun: beginning.Beginning, organisation: str, said: dict[str
             raise errors.RefusedError(
                 f"{path} says that {organisation} is {'this machine' if one.here else f'reached at {one.host}'}",
                 "leave --here or --host out where that is right; else change it there, by hand",
+            )
+        if mine and given.user not in (None, one.user):
+            raise errors.RefusedError(
+                f"{path} says that your login on the server of {organisation} is {one.user}",
+                "leave --user out where that is right; else change it there, by hand",
             )
         if not mine and said.get("here") and one.here:
             raise errors.RefusedError(

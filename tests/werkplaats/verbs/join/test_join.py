@@ -53,6 +53,12 @@ MISTAKES: dict[str, tuple[tuple[str, ...], str, int, str]] = {
         errors.REFUSED,
         "says that huisartsen is reached at 192.0.2.9; leave --here or --host out",
     ),
+    "another login than the inventory": (
+        (*HOST, "--user", "jansen"),
+        f'{ORGANISATION}: {{host: 192.0.2.1, host_key: "{KEY}"}}\n',
+        errors.REFUSED,
+        "says that your login on the server of huisartsen is beheer; leave --user out where that is right",
+    ),
     "here, and it is somebody else's": (
         ("--here",),
         "ggd: {here: true}\n",
