@@ -348,6 +348,16 @@ def test_it_is_made_to_the_same_bytes_and_taken_from_pieces(made: Made) -> None:
     assert b"".join(piece.read_bytes() for piece in pieces) == made_whole
 
 
+def test_made_in_another_way_it_lies_there_in_that_way_alone(made: Made) -> None:
+    """Else what is read, signed and sent may be what was made before."""
+    made.make()
+    whole, beside = made.archive, ["install.py"]
+    piece = whole.with_name(f"{whole.name}.001")
+    for words, there in ((("--pieces", "1"), piece), ((), whole)):
+        made.make(*words)
+        assert sorted(path.name for path in made.to.iterdir()) == [*beside, there.name]
+
+
 def test_pieces_are_one_archive_and_a_piece_that_is_missing_is_named(brought: Brought, tmp_path: Path) -> None:
     server, content = Server(tmp_path / "server"), brought.archive.read_bytes()
     pieces = [brought.archive.with_name(f"{brought.archive.name}.{one:03}") for one in (1, 2, 3)]
