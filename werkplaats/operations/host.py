@@ -118,9 +118,7 @@ def _engine() -> Finding:
     }
     for kind, found in refused.items():
         if found:
-            remedy = (
-                f"a {kind} engine cannot run servers with an engine inside: use docker.io in a Linux virtual machine"
-            )
+            remedy = f"{kind} cannot run servers with an engine inside: use docker.io in a Linux virtual machine"
             return Finding("engine", seen, remedy)
     return Finding("engine", seen)
 

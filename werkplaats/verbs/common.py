@@ -69,5 +69,14 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise errors.RefusedError("there is no terminal to ask on, so nothing was changed", "read the plan, add --yes")
-    if input(f"{question} [y/N] ").strip().lower() not in ("y", "yes", "j", "ja"):
+    if typed(f"{question} [y/N] ").strip().lower() not in ("y", "yes", "j", "ja"):
         raise errors.RefusedError("not confirmed, so nothing was changed")
+
+
+def typed(question: str) -> str:
+    """What somebody at the terminal answers; raises RefusedError where it was left without one (Ctrl-D)."""
+    try:
+        return input(question)
+    except EOFError:
+        print()  # what comes does not go on behind the question
+        raise errors.RefusedError("nothing was typed, so nothing was changed", "run it again") from None

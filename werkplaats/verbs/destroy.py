@@ -39,7 +39,9 @@ def run(given: argparse.Namespace) -> int:
     if network.made_here:
         common.confirm(f"remove {network.name} with its servers, data and keys?", yes=given.yes)
     else:
-        typed = given.name or (input(f"type the name {network.name} to take it down: ") if sys.stdin.isatty() else "")
+        typed = given.name or (
+            common.typed(f"type the name {network.name} to take it down: ") if sys.stdin.isatty() else ""
+        )
         if typed != network.name:
             raise errors.RefusedError("the name was not typed, so nothing was changed", f"--name {network.name}")
     reporter = progress.Progress()

@@ -1,8 +1,8 @@
 """Look whether this machine can make sandbox servers or, with a network, whether its servers can carry a station.
 
-`werkplaats doctor` looks at this machine and mends what is missing: it asks first, or takes --yes. Blast radius: this
-machine (packages, engine, one sysctl). Every sandbox server must be regarded as root on it: it holds all capabilities
-but four.
+`werkplaats doctor` looks at this machine and mends what is missing for sandboxes: it asks first, or takes --yes. A
+server of your own needs less. Blast radius: this machine (packages, engine, one sysctl). Every sandbox server must be
+regarded as root on it: it holds all capabilities but four.
 
 `werkplaats doctor NETWORK` examines the servers that you run, before anything is placed: what a station would find
 there, what would be placed, what would be in whose way, what the owner must decide. It changes nothing, on no machine.
@@ -125,3 +125,4 @@ def _print(findings: list[host.Finding]) -> None:
         if not finding.good:
             print(f"     {'':<9} remedy: {finding.remedy}")
     print("note: regard each sandbox server as root on this machine; run networks that you trust, nothing else")
+    print("note: all this is what sandboxes need; a server of your own is examined by `werkplaats doctor NETWORK`")

@@ -17,7 +17,6 @@ when the publication is refused.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import datetime
 import sys
 from pathlib import Path
@@ -87,7 +86,7 @@ def _look(
 
 
 def _stations(found: list[status.StationStatus]) -> list[dict[str, Any]]:
-    return [dataclasses.asdict(one) | {"good": one.good} for one in found]
+    return [one.document() for one in found]
 
 
 def _wrong(network: networks.Network, certificates: status.Certificates) -> list[str]:

@@ -10,6 +10,7 @@ from base import errors
 from network_topology import names
 from tests.harness import sandboxes
 from werkplaats import cli
+from werkplaats.operations import host
 from werkplaats.operations.home import networks
 from werkplaats.operations.reach.here import account
 from werkplaats.verbs import doctor
@@ -39,6 +40,22 @@ def test_a_server_says_once_that_it_is_here_and_all_verbs_know_it(
         f"{path} says already that ggd is here",
     ]
     assert [(one.organisation, one.here) for one in network.servers] == [("ggd", True)]
+
+
+def test_this_machine_is_looked_at_for_sandboxes_and_who_has_a_server_is_told_the_other_word(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On a station's server it misses what only sandboxes need."""
+    monkeypatch.setattr(host, "examine", lambda: [host.Finding("programs", "missing: mmdebstrap", "install it")])
+    assert cli.main(["doctor"]) == errors.FOUND
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "NOT  programs  missing: mmdebstrap"
+    assert said[-1].endswith("a server of your own is examined by `werkplaats doctor NETWORK`")
+
+
+def test_an_engine_that_can_run_no_server_is_named_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "engine_info", lambda: {"SecurityOptions": ["name=rootless"]})
+    assert host._engine().remedy.startswith("a rootless engine cannot run servers with an engine inside: use docker.io")
 
 
 @pytest.mark.parametrize(

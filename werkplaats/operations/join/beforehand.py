@@ -36,7 +36,7 @@ DECIDES = (
         "who is cut off",
         "the coordinator, by a revocation that every server takes by itself; and you, at once, by `station-cut`",
     ),
-    ("a stop of all that", "you: `werkplaats-follow --stop` on the server, and nothing that is published changes it"),
+    ("to stop all that", "you: `werkplaats-follow --stop` on the server, and nothing that is published changes it"),
 )
 NEVER = (
     "The rows of your data, and the files that your people bring: they stay on the server. For a session it gives each "
@@ -47,6 +47,9 @@ NEVER = (
     "Anything about your servers: what the network is told of yours is in the definition, which you read beforehand. "
     "Monitoring tells nothing unless your inventory asks for it.",
 )
+
+
+UNSAID = "how it is reached is not said: add --here, or --host and --host-key"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,20 +66,23 @@ class Paper:
         """Whether something on the server stands in the way."""
         return self.examined is not None and bool(self.examined.of(Severity.STOPS))
 
+    @property
+    def unreached(self) -> bool:
+        """Whether it was said how the server is reached, and it was not."""
+        return self.examined is None and self.lost != UNSAID
+
 
 def look(begun: Beginning, organisation: str, said: Mapping[str, object]) -> Paper:
     """Examine the server, where the inventory or `said` tells how it is reached; nothing is written but below /tmp."""
     own = begun.home.inventories / begun.brought.network / "servers.yml"
+    known = [one for one in (inventory.read(own) if own.exists() else ()) if one.organisation == organisation]
     with tempfile.TemporaryDirectory() as name:
-        known = [one for one in (inventory.read(own) if own.exists() else ()) if one.organisation == organisation]
         if said and not known:
             path = Path(name, "servers.yml")
             inventory.say(path, inventory.line(organisation, said))
             known = [*inventory.read(path)]
         if not known:
-            return Paper(
-                begun, organisation, None, "how it is reached is not said: add --here, or --host and --host-key"
-            )
+            return Paper(begun, organisation, None, UNSAID)
         with remote.Remotes(known, Path(name, "ssh"), Path(name, "ssh_config")) as remotes:
             if why := remotes.probe().get(organisation):
                 return Paper(begun, organisation, None, why)

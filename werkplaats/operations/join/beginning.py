@@ -20,9 +20,11 @@ import yaml
 from base import errors, files
 from network_topology import context, load, model, names, released
 from network_topology.compiling import compile as compiler
+from network_topology.violation import DefinitionError
 from publication import folder as folders
 from publication import publication, reading, trusted, verified
 from stacks import servers as sandbox
+from werkplaats import VERSION
 from werkplaats.operations.coordinator import placing
 from werkplaats.operations.home import networks, places, vault
 from werkplaats.operations.join.brought import Brought
@@ -119,7 +121,7 @@ def require_told(begun: Beginning, told: str) -> str:
 
 
 def place(begun: Beginning, told: str | None, organisation: str) -> list[str]:
-    """Put publication and definition where all verbs look for them; returns what was placed.
+    """Put publication and definition where all verbs look for them; returns what was done, a line each.
 
     `told` is the root as it was typed, None where it was confirmed before. Raises RefusedError with what somebody's own
     file has otherwise, or where there is no room; nothing was changed then.
@@ -135,18 +137,27 @@ def place(begun: Beginning, told: str | None, organisation: str) -> list[str]:
             f"move it away, or name it as the file: werkplaats join {to} --organisation {organisation}",
         )
     _require_room(begun.home.publications, [*contents.values(), *fresh.values()])
-    _require_usable(name, wanted, begun.home)
+    _require_usable(published, wanted, begun.home)
     # From here on something is written. What was read goes first: by it nothing older is taken any more.
     publication.read_on(brought.folder, name, begun.kept, root=told)
     for path, text in fresh.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         files.write_atomically(path, text, mode=0o644)
-    for path, text in before.items():
-        if path not in wanted and path.parent.name == QUESTIONS and path.exists() and path.read_bytes() == text:
-            path.unlink()  # it was withdrawn
+    withdrawn = [path for path, text in before.items() if path not in wanted and _as_placed(path, text)]
+    for path in withdrawn:
+        path.unlink()
     if contents:
         placing.write(to, contents, published.number)
-    return [*map(str, fresh), *([f"{to}, publication {published.number}"] if contents else [])]
+    return [
+        *(f"placed: {path}" for path in fresh),
+        *(f"taken away, since it was withdrawn: {path}" for path in withdrawn),
+        *([f"placed: {to}, publication {published.number}"] if contents else []),
+    ]
+
+
+def _as_placed(path: Path, text: bytes) -> bool:
+    """Whether a question lies there as it was placed, and nobody changed it."""
+    return path.parent.name == QUESTIONS and path.exists() and path.read_bytes() == text
 
 
 def placed(begun: Beginning) -> bool:
@@ -238,11 +249,19 @@ def _free(path: Path) -> int:
     return shutil.disk_usage(path).free
 
 
-def _require_usable(network: str, wanted: Mapping[Path, bytes], home: places.Home) -> None:
-    """Raise DefinitionError where this suite cannot use what is published: it is older, say."""
+def _require_usable(published: verified.Verified, wanted: Mapping[Path, bytes], home: places.Home) -> None:
+    """Raise RefusedError where this suite cannot use what is published: it is older, say."""
     with tempfile.TemporaryDirectory() as name:
         for path, text in wanted.items():
             tried = Path(name) / path.relative_to(home.networks.parent)
             tried.parent.mkdir(parents=True, exist_ok=True)
             tried.write_bytes(text)
-        networks.find(network, Path(name))
+        try:
+            networks.find(published.network, Path(name))
+        except DefinitionError as error:
+            wrong = [f"{one.path.name}: {one.text}" for one in error.violations if one.severity == "error"]
+            raise errors.RefusedError(
+                f"publication {published.number} of {published.network} is more than suite {VERSION} can use: "
+                f"{'; '.join(wrong)}",
+                "ask the coordinator which suite to have, and run the same command by that one; nothing was placed",
+            ) from error

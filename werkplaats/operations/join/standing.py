@@ -20,8 +20,8 @@ class Standing:
     `request`: what its keys ask for, None where it has none. `fetched`: whether the file of that request lies in the
     inventory. `published`: the fingerprint of its keys in the publication, "" where it has none there. `waits`: what is
     to be accepted, in words; `refused`: why nothing of the publication may be applied. `runs`: whether its station runs
-    from the release that was accepted. `moves_to`: that release, where its station runs from an earlier one that it may
-    run for now; "" else.
+    from a release that was accepted: while an upgrade goes on that is also the one before. `moves_to`: what it is to be
+    upgraded to, where it runs from that one; "" else.
     """
 
     lost: str = ""
@@ -64,14 +64,14 @@ def look(network: networks.Network, organisation: str) -> Standing:
         except errors.WerkplaatsError as error:
             return Standing(lost=str(error))
     one = found.publication.identities.get(organisation) if found.publication else None
-    there, wanted = seen.get(organisation), view.release if view else None
-    runs = {one.image_id for one in view.releases if there and there.as_wanted(one.image_id)} if view else set()
+    there, releases = seen.get(organisation), view.releases if view else ()
+    runs = [release for release in releases if there and there.as_wanted(release.image_id)]
     return Standing(
         request=request,
         fetched=ledger.Records(network.inventory).read("requests", organisation) == request.model_dump(mode="json"),
         published=one.fingerprint if one else "",
         waits=tuple(found.waiting.get(organisation, ())),
         refused=found.refused.get(organisation, ""),
-        runs=bool(wanted and wanted.image_id in runs),
-        moves_to=wanted.release if wanted and runs - {wanted.image_id} else "",
+        runs=bool(runs),
+        moves_to=releases[0].release if runs and runs[0] != releases[0] else "",
     )

@@ -11,12 +11,12 @@ import datetime
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from base import errors, values
+from base import errors
 from network_topology import names
-from publication import acceptance, verified
-from werkplaats.operations.home import networks, places
+from publication import verified
+from werkplaats.operations.home import networks
 from werkplaats.operations.look import agreement, station_says, status, verify
-from werkplaats.operations.reach import remote, servers
+from werkplaats.operations.reach import remote
 
 LINKS_SECONDS = 120
 UNSEEN = "its server, engine, gateway and packages are not looked at from here"
@@ -100,7 +100,7 @@ def marked(
     if len(reached) == len(stations):
         return stations
     told = look(network, remotes, reached)
-    agreed = agreement.Agreed(_views(network, remotes, reached), published)
+    agreed = agreement.Agreed({one.organisation: one.view for one in stations if one.view}, published)
     return [one if one.seen_by == "server" else _marked(one, told[one.organisation], agreed) for one in stations]
 
 
@@ -131,20 +131,3 @@ def _sentences(organisation: str, told: Told, agreed: agreement.Agreed) -> Itera
 
 def _ago(told: Told) -> str:
     return "never heard" if told.heard is None else f"last heard {datetime.timedelta(seconds=told.heard)} ago"
-
-
-def _views(
-    network: networks.Network, remotes: remote.Remotes, reached: Iterable[str]
-) -> dict[str, acceptance.Accepted]:
-    """What applies at each server that is reached; of one that cannot be read `status` tells by itself."""
-    found = {}
-    for one, answer in remotes.ask_all(reached, "cat", places.accepted(network.name)).items():
-        if isinstance(answer, servers.UnreachableError) or answer.exited:
-            continue
-        try:
-            view = acceptance.load(values.parsed(answer.stdout))
-        except (ValueError, errors.AcceptanceError):
-            continue
-        if view:
-            found[one] = view
-    return found

@@ -59,6 +59,7 @@ class StationStatus:
     mesh: str = ""  # why no station that is reached here can call it, where its server is not looked at
     told: tuple[str, ...] = ()  # what those stations tell of it, and what is not looked at
     late: str = ""  # which release it has not left yet, until when it may run that, and what that blocks
+    view: acceptance.Accepted | None = None  # what applies there, where it was read
 
     @property
     def wrong(self) -> list[str]:
@@ -87,6 +88,12 @@ class StationStatus:
     def good(self) -> bool:
         """Whether nothing is known to be wrong with it."""
         return not self.wrong
+
+    def document(self) -> dict[str, Any]:
+        """The same for a program; of what applies there its digest suffices."""
+        said = dataclasses.asdict(dataclasses.replace(self, view=None))
+        del said["view"]
+        return said | {"good": self.good}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,7 +139,7 @@ def read(
         engine, gateway = _active(units[organisation])
         seen = engines.get(organisation, observed.Observed({}))
         unseen = lost.get(organisation)
-        digest, was_in = _accepted(accepted[organisation], organisation)
+        digest, view = _accepted(accepted[organisation])
         answer = ending[organisation]
         follower, followed = _followed(following[organisation], network.name)
         backup, backed_up = backups.told(kept.get(organisation))
@@ -155,7 +162,7 @@ def read(
                 _words(cuts[organisation]),
                 "server",
                 ends.revocations,
-                known.out.get(organisation, "") if was_in else "",
+                known.out.get(organisation, "") if view and view.knew(organisation) else "",
                 network=station_says.problem_of(document, network.name),
                 register=register.get("problem", ""),
                 mended=register.get("mended", 0),
@@ -168,6 +175,7 @@ def read(
                 backed_up=backed_up,
                 updates=tuple(packages.lines(updates, today)) if updates else (),
                 behind=tuple(packages.overdue(updates, today, within)) if updates else (),
+                view=view,
             )
         )
     return found
@@ -180,15 +188,15 @@ def _unknown(organisation: str, operator: str, reason: str, known: Certificates)
     )
 
 
-def _accepted(answer: remote.Answer, organisation: str) -> tuple[str, bool]:
-    """The digest of what a server accepted, and whether it ever had its own organisation among the members."""
+def _accepted(answer: remote.Answer) -> tuple[str, acceptance.Accepted | None]:
+    """The digest of what a server accepted, and what that is."""
     if isinstance(answer, servers.UnreachableError) or answer.exited:
-        return "", False
+        return "", None
     try:
         found = acceptance.load(values.parsed(answer.stdout))
     except (ValueError, errors.AcceptanceError):
-        return UNREADABLE, False
-    return (found.digest, found.knew(organisation)) if found else ("", False)
+        return UNREADABLE, None
+    return (found.digest if found else ""), found
 
 
 def _followed(answer: remote.Answer, network: str) -> tuple[str, tuple[str, ...]]:

@@ -429,6 +429,7 @@ class Installation:
         """What the suite knows the places of: engine, image, publication, definition."""
         words = [str(self.folder / "bin" / "python"), "-I", "-m", "werkplaats.operations.package.place", str(self.work)]
         words += [self.given.network, self.given.root, str(self.given.home)]
+        words += [str(self.work.with_name(f"{self.given.network}.placed.json"))]
         for line in self._run(words, "placing engine, image and publication").splitlines():
             self._tell(line)
 
@@ -510,7 +511,10 @@ def install(archive: Archive, given: argparse.Namespace, base: Path, lock: int) 
             step()
             record.write(archive, steps.did, done=False)
         record.write(archive, steps.did, done=True)
-    print(f"{record.path} says what was done; now: {given.to}/bin/werkplaats --home {given.home} check {given.network}")
+    print(f"{record.path} says what was done; what now:")
+    print(f"  . {given.to}/bin/activate; export WERKPLAATS_HOME={given.home}")
+    print(f"  werkplaats join {given.home}/publications/{given.network} --organisation ORGANISATION --here")
+    print("or, where its station runs already, what docs/operators.md tells of a newer archive")
 
 
 def _printable(text: str) -> str:
@@ -518,14 +522,21 @@ def _printable(text: str) -> str:
     return "".join(one if one == "\n" or one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
 
 
+def heard(root: str) -> str:
+    """A fingerprint as it is compared, of one as somebody wrote down what was read to them."""
+    return f"sha256:{root.lower().removeprefix('sha256:')}"
+
+
 def _arguments() -> argparse.ArgumentParser:
     told = argparse.ArgumentParser(prog="install.py", description=str(__doc__).partition("\n")[0])
     told.add_argument("archive", type=Path, help="the archive, or one of its pieces")
     told.add_argument("--network", required=True, help="the network that it is to be of")
-    told.add_argument("--root", required=True, metavar="sha256:…", help="the root, as one of its holders reads it out")
+    told.add_argument("--root", required=True, type=heard, metavar="sha256:…", help="as a root holder reads it to you")
     told.add_argument("--check", action="store_true", help="check all of it, and install nothing")
-    told.add_argument("--to", type=Path, default=Path.home() / "werkplaats", help="where the command is to lie")
-    told.add_argument("--home", type=Path, default=Path.home() / "datawerkplaats", help="your folder of definitions")
+    told.add_argument(
+        "--to", type=Path, default=Path.home() / "werkplaats", help="where the command is to lie (~/werkplaats)"
+    )
+    told.add_argument("--home", type=Path, default=Path.home() / "datawerkplaats", help="yours (~/datawerkplaats)")
     told.add_argument("--also", action="append", default=[], metavar="PACKAGE", help="one that few stations need")
     return told
 
@@ -541,6 +552,7 @@ def main(words: list[str] | None = None) -> int:
         signed = checked(archive, given.network, given.root)
         print(f"archive {archive.manifest['number']} of {given.network}, signed by {', '.join(sorted(signed))}")
         if given.check:
+            Record(base / f"{given.network}.json").require_newer(archive)
             for name in archive.files:
                 for _ in archive.stream(name):
                     pass
@@ -548,13 +560,12 @@ def main(words: list[str] | None = None) -> int:
             return 0
         with _alone(base) as lock:
             install(archive, given, base, lock)
-    except (RefusedError, OSError) as error:
+    except RefusedError as error:
         print(_printable(f"install.py: {error}"), file=sys.stderr)
-        return 3 if isinstance(error, RefusedError) else 5
-    except FailedError as error:
-        print(
-            f"install.py: {_printable(str(error))}; run the same command again, it goes on from here", file=sys.stderr
-        )
+        return 3
+    except (FailedError, OSError, KeyboardInterrupt) as error:
+        what = "interrupted;" if isinstance(error, KeyboardInterrupt) else f"{error}; once that is mended"
+        print(_printable(f"install.py: {what} run the same command again, it goes on from here"), file=sys.stderr)
         return 5
     return 0
 

@@ -107,6 +107,9 @@ def make(network: networks.Network, to: Path, given: Given, say: progress.Say, p
         shutil.copyfile(INSTALLER, work / INSTALLER.name)
         for path in (*whole, work / INSTALLER.name):
             files.put_in_place(path, to / path.name)
+        for left in (to / archive.name, *to.glob(f"{archive.name}.[0-9][0-9][0-9]")):
+            if left.name not in {path.name for path in whole}:
+                left.unlink(missing_ok=True)  # it was made before, as a whole or in other pieces
     return Made(install.Archive(to / archive.name), tuple(to / path.name for path in whole))
 
 

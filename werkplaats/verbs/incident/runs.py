@@ -13,7 +13,7 @@ from runbooks.framework.steps import Case
 from werkplaats.operations import progress
 from werkplaats.operations.home import networks
 from werkplaats.operations.reach import remote
-from werkplaats.verbs import named
+from werkplaats.verbs import common, named
 
 
 def run(given: argparse.Namespace) -> int:
@@ -125,4 +125,4 @@ def _typed(question: str) -> str:
             f"{question.splitlines()[0]} There is no terminal to ask on, so this step was not taken",
             "run the same command at a terminal",
         )
-    return input(question).strip()
+    return common.typed(question).strip()

@@ -1,21 +1,24 @@
 """Join a network with the server of one organisation, from the file that the coordinator hands over.
 
-FILE is the publication: a folder, or a tar file of it. Each run looks at how far the server came, does what is next,
-and stops where somebody else is waited for, with what to do; whenever it is left, the same command goes on. The first
-time the fingerprint of the network's root is asked for, as one of its holders reads it to you: it is typed, and without
-a terminal given by --root. How the server is reached is said once: --here on it, or --host and --host-key elsewhere.
+FILE is the publication: a folder, or a tar file of it; of the archive for a server that reaches nothing no more is
+taken. Each run looks at how far the server came, does what is next, and stops where somebody else is waited for, with
+what to do; whenever it is left, the same command goes on. The first time the fingerprint of the network's root is asked
+for, as one of its holders reads it to you: it is typed, and without a terminal given by --root. How the server is
+reached is said once: --here on it, or --host and --host-key elsewhere.
 
 --paper changes nothing, on no machine: it prints what would be examined, placed and let through a firewall, who decides
 what and what never leaves, for whoever has to agree beforehand.
 
 Blast radius: your own folder and the server of that organisation, which it prepares, and brings up once you accepted.
 Exit code 0 when the station is verified, 3 when somebody is waited for, 1 when something was found on the server or by
-verification, 5 when the server could not be reached or a step stands half-way.
+verification, 5 when the server could not be reached or a step stands half-way. With --paper 0 when it was printed, 1
+when something on the server is in the way, 5 when it was not reached as it was said.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import os
 import re
 from pathlib import Path
@@ -56,7 +59,9 @@ def run(given: argparse.Namespace) -> int:
     said = _said(given)
     with brought.opened(given.file) as found:
         begun = beginning.read(found, home, given.organisation)
-        _require_alike(begun, given.organisation, said)
+        _require_alike(begun, given, said)
+        if given.root is not None:
+            beginning.require_told(begun, given.root)
         if given.paper:
             return _paper(given, begun, said)
         gate.pass_by(found.network, given.acknowledge, changes=True)
@@ -69,10 +74,13 @@ def run(given: argparse.Namespace) -> int:
         if station.operated_by != given.organisation:
             operator = begun.network.compiled.operators[station.operated_by]
             print(f"note: as the definition has it {operator} operates this server: you act for {operator}")
-        code = walks.go(walks.Walk(given, begun, said), walks.STEPS)
-        gate.remember(found.network)
+        walk = walks.Walk(given, begun, said)
+        try:
+            code = walks.go(walk, walks.STEPS)
+        finally:  # also what was cut off, or refused at a later step, changed something
+            gate.remember(found.network)
         if code == errors.DONE:
-            print(f"{given.organisation} has joined {found.network}; next: werkplaats status {found.network}")
+            print(f"{given.organisation} has joined {found.network}; next: {walk.next}")
         return code
 
 
@@ -100,8 +108,11 @@ def _said(given: argparse.Namespace) -> dict[str, object]:
         return {}
     if not re.fullmatch(inventory.FINGERPRINT, given.host_key or ""):
         raise errors.UsageError(
-            f"--host-key {given.host_key or 'is missing:'} is no fingerprint of a host key",
-            "on the console of the server: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub, the word SHA256:…",
+            f"--host-key {given.host_key} is no fingerprint of a host key"
+            if given.host_key
+            else "--host is given, and the host key of that server is not",
+            "on the console of the server: ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub, and the word SHA256:… of "
+            "that after --host-key",
         )
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.:_-]*", given.host):
         raise errors.UsageError(f"--host {given.host!r} is no name or address", "as ssh takes it, without a login")
@@ -109,8 +120,9 @@ def _said(given: argparse.Namespace) -> dict[str, object]:
     return {"host": given.host, "user": given.user or inventory.USER, "host_key": given.host_key, **beside}
 
 
-def _require_alike(begun: beginning.Beginning, organisation: str, said: dict[str, object]) -> None:
+def _require_alike(begun: beginning.Beginning, given: argparse.Namespace, said: dict[str, object]) -> None:
     """Raise RefusedError where the inventory says another way to this server than the command line does."""
+    organisation = given.organisation
     path = begun.home.inventories / begun.brought.network / "servers.yml"
     if not said or not path.exists():
         return
@@ -120,6 +132,11 @@ def _require_alike(begun: beginning.Beginning, organisation: str, said: dict[str
             raise errors.RefusedError(
                 f"{path} says that {organisation} is {'this machine' if one.here else f'reached at {one.host}'}",
                 "leave --here or --host out where that is right; else change it there, by hand",
+            )
+        if mine and given.user not in (None, one.user):
+            raise errors.RefusedError(
+                f"{path} says that your login on the server of {organisation} is {one.user}",
+                "leave --user out where that is right; else change it there, by hand",
             )
         if not mine and said.get("here") and one.here:
             raise errors.RefusedError(
@@ -133,11 +150,18 @@ def _way(one: servers.Server) -> dict[str, object]:
 
 
 def _paper(given: argparse.Namespace, begun: beginning.Beginning, said: dict[str, object]) -> int:
-    """What whoever has to agree wants to see beforehand. Exit code 1 where something is in the way of it."""
+    """What whoever has to agree wants to see beforehand.
+
+    Exit code 1 where something is in the way of it, 5 where the server was not reached as it was said.
+    """
+    if given.root is not None:
+        begun = dataclasses.replace(begun, confirmed=True)
     found = beforehand.look(begun, given.organisation, said)
     rows = [(one.name, one.who, one.minutes, one.words) for one in walks.STEPS]
     if given.json:
         common.print_json(beforehand.document(found, rows))
     else:
         print("\n".join(beforehand.lines(found, rows)))
+    if found.unreached:
+        return errors.HALF_WAY
     return errors.FOUND if found.in_the_way else errors.DONE

@@ -28,7 +28,6 @@ from werkplaats.operations.reach import inventory
 from werkplaats.verbs import accept as accept_verb
 from werkplaats.verbs import common, named
 from werkplaats.verbs import up as up_verb
-from werkplaats.verbs import verify as verify_verb
 
 PEOPLE = ("steward", "scientist")
 BELOW = " " * 9
@@ -77,6 +76,16 @@ class Walk:
         """The command that goes on with this file, for the same folder of the operator."""
         home = ["--home", str(self.given.home)] if self.given.home else []
         return shlex.join(["werkplaats", *home, "join", file, "--organisation", self.organisation])
+
+    @property
+    def next(self) -> str:
+        """The command for who has joined: while an upgrade goes on, the one that moves the station."""
+        name, newer = self.begun.brought.network, self.standing.moves_to
+        return (
+            f"werkplaats upgrade start {name} --to {newer} --only {self.organisation}"
+            if newer
+            else f"werkplaats status {name}"
+        )
 
     @property
     def standing(self) -> standing.Standing:
@@ -135,7 +144,7 @@ def _place(walk: Walk) -> Waits | None:
     vault = begun.network.vault
     with vault.lock("join"):
         for line in beginning.place(begun, told, walk.organisation):
-            print(f"{BELOW}placed: {line}")
+            print(f"{BELOW}{line}")
     walk.begun = dataclasses.replace(begun, confirmed=True)
     return None
 
@@ -154,7 +163,7 @@ def _told(walk: Walk) -> str:
     coordinator = definition.organisations[definition.coordinator].name
     print(f"{BELOW}{who}: {coordinator} coordinates, and says who they are.")
     print(f"{BELOW}Take a number that you had before: what this file says of itself proves nothing.")
-    return input(f"{BELOW}type the fingerprint of the root that is read to you: ")
+    return common.typed(f"{BELOW}type the fingerprint of the root that is read to you: ")
 
 
 def _say_where(walk: Walk) -> Waits | None:
@@ -284,12 +293,6 @@ def _up(walk: Walk) -> Waits | None:
     walk.report = outcome.report
     if outcome.left_out or outcome.waiting:
         return Waits(f"what is said above; once that is mended: {walk.again}", outcome.exit_code)
-    walk.changed()
-    if newer := walk.standing.moves_to:
-        return Waits(
-            f"the station runs an earlier release, which it may for now; werkplaats upgrade start {network.name} "
-            f"--to {newer} --only {walk.organisation} moves it. After that: {walk.again}"
-        )
     return None
 
 
@@ -297,9 +300,7 @@ def _verified(walk: Walk) -> bool:
     return walk.report is not None and walk.report.good
 
 
-def _verify(walk: Walk) -> Waits | None:
-    if walk.report is not None:
-        verify_verb.print_report(walk.network.name, walk.report)
+def _verify(walk: Walk) -> Waits | None:  # `up` verified, and said what it found
     return Waits(
         "the station runs, and what is named above is not as it should be: others may not be up yet, or a firewall "
         f"between is closed. Once that is mended: {walk.again}",

@@ -35,13 +35,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     makes.add_argument("--pieces", type=_megabytes, metavar="MB", help="in pieces of at most so many MB each")
     makes.add_argument("--suite", type=Path, metavar="FILE", help="the suite as one file (default: of this checkout)")
     makes.add_argument("--wheels", type=Path, metavar="FOLDER", help="take Python packages from here, and ask no index")
-    makes.add_argument("--number", type=int, metavar="N", help="its number, to make again what another made")
+    makes.add_argument("--number", type=_number, metavar="N", help="its number, to make again what another made")
     signs = actions.add_parser("sign", help="look at an archive, and sign it")
     signs.add_argument("--key", required=True, type=Path, metavar="KEY", help="the holder's key, of `release key`")
     shows = actions.add_parser("show", help="what an archive is, and who signed it")
     checks = actions.add_parser("check", help="check all of an archive, as the installer does")
     checks.add_argument(
-        "--root", required=True, metavar="sha256:…", help="the root, as one of its holders reads it out"
+        "--root",
+        required=True,
+        type=install.heard,
+        metavar="sha256:…",
+        help="the root, as one of its holders reads it out",
     )
     for one in (signs, shows, checks):
         one.add_argument("file", type=Path, metavar="FILE", help="the archive, or one of its pieces")
@@ -51,7 +55,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def _megabytes(text: str) -> int:
     if not text.isdigit() or not 1 <= int(text) <= 100_000:
-        raise argparse.ArgumentTypeError("a piece has 1 MB at least")
+        raise argparse.ArgumentTypeError("give 1 to 100000 (MB)")
+    return int(text)
+
+
+def _number(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError("a number is 1 or more")
     return int(text)
 
 

@@ -12,6 +12,7 @@ from base import errors, files
 from network_topology import check
 from publication import verified
 from tests.werkplaats.operations.join.conftest import ORGANISATION, Published, packed, tree
+from werkplaats import VERSION
 from werkplaats.operations.coordinator import placing
 from werkplaats.operations.home import networks, places
 from werkplaats.operations.join import beginning, brought
@@ -76,9 +77,10 @@ def test_a_newer_one_takes_the_place_and_an_older_one_is_refused(
     place(older, home)
     (asked,) = (home.networks / "proeftuin" / "questions").iterdir()
     published.publish(questions=False, title="Proeftuin anders")
-    place(published.folder, home)
+    told = place(published.folder, home)
     before = tree(home)
     assert not asked.exists(), "it was withdrawn"
+    assert f"taken away, since it was withdrawn: {asked}" in told
     assert "Proeftuin anders" in before["networks/proeftuin/network.yml"].decode()
     with pytest.raises(errors.PublicationError, match="is of an older publication than was read before"):
         place(older, home)
@@ -131,6 +133,22 @@ def test_an_organisation_that_is_not_in_it_is_told_who_is(handed_over: Published
         begun(handed_over.folder, home, "apotheek"),
     ):
         pass
+
+
+def test_a_definition_that_this_suite_cannot_use_is_met_before_anything_is_written(
+    published: Published, home: places.Home, tmp_path: Path
+) -> None:
+    """A newer suite may know what it says."""
+    published.publish(region="nergens")
+    with pytest.raises(errors.RefusedError) as caught:
+        place(published.folder, home)
+    assert caught.value.what.startswith(
+        f"publication 2 of proeftuin is more than suite {VERSION} can use: network.yml: "
+    )
+    assert "there is no region 'nergens'" in caught.value.what
+    assert ("warning" in str(caught.value), "coordinator" in caught.value.remedy) == (False, True)
+    assert tree(home) == {}
+    assert not (tmp_path / "state").exists()
 
 
 def test_a_full_disk_is_met_before_anything_is_written(

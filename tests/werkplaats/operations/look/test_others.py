@@ -73,6 +73,14 @@ def test_without_a_link_its_release_is_known_by_a_computing_party_and_who_calls_
     assert found["vvt"].seen_by == "nobody"
 
 
+def test_of_the_servers_that_status_read_only_what_their_agents_tell_is_asked() -> None:
+    """What was accepted there was read with the rest."""
+    network = cast("Any", SimpleNamespace(name="n", compiled=SimpleNamespace(stations=dict.fromkeys(SLUGS))))
+    servers = Servers({"ggd": [row("ggz")]}, {}, {})
+    others.marked(network, cast("Any", servers), [station("ggd", "server"), *map(station, SLUGS[1:])], None)
+    assert servers.asked == ["status", "links"]
+
+
 def test_where_every_server_is_looked_at_no_agent_is_asked_of_others() -> None:
     servers = Servers({}, {}, {})
     stations = [station("ggd", "server")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import datetime
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -201,7 +202,7 @@ def test_what_was_not_asked_for_is_refused_before_anything_of_it_runs(brought: B
     ):
         done = server.install(brought.archive, root, *words, network=network)
         assert (done.returncode, server.ran, server.there) == (REFUSED, [], set()), done
-        assert (told in done.stderr, brought.root in done.stderr) == (True, False)
+        assert (told in done.stderr, brought.root in done.stderr) == (True, False), "who is shown it compares nothing"
     (server.folder / "os-release").write_text('ID=debian\nVERSION_ID="12"\n')
     done = server.install(brought.archive, brought.root)
     assert (done.returncode, server.ran) == (REFUSED, [])
@@ -218,6 +219,8 @@ def test_all_of_it_comes_in_order_and_the_command_last(brought: Brought, tmp_pat
     assert f"suite ['{WHEEL}'] 1" in log
     assert f"placed {NETWORK}" in log
     assert (server.folder / "werkplaats" / "bin" / "python").is_file()
+    place = server.folder / "datawerkplaats" / "publications" / NETWORK
+    assert f"werkplaats join {place} --organisation ORGANISATION --here\n" in done.stdout
     record = server.record()
     assert (record["number"], record["done"]) == (1, True)
     assert any("installing " in step and "python3-venv" in step and "openssl" not in step for step in record["did"])
@@ -242,6 +245,28 @@ def test_killed_between_two_steps_it_leaves_no_command_and_goes_on(brought: Brou
     assert server.ran[-1] == "placed"
     assert (server.folder / "werkplaats" / ".werkplaats").is_file()
     assert not [one for one in server.there if ".work-" in one], "nor what the killed one had copied"
+
+
+def test_what_a_disk_or_a_person_ends_is_told_with_how_it_goes_on(
+    brought: Brought, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = Server(tmp_path / "server")
+    for error, told in (
+        (
+            OSError(28, "No space left on device"),
+            "No space left on device; once that is mended run the same command again",
+        ),
+        (KeyboardInterrupt(), "install.py: interrupted; run the same command again, it goes on from here"),
+    ):
+
+        def full(*_: object, error: BaseException = error) -> None:
+            raise error
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", full)
+            done = server.install(brought.archive, brought.root)
+        assert (done.returncode, told in done.stderr) == (errors.HALF_WAY, True), done
+    assert server.install(brought.archive, brought.root).returncode == 0
 
 
 def test_what_a_killed_one_had_started_is_waited_for(brought: Brought, tmp_path: Path) -> None:
@@ -280,9 +305,10 @@ def test_none_older_is_installed_and_no_other_of_the_same_number(made: Made, tmp
         (first, "this is archive 1, and 2 was installed here"),
         (other, "archive 2 was installed here, and had other contents"),
     ):
-        done = server.install(archive, made.root)
-        assert (done.returncode, server.ran, server.there) == (REFUSED, ran, there), done
-        assert told in done.stderr
+        for words in ((), ("--check",)):
+            done = server.install(archive, made.root, *words)
+            assert (done.returncode, server.ran, server.there) == (REFUSED, ran, there), done
+            assert told in done.stderr
 
 
 def test_those_who_are_release_holders_no_more_sign_for_nobody(made: Made, tmp_path: Path) -> None:
@@ -349,6 +375,16 @@ def test_it_is_made_to_the_same_bytes_and_taken_from_pieces(made: Made) -> None:
     assert b"".join(piece.read_bytes() for piece in pieces) == made_whole
 
 
+def test_made_in_another_way_it_lies_there_in_that_way_alone(made: Made) -> None:
+    """Else what is read, signed and sent may be what was made before."""
+    made.make()
+    whole, beside = made.archive, ["install.py"]
+    piece = whole.with_name(f"{whole.name}.001")
+    for words, there in ((("--pieces", "1"), piece), ((), whole)):
+        made.make(*words)
+        assert sorted(path.name for path in made.to.iterdir()) == [*beside, there.name]
+
+
 def test_pieces_are_one_archive_and_a_piece_that_is_missing_is_named(brought: Brought, tmp_path: Path) -> None:
     server, content = Server(tmp_path / "server"), brought.archive.read_bytes()
     pieces = [brought.archive.with_name(f"{brought.archive.name}.{one:03}") for one in (1, 2, 3)]
@@ -370,7 +406,7 @@ def test_a_holder_sees_what_is_signed_and_the_check_is_the_installers_and_the_re
     check = ("package", "check", str(made.archive), "--root")
     assert "nobody signed this archive" in made.people.run(*check, made.root, expect=errors.REFUSED)
     told = made.people.run("package", "sign", str(made.archive), "--key", made.holders[0], "--yes")
-    assert f"its root is {made.root}" in told
+    assert f"its root is {made.root}" in told, "as whoever signs compares"
     assert "signed by 1 of 3 release holders, of whom 2 must" in told
     assert "signed by 1 of the 2 release holders" in made.people.run(*check, made.root, expect=errors.REFUSED)
     stranger = made.people.key("release", "stranger")
@@ -378,13 +414,21 @@ def test_a_holder_sees_what_is_signed_and_the_check_is_the_installers_and_the_re
     assert "this is not the key of a release holder" in told
     made.sign(1)
     assert "signed by 2 of 3 release holders" in made.people.run("package", "show", str(made.archive))
-    assert "which 2 release holders signed" in made.people.run(*check, made.root)
+    heard = made.root.removeprefix("sha256:").upper()
+    assert "which 2 release holders signed" in made.people.run(*check, heard)
     changed(made.archive, install.Archive(made.archive).files["image/image.tar"].start)
     assert "was changed, or damaged" in made.people.run(*check, made.root, expect=errors.REFUSED)
     told = made.people.run(
         "package", "sign", str(made.archive), "--key", made.holders[2], "--yes", expect=errors.REFUSED
     )
     assert "was changed, or damaged" in told, "nobody signs for what is damaged"
+
+
+def test_a_number_or_a_size_that_none_has_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
+    for words, told in ((("--number", "0"), "a number is 1 or more"), (("--pieces", "0"), "give 1 to 100000 (MB)")):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["package", "make", NETWORK, "--to", "x", *words])
+        assert (ended.value.code, told in capsys.readouterr().err) == (errors.WRONG_USE, True)
 
 
 def test_what_does_not_belong_together_is_not_made(made: Made) -> None:

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from base import errors
+from base import canonical, errors
 from publication import publication
 from stacks.engine import carried
 from station_image.builder import images, packages
 from tests.werkplaats.operations.package import archives
 from tests.werkplaats.operations.package.archives import Made
-from tests.werkplaats.verbs.trust.people import NETWORK, People, people
+from tests.werkplaats.verbs.trust.people import DAY, NETWORK, People, people
+from werkplaats.operations.home import places
+from werkplaats.operations.join import beginning, brought
 from werkplaats.operations.package import debs, install, place
 
 __all__ = ["people"]
@@ -35,15 +37,15 @@ def test_it_lies_where_the_suite_looks_and_what_people_have_stays(
     made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made.make()
-    work, home = copied(made, tmp_path / "work"), tmp_path / "own"
-    brought = list[Path]()
-    monkeypatch.setattr(carried, "bring", brought.append)
+    work, home, kept = copied(made, tmp_path / "work"), tmp_path / "own", tmp_path / "placed.json"
+    engines = list[Path]()
+    monkeypatch.setattr(carried, "bring", engines.append)
     monkeypatch.setattr(images, "BUILD", tmp_path / "suite" / "build")
     with pytest.raises(errors.AcceptanceError, match="and sha256:0 was told"):
-        list(place.place(work, NETWORK, "sha256:0", home))
-    assert (brought, home.exists(), images.BUILD.exists()) == ([], False, False)
-    told = list(place.place(work, NETWORK, made.root, home))
-    assert brought == [work / "engine" / "3.0.0.tar.bz2"]
+        list(place.place(work, NETWORK, "sha256:0", home, kept))
+    assert (engines, home.exists(), images.BUILD.exists()) == ([], False, False)
+    told = list(place.place(work, NETWORK, made.root, home, kept))
+    assert engines == [work / "engine" / "3.0.0.tar.bz2"]
     assert images.built(f"sha256:{'5' * 64}", images.BUILD) is not None
     assert publication.read(home / "publications" / NETWORK, NETWORK).root == made.root
     assert (home / "networks" / NETWORK / "network.yml").read_bytes() == (
@@ -51,10 +53,56 @@ def test_it_lies_where_the_suite_looks_and_what_people_have_stays(
     ).read_bytes()
     assert f"publication 1 is in {home / 'publications' / NETWORK}" in told
     (home / "networks" / NETWORK / "network.yml").write_text("mine\n")
-    told = list(place.place(work, NETWORK, made.root, home))
+    told = list(place.place(work, NETWORK, made.root, home, kept))
     assert f"{home / 'publications' / NETWORK} is left as it is: publication 1" in told
     assert f"{home / 'networks' / NETWORK / 'network.yml'} is left as it is: the archive has another one" in told
     assert (home / "networks" / NETWORK / "network.yml").read_text() == "mine\n"
+
+
+def test_a_file_that_an_archive_placed_goes_with_the_next_one_unless_somebody_changed_it(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else who reaches nothing has the definition of the first archive for ever."""
+    made.make()
+    work, home, kept = copied(made, tmp_path / "work"), tmp_path / "own", tmp_path / "placed.json"
+    monkeypatch.setattr(carried, "bring", lambda _: "a cache")
+    monkeypatch.setattr(images, "BUILD", tmp_path / "suite" / "build")
+    own = home / "networks" / NETWORK
+    list(place.place(work, NETWORK, made.root, home, kept))
+    archive = work / "network" / "definition"
+    (asked,) = (archive / "questions").iterdir()
+    withdrawn = asked.read_bytes()
+    asked.unlink()
+    (archive / "network.yml").write_text("newer\n")
+    told = list(place.place(work, NETWORK, made.root, home, kept))
+    assert f"{own / 'network.yml'} is placed" in told
+    assert f"{own / 'questions' / asked.name} is taken away: the archive has it no more" in told
+    assert ((own / "network.yml").read_text(), list((own / "questions").iterdir())) == ("newer\n", [])
+    (own / "network.yml").write_text("newer  # and mine\n")
+    (own / "questions" / asked.name).write_bytes(withdrawn)
+    (archive / "network.yml").write_text("newest\n")
+    told = list(place.place(work, NETWORK, made.root, home, kept))
+    assert f"{own / 'network.yml'} is left as it is: the archive has another one" in told
+    assert (own / "network.yml").read_text() == "newer  # and mine\n"
+    assert (own / "questions" / asked.name).exists(), "no archive placed that one"
+
+
+def test_a_walk_goes_on_from_what_an_archive_placed(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It wants the root once more: who installed may be another than who joins."""
+    made.make()
+    work, home = copied(made, tmp_path / "work"), places.home(tmp_path / "own")
+    monkeypatch.setattr(carried, "bring", lambda _: "a cache")
+    monkeypatch.setattr(images, "BUILD", tmp_path / "suite" / "build")
+    list(place.place(work, NETWORK, made.root, home.networks.parent, tmp_path / "placed.json"))
+    made.people.at("server")
+    for file in (home.publications / NETWORK, made.archive):
+        with brought.opened(file) as found:
+            begun = beginning.read(found, home, "huisartsen")
+            assert begun.confirmed == (file == made.archive)
+            told = beginning.require_told(begun, made.root)
+            assert beginning.place(begun, None if begun.confirmed else told, "huisartsen") == []
 
 
 def test_a_newer_publication_takes_the_place_of_an_older_one_and_never_the_other_way(
@@ -64,10 +112,28 @@ def test_a_newer_publication_takes_the_place_of_an_older_one_and_never_the_other
     shutil.copytree(made.people.place, older)
     made.people.approve("ggd")
     made.people.run("publish", NETWORK)
-    for brought, number in ((older, 1), (made.people.place.resolve(), 2), (older, 2)):
-        found = publication.read(brought, NETWORK)
-        place._published(found, brought, folder)
+    for newest, number in ((older, 1), (made.people.place.resolve(), 2), (older, 2)):
+        found = publication.read(newest, NETWORK)
+        place._published(found, newest, folder)
         assert publication.read(folder, NETWORK).number == number
+
+
+def test_a_newer_one_takes_the_place_of_one_that_is_good_no_more(
+    people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing but archives comes, the one before has mostly ended by then."""
+    folder, older, before = tmp_path / "publications" / NETWORK, tmp_path / "older", canonical.now() - 40 * DAY
+    with monkeypatch.context() as patch:
+        patch.setattr(canonical, "now", lambda: before)
+        people.published()
+        shutil.copytree(people.place, older)
+        place._published(publication.read(older, NETWORK, moment=before), older, folder)
+    with pytest.raises(errors.ExpiredError):
+        publication.read(folder, NETWORK)
+    people.run("publish", NETWORK)
+    newest = people.place.resolve()
+    told = place._published(publication.read(newest, NETWORK), newest, folder)
+    assert (told, publication.read(folder, NETWORK).number) == (f"publication 2 is in {folder}", 2)
 
 
 def test_an_image_that_was_changed_is_not_placed(tmp_path: Path) -> None:

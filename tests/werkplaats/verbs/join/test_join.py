@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
 from base import errors
 from tests.werkplaats.operations.join.conftest import ORGANISATION, Published, tree
+from tests.werkplaats.verbs.join.conftest import Typed
 from werkplaats import cli
-from werkplaats.operations.home import places
+from werkplaats.operations.home import gate, places
+from werkplaats.operations.join import beforehand
 from werkplaats.operations.reach import remote
+from werkplaats.verbs.join import walk as walks
 
 KEY = "SHA256:" + "A" * 43
 HOST = ("--host", "192.0.2.1", "--host-key", KEY)
@@ -33,7 +37,7 @@ MISTAKES: dict[str, tuple[tuple[str, ...], str, int, str]] = {
         "is no fingerprint of a root: that is 64 digits.*have it read",
     ),
     "json without paper": (("--json",), "", errors.WRONG_USE, "--json is for --paper; leave it out"),
-    "no host key": (HOST[:2], "", errors.WRONG_USE, "is no fingerprint of a host key; on the console"),
+    "no host key": (HOST[:2], "", errors.WRONG_USE, "the host key of that server is not; on the console"),
     "a host key of another kind": (
         (*HOST[:2], "--host-key", "MD5:00:11"),
         "",
@@ -48,6 +52,12 @@ MISTAKES: dict[str, tuple[tuple[str, ...], str, int, str]] = {
         f'{ORGANISATION}: {{host: 192.0.2.9, host_key: "{KEY}"}}\n',
         errors.REFUSED,
         "says that huisartsen is reached at 192.0.2.9; leave --here or --host out",
+    ),
+    "another login than the inventory": (
+        (*HOST, "--user", "jansen"),
+        f'{ORGANISATION}: {{host: 192.0.2.1, host_key: "{KEY}"}}\n',
+        errors.REFUSED,
+        "says that your login on the server of huisartsen is beheer; leave --user out where that is right",
     ),
     "here, and it is somebody else's": (
         ("--here",),
@@ -119,6 +129,7 @@ def test_the_paper_tells_all_of_it_beforehand_and_changes_nothing(
     ):
         assert part in text
     assert all(len(line) <= 96 for line in text.splitlines())
+    assert all(f"\n  {name} " in text for name, _ in beforehand.DECIDES)
     assert join(home, handed_over.folder, "--paper", "--json") == errors.DONE
     told = json.loads(capsys.readouterr().out)
     assert (told["organisation"], told["root_confirmed"], told["examined"]) == (ORGANISATION, False, None)
@@ -128,18 +139,54 @@ def test_the_paper_tells_all_of_it_beforehand_and_changes_nothing(
     assert not (tmp_path / "state").exists()
 
 
-def test_the_paper_looks_where_the_command_says_beside_the_servers_that_are_written(
+def test_the_paper_goes_by_the_root_and_the_way_to_the_server_that_are_said(
     handed_over: Published, home: places.Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It told whoever has another server there already to add what they had given."""
+    """Also where servers.yml has another server of the same operator already."""
     path = home.inventories / "proeftuin" / "servers.yml"
     path.parent.mkdir(parents=True)
     path.write_text(f'ggd: {{host: 192.0.2.9, host_key: "{KEY}"}}\n')
-    monkeypatch.setattr(
-        remote.Remotes, "probe", lambda self: {one: f"{self.servers[one].host}" for one in self.servers}
-    )
-    assert join(home, handed_over.folder, "--paper", *HOST) == errors.DONE
-    assert "the server was not examined: 192.0.2.1" in capsys.readouterr().out
+    monkeypatch.setattr(remote.Remotes, "probe", lambda self: dict.fromkeys(self.servers, "no route to host"))
+    root = handed_over.publish().root
+    assert join(home, handed_over.folder, "--paper", *HOST, "--root", root) == errors.HALF_WAY
+    text = capsys.readouterr().out
+    assert "as it was read out to you" in text
+    assert "the server was not examined: no route to host" in text
+
+
+def test_another_root_than_that_of_the_network_is_met_also_once_one_was_typed(
+    handed_over: Published, home: places.Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert join(home, handed_over.folder, "--root", handed_over.publish().root) == errors.REFUSED
+    capsys.readouterr()
+    assert join(home, handed_over.folder, "--root", f"sha256:{'0' * 64}") == errors.REFUSED
+    told = capsys.readouterr()
+    assert ("is not the root of" in told.err, "now" in told.out) == (True, False)
+
+
+def test_a_walk_that_is_cut_off_has_used_this_suite_too(
+    handed_over: Published, home: places.Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it did until then was done by this one."""
+
+    def cut(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    assert join(home, handed_over.folder, "--root", handed_over.publish().root) == errors.REFUSED
+    note = tmp_path / "state" / "werkplaats" / "proeftuin" / gate.NOTE
+    note.unlink()
+    monkeypatch.setattr(walks, "go", cut)
+    assert join(home, handed_over.folder) == errors.HALF_WAY
+    assert note.exists()
+
+
+def test_who_leaves_a_question_by_ctrl_d_has_changed_nothing(
+    handed_over: Published, home: places.Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Typed())
+    assert join(home, handed_over.folder) == errors.REFUSED
+    assert "nothing was typed, so nothing was changed; run it again" in capsys.readouterr().err
+    assert tree(home) == {}
 
 
 def test_the_first_run_places_what_the_root_was_read_out_for_and_asks_where_the_server_is(

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import shlex
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from base import errors
 from tests.werkplaats.operations.join.conftest import ORGANISATION, Published
-from werkplaats.operations.home import networks, places
+from werkplaats.operations.home import places
 from werkplaats.operations.join import beginning, brought, standing
-from werkplaats.verbs import up
 from werkplaats.verbs.join import walk as walks
 
 NAMES = ("publication", "server", "examine", "prepare", "request", "certificate", "accept", "up", "verify", "people")
@@ -114,24 +113,20 @@ def test_what_is_next_follows_from_how_the_server_stands(
     assert next(step.name for step in walks.STEPS if not step.done(placed)) == next_one
 
 
-def test_a_station_of_an_earlier_release_gets_what_was_accepted_and_is_moved_by_an_upgrade(
-    placed: walks.Walk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    earlier = standing.Standing(request=REQUEST, published="SHA256:A", moves_to="1.1.0")
-    brought_up = list[str]()
+def test_the_command_that_goes_on_can_be_typed_as_it_is_printed(placed: walks.Walk) -> None:
+    file = Path("from the coordinator.tar")
+    walk = dataclasses.replace(
+        placed, begun=dataclasses.replace(placed.begun, brought=dataclasses.replace(placed.begun.brought, place=file))
+    )
+    home = ["--home", str(placed.given.home)]
+    assert shlex.split(walk.again) == ["werkplaats", *home, "join", str(file), "--organisation", ORGANISATION]
 
-    def bring(network: networks.Network, *_: object) -> SimpleNamespace:
-        brought_up.append(network.name)
-        return SimpleNamespace(report=None, left_out={}, waiting={})
 
-    monkeypatch.setattr(up, "bring", bring)
-    monkeypatch.setattr(up, "print_outcome", lambda *_: None)
-    monkeypatch.setattr(standing, "look", lambda *_: earlier)
-    placed.given.yes = True
-    waits = next(step for step in walks.STEPS if step.name == "up").do(placed)
-    assert brought_up == ["proeftuin"]
-    assert waits
-    assert (waits.code, f"upgrade start proeftuin --to 1.1.0 --only {ORGANISATION}" in waits.why) == (3, True)
+def test_who_has_joined_while_an_upgrade_goes_on_is_told_what_moves_the_station(placed: walks.Walk) -> None:
+    placed._standing = dataclasses.replace(HELD, waits=(), runs=True)
+    assert placed.next == "werkplaats status proeftuin"
+    placed._standing = dataclasses.replace(HELD, waits=(), runs=True, moves_to="1.1.0")
+    assert placed.next == f"werkplaats upgrade start proeftuin --to 1.1.0 --only {ORGANISATION}"
 
 
 def test_before_anything_is_there_the_publication_is_next(handed_over: Published, home: places.Home) -> None:

@@ -24,6 +24,7 @@ from tests.docs import documents
 from tests.harness import coordinator as coordinators
 from tests.werkplaats.operations.join.conftest import ORGANISATION, Published, packed, tree
 from tests.werkplaats.verbs.join import transcripts
+from tests.werkplaats.verbs.join.conftest import Typed
 from werkplaats import cli
 from werkplaats.operations.bring_up import up
 from werkplaats.operations.coordinator import approval
@@ -98,7 +99,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
         assert options.only == (ORGANISATION,)
         made.runs.append("prepared" if own_keys.REQUEST not in made.files else "up")
         made.prepare() if made.runs[-1] == "prepared" else made.run()
-        return up.Outcome(report=verdict if made.runs[-1] == "up" else None)
+        return up.Outcome(report=verified() if made.runs[-1] == "up" else None)
 
     def examined(*_: object) -> tuple[Any, dict[str, str]]:
         return {ORGANISATION: SimpleNamespace(of=lambda _: [], verdict="a station can be placed here")}, {}
@@ -113,13 +114,6 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     monkeypatch.setattr(up_verb, "bring", bring)
     monkeypatch.setattr(up, "verify_network", verified)
     return made
-
-
-class Typed(io.StringIO):
-    """What somebody types at a terminal."""
-
-    def isatty(self) -> bool:
-        return True
 
 
 class Administrator:
@@ -199,11 +193,13 @@ def test_one_command_again_and_again_from_a_file_to_a_verified_station_as_the_gu
 
     server.good = False  # `up` is what may mend it, and it asks first
     assert mine.join(newer, shown=False)[0] == errors.REFUSED
+    code, said = mine.join(newer, typed="y\n", shown=False)
+    assert (code, said.count("NOT link huisartsen: ggd: does not answer")) == (errors.FOUND, 1)
     server.left_out = {ORGANISATION: "no route to host"}
     code, said = mine.join(newer, shown=False)
     assert code == errors.HALF_WAY
     assert "cannot be looked at: no route to host" in said
-    assert server.runs == ["prepared", "up"]
+    assert server.runs == ["prepared", "up", "up"]
 
     host = f"station.{ORGANISATION}.example"
     shown = transcripts.readable(
