@@ -88,8 +88,8 @@ def _attackers(made: sandboxes.Sandbox, kind: str) -> Iterator[list[str]]:
 
 
 def _begun(name: str) -> bool:
-    """Whether it is past what an address may do: from then on it is held to that."""
-    return sum(_done(name).values()) > 2000
+    """Whether it is past what an address may do (300 for each of two callers): from then on it is held to that."""
+    return sum(_done(name).values()) > 700
 
 
 def _done(name: str) -> dict[str, int]:
