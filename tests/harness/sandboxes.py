@@ -255,8 +255,8 @@ def found_root(network: Sandbox) -> None:
             network.run(f"{HOLDERS[kind]} sign", "--key", file, "--yes")
 
 
-def up_step_by_step(network: Sandbox) -> dict[str, Any]:
-    """`up` of a network that is not a sandbox, where nobody takes all steps at once; and what `accept` said."""
+def founded(network: Sandbox) -> str:
+    """Have all servers prepared and certified, and all of it published; returns the root, as holders read it out."""
     network.run("up", "--yes", expect=3)
     for line in network.run("trust request").stdout.splitlines():
         if found := re.fullmatch(r"(\S+): (SHA256:\S+)", line):
@@ -265,7 +265,12 @@ def up_step_by_step(network: Sandbox) -> dict[str, Any]:
     published = network.run("trust publish").stdout
     root = re.search("its root is (sha256:[0-9a-f]{64})", published)
     assert root, published
-    accepted = network.run("accept", "--yes", "--root", root[1]).stdout
+    return root[1]
+
+
+def up_step_by_step(network: Sandbox) -> dict[str, Any]:
+    """`up` of a network that is not a sandbox, where nobody takes all steps at once; and what `accept` said."""
+    accepted = network.run("accept", "--yes", "--root", founded(network)).stdout
     told: dict[str, Any] = json.loads(network.run("up", "--yes", "--json").stdout)
     return told | {"accepted": accepted}
 

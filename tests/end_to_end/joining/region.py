@@ -45,23 +45,6 @@ def server(maker: sandboxes.Sandbox, organisation: str, folder: Path, last: int)
         servers.docker("rm", "--force", "--volumes", container)
 
 
-def founded(network: sandboxes.Sandbox) -> str:
-    """The others are certified, and all of it is published; returns the root, as its holders read it out."""
-    network.run("up", "--yes", expect=3)
-    for line in network.run("trust request").stdout.splitlines():
-        if found := re.fullmatch(r"(\S+): (SHA256:\S+)", line):
-            network.run("trust approve", found[1], "--fingerprint", found[2])
-    sandboxes.found_root(network)
-    return root_of(network.run("trust publish").stdout)
-
-
-def root_of(printed: str) -> str:
-    """As `trust publish` says it."""
-    found = re.search("its root is (sha256:[0-9a-f]{64})", printed)
-    assert found, printed
-    return found[1]
-
-
 def handed_over(network: sandboxes.Sandbox, file: Path) -> Path:
     """The publication as the coordinator mails it."""
     with tarfile.open(file, "w") as archive:

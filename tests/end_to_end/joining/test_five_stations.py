@@ -236,7 +236,7 @@ def five(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Region]:
                 (own / "passphrase").write_text(PHRASE)
                 desk = sandboxes.Sandbox(NAME, own / "home", own / "state", own / "passphrase")
             operators[one] = Operator(one, server, desk)
-        root = region.founded(network)
+        root = sandboxes.founded(network)
         for one in (COORDINATOR, OTHER):
             shutil.copytree(maker.vault / "people" / one, network.vault / "people" / one)
         yield Region(network, operators, folder, root)

@@ -123,7 +123,7 @@ def test_an_administrator_joins_step_by_step_with_every_mistake_on_the_way(
     coordinator: Coordinator, administrator: Administrator, note: Callable[[str], None]
 ) -> None:
     mine, own, network = administrator, administrator.network, coordinator.network
-    root = region.founded(network)
+    root = sandboxes.founded(network)
     first = region.handed_over(network, own.home.parent / f"{NAME}.tar")
     server = ("--host", mine.server.address, "--host-key", mine.server.host_key, "--key", str(mine.server.key))
 
