@@ -160,10 +160,14 @@ def _led_to_it(place: Place, target: str) -> str:
     return f"{called} --jump REDIRECT --to-ports 9443 --table nat"
 
 
-def thin(place: Place, ends: Ends) -> None:
-    """What a server sends to another arrives as long as it is small: a line of a smaller MTU that tells nobody so."""
-    rules = THIN.format(place.address(ends[1]))
-    place.shell(ends[0], f"echo {shlex.quote(rules)} | nft --file -")
+def poor(rule: str) -> Act:
+    """What a server takes from another is dropped by a rule: a line that loses, is thin, or has a smaller MTU."""
+
+    def act(place: Place, ends: Ends) -> None:
+        rules = POOR.format(rule=f"ip saddr {place.address(ends[1])} {rule} drop")
+        place.shell(ends[0], f"echo {shlex.quote(rules)} | nft --file -")
+
+    return act
 
 
 def signal(name: str, part: str) -> str:
@@ -185,15 +189,15 @@ table inet owner {{
 }}
 """
 NOT_OF_ITS_OWNER = "nft add table inet owner && nft delete table inet owner"
-THIN = """
-table inet thin {{
-    chain output {{
-        type filter hook output priority 5;
-        ip daddr {} meta length > 700 drop
+POOR = """
+table inet poor {{
+    chain input {{
+        type filter hook input priority 5;
+        {rule}
     }}
 }}
 """
-NOT_THIN = "nft add table inet thin && nft delete table inet thin"
+NOT_POOR = "nft add table inet poor && nft delete table inet poor"
 PROXY_UNIT = "inspects.service"
 # Its key is nobody's. What is connected already goes on behind such a device's back: the gateway calls anew.
 PROXY = f"""
@@ -239,6 +243,14 @@ if small {SMALL}; then umount {SMALL} || exit 1; fi
 docker start station-computer station-agent
 """
 
+# Every program that starts there from then on is told another time, and no clock is set: a server in a container has
+# that of its machine. What starts in the station's containers has it right.
+LATER = """
+(dpkg --status libfaketime || apt-get install --yes --no-install-recommends libfaketime || apt-get update --quiet &&
+apt-get install --yes --no-install-recommends libfaketime) >/dev/null 2>&1 &&
+echo +10m > /etc/faketimerc && dpkg --listfiles libfaketime | grep '/libfaketime.so.1$' > /etc/ld.so.preload
+"""
+
 CAUSES = (
     Cause(
         "station-down",
@@ -278,6 +290,14 @@ CAUSES = (
     Cause("disk-full", "a small disk full of what apt keeps", anybody, line(FILL), line(EMPTY)),
     Cause("disk-full", "a disk that can only be read", anybody, line(READ), line(EMPTY), by_people=True),
     Cause(
+        "clock-off",
+        "its programs are told a time ten minutes later",
+        anybody,
+        line(LATER),
+        line("rm --force /etc/ld.so.preload"),
+        by_people=True,
+    ),
+    Cause(
         "follower-stopped",
         "its timer stopped",
         anybody,
@@ -301,14 +321,21 @@ CAUSES = (
         there(NOT_OF_ITS_OWNER),
         by_people=True,
     ),
-    Cause(
-        "partition",
-        "large packets go nowhere, either way",
-        pairs,
-        either_way(thin),
-        either_way(line(NOT_THIN)),
-        by_people=True,
-        both=True,
+    *(
+        Cause(
+            "partition",
+            how,
+            pairs,
+            either_way(poor(rule)),
+            either_way(line(NOT_POOR)),
+            by_people=True,
+            both=True,
+        )
+        for how, rule in (
+            ("large packets go nowhere, either way", "meta length > 700"),
+            ("a line that loses four of ten packets, either way", "numgen random mod 10 < 4"),
+            ("a thin line, 2 kB a second either way", "limit rate over 2 kbytes/second burst 1 kbytes"),
+        )
     ),
     Cause(
         "tls-inspection",

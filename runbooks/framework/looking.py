@@ -264,6 +264,8 @@ def _way(network: networks.Network, peer: str, one: form.Called, cas: Collection
         taken=one.taken,
         issuer=issuer,
         ours=ours,
+        seconds=one.seconds,
+        again=one.again,
     )
 
 

@@ -36,13 +36,15 @@ class Answer(_Form):
 
 
 class Called(_Form):
-    """A call to another gateway; `shown` is the certificate in base64."""
+    """A call to another gateway; `shown` is the certificate in base64, `again` in how many calls packets were lost."""
 
     addresses: list[str]
     why: str
     shown: str
     refused: bool
     taken: bool = False
+    seconds: Annotated[float, pydantic.Field(ge=0, lt=3600, allow_inf_nan=False)] = 0.0
+    again: Annotated[int, pydantic.Field(ge=0, le=look.CALLS)] = 0
 
 
 class Told(_Form):

@@ -1,41 +1,81 @@
-"""Two organisations do not reach each other, or one does not reach the other, and both stations are well."""
+"""Two organisations do not reach each other, or one does not reach the other, or badly; and both stations are well."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from on_server.incident.look import CALLS
 from runbooks.framework import seen
 from runbooks.framework.incident import Fit
 from runbooks.framework.looking import GATEWAY
 from runbooks.framework.steps import Case, Step
+from runbooks.network import wrong_dns
 
 TITLE = "Partition between two organisations"
 ABOUT = "link"
 EXPLAINS = ()
 INTERRUPTS = ""
 LOSES = ""
+LOST_IN, SLOW_SECONDS, SLOWER = 2, 1.0, 5
+"""A line that carries is poor where so many of the calls lost something, or where one takes that long and so many times
+as long as any other of the same two servers."""
 
 
 def fits(what: seen.Seen) -> Iterator[Fit]:
-    """Where a station does not reach another, though its own gateway runs. Once for a pair that fails both ways."""
-    bad = {(one.source, one.target): one for one in what.links if not one.ok and not _cut(what, one)}
-    for (source, target), one in sorted(bad.items()):
-        both = (target, source) in bad
-        if both and source > target:
+    """Where a station does not reach another, or badly, though its own gateway runs. Once for a pair, if both ways."""
+    bad = {(one.source, one.target): why for one in what.links if (why := _wrong(what, one))}
+    for source, target in sorted(bad):
+        back = bad.get((target, source), "")
+        if back and source > target:
             continue
+        ways = ((source, target), (target, source)) if back else ((source, target),)
+        evidence = [line for ends in ways for line in (bad[ends], *_way(what, *ends))]
+        if not back and (other := what.link(target, source)) and other.ok:
+            evidence.append(f"{other.name} works: one direction only")
         there = what.servers.get(target)
-        evidence = [f"{one.name}: {one.why or 'no answer'}", *_way(what, source, target)]
-        if both:
-            evidence += [f"{bad[target, source].name}: {bad[target, source].why}", *_way(what, target, source)]
-        elif (back := what.link(target, source)) and back.ok:
-            evidence.append(f"{back.name} works: one direction only")
         if there is None:
             evidence.append(f"the server of {target} is another operator's: whether it is well is not known here")
         elif there.reached and there.agent == "yes" and there.unit(GATEWAY).runs:
             evidence.append(f"agent and gateway of {target} are well")
-        ways = ((source, target), (target, source)) if both else ((source, target),)
-        witnessed = frozenset(to for who, to in ways if _witnessed(what, who, to))
-        yield Fit(one.name, 50 if there is None else 80, tuple(evidence), witnessed=witnessed)
+        broken = [ends for ends in ways if not _carries(what, *ends)]
+        score = 60 if not broken else 50 if there is None else 80
+        witnessed = frozenset(to for who, to in broken if _witnessed(what, who, to))
+        yield Fit(seen.link(source, target), score, tuple(evidence), ahead=not broken, witnessed=witnessed)
+
+
+def _wrong(what: seen.Seen, one: seen.Link) -> str:
+    """What is wrong with a link, in words; nothing is where it carries well, or was cut on purpose."""
+    if one.ok:
+        return _poor(what, one.source, one.target)
+    return "" if _cut(what, one) else f"{one.name}: {one.why or 'no answer'}"
+
+
+def _poor(what: seen.Seen, source: str, target: str) -> str:
+    """What is poor about a line that carries; none is where other calls of one of the two servers are as slow."""
+    ways = {(who, to): way for who, server in what.reached().items() for to, way in server.ways.items()}
+    way = ways.get((source, target))
+    if way is None or wrong_dns.wrong(what, source, target) or not way.ours:
+        return ""
+    if way.again >= LOST_IN:
+        return (
+            f"in {way.again} of {CALLS} calls from {source} to {target} something had to be sent again, or never came"
+        )
+    others = [
+        one.seconds
+        for ends, one in ways.items()
+        if not one.why and {source, target} & {*ends} and {*ends} != {source, target}
+    ]
+    slowest = max(others, default=way.seconds)
+    if way.why or way.seconds < max(SLOW_SECONDS, SLOWER * slowest):
+        return ""
+    return (
+        f"a call from {source} to {target} takes {way.seconds:.1f} s, every other of both {slowest:.1f} s at the most"
+    )
+
+
+def _carries(what: seen.Seen, source: str, target: str) -> bool:
+    found = what.link(source, target)
+    return bool(found and found.ok)
 
 
 def _witnessed(what: seen.Seen, source: str, target: str) -> bool:
@@ -102,11 +142,17 @@ def _open(case: Case, source: str, target: str) -> Step:
     where = f"{peer.address} port {peer.port}"
     return Step(
         key=f"open {source} to {target}",
-        words=f"have {source} reach {target}",
-        done=lambda case: bool((found := case.look().link(source, target)) and found.ok),
+        words=f"have {source} reach {target}, without loss",
+        done=lambda case: well(case.look(), source, target),
         by_hand=(
             f"ring who keeps the network of {source} and of {target}: TCP from {source} out to {where}, and at "
-            f"{target} in. When it is open, run the same command again"
+            f"{target} in. Where it is open and loses or is slow, have them look at the line: packets that are "
+            "dropped, a limit on its rate, a smaller MTU. When it carries, run the same command again"
         ),
         patience=1,
     )
+
+
+def well(what: seen.Seen, source: str, target: str) -> bool:
+    """Whether a line carries, and without loss."""
+    return _carries(what, source, target) and not _poor(what, source, target)

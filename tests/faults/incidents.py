@@ -243,10 +243,13 @@ SLOW = (
     drilled("engine-broken", "thuiszorg", "hangs"),
     drilled("disk-full", "ggd", "a small disk full of what apt keeps"),
     drilled("disk-full", "thuiszorg", "a disk that can only be read"),
+    drilled("clock-off", "thuiszorg", "its programs are told a time ten minutes later"),
     drilled("follower-stopped", "ggd", "its timer stopped", back=True),
     drilled("partition", "ggd:ziekenhuis", "nothing passes, either way"),
     drilled("partition", "ggd:ziekenhuis", "one direction: a rule of nft at whom is called"),
     drilled("partition", "ggd:ziekenhuis", "large packets go nowhere, either way"),
+    drilled("partition", "ggd:ziekenhuis", "a line that loses four of ten packets, either way"),
+    drilled("partition", "ggd:ziekenhuis", "a thin line, 2 kB a second either way"),
     drilled("tls-inspection", "thuiszorg:ggd", "a proxy that shows a certificate of its own"),
     Row("pulumi-state-lost", "", "both states removed", without_state(shutil.rmtree), holds=as_made),
     Row(

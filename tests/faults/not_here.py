@@ -10,11 +10,6 @@ NOT_HERE = (
         "a server that is nobody's sandbox, switched off",
         "its switch is its administrator's; every server of these tests is a sandbox's",
     ),
-    (
-        "clock-off",
-        "a server whose clock is wrong",
-        "servers in containers have the clock of their machine, which no test may set",
-    ),
     ("publication-ended", "metadata that end", "every server would end with it; that they do is a test of its own"),
     ("stolen-station-key", "somebody has a copy of it", BY_PEOPLE),
     ("ca-compromised", "somebody has the CA's key", BY_PEOPLE),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from runbooks.framework import diagnosis, found, looking, seen
+from runbooks.network import partition
 from tests.runbooks import views
 from tests.runbooks.views import ADDRESSES, network, server, unit, way
 
@@ -101,6 +102,36 @@ ROWS = {
         [("firewall-closed", "ggd", 70)],
     ),
     "one call alone is a partition": (three(BROKEN, ggd_ziekenhuis=LATE), [("partition", LINK, 80)]),
+    "a line that carries, and loses": (three([], ggd_ziekenhuis={"again": 2}), [("partition", LINK, 60)]),
+    "one that loses both ways is one": (
+        three([], ggd_ziekenhuis={"again": 3, **LATE}, ziekenhuis_ggd={"again": 2, "seconds": 1.2}),
+        [("partition", LINK, 60)],
+    ),
+    "one that loses, and of which the way back fails": (
+        three([("ziekenhuis", "ggd", DEAD)], ggd_ziekenhuis={"again": 3}),
+        [("partition", LINK, 80)],
+    ),
+    "one packet that was lost is chance": (three([], ggd_ziekenhuis={"again": 1}), []),
+    "a line that takes long, where others of both do not": (
+        three([], ggd_ziekenhuis={"seconds": 1.5}, thuiszorg_ziekenhuis={"seconds": 0.3}),
+        [("partition", LINK, 60)],
+    ),
+    "a server that takes long for all that call it": (
+        three([], ggd_ziekenhuis={"seconds": 3.0}, thuiszorg_ziekenhuis={"seconds": 2.8}),
+        [],
+    ),
+    "one that takes long for all that it calls": (
+        three([], ggd_ziekenhuis={"seconds": 3.0}, ggd_thuiszorg={"seconds": 2.8}),
+        [],
+    ),
+    "a line of a tenth of a second is as good as one of a hundredth": (
+        three([], ggd_ziekenhuis={"seconds": 0.9}, ggd_thuiszorg={"seconds": 0.01}),
+        [],
+    ),
+    "an inspector that loses too, behind which a connection of before works on": (
+        three([], ggd_ziekenhuis={**PROXY, "again": 3}),
+        [("tls-inspection", LINK, 60)],
+    ),
     "a gateway that does not run closes nothing": (
         three(
             TO_GGD,
@@ -146,3 +177,13 @@ def test_a_rule_of_the_server_that_names_the_port_is_shown_and_no_other() -> Non
     assert "a rule on the server itself: tcp dport 8443 counter drop" in evidence(what)
     assert "dport 25" not in evidence(what)
     assert "18443" not in evidence(what)
+
+
+def test_a_line_that_loses_is_mended_once_it_loses_no_more() -> None:
+    """That it carries is not enough: a session over it takes long, or ends."""
+    assert partition.well(three([]), "ggd", "ziekenhuis")
+    assert not partition.well(three([], ggd_ziekenhuis={"again": 2}), "ggd", "ziekenhuis")
+    assert not partition.well(three(BROKEN), "ggd", "ziekenhuis")
+    assert "in 2 of 3 calls from ggd to ziekenhuis" in evidence(three([], ggd_ziekenhuis={"again": 2}))
+    slow = three([], ggd_ziekenhuis={"seconds": 1.5}, thuiszorg_ziekenhuis={"seconds": 0.3})
+    assert "takes 1.5 s, every other of both 0.3 s at the most" in evidence(slow)

@@ -7,12 +7,14 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -202,3 +204,68 @@ def test_what_never_answers_is_told_as_that_and_all_else_is_told_too() -> None:
     assert told["disks"] == {}
     assert "no answer within" in told["ways"]["ggd"]["why"]
     assert not told["ways"]["ggd"]["taken"]
+
+
+@contextlib.contextmanager
+def gateway(tmp_path: Path) -> Iterator[int]:
+    """A port that speaks TLS with whoever calls."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    words = ["openssl", "req", "-x509", "-newkey", "ed25519", "-noenc", "-days", "1", "-subj", "/CN=ggd"]
+    subprocess.run([*words, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    settings = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    settings.load_cert_chain(certificate, key)
+
+    def speaks(listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            call, _ = listener.accept()
+            with settings.wrap_socket(call, server_side=True) as spoken:
+                spoken.recv(1)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=speaks, args=(listener,), daemon=True).start()
+        yield listener.getsockname()[1]
+
+
+def test_a_gateway_that_answers_shows_who_it_is(tmp_path: Path) -> None:
+    with gateway(tmp_path) as port:
+        told = look.call("127.0.0.1", port, "ggd")
+    assert (told["why"], told["again"], told["addresses"]) == ("", 0, ["127.0.0.1"])
+    assert told["shown"]
+    assert told["seconds"] > 0
+
+
+def test_one_that_takes_the_call_and_says_nothing_counts_as_a_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(look, "WAY_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        told = look.call("127.0.0.1", listener.getsockname()[1], "ggd")
+    assert (told["taken"], told["shown"], told["again"]) == (True, "", 1)
+    assert told["why"]
+
+
+QUICK, SLOW = {"seconds": 0.1}, {"seconds": 1.0}
+LOST, NEVER = {"seconds": 1.0, "again": 1}, {"seconds": 4.0, "again": 1, "why": "timed out"}
+REFUSED = {"seconds": 0.01, "why": "nobody listens there", "refused": True}
+
+
+@pytest.mark.parametrize(
+    ("calls", "made", "expected"),
+    [
+        pytest.param([QUICK], 1, ("", 0.1, 0), id="well: called once"),
+        pytest.param([REFUSED], 1, ("nobody listens there", 0.01, 0), id="refused: called once"),
+        pytest.param([SLOW, QUICK], 2, ("", 0.55, 0), id="slow by chance"),
+        pytest.param([SLOW, SLOW, SLOW], 3, ("", 1.0, 0), id="slow, and nothing is lost"),
+        pytest.param([LOST, LOST, SLOW], 3, ("", 1.0, 2), id="loses"),
+        pytest.param([NEVER, NEVER, LOST], 3, ("", 1.0, 3), id="comes through at last"),
+        pytest.param([LOST, NEVER, NEVER], 3, ("", 1.0, 3), id="came through at first"),
+        pytest.param([NEVER, NEVER, NEVER], 3, ("timed out", 4.0, 3), id="never heard of"),
+    ],
+)
+def test_a_way_that_is_slow_is_called_until_it_is_known_whether_that_is_chance(
+    monkeypatch: pytest.MonkeyPatch, calls: list[dict[str, Any]], made: int, expected: tuple[str, float, int]
+) -> None:
+    left = [{**look.NO_WAY, **one} for one in calls] + [{**look.NO_WAY, **QUICK}] * 3
+    before = len(left)
+    monkeypatch.setattr(look, "call", lambda *_: left.pop(0))
+    told = look.way("192.0.2.1", 8443, "ggd")
+    assert before - len(left) == made
+    assert (told["why"], told["seconds"], told["again"]) == expected
