@@ -1,5 +1,7 @@
 """Every incident that can be caused here is: found by diagnosis, shown without a change, mended, and taken back.
 
+The runbook is killed in the middle first: WERKPLAATS_KILL_SEED chooses when, and the same command goes on.
+
 The quick rows are in `make test`, on the network that it has anyway; all others are `make soak`'s, on one of three.
 What came of each row is written to the folder `build`, as JSON and as a table.
 """
@@ -7,6 +9,9 @@ What came of each row is written to the folder `build`, as JSON and as a table.
 from __future__ import annotations
 
 import json
+import os
+import re
+import signal
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,12 +20,13 @@ import pytest
 
 from tests.faults import incidents, not_here
 from tests.faults.incidents import Row
-from tests.harness import sandboxes
+from tests.harness import chance, sandboxes
 from tests.harness.stations import wait_until
 
 pytestmark = pytest.mark.servers
 FOUND_SECONDS = 120.0
 REASON = "--reason=a test causes what it mends"
+STEP = re.compile(r"\b(\d+)/(\d+) ")
 NO_FIGURES = ("",) * 4
 HEAD = ("incident", "caused how", "detected by", "seconds", "diagnosed as", "recovered in seconds", "lost")
 
@@ -81,6 +87,20 @@ def well(network: sandboxes.Sandbox) -> None:
         raise AssertionError(f"still found: {found}") from late
 
 
+def killed(network: sandboxes.Sandbox, row: Row) -> None:
+    """Take the steps, and end in the middle of one of them, all at once: as a machine does that loses its power."""
+    chosen = chance.of(row.id)
+    process = network.start("incident", "run", network.name, *row.words, "--execute", REASON)
+    assert process.stderr is not None
+    for line in process.stderr:
+        place = STEP.search(line)
+        if place and int(place[1]) >= chosen.randint(1, int(place[2])):
+            time.sleep(chosen.uniform(0, 1))
+            break
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
 def caused_and_mended(network: sandboxes.Sandbox, row: Row, table: list[dict[str, Any]]) -> None:
     well(network)
     row.causes(network)
@@ -95,6 +115,7 @@ def caused_and_mended(network: sandboxes.Sandbox, row: Row, table: list[dict[str
         assert incidents.differs(network, before) == [], "a dry run changed something"
 
         began = time.monotonic()
+        killed(network, row)
         if row.by_people:
             waits = network.run("incident run", *row.words, "--execute", REASON, expect=5)
             assert "ring" in waits.stderr
