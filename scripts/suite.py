@@ -26,7 +26,8 @@ ROOT = Path(__file__).parents[1]
 CONTENT = (
     *("base", "network_topology", "on_server", "plugins", "publication", "runbooks", "stacks", "station_image"),
     "werkplaats",
-    *("playbooks", "roles", "ansible.cfg", "inventories", "docs/*.md", "README.md", "CHANGELOG.md", "LICENSE"),
+    *("playbooks", "roles", "ansible.cfg", "inventories"),
+    *("docs/*.md", "docs/monitoring", "README.md", "CHANGELOG.md", "LICENSE"),
     *(
         "pyproject.toml",
         LOCK := "requirements/werkplaats.lock",

@@ -15,6 +15,8 @@ Severity = Literal["page", "ticket"]
 """Page: somebody has to act now. Ticket: in some days."""
 JOB = "werkplaats"
 """How Prometheus is to call what it scrapes of these servers."""
+RULE = "Werkplaats"
+"""Before the name of an alert, among those of others."""
 
 
 class When(NamedTuple):
@@ -36,10 +38,9 @@ class When(NamedTuple):
         value = {"value": sample.value, "since": now - sample.value, "until": sample.value - now}[self.of]
         return value > self.bound if self.how == "above" else value < self.bound
 
-    @property
-    def expression(self) -> str:
-        """The same for Prometheus."""
-        labels = ",".join(f'{name}="{text}"' for name, text in self.labels.items())
+    def expression(self, *among: str) -> str:
+        """The same for Prometheus, among the series that other matchers leave."""
+        labels = ",".join([*(f'{name}="{text}"' for name, text in self.labels.items()), *among])
         series = f"{PREFIX}{self.metric}" + f"{{{labels}}}" * bool(labels)
         value = {"value": series, "since": f"time() - {series}", "until": f"{series} - time()"}[self.of]
         return f"{value} {'>' if self.how == 'above' else '<'} {self.bound:g}"
@@ -55,6 +56,11 @@ class Alert(NamedTuple):
     severity: Severity
     summary: str
     guide: str = ""
+
+    @property
+    def expression(self) -> str:
+        """When it is so, for Prometheus."""
+        return " or ".join(when.expression() for when in self.when)
 
 
 def _is(metric: str, value: int, **labels: str) -> When:
@@ -141,6 +147,11 @@ WITHOUT: Mapping[str, str] = {
 """Incidents of which no server can tell in numbers: why."""
 
 
+def show(incident: str) -> str:
+    """What somebody types to read its runbook."""
+    return f"werkplaats incident show {incident}"
+
+
 def firing(samples: Iterable[Sample], now: float) -> set[tuple[str, tuple[str, ...]]]:
     """Name and labels of everything of which a row says that it is so at this moment, however long it lasts."""
     found = list(samples)
@@ -159,10 +170,9 @@ def rules() -> str:
         "    rules:",
     ]
     for alert in ALERTS:
-        expression = " or ".join(when.expression for when in alert.when)
         help_ = {"runbook": alert.runbook} if alert.runbook else {"guide": alert.guide}
         where = f"on {{{{ $labels.{STATION} }}}}"
-        lines += _rule(alert.name, expression, alert.minutes, alert.severity, f"{where}: {alert.summary}", help_)
+        lines += _rule(alert.name, alert.expression, alert.minutes, alert.severity, f"{where}: {alert.summary}", help_)
     for incident, (name, expression, minutes) in FROM_OUTSIDE.items():
         summary = "{{ $labels.instance }} cannot be scraped"
         lines += _rule(name, expression, minutes, "page", summary, {"runbook": incident})
@@ -173,10 +183,10 @@ def _rule(
     name: str, expression: str, minutes: int, severity: Severity, summary: str, help_: Mapping[str, str]
 ) -> list[str]:
     if incident := help_.get("runbook"):
-        summary = f"{summary}. werkplaats incident show {incident}"
+        summary = f"{summary}. {show(incident)}"
     said = {"summary": summary, **help_}
     return [
-        f"      - alert: Werkplaats{name}",
+        f"      - alert: {RULE}{name}",
         f"        expr: {json.dumps(expression)}",
         f"        for: {minutes}m",
         "        labels:",

@@ -4,6 +4,7 @@ station-metrics run     look, write it for node exporter, and tell the operator'
 station-metrics show    look, and print it
 station-metrics timer   have the timer run, and node exporter where it is ours; prints one JSON line
 station-metrics rules   print the alert rules for Prometheus
+station-metrics console print the page of all stations for Prometheus, a console template
 
 How is in /etc/werkplaats/metrics/settings.json, which the role `monitoring` writes.
 """
@@ -20,7 +21,7 @@ from typing import Any, NamedTuple
 from on_server import disk, programs
 from on_server.backup import main as backup
 from on_server.follow import places
-from on_server.metrics import alerts, looked, table, telling
+from on_server.metrics import alerts, console, looked, table, telling
 from on_server.metrics.table import Sample
 
 TIMER, SERVICE, EXPORTER = "station-metrics.timer", "station-metrics.service", "station-exporter.service"
@@ -107,8 +108,10 @@ def main() -> int:
         timer(where)
     elif verb == "rules":
         sys.stdout.write(alerts.rules())
+    elif verb == "console":
+        sys.stdout.write(console.page())
     else:
-        sys.stderr.write("station-metrics: run, show, timer or rules\n")
+        sys.stderr.write("station-metrics: run, show, timer, rules or console\n")
         return 2
     return 0
 

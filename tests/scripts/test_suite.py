@@ -75,6 +75,7 @@ def test_it_holds_all_that_the_command_needs_and_no_tests(file: Path) -> None:
         names = {*content.namelist()}
     assert {"ansible.cfg", "CHANGELOG.md", "requirements/werkplaats.lock", "network_topology/releases/dev.yml"} <= names
     assert {"playbooks/site.yml", "station_image/builder/packages.lock", "stacks/engine/programs/ssh"} <= names
+    assert {"docs/operators.md", "docs/monitoring/scrape.yml", "docs/monitoring/consoles/stations.html"} <= names
     assert not [name for name in names if name.startswith(("tests/", ".ci/", ".git"))]
     tracked = subprocess.run(["git", "ls-files", *suite.CONTENT], cwd=ROOT, check=True, capture_output=True, text=True)
     assert names == {*tracked.stdout.splitlines(), "__main__.py"}

@@ -58,13 +58,6 @@ def test_the_rules_that_lie_with_the_docs_are_those_of_the_table() -> None:
         assert runbook is None or one["annotations"]["summary"].endswith(f"werkplaats incident show {runbook}")
 
 
-def test_the_console_that_lies_with_the_docs_is_of_metrics_that_there_are() -> None:
-    text = (ROOT / "docs/monitoring/consoles/stations.html").read_text()
-    asked = {*re.findall(rf"{table.PREFIX}(\w+)", text)}
-    assert asked
-    assert asked <= table.BY_NAME.keys()
-
-
 def test_prometheus_takes_the_rules() -> None:
     if not shutil.which("promtool"):
         pytest.skip("promtool is not on this machine; it is in Debian's package prometheus")
