@@ -29,8 +29,8 @@ SECONDS = 8.0  # for each program, and for an agent's word on itself
 LINKS_SECONDS = 20.0  # for its word on every peer: it calls them all
 ALL_SECONDS = 40.0  # for all of it: what did not end by then counts as what does not answer
 WAY_SECONDS = 4.0  # for a call to another gateway
-SLOW_SECONDS = 0.3  # one that took longer is made anew: was that chance, or does the line lose?
-CALLS = 3  # of a slow way
+CALLS = 5  # a line that loses is well in one of them by chance
+IN_VAIN = 2  # calls of which nothing came back, after which no more are made
 MOST = 200_000  # characters of each answer
 MOST_OF_AGENT = 4_000_000  # bytes of all that an agent says: of every peer in every network a row
 CONTROL, COMPUTER = "/run/werkplaats/control/agent.sock", "/run/werkplaats/compute/computer.sock"
@@ -161,12 +161,14 @@ def disks() -> dict[str, dict[str, Any]]:
 def way(address: str, port: int, name: str) -> dict[str, Any]:
     """Call another gateway: what its name means here, whether it takes the call, and which certificate it shows.
 
-    `seconds` are those of a call that came through. A slow one is made `CALLS` times: `again` is in how many of these
-    something had to be sent again, or was not heard of at all.
+    `seconds` are those of a call that came through; `again`: in how many of `CALLS` something had to be sent again, or
+    nothing came back.
     """
-    calls = [call(address, port, name)]
-    while len(calls) < CALLS and calls[-1]["seconds"] > SLOW_SECONDS:
+    calls: list[dict[str, Any]] = []
+    while len(calls) < CALLS and not (calls and calls[-1]["refused"]):
         calls.append(call(address, port, name))
+        if len(calls) >= IN_VAIN and all(one["why"] for one in calls):
+            break
     through = [one for one in calls if not one["why"]] or calls
     seconds = round(statistics.median(one["seconds"] for one in through), 3)
     return {**through[-1], "seconds": seconds, "again": sum(one["again"] for one in calls)}

@@ -94,8 +94,8 @@ class Way(_Form):
 
     `issuer` is who signed what was shown there, `ours` whether that is a CA of this network. `port`, `name` and
     `defined` are the definition's: the name that is called, and the addresses that are to be behind it, if it has any.
-    `taken`: whether the call was taken, whatever became of TLS then. `seconds`: how long one took; one that took long
-    was made three times, and `again` is in how many of these something had to be sent once more.
+    `taken`: whether the call was taken, whatever became of TLS then. `seconds`: how long one took. It is made
+    some times: `again` is in how many of these something had to be sent once more.
     """
 
     name: str = ""
