@@ -17,6 +17,7 @@ from network_topology import names
 from publication import folder, publication, reading, verified
 from stacks.engine import carried
 from station_image.builder import images
+from werkplaats.operations import unusable
 from werkplaats.operations.coordinator import placing
 from werkplaats.operations.home import places
 
@@ -100,9 +101,12 @@ def main() -> int:
     try:
         for line in place(Path(work), network, root, Path(home), Path(kept)):
             print(line, flush=True)
-    except errors.WerkplaatsError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+    except (errors.WerkplaatsError, OSError) as error:
+        told = unusable.in_words(error, half_way=True) if isinstance(error, OSError) else error
+        if told is None:
+            raise
+        print(told, file=sys.stderr)
+        return told.exit_code
     return errors.DONE
 
 
