@@ -97,7 +97,7 @@ def _words(archive: install.Archive) -> list[str]:
     return [
         f"archive {said['number']} of {said['network']}: suite {said['suite']}, release {said['release']}, "
         f"publication {said['publication']}",
-        f"its root is {said['root']}",
+        f"the root that it names is {said['root']}",
         f"{len(archive.files)} files, all of them by manifest sha256:{archive.digest}",
     ]
 

@@ -406,7 +406,7 @@ def test_a_holder_sees_what_is_signed_and_the_check_is_the_installers_and_the_re
     check = ("package", "check", str(made.archive), "--root")
     assert "nobody signed this archive" in made.people.run(*check, made.root, expect=errors.REFUSED)
     told = made.people.run("package", "sign", str(made.archive), "--key", made.holders[0], "--yes")
-    assert f"its root is {made.root}" in told, "as whoever signs compares"
+    assert f"the root that it names is {made.root}" in told, "as whoever signs compares"
     assert "signed by 1 of 3 release holders, of whom 2 must" in told
     assert "signed by 1 of the 2 release holders" in made.people.run(*check, made.root, expect=errors.REFUSED)
     stranger = made.people.key("release", "stranger")

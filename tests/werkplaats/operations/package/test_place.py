@@ -41,7 +41,7 @@ def test_it_lies_where_the_suite_looks_and_what_people_have_stays(
     engines = list[Path]()
     monkeypatch.setattr(carried, "bring", engines.append)
     monkeypatch.setattr(images, "BUILD", tmp_path / "suite" / "build")
-    with pytest.raises(errors.AcceptanceError, match="and sha256:0 was told"):
+    with pytest.raises(errors.AcceptanceError, match="of another root than sha256:0, which was told"):
         list(place.place(work, NETWORK, "sha256:0", home, kept))
     assert (engines, home.exists(), images.BUILD.exists()) == ([], False, False)
     told = list(place.place(work, NETWORK, made.root, home, kept))
