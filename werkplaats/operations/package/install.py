@@ -44,6 +44,7 @@ TYPE = "application/vnd.datawerkplaats.package"
 MANIFEST = "manifest.json"
 SIGNATURES = ".signatures"
 METADATA = "network/publication/metadata/"
+RELEASES, IMAGE = "network/publication/targets/releases/", "image/image.tar"
 SAID = {"network": str, "root": str, "number": int, "publication": int, "suite": str, "release": str}
 """What a manifest says of the archive, for people too."""
 BLOCK, LONGEST, CHUNK = 512, 100, 1 << 20
@@ -365,7 +366,16 @@ def checked(archive: Archive, network: str, root: str) -> set[str]:
     """Look at all but the contents of files; returns the fingerprints of the release holders who signed."""
     of = archive.manifest.get("network")
     _require(of == network, f"{archive.path} is an archive of {of!r}, and {network} was asked", "name the right one")
-    return Trust(archive, network, root).require_signed(archive)
+    signed = Trust(archive, network, root).require_signed(archive)
+    _require_released(archive)
+    return signed
+
+
+def _require_released(archive: Archive) -> None:
+    """Raise RefusedError for an image of no release in it. That holders signed for that release is seen once placed."""
+    image = archive.files.get(IMAGE)
+    named = [_parsed(archive.content(name), name).get("archive") for name in archive.files if name.startswith(RELEASES)]
+    _require(image and f"sha256:{image.sha256}" in named, f"{IMAGE} is of no release that the publication names")
 
 
 class Record:

@@ -23,12 +23,16 @@ from werkplaats.operations.home import places
 
 
 def place(work: Path, network: str, root: str, home: Path, kept: Path) -> Iterator[str]:
-    """Do it; yields what was done. Raises PublicationError, before anything is placed, for one that is no good.
+    """Do it; yields what was done.
+
+    Raises PublicationError, before anything is placed, for one that is no good, RefusedError for an image that is none
+    of the release that it names: who signs an archive signs for no release.
 
     `kept` is the file that says of what people have under git which was placed: path → SHA-256.
     """
     brought = work / "network" / "publication"
     found = publication.read(brought, network, root=root)
+    require_image(work / "image", found)
     at = places.home(home)
     (packed,) = (work / "engine").iterdir()
     yield f"the engine is in {carried.bring(packed)}"
@@ -41,6 +45,22 @@ def place(work: Path, network: str, root: str, home: Path, kept: Path) -> Iterat
     files.write_atomically(kept, canonical.pretty(placed), mode=0o600)
     at.inventory(names.defined(network), Path()).mkdir(parents=True, exist_ok=True)
     yield _published(found, brought, at.publications / network)
+
+
+def require_image(lies: Path, found: verified.Verified) -> None:
+    """Raise RefusedError where what lies in a folder is not the image of the release that a publication names."""
+    image, said = images.lying_in(lies), found.release
+    if image is None:
+        wrong = f"{lies} is no whole image of a station"
+    elif image.image_id != said.image_id:
+        wrong = f"{lies} is image {image.image_id}, and publication {found.number} names {said.image_id}"
+    else:
+        wrong = image.altered(verified.document(said))
+    if wrong:
+        raise errors.RefusedError(
+            f"this is not the image of release {said.release}: {wrong}",
+            "have the archive brought anew; where it is so again ask the coordinator, and use nothing of it",
+        )
 
 
 def _published(found: verified.Verified, brought: Path, to: Path) -> str:

@@ -401,6 +401,10 @@ def test_pieces_are_one_archive_and_a_piece_that_is_missing_is_named(brought: Br
         piece.with_suffix(".away").rename(piece)
 
 
+def another_image(_: dict[str, Any], contents: dict[str, bytes]) -> None:
+    contents["image/image.tar"] = b"another image"
+
+
 def test_a_holder_sees_what_is_signed_and_the_check_is_the_installers_and_the_readers(made: Made) -> None:
     made.make()
     check = ("package", "check", str(made.archive), "--root")
@@ -422,6 +426,11 @@ def test_a_holder_sees_what_is_signed_and_the_check_is_the_installers_and_the_re
         "package", "sign", str(made.archive), "--key", made.holders[2], "--yes", expect=errors.REFUSED
     )
     assert "was changed, or damaged" in told, "nobody signs for what is damaged"
+    made.make()
+    rewritten(made.archive, another_image)
+    made.sign(0, 1)
+    told = made.people.run(*check, made.root, expect=errors.REFUSED)
+    assert "image/image.tar is of no release that the publication names" in told, "nobody signed for one"
 
 
 def test_a_number_or_a_size_that_none_has_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
