@@ -311,6 +311,33 @@ def test_none_older_is_installed_and_no_other_of_the_same_number(made: Made, tmp
             assert told in done.stderr
 
 
+def test_the_programs_of_another_network_are_not_replaced_and_get_company_in_a_folder_of_their_own(
+    brought: Brought, tmp_path: Path
+) -> None:
+    """Whose archive came last chose which version of the suite the other network was changed by."""
+    server = Server(tmp_path / "server")
+    command, records = server.folder / "werkplaats", server.folder / ".local/share/werkplaats/packages"
+    assert server.install(brought.archive, brought.root).returncode == 0
+    other = server.record() | {"network": "gerda", "number": 3}
+    (records / f"{NETWORK}.json").unlink()
+    (records / "gerda.json").write_text(json.dumps(other))
+    assert server.install(brought.archive, brought.root).returncode == 0, "they are the same programs"
+    (records / f"{NETWORK}.json").unlink()
+    theirs = command.readlink().with_name("venv-of-gerda")
+    command.readlink().rename(theirs)
+    command.unlink()
+    command.symlink_to(theirs)
+    there = server.there
+    done = server.install(brought.archive, brought.root)
+    assert done.returncode == REFUSED
+    assert f"{command} has the programs that archive 3 of gerda brought, and those of this archive " in done.stderr
+    assert done.stderr.endswith(f"in a folder of its own: --to {command}-{NETWORK}\n")
+    assert (server.there, command.readlink()) == (there, theirs)
+    own = server.folder / f"werkplaats-{NETWORK}"
+    assert server.install(brought.archive, brought.root, "--to", str(own)).returncode == 0
+    assert (own.is_symlink(), command.readlink()) == (True, theirs)
+
+
 def test_those_who_are_release_holders_no_more_sign_for_nobody(made: Made, tmp_path: Path) -> None:
     """What root holders signed once holds for a year: that it is the newest the coordinator says, and nobody else."""
     people, (before,) = made.people, made.people.place.glob("metadata/1.targets.json")
