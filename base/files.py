@@ -18,7 +18,7 @@ def write_atomically(path: Path, data: bytes, *, mode: int, replace: bool = True
     """Write a file so that, whatever happens, the old content or the new is there, never a part.
 
     The temporary file carries the process id; what a killed process left behind is removed by the next writer.
-    Raises FileExistsError when the file exists and `replace` is false.
+    Raises FileExistsError when the file exists and `replace` is false; whatever OSError it is, it names the file.
     """
     for left in path.parent.glob(f".{path.name}.*.part"):
         if not is_alive(int(left.suffixes[-2][1:])):
@@ -30,6 +30,8 @@ def write_atomically(path: Path, data: bytes, *, mode: int, replace: bool = True
             temporary.replace(path)
         else:
             path.hardlink_to(temporary)  # unlike a rename, this fails when the name is taken
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error  # a full disk names none, else it is our own
     finally:
         temporary.unlink(missing_ok=True)
     sync_folder(path.parent)

@@ -385,14 +385,15 @@ def same_root(accepted: Accepted, publication: verified.Verified) -> bool:
 
 
 def _first_root(publication: verified.Verified) -> diff.Change:
+    """Its fingerprint is not said: who is shown it gives that, and has compared nothing."""
     holders = publication.holders
     other = "".join(f", and the one beside it {one.key}" for one in publication.trusted[1:])
     return diff.Change(
         "root",
-        f"the root of {publication.network} is {publication.root}: {holders.root} root holders name all keys, "
+        f"the root of {publication.network} is new here: {holders.root} root holders name all keys, "
         f"{_ships(holders)}the CA has key {publication.authority_key}{other}; "
-        f"it is publication {publication.number} of {publication.published}. Compare the root with what one of its "
-        "holders reads to you",
+        f"it is publication {publication.number} of {publication.published}. All that is its own word: a "
+        "holder reads you its fingerprint",
         True,
     )
 
@@ -409,9 +410,9 @@ def _root_changes(accepted: Accepted, publication: verified.Verified) -> list[di
             if (text := _keys(*(getattr(one.holders, _FIELDS[role], None) for one in (accepted, publication))))
         ]
     text = (
-        f"WARNING: {publication.network} has another root, {publication.root}, than was accepted, "
-        f"{accepted.root_fingerprint}. It says who may say anything: either the network was "
-        "founded anew, or somebody poses as it. Ring a root holder up before you accept"
+        f"WARNING: {publication.network} has another root than was accepted, {accepted.root_fingerprint}. It says who "
+        "may say anything: either the network was founded anew, or somebody poses as it. Ring a root "
+        "holder up before you accept"
     )
     return [diff.Change("root", text, True)]
 

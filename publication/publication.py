@@ -116,8 +116,10 @@ def read_as(
     made, following = taken.verified, taken.following
     if root is not None and root != made.root:
         raise errors.AcceptanceError(
-            f"{folder} has root {made.root}, and {root} was told",
-            "ring a root holder up, and install nothing of this publication until both are the same",
+            # Its own is not said: who is shown it gives that, and has compared nothing.
+            f"{folder} is of another root than {root}, which was told",
+            "have it read to you again; where it differs once more the publication is not the network's: install "
+            "nothing of it",
         )
     if kept and (known or root is not None):
         following = dataclasses.replace(

@@ -65,7 +65,12 @@ def _sync(path: Path) -> None:
 def main() -> int:
     """Install, or run the command."""
     archive = Path(sys.argv[0]).resolve()
-    folder = unpacked(archive)
+    try:
+        folder = unpacked(archive)
+    except OSError as error:
+        remedy = "mend that, or let XDG_DATA_HOME name a folder that you may write in and that has room"
+        print(f"werkplaats: it cannot be unpacked for this account: {error}; {remedy}", file=sys.stderr)
+        return 5
     if sys.argv[1:2] == ["install"] and len(sys.argv) == 3:
         made = str(Path(sys.argv[2]).absolute())
         return subprocess.run(["sh", "scripts/make-venv", made, "werkplaats"], cwd=folder, check=False).returncode

@@ -22,6 +22,7 @@ from typing import Any, TextIO
 
 from base import errors
 from werkplaats import VERSION
+from werkplaats.operations import unusable
 
 # One verb, one file or folder in verbs/, one word in the command. A group is a verb whose first argument is the action.
 VERBS = (
@@ -49,6 +50,7 @@ VERBS = (
 )
 # Those that change something of a network; what of them only looks, or is a brake or a way back that waits for nothing.
 CHANGING = ("join", "accept", "up", "destroy", "session", "rehearse", "upgrade", "trust")
+LOOKING = ("check", "plan", "verify", "status", "map", "completion")  # these change nothing at all
 LET_BY = ("revoke", "enforce", "show", "status", "pause", "abort", "rollback")
 # For every tool that is started: Ansible refuses to run in C, and in a locale that is not generated. What tools say is
 # read, so it is said in English, and LANGUAGE counts before LC_ALL (gettext(3)).
@@ -162,10 +164,16 @@ def _main(arguments: Sequence[str] | None) -> int:
     try:
         return _run(given)
     except errors.WerkplaatsError as error:
-        print(error.in_words(f"werkplaats {given.verb}"), file=sys.stderr)
-        return error.exit_code
+        told = error
     except KeyboardInterrupt:
         print(f"werkplaats {given.verb}: interrupted; run it again, it goes on from here", file=sys.stderr)
         return errors.HALF_WAY
     except BrokenPipeError:
         return errors.DONE
+    except OSError as error:
+        found = unusable.in_words(error, half_way=given.verb not in LOOKING)
+        if found is None:
+            raise
+        told = found
+    print(told.in_words(f"werkplaats {given.verb}"), file=sys.stderr)
+    return told.exit_code

@@ -1,9 +1,6 @@
 """The firewall sheet of one organisation: every flow that its server needs, and no other."""
 
-import ipaddress
-import itertools
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from network_topology import model, operators, web
 from network_topology.compiling import compiled
@@ -16,21 +13,6 @@ def rows(definition: model.Definition, slug: str, peers: Iterable[compiled.Peer]
     peers = tuple(peers)
     found = (*_mesh_in(definition, slug, peers), _ssh(definition, slug), *_mesh_out(definition, peers))
     return (*found, *_services(definition, slug))
-
-
-def behind_one_address(callers: Iterable[Sequence[str]]) -> int:
-    """How many callers at most may come from one address, of callers with these ranges: 1 for one or none.
-
-    Several organisations may share a processor's address, and all do behind a router that translates theirs. Of IPv6 a
-    /64 is one, since firewall and gateway count those: who has one has all addresses in it.
-    """
-    ends: list[tuple[int, int, int]] = []
-    for ranges, version in itertools.product(callers, (4, 6)):
-        every: list[Any] = [one for one in map(ipaddress.ip_network, ranges) if one.version == version]
-        found = [one.supernet(new_prefix=64) if version == 6 and one.prefixlen > 64 else one for one in every]
-        for one in ipaddress.collapse_addresses(found):  # each caller counts once, however its ranges overlap
-            ends += [(version, int(one.network_address), 1), (version, int(one.broadcast_address) + 1, -1)]
-    return max(1, *itertools.accumulate((step for *_, step in sorted(ends)), initial=0))
 
 
 def _mesh_in(definition: model.Definition, slug: str, peers: Iterable[compiled.Peer]) -> Iterator[compiled.FirewallRow]:

@@ -2,8 +2,9 @@
 
 Pure but for reading files and asking openssl about revocation lists. `compiled/` (placed by the role) has `base.cfg`
 and per network `certificate.pem ca.pem crl.pem statement.json inbound.cfg` and
-`peers/<peer id>/{from.cfg,to.cfg,names.map,serial}`; a peer is cut by leaving its folder out. A federation has `home`
-in place of a certificate: the network whose gateway and certificate serve it, to which it adds CAs, lists and peers.
+`peers/<peer id>/{from.cfg,to.cfg,names.map,ranges,serial}`; a peer is cut by leaving its folder out, all but from where
+it calls. A federation has `home` in place of a certificate: the network whose gateway and certificate serve it, to
+which it adds CAs, lists and peers.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from on_server.gateway import finding
+from on_server.gateway import callers, finding
 
 PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.+?-----END \1-----\n?", re.DOTALL)
 SERIAL = re.compile(r"^ +Serial Number: ([0-9A-F]+)$", re.MULTILINE)
@@ -94,7 +95,7 @@ def read_cuts(cut: Path) -> frozenset[str]:
 
 
 def assemble(inputs: Inputs) -> dict[str, bytes]:
-    """Return the files of one generation: haproxy.cfg, peers.map, the networks' PEM files, and the inputs themselves.
+    """Return the files of one generation: haproxy.cfg, its maps, the networks' PEM files, and the inputs themselves.
 
     The copy of the inputs lets a peer be cut even when what was placed later turns out broken.
     """
@@ -109,6 +110,7 @@ def assemble(inputs: Inputs) -> dict[str, bytes]:
     files = {
         "haproxy.cfg": b"\n".join(sections),
         "peers.map": b"".join(names),
+        "callers.map": _callers(inputs).encode(),
         "cuts": "".join(f"{peer}\n" for peer in sorted(inputs.cuts)).encode(),
         "digest": inputs.digest.encode(),
     }
@@ -126,6 +128,19 @@ def assemble(inputs: Inputs) -> dict[str, bytes]:
                 files[f"networks/{home}/{name}"], inputs.compiled[f"{folder}/{name}"]
             )
     return files | {f"compiled/{name}": content for name, content in inputs.compiled.items()}
+
+
+def _callers(inputs: Inputs) -> str:
+    """The parts of all that call, whichever network says from where, and of who is cut: its machines still can."""
+    declared: dict[str, list[str]] = {}
+    for name, content in inputs.compiled.items():
+        if name.endswith("/ranges"):
+            declared.setdefault(_peer(name) or name, []).extend(content.decode(errors="replace").split())
+    call = {_peer(name) for name in inputs.compiled if name.endswith("/names.map")}
+    try:
+        return callers.table(declared, all_known=call <= declared.keys())
+    except ValueError as error:
+        raise GatewayError(f"from where a peer calls is no range ({error}); run `up`, which places it again") from error
 
 
 def _met(inputs: Inputs) -> dict[str, str]:

@@ -18,6 +18,8 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+from werkplaats.operations.reach import heard
+
 SECONDS = 900
 DENIED = "Permission denied"
 SSH_FAILED = 255  # ssh(1): it ends with this where it failed itself, and not the program that it ran
@@ -87,17 +89,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         self, given: Path, command: str, variables: Mapping[str, Any], *, asks: bool
     ) -> subprocess.CompletedProcess[str]:
         ssh = ssh_command(variables, for_engine=bool(self._task.args.get("for_engine")), asks=asks)
+        about = {ABOUT: f"{variables['inventory_hostname']}, a new login"}
+        environment = os.environ | about | ({} if asks else {UNASKED: "1"})
         with given.open("rb") as stream:
-            return subprocess.run(
-                [*ssh, command],
-                stdin=stream,
-                capture_output=True,
-                text=True,
-                timeout=SECONDS,
-                check=False,
-                env={
-                    **os.environ,
-                    ABOUT: f"{variables['inventory_hostname']}, a new login",
-                    **({} if asks else {UNASKED: "1"}),
-                },
-            )
+            return heard.run([*ssh, command], SECONDS, given=stream, environment=environment)

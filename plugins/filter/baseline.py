@@ -6,13 +6,14 @@ import base64
 import binascii
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
 from on_server import accounts, drop_in, firewall, follow
+from on_server.gateway import callers
 
 Facts = Mapping[str, Any]
 CLOCK_PACKAGES = ("chrony", "systemd-timesyncd", "ntpsec", "openntpd")
@@ -112,31 +113,73 @@ def firewall_commands(server: Facts, managed: Mapping[str, bool]) -> list[list[s
     return [["systemctl", "stop", *FIREWALL_UNITS], ["nft", "delete", "table", family, name]]
 
 
-def firewall_rules(rows: list[Mapping[str, Any]], callers: int = 1) -> list[str]:
+def firewall_rules(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return nftables rules for the inbound rows: per port its sources, then nobody else.
 
-    A source begins no more connections of TCP than `callers` need that call from one address: what is above that never
-    gets to the kernel's table of connections, which all of the server shares. It is what is above that is refused: a
-    source for which the set has no room left comes in, since one caller with many addresses would shut out all others.
-    An address that is no address, or a port that is no port, is an AnsibleFilterError.
+    A source begins no more connections of TCP than those need that call from one address, and all sources of one
+    caller no more than it needs (`firewall_limits`): what is above that never gets to the kernel's table of
+    connections, which all of the server shares. It is what is above that is refused: a source for which the set has
+    no room left comes in, since one caller with many addresses would shut out all others. An address that is no
+    address, or a port that is no port, is an AnsibleFilterError.
     """
-    rate = f"limit rate over {callers * NEW_A_SECOND}/second burst {callers * NEW_AT_ONCE} packets"
-    sources: dict[tuple[str, int], list[Any]] = {}
-    for row in rows:
-        if row["direction"] == "in":
-            known = sources.setdefault((_protocol(row), _port(row)), [])
-            known += [_network(address) for address in row["addresses"]]
     rules = []
-    for (protocol, port), networks in sorted(sources.items()):
+    for (protocol, port), declared in sorted(_inbound(rows).items()):
+        known = callers.parts(declared)
+        found = callers.disjoint(known)
+        names = {part: name for name, part in _limits(port, known.values()).items()}
         for version, word, source in ((4, "ip", "ip saddr"), (6, "ip6", "ip6 saddr & ffff:ffff:ffff:ffff::")):
-            found = [network for network in networks if network.version == version]
-            # nft refuses overlapping ranges in one set.
-            texts = [str(network) for network in ipaddress.collapse_addresses(found)]
-            by = f"{protocol} dport {port} {word} saddr {{ {', '.join(texts)} }}"
-            limits = [f"{by} update @callers{version} {{ {source} . tcp dport {rate} }} drop"] * (protocol == "tcp")
-            rules += [*limits, f"{by} accept"] if texts else []
+            own = {one: part for one, part in found.items() if one.version == version}
+            if own and protocol == "tcp":
+                for many in sorted({_rounded(part.callers) for part in own.values()}):
+                    by = _from(port, word, (one for one, part in own.items() if _rounded(part.callers) == many))
+                    rules.append(f"{by} update @callers{version} {{ {source} . tcp dport limit {_rate(many)} }} drop")
+                whose = ", ".join(f'{one} : "{names[part]}"' for one, part in own.items())
+                rules.append(f"tcp dport {port} limit name {word} saddr map {{ {whose} }} drop")
+            if own:
+                rules.append(f"{_from(port, word, own, protocol)} accept")
         rules.append(f"{protocol} dport {port} counter drop")
     return rules
+
+
+def firewall_limits(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the limits that the rules name: what all sources of one caller begin at a port together."""
+    every = {
+        port: callers.parts(declared) for (protocol, port), declared in _inbound(rows).items() if protocol == "tcp"
+    }
+    return [
+        f"limit {name} {{ {_rate(callers.rooms(_rounded(part.callers)))} }}"
+        for port, found in sorted(every.items())
+        for name, part in _limits(port, found.values()).items()
+    ]
+
+
+def _inbound(rows: Iterable[Mapping[str, Any]]) -> dict[tuple[str, int], dict[str, list[str]]]:
+    """Protocol and port → who calls there → the ranges from which they do."""
+    found: dict[tuple[str, int], dict[str, list[str]]] = {}
+    for row in rows:
+        if row["direction"] == "in":
+            known = found.setdefault((_protocol(row), _port(row)), {}).setdefault(str(row.get("counterpart", "")), [])
+            known += [str(_network(address)) for address in row["addresses"]]
+    return found
+
+
+def _limits(port: int, parts: Iterable[callers.Part]) -> dict[str, callers.Part]:
+    return {f"port{port}_{number}": part for number, part in enumerate(sorted(set(parts)), 1)}
+
+
+def _rounded(many: int) -> int:
+    """Up to a power of two: followers let go who leaves without these limits, which `up` brings: they seldom change."""
+    return 1 << (many - 1).bit_length()
+
+
+def _rate(many: int) -> str:
+    """For so many callers."""
+    return f"rate over {many * NEW_A_SECOND}/second burst {many * NEW_AT_ONCE} packets"
+
+
+def _from(port: int, word: str, ranges: Iterable[Any], protocol: str = "tcp") -> str:
+    # nft refuses overlapping ranges in one set.
+    return f"{protocol} dport {port} {word} saddr {{ {', '.join(map(str, ipaddress.collapse_addresses(ranges)))} }}"
 
 
 def _protocol(row: Mapping[str, Any]) -> str:
@@ -300,6 +343,7 @@ class FilterModule:
         """Return the filters by name."""
         public = (
             account_commands, baseline_absent, baseline_faults, baseline_links, baseline_packages, baseline_without,
-            firewall_commands, firewall_rules, people_faults, people_files, program_files, sshd_drop_in,
+            firewall_commands, firewall_limits, firewall_rules, people_faults, people_files, program_files,
+            sshd_drop_in,
         )  # fmt: skip
         return {function.__name__: function for function in public}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
 from collections.abc import Mapping
@@ -52,6 +53,14 @@ def _port(value: object, what: str) -> int:
     raise AnsibleFilterError(f"{what} {value!r} is no port; compile the network again")
 
 
+def _range(value: object, what: str) -> str:
+    text = str(value)
+    with contextlib.suppress(ValueError):
+        if "%" not in text:  # a zone would be printed as it stands, whatever stands in it
+            return str(ipaddress.ip_network(text))
+    raise AnsibleFilterError(f"{what} {value!r} cannot stand in a gateway's configuration; compile the network again")
+
+
 def _peer(network: str, home: str, peer: Mapping[str, Any], files: Files) -> None:
     name = _fits(ID, peer["id"], "peer")
     if peer["outbound"] and len(f"/run/werkplaats/peers/{name}.sock") > LONGEST_SOCKET:
@@ -65,6 +74,8 @@ def _peer(network: str, home: str, peer: Mapping[str, Any], files: Files) -> Non
         lines = "".join(f"{issuer}|{subject} {name}\n" for issuer in issuers)
         files["written"].append({"path": f"{folder}/names.map", "content": lines})
         files["rendered"].append({"template": "from.cfg.j2", "path": f"{folder}/from.cfg", "variables": {"id": name}})
+        if ranges := [_range(one, f"{name}: range") for one in peer.get("egress", ())]:
+            files["written"].append({"path": f"{folder}/ranges", "content": "".join(f"{one}\n" for one in ranges)})
     if peer.get("serial"):
         serial = _fits(SERIAL, peer["serial"], f"{name}: serial")
         files["written"].append({"path": f"{folder}/serial", "content": f"{serial}\n"})
@@ -110,19 +121,19 @@ def gateway_files(networks: list[Mapping[str, Any]], bind_address: str = "") -> 
     return files
 
 
-def gateway_limits(networks: list[Mapping[str, Any]], callers: int, connections: int) -> dict[str, int]:
-    """Return what of the gateway's connections the world has at each port, and what one address has of that.
+def gateway_limits(networks: list[Mapping[str, Any]], connections: int) -> dict[str, int]:
+    """Return what of the gateway's connections the world has at each port, and what one caller has of that.
 
-    A quarter of all connections is kept for those that go out, whatever comes in. `callers`: as many peers at most
-    call from one address. Raises AnsibleFilterError for numbers that are none.
+    A quarter of all connections is kept for those that go out, whatever comes in. Raises AnsibleFilterError for a
+    number that is none.
     """
-    if min(callers, connections) < 1:
-        raise AnsibleFilterError(f"{callers} callers of {connections} connections: give numbers from 1")
+    if connections < 1:
+        raise AnsibleFilterError(f"{connections} connections: give a number from 1")
     ports = sum(bool(network["gateway"]) for network in networks)
     return {
         "inward": max(1, connections * 3 // 4 // max(1, ports)),
-        "at_once": callers * PEER_AT_ONCE,
-        "in_ten_seconds": callers * PEER_IN_TEN_SECONDS,
+        "at_once": PEER_AT_ONCE,
+        "in_ten_seconds": PEER_IN_TEN_SECONDS,
     }
 
 

@@ -124,16 +124,19 @@ def _of_root(place: Path, slug: str, root: str, kept: Path | None, moment: datet
             raise
         return publication.read_on(place, slug, kept, root=taken.verified.root, moment=moment)
     if root not in taken.verified.lineage:
-        raise other_root(taken.verified, root)
+        raise other_root(root)
     if kept and not kept.exists():
         return publication.read_on(place, slug, kept, root=taken.verified.root, moment=moment)
     return taken
 
 
-def other_root(made: verified.Verified, root: str) -> errors.PublicationError:
-    """What is said where a federation names a root from which that of a member does not follow."""
+def other_root(root: str) -> errors.PublicationError:
+    """What is said where a federation names a root from which that of a member does not follow.
+
+    Its own is not said: who keeps the definition would name it, and has compared nothing.
+    """
     return errors.PublicationError(
-        f"its publication has root {made.root}, and the definition names {root}",
+        f"its publication is of another root than the definition names, {root}",
         "have one of its root holders read it to you",
     )
 

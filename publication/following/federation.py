@@ -147,7 +147,7 @@ def _require_of(slug: str, root: str, there: Mapping[str, verified.Verified]) ->
         told = f"no publication of {slug} was brought here"
         raise errors.PublicationError(told, "run `werkplaats up` of the home network")
     if root not in there[slug].lineage:
-        raise members.other_root(there[slug], root)
+        raise members.other_root(root)
 
 
 def _place(server: Server, published: joint.Joint, made: applied.Applied) -> Mapping[str, Any] | None:

@@ -229,15 +229,25 @@ cp --archive {LIES} {SMALL}/werkplaats && mount --bind {SMALL}/werkplaats {LIES}
 for try in 1 2 3 4 5 6 7 8 9; do mount -o remount,ro {SMALL} && break || sleep 1; done
 findmnt --noheadings --options ro {SMALL} && docker start station-computer station-agent
 """
-# What was written there meanwhile goes back first: `.new` is whole once it has that name.
+# What was written there meanwhile goes back first: `.new` is whole as long as it has that name. What is of another kind
+# than there, or not there, was taken away meanwhile; all else in the folder stays in use until it is written anew.
 EMPTY = f"""
 small() {{ test "$(findmnt --noheadings --output SOURCE --mountpoint "$1" | cut --delimiter='[' --fields=1)" = tmpfs; }}
+gone() {{
+    rm --recursive --force {LIES}.part && if test -e {LIES}.new; then mv {LIES}.new {LIES}.part; fi &&
+    rm --recursive --force {LIES}.part
+}}
 if small {SMALL} || test -e {LIES}.new; then docker stop station-agent station-computer; fi
 if small {LIES}; then
-    rm --recursive --force {LIES}.part {LIES}.new && cp --archive {LIES} {LIES}.part && mv {LIES}.part {LIES}.new &&
-    umount {LIES} || exit 1
+    gone && cp --archive {LIES} {LIES}.part && mv {LIES}.part {LIES}.new && umount {LIES} || exit 1
 fi
-if test -e {LIES}.new; then cp --archive {LIES}.new/. {LIES}/ && rm --recursive {LIES}.new || exit 1; fi
+kinds='for one; do test "$(stat --format=%F "$one" "{LIES}.new/${{one#{LIES}/}}" 2>/dev/null | uniq --repeated)" ||
+rm --recursive "$one" || exit 1; done'
+if test -e {LIES}.new; then
+    find {LIES} -mindepth 1 -depth -exec sh -c "$kinds" kinds {{}} + &&
+    cp --archive --remove-destination {LIES}.new/. {LIES}/ && gone || exit 1
+fi
+rm --recursive --force {LIES}.part || exit 1
 if small {KEEPS}; then umount {KEEPS} || exit 1; fi
 if small {SMALL}; then umount {SMALL} || exit 1; fi
 docker start station-computer station-agent

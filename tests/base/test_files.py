@@ -140,3 +140,16 @@ def test_no_other_account_can_hold_the_lock_of_whoever_waits_without_end(tmp_pat
         lock.touch(mode=0o644)
     with files.only_one(lock):
         assert stat.S_IMODE(lock.stat().st_mode) == 0o600
+
+
+def test_a_file_that_cannot_be_written_is_named_and_nothing_of_it_stays(tmp_path: Path) -> None:
+    code = (
+        "import pathlib, sys; from base import files; files.write_atomically(pathlib.Path('file'), b'12', mode=0o600)"
+    )
+    limited = f"ulimit -f 0; exec '{sys.executable}' -c \"$1\""
+    environment = os.environ | {"PYTHONPATH": str(Path(files.__file__).parents[1])}
+    done = subprocess.run(
+        ["sh", "-c", limited, "sh", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stderr.endswith("OSError: [Errno 27] File too large: 'file'\n")
+    assert not list(tmp_path.iterdir())

@@ -6,10 +6,13 @@ Of what a server has only the paths are others, since many stations share this m
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import re
+import socket
 import subprocess
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +56,10 @@ def write(root: Path, authority: pki.Authority, own: pki.Party, peers: list[dict
 
 def place(root: Path, station: str, networks: list[Mapping[str, Any]], key: bytes, most: int = CONNECTIONS) -> None:
     """The same of a station in these networks, as host variables tell of them; `most` connections at a time."""
+    here = [{**one, "peers": [{"egress": [f"{HERE}/32"], **peer} for peer in one["peers"]]} for one in networks]
     placed = {
         file["path"].removeprefix(f"{tls_mesh.COMPILED}/"): base64.b64decode(file["content"])
-        for file in server_part.render(ROLE, _task(station, networks, most))
+        for file in server_part.render(ROLE, _task(station, here, most))
         if file["path"].startswith(f"{tls_mesh.COMPILED}/")
     }
     made = files.assemble(files.Inputs(placed, frozenset(), key))
@@ -65,6 +69,33 @@ def place(root: Path, station: str, networks: list[Mapping[str, Any]], key: byte
         path = root / "tls" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
+
+
+@contextlib.contextmanager
+def answering(place: Path) -> Iterator[None]:
+    """An agent that answers everybody who is let in."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(place))
+    place.chmod(0o777)
+    listener.listen()
+
+    def answer(line: socket.socket) -> None:
+        with line, contextlib.suppress(OSError):
+            line.sendall(b"here")
+            # All of it: what is closed with something unread is reset, and "here" may be lost with it.
+            while line.recv(64):
+                pass
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=answer, args=listener.accept()[:1], daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    try:
+        yield
+    finally:
+        listener.close()
 
 
 def command(root: Path) -> list[str]:
@@ -82,12 +113,11 @@ def _here(config: bytes, root: Path) -> bytes:
     return text.encode()
 
 
-def _task(station: str, networks: list[Mapping[str, Any]], most: int) -> dict[str, Any]:
+def _task(station: str, networks: Sequence[Mapping[str, Any]], most: int) -> dict[str, Any]:
     """The arguments of the role's task, with its defaults."""
     defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text())
-    callers = sum(one["inbound"] for network in networks for one in network["peers"])  # all of them are here
     variables = {
-        **tls_mesh.gateway_limits(list(networks), max(1, callers), most),
+        **tls_mesh.gateway_limits(list(networks), most),
         "id": station,
         "groups": defaults["tls_mesh_groups"] if _version() >= (3, 0) else CLASSICAL,
         "maxconn": most,
@@ -95,7 +125,7 @@ def _task(station: str, networks: list[Mapping[str, Any]], most: int) -> dict[st
         "old_worker_hours": defaults["tls_mesh_old_worker_hours"],
         "capabilities": "",
     }
-    return {"variables": variables, **tls_mesh.gateway_files(networks, HERE)}
+    return {"variables": variables, **tls_mesh.gateway_files(list(networks), HERE)}
 
 
 @functools.cache

@@ -18,14 +18,17 @@ from tests.roles.plays import Run
 
 NETWORK = "roltest.sandbox"
 MACHINE = "198.18.250.1"  # this machine on the servers' network: where strangers and impostors are
+# `twee` calls from a wide range, and `drie` from this machine, in that range.
 FIREWALL = [
     {
         "direction": "in",
         "protocol": "tcp",
         "port": compiled.PORT,
-        "addresses": ["198.18.0.0/15", "2001:db8::/32"],
+        "counterpart": counterpart,
+        "addresses": addresses,
         "purpose": "",
     }
+    for counterpart, addresses in {"twee": ["198.18.0.0/15", "2001:db8::/32"], "drie": [f"{MACHINE}/32"]}.items()
 ]
 
 

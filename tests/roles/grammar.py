@@ -24,10 +24,15 @@ V4 = r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}"
 V6 = r"[0-9a-f:]{2,39}"
 PORT = r"[1-9][0-9]{0,4}"
 _RATE = r"\. tcp dport limit rate over [0-9]+/second burst [0-9]+ packets \} drop"
+_LIMIT = rf"port{PORT}_[0-9]+"
 _FROM_V4 = rf"ip saddr \{{ {V4}/[0-9]+(?:, {V4}/[0-9]+)* \}} (?:accept|update @callers4 \{{ ip saddr {_RATE})"
 _FROM_V6 = (
     rf"ip6 saddr \{{ {V6}/[0-9]+(?:, {V6}/[0-9]+)* \}} "
     rf"(?:accept|update @callers6 \{{ ip6 saddr & ffff:ffff:ffff:ffff:: {_RATE})"
+)
+_TOGETHER = "|".join(
+    rf'limit name {word} saddr map \{{ {one}/[0-9]+ : "{_LIMIT}"(?:, {one}/[0-9]+ : "{_LIMIT}")* \}} drop'
+    for word, one in (("ip", V4), ("ip6", V6))
 )
 DN = r"CN=[A-Za-z0-9-]+,OU=[a-z0-9.-]+,O=Datawerkplaats,C=NL"
 PATH = r"/[a-z./-]+"
@@ -47,6 +52,7 @@ VALUES: Mapping[str, str] = {
     "alone": r"(?:true|false)",
     "families": r"AF_[A-Z0-9]+(?: AF_[A-Z0-9]+)*",
     "hours": r"[0-9]+",
+    "limit": rf"limit {_LIMIT} \{{ rate over [0-9]+/second burst [0-9]+ packets \}}",
     "listen": r"(?:[0-9.]+|\[[0-9a-f:]+\]):[0-9]+",
     "id": ID,
     "in_ten_seconds": r"[0-9]+",
@@ -60,7 +66,7 @@ VALUES: Mapping[str, str] = {
     "network": NETWORK,
     "old_worker_hours": r"[0-9]+",
     "port": PORT,
-    "rule": rf"tcp dport {PORT} (?:counter drop|{_FROM_V4}|{_FROM_V6})",
+    "rule": rf"tcp dport {PORT} (?:counter drop|{_FROM_V4}|{_FROM_V6}|{_TOGETHER})",
     "seconds": r"[0-9]+",
     "settings | tojson(indent=2)": r'\{\n(?:  "[a-z0-9-]+": (?:true|false|"[a-z]+"),?\n)+\}',
     "spread": r"[0-9]+",
@@ -75,12 +81,14 @@ _COMPILED = "/etc/werkplaats/gateway/compiled"
 # Files without a template: path → form.
 WRITTEN: Mapping[str, str] = {
     "*/peers/*/names.map": rf"(?:{DN}\|{DN} {ID}\n)+",
+    "*/peers/*/ranges": rf"(?:{_RANGE}\n)+",
     "*/peers/*/serial": r"[0-9a-f]{1,40}\n",
     "*/certificate.pem": _PEM.format("CERTIFICATE"),
     "*/ca.pem": _PEM.format("CERTIFICATE"),
     "*/crl.pem": _PEM.format("X509 CRL"),
     "loaded/*/station.pem": _PEM.format("CERTIFICATE") + _PEM.format("PRIVATE KEY"),
     "loaded/peers.map": rf"(?:{DN}\|{DN} {ID}\n)*",
+    "loaded/callers.map": rf"(?:{_RANGE} [0-9]+@(?:{_RANGE}|elsewhere)\n)+",
     "loaded/cuts": "",
     "loaded/digest": r"[0-9a-f]{64}",
     "/etc/werkplaats/backup/recipients": r"(?:age1[02-9ac-hj-np-z]{58}\n)+",
@@ -88,7 +96,7 @@ WRITTEN: Mapping[str, str] = {
     "/etc/werkplaats/people/*": rf'(?:restrict,from="{_RANGE}(?:,{_RANGE})*",{COMMAND} {_KEY}\n)+',
 }
 SECTION = (
-    rf"global|defaults|resolvers server|backend callers|frontend metrics|frontend mesh\.{NETWORK}|"
+    rf"global|defaults|resolvers server|backend callers|backend parts|frontend metrics|frontend mesh\.{NETWORK}|"
     rf"(?:backend from|listen to)\.{ID}"
 )
 # A line of haproxy.cfg is one of these, whatever file it came from.

@@ -161,8 +161,10 @@ def test_the_rules_the_compiler_and_the_filter_each_keep_a_zone_out_of_the_firew
         faults(definition)
     # Ansible has a copy of the filter of its own: here is what it would print without its defence.
     monkeypatch.setattr(baseline, "_network", ipaddress.ip_network)
-    written = baseline.firewall_rules([{"direction": "in", "port": 8443, "addresses": [ZONE]}])
+    rows = [{"direction": "in", "port": 8443, "addresses": [ZONE]}]
     jinja = server_part.environment(rendered.ROOT / "roles/baseline/templates")
-    text = jinja.get_template(f"{FIREWALL}.j2").render(rules=written)
+    text = jinja.get_template(f"{FIREWALL}.j2").render(
+        rules=baseline.firewall_rules(rows), limits=baseline.firewall_limits(rows)
+    )
     [fault] = grammar.faults({f"/{FIREWALL}": text})
     assert "is not of its grammar" in fault

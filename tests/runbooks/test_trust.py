@@ -223,6 +223,33 @@ def test_who_is_out_and_has_no_link_any_more_is_done_with() -> None:
     assert not out(network(broken=cut_off("ggd"), here=here())), "links that fail are no revocation"
 
 
+# Who took over the server of ggd has it say what it likes of its links. `heard`: by the agents of others.
+LETS_IN = [("thuiszorg", "ggd", "no answer"), ("ziekenhuis", "ggd", "no answer")]
+OWN_WORD = {
+    "it says that all is well": (LETS_IN, {}, (), True),
+    "it says that nothing works": (cut_off("ggd")[:2], {}, (), False),
+    "it says nothing": ([], {}, ("ggd",), False),
+    "nobody calls it and it was heard of": ([], {"thuiszorg": server(peers={"ggd": 3})}, views.ORGANISATIONS, False),
+    "nobody calls it and that was long ago": ([], {"thuiszorg": server(peers={"ggd": 90})}, views.ORGANISATIONS, True),
+    "of one nothing else is seen": (LETS_IN, {"thuiszorg": server(reached=False)}, (), False),
+}
+
+
+@pytest.mark.parametrize("name", ["server-taken-over", "stolen-station-key", "organisation-leaves-in-anger"])
+@pytest.mark.parametrize(("broken", "servers", "silent", "expected"), OWN_WORD.values(), ids=OWN_WORD)
+def test_that_it_is_out_is_believed_of_others_and_of_itself_where_nobody_else_is_seen(
+    name: str,
+    broken: list[tuple[str, str, str]],
+    servers: dict[str, seen.Server],
+    silent: tuple[str, ...],
+    expected: bool,
+) -> None:
+    what = network(servers, broken, silent, here(out={"ggd": "its certificate is withdrawn"}))
+    case = Case(cast(Any, Nothing()), cast(Any, None), "ggd", print, lambda: what, cast(Any, None))
+    (step,) = [one for one in found.find(name).steps(case) if one.key == "out"]
+    assert step.done(case) is expected
+
+
 def test_no_runbook_of_a_lapse_tells_people_to_revoke() -> None:
     for name in ("certificate-ending", "list-expired", "publication-ended", "clock-off", "wrong-dns", "tls-inspection"):
         for language in prose.HEADINGS:

@@ -136,6 +136,13 @@ def test_a_python_without_the_packages_says_how_they_come(file: Path, tmp_path: 
     assert f"python3 {file} install FOLDER" in done.stderr
 
 
+def test_an_account_that_has_no_room_of_its_own_is_told_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "file"))
+    monkeypatch.setattr(sys, "argv", [str(tmp_path / "file")])
+    assert suite_start.main() == 5
+
+
 @pytest.mark.soak
 def test_it_installs_itself_with_what_it_pins(file: Path, tmp_path: Path) -> None:
     """In a virtual environment of its own, from the package registry, hashes checked."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
 import re
@@ -14,7 +15,7 @@ import pytest
 
 from base import errors
 from werkplaats import cli
-from werkplaats.operations import progress
+from werkplaats.operations import progress, unusable
 from werkplaats.verbs import common
 
 VERBS = Path(cli.__file__).with_name("verbs")
@@ -134,3 +135,64 @@ def test_a_document_stays_the_same_through_its_escapes(capsys: pytest.CaptureFix
     out = capsys.readouterr().out
     assert all(character == "\n" or character.isprintable() for character in out)
     assert json.loads(out) == document
+
+
+# Root may read and write everything, but for these two powers of it.
+POWERS = "-dac_override,-dac_read_search"
+
+
+def test_a_folder_that_this_login_may_not_use_is_a_sentence_with_place_and_remedy(tmp_path: Path) -> None:
+    (tmp_path / "shut").mkdir(mode=0)
+    as_somebody = ["setpriv", f"--inh-caps={POWERS}", f"--bounding-set={POWERS}"] if os.geteuid() == 0 else []
+    command = [*as_somebody, sys.executable, "-m", "werkplaats", "--home", str(tmp_path / "shut"), "check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    place = rf"{tmp_path}/shut/\w+"
+    said = (
+        rf"werkplaats check: {place}: this login may not use it; let your login use it: `namei -l {place}` tells .*\n"
+    )
+    assert re.fullmatch(said, done.stderr), done.stderr
+    assert (done.returncode, done.stdout) == (errors.WRONG_USE, "")
+
+
+UNUSABLE = {
+    "a file for a folder": (["status", "gerda", "--json"], "a file lies where a folder is wanted; choose ", 2),
+    "a change": (["up", "gerda", "--yes"], "a file lies where a folder is wanted; .*; then run the same command ", 5),
+    "a folder for a file": (["map", "gerda", "-o", "{}"], "it is a folder, and a file is wanted; choose ", 2),
+    "a long name": (["map", "gerda", "-o", "{}/" + 300 * "x"], "its name is too long; choose a place with a ", 2),
+}
+
+
+@pytest.mark.parametrize(("words", "said", "code"), UNUSABLE.values(), ids=UNUSABLE)
+def test_whatever_cannot_be_used_is_said_with_its_place(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    said: str,
+    code: int,
+) -> None:
+    (tmp_path / "file").touch()
+    if words[0] != "map":
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    assert cli.main([word.format(tmp_path) for word in words]) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.fullmatch(rf"werkplaats \w+: {tmp_path}\S*: {said}.*\n", err), err
+
+
+@pytest.mark.parametrize(
+    "fault", [OSError(errno.ENOTCONN, "no place"), PermissionError(errno.EPERM, "of a process"), ValueError("ours")]
+)
+def test_what_is_a_fault_of_ours_shows_where(fault: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(_: argparse.Namespace) -> int:
+        raise fault
+
+    monkeypatch.setattr("werkplaats.verbs.completion.run", run)
+    with pytest.raises(type(fault)):
+        cli.main(["completion", "bash"])
+
+
+def test_a_full_disk_is_said_also_where_nobody_knows_which() -> None:
+    told = unusable.in_words(OSError(errno.ENOSPC, "No space left on device"), half_way=True)
+    assert isinstance(told, errors.HalfWayError)
+    assert str(told).startswith("a disk of this machine: no room is left; make room there (`df` ")

@@ -134,4 +134,5 @@ def _of(read: joint.Joint, computing: int) -> joint.Joint:
 
 def _here(peer: Mapping[str, Any], ports: Mapping[str, int]) -> dict[str, Any]:
     outbound = bool(peer["outbound"]) and peer["id"] in ports
-    return {**peer, "address": gateways.HERE, "port": ports.get(peer["id"], 0), "outbound": outbound}
+    here = {"address": gateways.HERE, "egress": [f"{gateways.HERE}/32"]}
+    return {**peer, **here, "port": ports.get(peer["id"], 0), "outbound": outbound}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from network_topology import load, model, names
-from network_topology.compiling import compile, compiled, firewall
+from network_topology.compiling import compile, compiled
 from station_image.runtime.accepted.networks import Networks
 
 NETWORKS = Path(load.__file__).with_name("networks")
@@ -228,19 +228,3 @@ def test_what_is_compiled_cannot_be_changed() -> None:
     station: compiled.Station = PROEFTUIN.stations["ggd"]
     with pytest.raises(AttributeError):
         station.id = "other"  # type: ignore[misc]
-
-
-@pytest.mark.parametrize(
-    ("callers", "most"),
-    [
-        ([], 1),
-        ([["192.0.2.7/32"], ["192.0.2.8/32"]], 1),
-        ([["192.0.2.7/32"], ["192.0.2.0/24"], ["192.0.2.128/25"]], 2),
-        ([["192.0.2.0/25", "192.0.2.0/24"]], 1),
-        ([["192.0.2.7/32", "2001:db8::/64"], ["2001:db8::/32"], ["192.0.2.8/32", "2001:db8::7/128"]], 3),
-        ([["0.0.0.1/32"], ["::1/128"]], 1),
-        ([["2001:db8::7/128"], ["2001:db8::8/128"], ["2001:db8:0:1::/64"], ["2001:db8:0:2::1/128"]], 2),
-    ],
-)
-def test_callers_that_may_have_one_address_are_counted(callers: list[list[str]], most: int) -> None:
-    assert firewall.behind_one_address(callers) == most

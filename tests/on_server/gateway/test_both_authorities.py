@@ -8,7 +8,6 @@ import itertools
 import socket
 import subprocess
 import tempfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -80,7 +79,7 @@ class Pair:
         self._write(folder / "een", parties["een"], STATES[caller], "twee", port, None)
         self._write(folder / "twee", parties["twee"], STATES[called], "een", 0, port)
         with contextlib.ExitStack() as stack:
-            stack.enter_context(_answering(folder / "twee" / "agent" / "mesh.sock"))
+            stack.enter_context(gateways.answering(folder / "twee" / "agent" / "mesh.sock"))
             for organisation in ("twee", "een"):
                 command = gateways.command(folder / organisation)
                 process = stack.enter_context(
@@ -98,31 +97,6 @@ class Pair:
             NAME, other, issuers, address=gateways.HERE, port=port or 1, outbound=bool(port), inbound=not port
         )
         gateways.write(root, cast("Any", trusting), party, [peer], own_port)
-
-
-@contextlib.contextmanager
-def _answering(place: Path) -> Iterator[None]:
-    """An agent that answers everybody who is let in."""
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(str(place))
-    place.chmod(0o777)
-    listener.listen()
-
-    def answer() -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                line, _ = listener.accept()
-                with line, contextlib.suppress(OSError):
-                    line.sendall(b"here")
-                    # All of it: what is closed with something unread is reset, and "here" may be lost with it.
-                    while line.recv(64):
-                        pass
-
-    threading.Thread(target=answer, daemon=True).start()
-    try:
-        yield
-    finally:
-        listener.close()
 
 
 def reached(place: Path) -> bool:

@@ -47,6 +47,49 @@ def test_a_cut_peer_is_in_no_section_and_in_no_map(inputs: files.Inputs) -> None
     assert cut["cuts"] == b"een\n"
 
 
+def test_from_where_a_cut_peer_calls_stays_known_and_who_is_in_no_range_is_one_where_all_are_known(
+    inputs: files.Inputs,
+) -> None:
+    """Its machines can still call: counted each for itself, they would take all places."""
+    folder = f"networks/{NETWORK}/peers"
+    elsewhere = "networks/elders"
+    federation = {"home": f"{NETWORK}\n".encode(), "ca.pem": b"", "crl.pem": b""}
+    one = {f"{folder}/een/ranges": b"192.0.2.0/24\n"}
+    both = one | {f"{folder}/twee/ranges": b"198.51.100.7/32\n", f"{elsewhere}/peers/een/ranges": b"192.0.3.0/24\n"}
+    both |= {f"{elsewhere}/{name}": content for name, content in federation.items()}
+    made = [
+        files.assemble(inputs._replace(compiled={**inputs.compiled, **more}, cuts=cuts))["callers.map"].decode()
+        for more in (one, both)
+        for cuts in (frozenset[str](), frozenset({"een"}))
+    ]
+    assert made[0] == made[1] == "192.0.2.0/24 1@192.0.2.0/24\n"
+    assert made[2] == made[3]
+    assert made[2].splitlines() == [
+        "0.0.0.0/0 1@elsewhere",
+        "::/0 1@elsewhere",
+        "192.0.2.0/24 1@192.0.2.0/24",
+        "192.0.3.0/24 1@192.0.2.0/24",
+        "198.51.100.7/32 1@198.51.100.7/32",
+    ]
+
+
+def test_of_a_peer_whose_folder_a_follower_took_away_no_range_is_left(inputs: files.Inputs) -> None:
+    """Also where another declares the same one: it has the room of one then, and no `up` is needed for that."""
+    folder = f"networks/{NETWORK}/peers"
+    ranges = {f"{folder}/{peer}/ranges": b"192.0.2.0/24\n" for peer in ("een", "twee")}
+    both = inputs._replace(compiled={**inputs.compiled, **ranges})
+    left = {name: content for name, content in both.compiled.items() if not name.startswith(f"{folder}/twee/")}
+    assert b"192.0.2.0/24 2@192.0.2.0/24\n" in files.assemble(both)["callers.map"]
+    told = files.assemble(both._replace(compiled=left))["callers.map"].decode()
+    assert told.splitlines() == ["0.0.0.0/0 1@elsewhere", "::/0 1@elsewhere", "192.0.2.0/24 1@192.0.2.0/24"]
+
+
+def test_a_range_that_is_none_is_a_sentence(inputs: files.Inputs) -> None:
+    wrong = {f"networks/{NETWORK}/peers/een/ranges": b"router.example\n"}
+    with pytest.raises(files.GatewayError, match=r"from where a peer calls is no range .*router\.example.* run `up`"):
+        files.assemble(inputs._replace(compiled={**inputs.compiled, **wrong}))
+
+
 def test_the_general_part_comes_first(inputs: files.Inputs) -> None:
     assert files.assemble(inputs)["haproxy.cfg"].startswith(b"global\n")
 

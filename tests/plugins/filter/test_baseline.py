@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import ipaddress
+import re
 from pathlib import Path
 from typing import Any
 
@@ -26,30 +28,52 @@ def row(port: int, *addresses: str, **more: Any) -> dict[str, Any]:
 def test_a_port_is_open_to_its_sources_and_closed_to_all_others() -> None:
     rows: list[Any] = [row(8443, "192.0.2.7/32"), row(8443, "2001:db8::/32"), row(80, direction="out")]
     four, six = "tcp dport 8443 ip saddr { 192.0.2.7/32 }", "tcp dport 8443 ip6 saddr { 2001:db8::/32 }"
-    rate = "tcp dport limit rate over 60/second burst 600 packets"
-    assert baseline.firewall_rules(rows, callers=2) == [
+    rate = "tcp dport limit rate over 30/second burst 300 packets"
+    assert baseline.firewall_rules(rows) == [
         f"{four} update @callers4 {{ ip saddr . {rate} }} drop",
+        'tcp dport 8443 limit name ip saddr map { 192.0.2.7/32 : "port8443_1" } drop',
         f"{four} accept",
         f"{six} update @callers6 {{ ip6 saddr & ffff:ffff:ffff:ffff:: . {rate} }} drop",
+        'tcp dport 8443 limit name ip6 saddr map { 2001:db8::/32 : "port8443_1" } drop',
         f"{six} accept",
         "tcp dport 8443 counter drop",
     ]
+    assert baseline.firewall_limits(rows) == ["limit port8443_1 { rate over 30/second burst 300 packets }"]
+
+
+def test_a_source_and_all_of_one_caller_begin_what_those_need_who_may_call_from_there() -> None:
+    """Rounded up to a power of two: who leaves changes no limit that only `up` brings."""
+    every = [row(8443, "192.0.2.0/24", counterpart=str(number)) for number in range(4)]
+    own = row(8443, "198.51.100.7/32", counterpart="own")
+    rows = [*every, own]
+    assert [int(*re.findall("burst ([0-9]+)", one)) for one in baseline.firewall_limits(rows)] == [7 * 300, 300]
+    once = {one.split("{")[1]: one for one in baseline.firewall_rules(rows) if "update" in one}
+    assert {found: re.findall("over ([0-9]+)/second", rule) for found, rule in once.items()} == {
+        " 192.0.2.0/24 } update @callers4 ": ["120"],
+        " 198.51.100.7/32 } update @callers4 ": ["30"],
+    }
+    for made in (baseline.firewall_rules, baseline.firewall_limits):
+        assert made(rows) == made([*every[1:], own]) != made([*every[2:], own])
 
 
 def test_one_for_whom_the_set_has_no_room_left_comes_in() -> None:
     """A rule whose set is full does nothing: were it the one that accepts, who fills it would shut out all others."""
     rules = baseline.firewall_rules([row(8443, "192.0.2.7/32"), row(22, "2001:db8::/32")])
-    assert {one.rpartition(" ")[2] for one in rules if "update" in one} == {"drop"}
+    assert {one.rpartition(" ")[2] for one in rules if "update" in one or "limit" in one} == {"drop"}
     assert not [one for one in rules if "update" in one and one.partition(" update")[0] + " accept" not in rules]
 
 
 @given(st.lists(st.ip_addresses(v=4).map(lambda address: f"{address}/32"), min_size=1, max_size=20))
 def test_nft_takes_every_set_of_addresses_since_none_overlap(addresses: list[str]) -> None:
-    limit, accept, _drop = baseline.firewall_rules([row(1, *addresses, "192.0.2.0/24", "192.0.2.0/25")])
+    limit, together, accept, _drop = baseline.firewall_rules([row(1, *addresses, "192.0.2.0/24", "192.0.2.0/25")])
     listed = accept.split("{")[1].split("}")[0].split(",")
     assert len(listed) == len(set(listed))
     assert "192.0.2.0/25" not in accept
     assert limit.startswith(accept.removesuffix(" accept"))
+    several = [ipaddress.IPv4Network(one) for one in re.findall('([0-9./]+) : "port1_1"', together)]
+    whole = list(ipaddress.collapse_addresses(several))
+    assert [str(one) for one in whole] == [one.strip() for one in listed]
+    assert sum(one.num_addresses for one in several) == sum(one.num_addresses for one in whole)
 
 
 @pytest.mark.parametrize("bad", [row(0), row(8443, protocol="tcp; drop"), row(8443, "192.0.2.1/24"), row(8443, "x")])
@@ -123,7 +147,7 @@ def test_a_starter_starts_its_module_and_nothing_that_its_surroundings_say() -> 
     """The paths are what sshd, units and people know; -IS is what keeps an environment from bringing code in."""
     role = Path(__file__).parents[3] / "roles/baseline"
     files = baseline.program_files(str(role.parents[1] / baseline.PACKAGE))
-    variables: dict[str, Any] = {"rules": [], "login": "beheer"}
+    variables: dict[str, Any] = {"rules": [], "limits": [], "login": "beheer"}
     made = {file["path"]: file for file in action.render(role, {"variables": variables, **files})}
     for path in ("/usr/local/bin/station", "/usr/local/bin/station-account", "/usr/local/sbin/guarded-change"):
         text = base64.b64decode(made[path]["content"]).decode()

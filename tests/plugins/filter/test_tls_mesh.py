@@ -57,6 +57,17 @@ def test_a_peer_s_serial_is_placed_so_that_the_gateway_knows_whom_a_list_means()
     assert [file["content"] for file in written if file["path"].endswith("/serial")] == ["1f\n"]
 
 
+def test_from_where_a_peer_calls_is_placed_where_it_does() -> None:
+    """Of one that only is called nothing could come from there."""
+
+    def ranges(**changes: Any) -> list[str]:
+        written = tls_mesh.gateway_files([compiled(egress=["192.0.2.0/24", "2001:DB8::/64"], **changes)])["written"]
+        return [file["content"] for file in written if file["path"].endswith("/ranges")]
+
+    assert ranges() == ["192.0.2.0/24\n2001:db8::/64\n"]
+    assert ranges(inbound=False) == []
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -68,6 +79,9 @@ def test_a_peer_s_serial_is_placed_so_that_the_gateway_knows_whom_a_list_means()
         {"port": 70000},
         {"id": "../x"},
         {"issuers": ["CN=a }"]},
+        {"egress": ["192.0.2.1 9@x"]},
+        {"egress": ["fe80::%x 9@x/64"]},
+        {"egress": ["router.example"]},
     ],
 )
 def test_nothing_can_be_smuggled_into_the_configuration(change: dict[str, Any]) -> None:
@@ -89,17 +103,17 @@ def test_only_a_port_below_1024_gives_haproxy_a_capability() -> None:
 def test_what_comes_in_leaves_a_quarter_of_all_connections_to_what_goes_out() -> None:
     """At one port and at two; a station that nobody calls has numbers too, which stand nowhere."""
     network, none = compiled(), compiled() | {"gateway": None}
-    assert tls_mesh.gateway_limits([network], 1, 4000)["inward"] == 3000
-    assert tls_mesh.gateway_limits([network, none, network], 1, 4000)["inward"] == 1500
-    assert tls_mesh.gateway_limits([none], 1, 4000)["inward"] == 3000
+    assert tls_mesh.gateway_limits([network], 4000)["inward"] == 3000
+    assert tls_mesh.gateway_limits([network, none, network], 4000)["inward"] == 1500
+    assert tls_mesh.gateway_limits([none], 4000)["inward"] == 3000
 
 
-def test_an_address_has_what_its_peers_may_open_and_agents_hear() -> None:
-    """Less would refuse at the gateway whom the agent hears; where several call from one address, each has as much."""
+def test_a_caller_has_what_a_peer_may_open_and_agents_hear() -> None:
+    """Less would refuse at the gateway whom the agent hears."""
     at_once, seconds = mesh_server.HELLOS
-    limits = tls_mesh.gateway_limits([compiled()], 3, 4000)
-    assert limits["at_once"] >= 3 * (mesh_server.MOST_PER_PEER + computer.MOST_SESSIONS)
-    assert limits["in_ten_seconds"] >= 3 * (at_once + 10 / seconds)
+    limits = tls_mesh.gateway_limits([compiled()], 4000)
+    assert limits["at_once"] >= mesh_server.MOST_PER_PEER + computer.MOST_SESSIONS
+    assert limits["in_ten_seconds"] >= at_once + 10 / seconds
     assert (baseline.NEW_AT_ONCE, 10 * baseline.NEW_A_SECOND) == 2 * (tls_mesh.PEER_IN_TEN_SECONDS,)
-    with pytest.raises(AnsibleFilterError, match="give numbers from 1"):
-        tls_mesh.gateway_limits([compiled()], 0, 4000)
+    with pytest.raises(AnsibleFilterError, match="give a number from 1"):
+        tls_mesh.gateway_limits([compiled()], 0)

@@ -138,7 +138,7 @@ def test_who_never_answers_fills_no_table_of_the_server(
     """A full table of connections in the kernel would take ssh with it, whatever the gateway does."""
     usual = een.run("cat /etc/werkplaats/baseline/firewall.loaded").stdout
     wait_until(lambda: int(een.run(KNOWN).stdout) < baseline.NEW_AT_ONCE, "what was before to be forgotten", 200)
-    limited = "update @callers[46] "
+    limited = r"update @callers[46] \|limit name "
     mesh.servers["twee"].run("nft -f -", given=RESETS)
     try:
         with attacked(mesh, "syn", compiled.PORT):

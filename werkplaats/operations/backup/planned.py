@@ -102,8 +102,8 @@ def _find_newest(folders: content.Folders, made: Plan, given: Iterable[Path], ro
         found = learn.newest(place, folders.network, first)
         if first is None and found.published.root != root:
             made.in_the_way.append(
-                f"the backup is of before the network had a root, and {place} has {found.published.root}: whoever "
-                "relays it may have made that; name the root with --root, as a root holder reads it to you"
+                f"the backup is of before the network had a root, and whoever relays {place} may have made its: name "
+                "the root with --root, as a root holder reads it to you"
             )
             return
         if made.newest is None or found.published.number > made.newest.published.number:

@@ -17,7 +17,7 @@ from stacks import drive
 from werkplaats.operations import progress
 from werkplaats.operations.bring_up import ansible_inventory
 from werkplaats.operations.home import passing
-from werkplaats.operations.reach import remote
+from werkplaats.operations.reach import heard, remote
 
 ROOT = Path(__file__).resolve().parents[3]
 PLAYBOOK = ROOT / "playbooks" / "site.yml"
@@ -70,7 +70,8 @@ def run(
         log, events = own / "ansible.log", own / "events.log"
         with log.open("wb") as output, events.open("w", buffering=1) as kept:
             code, result = _follow(command, environment, output, kept, say)
-        tail = log.read_text(errors="replace")[-1500:]
+        with log.open("rb") as written:
+            tail = heard.last(written, 1500).decode(errors="replace")
         for one in (log, events):
             one.replace(folder / one.name)  # the last run's stay: who wants to know more finds it there
     if code and not result.failed:

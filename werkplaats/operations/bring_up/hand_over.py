@@ -121,11 +121,12 @@ def require_root(
     It may where it is the known one, or the one of which people told.
 
     Whoever relays a publication can make one of the same name with a root of its own, so that a mere yes must not be
-    enough. The root of a network that is made here lies beside its publication, and is known.
+    enough, and its fingerprint is not said: who is shown it gives that. The root of a network that is made here lies
+    beside its publication, and is known.
     """
     if found.publication is None:
         return
-    root, place = found.publication.root, network.publication
+    place = network.publication
     remedy = f"werkplaats accept {network.name} --root sha256:…, as a root holder reads it to you"
     other_root, first_root = (
         one if only is None else one.intersection(only) for one in (found.other_root, found.first_root)
@@ -133,16 +134,15 @@ def require_root(
     if fingerprint is None:
         if other_root:
             others = ", ".join(sorted(other_root))
-            raise errors.AcceptanceError(
-                f"{place} is not of the root that {others} accepted; its root is {root}", remedy
-            )
+            raise errors.AcceptanceError(f"{place} is not of the root that {others} accepted", remedy)
         if first_root and not network.made_here:
             first = ", ".join(sorted(first_root))
-            raise errors.AcceptanceError(f"{place} is of a root that is new to {first}; its root is {root}", remedy)
-    elif fingerprint != root:
+            raise errors.AcceptanceError(f"{place} is of a root that is new to {first}", remedy)
+    elif fingerprint != found.publication.root:
         raise errors.AcceptanceError(
-            f"{place} has root {root}, and {fingerprint} was told",
-            "ring a root holder up, and install nothing of this publication until both are the same",
+            f"{place} is of another root than {fingerprint}, which was told",
+            "have it read to you again; where it differs once more the publication is not the network's: install "
+            "nothing of it",
         )
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from network_topology.compiling import compiled
-from network_topology.compiling import firewall as sheet
 from publication import acceptance, verified
 from publication.following import entry as entries
 from station_image.builder import images
@@ -94,10 +93,9 @@ def _server(station: compiled.Station, entries: list[HostVars], image: HostVars,
     return {
         "organisation": station.organisation,
         "id": station.id,
-        "networks": entries,
+        "networks": [_seen_from(entry, own) for entry in entries],
         "image": image,
         "firewall": firewall,
-        "callers": _callers(firewall, entries),
         "people": {account: {key: list(one) for key, one in given.items()} for account, given in own.people.items()},
         "managed": dict(own.managed),
         **({"follower_every": own.follower_every} if own.follower_every else {}),
@@ -117,13 +115,7 @@ def _narrowing(rows: Iterable[compiled.FirewallRow]) -> list[compiled.FirewallRo
     return [row for row in inbound if row.port not in unknown]
 
 
-def _callers(rows: Iterable[HostVars], entries: Iterable[HostVars]) -> int:
-    """How many peers at most may call from one address, rounded up to a power of two.
-
-    Rows that are fewer than the peers do not say from where each of them calls: then it may be one address. Rounded,
-    because followers bring who joins or leaves without the limits of a server, which `up` brings: those seldom change.
-    """
-    known = [row["addresses"] for row in rows if row["purpose"] == "mesh"]
-    peers = sum(peer["inbound"] for entry in entries for peer in entry.get("peers", ()))
-    most = sheet.behind_one_address(known) if len(known) >= peers else peers
-    return 1 << (max(1, most) - 1).bit_length()
+def _seen_from(entry: HostVars, own: servers.Server) -> HostVars:
+    """The entry of a network, with from where its peers arrive beside from where they call."""
+    peers = [{**peer, "egress": [*peer["egress"], *own.seen_from]} for peer in entry.get("peers", ())]
+    return {**entry, "peers": peers} if peers else entry

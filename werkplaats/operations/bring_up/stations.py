@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
 import time
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -19,7 +18,7 @@ from werkplaats.operations import progress
 from werkplaats.operations.bring_up import hand_over
 from werkplaats.operations.home import networks
 from werkplaats.operations.look import observed, station_says
-from werkplaats.operations.reach import remote, shell, ssh_config
+from werkplaats.operations.reach import heard, remote, shell, ssh_config
 from werkplaats.operations.release import find
 
 START_SECONDS = 30.0
@@ -87,19 +86,10 @@ def _require_known(stack: drive.Stack, network: str, remotes: remote.Remotes, or
 def _cannot(remotes: remote.Remotes, organisation: str, said: str, what: str = MAKES_NONE) -> str:
     """Why an engine that does not do what Pulumi asks leaves its station out, and what to look at."""
     config, name = str(remotes.config), ssh_config.alias(organisation, ssh_config.ENGINE)
-    try:  # by the same way, since of some reasons Docker's client tells Pulumi nothing
-        done = subprocess.run(
-            [install.PROGRAMS / "ssh", "-F", config, "-T", "--", name, "docker version"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=shell.LOGIN_SECONDS,
-            check=False,
-        )
-        told = done.stderr.strip() if done.returncode else ""
-    except subprocess.TimeoutExpired:
-        told = f"`docker version` ends not within {shell.LOGIN_SECONDS:.0f} s"
+    # By the same way, since of some reasons Docker's client tells Pulumi nothing.
+    command = [str(install.PROGRAMS / "ssh"), "-F", config, "-T", "--", name, "docker version"]
+    done = heard.run(command, shell.LOGIN_SECONDS, most=heard.MOST)
+    told = done.stderr.strip() if done.returncode else ""
     why = " ".join((told or said).split())[-MOST_SAID:]
     way = () if remotes.servers[organisation].here else ("ssh", "-F", config, name)
     by_hand = shlex.join((*way, "sudo", "docker", "version"))

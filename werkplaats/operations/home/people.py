@@ -14,7 +14,7 @@ from pathlib import Path
 from base import errors
 from stacks.servers import seeds
 from werkplaats.operations.home import networks
-from werkplaats.operations.reach import ssh_config
+from werkplaats.operations.reach import heard, ssh_config
 
 STEWARD, SCIENTIST = "steward", "scientist"
 SECONDS = 600
@@ -62,7 +62,7 @@ def _run(
     options = ["-F", str(network.remotes().config), "-i", str(key), "-o", f"User={account}"]
     batch = ["-b", "-"] if program == "sftp" else []
     command = [program, *options, *batch, ssh_config.alias(organisation, ssh_config.PEOPLE), *words]
-    return subprocess.run(command, input=said, capture_output=True, text=True, timeout=SECONDS, check=False)
+    return heard.run(command, SECONDS, given=said.encode())
 
 
 def _key(vault: Path, organisation: str, account: str) -> Path:

@@ -44,6 +44,7 @@ TYPE = "application/vnd.datawerkplaats.package"
 MANIFEST = "manifest.json"
 SIGNATURES = ".signatures"
 METADATA = "network/publication/metadata/"
+RELEASES, IMAGE = "network/publication/targets/releases/", "image/image.tar"
 SAID = {"network": str, "root": str, "number": int, "publication": int, "suite": str, "release": str}
 """What a manifest says of the archive, for people too."""
 BLOCK, LONGEST, CHUNK = 512, 100, 1 << 20
@@ -165,6 +166,13 @@ class Archive:
                         start, size = start + len(found), size - len(found)
                         yield found
             begins += length
+
+    @property
+    def suite(self) -> str:
+        """The name of the suite in it, as one file."""
+        found = [name for name in self.files if name.startswith("suite/")]
+        _require(len(found) == 1, f"{self.path} has {len(found)} suites")
+        return found[0]
 
     def stream(self, name: str) -> Iterator[bytes]:
         """The content of a file; raises RefusedError at its end where it is another one than the manifest names."""
@@ -365,7 +373,16 @@ def checked(archive: Archive, network: str, root: str) -> set[str]:
     """Look at all but the contents of files; returns the fingerprints of the release holders who signed."""
     of = archive.manifest.get("network")
     _require(of == network, f"{archive.path} is an archive of {of!r}, and {network} was asked", "name the right one")
-    return Trust(archive, network, root).require_signed(archive)
+    signed = Trust(archive, network, root).require_signed(archive)
+    _require_released(archive)
+    return signed
+
+
+def _require_released(archive: Archive) -> None:
+    """Raise RefusedError for an image of no release in it. That holders signed for that release is seen once placed."""
+    image = archive.files.get(IMAGE)
+    named = [_parsed(archive.content(name), name).get("archive") for name in archive.files if name.startswith(RELEASES)]
+    _require(image and f"sha256:{image.sha256}" in named, f"{IMAGE} is of no release that the publication names")
 
 
 class Record:
@@ -385,10 +402,23 @@ class Record:
         """What was done before with the same archive."""
         return [*self._said.get("did", [])] if self._said.get("manifest") == archive.digest else []
 
-    def write(self, archive: Archive, did: list[str], *, done: bool) -> None:
+    def require_own(self, to: Path, folder: Path) -> None:
+        """Raise RefusedError where the command there is what another network's archive made it, and `folder` is not."""
+        if not to.is_symlink() or to.readlink() == folder:
+            return
+        for path in sorted(self.path.parent.glob("*.json")):
+            said = {} if path == self.path else _parsed(path.read_bytes(), path.name)
+            _require(
+                said.get("to") != str(to),
+                f"{to} has the programs that archive {said.get('number')} of {said.get('network')} brought, and those "
+                "of this archive are others",
+                f"have each network's in a folder of its own: --to {to}-{self.path.stem}",
+            )
+
+    def write(self, archive: Archive, did: list[str], to: Path, *, done: bool) -> None:
         """Keep it, as a whole or not at all."""
         named = {name: archive.manifest[name] for name in ("network", "number", "suite", "release")}
-        said = {**named, "manifest": archive.digest, "done": done, "did": did}
+        said = {**named, "manifest": archive.digest, "to": str(to), "done": done, "did": did}
         beside = self.path.with_suffix(".part")
         beside.write_text(json.dumps(said, indent=2) + "\n")
         with beside.open("rb") as file:
@@ -401,8 +431,7 @@ class Installation:
 
     def __init__(self, archive: Archive, work: Path, given: argparse.Namespace, before: list[str], lock: int) -> None:
         self.archive, self.work, self.given, self.did, self.lock = archive, work, given, before, lock
-        (self.suite,) = (name for name in archive.files if name.startswith("suite/"))
-        self.folder = work.parent.parent / f"venv-{archive.files[self.suite].sha256[:16]}"
+        self.suite, self.folder = archive.suite, _environment_of(archive, work.parent)
 
     def packages(self) -> None:
         """Debian's packages that are missing; none is removed, and none is brought back to an older version."""
@@ -461,6 +490,11 @@ class Installation:
         return done.stdout
 
 
+def _environment_of(archive: Archive, base: Path) -> Path:
+    """The folder in which a suite is installed, which has its digest in its name."""
+    return base.parent / f"venv-{archive.files[archive.suite].sha256[:16]}"
+
+
 def _environment(**more: str) -> dict[str, str]:
     """What programs get of this process: nothing that names packages or an index of them."""
     kept = {name: text for name, text in os.environ.items() if not name.startswith(("PIP_", "PYTHON", "VIRTUAL_ENV"))}
@@ -498,6 +532,7 @@ def install(archive: Archive, given: argparse.Namespace, base: Path, lock: int) 
     """Check what is left, then take every step. Raises RefusedError before the first of them, FailedError later."""
     record = Record(base / f"{given.network}.json")
     record.require_newer(archive)
+    record.require_own(given.to, _environment_of(archive, base))
     _require_server(archive, given, base)
     for left in base.glob(".work-*"):
         shutil.rmtree(left)
@@ -505,12 +540,12 @@ def install(archive: Archive, given: argparse.Namespace, base: Path, lock: int) 
         for one in archive.files:
             archive.copy(one, Path(name))
         print(f"all {len(archive.files)} files are as the manifest says", flush=True)
-        record.write(archive, record.did(archive), done=False)
+        record.write(archive, record.did(archive), given.to, done=False)
         steps = Installation(archive, Path(name), given, record.did(archive), lock)
         for step in (steps.packages, steps.environment, steps.placed, steps.command):
             step()
-            record.write(archive, steps.did, done=False)
-        record.write(archive, steps.did, done=True)
+            record.write(archive, steps.did, given.to, done=False)
+        record.write(archive, steps.did, given.to, done=True)
     print(f"{record.path} says what was done; what now:")
     print(f"  . {given.to}/bin/activate; export WERKPLAATS_HOME={given.home}")
     print(f"  werkplaats join {given.home}/publications/{given.network} --organisation ORGANISATION --here")

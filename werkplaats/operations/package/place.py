@@ -17,17 +17,22 @@ from network_topology import names
 from publication import folder, publication, reading, verified
 from stacks.engine import carried
 from station_image.builder import images
+from werkplaats.operations import unusable
 from werkplaats.operations.coordinator import placing
 from werkplaats.operations.home import places
 
 
 def place(work: Path, network: str, root: str, home: Path, kept: Path) -> Iterator[str]:
-    """Do it; yields what was done. Raises PublicationError, before anything is placed, for one that is no good.
+    """Do it; yields what was done.
+
+    Raises PublicationError, before anything is placed, for one that is no good, RefusedError for an image that is none
+    of the release that it names: who signs an archive signs for no release.
 
     `kept` is the file that says of what people have under git which was placed: path → SHA-256.
     """
     brought = work / "network" / "publication"
     found = publication.read(brought, network, root=root)
+    require_image(work / "image", found)
     at = places.home(home)
     (packed,) = (work / "engine").iterdir()
     yield f"the engine is in {carried.bring(packed)}"
@@ -40,6 +45,22 @@ def place(work: Path, network: str, root: str, home: Path, kept: Path) -> Iterat
     files.write_atomically(kept, canonical.pretty(placed), mode=0o600)
     at.inventory(names.defined(network), Path()).mkdir(parents=True, exist_ok=True)
     yield _published(found, brought, at.publications / network)
+
+
+def require_image(lies: Path, found: verified.Verified) -> None:
+    """Raise RefusedError where what lies in a folder is not the image of the release that a publication names."""
+    image, said = images.lying_in(lies), found.release
+    if image is None:
+        wrong = f"{lies} is no whole image of a station"
+    elif image.image_id != said.image_id:
+        wrong = f"{lies} is image {image.image_id}, and publication {found.number} names {said.image_id}"
+    else:
+        wrong = image.altered(verified.document(said))
+    if wrong:
+        raise errors.RefusedError(
+            f"this is not the image of release {said.release}: {wrong}",
+            "have the archive brought anew; where it is so again ask the coordinator, and use nothing of it",
+        )
 
 
 def _published(found: verified.Verified, brought: Path, to: Path) -> str:
@@ -100,9 +121,12 @@ def main() -> int:
     try:
         for line in place(Path(work), network, root, Path(home), Path(kept)):
             print(line, flush=True)
-    except errors.WerkplaatsError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+    except (errors.WerkplaatsError, OSError) as error:
+        told = unusable.in_words(error, half_way=True) if isinstance(error, OSError) else error
+        if told is None:
+            raise
+        print(told, file=sys.stderr)
+        return told.exit_code
     return errors.DONE
 
 

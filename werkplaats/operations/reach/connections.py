@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from base import together
-from werkplaats.operations.reach import asking, ssh_config
+from werkplaats.operations.reach import asking, heard, ssh_config
 from werkplaats.operations.reach.servers import KEY_TYPE, KnownHosts, Server, UnreachableError
 from werkplaats.operations.reach.shell import LOGIN_SECONDS, Shell
 
@@ -262,7 +262,6 @@ class Connections:
 
     def _said_once(self, server: Server, command: list[str], seconds: float | None) -> str:
         unasked = {} if seconds is None else {ssh_config.UNASKED: "1"}
-        # Files: a shared connection holds a pipe open for as long as it lives, and so does one that is dead.
         with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
             # In a session of its own it has no terminal: ssh on the way to a jump host would ask there by itself.
             streams = {"stdin": subprocess.DEVNULL, "stdout": stdout, "stderr": stderr, "start_new_session": True}
@@ -270,6 +269,7 @@ class Connections:
                 process = self._start(server, command, unasked, **streams)
             except InterruptedError as error:
                 return str(error)
+            limit = heard.Limit((stdout, stderr), lambda: _kill(process))
             try:
                 process.wait(seconds)
             except subprocess.TimeoutExpired:
@@ -277,12 +277,14 @@ class Connections:
                 process.wait()
                 return f"no answer within {seconds:.0f} s"
             finally:
+                limit.close()
                 self._running.discard(process)
             if not process.returncode:
                 return ""
-            for output in (stderr, stdout):
-                output.seek(0)
-            return short(stderr.read()) or short(stdout.read()) or f"its login ends with {process.returncode}"
+            if limit.passed:
+                return limit.sentence
+            said = (short(heard.last(output)) for output in (stderr, stdout))
+            return next(filter(None, said), f"its login ends with {process.returncode}")
 
     def _start(
         self, server: Server, command: list[str], unasked: Mapping[str, str], **how: Any

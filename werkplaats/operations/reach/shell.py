@@ -15,11 +15,11 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import IO, cast
 
+from werkplaats.operations.reach import heard
+
 LOGIN_SECONDS = 60.0  # of a login with everything behind it, on a busy machine
 # What programs say is read, so it is said in English: LANGUAGE counts before LC_ALL, and sudo keeps both (gettext(3)).
 _IN_ENGLISH = ("/usr/bin/env", "--unset=LANGUAGE", "LC_ALL=C.UTF-8")
-_MOST = 64 * 2**20  # bytes that a program says
-_MOST_BEFORE = 2**20  # bytes that a login prints before the program speaks
 # Without any import but what every Python has begun with: of what a revocation costs each server, `json` and
 # `subprocess` alone were a tenth. In hexadecimal: command and input, and back exit code, output and errors.
 # A login, or sudo, may have a umask of 077, and what a program makes is for other accounts too. Guides to
@@ -78,6 +78,7 @@ class Shell:
         self._process = start(
             [*way, shlex.join(words)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors
         )
+        self._limit = heard.Limit([self._errors], self._process.kill)
         self._to, self._from = cast(IO[bytes], self._process.stdin), cast(IO[bytes], self._process.stdout)
         with self._within(LOGIN_SECONDS):
             self._pass_over(begins.encode() + b"\n")
@@ -89,9 +90,9 @@ class Shell:
             with contextlib.suppress(BrokenPipeError):  # it was closed before all was sent
                 self._to.write(line)
                 self._to.flush()
-            answer = self._from.readline(2 * _MOST)  # in hexadecimal
-            if len(answer) >= 2 * _MOST:
-                raise EOFError(f"its answer is longer than {_MOST // 2**20} MiB")
+            answer = self._from.readline(2 * heard.MOST_ANSWERED)  # in hexadecimal
+            if len(answer) >= 2 * heard.MOST_ANSWERED:
+                raise EOFError(f"its answer is longer than {heard.MOST_ANSWERED // 2**20} MiB")
             if not answer.endswith(b"\n"):  # nothing, or a part that was under way
                 raise EOFError(self._why())
         return _read(answer)
@@ -100,22 +101,24 @@ class Shell:
         """End it."""
         self._process.kill()
         self._process.communicate()
+        self._limit.close()
         self._errors.close()
 
     def _pass_over(self, begins: bytes) -> None:
         """What a login prints by itself, up to the line with which the program begins."""
         passed = 0
-        while (line := self._from.readline(_MOST_BEFORE)) and not line.endswith(begins):
+        while (line := self._from.readline(heard.MOST)) and not line.endswith(begins):
             passed += len(line)
-            if passed >= _MOST_BEFORE:
-                raise EOFError(f"its login prints more than {_MOST_BEFORE // 2**20} MiB before any program begins")
+            if passed >= heard.MOST:
+                raise EOFError(f"its login prints more than {heard.MOST // 2**20} MiB before any program begins")
         if not line:
             raise EOFError(self._why())
 
     def _why(self) -> str:
         self._process.wait()
-        self._errors.seek(0)
-        said = self._errors.read()[-2000:].decode(errors="replace").strip()
+        if self._limit.passed:
+            return self._limit.sentence
+        said = heard.last(self._errors, 2000).decode(errors="replace").strip()
         return said or "it ended the connection"
 
     @contextlib.contextmanager

@@ -4,7 +4,8 @@ make    gather suite, packages, engine, station image, Debian packages and publi
         with a manifest and a parts list, and the small installer beside it
 sign    look at all of an archive, and sign its manifest with one release holder's key; as many as sign a release must
 show    what an archive is, what is in it, and which release holders signed
-check   do all that the installer does before it changes anything, and read the publication as stations do
+check   do all that the installer does before it changes anything, and read the publication as stations do; its image
+        is to be that of the release that the publication names
 
 The same inputs make the same bytes: who trusts nobody makes it again and compares. No server is asked or changed.
 """
@@ -19,7 +20,7 @@ from pathlib import Path
 from base import errors
 from publication import publication
 from werkplaats.operations.home import keyfiles
-from werkplaats.operations.package import install, signatures
+from werkplaats.operations.package import install, place, signatures
 from werkplaats.operations.package import make as making
 from werkplaats.verbs import common, named
 
@@ -97,7 +98,7 @@ def _words(archive: install.Archive) -> list[str]:
     return [
         f"archive {said['number']} of {said['network']}: suite {said['suite']}, release {said['release']}, "
         f"publication {said['publication']}",
-        f"its root is {said['root']}",
+        f"the root that it names is {said['root']}",
         f"{len(archive.files)} files, all of them by manifest sha256:{archive.digest}",
     ]
 
@@ -146,9 +147,10 @@ def _check(given: argparse.Namespace) -> int:
     _whole(archive)
     with tempfile.TemporaryDirectory() as folder:
         for name in archive.files:
-            if name.startswith("network/publication/"):
+            if name.startswith(("image/", "network/publication/")):
                 archive.copy(name, Path(folder))
-        publication.read(Path(folder) / "network" / "publication", network, root=given.root)
+        published = publication.read(Path(folder) / "network" / "publication", network, root=given.root)
+        place.require_image(Path(folder) / "image", published)
     print("\n".join(_words(archive)))
     print(f"all of it is as the manifest says, which {len(found)} release holders signed: {', '.join(sorted(found))}")
     return errors.DONE

@@ -78,7 +78,7 @@ def changed_on_the_way(regions: Regions) -> None:
 
 
 WRONG: dict[str, tuple[Any, str]] = {
-    "another root": (another_root, f"and the definition names {OTHER}; have one of its root holders read it to you"),
+    "another root": (another_root, f"than the definition names, {OTHER}; have one of its root holders read it to you"),
     "another definition": (another_definition, "is not the one that it publishes: put that of publication 2 here"),
     "nobody said yes": (nobody_said_yes, f"did not say yes to {NAME}: werkplaats trust root federate {SALLAND}"),
     "with fewer": (with_fewer, "its root holders did not say yes to deventer-ziekenhuis, which the federation names"),

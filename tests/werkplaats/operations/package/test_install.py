@@ -311,6 +311,33 @@ def test_none_older_is_installed_and_no_other_of_the_same_number(made: Made, tmp
             assert told in done.stderr
 
 
+def test_the_programs_of_another_network_are_not_replaced_and_get_company_in_a_folder_of_their_own(
+    brought: Brought, tmp_path: Path
+) -> None:
+    """Whose archive came last chose which version of the suite the other network was changed by."""
+    server = Server(tmp_path / "server")
+    command, records = server.folder / "werkplaats", server.folder / ".local/share/werkplaats/packages"
+    assert server.install(brought.archive, brought.root).returncode == 0
+    other = server.record() | {"network": "gerda", "number": 3}
+    (records / f"{NETWORK}.json").unlink()
+    (records / "gerda.json").write_text(json.dumps(other))
+    assert server.install(brought.archive, brought.root).returncode == 0, "they are the same programs"
+    (records / f"{NETWORK}.json").unlink()
+    theirs = command.readlink().with_name("venv-of-gerda")
+    command.readlink().rename(theirs)
+    command.unlink()
+    command.symlink_to(theirs)
+    there = server.there
+    done = server.install(brought.archive, brought.root)
+    assert done.returncode == REFUSED
+    assert f"{command} has the programs that archive 3 of gerda brought, and those of this archive " in done.stderr
+    assert done.stderr.endswith(f"in a folder of its own: --to {command}-{NETWORK}\n")
+    assert (server.there, command.readlink()) == (there, theirs)
+    own = server.folder / f"werkplaats-{NETWORK}"
+    assert server.install(brought.archive, brought.root, "--to", str(own)).returncode == 0
+    assert (own.is_symlink(), command.readlink()) == (True, theirs)
+
+
 def test_those_who_are_release_holders_no_more_sign_for_nobody(made: Made, tmp_path: Path) -> None:
     """What root holders signed once holds for a year: that it is the newest the coordinator says, and nobody else."""
     people, (before,) = made.people, made.people.place.glob("metadata/1.targets.json")
@@ -401,12 +428,16 @@ def test_pieces_are_one_archive_and_a_piece_that_is_missing_is_named(brought: Br
         piece.with_suffix(".away").rename(piece)
 
 
+def another_image(_: dict[str, Any], contents: dict[str, bytes]) -> None:
+    contents["image/image.tar"] = b"another image"
+
+
 def test_a_holder_sees_what_is_signed_and_the_check_is_the_installers_and_the_readers(made: Made) -> None:
     made.make()
     check = ("package", "check", str(made.archive), "--root")
     assert "nobody signed this archive" in made.people.run(*check, made.root, expect=errors.REFUSED)
     told = made.people.run("package", "sign", str(made.archive), "--key", made.holders[0], "--yes")
-    assert f"its root is {made.root}" in told, "as whoever signs compares"
+    assert f"the root that it names is {made.root}" in told, "as whoever signs compares"
     assert "signed by 1 of 3 release holders, of whom 2 must" in told
     assert "signed by 1 of the 2 release holders" in made.people.run(*check, made.root, expect=errors.REFUSED)
     stranger = made.people.key("release", "stranger")
@@ -422,6 +453,11 @@ def test_a_holder_sees_what_is_signed_and_the_check_is_the_installers_and_the_re
         "package", "sign", str(made.archive), "--key", made.holders[2], "--yes", expect=errors.REFUSED
     )
     assert "was changed, or damaged" in told, "nobody signs for what is damaged"
+    made.make()
+    rewritten(made.archive, another_image)
+    made.sign(0, 1)
+    told = made.people.run(*check, made.root, expect=errors.REFUSED)
+    assert "image/image.tar is of no release that the publication names" in told, "nobody signed for one"
 
 
 def test_a_number_or_a_size_that_none_has_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:

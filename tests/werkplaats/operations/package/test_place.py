@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from base import canonical, errors
+from base import canonical, errors, values
 from publication import publication
 from stacks.engine import carried
-from station_image.builder import images, packages
+from station_image.builder import images, making, packages
 from tests.werkplaats.operations.package import archives
 from tests.werkplaats.operations.package.archives import Made
 from tests.werkplaats.verbs.trust.people import DAY, NETWORK, People, people
@@ -41,7 +42,7 @@ def test_it_lies_where_the_suite_looks_and_what_people_have_stays(
     engines = list[Path]()
     monkeypatch.setattr(carried, "bring", engines.append)
     monkeypatch.setattr(images, "BUILD", tmp_path / "suite" / "build")
-    with pytest.raises(errors.AcceptanceError, match="and sha256:0 was told"):
+    with pytest.raises(errors.AcceptanceError, match="of another root than sha256:0, which was told"):
         list(place.place(work, NETWORK, "sha256:0", home, kept))
     assert (engines, home.exists(), images.BUILD.exists()) == ([], False, False)
     told = list(place.place(work, NETWORK, made.root, home, kept))
@@ -103,6 +104,45 @@ def test_a_walk_goes_on_from_what_an_archive_placed(
             assert begun.confirmed == (file == made.archive)
             told = beginning.require_told(begun, made.root)
             assert beginning.place(begun, None if begun.confirmed else told, "huisartsen") == []
+
+
+def another_archive(folder: Path) -> None:
+    (folder / making.ARCHIVE).write_bytes(b"another")
+    release = {
+        **values.mapping((folder / making.RELEASE).read_bytes()),
+        "archive": making.digest(folder / making.ARCHIVE),
+    }
+    (folder / making.RELEASE).write_bytes(canonical.pretty(release))
+
+
+def another_id(folder: Path) -> None:
+    text = (folder / making.RELEASE).read_text()
+    (folder / making.RELEASE).write_text(text.replace(64 * "5", 64 * "6"))
+
+
+WRONG_IMAGES = {
+    "another image under the same id": (another_archive, f"was changed after it was built: it is .*{64 * '.'}"),
+    "another id": (another_id, f"image is image sha256:{64 * '6'}, and publication 1 names sha256:{64 * '5'}"),
+    "a part of it": (lambda folder: (folder / making.SBOM).unlink(), "image is no whole image of a station"),
+}
+
+
+@pytest.mark.parametrize(("change", "said"), WRONG_IMAGES.values(), ids=WRONG_IMAGES)
+def test_an_image_of_another_release_than_the_published_one_is_refused_and_nothing_is_placed(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], None], said: str
+) -> None:
+    """One that is as it says of itself, under the id of the release: whoever signs the archive swapped it."""
+    made.make()
+    work, home, kept = copied(made, tmp_path / "work"), tmp_path / "own", tmp_path / "placed.json"
+    change(work / "image")
+    engines = list[Path]()
+    monkeypatch.setattr(carried, "bring", engines.append)
+    monkeypatch.setattr(images, "BUILD", tmp_path / "suite" / "build")
+    with pytest.raises(
+        errors.RefusedError, match=f"this is not the image of release dev: .*{said}.*; have the archive "
+    ):
+        list(place.place(work, NETWORK, made.root, home, kept))
+    assert (engines, home.exists(), images.BUILD.exists(), kept.exists()) == ([], False, False, False)
 
 
 def test_a_newer_publication_takes_the_place_of_an_older_one_and_never_the_other_way(

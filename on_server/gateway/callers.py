@@ -1,0 +1,102 @@
+"""Who shares what at the mesh ports: the parts of callers, by the ranges from which a definition says that they call.
+
+An address counts to the most specific range that it is in, and a range to those who declare it: all ranges of the same
+callers are one part. So one who has a wide range has no more than one who has an address. Of IPv6 a /64 is one
+address: who has one has all addresses in it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+Range = ipaddress.IPv4Network | ipaddress.IPv6Network
+ELSEWHERE = "elsewhere"
+_NARROWEST = 64
+"""Of IPv6."""
+
+
+class Part(NamedTuple):
+    """What the addresses of some ranges have together.
+
+    `name`: its first range. `callers`: how many may call from one address of it, those with a range around it too.
+    """
+
+    name: str
+    callers: int
+
+
+def rooms(callers: int) -> int:
+    """How many times the room of one caller a part has of which so many may call from one address.
+
+    That of all of them at one address, and beside it that of the others: were it less, whoever fills one address that
+    several share would leave nothing to those at other addresses of the same range.
+    """
+    return 2 * callers - 1
+
+
+def parts(declared: Mapping[str, Iterable[str]]) -> dict[Range, Part]:
+    """Range → its part, of who calls from where; raises ValueError for a text that is no range."""
+    ranges = {caller: [ipaddress.ip_network(text) for text in texts] for caller, texts in declared.items()}
+    who: dict[Range, set[str]] = {}
+    for caller, every in ranges.items():
+        for one in every:
+            who.setdefault(_counted(one), set()).add(caller)
+    alike: dict[frozenset[str], list[Range]] = {}
+    for one, callers in who.items():
+        alike.setdefault(frozenset(callers), []).append(one)
+    found: dict[Range, Part] = {}
+    known = _Known(who)
+    for several in alike.values():
+        there = {caller for one in several for other in (one, *known.around(one)) for caller in who[other]}
+        found |= dict.fromkeys(several, Part(str(min(several, key=_order)), len(there)))
+    return {one: found[_counted(one)] for every in ranges.values() for one in every}
+
+
+def disjoint(found: Mapping[Range, Part]) -> dict[Range, Part]:
+    """The same in ranges of which none overlap: each without those that are more specific."""
+    made: dict[Range, Part] = {}
+    known = _Known(found)
+    for one in sorted(found, key=lambda each: each.prefixlen):
+        if known.around(one):
+            outer = next(each for each in made if _within(one, each))
+            # Typed for one version at a time, and both are of one.
+            made |= dict.fromkeys(outer.address_exclude(one), made.pop(outer))  # type: ignore[arg-type]
+        made[one] = found[one]
+    return made
+
+
+def table(declared: Mapping[str, Iterable[str]], *, all_known: bool) -> str:
+    """HAProxy's map of ranges to `<callers>@<part>`. Where the ranges of all callers are known, whoever is in none of
+    them is in one part with all such; else an address of none may be a caller's, and counts for itself.
+    """
+    lines = {str(one): part for one, part in sorted(parts(declared).items(), key=lambda row: _order(row[0]))}
+    if all_known:
+        lines = dict.fromkeys(("0.0.0.0/0", "::/0"), Part(ELSEWHERE, 1)) | lines
+    return "".join(f"{one} {part.callers}@{part.name}\n" for one, part in lines.items())
+
+
+def _counted(one: Range) -> Range:
+    return one.supernet(new_prefix=_NARROWEST) if one.version == 6 and one.prefixlen > _NARROWEST else one
+
+
+class _Known:
+    """Ranges that are known, and which of them are around another one."""
+
+    def __init__(self, ranges: Iterable[Range]) -> None:
+        self._ranges = {*ranges}
+        self._lengths = {(one.version, one.prefixlen) for one in self._ranges}
+
+    def around(self, one: Range) -> list[Range]:
+        """Those that are wider than this one and have it in them."""
+        lengths = (length for version, length in self._lengths if version == one.version and length < one.prefixlen)
+        return [each for length in lengths if (each := one.supernet(new_prefix=length)) in self._ranges]
+
+
+def _within(one: Range, other: Range) -> bool:
+    return one.version == other.version and one.subnet_of(other)  # type: ignore[arg-type]
+
+
+def _order(one: Range) -> tuple[int, int, int]:
+    return one.version, int(one.network_address), one.prefixlen
