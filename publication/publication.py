@@ -100,6 +100,18 @@ def read_on(
     return read_as(verified.verify, folder, network, kept, root=root, moment=moment)
 
 
+def not_the_told_root(folder: Path, root: str) -> errors.AcceptanceError:
+    """What is said of a publication that is of another root than people told.
+
+    Its own is not said: who is shown it gives that, and has compared nothing.
+    """
+    return errors.AcceptanceError(
+        f"{folder} is of another root than {root}, which was told",
+        "have it read to you again; where it differs once more the publication is not the network's: install nothing "
+        "of it",
+    )
+
+
 def read_as(
     verify: Verify[Kind],
     folder: Path,
@@ -115,12 +127,7 @@ def read_as(
     taken = take_as(verify, folder, network, known, moment)
     made, following = taken.verified, taken.following
     if root is not None and root != made.root:
-        raise errors.AcceptanceError(
-            # Its own is not said: who is shown it gives that, and has compared nothing.
-            f"{folder} is of another root than {root}, which was told",
-            "have it read to you again; where it differs once more the publication is not the network's: install "
-            "nothing of it",
-        )
+        raise not_the_told_root(folder, root)
     if kept and (known or root is not None):
         following = dataclasses.replace(
             following,

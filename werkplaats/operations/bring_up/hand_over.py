@@ -139,11 +139,7 @@ def require_root(
             first = ", ".join(sorted(first_root))
             raise errors.AcceptanceError(f"{place} is of a root that is new to {first}", remedy)
     elif fingerprint != found.publication.root:
-        raise errors.AcceptanceError(
-            f"{place} is of another root than {fingerprint}, which was told",
-            "have it read to you again; where it differs once more the publication is not the network's: install "
-            "nothing of it",
-        )
+        raise publication.not_the_told_root(place, fingerprint)
 
 
 def accept(
