@@ -15,8 +15,8 @@ Severity = Literal["page", "ticket"]
 """Page: somebody has to act now. Ticket: in some days."""
 JOB = "werkplaats"
 """How Prometheus is to call what it scrapes of these servers."""
-RULE = "Werkplaats"
-"""Before the name of an alert, among those of others."""
+ALERT_PREFIX = "Werkplaats"
+"""Before the name of an alert, which stands among those of others."""
 
 
 class When(NamedTuple):
@@ -40,7 +40,8 @@ class When(NamedTuple):
 
     def expression(self, *among: str) -> str:
         """The same for Prometheus, among the series that other matchers leave."""
-        labels = ",".join([*(f'{name}="{text}"' for name, text in self.labels.items()), *among])
+        # Each once: who asks may name one of ours too.
+        labels = ",".join(dict.fromkeys([*(f'{name}="{text}"' for name, text in self.labels.items()), *among]))
         series = f"{PREFIX}{self.metric}" + f"{{{labels}}}" * bool(labels)
         value = {"value": series, "since": f"time() - {series}", "until": f"{series} - time()"}[self.of]
         return f"{value} {'>' if self.how == 'above' else '<'} {self.bound:g}"
@@ -186,7 +187,7 @@ def _rule(
         summary = f"{summary}. {show(incident)}"
     said = {"summary": summary, **help_}
     return [
-        f"      - alert: {RULE}{name}",
+        f"      - alert: {ALERT_PREFIX}{name}",
         f"        expr: {json.dumps(expression)}",
         f"        for: {minutes}m",
         "        labels:",

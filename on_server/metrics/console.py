@@ -12,7 +12,7 @@ import string
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-from on_server.metrics.alerts import ALERTS, FROM_OUTSIDE, JOB, RULE, Severity, show
+from on_server.metrics.alerts import ALERT_PREFIX, ALERTS, FROM_OUTSIDE, JOB, Severity, show
 from on_server.metrics.table import BY_NAME, LABELS, PREFIX, STATION
 
 Shown = Literal["state", "minutes since", "hours since", "days until", "percent"]
@@ -140,8 +140,9 @@ EACH = _Text(
     "{{ range query `@asked` | sortByLabel `@station` }}{{ $any = true }}"
     '{{ template "alert" (args . `@urgent` (@what) (@lasting) `@helps`) }}{{ end }}\n'
 )
-HELP = """<p>What begins with <code>werkplaats</code> is typed on the machine that you operate from. It says what is
-meant, who decides what, and the steps that mend it, and changes nothing.</p>
+HELP = """<p>What begins with <code>werkplaats</code> is typed on the machine that you operate from. It says what the
+incident means, who decides and which steps mend it, and changes nothing. What begins with <code>docs</code> is a
+guide of the suite.</p>
 """
 STATIONS = _Text("""<h2>Stations</h2>
 <table id="stations">
@@ -202,12 +203,14 @@ def page() -> str:
 def _rows() -> list[_Row]:
     """All alerts, and first those to act on now."""
     found = [
-        _Row(RULE + one.name, one.expression, one.minutes, one.severity, one.summary,
+        _Row(ALERT_PREFIX + one.name, one.expression, one.minutes, one.severity, one.summary,
              show(one.runbook) if one.runbook else f"docs/{one.guide}")
         for one in ALERTS
     ]  # fmt: skip
     for incident, (name, expression, minutes) in FROM_OUTSIDE.items():
-        found.append(_Row(RULE + name, expression, minutes, "page", "the server cannot be scraped", show(incident)))
+        found.append(
+            _Row(ALERT_PREFIX + name, expression, minutes, "page", "the server cannot be scraped", show(incident))
+        )
     return sorted(found, key=lambda one: [*URGENT].index(one.severity))
 
 
@@ -225,11 +228,13 @@ def _alerts() -> str:
         now = f"({one.expression}) unless ignoring (alertname, alertstate, severity) {one.fires}"
         soon += one.line(now, f"`{one.minutes} minutes`")
     known = "|".join(one.name for one in rows)
-    newer = f'ALERTS{{alertname=~"{RULE}.+",alertname!~"{known}",alertstate="firing"}}'
+    newer = f'ALERTS{{alertname=~"{ALERT_PREFIX}.+",alertname!~"{known}",alertstate="firing"}}'
     what = "printf `%s: newer than this page` .Labels.alertname"
     firing += _each(newer, "", what, "``", "station-metrics console")
     alerts = TABLE.substitute(heading="Alerts", id="alerts", lasting="for", lines=firing)
-    later = TABLE.substitute(heading="So now, and an alert if it lasts", id="soon", lasting="alert after", lines=soon)
+    later = TABLE.substitute(
+        heading="Wrong now, and an alert if it lasts", id="soon", lasting="alert after", lines=soon
+    )
     return alerts + HELP + later
 
 

@@ -26,7 +26,7 @@ NEVER = "127.0.0.1:9"
 """The port `discard`, where nobody listens."""
 SLOW = (30, 60)
 """Of what has to last so many minutes a test sees no alert, and the page what is so before."""
-EXPECTED = {f"{alerts.RULE}{one.name}" for one in alerts.ALERTS if one.minutes not in SLOW}
+EXPECTED = {f"{alerts.ALERT_PREFIX}{one.name}" for one in alerts.ALERTS if one.minutes not in SLOW}
 FOLLOW = {"WerkplaatsAgentStuck", "WerkplaatsComputerStuck"}
 """What is so of each station without an engine."""
 
@@ -81,7 +81,7 @@ def expected(station: str, soon: bool) -> set[watching.Alert]:
             about = " ".join(HOSTILE if text == LABELS["network"] and station == HOSTILE else text for text in labels)
             helps = f"werkplaats incident show {one.runbook}" if one.runbook else f"docs/{one.guide}"
             urgent = {"page": "act now", "ticket": "in some days"}[one.severity]
-            what, lasting = f"{alerts.RULE}{name}: {one.summary}", f"{one.minutes} minutes" if soon else ""
+            what, lasting = f"{alerts.ALERT_PREFIX}{name}: {one.summary}", f"{one.minutes} minutes" if soon else ""
             found.add(watching.Alert(station, urgent, what, about, lasting, helps))
     return found
 
@@ -229,7 +229,7 @@ def test_alertmanager_sends_what_to_act_on_now_and_what_can_wait_to_whom_the_doc
     found = sent(watched.received)
     assert found.keys() == EXPECTED - FOLLOW
     for one in alerts.ALERTS:
-        if (name := f"{alerts.RULE}{one.name}") in found:
+        if (name := f"{alerts.ALERT_PREFIX}{one.name}") in found:
             receiver, summary = found[name]
             assert receiver == {"page": "/act-now", "ticket": "/in-some-days"}[one.severity]
             assert summary.startswith(f"on {WRONG}: {one.summary}")
