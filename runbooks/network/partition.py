@@ -16,9 +16,12 @@ ABOUT = "link"
 EXPLAINS = ()
 INTERRUPTS = ""
 LOSES = ""
-LOST_IN, SLOW_SECONDS, SLOWER, LOOKS = 3, 1.0, 5, 2
-"""A line that carries is poor where so many of the calls lost something, or where one takes that long and so many times
-as long as any other of the same two servers. It is well where so many looks find it so: one may be chance."""
+LOST_IN = 3
+"""Calls that lost something, of those that were made, by which a line that carries is poor."""
+SLOW_SECONDS, TIMES_SLOWER = 1.0, 5
+"""A call that takes so long, and so many times as long as any other of the same two servers, makes it poor too."""
+LOOKS = 2
+"""That have to find it well: one may be chance."""
 
 
 def fits(what: seen.Seen) -> Iterator[Fit]:
@@ -56,21 +59,15 @@ def _poor(what: seen.Seen, source: str, target: str) -> str:
     way = ways.get((source, target))
     if way is None or wrong_dns.wrong(what, source, target) or not way.ours:
         return ""
+    calls = f"from {source} to {target}"
     if way.again >= LOST_IN:
-        return (
-            f"in {way.again} of {CALLS} calls from {source} to {target} something had to be sent again, or never came"
-        )
-    others = [
-        one.seconds
-        for ends, one in ways.items()
-        if not one.why and {source, target} & {*ends} and {*ends} != {source, target}
-    ]
+        return f"in {way.again} of {CALLS} calls {calls} something had to be sent again, or never came"
+    pair = {source, target}
+    others = [one.seconds for ends, one in ways.items() if not one.why and pair & {*ends} and pair != {*ends}]
     slowest = max(others, default=way.seconds)
-    if way.why or way.seconds < max(SLOW_SECONDS, SLOWER * slowest):
+    if way.why or way.seconds < max(SLOW_SECONDS, TIMES_SLOWER * slowest):
         return ""
-    return (
-        f"a call from {source} to {target} takes {way.seconds:.1f} s, every other of both {slowest:.1f} s at the most"
-    )
+    return f"a call {calls} takes {way.seconds:.1f} s, and no other call of these two more than {slowest:.1f} s"
 
 
 def _carries(what: seen.Seen, source: str, target: str) -> bool:

@@ -186,4 +186,4 @@ def test_a_line_that_loses_is_mended_once_it_loses_no_more() -> None:
     assert not partition.well(three(BROKEN), "ggd", "ziekenhuis")
     assert "in 3 of 5 calls from ggd to ziekenhuis" in evidence(three([], ggd_ziekenhuis={"again": 3}))
     slow = three([], ggd_ziekenhuis={"seconds": 1.5}, thuiszorg_ziekenhuis={"seconds": 0.3})
-    assert "takes 1.5 s, every other of both 0.3 s at the most" in evidence(slow)
+    assert "takes 1.5 s, and no other call of these two more than 0.3 s" in evidence(slow)
