@@ -50,7 +50,7 @@ VERBS = (
 )
 # Those that change something of a network; what of them only looks, or is a brake or a way back that waits for nothing.
 CHANGING = ("join", "accept", "up", "destroy", "session", "rehearse", "upgrade", "trust")
-LOOKING = ("check", "plan", "verify", "status", "map", "completion")  # these change nothing at all
+LOOKING = ("check", "plan", "verify", "status", "map", "inventory", "completion")  # these change nothing at all
 LET_BY = ("revoke", "enforce", "show", "status", "pause", "abort", "rollback")
 # For every tool that is started: Ansible refuses to run in C, and in a locale that is not generated. What tools say is
 # read, so it is said in English, and LANGUAGE counts before LC_ALL (gettext(3)).

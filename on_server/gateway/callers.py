@@ -14,7 +14,7 @@ from typing import NamedTuple
 Range = ipaddress.IPv4Network | ipaddress.IPv6Network
 ELSEWHERE = "elsewhere"
 _NARROWEST = 64
-"""Of IPv6."""
+"""Prefix length of IPv6: what is narrower counts as the /64 that it is in."""
 
 
 class Part(NamedTuple):
