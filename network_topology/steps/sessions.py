@@ -38,9 +38,10 @@ def views(before: model.Definition, after: model.Definition) -> tuple[View, ...]
 
 def ended(before: model.Definition, after: model.Definition, known: context.Context | None = None) -> str:
     """Why no session is sure to be possible between the two; "" where they go on all the time."""
-    if lacking := _without_set(views(before, after)):
+    seen = views(before, after)
+    if lacking := _without_set(seen):
         return lacking
-    parties = {slug for one in views(before, after) for slug in one.usable[0]}
+    parties = {slug for one in seen for slug in one.usable[0]}
     others = sorted(parties & unheard(before, after).keys())
     if others:
         return f"calls of {', '.join(others)} come from where stations at the other definition do not let them in"
