@@ -11,6 +11,7 @@ from werkplaats.operations.bring_up import up
 from werkplaats.operations.reach.servers import UnreachableError
 
 PARTS = ("agent", "computer")
+LATELY = 60  # seconds within which whoever is let in calls
 
 
 def active(case: Case, unit: str) -> bool:
@@ -135,11 +136,24 @@ def asked(key: str, words: str, question: str) -> Step:
 
 
 def out(case: Case) -> bool:
-    """Whether the subject is out by what is published here, and has no link that works any more."""
-    what = case.look()
-    return case.subject in what.here.out and not any(
-        one.ok for one in what.links if case.subject in (one.source, one.target)
+    """Whether the subject is out by what is published here, and has no link that works any more.
+
+    By the word of others, where a server of theirs is seen: who took over that of the subject has it say what it likes,
+    and could keep this from ever ending, or have it end while others let it in.
+    """
+    what, who = case.look(), case.subject
+    others = {name: server for name, server in what.reached().items() if name != who}
+    return who in what.here.out and not (
+        any(one.ok for one in what.links if one.target == who)
+        or any(_heard(server, who) for name, server in others.items() if not what.link(name, who))
+        or any(one.ok for one in what.links if one.source == who and one.target not in others)
     )
+
+
+def _heard(server: seen.Server, who: str) -> bool:
+    """Of one that has no gateway, which nobody calls: whether the agent there heard of it lately."""
+    ago = server.peers.get(who)
+    return ago is not None and ago < LATELY
 
 
 def cut_off(case: Case, reason: str = "keyCompromise", then: str = "") -> Step:
