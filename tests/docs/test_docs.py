@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import datetime
+import functools
 import importlib.util
 import ipaddress
 import re
@@ -59,10 +60,16 @@ DEMO_ENDS = (f"{names.twin('proeftuin')}: verified: ", "next: ", "griep-hotspots
 DOCUMENTATION = [ipaddress.ip_network(text) for text in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")]
 
 
+@functools.cache
+def whole() -> argparse.ArgumentParser:
+    """The command line of `werkplaats` with all verbs, which takes longer to make than to parse a line."""
+    return cli.parser()
+
+
 def parsed(words: tuple[str, ...], parser: argparse.ArgumentParser | None = None) -> argparse.Namespace | None:
     """What a program makes of a command line, `werkplaats` unless told; None for one that only asks for help."""
     try:
-        return (parser or cli.parser()).parse_args(words[1:])
+        return (parser or whole()).parse_args(words[1:])
     except SystemExit as end:
         if end.code:
             pytest.fail(f"`{' '.join(words)}` is refused as wrong use")
@@ -118,6 +125,7 @@ def station_verbs() -> set[str]:
     return set(verbs.choices)
 
 
+@functools.cache
 def targets() -> set[str]:
     """What `make` by itself lists."""
     listed = subprocess.run(["make", "-C", str(ROOT)], capture_output=True, text=True, check=True).stdout
@@ -173,6 +181,7 @@ def test_every_path_of_the_repository_that_is_named_exists(document: Path) -> No
     assert not missing
 
 
+@functools.cache
 def kept() -> list[str]:
     """The files that git keeps."""
     listed = subprocess.run(["git", "-C", str(ROOT), "ls-files"], capture_output=True, text=True, check=True).stdout
@@ -224,7 +233,7 @@ def test_the_verbs_are_the_ones_that_operators_know() -> None:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_the_help_of_a_verb_starts_with_a_sentence_and_says_what_it_may_change(verb: str) -> None:
-    actions = next(a for a in cli.parser()._actions if isinstance(a, argparse._SubParsersAction))
+    actions = next(a for a in whole()._actions if isinstance(a, argparse._SubParsersAction))
     text = str(actions.choices[verb].description)
     first, _, rest = text.partition("\n")
     assert re.fullmatch(r"[A-Z][^\n]+\.", first), first
@@ -252,6 +261,7 @@ def test_there_is_an_example_inventory_that_a_document_points_to() -> None:
     assert pointed & set(INVENTORIES)
 
 
+@functools.cache
 def literals() -> str:
     """Every text that our programs hold, one a line: what a message can be made of."""
     found: list[str] = []

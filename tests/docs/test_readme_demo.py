@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -27,27 +26,33 @@ def shape(line: str, network: str) -> str:
     return re.sub(r"[\d.]*\d|…", "…", line)
 
 
-@pytest.fixture
-def lezer(tmp_path: Path) -> Iterator[sandboxes.Sandbox]:
-    """A network that is not there yet, and is gone afterwards."""
-    made = sandboxes.sandbox(tmp_path, "lezer")
-    yield made
-    made.run("destroy", "--yes", expect=None)
+Shown = tuple[sandboxes.Sandbox, list[str]]
 
 
-def test_make_demo_ends_as_the_readme_shows(lezer: sandboxes.Sandbox) -> None:
-    printed = {shape(line, lezer.name) for line in make_demo(lezer)}
-    shown = [line for line in documents.demo() if not line.startswith("[")]  # lines with a time come in any order
-    assert shown
-    missing = [line for line in shown if shape(line, "proeftuin.sandbox") not in printed]
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
+    """The network `lezer`, of which nothing was there before the demo, and what that printed; it is gone afterwards."""
+    made = sandboxes.sandbox(tmp_path_factory.mktemp("lezer"), "lezer")
+    try:
+        yield made, make_demo(made)
+    finally:
+        made.run("destroy", "--yes", expect=None)
+
+
+def test_make_demo_ends_as_the_readme_shows(shown: Shown) -> None:
+    lezer, lines = shown
+    printed = {shape(line, lezer.name) for line in lines}
+    wanted = [line for line in documents.demo() if not line.startswith("[")]  # lines with a time come in any order
+    assert wanted
+    missing = [line for line in wanted if shape(line, "proeftuin.sandbox") not in printed]
     assert not missing, "\n".join(sorted(printed))
 
 
-def test_make_demo_again_changes_nothing(toets: sandboxes.Sandbox, note: Callable[[str], None]) -> None:
-    make_demo(toets)
+def test_make_demo_again_changes_nothing(shown: Shown, note: Callable[[str], None]) -> None:
+    lezer, _ = shown
     began = time.monotonic()
-    printed = "\n".join(make_demo(toets))
+    printed = "\n".join(make_demo(lezer))
     assert "changed: servers no changes; configuration 0 tasks; stations no changes" in printed
-    assert f"{toets.name}: verified: " in printed
+    assert f"{lezer.name}: verified: " in printed
     told = next(line for line in printed.splitlines() if line.startswith("time: "))
     note(f"`make demo` again: {time.monotonic() - began:.1f} s, of which `up` {told.removeprefix('time: ')}")

@@ -1,7 +1,7 @@
 """The coordinator's machine is lost while stations compute: another one takes its place, and no station notices.
 
 Its backup is older than what it did last, as backups are. Then the key of the CA is lost, too, and at last somebody has
-the key with which publications are signed. This comes after `test_cut.py`, in the same network.
+the key with which publications are signed. This comes after `test_cut.py` where both run, in the same network.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.end_to_end.test_cut import GONE, MEMBER, OTHERS, running, status
 from tests.end_to_end.test_follow import follow, put
 from tests.harness import going, sandboxes
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.soak]
 PARTIES = ("ggd", "ziekenhuis", GONE)
 
 

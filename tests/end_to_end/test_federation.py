@@ -150,13 +150,29 @@ def started(country: Country) -> dict[str, str]:
     }
 
 
-def test_two_regions_federate_under_a_running_session_and_compute_together(
-    country: Country, session: subprocess.Popen[str], note: Callable[[str], None]
-) -> None:
-    """By the Makefile's own recipe for a demonstration, on two regions that are up."""
+@dataclasses.dataclass(frozen=True)
+class Federated:
+    """What came of it: since when containers run from `before` on, what was printed, and in how many seconds."""
+
+    before: dict[str, str]
+    printed: list[str]
+    seconds: float
+
+
+@pytest.fixture(scope="module")
+def federated(country: Country, session: subprocess.Popen[str]) -> Federated:
+    """Have two regions that are up federate, by the Makefile's own recipe for a demonstration."""
+    assert session.poll() is None, session.communicate()
     before, began = started(country), time.monotonic()
     regions = " ".join(one.name for one in country.regions.values())
     printed = sandboxes.make("demo-federation", country.federation, f"FEDERATION={NAME}", f"REGIONS={regions}")
+    return Federated(before, printed, time.monotonic() - began)
+
+
+def test_two_regions_federate_under_a_running_session_and_compute_together(
+    country: Country, session: subprocess.Popen[str], federated: Federated, note: Callable[[str], None]
+) -> None:
+    printed = federated.printed
     assert f"{NAME}: verified: 15 of 15 links good, 1 of 1 sessions good" in printed
     changed = [line for line in printed if line.startswith("changed: ")]
     assert len(changed) == 4, "each region by itself, and with the federation"
@@ -166,9 +182,9 @@ def test_two_regions_federate_under_a_running_session_and_compute_together(
         line for line in printed if re.fullmatch(r"meanwhile oost.sandbox computed by itself: \d+ sessions.*", line)
     ]
     assert "  exactly these were planted; records of no person left any server" in printed
-    note(f"two running regions of three federated in {time.monotonic() - began:.0f} s, nothing restarted")
+    note(f"two running regions of three federated in {federated.seconds:.0f} s, nothing restarted")
     assert session.poll() is None, session.communicate()
-    assert started(country) == before
+    assert started(country) == federated.before
     wait_until(lambda: all(country.status(one).get("problem") == "" for one in EVERYBODY), "the federation", 60)
     together(country)
     assert country.on("oost/ggd", "station", "session", "--rounds", "1", "--json").returncode == 0, "at home as ever"
@@ -242,6 +258,26 @@ def test_a_question_over_both_regions_sees_it(country: Country) -> None:
     assert refused.returncode, "who may not see the outcome may not ask"
 
 
+def test_a_member_of_one_region_is_nobody_in_the_other_one_s_own_network(country: Country) -> None:
+    told = json.loads(country.on("west/ziekenhuis", "station", "status", "--json").stdout)
+    assert {*told["networks"]} == {"west.sandbox", NAME}
+    asked = country.on("west/ziekenhuis", "station", "session", "--network", "oost.sandbox", "--json")
+    assert "this station accepted no network 'oost.sandbox'" in asked.stdout + asked.stderr
+
+
+def test_what_one_network_gives_out_ends_at_it(country: Country) -> None:
+    """A list of the federation that is none is placed at a server by hand: its gateway goes on with what it loaded."""
+    oost = country.regions["oost"]
+    place = f"/etc/werkplaats/gateway/compiled/networks/{NAME}/crl.pem"
+    oost.on("ggd", "sh", "-c", f"cp {place} /root/kept.pem; echo none > {place}")
+    done = oost.on("ggd", "gateway-reload")
+    assert f"{NAME}: crl.pem of {NAME} has something beside blocks" in done.stderr, done
+    assert "what was loaded of it stays" in done.stderr
+    together(country)
+    oost.on("ggd", "sh", "-c", f"cp /root/kept.pem {place}")
+    assert oost.on("ggd", "gateway-reload").returncode == 0
+
+
 OFTEN = "/run/systemd/system/werkplaats-follow.timer.d"
 LOOKS = "[Timer]\\nOnActiveSec=\\nOnUnitActiveSec=\\nOnActiveSec=5s\\nOnUnitActiveSec=5s\\nRandomizedDelaySec=0\\n"
 
@@ -293,6 +329,8 @@ def test_whom_one_region_revokes_is_out_in_the_other_one_with_nobody_logged_in(
     west.run("trust reinstate", "ziekenhuis")
 
 
+@pytest.mark.soak
+@pytest.mark.usefixtures("federated")
 def test_a_region_leaves_alone_and_is_cut_off_and_works_on_by_itself_until_it_is_taken_back(
     country: Country, session: subprocess.Popen[str]
 ) -> None:
@@ -318,23 +356,3 @@ def test_a_region_leaves_alone_and_is_cut_off_and_works_on_by_itself_until_it_is
     together(country)
     assert session.poll() is None
     assert json.loads(federation.run("status", "--json").stdout)[0]["good"]
-
-
-def test_a_member_of_one_region_is_nobody_in_the_other_one_s_own_network(country: Country) -> None:
-    told = json.loads(country.on("west/ziekenhuis", "station", "status", "--json").stdout)
-    assert {*told["networks"]} == {"west.sandbox", NAME}
-    asked = country.on("west/ziekenhuis", "station", "session", "--network", "oost.sandbox", "--json")
-    assert "this station accepted no network 'oost.sandbox'" in asked.stdout + asked.stderr
-
-
-def test_what_one_network_gives_out_ends_at_it(country: Country) -> None:
-    """A list of the federation that is none is placed at a server by hand: its gateway goes on with what it loaded."""
-    oost = country.regions["oost"]
-    place = f"/etc/werkplaats/gateway/compiled/networks/{NAME}/crl.pem"
-    oost.on("ggd", "sh", "-c", f"cp {place} /root/kept.pem; echo none > {place}")
-    done = oost.on("ggd", "gateway-reload")
-    assert f"{NAME}: crl.pem of {NAME} has something beside blocks" in done.stderr, done
-    assert "what was loaded of it stays" in done.stderr
-    together(country)
-    oost.on("ggd", "sh", "-c", f"cp /root/kept.pem {place}")
-    assert oost.on("ggd", "gateway-reload").returncode == 0

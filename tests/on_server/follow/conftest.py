@@ -13,6 +13,11 @@ from tests.on_server.follow import served
 __all__ = ["coordinator", "definition", "make_coordinator", "server"]
 
 
+@pytest.fixture(scope="session")
+def made_servers(tmp_path_factory: pytest.TempPathFactory) -> served.Made:
+    return served.Made(tmp_path_factory.mktemp("served"))
+
+
 @pytest.fixture
-def server(coordinator: Any, tmp_path: Path) -> served.Served:
-    return served.served(tmp_path / "server", coordinator, tmp_path / "publication")
+def server(made_servers: served.Made, coordinator: Any, tmp_path: Path) -> served.Served:
+    return made_servers.server(tmp_path, coordinator)

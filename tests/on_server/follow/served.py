@@ -121,17 +121,36 @@ class Served:
         return values.mapping(self.paths.accepted(NETWORK).read_bytes())
 
 
-def served(root: Path, coordinator: Coordinator, folder: Path, own: str = OWN) -> Served:
-    """A server that is up, of a network of which everybody is approved."""
+class Made:
+    """Servers that are up, of a network of which everybody is approved: made once for a definition, and copied."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._made: dict[tuple[str, str], tuple[Path, dict[str, Keys]]] = {}
+
+    def server(self, folder: Path, coordinator: Coordinator, own: str = OWN) -> Served:
+        """One in `folder`, where its coordinator works too and has done nothing yet."""
+        asked = (coordinator.definition.model_dump_json(), own)
+        if asked in self._made:
+            shutil.copytree(self._made[asked][0], folder, symlinks=True, dirs_exist_ok=True)
+        else:
+            place = self._folder / str(len(self._made))
+            self._made[asked] = place, _up(folder, coordinator, own)
+            shutil.copytree(folder, place, symlinks=True)
+        keys = {organisation: dataclasses.replace(one) for organisation, one in self._made[asked][1].items()}
+        return Served(Paths(folder / "server"), coordinator, folder / "publication", keys, own)
+
+
+def _up(folder: Path, coordinator: Coordinator, own: str) -> dict[str, Keys]:
     keys = {organisation: make_keys() for organisation in coordinator.definition.stations}
     for organisation, made in keys.items():
         coordinator.approve(organisation, made)
-    server = Served(Paths(root), coordinator, folder, keys, own)
-    for name in ("run/werkplaats", "var/lib/werkplaats"):
-        (root / name).mkdir(parents=True)
+    server = Served(Paths(folder / "server"), coordinator, folder / "publication", keys, own)
+    for name in ("/run/werkplaats", "/var/lib/werkplaats"):
+        server.paths.at(name).mkdir(parents=True)
     server.publish(questions={})
     server.up()
-    return server
+    return keys
 
 
 def taken_over(

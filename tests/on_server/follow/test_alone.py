@@ -16,7 +16,7 @@ from network_topology import model
 from publication import profile
 from tests.docs import documents
 from tests.harness.coordinator import Coordinator, make_keys
-from tests.on_server.follow.served import NETWORK, Served, served
+from tests.on_server.follow.served import NETWORK, Made, Served
 from tests.on_server.follow.test_attacks import maker
 from tests.publication import publications
 from tests.publication.published import QUESTION, without
@@ -156,9 +156,9 @@ _PASSING = re.compile(r"SHA256:[A-Za-z0-9+/]+|(?<=publication \d) of [0-9T:-]+Z|
 
 
 @pytest.fixture
-def server(coordinator: Coordinator, tmp_path: Path) -> Served:
+def server(made_servers: Made, coordinator: Coordinator, tmp_path: Path) -> Served:
     """Of an organisation that operates itself, and is not the coordinator's."""
-    return served(tmp_path / "server", coordinator, tmp_path / "publication", OWN)
+    return made_servers.server(tmp_path, coordinator, OWN)
 
 
 def everything(server: Served) -> dict[str, bytes]:

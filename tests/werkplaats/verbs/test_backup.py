@@ -81,11 +81,28 @@ def _passphrase(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(vault.PASSPHRASE_FILE, str(tmp_path / "passphrase"))
 
 
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Keys]]:
+    """The folder of a machine, and the keys of who was approved there: empty before one was made."""
+    return tmp_path_factory.mktemp("machine") / "first", {}
+
+
 @pytest.fixture
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """A coordinator of a network of four, that published twice."""
-    sandboxes.sandbox(tmp_path / "first", NETWORK)
-    made = Machine(tmp_path / "first", monkeypatch)
+def machine(made_once: tuple[Path, dict[str, Keys]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """A coordinator of a network of four, that published twice: made once, and copied."""
+    place, keys = made_once
+    if not keys:
+        keys |= _published_twice(Machine(tmp_path / "first", monkeypatch))
+        shutil.copytree(tmp_path / "first", place, symlinks=True)
+    else:
+        shutil.copytree(place, tmp_path / "first", symlinks=True)
+    made = Machine(tmp_path / "first", monkeypatch, {name: dataclasses.replace(one) for name, one in keys.items()})
+    made.use()
+    return made
+
+
+def _published_twice(made: Machine) -> dict[str, Keys]:
+    sandboxes.sandbox(made.folder, NETWORK)
     for organisation in ("ggd", "ziekenhuis"):
         made.approve(organisation)
         made.publish()
@@ -94,7 +111,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     made.use().vault.write("ssh-pins", b"")
     (made.vault / "run").mkdir()
     (made.vault / "run" / "passing").write_text("passing")
-    return made
+    return made.keys
 
 
 @pytest.fixture

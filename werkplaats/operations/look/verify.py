@@ -11,7 +11,6 @@ from typing import Any
 
 from base import together
 from network_topology import names
-from werkplaats.checks import suite
 from werkplaats.operations import progress
 from werkplaats.operations.home import networks, passing
 from werkplaats.operations.look import agreement, station_says
@@ -114,6 +113,8 @@ def _checks(
     """Run the testinfra suite on every server; one verdict for each check of each server."""
     if not expected:
         return []
+    from werkplaats.checks import suite  # here: it brings pytest, for which `status` and `trust` would wait too
+
     with passing.folder(network.run_folder) as own:
         (own / "expected.json").write_text(json.dumps(expected))
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,12 @@ class Region:
         releases = {"1.0.0": verified.document(OLD)}
         published = publishing.publish(folder / "publication", definition, releases, made.authority)
         return cls(published, keys, made, folder / "publication")
+
+    def copied(self, folder: Path) -> Region:
+        """The same in a folder of its own, to be changed there."""
+        shutil.copytree(self.folder.parent, folder, symlinks=True, dirs_exist_ok=True)
+        own = coordinators.founded(folder, self.coordinator.definition)
+        return dataclasses.replace(self, keys=dict(self.keys), coordinator=own, folder=folder / "publication")
 
     @property
     def accepted(self) -> acceptance.Accepted:

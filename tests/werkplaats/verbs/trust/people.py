@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from base import errors
+from base import canonical, errors
 from network_topology import load
 from publication.following import requests
 from station_image.builder import images
@@ -29,8 +31,12 @@ EXAMPLES = Path(load.__file__).parent / "networks"
 class People:
     """A coordinator, three root holders and three release holders, who share the coordinator's inventory."""
 
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def __init__(
+        self, folder: Path, made: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """In a folder; what all begin with is `made` once, and copied."""
         self.folder, self.home, self._capsys = folder, folder / "home", capsys
+        self._made = made
         self._monkeypatch = monkeypatch
         (self.home / "publications").mkdir(parents=True)
         shutil.copytree(EXAMPLES / NETWORK, self.home / "networks" / NETWORK)
@@ -50,9 +56,11 @@ class People:
 
     def at(self, workstation: str) -> None:
         """From now on on this workstation, which has a vault of its own."""
+        self._at = workstation
         self._monkeypatch.setenv("XDG_STATE_HOME", str(self.folder / workstation))
 
     def with_image(self, document: Any) -> None:
+        self._image = document
         self._monkeypatch.setattr(images, "current", lambda: document and SimpleNamespace(release=document))
 
     def run(self, *words: str, expect: int = errors.DONE) -> str:
@@ -68,6 +76,25 @@ class People:
         return str(file)
 
     def found(self) -> tuple[list[str], list[str]]:
+        """The holders' keys, of a network that is founded."""
+        return self._once(self._found)
+
+    def _once(self, make: Callable[[], object]) -> tuple[list[str], list[str]]:
+        """Have it made, or copy what came of it where all was as it is here; returns the holders' keys."""
+        today = canonical.now().date()  # some turn the clock back
+        seen = hashlib.sha256(repr((make.__name__, self._at, self._image, today)).encode())
+        for path in sorted(path for path in self.folder.rglob("*") if path.is_file()):
+            seen.update(f"{path.relative_to(self.folder)}\0".encode() + path.read_bytes())
+        made = self._made / seen.hexdigest()
+        if made.exists():
+            shutil.copytree(made, self.folder, symlinks=True, dirs_exist_ok=True)
+        else:
+            make()
+            shutil.copytree(self.folder, made, symlinks=True)
+        root, releases = ([str(self.folder / f"{kind}-{name}") for name in "abc"] for kind in ("root", "release"))
+        return root, releases
+
+    def _found(self) -> None:
         root, releases = ([self.key(kind, name) for name in "abc"] for kind in ("root", "release"))
         named = [
             word
@@ -76,7 +103,6 @@ class People:
             for word in (kind, f"{key}.pub")
         ]
         self.run("root", "found", NETWORK, *named)
-        return root, releases
 
     def sign(self, kind: str, *keys: str) -> str:
         return "".join(self.run(kind, "sign", NETWORK, "--key", key, "--yes") for key in keys)
@@ -96,14 +122,21 @@ class People:
 
     def published(self) -> tuple[list[str], list[str]]:
         """A network that is founded and published."""
+        return self._once(self._published)
+
+    def _published(self) -> None:
         root, releases = self.found()
         self.sign("root", *root[:2])
         self.run("publish", NETWORK, expect=errors.REFUSED)
         self.sign("release", *releases[1:])
         self.run("publish", NETWORK)
-        return root, releases
 
 
 @pytest.fixture
-def people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> People:
-    return People(tmp_path, monkeypatch, capsys)
+def people(
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> People:
+    return People(tmp_path, tmp_path_factory.getbasetemp() / "people", monkeypatch, capsys)

@@ -128,9 +128,15 @@ class Desk:
         return upgrade.run(parser.parse_args([step, "proeftuin", *words]))
 
 
+@pytest.fixture(scope="module")
+def region(tmp_path_factory: pytest.TempPathFactory) -> Region:
+    """Made once; each desk has a copy."""
+    return Region.founded(tmp_path_factory.mktemp("region"))
+
+
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    made = Desk(Region.founded(tmp_path), tmp_path)
+def desk(region: Region, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    made = Desk(region.copied(tmp_path), tmp_path)
     monkeypatch.setattr(named, "find", lambda _: made.network)
     monkeypatch.setattr(begin, "plan", made.plan)
     monkeypatch.setattr(working, "work", made.work)
