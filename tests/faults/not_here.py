@@ -37,11 +37,6 @@ NOT_HERE = (
         "tests log in the same way, and nobody would undo it; what ssh says then is a test by itself",
     ),
     (
-        "session-stuck",
-        "a session that outlives its deadline",
-        "each deadline ended its session in every test; that an agent begins anew is a row of its own",
-    ),
-    (
         "result-withheld",
         "a party that keeps its part back",
         "that such a session names it is a test of the station; its runbook acts on none",
@@ -50,16 +45,6 @@ NOT_HERE = (
         "input-outlier",
         "garbage in the files of one organisation",
         "no server may tell of data: people see it in a result, and its runbook acts on none",
-    ),
-    (
-        "consent-regretted",
-        "a steward who allowed what should not be",
-        "nothing on a server tells: people do; that no session begins after a refusal is a test by itself",
-    ),
-    (
-        "organisation-leaves-in-anger",
-        "it leaves from one day to the next",
-        "nothing on a server tells: people do; that who leaves is out for all is a test by itself",
     ),
     ("federation-root-compromised", "somebody has keys of its root holders", BY_PEOPLE),
     (
