@@ -36,11 +36,12 @@ def is_lost(walk: Walk) -> None:
 
 
 def is_restored(walk: Walk) -> None:
-    """What was certified after the backup is known, a plan has no change, and no server noticed anything."""
+    """It knows what was certified after the backup, and publishes; a plan has no change, and no server noticed."""
     network, before = walk.network, json.loads((walk.folder / STARTED).read_text())
     shutil.copytree(walk.folder / "people", network.vault / "people", dirs_exist_ok=True)
     gone = walk.folder / "gone-inventories" / network.name / "serials.txt"
     assert (network.home / INVENTORIES / network.name / "serials.txt").read_text() == gone.read_text()
+    network.run("trust publish")
     plan = json.loads(network.run("plan", "--json").stdout)
     assert (plan["servers"], plan["configuration"], plan["stations"]) == ([], [], []), plan
     assert going.started(network, incidents.ORGANISATIONS) == before

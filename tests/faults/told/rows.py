@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from tests.faults.told import desk, people
+from tests.faults.told import desk, people, thief
 from tests.faults.told.walk import Commands, Passed, Typed, Walk
 from tests.harness import sandboxes
 
@@ -63,10 +63,37 @@ LOST = {"FILE": f"{{folder}}/{desk.BACKUP}", "FOLDER": f"{{folder}}/{desk.OF_A_M
 AFTER = {"FILE": "{folder}/after.backup"}
 NEVER_NAMED = Typed(says="nothing is wrong")
 NOT_CUT = Passed("nobody has to wait: the coordinator is there, and acts")
+GOOD = "what a member had is good as it is, and the runbook says so; it is looked at afterwards"
 ENDS_WAITING = (0, 3, 5)
 """Of `up` and `accept` while somebody is out, or waits to be approved or accepted."""
 
 EVERY = (
+    Told(
+        "stolen-station-key",
+        "ziekenhuis",
+        "keys and certificate copied off its server",
+        {
+            DIAGNOSE: NEVER_NAMED,
+            "werkplaats trust enforce NETWORK": Typed(says="in force at"),
+            "station-cut NETWORK.ORGANISATION": NOT_CUT,
+            f"{REVOKE} certificateHold --now": Passed("there is no doubt about it"),
+            f"{REVOKE} keyCompromise --now": Typed(says="in force at"),
+            "werkplaats trust renew-key NETWORK ORGANISATION": Passed("the runbook says that it is not enough"),
+            UP: Typed(ends=ENDS_WAITING),
+            DESTROY: Typed(says="is gone from"),
+            REQUEST: Typed(learns="ORGANISATION: (?P<FINGERPRINT>SHA256:[^ \r\n]+)"),
+            APPROVE: Typed(),
+            PUBLISH: Typed(learns="its root is (?P<ROOT>sha256:[0-9a-f]{64})"),
+            f"{ACCEPT} --root ROOT": Typed(says="WARNING"),
+            ACCEPT: Typed(),
+        },
+        causes=thief.copies,
+        then=thief.is_out,
+        holds=thief.stays_out,
+        before=(DIAGNOSE,),
+        back=(DESTROY, UP, REQUEST, APPROVE, PUBLISH, f"{ACCEPT} --root ROOT", ACCEPT, UP),
+        lost="the keys and the certificate of that station",
+    ),
     Told(
         "consent-regretted",
         "thuiszorg",

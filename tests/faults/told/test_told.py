@@ -75,7 +75,7 @@ def walked(network: sandboxes.Sandbox, row: Told, folder: Path) -> dict[str, Any
         row.undo(walks)
     well(network)
     wanted = {command for command, how in row.commands.items() if isinstance(how, Typed)}
-    assert wanted == {*walks.typed}, "what the row types was not asked for"
+    assert wanted == {*walks.typed}, f"nothing asked for {wanted - {*walks.typed}}"
     recorded = json.loads(network.run("incident report", "--json").stdout)
     assert [one["state"] for one in recorded if one["incident"] == row.incident][-1] == "healed"
     by, diagnosed = ("incident diagnose", row.incident) if row.found else (results.PEOPLE, "")
