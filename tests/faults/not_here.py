@@ -15,7 +15,6 @@ NOT_HERE = (
         "a server whose clock is wrong",
         "servers in containers have the clock of their machine, which no test may set",
     ),
-    ("publication-ended", "metadata that end", "every server would end with it; that they do is a test of its own"),
     ("ca-compromised", "somebody has the CA's key", BY_PEOPLE),
     ("coordinator-lost", "the coordinator's machine is gone", BY_PEOPLE),
     ("release-to-withdraw", "a release that should not have been", BY_PEOPLE),

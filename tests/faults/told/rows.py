@@ -145,6 +145,17 @@ EVERY = (
         lost="sessions that ran then",
     ),
     Told(
+        "publication-ended",
+        "",
+        "its word was for a minute",
+        {DIAGNOSE: Typed(says="publication-ended", ends=(1,)), PUBLISH: Typed()},
+        causes=desk.ends_soon,
+        then=desk.is_good_for_weeks,
+        holds=nothing,
+        before=(DIAGNOSE,),
+        found=True,
+    ),
+    Told(
         "session-stuck",
         "ggd",
         "a session that goes on and on",
