@@ -12,13 +12,7 @@ from tests.faults.told.walk import Walk
 from tests.harness import going, sandboxes
 from tests.harness.stations import wait_until
 
-
-def cases(many: int) -> bytes:
-    """A file of so many, all in one area."""
-    return b"postcode4\n" + b"7001\n" * many
-
-
-CASES, GARBAGE, RIGHT, NEWER = map(cases, (12, 1300, 14, 15))
+CASES = b"postcode4\n" + b"7001\n" * 12
 
 
 def allowed(network: sandboxes.Sandbox, organisation: str) -> None:
@@ -46,35 +40,6 @@ def is_refused(walk: Walk) -> None:
 def allows_again(walk: Walk) -> None:
     """It is that steward's yes that was missing."""
     allowed(walk.network, walk.target)
-    walk.network.person("scientist", "ggd", "propose", sandboxes.QUESTION)
-
-
-def brings_garbage(walk: Walk) -> None:
-    """Everybody brings new files, one of them those of a test, and a result comes of it."""
-    for one in incidents.ORGANISATIONS:
-        walk.network.bring(one, "cases.csv", cases(13) if one != "ziekenhuis" else GARBAGE)
-        allowed(walk.network, one)
-    walk.network.person("scientist", "ggd", "propose", sandboxes.QUESTION)
-
-
-def brings_what_is_right(walk: Walk) -> None:
-    """In the place of what was wrong."""
-    walk.network.bring("ziekenhuis", "cases.csv", RIGHT)
-
-
-def is_not_asked(walk: Walk) -> None:
-    """Not without the steward, nor with it while one organisation alone has other files."""
-    network = walk.network
-    assert "allowance" in network.person("scientist", "ggd", "propose", sandboxes.QUESTION, expect=3).stderr
-    allowed(network, "ggd")
-    told = network.person("scientist", "ggd", "propose", sandboxes.QUESTION, expect=None)
-    assert told.returncode, told.stdout
-
-
-def asks_with_new_files(walk: Walk) -> None:
-    """Once everybody brought some, it is answered."""
-    for one in incidents.ORGANISATIONS:
-        walk.network.bring(one, "cases.csv", NEWER)
     walk.network.person("scientist", "ggd", "propose", sandboxes.QUESTION)
 
 

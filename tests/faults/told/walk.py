@@ -45,8 +45,6 @@ class Typed:
     learns: str = ""
     says: str = ""
     ends: tuple[int, ...] = (errors.DONE,)
-    also: Callable[[Walk], None] | None = None
-    """What whoever typed it does then, which is no command."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,8 +128,6 @@ class Walk:
                 learned = re.search(self._filled_in(how.learns, {}), said.text)
                 assert learned, f"`{command}` does not say {how.learns}:\n{said.text}"
                 self.known |= learned.groupdict()
-        if how.also:
-            how.also(self)
 
     def _general(self, text: str) -> str:
         """A text as runbooks have it of any network and organisation."""
@@ -170,19 +166,15 @@ def _as_root(walk: Walk, at: str, words: list[str]) -> Said:
     return Said(done.returncode, done.stdout + done.stderr)
 
 
-def _as(account: str) -> Callable[[Walk, str, list[str]], Said]:
-    def person(walk: Walk, at: str, words: list[str]) -> Said:
-        done = walk.network.person(account, at, *words[1:], expect=None)
-        return Said(done.returncode, done.stdout + done.stderr)
-
-    return person
+def _as_steward(walk: Walk, at: str, words: list[str]) -> Said:
+    done = walk.network.person("steward", at, *words[1:], expect=None)
+    return Said(done.returncode, done.stdout + done.stderr)
 
 
 PEOPLE: Mapping[str, Callable[[Walk, str, list[str]], Said]] = {
     "desk": _at_the_desk,
     "root": _as_root,
-    "steward": _as("steward"),
-    "scientist": _as("scientist"),
+    "steward": _as_steward,
 }
 
 
