@@ -16,7 +16,6 @@ NOT_HERE = (
         "servers in containers have the clock of their machine, which no test may set",
     ),
     ("ca-compromised", "somebody has the CA's key", BY_PEOPLE),
-    ("coordinator-lost", "the coordinator's machine is gone", BY_PEOPLE),
     ("release-to-withdraw", "a release that should not have been", BY_PEOPLE),
     (
         "suspected-leak",
