@@ -254,8 +254,9 @@ def reload_units(places: Places, units: list[str]) -> bool:
         return False
     show = ["systemctl", "show", "--property=NeedDaemonReload", "--property=LoadState", *units]
     answer = subprocess.run(show, capture_output=True, text=True, check=False).stdout
-    # A unit that was asked for before it existed stays "not-found" until systemd reads its files again.
-    if "NeedDaemonReload=yes" in answer or "LoadState=not-found" in answer:
+    # A unit that was asked for before it existed stays "not-found" until systemd reads its files again, and one that
+    # had failed when its file was taken away, "error".
+    if any(one in answer for one in ("NeedDaemonReload=yes", "LoadState=not-found", "LoadState=error")):
         subprocess.run(["systemctl", "daemon-reload"], check=True, capture_output=True)
         return True
     return False

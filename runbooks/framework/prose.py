@@ -22,6 +22,8 @@ def problems(text: str, language: str, title: str) -> list[str]:
     if tuple(told) != HEADINGS[language]:
         found.append(f"its headings are {', '.join(told)}, and are to be {', '.join(HEADINGS[language])}")
     found += [f"{heading} says nothing" for heading, body in told.items() if len(body.strip()) < SHORTEST]
+    loose = re.findall(r"^werkplaats .+$", text, re.MULTILINE)
+    found += [f"`{line}` is a sentence: a command of a line is indented by four" for line in loose]
     if (which := HEADINGS[language][3]) in told and not commands(told[which]):
         found.append(f"{which} names no command")
     return found

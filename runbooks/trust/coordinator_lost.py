@@ -17,6 +17,7 @@ LOSES = ""
 def steps(case: Case) -> Sequence[Step]:
     """Lost or stolen, the vault back, another key to publish with, publish, a new backup."""
     name = case.network.name
+    restore = f"werkplaats backup restore {name} FILE --publication FOLDER"
     return (
         common.asked(
             "lost",
@@ -31,9 +32,9 @@ def steps(case: Case) -> Sequence[Step]:
             done=lambda case: case.look().here.coordinates,
             by_hand=(
                 "ring two members for the newest publication that either has, and for its number. Then, with the last "
-                f"backup: `werkplaats backup restore {name} FILE --publication FOLDER --check`, and the same without "
-                "--check. Without any backup the CA's key is lost: docs/coordinators.md, Another CA. "
-                "When it is restored, run the same command again"
+                f"backup: `{restore} --check`, and where that finds nothing in the way, `{restore}`. Without any "
+                "backup the CA's key is lost: docs/coordinators.md, Another CA. When it is restored, run the same "
+                "command again"
             ),
             patience=1,
         ),

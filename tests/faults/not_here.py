@@ -10,10 +10,7 @@ NOT_HERE = (
         "a server that is nobody's sandbox, switched off",
         "its switch is its administrator's; every server of these tests is a sandbox's",
     ),
-    ("publication-ended", "metadata that end", "every server would end with it; that they do is a test of its own"),
-    ("stolen-station-key", "somebody has a copy of it", BY_PEOPLE),
     ("ca-compromised", "somebody has the CA's key", BY_PEOPLE),
-    ("coordinator-lost", "the coordinator's machine is gone", BY_PEOPLE),
     ("release-to-withdraw", "a release that should not have been", BY_PEOPLE),
     (
         "suspected-leak",
@@ -32,11 +29,6 @@ NOT_HERE = (
         "tests log in the same way, and nobody would undo it; what ssh says then is a test by itself",
     ),
     (
-        "session-stuck",
-        "a session that outlives its deadline",
-        "each deadline ended its session in every test; that an agent begins anew is a row of its own",
-    ),
-    (
         "result-withheld",
         "a party that keeps its part back",
         "that such a session names it is a test of the station; its runbook acts on none",
@@ -45,16 +37,6 @@ NOT_HERE = (
         "input-outlier",
         "garbage in the files of one organisation",
         "no server may tell of data: people see it in a result, and its runbook acts on none",
-    ),
-    (
-        "consent-regretted",
-        "a steward who allowed what should not be",
-        "nothing on a server tells: people do; that no session begins after a refusal is a test by itself",
-    ),
-    (
-        "organisation-leaves-in-anger",
-        "it leaves from one day to the next",
-        "nothing on a server tells: people do; that who leaves is out for all is a test by itself",
     ),
     ("federation-root-compromised", "somebody has keys of its root holders", BY_PEOPLE),
     (

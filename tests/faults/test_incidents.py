@@ -18,8 +18,9 @@ from typing import Any
 
 import pytest
 
-from tests.faults import incidents, not_here
+from tests.faults import incidents
 from tests.faults.incidents import Row
+from tests.faults.told import results
 from tests.harness import chance, sandboxes
 from tests.harness.stations import wait_until
 
@@ -27,8 +28,6 @@ pytestmark = pytest.mark.servers
 FOUND_SECONDS = 120.0
 REASON = "--reason=a test causes what it mends"
 STEP = re.compile(r"\b(\d+)/(\d+) ")
-NO_FIGURES = ("",) * 4
-HEAD = ("incident", "caused how", "detected by", "seconds", "diagnosed as", "recovered in seconds", "lost")
 
 
 @pytest.fixture(scope="module")
@@ -36,18 +35,7 @@ def table() -> Iterator[list[dict[str, Any]]]:
     """A row for each incident that was caused; written at the end, beside what other runs wrote of other rows."""
     rows: list[dict[str, Any]] = []
     yield rows
-    incidents.BUILD.mkdir(exist_ok=True)
-    kept = incidents.BUILD / "incidents.json"
-    before = json.loads(kept.read_text()) if kept.exists() else []
-    told = {(row["incident"], row["caused how"]): row for row in (*before, *rows)}
-    kept.write_text(json.dumps([*told.values()], indent=1) + "\n")
-    lines = [HEAD, ("---",) * len(HEAD)]
-    for key in ((row.incident, row.how) for row in incidents.EVERY):
-        lines.append(
-            tuple(str(told[key][name]) for name in HEAD) if key in told else (*key, incidents.NOT_RUN, *NO_FIGURES)
-        )
-    lines += [(name, how, f"not caused here: {why}", *NO_FIGURES) for name, how, why in not_here.NOT_HERE]
-    (incidents.BUILD / "incidents.md").write_text("".join(f"| {' | '.join(line)} |\n" for line in lines))
+    results.add(rows)
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +132,7 @@ def caused_and_mended(network: sandboxes.Sandbox, row: Row, table: list[dict[str
         round(recovered, 1),
         row.lost,
     )
-    table.append(dict(zip(HEAD, told, strict=True)))
+    table.append(dict(zip(results.HEAD, told, strict=True)))
 
 
 @pytest.mark.parametrize("row", incidents.QUICK, ids=lambda row: row.id)

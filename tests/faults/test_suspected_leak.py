@@ -12,11 +12,10 @@ import pytest
 from runbooks.framework import record
 from tests.faults import incidents
 from tests.harness import sandboxes
-from tests.werkplaats.operations.reach.terminals import Terminal
+from tests.werkplaats.operations.reach.terminals import COMMAND, Terminal
 
 pytestmark = [pytest.mark.servers, pytest.mark.soak]
 MARKED = "MARKED-9241"
-COMMAND = "import sys; from werkplaats import cli; sys.exit(cli.main())"
 KEPT = {
     *("journal/station.txt", "journal/units.txt", "journal/logins.txt", "station/status.json", "station/register.json"),
     *("containers.txt", "cut.txt", "digests.txt", "var/lib/werkplaats/register/register.jsonl"),

@@ -311,3 +311,25 @@ def test_commands_come_after_the_files_and_before_the_programs(
 @pytest.mark.parametrize("printed", ["", "loaded", "[]", "[" * 100_000], ids=lambda text: text[:16])
 def test_a_program_that_prints_something_else_told_nothing(printed: str) -> None:
     assert module.told(printed) == {}
+
+
+@pytest.mark.parametrize(
+    ("shown", "reads"),
+    [
+        ("NeedDaemonReload=no\nLoadState=loaded", False),
+        ("NeedDaemonReload=yes\nLoadState=loaded", True),
+        ("NeedDaemonReload=no\nLoadState=not-found", True),
+        ("NeedDaemonReload=no\nLoadState=error", True),
+    ],
+)
+def test_systemd_reads_units_anew_that_changed_or_that_it_would_not_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shown: str, reads: bool
+) -> None:
+    """`error` is of one that had failed when its file was taken away, and is there again: seen on a server."""
+    (tmp_path / "systemctl").write_text(
+        f'#!/bin/sh\ntest "$1" = show && echo "{shown}" || echo "$1" >> {tmp_path}/ran\n'
+    )
+    (tmp_path / "systemctl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert module.reload_units(module.Places(check=False), ["one.service"]) is reads
+    assert (tmp_path / "ran").exists() is reads

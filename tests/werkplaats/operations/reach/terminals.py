@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import pty
 import select
@@ -14,6 +15,8 @@ from typing import Self
 
 ROOT = Path(__file__).parents[4]
 SECONDS = 60.0
+COMMAND = "import sys; from werkplaats import cli; sys.exit(cli.main())"
+"""The program that is the command itself."""
 
 # Logs in to all servers of an inventory and says what comes of each step, a line each.
 LOGINS = """
@@ -37,10 +40,11 @@ print("ended", flush=True)
 
 
 class Terminal:
-    """`program` (text of Python) at a terminal; leaving ends it."""
+    """`program` (text of Python) at a terminal; leaving ends it. What it shows is waited for `seconds` each time."""
 
     def __init__(self, program: str, *words: object, **environment: str) -> None:
-        self.shown = ""
+        self.shown, self.seconds = "", SECONDS
+        self._decode = codecs.getincrementaldecoder("utf-8")().decode  # what is read may end within a character
         self.pid, self._line = pty.fork()
         if not self.pid:
             # As whoever sits at a terminal has it; what runs in the background may ignore it (sh, nohup).
@@ -51,13 +55,19 @@ class Terminal:
 
     def until(self, text: str) -> str:
         """Read until it shows a text; returns what it shows before."""
-        end = time.monotonic() + SECONDS
+        before = self.asks(text)
+        assert before is not None, self.shown
+        return before
+
+    def asks(self, text: str) -> str | None:
+        """The same of what may end without it: None then, and `shown` is what it showed last."""
+        end = time.monotonic() + self.seconds
         while text not in self.shown:
             assert select.select([self._line], [], [], end - time.monotonic())[0], f"no {text!r}: {self.shown}"
             try:
-                self.shown += os.read(self._line, 65536).decode()
+                self.shown += self._decode(os.read(self._line, 65536))
             except OSError:  # it ended (EIO, pty(7))
-                assert text in self.shown, self.shown
+                return None
         before, _, self.shown = self.shown.partition(text)
         return before
 
@@ -65,7 +75,7 @@ class Terminal:
         """Whether it shows no more lines for so long."""
         end = time.monotonic() + seconds
         while select.select([self._line], [], [], max(0.0, end - time.monotonic()))[0]:
-            self.shown += os.read(self._line, 65536).decode()
+            self.shown += self._decode(os.read(self._line, 65536))
         return "\n" not in self.shown
 
     def echoes(self) -> bool:
