@@ -1,8 +1,9 @@
 """Who shares what at the mesh ports: the parts of callers, by the ranges from which a definition says that they call.
 
-An address counts to the most specific range that it is in, and a range to those who declare it: all ranges of the same
-callers are one part. So one who has a wide range has no more than one who has an address. Of IPv6 a /64 is one
-address: who has one has all addresses in it.
+An address counts to the most specific range that it is in, and a range to those who may call from it: who declares it,
+or one around it. All ranges of the same callers are one part. So one who has a wide range has no more than one who has
+an address, and who declares another's address too has what is its own apart from that. Of IPv6 a /64 is one address:
+who has one has all addresses in it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _NARROWEST = 64
 class Part(NamedTuple):
     """What the addresses of some ranges have together.
 
-    `name`: its first range. `callers`: how many may call from one address of it, those with a range around it too.
+    `name`: its first range. `callers`: how many may call from each address of it, those with a range around it too.
     """
 
     name: str
@@ -44,12 +45,12 @@ def parts(declared: Mapping[str, Iterable[str]]) -> dict[Range, Part]:
         for one in every:
             who.setdefault(_counted(one), set()).add(caller)
     alike: dict[frozenset[str], list[Range]] = {}
-    for one, callers in who.items():
-        alike.setdefault(frozenset(callers), []).append(one)
-    found: dict[Range, Part] = {}
     known = _Known(who)
-    for several in alike.values():
-        there = {caller for one in several for other in (one, *known.around(one)) for caller in who[other]}
+    for one in who:
+        there = frozenset(caller for other in (one, *known.around(one)) for caller in who[other])
+        alike.setdefault(there, []).append(one)
+    found: dict[Range, Part] = {}
+    for there, several in alike.items():
         found |= dict.fromkeys(several, Part(str(min(several, key=_order)), len(there)))
     return {one: found[_counted(one)] for every in ranges.values() for one in every}
 
