@@ -9,8 +9,8 @@ who has one has all addresses in it.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 Range = ipaddress.IPv4Network | ipaddress.IPv6Network
 ELSEWHERE = "elsewhere"
@@ -37,14 +37,14 @@ def rooms(callers: int) -> int:
     return 2 * callers - 1
 
 
-def parts(declared: Mapping[str, Iterable[str]]) -> dict[Range, Part]:
+def parts(declared: Mapping[Any, Iterable[str]]) -> dict[Range, Part]:
     """Range → its part, of who calls from where; raises ValueError for a text that is no range."""
     ranges = {caller: [ipaddress.ip_network(text) for text in texts] for caller, texts in declared.items()}
-    who: dict[Range, set[str]] = {}
+    who: dict[Range, set[Hashable]] = {}
     for caller, every in ranges.items():
         for one in every:
             who.setdefault(_counted(one), set()).add(caller)
-    alike: dict[frozenset[str], list[Range]] = {}
+    alike: dict[frozenset[Hashable], list[Range]] = {}
     known = _Known(who)
     for one in who:
         there = frozenset(caller for other in (one, *known.around(one)) for caller in who[other])

@@ -26,7 +26,7 @@ def row(port: int, *addresses: str, **more: Any) -> dict[str, Any]:
 
 
 def test_a_port_is_open_to_its_sources_and_closed_to_all_others() -> None:
-    rows: list[Any] = [row(8443, "192.0.2.7/32"), row(8443, "2001:db8::/32"), row(80, direction="out")]
+    rows: list[Any] = [row(8443, "192.0.2.7/32", "2001:db8::/32"), row(80, direction="out")]
     four, six = "tcp dport 8443 ip saddr { 192.0.2.7/32 }", "tcp dport 8443 ip6 saddr { 2001:db8::/32 }"
     rate = "tcp dport limit rate over 30/second burst 300 packets"
     assert baseline.firewall_rules(rows) == [
