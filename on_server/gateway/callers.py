@@ -9,7 +9,7 @@ who has one has all addresses in it.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 Range = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -57,15 +57,12 @@ def parts(declared: Mapping[Any, Iterable[str]]) -> dict[Range, Part]:
 
 def disjoint(found: Mapping[Range, Part]) -> dict[Range, Part]:
     """The same in ranges of which none overlap: each without those that are more specific."""
-    made: dict[Range, Part] = {}
     known = _Known(found)
-    for one in sorted(found, key=lambda each: each.prefixlen):
-        if known.around(one):
-            outer = next(each for each in made if _within(one, each))
-            # Typed for one version at a time, and both are of one.
-            made |= dict.fromkeys(outer.address_exclude(one), made.pop(outer))  # type: ignore[arg-type]
-        made[one] = found[one]
-    return made
+    inside: dict[Range, list[Range]] = {}
+    for one in found:
+        if around := known.around(one):
+            inside.setdefault(max(around, key=lambda each: each.prefixlen), []).append(one)
+    return {left: part for one, part in found.items() for left in _without(one, inside.get(one, []))}
 
 
 def table(declared: Mapping[str, Iterable[str]], *, all_known: bool) -> str:
@@ -95,8 +92,16 @@ class _Known:
         return [each for length in lengths if (each := one.supernet(new_prefix=length)) in self._ranges]
 
 
-def _within(one: Range, other: Range) -> bool:
-    return one.version == other.version and one.subnet_of(other)  # type: ignore[arg-type]
+def _without(one: Range, inside: Sequence[Range]) -> Iterator[Range]:
+    """What of a range is in none of these, which are in it: halves of halves, since a definition may have thousands."""
+    if one in inside:
+        return
+    if not inside:
+        yield one
+        return
+    for half in one.subnets():
+        first, last = int(half.network_address), int(half.broadcast_address)
+        yield from _without(half, [each for each in inside if first <= int(each.network_address) <= last])
 
 
 def _order(one: Range) -> tuple[int, int, int]:
