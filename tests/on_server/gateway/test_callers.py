@@ -91,10 +91,10 @@ class Door:
         (self.root / "agent").mkdir()
 
     @contextlib.contextmanager
-    def open(self, without: str = "") -> Iterator[int]:
+    def open(self, without: str = "", at: str = gateways.HERE) -> Iterator[int]:
         """Run it, with a defence taken out of its configuration; how many connections it takes at most."""
         place = self.root / "tls" / "haproxy.cfg"
-        text = place.read_text()
+        text = place.read_text().replace(f"bind {gateways.HERE}:", f"bind {at}:")
         changed, times = re.subn(without, "", text, flags=re.MULTILINE) if without else (text, 1)
         assert times, f"the configuration has no {without}"
         place.write_text(changed)
@@ -185,6 +185,13 @@ def test_many_addresses_of_one_member_begin_no_more_than_one_member(door: Door) 
                 pass
         assert not door.reached("breed", "127.1.0.200")
         assert door.reached("smal", "127.2.0.1")
+
+
+def test_it_is_so_where_a_gateway_listens_at_all_addresses_of_ipv6_and_sees_those_of_ipv4_in_them(door: Door) -> None:
+    with door.open(at="::") as most, door.attacked(of(1, 1, 61), each=most // 60 + 2) as lines:
+        assert held(lines, ROOM) > 0
+        assert door.reached("smal", "127.2.0.1")
+        assert not door.reached("breed", "127.1.0.200")
 
 
 def test_without_the_parts_they_take_all_places(door: Door) -> None:
