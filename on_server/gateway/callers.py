@@ -38,12 +38,11 @@ def rooms(callers: int) -> int:
 
 
 def parts(declared: Mapping[Any, Iterable[str]]) -> dict[Range, Part]:
-    """Range → its part, of who calls from where; raises ValueError for a text that is no range."""
-    ranges = {caller: [ipaddress.ip_network(text) for text in texts] for caller, texts in declared.items()}
+    """Range → its part, of who calls from where, of IPv6 of a /64 at least; ValueError for a text that is no range."""
     who: dict[Range, set[Hashable]] = {}
-    for caller, every in ranges.items():
-        for one in every:
-            who.setdefault(_counted(one), set()).add(caller)
+    for caller, texts in declared.items():
+        for text in texts:
+            who.setdefault(_counted(ipaddress.ip_network(text)), set()).add(caller)
     alike: dict[frozenset[Hashable], list[Range]] = {}
     known = _Known(who)
     for one in who:
@@ -52,7 +51,7 @@ def parts(declared: Mapping[Any, Iterable[str]]) -> dict[Range, Part]:
     found: dict[Range, Part] = {}
     for there, several in alike.items():
         found |= dict.fromkeys(several, Part(str(min(several, key=_order)), len(there)))
-    return {one: found[_counted(one)] for every in ranges.values() for one in every}
+    return found
 
 
 def disjoint(found: Mapping[Range, Part]) -> dict[Range, Part]:

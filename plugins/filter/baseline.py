@@ -137,7 +137,9 @@ def firewall_rules(rows: Iterable[Mapping[str, Any]]) -> list[str]:
                 whose = ", ".join(f'{one} : "{names[part]}"' for one, part in own.items())
                 rules.append(f"tcp dport {port} limit name {word} saddr map {{ {whose} }} drop")
             if own:
-                rules.append(f"{_from(port, word, own, protocol)} accept")
+                every = (ipaddress.ip_network(text) for texts in declared.values() for text in texts)
+                let_in = (one for one in every if one.version == version)
+                rules.append(f"{_from(port, word, let_in, protocol)} accept")
         rules.append(f"{protocol} dport {port} counter drop")
     return rules
 

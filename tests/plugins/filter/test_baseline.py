@@ -56,6 +56,13 @@ def test_a_source_and_all_of_one_caller_begin_what_those_need_who_may_call_from_
         assert made(rows) == made([*every[1:], own]) != made([*every[2:], own])
 
 
+def test_of_ipv6_the_limits_are_of_all_that_a_caller_has_and_only_what_it_declares_is_let_in() -> None:
+    wide, one = row(8443, "2001:db8::/32", counterpart="wide"), row(8443, "2001:db9::7/128", counterpart="one")
+    _, together, let_in, _ = baseline.firewall_rules([wide, one])
+    assert '2001:db9::/64 : "port8443_2"' in together
+    assert let_in == "tcp dport 8443 ip6 saddr { 2001:db8::/32, 2001:db9::7/128 } accept"
+
+
 def test_one_for_whom_the_set_has_no_room_left_comes_in() -> None:
     """A rule whose set is full does nothing: were it the one that accepts, who fills it would shut out all others."""
     rules = baseline.firewall_rules([row(8443, "192.0.2.7/32"), row(22, "2001:db8::/32")])
