@@ -1,15 +1,16 @@
 """Who shares what at the mesh ports: the parts of callers, by the ranges from which a definition says that they call.
 
-An address counts to the most specific range that it is in, and a range to those who declare it: all ranges of the same
-callers are one part. So one who has a wide range has no more than one who has an address. Of IPv6 a /64 is one
-address: who has one has all addresses in it.
+An address counts to the most specific range that it is in, and a range to those who may call from it: who declares it,
+or one around it. All ranges of the same callers are one part. So one who has a wide range has no more than one who has
+an address, and who declares another's address too has what is its own apart from that. Of IPv6 a /64 is one address:
+who has one has all addresses in it.
 """
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 Range = ipaddress.IPv4Network | ipaddress.IPv6Network
 ELSEWHERE = "elsewhere"
@@ -20,7 +21,7 @@ _NARROWEST = 64
 class Part(NamedTuple):
     """What the addresses of some ranges have together.
 
-    `name`: its first range. `callers`: how many may call from one address of it, those with a range around it too.
+    `name`: its first range. `callers`: how many may call from each address of it, those with a range around it too.
     """
 
     name: str
@@ -36,35 +37,31 @@ def rooms(callers: int) -> int:
     return 2 * callers - 1
 
 
-def parts(declared: Mapping[str, Iterable[str]]) -> dict[Range, Part]:
-    """Range → its part, of who calls from where; raises ValueError for a text that is no range."""
-    ranges = {caller: [ipaddress.ip_network(text) for text in texts] for caller, texts in declared.items()}
-    who: dict[Range, set[str]] = {}
-    for caller, every in ranges.items():
-        for one in every:
-            who.setdefault(_counted(one), set()).add(caller)
-    alike: dict[frozenset[str], list[Range]] = {}
-    for one, callers in who.items():
-        alike.setdefault(frozenset(callers), []).append(one)
-    found: dict[Range, Part] = {}
+def parts(declared: Mapping[Any, Iterable[str]]) -> dict[Range, Part]:
+    """Range → its part, of who calls from where, of IPv6 of a /64 at least; ValueError for a text that is no range."""
+    who: dict[Range, set[Hashable]] = {}
+    for caller, texts in declared.items():
+        for text in texts:
+            who.setdefault(_counted(ipaddress.ip_network(text)), set()).add(caller)
+    alike: dict[frozenset[Hashable], list[Range]] = {}
     known = _Known(who)
-    for several in alike.values():
-        there = {caller for one in several for other in (one, *known.around(one)) for caller in who[other]}
+    for one in who:
+        there = frozenset(caller for other in (one, *known.around(one)) for caller in who[other])
+        alike.setdefault(there, []).append(one)
+    found: dict[Range, Part] = {}
+    for there, several in alike.items():
         found |= dict.fromkeys(several, Part(str(min(several, key=_order)), len(there)))
-    return {one: found[_counted(one)] for every in ranges.values() for one in every}
+    return found
 
 
 def disjoint(found: Mapping[Range, Part]) -> dict[Range, Part]:
     """The same in ranges of which none overlap: each without those that are more specific."""
-    made: dict[Range, Part] = {}
     known = _Known(found)
-    for one in sorted(found, key=lambda each: each.prefixlen):
-        if known.around(one):
-            outer = next(each for each in made if _within(one, each))
-            # Typed for one version at a time, and both are of one.
-            made |= dict.fromkeys(outer.address_exclude(one), made.pop(outer))  # type: ignore[arg-type]
-        made[one] = found[one]
-    return made
+    inside: dict[Range, list[Range]] = {}
+    for one in found:
+        if around := known.around(one):
+            inside.setdefault(max(around, key=lambda each: each.prefixlen), []).append(one)
+    return {left: part for one, part in found.items() for left in _without(one, inside.get(one, []))}
 
 
 def table(declared: Mapping[str, Iterable[str]], *, all_known: bool) -> str:
@@ -94,8 +91,16 @@ class _Known:
         return [each for length in lengths if (each := one.supernet(new_prefix=length)) in self._ranges]
 
 
-def _within(one: Range, other: Range) -> bool:
-    return one.version == other.version and one.subnet_of(other)  # type: ignore[arg-type]
+def _without(one: Range, inside: Sequence[Range]) -> Iterator[Range]:
+    """What of a range is in none of these, which are in it: halves of halves, since a definition may have thousands."""
+    if one in inside:
+        return
+    if not inside:
+        yield one
+        return
+    for half in one.subnets():
+        first, last = int(half.network_address), int(half.broadcast_address)
+        yield from _without(half, [each for each in inside if first <= int(each.network_address) <= last])
 
 
 def _order(one: Range) -> tuple[int, int, int]:

@@ -16,6 +16,7 @@ from on_server import accounts, drop_in, firewall, follow
 from on_server.gateway import callers
 
 Facts = Mapping[str, Any]
+Caller = tuple[str, ...]
 CLOCK_PACKAGES = ("chrony", "systemd-timesyncd", "ntpsec", "openntpd")
 BASE, UNITS = "/etc/werkplaats/baseline", "/etc/systemd/system"
 FIREWALL_UNITS = ("werkplaats-firewall-kept.timer", "werkplaats-firewall-kept.service", "werkplaats-firewall.service")
@@ -136,7 +137,9 @@ def firewall_rules(rows: Iterable[Mapping[str, Any]]) -> list[str]:
                 whose = ", ".join(f'{one} : "{names[part]}"' for one, part in own.items())
                 rules.append(f"tcp dport {port} limit name {word} saddr map {{ {whose} }} drop")
             if own:
-                rules.append(f"{_from(port, word, own, protocol)} accept")
+                every = (ipaddress.ip_network(text) for texts in declared.values() for text in texts)
+                let_in = (one for one in every if one.version == version)
+                rules.append(f"{_from(port, word, let_in, protocol)} accept")
         rules.append(f"{protocol} dport {port} counter drop")
     return rules
 
@@ -153,13 +156,16 @@ def firewall_limits(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def _inbound(rows: Iterable[Mapping[str, Any]]) -> dict[tuple[str, int], dict[str, list[str]]]:
+def _inbound(rows: Iterable[Mapping[str, Any]]) -> dict[tuple[str, int], dict[Caller, list[str]]]:
     """Protocol and port → who calls there → the ranges from which they do."""
-    found: dict[tuple[str, int], dict[str, list[str]]] = {}
+    found: dict[tuple[str, int], dict[Caller, list[str]]] = {}
     for row in rows:
         if row["direction"] == "in":
-            known = found.setdefault((_protocol(row), _port(row)), {}).setdefault(str(row.get("counterpart", "")), [])
-            known += [str(_network(address)) for address in row["addresses"]]
+            ranges = [str(_network(address)) for address in row["addresses"]]
+            # A server in a federation has rows of two definitions: an organisation may stand in both, and of two
+            # organisations that have one name neither takes what the other has.
+            who = str(row.get("counterpart", "")), *row.get("names", ()), *sorted(ranges)
+            found.setdefault((_protocol(row), _port(row)), {})[who] = ranges
     return found
 
 

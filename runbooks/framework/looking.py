@@ -289,10 +289,11 @@ def _signed(certificate: x509.Certificate, ca: x509.Certificate) -> bool:
 def _links(
     network: networks.Network, organisation: str, ids: Mapping[str, str], document: Mapping[str, Any]
 ) -> Iterable[seen.Link]:
-    compiled = {(link.source, link.target) for link in network.compiled.links}
+    left = {link.target for link in network.compiled.links if link.source == organisation}  # each is told of once
     for row in document.get("links", ()):
         target = ids.get(row["peer"], "")
-        if row.get("network", "") == network.name and (organisation, target) in compiled:
+        if row.get("network", "") == network.name and target in left:
+            left.remove(target)
             ms = row.get("milliseconds", 0)
             yield seen.Link(
                 source=organisation, target=target, ok=row["ok"], why=seen.text(row["why"]),

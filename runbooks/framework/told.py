@@ -16,6 +16,21 @@ from runbooks.framework import seen
 LATEST = 253_402_300_800
 """Seconds that a clock can say: up to the year 9999."""
 Seconds = Annotated[float, pydantic.Field(ge=0, lt=LATEST, allow_inf_nan=False)]
+MOST = 1000
+"""Of a list. Who keeps a name in DNS gives it as many addresses as it likes, and whoever calls it is not to blame."""
+
+
+def _some(several: list[str]) -> list[str]:
+    return several[:MOST]
+
+
+Some = Annotated[list[str], pydantic.AfterValidator(_some)]
+
+
+def _asked(said: seen.Said) -> seen.Said:
+    if len(said.said) > look.MOST:
+        raise ValueError("it says more than is asked for")
+    return said
 
 
 def _ours(place: str) -> str:
@@ -38,7 +53,7 @@ class Answer(_Form):
 class Called(_Form):
     """A call to another gateway; `shown` is the certificate in base64, `again` in how many calls packets were lost."""
 
-    addresses: list[str]
+    addresses: Some
     why: str
     shown: str
     refused: bool
@@ -55,9 +70,9 @@ class Told(_Form):
     agent: Answer
     links: Answer
     computer: seen.Answers
-    processes: dict[Literal["agent", "computer"], list[str]]
+    processes: dict[Literal["agent", "computer"], Some]
     disks: dict[Annotated[str, pydantic.AfterValidator(_ours)], seen.Disk]
-    programs: dict[str, seen.Said]
+    programs: dict[str, Annotated[seen.Said, pydantic.AfterValidator(_asked)]]
     ways: dict[str, Called]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator, Sequence
 
 from on_server.incident.look import CALLS
@@ -55,19 +56,38 @@ def _wrong(what: seen.Seen, one: seen.Link) -> str:
 
 def _poor(what: seen.Seen, source: str, target: str) -> str:
     """What is poor about a line that carries; none is where other calls of one of the two servers are as slow."""
-    ways = {(who, to): way for who, server in what.reached().items() for to, way in server.ways.items()}
-    way = ways.get((source, target))
-    if way is None or wrong_dns.wrong(what, source, target) or not way.ours:
+    server = what.servers.get(source)
+    way = server.ways.get(target) if server and server.reached else None
+    if way is None or not way.ours:
         return ""
-    calls = f"from {source} to {target}"
+    calls, found = f"from {source} to {target}", ""
     if way.again >= LOST_IN:
-        return f"in {way.again} of {CALLS} calls {calls} something had to be sent again, or never came"
-    pair = {source, target}
-    others = [one.seconds for ends, one in ways.items() if not one.why and pair & {*ends} and pair != {*ends}]
-    slowest = max(others, default=way.seconds)
-    if way.why or way.seconds < max(SLOW_SECONDS, TIMES_SLOWER * slowest):
-        return ""
-    return f"a call {calls} takes {way.seconds:.1f} s, and no other call of these two more than {slowest:.1f} s"
+        found = f"in {way.again} of {CALLS} calls {calls} something had to be sent again, or never came"
+    elif not way.why and way.seconds >= SLOW_SECONDS:
+        slowest = max(_others(what, source, target), default=way.seconds)
+        if way.seconds >= TIMES_SLOWER * slowest:
+            found = f"a call {calls} takes {way.seconds:.1f} s, most others of these two {slowest:.1f} s at most"
+    return "" if found and wrong_dns.wrong(what, source, target) else found
+
+
+def _others(what: seen.Seen, source: str, target: str) -> Iterator[float]:
+    """How long other calls take of each of two servers, and to it: of these what most of them say at least.
+
+    Of a server that was taken over no word hides a line between two others by itself.
+    """
+    servers = what.reached()
+    for one, other in ((source, target), (target, source)):
+        yield from (
+            way.seconds
+            for to, way in (servers[one].ways.items() if one in servers else ())
+            if to != other and not way.why
+        )
+        told = [
+            way.seconds
+            for who, server in servers.items()
+            if who != other and (way := server.ways.get(one)) and not way.why
+        ]
+        yield from [statistics.median_low(told)] if told else []
 
 
 def _carries(what: seen.Seen, source: str, target: str) -> bool:

@@ -23,7 +23,14 @@ from tests.roles.callers import context
 WIDE, NARROW = ["192.0.2.0/24"], ["192.0.2.7/32"]
 ROOM = tls_mesh.PEER_AT_ONCE
 PART = r"^    tcp-request connection reject if { sc1_.*$"
-DECLARED = {"breed": "127.1.0.0/24", "smal": "127.2.0.1/32", "deelt": "127.3.0.0/24", "ook": "127.3.0.0/24"}
+CLAIMED = "127.1.0.77"
+DECLARED = {
+    "breed": ["127.1.0.0/24"],
+    "smal": ["127.2.0.1/32"],
+    "deelt": ["127.3.0.0/24"],
+    "ook": ["127.3.0.0/24"],
+    "kwaad": ["127.4.0.0/24", f"{CLAIMED}/32"],
+}
 
 
 @pytest.mark.parametrize(
@@ -43,18 +50,22 @@ DECLARED = {"breed": "127.1.0.0/24", "smal": "127.2.0.1/32", "deelt": "127.3.0.0
             {"een": WIDE, "twee": [*NARROW, "198.51.100.7/32"], "drie": ["198.51.100.0/24"]},
             {
                 "192.0.2.0/24": (1, WIDE[0]),
-                "192.0.2.7/32": (3, NARROW[0]),
-                "198.51.100.7/32": (3, NARROW[0]),
+                "192.0.2.7/32": (2, NARROW[0]),
+                "198.51.100.7/32": (2, "198.51.100.7/32"),
                 "198.51.100.0/24": (1, "198.51.100.0/24"),
             },
         ),
         (
             {"een": ["2001:db8::7/128"], "twee": ["2001:db8::8/128"]},
-            {"2001:db8::7/128": (2, "2001:db8::/64"), "2001:db8::8/128": (2, "2001:db8::/64")},
+            {"2001:db8::/64": (2, "2001:db8::/64")},
+        ),
+        (
+            {"een": ["2001:db8::/32"], "twee": ["2001:db8::7/128"]},
+            {"2001:db8::/32": (1, "2001:db8::/32"), "2001:db8::/64": (2, "2001:db8::/64")},
         ),
     ],
 )
-def test_an_address_counts_to_its_most_specific_range_and_equal_ranges_are_one_part(
+def test_an_address_counts_to_its_most_specific_range_and_ranges_of_the_same_callers_are_one_part(
     declared: Mapping[str, Sequence[str]], wanted: Mapping[str, tuple[int, str]]
 ) -> None:
     found = {str(one): (part.callers, part.name) for one, part in callers.parts(declared).items()}
@@ -79,15 +90,15 @@ class Door:
         self.root, self.port = folder / "een", free_port()
         self.authority = pki.Authority(gateways.NETWORK)
         self.parties = {one: pki.Party(self.authority, one, folder) for one in ("een", *DECLARED)}
-        peers = [gateways.peer(self.authority, one, 1, called=False) | {"egress": [DECLARED[one]]} for one in DECLARED]
+        peers = [gateways.peer(self.authority, one, 1, called=False) | {"egress": DECLARED[one]} for one in DECLARED]
         gateways.write(self.root, self.authority, self.parties["een"], peers, self.port)
         (self.root / "agent").mkdir()
 
     @contextlib.contextmanager
-    def open(self, without: str = "") -> Iterator[int]:
+    def open(self, without: str = "", at: str = gateways.HERE) -> Iterator[int]:
         """Run it, with a defence taken out of its configuration; how many connections it takes at most."""
         place = self.root / "tls" / "haproxy.cfg"
-        text = place.read_text()
+        text = place.read_text().replace(f"bind {gateways.HERE}:", f"bind {at}:")
         changed, times = re.subn(without, "", text, flags=re.MULTILINE) if without else (text, 1)
         assert times, f"the configuration has no {without}"
         place.write_text(changed)
@@ -180,6 +191,13 @@ def test_many_addresses_of_one_member_begin_no_more_than_one_member(door: Door) 
         assert door.reached("smal", "127.2.0.1")
 
 
+def test_it_is_so_where_a_gateway_listens_for_ipv6_and_sees_addresses_of_ipv4_as_such_of_ipv6(door: Door) -> None:
+    with door.open(at=f"[::ffff:{gateways.HERE}]") as most, door.attacked(of(1, 1, 61), each=most // 60 + 2) as lines:
+        assert held(lines, ROOM) > 0
+        assert door.reached("smal", "127.2.0.1")
+        assert not door.reached("breed", "127.1.0.200")
+
+
 def test_without_the_parts_they_take_all_places(door: Door) -> None:
     with door.open(without=PART) as most, door.attacked(of(1, 1, 61), each=most // 60 + 2) as lines:
         assert len(lines) == held(lines, len(lines)) > most
@@ -200,3 +218,11 @@ def test_all_addresses_of_a_range_that_two_have_take_the_places_of_nobody_else(d
         assert held(lines, callers.rooms(2) * ROOM) > 2 * ROOM
         assert door.reached("smal", "127.2.0.1")
         assert door.reached("breed", "127.1.0.1")
+
+
+def test_whoever_says_that_it_calls_from_another_s_address_fills_nothing_of_that_from_its_own(door: Door) -> None:
+    """What `kwaad` has of its own is not one part with the address of `breed` that it declares too."""
+    with door.open() as most, door.attacked(of(4, 1, 61), each=most // 60 + 2) as lines:
+        assert held(lines, callers.rooms(2) * ROOM) > 0
+        assert door.reached("breed", CLAIMED)
+        assert held(lines, ROOM) > 0

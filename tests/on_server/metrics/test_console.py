@@ -237,6 +237,41 @@ def test_alertmanager_sends_what_to_act_on_now_and_what_can_wait_to_whom_the_doc
 
 
 @pytest.mark.soak
+def test_no_server_silences_what_is_said_of_another_by_bearing_its_name(tmp_path: Path) -> None:
+    """As root there it tells of that one's station an engine that does not answer; where it is it cannot choose."""
+    needs("prometheus-alertmanager")
+    received, own, other = watching.Received(), "192.0.2.7:9100", "192.0.2.8:9100"
+    said = [("EngineBroken", other), ("AgentStuck", own), ("ComputerStuck", other)]
+    with watching.served(received=received) as to, watching.alertmanager(tmp_path, to) as where:
+        told = [
+            {"labels": {"alertname": alerts.RULE + name, "station": WELL, "instance": of, "severity": "page"}}
+            for name, of in said
+        ]
+        watching.post(f"{where}/api/v2/alerts", told)
+        wait_until(lambda: received, "what is said to be sent", 60)
+    assert {(one["labels"]["alertname"], one["labels"]["instance"]) for one in received[0][1]["alerts"]} == {
+        (alerts.RULE + name, of) for name, of in said[:2]
+    }
+
+
+@pytest.mark.soak
+def test_a_server_that_floods_prometheus_is_one_that_cannot_be_scraped(tmp_path: Path) -> None:
+    needs("prometheus")
+    flood = "".join(f'werkplaats_cases{{station="{WRONG}",peer="{one}"}} 1\n' for one in range(60_000))
+    texts = (table.text(told(time.time(), well=True), WELL), flood)
+    with contextlib.ExitStack() as there:
+        targets = [there.enter_context(watching.served(text)) for text in texts]
+        where = there.enter_context(watching.prometheus(tmp_path, targets, NEVER, ""))
+
+        def shown() -> dict[str, str]:
+            found = watching.read(watching.get(f"{where}/consoles/stations.html")).stations
+            return {name: cells["server"] for name, cells in found.items()}
+
+        wait_until(lambda: len(shown()) == len(texts), "both to be scraped", 60)
+        assert shown() == {WELL: "answers", targets[1]: "cannot be scraped"}
+
+
+@pytest.mark.soak
 def test_a_page_of_nobody_says_so(tmp_path: Path) -> None:
     needs("prometheus")
     with watching.prometheus(tmp_path, [], NEVER, "") as where:

@@ -117,6 +117,14 @@ def get(address: str) -> str:
     return ""
 
 
+def post(address: str, document: Any) -> None:
+    """Bring it there, as JSON."""
+    given = json.dumps(document).encode()
+    urllib.request.urlopen(
+        urllib.request.Request(f"http://{address}", given, {"Content-Type": "application/json"}), timeout=30
+    ).close()
+
+
 class Alert(NamedTuple):
     """A line of a table of alerts."""
 

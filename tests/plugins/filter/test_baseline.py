@@ -26,7 +26,7 @@ def row(port: int, *addresses: str, **more: Any) -> dict[str, Any]:
 
 
 def test_a_port_is_open_to_its_sources_and_closed_to_all_others() -> None:
-    rows: list[Any] = [row(8443, "192.0.2.7/32"), row(8443, "2001:db8::/32"), row(80, direction="out")]
+    rows: list[Any] = [row(8443, "192.0.2.7/32", "2001:db8::/32"), row(80, direction="out")]
     four, six = "tcp dport 8443 ip saddr { 192.0.2.7/32 }", "tcp dport 8443 ip6 saddr { 2001:db8::/32 }"
     rate = "tcp dport limit rate over 30/second burst 300 packets"
     assert baseline.firewall_rules(rows) == [
@@ -54,6 +54,13 @@ def test_a_source_and_all_of_one_caller_begin_what_those_need_who_may_call_from_
     }
     for made in (baseline.firewall_rules, baseline.firewall_limits):
         assert made(rows) == made([*every[1:], own]) != made([*every[2:], own])
+
+
+def test_of_ipv6_the_limits_are_of_all_that_a_caller_has_and_only_what_it_declares_is_let_in() -> None:
+    wide, one = row(8443, "2001:db8::/32", counterpart="wide"), row(8443, "2001:db9::7/128", counterpart="one")
+    _, together, let_in, _ = baseline.firewall_rules([wide, one])
+    assert '2001:db9::/64 : "port8443_2"' in together
+    assert let_in == "tcp dport 8443 ip6 saddr { 2001:db8::/32, 2001:db9::7/128 } accept"
 
 
 def test_one_for_whom_the_set_has_no_room_left_comes_in() -> None:

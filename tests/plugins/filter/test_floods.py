@@ -14,7 +14,7 @@ from plugins.action import server_part
 from plugins.filter import baseline
 
 TEMPLATES = Path(__file__).parents[3] / "roles/baseline/templates"
-WIDE, NARROW, SHARED = "10.1.0.0/24", "10.2.0.1/32", "10.3.0.0/24"
+WIDE, NARROW, SHARED, NAMESAKE = "10.1.0.0/24", "10.2.0.1/32", "10.3.0.0/24", "10.4.0.0/24"
 SENT = 5000
 IN_A_NETWORK = ["unshare", "--net", "--"]
 # The kernel remembers a connection from its first packet on; one that the firewall drops it does not. On standard
@@ -60,9 +60,9 @@ def known(*floods: tuple[list[str], int], together: bool = True) -> list[int]:
     able = subprocess.run([*IN_A_NETWORK, "nft", "list", "ruleset"], check=False, capture_output=True, text=True)
     if able.returncode:
         pytest.skip(f"nobody may make a network here, or there is no nft: {able.stderr.strip()}")
-    callers = {"breed": WIDE, "smal": NARROW, "deelt": SHARED, "ook": SHARED}
+    callers = [("breed", WIDE), ("smal", NARROW), ("smal", NAMESAKE), ("deelt", SHARED), ("ook", SHARED)]
     row = {"direction": "in", "protocol": "tcp", "port": 8443}
-    rows: list[Any] = [{**row, "counterpart": name, "addresses": [one]} for name, one in callers.items()]
+    rows: list[Any] = [{**row, "counterpart": name, "addresses": [one]} for name, one in callers]
     rules = [rule for rule in baseline.firewall_rules(rows) if together or "limit name" not in rule]
     template = server_part.environment(TEMPLATES).get_template("etc/werkplaats/baseline/firewall.nft.j2")
     given = {"rules": template.render(rules=rules, limits=baseline.firewall_limits(rows)), "floods": floods}
@@ -87,6 +87,11 @@ def test_many_addresses_of_one_member_fill_no_table_of_the_server() -> None:
 def test_whoever_floods_from_an_address_that_two_have_leaves_the_other_its_room() -> None:
     attacked, both = known((["10.3.0.1"], SENT), (["10.3.0.2"], 100))
     assert 2 * baseline.NEW_AT_ONCE <= attacked < SENT / 2
+    assert both - attacked == 100
+
+
+def test_whoever_has_the_name_of_another_in_another_region_takes_nothing_of_its_room() -> None:
+    attacked, both = known((of(4), SENT), (["10.2.0.1"], 100))
     assert both - attacked == 100
 
 

@@ -11,7 +11,9 @@ from typing import Any, ClassVar, cast
 
 import pytest
 
+from on_server.incident import look as looks_at
 from runbooks.framework import diagnosis, found, looking, seen
+from runbooks.framework import told as form
 from runbooks.framework.incident import Fit
 from tests.runbooks import views
 from tests.runbooks.test_diagnoses import ONE
@@ -217,6 +219,26 @@ def test_only_what_was_asked_about_is_kept() -> None:
     assert {*look(LIES["a way, and why"]).servers["ggd"].ways} == {"ziekenhuis"}
     assert not look(LIES["a unit that nobody asked about"]).servers["ggd"].units
     assert {*look(LIES["a container that nobody asked about"]).servers["ggd"].containers} == {"agent"}
+
+
+LINKED = {"peer": "toets.ziekenhuis", "network": "toets", "ok": True, "why": "", "milliseconds": 4}
+
+
+def test_a_link_that_is_told_of_many_times_is_one() -> None:
+    what = look(at("links", "document", "links")([LINKED, *[LINKED | {"ok": False}] * 5]))
+    assert [one.ok for one in what.links if one.source == "ggd"] == [True]
+
+
+def test_a_program_that_says_more_than_is_asked_for_is_not_gone_through() -> None:
+    server = look(at("programs", "cut")(program("x " * looks_at.MOST))).servers["ggd"]
+    assert "what it tells is not in the form: programs cut: " in server.why
+
+
+def test_of_a_name_with_thousands_of_addresses_some_are_kept_and_its_caller_is_reached() -> None:
+    """Who keeps a name in DNS gives it as many as it likes, whoever calls it."""
+    server = look(at("ways", "ziekenhuis", "addresses")(["192.0.2.1"] * 4000)).servers["ggd"]
+    assert server.reached
+    assert len(server.ways["ziekenhuis"].addresses) == form.MOST
 
 
 def test_evidence_is_printable_lines_also_of_what_a_program_said_and_is_kept_raw() -> None:
