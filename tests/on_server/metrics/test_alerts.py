@@ -11,11 +11,12 @@ import yaml
 from on_server.metrics import alerts, table
 from runbooks.framework import found
 from tests.docs import documents
-from tests.faults import incidents, not_here
+from tests.faults import not_here
+from tests.faults.told import results
 
 ROOT = Path(__file__).parents[3]
 RULES = ROOT / "docs/monitoring/alerts.yml"
-CAUSED = {row.incident for row in (*incidents.QUICK, *incidents.SLOW)}
+CAUSED = {incident for incident, _ in results.every()}
 
 
 def test_every_incident_has_an_alert_or_a_reason_and_a_row_that_causes_it() -> None:
