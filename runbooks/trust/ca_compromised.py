@@ -49,7 +49,7 @@ def steps(case: Case) -> Sequence[Step]:
         Step(
             key="accepted",
             words="have every operator accept the new CA, and bring it to its servers",
-            done=_linked,
+            done=_accepted,
             by_hand=(
                 f"ring every operator: `werkplaats accept {name}` shows that the CA has another key, for which root "
                 f"holders signed, and nothing else that is new; then `werkplaats up {name}`. Agree on an hour: until "
@@ -65,6 +65,9 @@ def steps(case: Case) -> Sequence[Step]:
     )
 
 
-def _linked(case: Case) -> bool:
+def _accepted(case: Case) -> bool:
+    """Whether all show what the new CA signed, and find each other: where nobody accepted they do that too."""
     what = case.look()
-    return not what.here.late and bool(what.links) and all(one.ok for one in what.links)
+    shown = [way for server in what.reached().values() for way in server.ways.values()]
+    linked = bool(what.links) and all(one.ok for one in what.links)
+    return not what.here.late and linked and all(way.ours for way in shown)

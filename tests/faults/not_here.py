@@ -10,7 +10,6 @@ NOT_HERE = (
         "a server that is nobody's sandbox, switched off",
         "its switch is its administrator's; every server of these tests is a sandbox's",
     ),
-    ("ca-compromised", "somebody has the CA's key", BY_PEOPLE),
     ("release-to-withdraw", "a release that should not have been", BY_PEOPLE),
     (
         "suspected-leak",
@@ -23,11 +22,6 @@ NOT_HERE = (
         "that it is gone people say; one that is removed, and restored from its backup, is a test of its own",
     ),
     ("server-taken-over", "somebody else is root on it", BY_PEOPLE),
-    (
-        "administrator-locked-out",
-        "its sshd takes the login no more",
-        "tests log in the same way, and nobody would undo it; what ssh says then is a test by itself",
-    ),
     (
         "result-withheld",
         "a party that keeps its part back",

@@ -212,6 +212,21 @@ def test_an_agent_begins_anew_only_while_a_session_goes_on_and_it_says_so(said: 
     assert "asks first: Every session of this station ends by it" in restart.line()
 
 
+def test_a_new_ca_is_accepted_once_every_gateway_shows_what_it_signed() -> None:
+    """As long as nobody accepted it all links work as before."""
+
+    def accepted(ours: bool, **changed: Any) -> bool:
+        ways = {"ziekenhuis": views.way("ziekenhuis", ours=ours)}
+        what = network({"ggd": server(ways=ways)}, here=here(coordinates=True), **changed)
+        case = Case(cast(Any, Nothing()), cast(Any, None), views.NETWORK, print, lambda: what, cast(Any, None))
+        [step] = [one for one in found.find("ca-compromised").steps(case) if one.key == "accepted"]
+        return bool(step.done(case))
+
+    assert accepted(ours=True)
+    assert not accepted(ours=False)
+    assert not accepted(ours=True, broken=cut_off("ggd"))
+
+
 def test_who_is_out_and_has_no_link_any_more_is_done_with() -> None:
     def out(what: seen.Seen) -> bool:
         case = Case(cast(Any, Nothing()), cast(Any, None), "ggd", print, lambda: what, cast(Any, None))

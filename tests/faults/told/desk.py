@@ -1,16 +1,19 @@
-"""What becomes of the coordinator's desk: its machine is lost, its word runs out."""
+"""What becomes of the coordinator's desk: its machine is lost, its vault is copied, its word runs out."""
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 import shutil
 import time
 
-from tests.end_to_end.test_departed_machine import published
+from tests.end_to_end.test_departed_machine import issuers, published
+from tests.end_to_end.test_follow import follow, put
 from tests.faults import incidents
+from tests.faults.told import thief
 from tests.faults.told.walk import Walk
-from tests.harness import going
+from tests.harness import going, sandboxes
 
 INVENTORIES, PUBLICATIONS = "inventories", "publications"
 BACKUP, OF_A_MEMBER, IN_GIT, STARTED = "before.backup", "of-a-member", "in-git", "started"
@@ -63,3 +66,34 @@ def is_good_for_weeks(walk: Walk) -> None:
     word = json.loads((published(walk.network) / "metadata" / "timestamp.json").read_text())
     ends = datetime.datetime.fromisoformat(word["signed"]["expires"])
     assert ends - datetime.datetime.now(datetime.UTC) > datetime.timedelta(days=30)
+
+
+def _of_the_thief(walk: Walk) -> sandboxes.Sandbox:
+    return dataclasses.replace(walk.network, home=walk.folder / "home", state=walk.folder / "state")
+
+
+def is_copied(walk: Walk) -> None:
+    """Somebody copies the desk, and the keys of a station with the certificate that its CA signed."""
+    network, theirs = walk.network, _of_the_thief(walk)
+    shutil.copytree(network.home, theirs.home, symlinks=True)
+    shutil.copytree(network.state, theirs.state, symlinks=True)
+    keys = thief.copied(network, "ziekenhuis", walk.folder / "stolen.pem")
+    assert thief.refused(network, "ggd", keys) == ""
+    theirs.run("trust revoke", "thuiszorg", "--reason", "keyCompromise", "--yes")
+
+
+def is_rolled(walk: Walk) -> None:
+    """What the CA of before certified is let in nowhere, and what its thief publishes is believed nowhere."""
+    network = walk.network
+    for one in ("ggd", "thuiszorg"):
+        why = thief.refused(network, one, walk.folder / "stolen.pem")
+        assert "unknown ca" in why.lower(), (one, why)
+    assert len({frozenset(issuers(network, one)) for one in incidents.ORGANISATIONS}) == 1
+    put(network, "ggd", published(network))
+    applied = follow(network, "ggd")["ggd"]["applied"]
+    put(network, "ggd", published(_of_the_thief(walk)))
+    told = follow(network, "ggd")["ggd"]
+    assert [why for why in told["sources"].values() if "a coordinator that was replaced" in why], told
+    assert told["applied"] == applied
+    put(network, "ggd", published(network))
+    follow(network, "ggd")

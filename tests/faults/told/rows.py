@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from tests.faults.told import desk, people, thief
+from tests.faults.told import console, desk, people, thief
 from tests.faults.told.walk import Commands, Passed, Typed, Walk
 from tests.harness import sandboxes
 
@@ -36,6 +36,8 @@ class Told:
     holds: Act
     before: tuple[str, ...] = ()
     back: tuple[str, ...] = ()
+    rung: Act = nothing
+    """What whoever is rung does, as no command of ours says."""
     undo: Act = nothing
     lost: str = "nothing"
     found: bool = False
@@ -192,5 +194,44 @@ EVERY = (
         holds=nothing,
         undo=people.end,
         lost="sessions that ran then",
+    ),
+    Told(
+        "ca-compromised",
+        "",
+        "vault and passphrase copied",
+        {
+            DIAGNOSE: NEVER_NAMED,
+            "werkplaats incident run NETWORK coordinator-lost": Passed("the vault is here"),
+            "werkplaats trust roll NETWORK --stolen": Typed(ends=(0, 3)),
+            SIGN: Typed(given=({"FILE": "{state}/root-a"}, {"FILE": "{state}/root-b"})),
+            PUBLISH: Typed(),
+            ACCEPT: Typed(says="another key"),
+            UP: Typed(),
+            BACKUP: Typed(given=(AFTER,)),
+        },
+        causes=desk.is_copied,
+        then=desk.is_rolled,
+        holds=nothing,
+        before=(DIAGNOSE,),
+        lost="the CA of before, and what it publishes",
+    ),
+    Told(
+        "administrator-locked-out",
+        "thuiszorg",
+        "its sshd lets nobody log in",
+        {
+            DIAGNOSE: Typed(says="administrator-locked-out", ends=(1,)),
+            "werkplaats incident run NETWORK server-taken-over --target ORGANISATION": Typed(
+                says="nothing was changed"
+            ),
+            "werkplaats plan NETWORK": Typed(ends=(0, 3, 5)),
+        },
+        causes=console.locks_out,
+        then=nothing,
+        holds=nothing,
+        before=(DIAGNOSE,),
+        rung=console.lets_in,
+        undo=console.lets_in,
+        found=True,
     ),
 )

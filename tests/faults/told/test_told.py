@@ -57,7 +57,7 @@ def test_who_does_what_its_runbook_says_ends_it(
 def walked(network: sandboxes.Sandbox, row: Told, folder: Path) -> dict[str, Any]:
     """Cause it, walk through its runbook, and look; returns its row of the table."""
     well(network)
-    walks = Walk(network, row.incident, row.target, row.commands, folder)
+    walks = Walk(network, row.incident, row.target, row.commands, folder, rung=row.rung)
     row.causes(walks)
     try:
         seconds = named(network, row) if row.found else ""

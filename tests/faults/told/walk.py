@@ -82,6 +82,8 @@ class Walk:
     typed: list[str] = dataclasses.field(default_factory=list)
     runs: list[subprocess.Popen[str]] = dataclasses.field(default_factory=list)
     """Programs of others that go on meanwhile."""
+    rung: Callable[[Walk], None] = lambda _: None
+    """What whoever is rung does, before the runbook is run again."""
 
     @property
     def subject(self) -> str:
@@ -104,6 +106,7 @@ class Walk:
             if code == errors.DONE:
                 return
             assert code == errors.HALF_WAY, rest
+            self.rung(self)
         pytest.fail(f"{self.incident} is not over after {RUNS} runs: {rest}")
 
     def obey(self, shown: str) -> None:
