@@ -244,13 +244,13 @@ def test_no_server_silences_what_is_said_of_another_by_bearing_its_name(tmp_path
     said = [("EngineBroken", other), ("AgentStuck", own), ("ComputerStuck", other)]
     with watching.served(received=received) as to, watching.alertmanager(tmp_path, to) as where:
         told = [
-            {"labels": {"alertname": alerts.RULE + name, "station": WELL, "instance": of, "severity": "page"}}
+            {"labels": {"alertname": alerts.ALERT_PREFIX + name, "station": WELL, "instance": of, "severity": "page"}}
             for name, of in said
         ]
         watching.post(f"{where}/api/v2/alerts", told)
         wait_until(lambda: received, "what is said to be sent", 60)
     assert {(one["labels"]["alertname"], one["labels"]["instance"]) for one in received[0][1]["alerts"]} == {
-        (alerts.RULE + name, of) for name, of in said[:2]
+        (alerts.ALERT_PREFIX + name, of) for name, of in said[:2]
     }
 
 
