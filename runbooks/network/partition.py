@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterator, Sequence
 
 from on_server.incident.look import CALLS
-from runbooks.framework import seen
+from runbooks.framework import common, seen
 from runbooks.framework.incident import Fit
 from runbooks.framework.looking import GATEWAY
 from runbooks.framework.steps import Case, Step
@@ -41,7 +41,7 @@ def fits(what: seen.Seen) -> Iterator[Fit]:
             evidence.append(f"the server of {target} is another operator's: whether it is well is not known here")
         elif there.reached and there.agent == "yes" and there.unit(GATEWAY).runs:
             evidence.append(f"agent and gateway of {target} are well")
-        broken = [ends for ends in ways if not _carries(what, *ends)]
+        broken = [ends for ends in ways if not common.linked(what, seen.link(*ends))]
         score = 60 if not broken else 50 if there is None else 80
         witnessed = frozenset(to for who, to in broken if _witnessed(what, who, to))
         yield Fit(seen.link(source, target), score, tuple(evidence), ahead=not broken, witnessed=witnessed)
@@ -88,11 +88,6 @@ def _others(what: seen.Seen, source: str, target: str) -> Iterator[float]:
             if who != other and (way := server.ways.get(one)) and not way.why
         ]
         yield from [statistics.median_low(told)] if told else []
-
-
-def _carries(what: seen.Seen, source: str, target: str) -> bool:
-    found = what.link(source, target)
-    return bool(found and found.ok)
 
 
 def _witnessed(what: seen.Seen, source: str, target: str) -> bool:
@@ -172,4 +167,4 @@ def _open(case: Case, source: str, target: str) -> Step:
 
 def well(what: seen.Seen, source: str, target: str) -> bool:
     """Whether a line carries, and without loss."""
-    return _carries(what, source, target) and not _poor(what, source, target)
+    return common.linked(what, seen.link(source, target)) and not _poor(what, source, target)
