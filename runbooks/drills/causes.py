@@ -256,8 +256,8 @@ docker start station-computer station-agent
 # Every program that starts there from then on is told another time, and no clock is set: a server in a container has
 # that of its machine. What starts in the station's containers has it right.
 LATER = """
-(dpkg --status libfaketime || apt-get install --yes --no-install-recommends libfaketime || apt-get update --quiet &&
-apt-get install --yes --no-install-recommends libfaketime) >/dev/null 2>&1 &&
+install() { apt-get install --yes --no-install-recommends libfaketime; }
+(install || { apt-get update --quiet && install; }) >/dev/null 2>&1 &&
 echo +10m > /etc/faketimerc && dpkg --listfiles libfaketime | grep '/libfaketime.so.1$' > /etc/ld.so.preload
 """
 
